@@ -1,0 +1,64 @@
+# `make demo` and `make test` do everything on a machine with git, make and Python: environment, installation, run.
+
+VENV   := .venv
+BIN    := $(CURDIR)/$(VENV)/bin
+PYTHON ?=
+# Newest supported first: see python_requires in setup.py.
+CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.12 python3.11 python3.10 python3)
+
+.PHONY: help demo test test-all lint clean distclean
+
+help:
+	@echo 'make demo       run the whole job on a simulated example; results in demo_output/'
+	@echo 'make test       every test but the slow ones'
+	@echo 'make test-all   every test'
+	@echo 'make lint       ruff and mypy'
+	@echo 'make clean      remove what the other commands wrote; make distclean: .venv as well'
+	@echo 'PYTHON=/path/to/python3.11 chooses the interpreter of a new .venv'
+
+demo: $(VENV)/installed
+	@$(BIN)/python -m xmipp_scripts.demo
+
+# tests/conftest.py sets the environment of the tests (Scipion's folders, no GPU, no display).
+test: $(VENV)/installed
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/installed
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+# A candidate counts when it runs (pyenv leaves commands that only fail), is of a supported version and can make environments.
+# An existing environment that works is brought up to date (new dependencies, new version); one that does not is made again.
+$(VENV)/installed: setup.py libraries/deep_consensus_tomo/__init__.py
+	@set -e; python=; without_venv=; \
+	for candidate in $(CANDIDATES); do \
+	  "$$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' 2>/dev/null || continue; \
+	  if "$$candidate" -c 'import venv, ensurepip' 2>/dev/null; then python=$$candidate; break; fi; \
+	  without_venv=$$candidate; \
+	done; \
+	if ! $(VENV)/bin/python -m pip --version >/dev/null 2>&1; then \
+	  if [ -z "$$python" ] && [ -n "$$without_venv" ]; then \
+	    echo "error: $$without_venv cannot make virtual environments; on Debian or Ubuntu: apt install python3-venv" >&2; exit 1; \
+	  elif [ -z "$$python" ]; then \
+	    echo "error: no working Python 3.10, 3.11 or 3.12 among: $(CANDIDATES); install one or say where: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$python ($$("$$python" -V))"; \
+	  "$$python" -m venv --clear $(VENV); \
+	fi
+	@echo 'Installing the plugin and its dependencies in $(VENV) (about 3 GB with TensorFlow; some minutes)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev]'
+	@touch $@
+
+clean:
+	rm -rf demo_output build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis libraries/*.egg-info *.egg-info
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

@@ -1,0 +1,37 @@
+"""Writing files so that nothing half-written ever stands under a final name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError
+
+
+@contextmanager
+def written_aside(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside `path` (same ending); rename it to `path` if the block succeeds.
+
+    Parent folders are made. If the block fails the temporary file is removed and `path` stays as it was.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    # The process id keeps parallel runs apart; the ending stays last because MRC, XMD and Keras writers read it.
+    aside = final.with_name(f".{final.stem}.{os.getpid()}{final.suffix}")
+    try:
+        yield aside
+        os.replace(aside, final)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def require_file(path: str | os.PathLike, option: str) -> Path:
+    """The path of an existing, non-empty file. Raises InputError naming the file and the option."""
+    found = Path(path)
+    if not found.is_file():
+        raise InputError(f"{option}: file '{path}' does not exist; check the name")
+    if found.stat().st_size == 0:
+        raise InputError(f"{option}: file '{path}' is empty; give a file with content")
+    return found

@@ -1,0 +1,145 @@
+"""XMD tables (Xmipp metadata, STAR syntax) to and from columns and Picks; the only importer of xmippLib."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xmippLib
+
+from .errors import InputError
+from .files import require_file, written_aside
+from .picks import Picks, same_sampling_rate
+
+Columns = dict[str, list]
+# Xmipp has no NaN in its tables: it writes this number instead, so that is what an absent value reads as.
+NO_VALUE = sys.float_info.min
+_INTEGER_TYPES = (xmippLib.LABEL_INT, xmippLib.LABEL_SIZET)
+
+
+def _label(name: str) -> int:
+    label = xmippLib.str2Label(name)
+    if label < 0:
+        raise ValueError(f"'{name}' is not a label of Xmipp's metadata")
+    return label
+
+
+def write_table(path: str | os.PathLike, columns: Mapping[str, Sequence[Any]], block: str = "") -> None:
+    """Write columns of equal length, keyed by Xmipp's label names ("x", "image"...), as one XMD table."""
+    table = xmippLib.MetaData()
+    ids: list[int] = []
+    for name, values in columns.items():
+        label = _label(name)
+        kind = xmippLib.labelType(label)
+        if kind == xmippLib.LABEL_SIZET:  # setColumnValues refuses unsigned columns
+            ids = ids or [table.addObject() for _ in values] if not table.size() else list(table)
+            for row, value in zip(ids, values, strict=True):
+                table.setValue(label, int(value), row)
+        elif kind in _INTEGER_TYPES:
+            table.setColumnValues(label, [int(value) for value in values])
+        elif kind == xmippLib.LABEL_DOUBLE:
+            table.setColumnValues(label, [float(value) if np.isfinite(value) else NO_VALUE for value in values])
+        else:
+            table.setColumnValues(label, [str(value) for value in values])
+        if not len(values):
+            table.addLabel(label)  # an empty table keeps its columns
+    with written_aside(path) as aside:
+        table.write(f"{block}@{aside}" if block else str(aside))
+
+
+def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
+    """Columns of the first table of an XMD file, keyed by label name. Raises InputError if it is not one."""
+    require_file(path, option)
+    try:
+        table = xmippLib.MetaData(str(path))
+        labels = table.getActiveLabels()
+    except xmippLib.XmippError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{option}: '{path}' is not an XMD file that Xmipp can read ({reason}); "
+                         "give an XMD with columns x, y, z") from error
+    return {xmippLib.label2Str(label): table.getColumnValues(label) if table.size() else [] for label in labels}
+
+
+def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
+    """The columns of METHOD's data contract for the picks of one tomogram.
+
+    `xcoor ycoor zcoor` are rounded (Xmipp's C++ programs read integers), `x y z` keep the exact value.
+    """
+    n = len(picks)
+    rounded = np.rint(picks.positions).astype(int)
+    columns: Columns = {
+        "particleId": list(range(1, n + 1)),
+        "tiltSeriesId": [picks.tomo_id] * n,
+        "tomogramVolume": [tomogram] * n,
+        "samplingRate": [picks.sampling_rate] * n,
+        "particleSize": [box_size] * n,
+        "ref": picks.picker.tolist(),
+        "ref2": picks.group.tolist(),
+        "fom": picks.score.tolist(),
+    }
+    for axis, name in enumerate("xyz"):
+        columns[f"{name}coor"] = rounded[:, axis].tolist()
+        columns[name] = picks.positions[:, axis].tolist()
+    if np.isfinite(picks.angles).any():
+        for axis, name in enumerate(("angleRot", "angleTilt", "anglePsi")):
+            columns[name] = picks.angles[:, axis].tolist()
+    return columns
+
+
+def write_picks(path: str | os.PathLike, picks: Picks, box_size: int, tomogram: str,
+                extra: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write picks as XMD; `extra` adds columns or replaces ours (particleId, for one)."""
+    write_table(path, {**picks_columns(picks, box_size, tomogram), **(extra or {})})
+
+
+def _floats(columns: Columns, name: str, n: int) -> np.ndarray:
+    return _with_nan(np.asarray(columns.get(name, [np.nan] * n), dtype=float))
+
+
+def _with_nan(values: np.ndarray) -> np.ndarray:
+    # The text of a table holds seven digits: compare with a margin that no real coordinate or score enters.
+    return np.where((values > 0) & (values < 1e-300), np.nan, values)
+
+
+def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
+    values = columns.get(name) or [fallback]
+    same = all(same_sampling_rate(v, values[0]) for v in values) if name == "samplingRate" else len(set(values)) == 1
+    if not same:
+        raise InputError(f"'{path}': column {name} holds several values ({values[0]}, ...); write one file a tomogram")
+    return values[0]
+
+
+def positions_of(columns: Columns, path: object, option: str) -> np.ndarray:
+    """(n, 3) x, y, z of a table, voxels: the exact `x y z` where present, else the integer `xcoor ...`."""
+    for names in (("x", "y", "z"), ("xcoor", "ycoor", "zcoor")):
+        if all(name in columns for name in names):
+            return _with_nan(np.array([columns[name] for name in names], dtype=float).T.reshape(-1, 3))
+    raise InputError(f"{option}: '{path}' has no coordinates; expected the columns x, y, z (or xcoor, ycoor, zcoor), "
+                     f"found {', '.join(columns) or 'none'}")
+
+
+def picks_of(columns: Columns, path: object, option: str = "--input", sampling_rate: float | None = None) -> Picks:
+    """Picks of one tomogram from the columns of a table. Raises InputError naming `path` and `option`.
+
+    `sampling_rate` (Å/voxel) is used where the table has none.
+    """
+    positions = positions_of(columns, path, option)
+    n = len(positions)
+    rate = _one_value(columns, "samplingRate", path, sampling_rate)
+    if rate is None:
+        raise InputError(f"{option}: '{path}' has no column samplingRate; add it or give --samplingrate")
+    angles = np.stack([_floats(columns, name, n) for name in ("angleRot", "angleTilt", "anglePsi")], axis=1)
+    try:
+        return Picks(str(_one_value(columns, "tiltSeriesId", path, "")), positions, float(rate),
+                     picker=np.asarray(columns.get("ref", [0] * n)), score=_floats(columns, "fom", n), angles=angles,
+                     group=np.asarray(columns.get("ref2", [0] * n)))
+    except InputError as error:
+        raise InputError(f"{option}: '{path}': {error}") from error
+
+
+def read_picks(path: str | os.PathLike, option: str = "--input", sampling_rate: float | None = None) -> Picks:
+    """Picks of one tomogram from an XMD file; see `picks_of`."""
+    return picks_of(read_table(path, option), path, option, sampling_rate)

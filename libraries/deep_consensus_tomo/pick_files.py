@@ -1,0 +1,112 @@
+"""Pick files that people and pickers write: CSV (tomo_id,x,y,z[,score][,samplingRate]) and XMD, to Picks a tomogram."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .errors import InputError
+from .files import require_file, written_aside
+from .picks import Picks, same_sampling_rate
+
+REQUIRED = ("tomo_id", "x", "y", "z")
+# What else a pick may carry, and Xmipp's label for it.
+XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "rot": "angleRot", "tilt": "angleTilt", "psi": "anglePsi", "group": "ref2"}
+
+
+def tomogram_id(path: str | os.PathLike) -> str:
+    """The id of a tomogram: its file name without the extension."""
+    return Path(path).stem
+
+
+def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picker: int = 0, sampling_rate: float | None = None,
+                   option: str = "--picks") -> dict[str, Picks]:
+    """Picks of every tomogram of a file, in the file's order.
+
+    rates: sampling rate (Å/voxel) of each known tomogram, by id; a pick's rate is its samplingRate column, else
+    `sampling_rate`, else its tomogram's. Ids are matched whole: 'TS_1' is not 'TS_10'.
+    Raises InputError for a file that cannot be read, has no picks, lacks a column, has a coordinate that is no
+    number, mixes sampling rates in one tomogram, or names none of the known tomograms.
+    """
+    require_file(path, option)
+    table = _read_xmd(path, option) if str(path).endswith((".xmd", ".star")) else _read_csv(path, option)
+    missing = [name for name in REQUIRED if name not in table.columns]
+    if missing:
+        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score][,samplingRate], "
+                         f"found {','.join(map(str, table.columns))}")
+    if table.empty:
+        raise InputError(f"{option}: '{path}' has no picks; leave it out")
+    for name in ("x", "y", "z", "score", "samplingRate"):
+        if name in table:
+            table[name] = _numbers(table[name], path, option, allow_empty=name == "score")
+    groups = {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
+    if not set(groups) & set(rates):
+        raise InputError(f"{option}: '{path}' names the tomograms {_some(groups)}, but those given are {_some(rates)}; "
+                         "tomo_id must be a tomogram's file name without extension")
+    return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], picker, path, option)
+            for tomo_id, rows in groups.items() if tomo_id in rates}
+
+
+def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype={"tomo_id": str}, skipinitialspace=True, comment="#", encoding="utf-8")
+    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
+                         f"expected a header {','.join(REQUIRED)}[,score]") from error
+
+
+def _read_xmd(path: str | os.PathLike, option: str) -> pd.DataFrame:
+    from .metadata_io import positions_of, read_table  # only this format needs Xmipp
+
+    columns = read_table(path, option)
+    positions = positions_of(columns, path, option)
+    table = pd.DataFrame(positions, columns=["x", "y", "z"])
+    if columns.get("tiltSeriesId"):
+        table["tomo_id"] = columns["tiltSeriesId"]
+    elif columns.get("tomogramVolume"):
+        table["tomo_id"] = [tomogram_id(name) for name in columns["tomogramVolume"]]
+    for name, label in XMD_COLUMNS.items():
+        if label in columns:
+            table[name] = columns[label]
+    if "score" in table:
+        table.loc[(table["score"] > 0) & (table["score"] < 1e-300), "score"] = np.nan
+    return table
+
+
+def _numbers(column: pd.Series, path: object, option: str, allow_empty: bool) -> pd.Series:
+    values = pd.to_numeric(column, errors="coerce")
+    bad = ~np.isfinite(values) & ~(column.isna() & allow_empty)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{option}: '{path}', pick {row + 1}: {column.name} is '{column.iloc[row]}', not a number; "
+                         "correct or remove that row")
+    return values
+
+
+def _picks(tomo_id: str, rows: pd.DataFrame, rate: float, picker: int, path: object, option: str) -> Picks:
+    if "samplingRate" in rows:
+        rate = float(rows["samplingRate"].iloc[0])
+        if not all(same_sampling_rate(rate, other) for other in rows["samplingRate"]):
+            raise InputError(f"{option}: '{path}' mixes sampling rates in tomogram '{tomo_id}'; give one samplingRate a tomogram")
+    angles = rows[["rot", "tilt", "psi"]].to_numpy(float) if "rot" in rows else None
+    try:
+        return Picks(tomo_id, rows[["x", "y", "z"]].to_numpy(float), rate, picker=np.full(len(rows), picker),
+                     score=rows["score"].to_numpy(float) if "score" in rows else None, angles=angles,
+                     group=rows["group"].to_numpy(int) if "group" in rows else None)
+    except InputError as error:
+        raise InputError(f"{option}: '{path}': {error}") from error
+
+
+def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:
+    """Write a table as CSV with six significant decimals, aside and renamed."""
+    with written_aside(path) as aside:
+        table.to_csv(aside, index=False, float_format="%.6g")
+
+
+def _some(names: object) -> str:
+    listed = sorted(map(str, names))  # type: ignore[call-overload]
+    return ", ".join(f"'{name}'" for name in listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")

@@ -1,0 +1,120 @@
+"""Picks of one tomogram as one checked struct of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .errors import InputError
+
+# Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
+# the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
+MAX_RELATIVE_SAMPLING_MISMATCH = 1e-3
+
+
+def same_sampling_rate(a: float, b: float) -> bool:
+    """Whether two sampling rates (Å/voxel) are equal up to the rounding of file headers."""
+    return abs(a - b) <= MAX_RELATIVE_SAMPLING_MISMATCH * max(abs(a), abs(b))
+
+
+def rescale_positions(positions: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:
+    """Express voxel positions at another sampling rate, keeping the physical point.
+
+    Voxel centres are at integers, so the corner of the volume, which every binning of it shares, is at
+    -0.5: voxels 0 and 1 average into the binned voxel 0, whose centre is the old 0.5.
+
+    Parameters: positions (n, 3) x, y, z, voxels; rates in Å/voxel. Returns a new (n, 3) float array.
+    """
+    if same_sampling_rate(from_rate, to_rate):
+        return np.array(positions, dtype=float)
+    return (np.asarray(positions, dtype=float) + 0.5) * (from_rate / to_rate) - 0.5
+
+
+def rescale_size(size: tuple[int, int, int], from_rate: float, to_rate: float) -> tuple[float, ...]:
+    """Extent x, y, z of a volume in voxels of another sampling rate; not rounded."""
+    ratio = 1.0 if same_sampling_rate(from_rate, to_rate) else from_rate / to_rate
+    return tuple(edge * ratio for edge in size)
+
+
+def check_inside(positions: np.ndarray, size: Sequence[float], source: str) -> None:
+    """Refuse positions (n, 3) x, y, z outside a volume of `size` x, y, z, in the same voxels.
+
+    Raises InputError; `source` says where the picks come from, with the option, and where they should lie.
+    """
+    outside = np.flatnonzero(((positions < -0.5) | (positions > np.asarray(size) - 0.5)).any(axis=1))
+    if len(outside):
+        x, y, z = positions[outside[0]]
+        raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {' x '.join(f'{s:.0f}' for s in size)} voxels, "
+                         f"the first, pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); check the sampling rate, the axis "
+                         "order and the origin")
+
+
+def _column(value: np.ndarray | None, n: int, shape: tuple[int, ...], dtype: type, fill: float) -> np.ndarray:
+    if value is None:
+        return np.full((n, *shape), fill, dtype=dtype)
+    array = np.asarray(value, dtype=dtype)
+    if array.shape != (n, *shape):
+        raise ValueError(f"expected an array of shape {(n, *shape)}, received {array.shape}")
+    return array
+
+
+@dataclass(frozen=True)
+class Picks:
+    """Picks of one tomogram at one sampling rate; every array has the length n.
+
+    positions: (n, 3) x, y, z, voxels, voxel centres at integers.  sampling_rate: Å/voxel.
+    picker: (n,) id of the picker, int.  score: (n,) the picker's own score, NaN where it gave none.
+    angles: (n, 3) rot, tilt, psi, degrees, Xmipp's ZYZ convention, NaN where unknown.
+    group: (n,) the group id a picker gave (vesicle, mesh...), 0 where none.
+    Raises InputError for positions that are not finite and for a sampling rate that is not positive.
+    """
+
+    tomo_id: str
+    positions: np.ndarray
+    sampling_rate: float
+    picker: np.ndarray = field(default=None)  # type: ignore[assignment]
+    score: np.ndarray = field(default=None)  # type: ignore[assignment]
+    angles: np.ndarray = field(default=None)  # type: ignore[assignment]
+    group: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        positions = np.asarray(self.positions, dtype=float).reshape(-1, 3)
+        n = len(positions)
+        if not np.isfinite(positions).all():
+            row = int(np.argmin(np.isfinite(positions).all(axis=1)))
+            raise InputError(f"tomogram '{self.tomo_id}': pick {row + 1} has a coordinate that is not a number; remove that row")
+        if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
+            raise InputError(f"tomogram '{self.tomo_id}': sampling rate must be positive (Å/voxel), "
+                             f"received {self.sampling_rate}")
+        set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  frozen dataclass
+        set_("positions", positions)
+        set_("picker", _column(self.picker, n, (), np.int64, 0))
+        set_("score", _column(self.score, n, (), np.float64, np.nan))
+        set_("angles", _column(self.angles, n, (3,), np.float64, np.nan))
+        set_("group", _column(self.group, n, (), np.int64, 0))
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, index: np.ndarray | slice) -> Picks:
+        """The picks that a slice, a boolean mask or an index array selects."""
+        return replace(self, positions=self.positions[index], picker=self.picker[index], score=self.score[index],
+                       angles=self.angles[index], group=self.group[index])
+
+    def at_sampling_rate(self, rate: float) -> Picks:
+        """The same physical points in voxels of `rate` Å."""
+        return replace(self, positions=rescale_positions(self.positions, self.sampling_rate, rate), sampling_rate=rate)
+
+    @staticmethod
+    def concatenate(parts: Sequence[Picks]) -> Picks:
+        """One Picks of several of the same tomogram and sampling rate, in the given order."""
+        first = parts[0]
+        for part in parts:
+            if part.tomo_id != first.tomo_id or not same_sampling_rate(part.sampling_rate, first.sampling_rate):
+                raise ValueError(f"cannot join picks of {part.tomo_id} at {part.sampling_rate} Å with those of "
+                                 f"{first.tomo_id} at {first.sampling_rate} Å")
+        join = lambda name: np.concatenate([getattr(p, name) for p in parts])  # noqa: E731
+        return Picks(first.tomo_id, join("positions"), first.sampling_rate, join("picker"), join("score"),
+                     join("angles"), join("group"))

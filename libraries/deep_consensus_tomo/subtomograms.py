@@ -1,0 +1,81 @@
+"""Cut subtomograms out of a tomogram: boxes of voxels around picks, at the common sampling rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+from .picks import rescale_positions, same_sampling_rate
+
+MINIMAL_DEVIATION = 1e-6  # grey-scale deviation under which a box holds no signal to normalise
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """How boxes are cut: edge (voxels of `sampling_rate` Å), and what is done to their grey values.
+
+    invert: multiply by -1 (proteins are dark in most tomograms; some networks want them bright).
+    normalise: zero mean and unit deviation of every box.
+    """
+
+    box_size: int
+    sampling_rate: float
+    normalise: bool = False
+    invert: bool = False
+    factor: float = 1.0
+
+    def cut(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> np.ndarray:
+        """One (box, box, box) float32 box of `volume` (z, y, x) around `position` (x, y, z, voxels of `sampling_rate`).
+
+        The centre is the box's voxel `box // 2`. At the volume's own sampling rate the position is rounded to the
+        voxel; at another the box is interpolated at the exact position, low-passed first when it gets coarser.
+        Outside the tomogram the box is filled with the mean of its inside, which is neutral grey, not black.
+        """
+        if same_sampling_rate(volume_rate, self.sampling_rate):
+            box = crop(volume, np.rint(position).astype(int), self.box_size)
+        else:
+            box = self._resampled(volume, position, volume_rate)
+        box *= -self.factor if self.invert else self.factor
+        return normalised(box) if self.normalise else box
+
+    def _resampled(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> np.ndarray:
+        step = self.sampling_rate / volume_rate  # volume voxels per voxel of the box
+        centre = rescale_positions(position, self.sampling_rate, volume_rate)
+        whole = np.rint(centre).astype(int)
+        reach = int(np.ceil(self.box_size * step)) + 4
+        source = crop(volume, whole, reach)
+        if step > 1:  # the low-pass that averaging `step` voxels would be: same variance as a box of that width
+            source = gaussian_filter(source, np.sqrt((step**2 - 1) / 12))
+        axis = (np.arange(self.box_size) - self.box_size // 2) * step + reach // 2
+        grid = np.meshgrid(*(axis + offset for offset in (centre - whole)[::-1]), indexing="ij")
+        return map_coordinates(source, grid, order=1, mode="nearest").astype(np.float32)
+
+
+def crop(volume: np.ndarray, centre: np.ndarray, box_size: int) -> np.ndarray:
+    """(box, box, box) float32 copy around the integer `centre` (x, y, z); outside the volume the mean of the inside."""
+    start = np.asarray(centre)[::-1] - box_size // 2
+    stop = start + box_size
+    inside = tuple(slice(max(0, a), max(0, min(b, n))) for a, b, n in zip(start, stop, volume.shape, strict=True))
+    part = np.asarray(volume[inside], dtype=np.float32)
+    if part.shape == (box_size,) * 3:
+        return part.copy()
+    box = np.full((box_size,) * 3, part.mean() if part.size else 0.0, dtype=np.float32)
+    target = tuple(slice(s.start - a, s.start - a + n) for s, a, n in zip(inside, start, part.shape, strict=True))
+    if part.size:
+        box[target] = part
+    return box
+
+
+def fits_inside(positions: np.ndarray, size: tuple[int, int, int], box_size: int) -> np.ndarray:
+    """(n,) whether the whole box lies inside a tomogram of `size` x, y, z (same sampling rate as the positions)."""
+    start = np.rint(positions) - box_size // 2
+    return ((start >= 0) & (start + box_size <= np.asarray(size))).all(axis=1)
+
+
+def normalised(box: np.ndarray) -> np.ndarray:
+    """Zero mean and unit deviation; a flat box becomes zero instead of dividing by nothing."""
+    box = box - box.mean()
+    deviation = box.std()
+    return box / deviation if deviation > MINIMAL_DEVIATION else np.zeros_like(box)

@@ -1,0 +1,164 @@
+"""xmipp_coordinates_consensus_tomo: merge the picks of one tomogram and label them by the pickers' agreement."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from deep_consensus_tomo.errors import InputError
+
+from ._program import Program, require_box_size, require_positive, run
+
+REFERENCE = 0  # stands in the list of pickers for the user's truth or lie; pickers count from 1
+
+
+@dataclass(frozen=True)
+class ConsensusConfig:
+    """One tomogram's consensus; radius is a fraction of the box, box_size voxels of sampling_rate Å."""
+
+    input: str
+    output_pos: str
+    output_doubt: str
+    output_all: str
+    box_size: int
+    sampling_rate: float
+    radius: float
+    number: int
+    output_neg: str | None = None
+    representative: int = 2
+    truth: str | None = None
+    lie: str | None = None
+    starting_id: int = 1
+
+    def __post_init__(self) -> None:
+        require_box_size(self.box_size)
+        require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
+        require_positive(self.radius, "--radius", "fraction of the box size")
+        require_positive(self.number, "--number", "distinct pickers")
+        if self.representative not in (0, 1, 2):
+            raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
+        if self.starting_id < 0:
+            raise InputError(f"--startingId: must be 0 or more, received {self.starting_id}")
+
+
+def write_consensus(config: ConsensusConfig) -> dict[str, int]:
+    """Run the consensus from files to files; returns the number of picks, clusters and of each label."""
+    import numpy as np
+
+    from deep_consensus_tomo.consensus import merge_picks
+    from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE, explained_by, label_by_votes
+    from deep_consensus_tomo.metadata_io import picks_of, read_table, write_picks
+    from deep_consensus_tomo.picks import Picks
+
+    table = read_table(config.input)
+    picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
+    tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
+    known = {name: _reference(path, option, config.sampling_rate)
+             for name, path, option in (("truth", config.truth, "--inputTruth"), ("lie", config.lie, "--inputLie"))}
+    radius = config.radius * config.box_size
+    clusters = merge_picks(picks, radius, config.representative)
+    reference_label = explained_by(clusters.positions, known["truth"], known["lie"], radius)
+    labels = np.where(reference_label != DOUBTFUL, reference_label, label_by_votes(clusters.support, config.number))
+    # What the user knows replaces what the pickers saw of it: a reference stands for every cluster near it.
+    unexplained = reference_label == DOUBTFUL
+    representatives = picks[clusters.medoid]
+    n_pickers = max(1, len(np.unique(picks.picker)))
+    own = Picks(picks.tomo_id, clusters.positions, picks.sampling_rate, score=representatives.score,
+                angles=representatives.angles, group=representatives.group)[unexplained]
+    seen_by = _pickers_of_clusters(clusters, picks.picker)
+    merged = Picks.concatenate([own] + [Picks(picks.tomo_id, known[name], picks.sampling_rate) for name in ("truth", "lie")])
+    seen_near = {name: _seen_near(known[name], clusters, seen_by, radius) for name in ("truth", "lie")}
+    pickers = [seen_by[i] for i in np.flatnonzero(unexplained)] + [(REFERENCE, *ids) for name in known for ids in seen_near[name]]
+    labels = np.concatenate([labels[unexplained], np.full(len(known["truth"]), POSITIVE), np.full(len(known["lie"]), NEGATIVE)])
+    support = np.array([len(ids) - (REFERENCE in ids) for ids in pickers], dtype=int)
+    extra = {
+        "particleId": np.arange(config.starting_id, config.starting_id + len(merged)),
+        "count": support,
+        "comment": np.array(["+".join(map(str, ids)) for ids in pickers], dtype=object),
+        "CoordConsScore": np.minimum(1.0, support / n_pickers),
+        "enabled": labels,
+    }
+    outputs = ((config.output_all, None), (config.output_pos, POSITIVE), (config.output_doubt, DOUBTFUL), (config.output_neg, NEGATIVE))
+    for path, label in outputs:
+        if path is not None:
+            rows = np.ones(len(merged), dtype=bool) if label is None else labels == label
+            write_picks(path, merged[rows], config.box_size, tomogram, {name: column[rows] for name, column in extra.items()})
+    return {"picks": len(picks), "merged": len(merged), "positive": int((labels == POSITIVE).sum()),
+            "doubtful": int((labels == DOUBTFUL).sum()), "negative": int((labels == NEGATIVE).sum())}
+
+
+def _reference(path: str | None, option: str, sampling_rate: float):
+    import numpy as np
+
+    from deep_consensus_tomo.metadata_io import read_picks
+
+    if path is None:
+        return np.zeros((0, 3))
+    return read_picks(path, option, sampling_rate).at_sampling_rate(sampling_rate).positions
+
+
+def _pickers_of_clusters(clusters, picker) -> list[tuple[int, ...]]:
+    import numpy as np
+
+    pairs = np.unique(np.stack([clusters.labels, picker], axis=1), axis=0)
+    split = np.split(pairs[:, 1], np.flatnonzero(np.diff(pairs[:, 0])) + 1) if len(pairs) else []
+    return [tuple(ids.tolist()) for ids in split]
+
+
+def _seen_near(references, clusters, seen_by: list[tuple[int, ...]], radius: float) -> list[tuple[int, ...]]:
+    """For every reference position the pickers whose cluster lies within the radius."""
+    from scipy.spatial import cKDTree
+
+    if not len(references) or not len(clusters):
+        return [()] * len(references)
+    near = cKDTree(clusters.positions).query_ball_point(references, radius)
+    return [tuple(sorted({picker for c in rows for picker in seen_by[c]})) for rows in near]
+
+
+class CoordinatesConsensusTomo(Program):
+    """Command line of `write_consensus`."""
+
+    name = "xmipp_coordinates_consensus_tomo"
+
+    def defineParams(self) -> None:  # noqa: N802
+        self.addUsageLine("Coordinates consensus: merge the picks that several pickers made in one tomogram.")
+        self.addUsageLine("The input XMD holds one row a pick: x, y, z (voxels, origin at the corner of the volume) and ref, the "
+                          "whole-number id of the picker that saw it. Picks that lie mutually within the radius are one particle; it is "
+                          "positive if enough different pickers saw it, else doubtful. The order of picks and pickers does not matter.")
+        self.addParamsLine("  --input <path> : XMD with every pick of one tomogram")
+        self.addParamsLine("  --outputPos <path> : XMD for the positive particles")
+        self.addParamsLine("  --outputDoubt <path> : XMD for the doubtful particles")
+        self.addParamsLine("  --outputAll <path> : XMD for all of them; column enabled is 1, 0 or -1: positive, doubtful, negative")
+        self.addParamsLine(" [--outputNeg <path>] : XMD for the negatives (the lies)")
+        self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")
+        self.addParamsLine("  --samplingrate <double> : sampling rate of the outputs, in A/voxel; inputs at another one are rescaled")
+        self.addParamsLine("  --radius <double> : two picks nearer than this fraction of the box size may be the same particle")
+        self.addParamsLine(" [--number <int=2>] : distinct pickers that must agree for a positive")
+        self.addParamsLine(" [--constype <type=2>] : position of the merged pick: 0 first pick of the input, 1 centroid of all its "
+                           "picks, 2 robust (geometric median of one pick per picker, independent of the input's order)")
+        self.addParamsLine(" [--inputTruth <path>] : XMD with particles known to be true: always positive")
+        self.addParamsLine(" [--inputLie <path>] : XMD with positions known to be wrong: always negative")
+        self.addParamsLine(" [--startingId <int=1>] : first particleId of the outputs")
+        self.addExampleLine("xmipp_coordinates_consensus_tomo --input TS_01_picks.xmd --outputPos pos.xmd --outputDoubt doubt.xmd "
+                            "--outputAll all.xmd --boxsize 32 --samplingrate 10 --radius 0.35 --number 2")
+
+    def readParams(self) -> None:  # noqa: N802
+        self.config = ConsensusConfig(
+            input=self.getParam("--input"), output_pos=self.getParam("--outputPos"), output_doubt=self.getParam("--outputDoubt"),
+            output_all=self.getParam("--outputAll"), output_neg=self.optional_path("--outputNeg"), box_size=self.integer("--boxsize"),
+            sampling_rate=self.number("--samplingrate"), radius=self.number("--radius"), number=self.integer("--number"),
+            representative=self.integer("--constype"), truth=self.optional_path("--inputTruth"), lie=self.optional_path("--inputLie"),
+            starting_id=self.integer("--startingId"))
+
+    def run(self) -> None:
+        counts = write_consensus(self.config)
+        print(", ".join(f"{count} {name}" for name, count in counts.items()))
+
+
+def main() -> int:
+    """Console script."""
+    return run(CoordinatesConsensusTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

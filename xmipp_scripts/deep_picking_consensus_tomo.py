@@ -1,0 +1,204 @@
+"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, or score subtomograms with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from deep_consensus_tomo.errors import InputError
+
+from ._program import Program, require_positive, run
+
+MODES = ("training", "scoring")
+MODEL_ENDINGS = (".h5", ".keras")
+TRAINING_OPTIONS = (
+    "== Training ==",
+    " [--network <name=small>] : small, or reference: the network of the thesis",
+    " [--epochs <int=12>] : how often every subtomogram is seen, at most",
+    " [--batch <int=32>] : subtomograms a training step",
+    " [--learningRate <double=0.001>] : at the start; it decays towards zero",
+    " [--l2 <double=0.0001>] : strength of the L2 regularisation",
+    " [--validation <double=0.15>] : fraction of the subtomograms held back to choose the best epoch",
+    " [--folds <int=3>] : networks to train; each leaves a part of the tomograms out and is the one that scores it",
+    " [--noAutoStop] : run all epochs, even if the validation loss no longer improves",
+    " [--noAugment] : no data augmentation (mirrors and 180 degree turns, which keep the missing wedge)",
+    " [--inputModel <file>] : go on from this trained model",
+    ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1; none: CPU',
+)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What the training options say; the library checks the values."""
+
+    network: str = "small"
+    epochs: int = 12
+    batch: int = 32
+    learning_rate: float = 1e-3
+    l2: float = 1e-4
+    validation: float = 0.15
+    folds: int = 3
+    auto_stop: bool = True
+    augment: bool = True
+    input_model: str | None = None
+    gpus: str = ""
+
+
+@dataclass(frozen=True)
+class ScoringConfig:
+    """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's."""
+
+    input: tuple[str, ...]
+    model: str
+    output: str
+    box_size: int | None = None
+    sampling_rate: float | None = None
+    batch: int = 64
+    gpus: str = ""
+    threads: int = 2
+
+
+def read_training_settings(program: Program) -> TrainingSettings:
+    """The values of TRAINING_OPTIONS of a program that defines them."""
+    return TrainingSettings(
+        network=program.getParam("--network"), epochs=program.integer("--epochs"), batch=program.integer("--batch"),
+        learning_rate=program.number("--learningRate"), l2=program.number("--l2"), validation=program.number("--validation"),
+        folds=program.integer("--folds"), auto_stop=not program.checkParam("--noAutoStop"),
+        augment=not program.checkParam("--noAugment"), input_model=program.optional_path("--inputModel"),
+        gpus=program.getParam("--gpus"))
+
+
+def require_model_name(path: str, option: str) -> str:
+    """The path if its ending is one a model can have, else InputError."""
+    if not path.endswith(MODEL_ENDINGS):
+        raise InputError(f"{option}: a model file ends in {' or '.join(MODEL_ENDINGS)}, received '{path}'")
+    return path
+
+
+def train_files(inputs: Mapping[str, Sequence[str]], settings: TrainingSettings, *, box_size: int, sampling_rate: float, model: str,
+                log: str | None, seed: int, threads: int, progress: Callable[[str], None] = print) -> None:
+    """Train on the subtomograms of XMD files (keys pos, neg, doubt) and write the model file."""
+    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, load_model, save_model, select_devices, train
+
+    network = NetworkConfig(box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed)
+    training = TrainingConfig(epochs=settings.epochs, batch_size=settings.batch, learning_rate=settings.learning_rate, l2=settings.l2,
+                              validation=settings.validation, auto_stop=settings.auto_stop, augment=settings.augment)
+    examples = read_examples(inputs)
+    strategy = select_devices(settings.gpus, threads)
+    start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate) if settings.input_model else None
+    save_model(train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress), model)
+
+
+def read_examples(inputs: Mapping[str, Sequence[str]]):
+    """The training examples of the XMD files: positives 1, negatives 0; doubtful ones are not trained on."""
+    import numpy as np
+
+    from deep_consensus_tomo.metadata_io import positions_of, read_table
+    from deep_consensus_tomo.training_set import Examples
+
+    images: list[str] = []
+    tomo_ids: list[str] = []
+    positions, labels = [], []
+    for kind, label, option in (("pos", 1.0, "--inputPos"), ("neg", 0.0, "--inputNeg")):
+        for path in inputs[kind]:
+            columns = read_table(path, option)
+            if "image" not in columns:
+                raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+            images += columns["image"]
+            tomo_ids += map(str, columns.get("tiltSeriesId", [""] * len(columns["image"])))
+            positions.append(positions_of(columns, path, option))
+            labels += [label] * len(columns["image"])
+    return Examples(images, np.array(tomo_ids, dtype=str), np.concatenate(positions) if positions else np.zeros((0, 3)),
+                    np.array(labels), np.ones(len(labels)))
+
+
+def score_files(config: ScoringConfig) -> int:
+    """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many."""
+    from deep_consensus_tomo.metadata_io import positions_of, read_table, write_table
+
+    tables = [read_table(path) for path in config.input]
+    names = [name for name in tables[0] if all(name in table for table in tables)]
+    columns = {name: [value for table in tables for value in table[name]] for name in names}
+    if "image" not in columns:
+        raise InputError(f"--input: '{config.input[0]}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+    columns["zScoreDeepLearning1"] = []
+    if columns["image"]:  # TensorFlow is not started for nothing
+        import numpy as np
+
+        from deep_consensus_tomo.network import load_model, score, select_devices
+
+        strategy = select_devices(config.gpus, config.threads)
+        model = load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)
+        scores = score(model, columns["image"], np.array(columns["tiltSeriesId"], dtype=str),
+                       positions_of(columns, config.input[0], "--input"), batch_size=config.batch, strategy=strategy)
+        columns["zScoreDeepLearning1"] = scores.tolist()
+    write_table(config.output, columns)
+    return len(columns["image"])
+
+
+class DeepPickingConsensusTomo(Program):
+    """Command line of `train_files` and `score_files`."""
+
+    name = "xmipp_deep_picking_consensus_tomo"
+
+    def defineParams(self) -> None:  # noqa: N802
+        self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
+        self.addUsageLine("A model holds several networks; each left a part of the tomograms out of its training, and a subtomogram "
+                          "of that part is scored by that network alone. The score is between 0 and 1.")
+        self.addParamsLine("  --mode <mode> : what to do")
+        self.addParamsLine("      where <mode>")
+        self.addParamsLine("        training : needs --inputPos, --inputNeg, --model, --boxsize, --samplingrate")
+        self.addParamsLine("        scoring : needs --input, --model, --output")
+        self.addParamsLine("  --model <file> : model file, .h5 or .keras; training writes it")
+        self.addParamsLine(" [--inputPos <...>] : XMD files of positive subtomograms")
+        self.addParamsLine(" [--inputNeg <...>] : XMD files of negative subtomograms: noise and known wrong picks")
+        self.addParamsLine(" [--inputDoubt <...>] : XMD files of doubtful subtomograms; checked, not trained on")
+        self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
+        self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
+        self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
+        self.addParamsLine(" [--samplingrate <double>] : sampling rate in A/voxel; must be the model's")
+        self.addParamsLine(" [--threads <int=2>] : CPU threads")
+        self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the model")
+        for line in TRAINING_OPTIONS:
+            self.addParamsLine(line)
+        self.addParamsLine(" [--log <file>] : CSV for the training log, a row an epoch")
+        self.addExampleLine("xmipp_deep_picking_consensus_tomo --mode training --inputPos pos.xmd --inputNeg noise.xmd --model model.h5 "
+                            "--boxsize 32 --samplingrate 10")
+        self.addExampleLine("xmipp_deep_picking_consensus_tomo --mode scoring --input pos.xmd doubt.xmd --model model.h5 --output scored.xmd")
+
+    def _needs(self, *options: str) -> None:
+        for option in options:
+            if not self.checkParam(option):
+                raise InputError(f"{option}: required with --mode {self.mode}; see {self.name} --help")
+
+    def readParams(self) -> None:  # noqa: N802
+        self.mode = self.getParam("--mode")
+        if self.mode not in MODES:
+            raise InputError(f"--mode: must be {' or '.join(MODES)}, received '{self.mode}'")
+        self._needs(*(("--inputPos", "--inputNeg", "--boxsize", "--samplingrate") if self.mode == "training" else ("--input", "--output")))
+        self.model = require_model_name(self.getParam("--model"), "--model")
+        self.threads = int(require_positive(self.integer("--threads"), "--threads"))
+        self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
+        self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
+
+    def run(self) -> None:
+        if self.mode == "training":
+            inputs = {kind: self.optional_list(option) for kind, option in
+                      (("pos", "--inputPos"), ("neg", "--inputNeg"), ("doubt", "--inputDoubt"))}
+            train_files(inputs, read_training_settings(self), box_size=self.box_size, sampling_rate=self.sampling_rate, model=self.model,
+                        log=self.optional_path("--log"), seed=self.integer("--seed"), threads=self.threads)
+            print(f"model written to {self.model}")
+        else:
+            config = ScoringConfig(tuple(self.getListParam("--input")), self.model, self.getParam("--output"), self.box_size,
+                                   self.sampling_rate, batch=self.integer("--batch"), gpus=self.getParam("--gpus"), threads=self.threads)
+            print(f"{score_files(config)} subtomograms scored: {config.output}")
+
+
+def main() -> int:
+    """Console script."""
+    return run(DeepPickingConsensusTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

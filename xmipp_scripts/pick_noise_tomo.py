@@ -1,0 +1,100 @@
+"""xmipp_pick_noise_tomo: random positions far from every pick of a tomogram, as negatives for training."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from deep_consensus_tomo.errors import InputError
+
+from ._program import Program, require_box_size, require_positive, run
+
+
+@dataclass(frozen=True)
+class NoiseConfig:
+    """Noise of one tomogram; size x, y, z in voxels, radius a fraction of the box, limit a fraction of the input picks."""
+
+    input: str
+    output: str
+    radius: float
+    box_size: int
+    sampling_rate: float
+    size: tuple[int, int, int]
+    limit: float = 0.7
+    threads: int = 4
+    static: bool = False
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        require_box_size(self.box_size)
+        require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
+        require_positive(self.radius, "--radius", "fraction of the box size")
+        require_positive(self.limit, "--limit", "fraction of the number of input picks")
+        require_positive(self.threads, "--threads")
+        if min(self.size) < self.box_size:
+            raise InputError(f"--boxsize: a box of {self.box_size} voxels does not fit in --size {' '.join(map(str, self.size))}; "
+                             "lower --boxsize")
+        if self.seed < 0:
+            raise InputError(f"--seed: must be 0 or more, received {self.seed}")
+
+
+def write_noise(config: NoiseConfig) -> tuple[int, str]:
+    """Pick noise from file to file; returns how many there are and a note where fewer than asked fit."""
+    import numpy as np
+
+    from deep_consensus_tomo.metadata_io import picks_of, read_table, write_picks
+    from deep_consensus_tomo.noise import pick_noise
+    from deep_consensus_tomo.picks import Picks
+
+    table = read_table(config.input)
+    picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
+    noise = pick_noise(picks.positions, config.size, config.box_size, config.radius * config.box_size,
+                       int(np.ceil(config.limit * len(picks))), rng=np.random.default_rng(config.seed),
+                       shrink=not config.static, threads=config.threads)
+    tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
+    found = Picks(picks.tomo_id, noise.positions, config.sampling_rate)
+    write_picks(config.output, found, config.box_size, tomogram, {"randomSeed": [config.seed] * len(found)})
+    return len(found), noise.note
+
+
+class PickNoiseTomo(Program):
+    """Command line of `write_noise`."""
+
+    name = "xmipp_pick_noise_tomo"
+
+    def defineParams(self) -> None:  # noqa: N802
+        self.addUsageLine("Noise picking: random positions of one tomogram that no picker came near, as negatives for training.")
+        self.addUsageLine("Positions are drawn uniformly from the space that is free of every input pick; their boxes lie inside the "
+                          "tomogram and they keep the radius from each other. Ends at once with what fits, and says how many and why.")
+        self.addParamsLine("  --input <inputFile> : XMD with EVERY pick of the tomogram, references included: all are avoided")
+        self.addParamsLine("  --output <outputFile> : XMD for the noise")
+        self.addParamsLine("  --radius <radius> : evasion radius, as a fraction of the box size")
+        self.addParamsLine("  --boxsize <boxsize> : box size, voxels of --samplingrate; even")
+        self.addParamsLine("  --samplingrate <srate> : sampling rate in A/voxel; inputs at another one are rescaled")
+        self.addParamsLine("  --size <x> <y> <z> : size of the tomogram, voxels of --samplingrate")
+        self.addParamsLine(" [--limit <limit=0.7>] : how many, as a fraction of the number of input picks")
+        self.addParamsLine(" [--threads <int=4>] : threads of the neighbour search")
+        self.addParamsLine(" [--static] : keep the radius; without it the radius may shrink, to half at the least, in a crowded tomogram")
+        self.addParamsLine(" [--seed <int=1>] : seed of the random positions; recorded in the output")
+        self.addExampleLine("xmipp_pick_noise_tomo --input TS_01_picks.xmd --output noise.xmd --radius 0.7 --boxsize 32 "
+                            "--samplingrate 10 --size 960 928 300")
+
+    def readParams(self) -> None:  # noqa: N802
+        self.config = NoiseConfig(
+            input=self.getParam("--input"), output=self.getParam("--output"), radius=self.number("--radius"),
+            box_size=self.integer("--boxsize"), sampling_rate=self.number("--samplingrate"),
+            size=(self.integer("--size", 0), self.integer("--size", 1), self.integer("--size", 2)), limit=self.number("--limit"),
+            threads=self.integer("--threads"), static=self.checkParam("--static"), seed=self.integer("--seed"))
+
+    def run(self) -> None:
+        count, note = write_noise(self.config)
+        print(f"{count} noise picks" + (f" ({note})" if note else ""))
+
+
+def main() -> int:
+    """Console script."""
+    return run(PickNoiseTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""xmipp_run_deep_consensus_tomo: the whole deep consensus picking, from tomograms and pick files to scored picks."""
+
+from __future__ import annotations
+
+import sys
+
+from ._pipeline import Pipeline, PipelineConfig
+from ._program import Program, run
+from .deep_picking_consensus_tomo import TRAINING_OPTIONS, read_training_settings
+
+
+class RunDeepConsensusTomo(Program):
+    """Command line of the pipeline."""
+
+    name = "xmipp_run_deep_consensus_tomo"
+
+    def defineParams(self) -> None:  # noqa: N802
+        self.addUsageLine("Deep consensus picking of tomograms: several pickers' coordinates in, one scored consensus out.")
+        self.addUsageLine("A pick file is CSV with the header tomo_id,x,y,z[,score][,samplingRate] or XMD: voxels of that tomogram, "
+                          "origin at the corner of the volume; tomo_id is the tomogram's file name without extension. "
+                          "Writes accepted.csv, scored.csv (tomo_id,x,y,z,score,support,pickers) and the same as XMD, scored_raw.csv with "
+                          "every raw pick, the network, its training log, summary.json and picks.png into the output folder. "
+                          "Started again with the same options it goes on where it was interrupted.")
+        self.addParamsLine("  --tomograms <...> : tomograms, MRC")
+        self.addParamsLine("  --picks <...> : pick files, one a picker, at least two")
+        self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
+        self.addParamsLine("  --odir <folder> : output folder")
+        self.addParamsLine(" [--number <int=2>] : distinct pickers that must agree for a training positive")
+        self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted")
+        self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
+        self.addParamsLine(" [--lie <file>] : pick file of positions known to be wrong: always negative")
+        self.addParamsLine(" [--seed <int=1>] : seed of every random choice; the same seed gives the same files")
+        self.addParamsLine(" [--threads <int=2>] : threads")
+        self.addParamsLine("== Common frame ==")
+        self.addParamsLine(" [--samplingrate <double>] : sampling rate of consensus and boxes in A/voxel; default: the first tomogram's")
+        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel of all tomograms, where their headers have none or a wrong one")
+        self.addParamsLine(" [--picksSamplingrates <...>] : A/voxel of each pick file, 0 for that of the tomogram")
+        self.addParamsLine(" [--invert] : invert the contrast of the boxes")
+        self.addParamsLine(" [--border <what=pad>] : picks at the border: pad (kept, filled with the box's mean) or drop")
+        self.addParamsLine("== Consensus and noise ==")
+        self.addParamsLine(" [--radius <double=0.35>] : picks nearer than this fraction of the box size are the same particle")
+        self.addParamsLine(" [--constype <type=2>] : position of a merged pick: 0 first, 1 centroid, 2 robust")
+        self.addParamsLine(" [--noise <double=1>] : noise picks, as a fraction of the number of picks")
+        self.addParamsLine(" [--noiseRadius <double=0.7>] : noise keeps this fraction of the box size away from every pick")
+        self.addParamsLine(" [--voting] : vote instead of training a network: the score is the share of pickers that agree")
+        for line in TRAINING_OPTIONS:
+            self.addParamsLine(line)
+        self.addParamsLine(" [--skipTraining] : score with the model of --inputModel as it is")
+        self.addExampleLine("xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo.csv deepfinder.csv tm.xmd "
+                            "--boxsize 32 --odir consensus --seed 1")
+
+    def readParams(self) -> None:  # noqa: N802
+        def optional(option: str) -> float | None:
+            return self.number(option) if self.checkParam(option) else None
+
+        rates = [float(rate) for rate in self.optional_list("--picksSamplingrates")]
+        self.config = PipelineConfig(
+            tomograms=tuple(self.getListParam("--tomograms")), picks=tuple(self.getListParam("--picks")), box_size=self.integer("--boxsize"),
+            odir=self.getParam("--odir"), number=self.integer("--number"), threshold=self.number("--threshold"),
+            truth=self.optional_path("--truth"), lie=self.optional_path("--lie"), sampling_rate=optional("--samplingrate"),
+            tomogram_sampling_rate=optional("--tomogramSamplingrate"), picks_sampling_rates=tuple(rates), radius=self.number("--radius"),
+            representative=self.integer("--constype"), noise_amount=self.number("--noise"), noise_radius=self.number("--noiseRadius"),
+            invert=self.checkParam("--invert"), border=self.getParam("--border"), voting=self.checkParam("--voting"),
+            skip_training=self.checkParam("--skipTraining"), threads=self.integer("--threads"), seed=self.integer("--seed"),
+            training=read_training_settings(self))
+
+    def run(self) -> None:
+        summary = Pipeline(self.config).run()
+        for tomo_id, counts in summary["tomograms"].items():
+            print("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
+        for note in summary["notes"]:
+            print(f"note: {note}")
+        print(f"{summary['accepted']} of {summary['merged']} merged picks accepted (score >= {summary['threshold']}): "
+              f"{self.config.odir}/accepted.csv, picture {self.config.odir}/picks.png")
+
+
+def main() -> int:
+    """Console script."""
+    return run(RunDeepConsensusTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

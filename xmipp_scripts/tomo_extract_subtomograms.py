@@ -1,0 +1,148 @@
+"""xmipp_tomo_extract_subtomograms: cut, normalise and write the subtomograms of one tomogram."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from deep_consensus_tomo.errors import InputError
+
+from ._program import Program, require_box_size, require_positive, run
+
+BORDERS = ("pad", "drop")
+
+
+@dataclass(frozen=True)
+class ExtractionConfig:
+    """Extraction of one coordinate file; box_size in voxels of sampling_rate (None: the coordinates' own)."""
+
+    tomogram: str
+    coordinates: str
+    box_size: int
+    output_dir: str
+    sampling_rate: float | None = None
+    tomogram_sampling_rate: float | None = None
+    normalise: bool = False
+    invert: bool = False
+    factor: float = 1.0
+    border: str = "pad"
+    threads: int = 1
+    individual: bool = False
+
+    def __post_init__(self) -> None:
+        require_box_size(self.box_size)
+        require_positive(self.threads, "--threads")
+        require_positive(self.factor, "--factor")
+        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
+            if value is not None:
+                require_positive(value, option, "Å/voxel")
+        if self.border not in BORDERS:
+            raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
+
+    @property
+    def base(self) -> Path:
+        """Output files without their ending: the folder and the name of the coordinates file."""
+        return Path(self.output_dir) / Path(self.coordinates).stem
+
+
+def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
+    """Extract from file to files; returns how many boxes were written and how many were dropped at the border."""
+    import numpy as np
+
+    from deep_consensus_tomo.metadata_io import picks_of, read_table, write_table
+    from deep_consensus_tomo.picks import check_inside, rescale_size
+    from deep_consensus_tomo.stacks import image_name, new_stack, open_tomogram, write_volume
+    from deep_consensus_tomo.subtomograms import Cutter, fits_inside
+
+    columns = read_table(config.coordinates, "--coordinates")
+    with open_tomogram(config.tomogram, config.tomogram_sampling_rate) as tomogram:
+        picks = picks_of(columns, config.coordinates, "--coordinates", config.sampling_rate or tomogram.sampling_rate)
+        picks = picks.at_sampling_rate(config.sampling_rate or picks.sampling_rate)
+        size = rescale_size(tomogram.size, tomogram.sampling_rate, picks.sampling_rate)
+        if min(size) < config.box_size:
+            raise InputError(f"--boxsize: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
+                             f"({' x '.join(f'{s:.0f}' for s in size)} voxels at that sampling rate); lower it")
+        check_inside(picks.positions, size, f"--coordinates: '{config.coordinates}' in '{config.tomogram}'")
+        keep_all = config.border == "pad"
+        kept = np.flatnonzero(keep_all | fits_inside(picks.positions, size, config.box_size))
+        cutter = Cutter(config.box_size, picks.sampling_rate, config.normalise, config.invert, config.factor)
+
+        def cut(row: int) -> np.ndarray:
+            return cutter.cut(tomogram.data, picks.positions[row], tomogram.sampling_rate)
+
+        # In the order of the slices, so that the tomogram is read once from front to back.
+        order = kept[np.argsort(picks.positions[kept, 2], kind="stable")]
+        place = {row: index for index, row in enumerate(kept.tolist())}
+        names = _names(config, len(kept), image_name)
+        with ThreadPoolExecutor(config.threads) as pool:
+            if config.individual:
+                list(pool.map(lambda row: write_volume(names[place[row]], cut(row), picks.sampling_rate), order.tolist()))
+            elif len(kept):
+                with new_stack(f"{config.base}.mrcs", len(kept), config.box_size, picks.sampling_rate) as stack:
+                    def fill(row: int) -> None:
+                        stack[place[row]] = cut(row)
+
+                    list(pool.map(fill, order.tolist()))
+    rows = {name: [values[row] for row in kept] for name, values in columns.items()}
+    positions = picks.positions[kept]
+    for axis, name in enumerate("xyz"):  # the boxes' own sampling rate is the one the rows must state
+        rows[name], rows[f"{name}coor"] = positions[:, axis], np.rint(positions[:, axis]).astype(int)
+    rows |= {"image": names, "samplingRate": [picks.sampling_rate] * len(kept), "particleSize": [config.box_size] * len(kept)}
+    write_table(Path(f"{config.base}.xmd"), rows)
+    return len(kept), len(picks) - len(kept)
+
+
+def _names(config: ExtractionConfig, count: int, image_name) -> list[str]:
+    if config.individual:
+        return [f"{config.base}_{index + 1:06d}.mrc" for index in range(count)]
+    return [image_name(index + 1, f"{config.base}.mrcs") for index in range(count)]
+
+
+class TomoExtractSubtomograms(Program):
+    """Command line of `write_subtomograms`."""
+
+    name = "xmipp_tomo_extract_subtomograms"
+
+    def defineParams(self) -> None:  # noqa: N802
+        self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
+        self.addUsageLine("Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is read "
+                          "memory-mapped; where its sampling rate is not that of the boxes it is rescaled box by box.")
+        self.addParamsLine("  --tomogram <file> : tomogram, MRC")
+        self.addParamsLine("  --coordinates <file> : XMD with columns x, y, z (voxels, origin at the corner of the volume)")
+        self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")
+        self.addParamsLine("  -o <folder> : output folder")
+        self.addParamsLine(" [--samplingrate <double>] : sampling rate of the boxes in A/voxel; default: that of the coordinates")
+        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, where the tomogram's header has none or a wrong one")
+        self.addParamsLine(" [--normalize] : zero mean and unit deviation of every box")
+        self.addParamsLine(" [--invert] : invert the contrast (dark particles become bright)")
+        self.addParamsLine(" [--factor <double=1>] : multiply the grey values by this")
+        self.addParamsLine(" [--border <what=pad>] : picks whose box passes the border of the tomogram")
+        self.addParamsLine("      where <what>")
+        self.addParamsLine("        pad : are kept; what is missing is filled with the box's mean")
+        self.addParamsLine("        drop : are left out")
+        self.addParamsLine(" [--threads <int=1>] : threads")
+        self.addParamsLine(" [--individual] : one .mrc file per subtomogram instead of a stack")
+        self.addExampleLine("xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates all.xmd --boxsize 32 -o boxes --normalize")
+
+    def readParams(self) -> None:  # noqa: N802
+        self.config = ExtractionConfig(
+            tomogram=self.getParam("--tomogram"), coordinates=self.getParam("--coordinates"), box_size=self.integer("--boxsize"),
+            output_dir=self.getParam("-o"), sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
+            tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
+            normalise=self.checkParam("--normalize"), invert=self.checkParam("--invert"), factor=self.number("--factor"),
+            border=self.getParam("--border"), threads=self.integer("--threads"), individual=self.checkParam("--individual"))
+
+    def run(self) -> None:
+        written, dropped = write_subtomograms(self.config)
+        print(f"{written} subtomograms" + (f", {dropped} dropped at the border" if dropped else ""))
+
+
+def main() -> int:
+    """Console script."""
+    return run(TomoExtractSubtomograms)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

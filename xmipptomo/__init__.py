@@ -1,0 +1,36 @@
+"""Scipion plugin: deep consensus of the 3D picks of several pickers in cryo-electron tomograms."""
+
+import os
+import sys
+
+import pwem
+from pyworkflow.utils import Environ
+
+from deep_consensus_tomo import __version__
+
+__all__ = ["Plugin", "__version__"]
+
+_logo = "xmipptomo_logo.png"
+_references = ["SanchezGarcia2018", "JimenezDeLaMorena2022"]
+
+
+class Plugin(pwem.Plugin):
+    """The plugin as Scipion sees it. Its programs are console scripts of this very environment: nothing is downloaded."""
+
+    @classmethod
+    def _defineVariables(cls):
+        """No variables: the plugin needs no path of its own."""
+
+    @classmethod
+    def getEnviron(cls) -> Environ:
+        """Environment of the programs: this interpreter's folder first in PATH.
+
+        First, because an installed Xmipp brings programs of the same names that do not know our options.
+        """
+        environ = Environ(os.environ)
+        environ.update({"PATH": os.path.dirname(sys.executable)}, position=Environ.BEGIN)
+        return environ
+
+    @classmethod
+    def defineBinaries(cls, env):
+        """No binaries: pip installs all that the programs need."""

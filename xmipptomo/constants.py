@@ -1,0 +1,28 @@
+"""Names that the modules of the plugin share: programs, choices of the form, output attributes."""
+
+from typing import Final
+
+# Programs, as console scripts of this environment.
+CONSENSUS_PROGRAM: Final = "xmipp_coordinates_consensus_tomo"
+NOISE_PROGRAM: Final = "xmipp_pick_noise_tomo"
+EXTRACTION_PROGRAM: Final = "xmipp_tomo_extract_subtomograms"
+NETWORK_PROGRAM: Final = "xmipp_deep_picking_consensus_tomo"
+
+# Index in each list = value that the form stores.
+CHOICE_RULES: Final = ("first", "biggest", "smallest", "mean")
+REPRESENTATIVES: Final = ("first", "centroid", "robust")  # the values of --constype
+MODEL_NEW, MODEL_EXISTING = 0, 1
+NETWORKS: Final = ("small", "reference")
+MODEL_SUFFIXES: Final = (".h5", ".keras")
+
+# A positive takes at least two pickers: with one alone, every pick of every picker would be a positive.
+MIN_AGREEMENT: Final = 2
+
+# Attributes that the output coordinates have besides those of every Coordinate3D.
+SUPPORT_ATTRIBUTE: Final = "_support"  # number of distinct pickers
+PICKERS_ATTRIBUTE: Final = "_pickers"  # their numbers, as "1+3"
+PICKER_SCORE_ATTRIBUTE: Final = "_pickerScore"  # the score that the representative had from its own picker
+
+# Columns of the programs' tables that hold a score in [0, 1].
+NETWORK_SCORE: Final = "zScoreDeepLearning1"
+AGREEMENT_SCORE: Final = "CoordConsScore"

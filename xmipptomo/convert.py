@@ -1,0 +1,179 @@
+"""Scipion's sets of coordinates to and from picks, and the frame (sampling rate, box size) that several sets share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from pwem.convert.transformations import euler_from_matrix, euler_matrix
+from pyworkflow.object import Float, Integer, String
+from tomo.constants import BOTTOM_LEFT_CORNER, SCIPION
+from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
+
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.picks import Picks, rescale_positions, same_sampling_rate
+
+from .constants import CHOICE_RULES, PICKER_SCORE_ATTRIBUTE, PICKERS_ATTRIBUTE, SUPPORT_ATTRIBUTE
+
+
+# ---------------------------------------------------------------------------------------------- the common frame
+def choose(values: Sequence[float], rule: str) -> float:
+    """One value of several, by one of CHOICE_RULES."""
+    rules = dict(zip(CHOICE_RULES, (lambda v: v[0], max, min, lambda v: float(np.mean(v))), strict=True))
+    return rules[rule](list(values))
+
+
+def even_box_size(angstrom: float, sampling_rate: float) -> int:
+    """The even number of voxels of `sampling_rate` (Å/voxel) nearest a length in Å: an even box has a centre voxel."""
+    return max(2, 2 * round(angstrom / sampling_rate / 2))
+
+
+def common_frame(frames: Sequence[tuple[float, int]], rate_rule: str, box_rule: str) -> tuple[float, int]:
+    """The sampling rate (Å/voxel) and the even box size (voxels of it) for sets of (sampling rate, box size in voxels).
+
+    Boxes are compared by their length in Å: 32 voxels of 5 Å are smaller than 20 voxels of 10 Å.
+    """
+    rate = choose([rate for rate, _ in frames], rate_rule)
+    return rate, even_box_size(choose([rate * box for rate, box in frames], box_rule), rate)
+
+
+# --------------------------------------------------------------------------------------------------- tomograms
+@dataclass(frozen=True)
+class TomogramSource:
+    """One tomogram of one of the input sets. sampling_rate: Å/voxel.  set_index: which of the sets of tomograms."""
+
+    ts_id: str
+    file_name: str
+    sampling_rate: float
+    set_index: int
+
+
+@dataclass(frozen=True)
+class Precedents:
+    """The tomograms of one output set of coordinates.
+
+    set_index: the input set that holds all of them, or None if they must be put together from several sets.
+    """
+
+    sampling_rate: float
+    sources: dict[str, TomogramSource]
+    set_index: int | None
+
+
+def tomogram_sources(tomogram_sets: Sequence[SetOfTomograms], ts_ids: Iterable[str]) -> dict[str, list[TomogramSource]]:
+    """Every tomogram that the sets have of each tilt-series id; ids are compared whole, never by a part of them."""
+    sources: dict[str, list[TomogramSource]] = {ts_id: [] for ts_id in ts_ids}
+    for index, tomograms in enumerate(tomogram_sets):
+        for tomogram in tomograms.iterItems():
+            if tomogram.getTsId() in sources:
+                source = TomogramSource(tomogram.getTsId(), tomogram.getFileName(), tomograms.getSamplingRate(), index)
+                sources[source.ts_id].append(source)
+    return sources
+
+
+def nearest_rate(sources: Sequence[TomogramSource], sampling_rate: float) -> TomogramSource:
+    """The source whose sampling rate is nearest, as a ratio; the first of equals."""
+    return min(sources, key=lambda source: round(abs(np.log(source.sampling_rate / sampling_rate)), 6))
+
+
+def plan_precedents(sources: dict[str, list[TomogramSource]], sampling_rate: float) -> list[Precedents]:
+    """As few groups of tomograms as it takes to hold every tilt-series id once, each of one sampling rate.
+
+    One group is the rule; there are more where no sampling rate is common to all tomograms (one set has `a` at
+    5 Å, another `b` at 10 Å), since a set in Scipion has one sampling rate. Larger groups come first, then those
+    nearest to `sampling_rate`.
+    """
+    left = {ts_id: found for ts_id, found in sources.items() if found}
+    plan = []
+    while left:
+        rates = sorted({s.sampling_rate for found in left.values() for s in found}, key=lambda r: abs(np.log(r / sampling_rate)))
+        groups = [_sources_at(left, rate) for rate in rates]
+        group = max(groups, key=len)
+        plan.append(Precedents(rates[groups.index(group)], *_in_one_set(group)))
+        left = {ts_id: found for ts_id, found in left.items() if ts_id not in group}
+    return plan
+
+
+def _sources_at(sources: dict[str, list[TomogramSource]], rate: float) -> dict[str, list[TomogramSource]]:
+    at_rate = {ts_id: [s for s in found if same_sampling_rate(s.sampling_rate, rate)] for ts_id, found in sources.items()}
+    return {ts_id: found for ts_id, found in at_rate.items() if found}
+
+
+def _in_one_set(group: dict[str, list[TomogramSource]]) -> tuple[dict[str, TomogramSource], int | None]:
+    sets = [{source.set_index for source in found} for found in group.values()]
+    complete = sorted(set.intersection(*sets))
+    index = complete[0] if complete else None
+    return {ts_id: next(s for s in found if index is None or s.set_index == index) for ts_id, found in group.items()}, index
+
+
+# ----------------------------------------------------------------------------------------------- Scipion to picks
+def corner_offset(tomogram: Tomogram) -> np.ndarray:
+    """(3,) x, y, z, voxels: what to add to Scipion's centred coordinates of this very tomogram to count from its corner.
+
+    Asked once a tomogram, because Scipion opens the tomogram's file for every coordinate that it converts.
+    """
+    probe = Coordinate3D()
+    probe.setVolume(tomogram)
+    probe.setPosition(0, 0, 0, SCIPION)
+    return np.array(probe.getPosition(BOTTOM_LEFT_CORNER), dtype=float)
+
+
+def read_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
+    """The picks of one tomogram of a set, at `sampling_rate` (Å/voxel), with score, group id and orientation.
+
+    tomogram: the one of the set's own precedents.  picker: the id they get.
+    A score that is zero for all of them and an identity matrix are Scipion's defaults: they read as none (NaN).
+    Raises InputError for a coordinate that is not a number.
+    """
+    items = [(item.getPosition(SCIPION), item.getScore(), item.getGroupId(), item.getMatrix())
+             for item in coordinates.iterItems(where=f"{Coordinate3D.TOMO_ID_ATTR}='{_quoted(tomogram.getTsId())}'")]
+    positions = np.array([position for position, *_ in items], dtype=float).reshape(-1, 3) + corner_offset(tomogram)
+    score = np.array([np.nan if score is None else score for _, score, *_ in items], dtype=float)
+    return Picks(
+        tomogram.getTsId(), rescale_positions(positions, coordinates.getSamplingRate(), sampling_rate), sampling_rate,
+        picker=np.full(len(items), picker),
+        score=np.full(len(items), np.nan) if not np.nan_to_num(score).any() else score,
+        angles=np.array([angles_of(matrix) for *_, matrix in items]).reshape(-1, 3),
+        group=np.array([group or 0 for _, _, group, _ in items], dtype=int))
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def angles_of(matrix: np.ndarray | None) -> np.ndarray:
+    """(3,) rot, tilt, psi, degrees (Xmipp's ZYZ) of Scipion's 4 x 4 matrix; NaN for none or the identity."""
+    if matrix is None or np.allclose(matrix[:3, :3], np.eye(3)):
+        return np.full(3, np.nan)
+    return -np.rad2deg(euler_from_matrix(matrix, axes="szyz"))
+
+
+def matrix_of(angles: np.ndarray) -> np.ndarray:
+    """Scipion's 4 x 4 matrix of rot, tilt, psi, degrees (Xmipp's ZYZ); the identity for NaN."""
+    return euler_matrix(*-np.deg2rad(angles), axes="szyz") if np.isfinite(angles).all() else np.eye(4)
+
+
+# ----------------------------------------------------------------------------------------------- picks to Scipion
+def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Picks, score: np.ndarray,
+                 support: Sequence[int], pickers: Sequence[str]) -> None:
+    """Append the picks of one tomogram, in voxels of the set's sampling rate, with the consensus' score in [0, 1].
+
+    picks: at any sampling rate; orientation and group id go to the coordinate, the picker's own score to an
+    extra attribute.  support, pickers: one a pick, see constants.
+    Raises InputError if the picks are of another tomogram.
+    """
+    if picks.tomo_id != tomogram.getTsId():
+        raise InputError(f"picks of '{picks.tomo_id}' cannot go to tomogram '{tomogram.getTsId()}'")
+    positions = rescale_positions(picks.positions, picks.sampling_rate, coordinates.getSamplingRate()) - corner_offset(tomogram)
+    for i in range(len(picks)):
+        coordinate = Coordinate3D()
+        coordinate.setVolume(tomogram)
+        coordinate.setPosition(*map(float, positions[i]), SCIPION)
+        coordinate.setScore(float(score[i]))
+        coordinate.setGroupId(int(picks.group[i]))
+        coordinate.setMatrix(matrix_of(picks.angles[i]))
+        setattr(coordinate, SUPPORT_ATTRIBUTE, Integer(int(support[i])))
+        setattr(coordinate, PICKERS_ATTRIBUTE, String(pickers[i]))
+        setattr(coordinate, PICKER_SCORE_ATTRIBUTE, Float(float(np.nan_to_num(picks.score[i]))))
+        coordinates.append(coordinate)

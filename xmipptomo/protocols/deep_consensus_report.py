@@ -1,0 +1,93 @@
+"""The numbers of a run, as JSON for the summary, and the texts that the window shows of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pwem.protocols import EMProtocol
+
+from deep_consensus_tomo.files import written_aside
+from deep_consensus_tomo.metadata_io import read_table
+
+from ..constants import NETWORK_SCORE
+from ..files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
+from .deep_consensus_inputs import Frames, count_rows
+
+MAX_TOMOGRAM_LINES = 20
+
+
+def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int], failures: Sequence[str]) -> None:
+    """Count picks by tomogram, picker and label and write them to the summary file."""
+    tomograms = {}
+    for ts_id in ts_ids:
+        counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
+        tomograms[ts_id] = {"picks": frames.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
+                            "left_out": frames.tomograms[ts_id].left_out}
+    content = {"samplingRate": frames.sampling_rate, "boxSize": frames.box_size, "pickers": frames.names, "tomograms": tomograms,
+               "failures": list(failures), "rawScores": _scores_of_pickers(files, len(frames.names))}
+    with written_aside(files.summary) as aside:
+        Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _scores_of_pickers(files: RunFiles, count: int) -> list[list[float]]:
+    """The scores of each picker's picks; empty lists where they were not scored."""
+    scored = read_table(files.scored_raw) if os.path.exists(files.scored_raw) else {}
+    by_picker: list[list[float]] = [[] for _ in range(count)]
+    for picker, score in zip(scored.get("ref", []), scored.get(NETWORK_SCORE, []), strict=True):
+        if picker:
+            by_picker[picker - 1].append(round(score, 4))
+    return by_picker
+
+
+def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[str]:
+    """The summary of a finished run; threshold None: voting."""
+    if not os.path.exists(files.summary):
+        return ["The results are not ready yet."]
+    content = json.loads(Path(files.summary).read_text(encoding="utf-8"))
+    tomograms = content["tomograms"]
+    total = {label: sum(t[label] for t in tomograms.values()) for label in (*LABELS, "accepted", "left_out")}
+    lines = [f"*{total['accepted']} picks accepted* in {len(tomograms)} tomograms "
+             + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
+             f"Common frame: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
+    lines += [_picker_line(content, index, threshold) for index in range(len(content["pickers"]))]
+    lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {seed}")
+    lines += [_tomogram_line(ts_id, t) for ts_id, t in list(tomograms.items())[:MAX_TOMOGRAM_LINES]]
+    if len(tomograms) > MAX_TOMOGRAM_LINES:
+        lines.append(f"... and {len(tomograms) - MAX_TOMOGRAM_LINES} tomograms more")
+    if total["left_out"]:
+        lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
+    lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
+    lines += [f"{name}: {path}" for name, path in (("Model", files.model), ("Training log", files.training_log), ("All scores", files.scored))
+              if os.path.exists(path)]
+    return lines
+
+
+def _picker_line(content: dict, index: int, threshold: float | None) -> str:
+    line = f"Picker {index + 1} ({content['pickers'][index]}): {sum(t['picks'][index] for t in content['tomograms'].values())} picks"
+    scores = content["rawScores"][index]
+    good = sum(score >= threshold for score in scores) if scores and threshold is not None else 0
+    return line + (f", {100 * good / len(scores):.0f} % of them at or above the threshold" if scores and threshold is not None else "")
+
+
+def _tomogram_line(ts_id: str, counts: dict) -> str:
+    picks = " + ".join(str(n) for n in counts["picks"])
+    return f"- {ts_id}: {picks} picks, {counts[POSITIVE]} positive, {counts[DOUBTFUL]} doubtful, {counts['accepted']} accepted"
+
+
+def methods_text(protocol: EMProtocol, files: RunFiles) -> list[str]:
+    """A paragraph for a publication; empty before the run has finished."""
+    if not os.path.exists(files.summary):
+        return []
+    content = json.loads(Path(files.summary).read_text(encoding="utf-8"))
+    accepted = sum(t["accepted"] for t in content["tomograms"].values())
+    merge = (f"The coordinates of {len(content['pickers'])} pickers in {len(content['tomograms'])} tomograms were brought to "
+             f"{content['samplingRate']:.4g} Å/voxel and merged within {protocol.consensusRadius.get():g} of the box size "
+             f"({content['boxSize']} voxels; representative: {protocol.getEnumText('representative').lower()}).")
+    if protocol.doVoting:
+        return [f"{merge} The {accepted} positions on which at least {protocol.votingAgreement} pickers agreed were kept."]
+    return [f"{merge} Positions on which at least {protocol.minPickers} pickers agreed, against noise picked from the same tomograms, "
+            f"trained a 3D convolutional network [SanchezGarcia2018, IcetaTena2023], which scored every merged position; the {accepted} with "
+            f"a score of at least {protocol.threshold.get():g} were kept."]

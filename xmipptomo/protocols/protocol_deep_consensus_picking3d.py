@@ -1,0 +1,322 @@
+"""Scipion protocol: deep consensus of the 3D picks of several pickers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from functools import wraps
+from pathlib import Path
+
+from pwem.protocols import EMProtocol
+from pyworkflow import BETA
+from pyworkflow.protocol.constants import STEPS_PARALLEL
+from pyworkflow.utils import cleanPath, makeFilePath
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms
+from tomo.protocols import ProtTomoBase
+
+from ..constants import CONSENSUS_PROGRAM, EXTRACTION_PROGRAM, MODEL_EXISTING, NETWORK_PROGRAM, NETWORKS, NOISE_PROGRAM
+from ..convert import plan_precedents, tomogram_sources
+from ..files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
+from . import deep_consensus_commands as commands
+from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
+from .deep_consensus_inputs import Frames, InputSets, count_rows, name_of, read_frames, write_frames, write_tomogram
+from .deep_consensus_outputs import accepted_rows, append_rows, put_together
+from .deep_consensus_report import collect_summary, methods_text, summary_lines
+from .deep_consensus_validation import validation_errors, validation_warnings
+
+logger = logging.getLogger(__name__)
+
+
+class DeepConsensusOutputs(Enum):
+    """Outputs of the protocol. `tomograms` only where no input set holds all of them."""
+
+    coordinates = SetOfCoordinates3D
+    tomograms = SetOfTomograms
+
+
+def tomogram_step(step: Callable) -> Callable:
+    """Make a method that works on a TomogramFrame a step of (tsId, values it depends on).
+
+    A tomogram that failed before is passed over; one that fails now is recorded and left out, and the run goes on.
+    """
+    @wraps(step)
+    def run(self, ts_id: str, _: str) -> None:
+        if not self._failed(ts_id):
+            with self._collectingFailure(ts_id):
+                step(self, self._frames().tomograms[ts_id])
+
+    return run
+
+
+class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
+    """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
+
+    *Overview*
+
+    No picker is perfect: each misses particles, and each takes gold beads, membranes or ice for particles. This
+    protocol merges the picks of all of them, trains a neural network on the picks that the pickers agree on,
+    against noise taken from the same tomograms, scores every merged pick from 0 to 1 with it and returns those
+    above a threshold, ready for subtomogram averaging. Nothing has to be labelled by hand.
+
+    1. All coordinates are brought to one sampling rate and box size.
+    2. Picks of the same particle are merged. Those of enough different pickers are _positive_, the rest _doubtful_.
+    3. Noise is picked far away from every pick.
+    4. Subtomograms are extracted and normalised.
+    5. The network learns positives against noise, then scores positives and doubtful picks. Each training pick is
+    scored by networks that did not see it.
+    6. What reaches the threshold is the output.
+
+    *Inputs*
+
+    - Two or more sets of 3D coordinates, one from each picker. They may cover different tomograms and have different
+    box sizes and sampling rates. Tomograms are matched by their whole tilt-series id.
+    - Optionally, coordinates known to be particles (positive references) or known not to be (negative references).
+    - Optionally, a model of an earlier run: to score with it as it is, or to train it further.
+
+    *Outputs*
+
+    - A SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has the network's
+    score, the orientation and group id of its representative, the number of pickers that saw it (_support), which
+    ones (_pickers, such as 1+3; 0 is a reference) and the score that its picker had given it (_pickerScore).
+    - If no input set of tomograms holds all tomograms, a SetOfTomograms with all of them. Where they have no sampling
+    rate in common there is one pair of sets for each sampling rate.
+    - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with every score, those of the
+    rejected picks too, and scored_raw.xmd with the score of every pick of every picker.
+
+    *Practical recommendations*
+
+    - Choose pickers that err in different ways: agreement is worth most between independent ones.
+    - The box should hold the particle and little else. If it is twice the particle, lower the same-element radius to
+    about 0.3, or near neighbours will be merged.
+    - A hundred positives are few, a thousand plenty. If the run says there are none, lower the number of pickers that
+    must agree, raise the radius, or check that the sets are at the sampling rate they claim.
+    - Gold beads are high in contrast and every picker may take them: give some as negative references.
+    - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). Changing only the
+    threshold and choosing Continue does not train again.
+    - A tomogram that fails (missing file, no volume) is left out and named in the summary; the others go on.
+    - Voting (expert level advanced) needs no network and shows within a minute what the pickers agree on.
+    """
+
+    _label = "deep consensus picking 3D"
+    _devStatus = BETA
+    _possibleOutputs = DeepConsensusOutputs
+    stepsExecutionMode = STEPS_PARALLEL
+
+    # --------------------------------------------------------------------------------------------- form and inputs
+    def _defineParams(self, form):
+        define_params(form)
+
+    def _files(self) -> RunFiles:
+        return RunFiles(self._getExtraPath())
+
+    def _inputs(self) -> InputSets:
+        return InputSets(*([pointer.get() for pointer in pointers if pointer.get() is not None]
+                           for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences)))
+
+    def _frames(self) -> Frames:
+        return read_frames(self._files().frame)
+
+    def _values(self, *names: str) -> str:
+        """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
+        pointers = (*self.inputSets, *self.positiveReferences, *self.negativeReferences)
+        inputs = [f"{pointer.getUniqueId()}:{pointer.get().getSize()}" for pointer in pointers if pointer.get() is not None]
+        return json.dumps([*inputs, {name: self.getAttributeValue(name) for name in names}])
+
+    def _skipsTraining(self) -> bool:
+        return self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
+
+    # ------------------------------------------------------------------------------------------------------- steps
+    def _insertAllSteps(self):
+        prepared = self._values(*PREPROCESS_PARAMS, "modelType", "skipTraining", "scoreRawPicks")
+        trained = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS)
+        final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS)
+        ts_ids = self._inputs().ts_ids()
+        last = [self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)]
+        last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=last, needsGPU=False) for ts_id in ts_ids]
+        if not self.doVoting:
+            if not self._skipsTraining():
+                last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
+                        for ts_id, step in zip(ts_ids, last, strict=True)]
+            last = [self._insertFunctionStep(self.extractionStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
+                    for ts_id, step in zip(ts_ids, last, strict=True)]
+            if not self._skipsTraining():
+                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
+            last = [self._insertFunctionStep(self.scoreStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
+        self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
+
+    def convertInputStep(self, _: str):
+        """Write the frame and one table of picks a tomogram, all at the common sampling rate."""
+        files, inputs = self._files(), self._inputs()
+        cleanPath(str(files.root))  # of an earlier run with other parameters
+        frame = inputs.common_frame(self.samplingRateChoice.get(), self.boxSizeChoice.get())
+        logger.info("Common frame: %g Å/voxel, boxes of %d voxels", *frame)
+        tomograms, next_id = [], 1
+        for ts_id in inputs.ts_ids():
+            with self._collectingFailure(ts_id):
+                tomograms.append(write_tomogram(files, inputs, ts_id, frame, next_id))
+                next_id += count_rows(files.every_pick(ts_id))
+                logger.info("%s: picks of each picker: %s", ts_id, tomograms[-1].counts)
+        write_frames(files.frame, *frame, [name_of(pointer) for pointer in self.inputSets], tomograms)
+        if not tomograms:
+            raise RuntimeError(f"No tomogram could be read: {self._failures()}")
+
+    @tomogram_step
+    def consensusStep(self, frame: commands.TomogramFrame):
+        """Merge the picks of one tomogram and label them."""
+        number = self.votingAgreement.get() if self.doVoting else self.minPickers.get()
+        self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
+            self._files(), frame, radius=self.consensusRadius.get(), number=number, representative=self.representative.get()),
+            job=f"consensus_{frame.ts_id}")
+
+    @tomogram_step
+    def noiseStep(self, frame: commands.TomogramFrame):
+        """Pick noise in one tomogram."""
+        self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
+            self._files(), frame, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(), threads=self.binThreads.get(),
+            seed=commands.seed_of(self.randomSeed.get(), frame.ts_id)), job=f"noise_{frame.ts_id}")
+
+    @tomogram_step
+    def extractionStep(self, frame: commands.TomogramFrame):
+        """Extract the subtomograms that training and scoring need from one tomogram."""
+        files = self._files()
+        labels = [POSITIVE, DOUBTFUL] + ([] if self._skipsTraining() else [NEGATIVE, NOISE]) + ([RAW] if self.scoreRawPicks else [])
+        for label in labels:
+            if count_rows(files.labelled(frame.ts_id, label)):
+                self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
+                    files, frame, label, invert=self.invertContrast.get(), threads=self.binThreads.get()),
+                    job=f"extraction_{label}_{frame.ts_id}")
+
+    def trainStep(self, _: str):
+        """Train the network on positives against noise and negative references."""
+        frames = self._frames()
+        positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
+        if not positive:
+            raise RuntimeError(
+                f"No positives to train with: no particle was picked by {self.minPickers} pickers. Lower *Pickers that must agree*, "
+                f"raise *Same-element relative radius*, or give *Positive references*. {self._failures()}")
+        if not negative:
+            raise RuntimeError("No negatives to train with: no noise fits between the picks. Lower *Noise picking evasion radius*, or "
+                               f"give *Negative references*. {self._failures()}")
+        options = commands.NetworkOptions(
+            start_model=self.modelFile.get() if self.modelType.get() == MODEL_EXISTING else "",
+            network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
+            learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
+            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=self.forceAugmentation.get(), seed=self.randomSeed.get())
+        self._runProgram(NETWORK_PROGRAM, commands.training_arguments(
+            self._files(), options, positive=positive, negative=negative, doubtful=self._subtomograms(DOUBTFUL),
+            frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(), threads=self.binThreads.get()), job="training")
+
+    def scoreStep(self, _: str):
+        """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
+        frames, files = self._frames(), self._files()
+        merged, raw = self._subtomograms(POSITIVE, DOUBTFUL), self._subtomograms(RAW)
+        if not merged:
+            raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
+        model = self.modelFile.get() if self._skipsTraining() else files.model
+        for inputs, output in ((merged, files.scored), (raw, files.scored_raw)):
+            if inputs:
+                self._runProgram(NETWORK_PROGRAM, commands.scoring_arguments(
+                    model, inputs, output, frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(),
+                    threads=self.binThreads.get()), job=f"scoring_{Path(output).stem}")
+
+    def createOutputStep(self, _: str):
+        """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
+        files, frames, inputs = self._files(), self._frames(), self._inputs()
+        ts_ids = [ts_id for ts_id in frames.tomograms if not self._failed(ts_id)]
+        rows = accepted_rows(files, ts_ids, self._threshold())
+        if not any(len(accepted) for accepted in rows.values()):
+            raise RuntimeError(f"No pick was accepted: lower *{'Required agreement' if self.doVoting else 'Tolerance threshold'}*; "
+                               f"the scores are in {files.root}. {self._failures()}")
+        sets = inputs.tomogram_sets()
+        plan = plan_precedents(tomogram_sources(sets, ts_ids), frames.sampling_rate)
+        for number, precedents in enumerate(plan, start=1):
+            suffix = str(number) if number > 1 else ""
+            if precedents.set_index is None:
+                tomograms = put_together(self._createSetOfTomograms(suffix), sets, precedents)
+                self._register(f"{DeepConsensusOutputs.tomograms.name}{suffix}", tomograms)
+            else:
+                tomograms = sets[precedents.set_index]
+            coordinates = append_rows(self._createSetOfCoordinates3D(tomograms, suffix), tomograms, precedents, frames, rows)
+            self._register(f"{DeepConsensusOutputs.coordinates.name}{suffix}", coordinates)
+        collect_summary(files, frames, ts_ids, {ts_id: len(accepted) for ts_id, accepted in rows.items()}, self._failureTexts())
+
+    def _threshold(self) -> float | None:
+        return None if self.doVoting else self.threshold.get()
+
+    def _register(self, name: str, output) -> None:
+        self._defineOutputs(**{name: output})
+        for pointer in (*self.inputSets, *self.positiveReferences, *self.negativeReferences):
+            self._defineSourceRelation(pointer, output)
+
+    # ------------------------------------------------------------------------------------------- helpers of the steps
+    def _runProgram(self, program: str, arguments: commands.Arguments, job: str) -> None:
+        """Run a program; if it fails, raise with the reason that it gave.
+
+        Its standard error goes to a file of its own and from there to the log: Scipion's log of parallel steps would
+        not tell which tomogram a line belongs to.
+        """
+        messages = self._files().messages(job)
+        makeFilePath(messages)
+        try:
+            self.runJob(program, f"{commands.command_line(arguments)} 2> {shlex.quote(messages)}")
+        except Exception as error:
+            raise RuntimeError(commands.reason_of(messages) or str(error)) from error
+        finally:
+            text = Path(messages).read_text(errors="replace").strip() if os.path.exists(messages) else ""
+            if text:
+                logger.info("%s wrote:\n%s", job, text)
+
+    def _gpus(self) -> str:
+        """Every GPU of the form, '0,1'; '' for the CPU.
+
+        Training runs alone, so it takes all of them; %(GPU)s would give it the share of one Scipion thread only.
+        """
+        gpus = self.getExecutor().gpuList if self.useGpu else None
+        return ",".join(str(gpu) for gpu in gpus or [])
+
+    def _subtomograms(self, *labels: str) -> list[str]:
+        """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
+        paths = [self._files().subtomograms(ts_id, label)
+                 for ts_id in self._frames().tomograms if not self._failed(ts_id) for label in labels]
+        return [path for path in paths if os.path.exists(path)]
+
+    @contextmanager
+    def _collectingFailure(self, ts_id: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            logger.error("%s is left out: %s", ts_id, error, exc_info=True)
+            path = Path(self._files().failure(ts_id))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{ts_id}: {error}", encoding="utf-8")
+
+    def _failed(self, ts_id: str) -> bool:
+        return os.path.exists(self._files().failure(ts_id))
+
+    def _failureTexts(self) -> list[str]:
+        return [path.read_text(encoding="utf-8") for path in sorted(Path(self._files().failure("any")).parent.glob("*.txt"))]
+
+    def _failures(self) -> str:
+        texts = self._failureTexts()
+        return f"Tomograms left out: {'; '.join(texts)}" if texts else ""
+
+    # -------------------------------------------------------------------------------------------------- information
+    def _validate(self):
+        return validation_errors(self, self._inputs())
+
+    def _warnings(self):
+        return validation_warnings(self)
+
+    def _summary(self):
+        return summary_lines(self._files(), self._threshold(), self.randomSeed.get())
+
+    def _methods(self):
+        return methods_text(self, self._files())
+
+    def _citations(self):
+        return ["IcetaTena2023", "SanchezGarcia2018"]
