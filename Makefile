@@ -49,11 +49,11 @@ $(VENV)/installed: setup.py libraries/deep_consensus_tomo/__init__.py
 	  "$$python" -m venv --clear $(VENV); \
 	fi
 	@echo 'Installing the plugin and its dependencies in $(VENV) (about 3 GB with TensorFlow; some minutes)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test]'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test,dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[test,dev]'
 	@touch $@
 
 clean:

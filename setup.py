@@ -82,7 +82,7 @@ setup(
     install_requires=DEPENDENCIES,
     extras_require=EXTRAS,
     packages=find_packages(LIBRARIES) + find_packages(include=[PLUGIN, f"{PLUGIN}.*", "xmipp_scripts", "xmipp_scripts.*"]),
-    # "" also decides where the .egg-info goes: in the root, Scipion started from there would read it in place of the installed one
+    # "" also says where the .egg-info goes: in the root, a Scipion started from there would take it for the installed plugin
     package_dir={"": LIBRARIES, PLUGIN: PLUGIN, "xmipp_scripts": "xmipp_scripts"},
     package_data={PLUGIN: ["protocols.conf", "*.png", "*.svg"]},
     cmdclass={"egg_info": EggInfoPluginFirst},

@@ -35,7 +35,8 @@ _set_environment()
 def scipion_configuration() -> None:
     """Scipion's configuration files, written once for an environment: no project starts without them."""
     if not (SCIPION_HOME / "config" / "hosts.conf").is_file():
-        subprocess.run([sys.executable, "-m", "scipion", "config", "--unattended", "--overwrite"], check=True, capture_output=True)
+        command = [sys.executable, "-m", "scipion", "config", "--unattended", "--overwrite"]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

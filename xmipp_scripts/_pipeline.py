@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.files import require_file
 
 from ._program import require_box_size, require_positive
 from ._steps import Steps
 from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
 from .deep_picking_consensus_tomo import ScoringConfig, TrainingSettings, score_files, train_files
 from .pick_noise_tomo import NoiseConfig, write_noise
-from .tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+from .tomo_extract_subtomograms import BORDERS, ExtractionConfig, write_subtomograms
 
 SETS = ("pos", "doubt", "neg", "noise", "raw")
 MERGED_SETS = ("pos", "doubt", "neg")
@@ -53,6 +54,15 @@ class PipelineConfig:
         for value, option in ((self.radius, "--radius"), (self.noise_radius, "--noiseRadius"), (self.noise_amount, "--noise"),
                               (self.number, "--number"), (self.threads, "--threads")):
             require_positive(value, option)
+        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
+            if value is not None:
+                require_positive(value, option, "Å/voxel")
+        if self.representative not in (0, 1, 2):
+            raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
+        if self.border not in BORDERS:
+            raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
+        if self.training.input_model:
+            require_file(self.training.input_model, "--inputModel")
         if not 0 <= self.threshold <= 1:
             raise InputError(f"--threshold: must lie between 0 and 1, received {self.threshold}")
         if self.picks_sampling_rates and len(self.picks_sampling_rates) != len(self.picks):
@@ -163,7 +173,7 @@ class Pipeline:
             for kind, path in files.items():
                 write_picks(path, Picks.concatenate(sets[kind]), config.box_size, frame.path)
 
-        steps.run(f"collect {tomo_id}", (self.rate, config.picks_sampling_rates, config.box_size), sources, list(files.values()), collect)
+        steps.run(f"collect {tomo_id}", (self.rate, frame.sampling_rate, config.picks_sampling_rates, config.box_size), sources, list(files.values()), collect)
         merged = {name: self.file(name, tomo_id) for name in (*MERGED_SETS, "all")}
         consensus = ConsensusConfig(
             input=str(files["picks"]), output_pos=str(merged["pos"]), output_doubt=str(merged["doubt"]), output_neg=str(merged["neg"]),
@@ -210,7 +220,7 @@ class Pipeline:
                       "doubt": self.boxes("doubt", frames)}
             log = str(self.odir / "network" / "training_log.csv")
             steps.run("training", (config.training, config.box_size, self.rate, config.seed, config.threads),
-                      [path for paths in inputs.values() for path in paths], [self.model, log],
+                      [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p], [self.model, log],
                       lambda: train_files(inputs, config.training, box_size=config.box_size, sampling_rate=self.rate, model=self.model,
                                           log=log, seed=config.seed, threads=config.threads, progress=self.progress))
         scored = self.file("scored", "merged")
@@ -224,15 +234,13 @@ class Pipeline:
 
     def _vote(self, frames: Sequence[Frame], steps: Steps) -> Path:
         """Voting instead of the network: the score is the share of the pickers that agree."""
-        from deep_consensus_tomo.metadata_io import read_table, write_table
+        from deep_consensus_tomo.metadata_io import join_tables, read_table, write_table
 
         voted = self.file("voted", "merged")
         inputs = [self.file("all", frame.tomo_id) for frame in frames]
 
         def vote() -> None:
-            tables = [read_table(path) for path in inputs]
-            names = set.intersection(*(set(table) for table in tables))
-            joined = {name: [value for table in tables for value in table[name]] for name in names}
+            joined = join_tables([read_table(path) for path in inputs])
             joined["zScoreDeepLearning1"] = [count / len(self.names) for count in joined["count"]]
             write_table(voted, joined)
 

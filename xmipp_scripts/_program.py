@@ -24,29 +24,57 @@ class Program(XmippScript):
         super().__init__()
         self._required: set[str] = set()
         self._known = {"--help", "-h", "--more", "--xmipp_write_definition", "--xmipp_write_wiki", "--xmipp_write_autocomplete"}
+        self._values: dict[str, tuple[int, float]] = {}  # least and most values of an option
+        self._choices: dict[str, list[str]] = {}  # values an option may have, where it names them
 
-    def addParamsLine(self, line: str) -> None:  # noqa: N802  the name is Xmipp's
+    def addParamsLine(self, line: str) -> None:
         """As Xmipp's, and remember the option: its parser aborts the process over a wrong command line."""
         found = _OPTION.match(line)
         if found:
-            self._known.add(found["name"])
+            name, values = found["name"], re.findall(r"<[^>]*>", line.split(" : ")[0])
+            self._known.add(name)
             if not found["optional"]:
-                self._required.add(found["name"])
+                self._required.add(name)
+            least = sum("=" not in value for value in values)
+            self._values[name] = (least, float("inf") if "<...>" in values else len(values))
+        elif line.strip().startswith("where <"):
+            self._choices[list(self._values)[-1]] = []
+        elif self._choices and (choice := re.match(r"\s+(\w+) : ", line)):
+            self._choices[list(self._values)[-1]].append(choice[1])
         super().addParamsLine(line)
 
     def _check_command_line(self, arguments: list[str]) -> None:
-        given = [a for a in arguments if re.match(r"--?[A-Za-z]", a)]
-        unknown = [a for a in given if a not in self._known]
-        if unknown:
-            raise InputError(f"unknown option {unknown[0]}; see {self.name} --help")
-        repeated = [a for a in given if given.count(a) > 1]
-        if repeated:
-            raise InputError(f"option {repeated[0]} is given twice; give it once")
+        see = f"see {self.name} --help"
+        given: dict[str, list[str]] = {}
+        name = ""
+        for argument in arguments:
+            if not re.match(r"--?[A-Za-z]", argument):
+                given.setdefault(name, []).append(argument)
+                continue
+            name = argument
+            if name not in self._known:
+                raise InputError(f"unknown option {name}; {see}")
+            if name in given:
+                raise InputError(f"option {name} is given twice; give it once")
+            given[name] = []
+        if "" in given:
+            raise InputError(f"'{given[''][0]}' stands before any option; {see}")
         missing = sorted(self._required - set(given))
         if missing and arguments and not {"--help", "-h", "--more"} & set(given):
-            raise InputError(f"option {missing[0]} is required; see {self.name} --help")
+            raise InputError(f"option {missing[0]} is required; {see}")
+        for name, values in given.items():
+            self._check_values(name, values, see)
 
-    def tryRun(self) -> int:  # noqa: N802
+    def _check_values(self, name: str, values: list[str], see: str) -> None:
+        least, most = self._values.get(name, (0, float("inf")))
+        if not least <= len(values) <= most:
+            expected = f"{least} or more" if most == float("inf") else str(least) if least == most else f"{least} to {most}"
+            raise InputError(f"{name}: expected {expected} value{'' if expected == '1' else 's'}, received {len(values)}; {see}")
+        choices = self._choices.get(name, values)
+        if wrong := [value for value in values if value not in choices]:
+            raise InputError(f"{name}: must be one of {', '.join(choices)}, received '{wrong[0]}'")
+
+    def tryRun(self) -> int:
         """defineParams, read, readParams, run; returns the exit code."""
         try:
             self.defineParams()
@@ -56,6 +84,9 @@ class Program(XmippScript):
                 self.run()
         except InputError as error:
             print(f"{self.name}: error: {error}", file=sys.stderr)
+            return EXIT_INPUT_ERROR
+        except OSError as error:  # no right to write, disk full, a file where a folder should be
+            print(f"{self.name}: error: {error.strerror or error}: '{error.filename or ''}'", file=sys.stderr)
             return EXIT_INPUT_ERROR
         return 0
 

@@ -45,8 +45,7 @@ def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, not
 
 def accepted_rows(table: pd.DataFrame, threshold: float) -> np.ndarray:
     """(n,) mask of the accepted: scored at least the threshold, or known to be true; never what is known to be wrong."""
-    known = table["pickers"].str.split("+").str[0] == "reference"
-    return ((table["score"] >= threshold) | (known & (table["label"] == 1))).to_numpy() & (table["label"] != -1).to_numpy()
+    return ((table["score"] >= threshold) | (table["known"] & (table["label"] == 1))).to_numpy() & (table["label"] != -1).to_numpy()
 
 
 def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names: dict[str, str]) -> pd.DataFrame:
@@ -58,7 +57,8 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
                           "picker": [names[str(ref)] for ref in columns["ref"]],
                           "picker_score": [fom if fom == 0 or abs(fom) > 1e-300 else np.nan for fom in columns["fom"]],
                           "pickers": ["+".join(names[i] for i in ids.split("+")) for ids in columns.get("comment", ["0"] * n)],
-                          "particleId": columns["particleId"]})
+                          "known": np.array([ids.split("+")[0] == "0" for ids in columns.get("comment", [""] * n)], dtype=bool),
+                          "group": columns.get("ref2", [0] * n), "particleId": columns["particleId"]})
     for angle in ("angleRot", "angleTilt", "anglePsi"):
         if angle in columns:
             table[angle] = columns[angle]
@@ -75,7 +75,7 @@ def _write_xmd(path: Path, rows: pd.DataFrame, box_size: int, frames: Sequence[F
     files = {frame.tomo_id: frame.path for frame in frames}
     columns = {"particleId": rows["particleId"], "tiltSeriesId": rows["tomo_id"], "tomogramVolume": [files[t] for t in rows["tomo_id"]],
                "samplingRate": rows["rate"], "particleSize": [box_size] * len(rows), "count": rows["support"], "comment": rows["pickers"],
-               "zScoreDeepLearning1": rows["score"], "enabled": rows["label"]}
+               "zScoreDeepLearning1": rows["score"], "enabled": rows["label"], "ref2": rows["group"], "fom": rows["picker_score"]}
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
     columns |= {angle: rows[angle] for angle in ("angleRot", "angleTilt", "anglePsi") if angle in rows}

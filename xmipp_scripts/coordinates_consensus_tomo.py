@@ -52,6 +52,8 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
 
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
+    if "ref" not in table or (len(picks) and picks.picker.min() <= REFERENCE):
+        raise InputError(f"--input: '{config.input}' must say in the column ref which picker made each pick: 1, 2, 3...; add it")
     tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
     known = {name: _reference(path, option, config.sampling_rate)
              for name, path, option in (("truth", config.truth, "--inputTruth"), ("lie", config.lie, "--inputLie"))}
@@ -120,7 +122,7 @@ class CoordinatesConsensusTomo(Program):
 
     name = "xmipp_coordinates_consensus_tomo"
 
-    def defineParams(self) -> None:  # noqa: N802
+    def defineParams(self) -> None:
         self.addUsageLine("Coordinates consensus: merge the picks that several pickers made in one tomogram.")
         self.addUsageLine("The input XMD holds one row a pick: x, y, z (voxels, origin at the corner of the volume) and ref, the "
                           "whole-number id of the picker that saw it. Picks that lie mutually within the radius are one particle; it is "
@@ -142,7 +144,7 @@ class CoordinatesConsensusTomo(Program):
         self.addExampleLine("xmipp_coordinates_consensus_tomo --input TS_01_picks.xmd --outputPos pos.xmd --outputDoubt doubt.xmd "
                             "--outputAll all.xmd --boxsize 32 --samplingrate 10 --radius 0.35 --number 2")
 
-    def readParams(self) -> None:  # noqa: N802
+    def readParams(self) -> None:
         self.config = ConsensusConfig(
             input=self.getParam("--input"), output_pos=self.getParam("--outputPos"), output_doubt=self.getParam("--outputDoubt"),
             output_all=self.getParam("--outputAll"), output_neg=self.optional_path("--outputNeg"), box_size=self.integer("--boxsize"),

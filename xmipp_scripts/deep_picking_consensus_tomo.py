@@ -115,11 +115,9 @@ def read_examples(inputs: Mapping[str, Sequence[str]]):
 
 def score_files(config: ScoringConfig) -> int:
     """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many."""
-    from deep_consensus_tomo.metadata_io import positions_of, read_table, write_table
+    from deep_consensus_tomo.metadata_io import join_tables, positions_of, read_table, write_table
 
-    tables = [read_table(path) for path in config.input]
-    names = [name for name in tables[0] if all(name in table for table in tables)]
-    columns = {name: [value for table in tables for value in table[name]] for name in names}
+    columns = join_tables([read_table(path) for path in config.input])
     if "image" not in columns:
         raise InputError(f"--input: '{config.input[0]}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
     columns["zScoreDeepLearning1"] = []
@@ -130,7 +128,7 @@ def score_files(config: ScoringConfig) -> int:
 
         strategy = select_devices(config.gpus, config.threads)
         model = load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)
-        scores = score(model, columns["image"], np.array(columns["tiltSeriesId"], dtype=str),
+        scores = score(model, columns["image"], np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str),
                        positions_of(columns, config.input[0], "--input"), batch_size=config.batch, strategy=strategy)
         columns["zScoreDeepLearning1"] = scores.tolist()
     write_table(config.output, columns)
@@ -142,7 +140,7 @@ class DeepPickingConsensusTomo(Program):
 
     name = "xmipp_deep_picking_consensus_tomo"
 
-    def defineParams(self) -> None:  # noqa: N802
+    def defineParams(self) -> None:
         self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
         self.addUsageLine("A model holds several networks; each left a part of the tomograms out of its training, and a subtomogram "
                           "of that part is scored by that network alone. The score is between 0 and 1.")
@@ -172,7 +170,7 @@ class DeepPickingConsensusTomo(Program):
             if not self.checkParam(option):
                 raise InputError(f"{option}: required with --mode {self.mode}; see {self.name} --help")
 
-    def readParams(self) -> None:  # noqa: N802
+    def readParams(self) -> None:
         self.mode = self.getParam("--mode")
         if self.mode not in MODES:
             raise InputError(f"--mode: must be {' or '.join(MODES)}, received '{self.mode}'")

@@ -62,7 +62,7 @@ class PickNoiseTomo(Program):
 
     name = "xmipp_pick_noise_tomo"
 
-    def defineParams(self) -> None:  # noqa: N802
+    def defineParams(self) -> None:
         self.addUsageLine("Noise picking: random positions of one tomogram that no picker came near, as negatives for training.")
         self.addUsageLine("Positions are drawn uniformly from the space that is free of every input pick; their boxes lie inside the "
                           "tomogram and they keep the radius from each other. Ends at once with what fits, and says how many and why.")
@@ -79,7 +79,7 @@ class PickNoiseTomo(Program):
         self.addExampleLine("xmipp_pick_noise_tomo --input TS_01_picks.xmd --output noise.xmd --radius 0.7 --boxsize 32 "
                             "--samplingrate 10 --size 960 928 300")
 
-    def readParams(self) -> None:  # noqa: N802
+    def readParams(self) -> None:
         self.config = NoiseConfig(
             input=self.getParam("--input"), output=self.getParam("--output"), radius=self.number("--radius"),
             box_size=self.integer("--boxsize"), sampling_rate=self.number("--samplingrate"),

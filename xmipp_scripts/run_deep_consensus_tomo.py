@@ -14,7 +14,7 @@ class RunDeepConsensusTomo(Program):
 
     name = "xmipp_run_deep_consensus_tomo"
 
-    def defineParams(self) -> None:  # noqa: N802
+    def defineParams(self) -> None:
         self.addUsageLine("Deep consensus picking of tomograms: several pickers' coordinates in, one scored consensus out.")
         self.addUsageLine("A pick file is CSV with the header tomo_id,x,y,z[,score][,samplingRate] or XMD: voxels of that tomogram, "
                           "origin at the corner of the volume; tomo_id is the tomogram's file name without extension. "
@@ -49,11 +49,11 @@ class RunDeepConsensusTomo(Program):
         self.addExampleLine("xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo.csv deepfinder.csv tm.xmd "
                             "--boxsize 32 --odir consensus --seed 1")
 
-    def readParams(self) -> None:  # noqa: N802
+    def readParams(self) -> None:
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
-        rates = [float(rate) for rate in self.optional_list("--picksSamplingrates")]
+        rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
         self.config = PipelineConfig(
             tomograms=tuple(self.getListParam("--tomograms")), picks=tuple(self.getListParam("--picks")), box_size=self.integer("--boxsize"),
             odir=self.getParam("--odir"), number=self.integer("--number"), threshold=self.number("--threshold"),

@@ -105,7 +105,7 @@ class TomoExtractSubtomograms(Program):
 
     name = "xmipp_tomo_extract_subtomograms"
 
-    def defineParams(self) -> None:  # noqa: N802
+    def defineParams(self) -> None:
         self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
         self.addUsageLine("Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is read "
                           "memory-mapped; where its sampling rate is not that of the boxes it is rescaled box by box.")
@@ -126,7 +126,7 @@ class TomoExtractSubtomograms(Program):
         self.addParamsLine(" [--individual] : one .mrc file per subtomogram instead of a stack")
         self.addExampleLine("xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates all.xmd --boxsize 32 -o boxes --normalize")
 
-    def readParams(self) -> None:  # noqa: N802
+    def readParams(self) -> None:
         self.config = ExtractionConfig(
             tomogram=self.getParam("--tomogram"), coordinates=self.getParam("--coordinates"), box_size=self.integer("--boxsize"),
             output_dir=self.getParam("-o"), sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,

@@ -14,6 +14,7 @@ REPRESENTATIVES: Final = ("first", "centroid", "robust")  # the values of --cons
 MODEL_NEW, MODEL_EXISTING = 0, 1
 NETWORKS: Final = ("small", "reference")
 MODEL_SUFFIXES: Final = (".h5", ".keras")
+LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their own variety, and copies mostly cost time
 
 # A positive takes at least two pickers: with one alone, every pick of every picker would be a positive.
 MIN_AGREEMENT: Final = 2

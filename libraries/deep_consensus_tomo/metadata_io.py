@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,8 +16,11 @@ from .files import require_file, written_aside
 from .picks import Picks, same_sampling_rate
 
 Columns = dict[str, list]
+_WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")  # Xmipp quotes a value that has blanks
+_COORDINATES = {"x", "y", "z", "xcoor", "ycoor", "zcoor"}
 # Xmipp has no NaN in its tables: it writes this number instead, so that is what an absent value reads as.
 NO_VALUE = sys.float_info.min
+ANGLES = ("angleRot", "angleTilt", "anglePsi")
 _INTEGER_TYPES = (xmippLib.LABEL_INT, xmippLib.LABEL_SIZET)
 
 
@@ -50,9 +54,42 @@ def write_table(path: str | os.PathLike, columns: Mapping[str, Sequence[Any]], b
         table.write(f"{block}@{aside}" if block else str(aside))
 
 
+def _refuse_rows_without_numbers(path: str | os.PathLike, option: str) -> None:
+    """Refuse coordinates of the first table that are no numbers: Xmipp would read 'nan', a word or a missing value as 0."""
+    names: list[str] = []
+    row = 0
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            words = _WORD.findall(line)
+            if not words or words[0][0] in "#;":
+                continue
+            if words[0].startswith("data_") and names:
+                return
+            if words[0].startswith("_") and not row:
+                names.append(words[0][1:])
+                values = dict([(names[-1], words[1])]) if len(words) > 1 else {}
+            elif names:
+                row += 1
+                values = dict(zip(names, words, strict=False))
+                values |= dict.fromkeys(names[len(words):], "nothing")
+            else:
+                continue
+            if bad := [name for name in _COORDINATES & values.keys() if not _is_finite(values[name])]:
+                raise InputError(f"{option}: '{path}', row {max(1, row)}: {min(bad)} is '{values[min(bad)]}', not a number; "
+                                 "correct or remove that row")
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
 def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
     """Columns of the first table of an XMD file, keyed by label name. Raises InputError if it is not one."""
     require_file(path, option)
+    _refuse_rows_without_numbers(path, option)
     try:
         table = xmippLib.MetaData(str(path))
         labels = table.getActiveLabels()
@@ -61,6 +98,17 @@ def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
         raise InputError(f"{option}: '{path}' is not an XMD file that Xmipp can read ({reason}); "
                          "give an XMD with columns x, y, z") from error
     return {xmippLib.label2Str(label): table.getColumnValues(label) if table.size() else [] for label in labels}
+
+
+def join_tables(tables: Sequence[Columns]) -> Columns:
+    """The rows of several tables one after the other, with the columns that all of them have.
+
+    Orientations stay even if only some tables have them: where there are none they are absent (NO_VALUE).
+    """
+    rows = [len(next(iter(table.values()), [])) for table in tables]
+    names = dict.fromkeys(name for table in tables for name in table)
+    return {name: [value for table, n in zip(tables, rows, strict=True) for value in table.get(name, [NO_VALUE] * n)]
+            for name in names if name in ANGLES or all(name in table for table in tables)}
 
 
 def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
@@ -84,7 +132,7 @@ def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
         columns[f"{name}coor"] = rounded[:, axis].tolist()
         columns[name] = picks.positions[:, axis].tolist()
     if np.isfinite(picks.angles).any():
-        for axis, name in enumerate(("angleRot", "angleTilt", "anglePsi")):
+        for axis, name in enumerate(ANGLES):
             columns[name] = picks.angles[:, axis].tolist()
     return columns
 
@@ -105,7 +153,9 @@ def _with_nan(values: np.ndarray) -> np.ndarray:
 
 
 def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
-    values = columns.get(name) or [fallback]
+    values = columns.get(name)
+    if not values:
+        return fallback
     same = all(same_sampling_rate(v, values[0]) for v in values) if name == "samplingRate" else len(set(values)) == 1
     if not same:
         raise InputError(f"'{path}': column {name} holds several values ({values[0]}, ...); write one file a tomogram")
@@ -131,7 +181,7 @@ def picks_of(columns: Columns, path: object, option: str = "--input", sampling_r
     rate = _one_value(columns, "samplingRate", path, sampling_rate)
     if rate is None:
         raise InputError(f"{option}: '{path}' has no column samplingRate; add it or give --samplingrate")
-    angles = np.stack([_floats(columns, name, n) for name in ("angleRot", "angleTilt", "anglePsi")], axis=1)
+    angles = np.stack([_floats(columns, name, n) for name in ANGLES], axis=1)
     try:
         return Picks(str(_one_value(columns, "tiltSeriesId", path, "")), positions, float(rate),
                      picker=np.asarray(columns.get("ref", [0] * n)), score=_floats(columns, "fom", n), angles=angles,

@@ -72,8 +72,12 @@ def box_limits(size: tuple[int, int, int], box_size: int) -> tuple[np.ndarray, n
 def _fill(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, count: int, rng: np.random.Generator,
           threads: int) -> np.ndarray:
     """Random sequential packing of the free space: draw points in the open cells, in random order, keep the apart ones."""
-    edge = max(1.0, radius / CELLS_PER_RADIUS)
-    cells = _open_cells(avoid, low, high, radius, edge)
+    extent, edge = high - low, max(1.0, radius / CELLS_PER_RADIUS)
+    # Cells that tile each axis exactly: a cell that passed the border would waste its draws, all of them in a thin tomogram.
+    shape = np.maximum(1, np.ceil(extent / edge)).astype(int)
+    edges = np.where(extent > edge, extent / shape, edge)
+    drawn = np.minimum(edges, extent)
+    cells = _open_cells(avoid, low, shape, radius, edges)
     picked = cKDTree(avoid) if len(avoid) else None
     found = np.zeros((0, 3))
     for _ in range(ROUNDS):
@@ -82,17 +86,16 @@ def _fill(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, c
         while len(found) < count and start < len(cells):
             batch = cells[start:start + 4 * (count - len(found)) + 256]
             start += len(batch)
-            points = low + (batch + rng.random(batch.shape)) * edge
-            points = points[(points <= high).all(axis=1)]
+            points = low + (batch + rng.random(batch.shape)) * drawn
             for tree in (picked, cKDTree(found) if len(found) else None):
                 points = points[_farther(tree, points, radius, threads)]
             found = np.concatenate([found, points[_keep_apart(points, radius)]])
         if len(found) >= count or not len(cells):
             break
         # A cell whose centre is nearer to a noise pick than this lies within its radius as a whole.
-        inside = radius - edge * np.sqrt(3) / 2
+        inside = radius - np.linalg.norm(edges) / 2
         if len(found):
-            cells = cells[_farther(cKDTree(found), low + (cells + 0.5) * edge, inside, threads)]
+            cells = cells[_farther(cKDTree(found), low + (cells + 0.5) * edges, inside, threads)]
     return found[:count]
 
 
@@ -103,21 +106,20 @@ def _farther(tree: cKDTree | None, points: np.ndarray, distance: float, threads:
     return np.isinf(tree.query(points, distance_upper_bound=distance, workers=threads)[0])
 
 
-def _open_cells(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, edge: float) -> np.ndarray:
-    """(c, 3) indices of the cubic cells that do not lie wholly within `radius` of a point of `avoid`."""
-    shape = np.maximum(1, np.ceil((high - low) / edge + 1e-9)).astype(int)
+def _open_cells(avoid: np.ndarray, low: np.ndarray, shape: np.ndarray, radius: float, edges: np.ndarray) -> np.ndarray:
+    """(c, 3) indices of the cells, `edges` voxels wide, that do not lie wholly within `radius` of a point of `avoid`."""
     if not len(avoid):
         return np.argwhere(np.ones(shape, dtype=bool))
     # Distances between cells: measured from the cell that holds each pick, so off by less than one cell diagonal.
-    margin = int(np.ceil(radius / edge)) + 1
-    holder = np.floor((avoid - low) / edge).astype(int) + margin
+    margin = np.ceil(radius / edges).astype(int) + 1
+    holder = np.floor((avoid - low) / edges).astype(int) + margin
     padded = shape + 2 * margin
     holder = holder[((holder >= 0) & (holder < padded)).all(axis=1)]
     empty = np.ones(padded, dtype=bool)
     empty[tuple(holder.T)] = False
-    distance = distance_transform_edt(empty) if not empty.all() else np.full(padded, np.inf)
-    inner = tuple(slice(margin, margin + n) for n in shape)
-    return np.argwhere(distance[inner] * edge > radius - edge * np.sqrt(3))
+    distance = distance_transform_edt(empty, sampling=edges) if not empty.all() else np.full(padded, np.inf)
+    inner = tuple(slice(m, m + n) for m, n in zip(margin, shape, strict=True))
+    return np.argwhere(distance[inner] > radius - np.linalg.norm(edges))
 
 
 def _keep_apart(points: np.ndarray, radius: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from .files import require_file, written_aside
 from .picks import Picks, same_sampling_rate
 
 REQUIRED = ("tomo_id", "x", "y", "z")
+ANGLES = ("rot", "tilt", "psi")
 # What else a pick may carry, and Xmipp's label for it.
 XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "rot": "angleRot", "tilt": "angleTilt", "psi": "anglePsi", "group": "ref2"}
 
@@ -34,15 +35,17 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
     """
     require_file(path, option)
     table = _read_xmd(path, option) if str(path).endswith((".xmd", ".star")) else _read_csv(path, option)
+    if table.empty:
+        raise InputError(f"{option}: '{path}' has no picks; leave it out")
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score][,samplingRate], "
                          f"found {','.join(map(str, table.columns))}")
-    if table.empty:
-        raise InputError(f"{option}: '{path}' has no picks; leave it out")
-    for name in ("x", "y", "z", "score", "samplingRate"):
+    if table["tomo_id"].isna().any():
+        raise InputError(f"{option}: '{path}', pick {int(np.argmax(table['tomo_id'].isna())) + 1}: tomo_id is empty; name its tomogram")
+    for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
         if name in table:
-            table[name] = _numbers(table[name], path, option, allow_empty=name == "score")
+            table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", *ANGLES))
     groups = {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
     if not set(groups) & set(rates):
         raise InputError(f"{option}: '{path}' names the tomograms {_some(groups)}, but those given are {_some(rates)}; "
@@ -72,8 +75,8 @@ def _read_xmd(path: str | os.PathLike, option: str) -> pd.DataFrame:
     for name, label in XMD_COLUMNS.items():
         if label in columns:
             table[name] = columns[label]
-    if "score" in table:
-        table.loc[(table["score"] > 0) & (table["score"] < 1e-300), "score"] = np.nan
+    for name in {"score", *ANGLES} & set(table.columns):
+        table.loc[(table[name] > 0) & (table[name] < 1e-300), name] = np.nan
     return table
 
 
@@ -92,7 +95,7 @@ def _picks(tomo_id: str, rows: pd.DataFrame, rate: float, picker: int, path: obj
         rate = float(rows["samplingRate"].iloc[0])
         if not all(same_sampling_rate(rate, other) for other in rows["samplingRate"]):
             raise InputError(f"{option}: '{path}' mixes sampling rates in tomogram '{tomo_id}'; give one samplingRate a tomogram")
-    angles = rows[["rot", "tilt", "psi"]].to_numpy(float) if "rot" in rows else None
+    angles = rows[list(ANGLES)].to_numpy(float) if all(name in rows for name in ANGLES) else None
     try:
         return Picks(tomo_id, rows[["x", "y", "z"]].to_numpy(float), rate, picker=np.full(len(rows), picker),
                      score=rows["score"].to_numpy(float) if "score" in rows else None, angles=angles,

@@ -45,6 +45,11 @@ def command_line(arguments: Sequence[Any]) -> str:
     return " ".join(shlex.quote(str(argument)) for argument in arguments)
 
 
+def machine_has_gpu() -> bool:
+    """Whether this machine has an NVIDIA GPU at all; which of them can be used, the program finds out."""
+    return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
 def seed_of(seed: int, ts_id: str) -> int:
     """A seed of its own for every tomogram, independent of which others are in the run."""
     return int.from_bytes(hashlib.sha256(f"{seed} {ts_id}".encode()).digest()[:4], "big") % 2**31
@@ -84,7 +89,8 @@ def extraction_arguments(files: RunFiles, frame: TomogramFrame, label: str, *, i
     """Subtomograms of the picks of one label, rescaled to the common sampling rate and normalised."""
     return ["--tomogram", frame.file_name, "--tomogramSamplingrate", frame.tomogram_rate,
             "--coordinates", files.labelled(frame.ts_id, label), *_common(frame), "-o", files.subtomograms_folder(frame.ts_id),
-            "--normalize", "--border", "drop" if label == NOISE else "pad", "--threads", threads, *(["--invert"] if invert else [])]
+            "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
+            "--threads", threads]
 
 
 @dataclass(frozen=True)
@@ -114,11 +120,12 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, positive: Se
     rate, box_size = frame
     arguments = ["--mode", "training", "--inputPos", *positive, "--inputNeg", *negative]
     arguments += ["--inputDoubt", *doubtful] if doubtful else []
-    arguments += ["--inputModel", options.start_model] if options.start_model else ["--network", options.network]
-    arguments += ["--model", files.model, "--log", files.training_log, "--boxsize", box_size, "--samplingrate", rate,
-                  "--epochs", options.epochs, "--batch", options.batch_size, "--learningRate", options.learning_rate,
-                  "--l2", options.l2, "--validation", options.validation, "--folds", options.folds, "--seed", options.seed]
-    arguments += ([] if options.auto_stop else ["--noAutoStop"]) + (["--augment"] if options.augment else [])
+    arguments += ["--inputModel", options.start_model] if options.start_model else []
+    arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log, "--boxsize", box_size,
+                  "--samplingrate", rate, "--epochs", options.epochs, "--batch", options.batch_size,
+                  "--learningRate", options.learning_rate, "--l2", options.l2,
+                  "--validation", options.validation, "--folds", options.folds, "--seed", options.seed]
+    arguments += ([] if options.auto_stop else ["--noAutoStop"]) + ([] if options.augment else ["--noAugment"])
     return arguments + _device(gpus, threads)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pwem.protocols import EMProtocol
 from pyworkflow.protocol import params
 
-from ..constants import CHOICE_RULES, MIN_AGREEMENT, MODEL_EXISTING, MODEL_NEW, NETWORKS, REPRESENTATIVES
+from ..constants import CHOICE_RULES, LARGE_DATA_SET, MIN_AGREEMENT, MODEL_EXISTING, MODEL_NEW, NETWORKS, REPRESENTATIVES
 
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
@@ -21,8 +21,9 @@ OUTPUT_PARAMS = ("threshold",)
 
 # name: (lowest, highest, whether lowest itself is allowed); None: no limit.
 LIMITS = {
-    "votingAgreement": (1, None, True), "batchSize": (1, None, True), "threshold": (0, 1, True), "consensusRadius": (0, None, False),
-    "minPickers": (1, None, True), "noiseAmount": (0, None, False), "noiseRadius": (0, None, False), "epochs": (1, None, True),
+    "votingAgreement": (1, None, True), "batchSize": (1, None, True), "threshold": (0, 1, True),
+    "consensusRadius": (0, None, False), "minPickers": (1, None, True), "noiseAmount": (0, None, False),
+    "noiseRadius": (0, None, False), "epochs": (1, None, True),
     "folds": (1, None, True), "validationFraction": (0, 0.9, False), "l2": (0, None, True), "learningRate": (0, None, False),
     "randomSeed": (0, None, True), "numberOfThreads": (1, None, True), "binThreads": (1, None, True),
 }
@@ -55,109 +56,118 @@ def limit_errors(protocol: EMProtocol) -> list[str]:
 
 def _define_gpu(form: params.Form) -> None:
     form.addHidden(params.USE_GPU, params.BooleanParam, default=True, label="Use GPU for execution",
-                   help="Train and score the network on GPUs. With No, or where no GPU is found, the CPU does it: the same result, "
-                        "many times slower.")
+                   help="Train and score the network on GPUs. With No, or where no GPU is found, the CPU does it: the same "
+                        "result, many times slower.")
     form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
-                   help="GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3. Training shares each batch among all of them (mirrored "
-                        "strategy), whatever the number of Scipion threads: more than one pays off for large boxes and batches only.")
+                   help="GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3. Training shares each batch among all of them "
+                        "(mirrored strategy), whatever the number of Scipion threads: more than one pays off for large boxes "
+                        "and batches only.")
 
 
 def _define_input(form: params.Form) -> None:
     form.addSection(label="Input")
-    form.addParam("inputSets", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Input coordinates", important=True,
-                  help="Two or more sets of coordinates of the same tomograms, one from each picker (or from one picker with different "
-                       "settings). They may differ in tomograms, box size and sampling rate; a tomogram is recognised by its "
-                       "tilt-series id. The numbers of the pickers in the results follow the order of this list.")
+    form.addParam("inputSets", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Input coordinates",
+                  important=True,
+                  help="Two or more sets of coordinates of the same tomograms, one from each picker (or from one picker with "
+                       "different settings). They may differ in tomograms, box size and sampling rate; a tomogram is recognised "
+                       "by its tilt-series id. The numbers of the pickers in the results follow the order of this list.")
     form.addParam("positiveReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Positive references",
                   allowsNull=True,
-                  help="Optional: coordinates known to be particles, for example picked by hand. They train the network as positives, "
-                       "and a merged pick near one of them is a positive however few pickers saw it.")
+                  help="Optional: coordinates known to be particles, for example picked by hand. They train the network as "
+                       "positives, and a merged pick near one of them is a positive however few pickers saw it.")
     form.addParam("negativeReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Negative references",
                   allowsNull=True,
-                  help="Optional: coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the network as "
-                       "negatives besides the noise, and a merged pick near one of them is never accepted on votes.")
-    form.addParam("doVoting", params.BooleanParam, default=False, label="Voting instead of DNN?", expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: no network; a pick is accepted when enough pickers agree. Fast, good for a first look. Its score is the "
-                       "fraction of the pickers that saw it.")
-    form.addParam("votingAgreement", params.IntParam, default=MIN_AGREEMENT, condition="doVoting", label="Required agreement (pickers)",
+                  help="Optional: coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the "
+                       "network as negatives besides the noise, and a merged pick near one of them is never accepted on votes.")
+    form.addParam("doVoting", params.BooleanParam, default=False, label="Voting instead of DNN?",
                   expertLevel=params.LEVEL_ADVANCED,
+                  help="Yes: no network; a pick is accepted when enough pickers agree. Fast, good for a first look. Its score "
+                       "is the fraction of the pickers that saw it.")
+    form.addParam("votingAgreement", params.IntParam, default=MIN_AGREEMENT, condition="doVoting",
+                  label="Required agreement (pickers)", expertLevel=params.LEVEL_ADVANCED,
                   help="Number of different pickers that must have picked a particle for it to be accepted.")
     form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
                   display=params.EnumParam.DISPLAY_HLIST, label="Model",
                   help="New: train a network on this very data. Existing: start from a model of an earlier run.")
     form.addParam("modelFile", params.FileParam, condition=EXISTING, label="Model file",
-                  help="A model (.h5 or .keras) that this protocol wrote: consensus/model.h5 in the extra folder of the earlier run. It "
-                       "must have been trained at the box size and sampling rate chosen here; the program says so if not.")
+                  help="A model (.h5 or .keras) that this protocol wrote: consensus/model.h5 in the extra folder of the earlier "
+                       "run. It must have been trained at the box size and sampling rate chosen here; the program says so if "
+                       "not.")
     form.addParam("skipTraining", params.BooleanParam, default=True, condition=EXISTING, label="Skip training?",
-                  help="Yes: score with the model as it is; one set of input coordinates is then enough. No: train it further on this "
-                       "data first.")
+                  help="Yes: score with the model as it is; one set of input coordinates is then enough. No: train it further "
+                       "on this data first.")
     form.addParam("threshold", params.FloatParam, default=0.5, condition=NOT_VOTING, label="Tolerance threshold",
-                  help="Picks that the network scores at least this, from 0 to 1, are accepted. Higher: fewer false picks, more missed "
-                       "particles. Every score stays in consensus/scored.xmd: changing only this value and resuming takes seconds.")
-    form.addParam("batchSize", params.IntParam, default=16, condition=NOT_VOTING, label="Training batch size",
+                  help="Picks that the network scores at least this, from 0 to 1, are accepted. Higher: fewer false picks, more "
+                       "missed particles. Every score stays in consensus/scored.xmd: changing only this value and resuming "
+                       "takes seconds.")
+    form.addParam("batchSize", params.IntParam, default=32, condition=NOT_VOTING, label="Training batch size",
                   help="Subtomograms that the network sees at once. Lower it if the GPU runs out of memory.")
 
 
 def _define_preprocess(form: params.Form) -> None:
     form.addSection(label="Preprocess")
     form.addParam("consensusRadius", params.FloatParam, default=0.35, label="Same-element relative radius",
-                  help="Picks nearer than this are the same particle, in fractions of the box size: about the particle's radius, or near "
-                       "neighbours are merged.")
+                  help="Picks nearer than this are the same particle, in fractions of the box size: about the particle's "
+                       "radius, or near neighbours are merged.")
     form.addParam("representative", params.EnumParam, choices=[name.capitalize() for name in REPRESENTATIVES],
                   default=REPRESENTATIVES.index("robust"), label="Representative",
-                  help="Position of a merged pick.\n_First_: that of the pick which came first in the order of the inputs.\n_Centroid_: "
-                       "the mean of all its picks.\n_Robust_: the geometric median of one pick a picker, which one far-off picker does "
-                       "not drag along and which does not depend on the order. Score, orientation and group id are those of the pick "
-                       "nearest to it.")
+                  help="Position of a merged pick.\n_First_: that of the pick which came first in the order of the "
+                       "inputs.\n_Centroid_: the mean of all its picks.\n_Robust_: the geometric median of one pick a picker, "
+                       "which one far-off picker does not drag along and which does not depend on the order. Score, orientation "
+                       "and group id are those of the pick nearest to it.")
     form.addParam("minPickers", params.IntParam, default=MIN_AGREEMENT, condition=NOT_VOTING, label="Pickers that must agree",
-                  help="A merged pick that at least this many different pickers saw trains the network as a positive. All others are "
-                       "doubtful: they are scored, but the network does not learn from them as particles.")
+                  help="A merged pick that at least this many different pickers saw trains the network as a positive. All "
+                       "others are doubtful: they are scored, but the network does not learn from them as particles.")
     form.addParam("boxSizeChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Box size",
-                  help="Common box size where the inputs differ: that of the first set, the biggest, the smallest or the mean. They are "
-                       "compared in Å, and the result is rounded to an even number of voxels.")
+                  help="Common box size where the inputs differ: that of the first set, the biggest, the smallest or the mean. "
+                       "They are compared in Å, and the result is rounded to an even number of voxels.")
     form.addParam("samplingRateChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Sampling rate",
-                  help="Common sampling rate where the inputs differ: that of the first set, the biggest (coarsest, in Å/voxel: fastest), "
-                       "the smallest (finest) or the mean. Subtomograms come from the tomograms nearest to it.")
-    form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=TRAINING, label="Amount of noise picked for negative input",
-                  help="Noise picks for training, in fractions of the number of all picks of each tomogram; 1.0 gives about as many "
-                       "negatives as there are picks to judge. A crowded tomogram yields what fits; the log says how many.")
+                  help="Common sampling rate where the inputs differ: that of the first set, the biggest (coarsest, in Å/voxel: "
+                       "fastest), the smallest (finest) or the mean. Subtomograms come from the tomograms nearest to it.")
+    form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=TRAINING,
+                  label="Amount of noise picked for negative input",
+                  help="Noise picks for training, in fractions of the number of all picks of each tomogram; 1.0 gives about as "
+                       "many negatives as there are picks to judge. A crowded tomogram yields what fits; the log says how many.")
     form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=TRAINING, label="Noise picking evasion radius",
-                  help="Noise keeps at least this far away from every pick of every picker and from the references, in fractions of the "
-                       "box size. Below 0.5 a noise box may show a particle.")
+                  help="Noise keeps at least this far away from every pick of every picker and from the references, in "
+                       "fractions of the box size. Below 0.5 a noise box may show a particle.")
     form.addParam("invertContrast", params.BooleanParam, default=False, condition=NOT_VOTING, label="Invert contrast?",
-                  help="Proteins are usually dark in tomograms. Yes shows them bright to the network. It learns either just as well, so "
-                       "this matters only for an existing model: give the same answer as the run that trained it.")
+                  help="Proteins are usually dark in tomograms. Yes shows them bright to the network. It learns either just as "
+                       "well, so this matters only for an existing model: give the same answer as the run that trained it.")
     form.addParam("scoreRawPicks", params.BooleanParam, default=True, condition=NOT_VOTING, label="Score each picker's picks?",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: every pick of every picker is scored too, which shows in the summary how good each picker is. No saves about "
-                       "half of the disk space and of the scoring time.")
+                  help="Yes: every pick of every picker is scored too, which shows in the summary how good each picker is. No "
+                       "saves about half of the disk space and of the scoring time.")
 
 
 def _define_training(form: params.Form) -> None:
     form.addSection(label="Training")
     form.addParam("network", params.EnumParam, choices=[name.capitalize() for name in NETWORKS], default=NETWORKS.index("small"),
-                  condition=f"{NOT_VOTING} and modelType == {MODEL_NEW}", label="Network",
-                  help="_Small_: the default, fast, good for the few hundred positives that a project usually has.\n_Reference_: the "
-                       "network of the original work (1.3 million parameters), for many thousands of positives and a GPU.")
-    form.addParam("epochs", params.IntParam, default=30, condition=TRAINING, label="Cycles (epochs)",
+                  condition=TRAINING, label="Network",
+                  help="_Small_: the default, fast, good for the few hundred positives that a project usually has.\n"
+                       "_Reference_: the network of the original work (1.3 million parameters), for many thousands of positives "
+                       "and a GPU.\nAn existing model that is trained further keeps its own: choose the same here.")
+    form.addParam("epochs", params.IntParam, default=12, condition=TRAINING, label="Cycles (epochs)",
                   help="How often the network sees all training subtomograms, at the most if it stops on convergence.")
     form.addParam("validationFraction", params.FloatParam, default=0.15, condition=TRAINING, label="Validation fraction",
-                  help="Fraction of the positives and negatives kept out of training to judge the network after each epoch; by tomogram "
-                       "where there are several.")
+                  help="Fraction of the positives and negatives kept out of training to judge the network after each epoch; by "
+                       "tomogram where there are several.")
     form.addParam("learningRate", params.FloatParam, default=0.001, condition=TRAINING, label="Learning rate",
-                  help="Step of the weights. Larger trains faster but may miss the minimum or diverge; smaller needs more epochs.")
+                  help="Step of the weights at the start. Larger trains faster but may miss the minimum, smaller is slow.")
     form.addParam("l2", params.FloatParam, default=0.0001, condition=TRAINING, label="L2 regularisation strength",
                   help="Penalty on large weights: a higher value keeps the model simpler, against overfitting; 0 turns it off.")
     form.addParam("autoStop", params.BooleanParam, default=True, condition=TRAINING, label="Stop on convergence?",
                   help="End the training when the validation loss no longer falls. The best weights are kept in any case.")
-    form.addParam("forceAugmentation", params.BooleanParam, default=False, condition=TRAINING, label="Force data augmentation?",
-                  help="Show turned and mirrored copies of the subtomograms even if there are many. Only turns of 180 degrees and mirrors, "
-                       "which leave the missing wedge where it is. Small data sets are augmented anyway.")
+    form.addParam("forceAugmentation", params.BooleanParam, default=True, condition=TRAINING, label="Force data augmentation?",
+                  help="Yes: the network also sees turned and mirrored copies of the subtomograms, however many there are; only "
+                       "turns of 180 degrees and mirrors, which leave the missing wedge where it is. No: only where there are "
+                       f"fewer than {LARGE_DATA_SET} positives.")
     form.addParam("folds", params.IntParam, default=3, condition=TRAINING, label="Networks in the ensemble",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="So many networks are trained, each without one part of the data, and each training pick is scored by the networks "
-                       "that did not see it. 1 is fastest, but scores the training picks with the network that learnt them.")
+                  help="So many networks are trained, each without one part of the data, and each training pick is scored by "
+                       "the networks that did not see it. 1 is fastest, but scores the training picks with the network that "
+                       "learnt them.")
     form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
                   help="The same seed on the same data gives the same noise picks, the same split and the same initial weights.")

@@ -69,7 +69,7 @@ def count_rows(path: str) -> int:
 def tomogram_of(tomograms: SetOfTomograms, ts_id: str) -> Tomogram:
     """The tomogram of exactly this tilt-series id. Raises InputError if the set does not have it."""
     if ts_id not in tomograms.getTSIds():
-        raise InputError(f"the set of tomograms {tomograms.getFileName()} has no '{ts_id}', but a set of coordinates made on it has")
+        raise InputError(f"the tomograms {tomograms.getFileName()} have no '{ts_id}', but coordinates picked in them do")
     return tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
 
 
@@ -87,8 +87,9 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
         picks = read_picks(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
         inside = ((picks.positions >= -0.5) & (picks.positions < np.asarray(size) - 0.5)).all(axis=1)
         if inside.mean() < 0.5:
-            raise InputError(f"tomogram '{ts_id}': {(~inside).sum()} of the {len(picks)} picks of set {number or 'of references'} lie "
-                             "outside the tomogram; check its sampling rate, axis order and origin")
+            raise InputError(f"tomogram '{ts_id}': {(~inside).sum()} of the {len(picks)} picks of "
+                             f"{f'set {number}' if number else 'the references'} lie outside it; check their sampling rate, axes "
+                             "and origin")
         left_out += int((~inside).sum())
         found.append(picks[inside])
     return found, left_out
@@ -129,7 +130,8 @@ def _size_of(tomogram: Tomogram) -> tuple[int, int, int]:
     return size
 
 
-def write_frames(path: str, sampling_rate: float, box_size: int, names: Sequence[str], tomograms: Sequence[TomogramFrame]) -> None:
+def write_frames(path: str, sampling_rate: float, box_size: int, names: Sequence[str],
+                 tomograms: Sequence[TomogramFrame]) -> None:
     """Write what the later steps need to know, as JSON."""
     content = {"samplingRate": sampling_rate, "boxSize": box_size, "pickers": list(names),
                "tomograms": [asdict(frame) for frame in tomograms]}

@@ -40,8 +40,8 @@ def accepted_rows(files: RunFiles, ts_ids: Sequence[str], threshold: float | Non
     for row, (ts_id, score) in enumerate(zip(scored.get("tiltSeriesId", []), scored.get(NETWORK_SCORE, []), strict=True)):
         if score >= threshold:
             rows[ts_id].append(row)
-    return {ts_id: _accepted(files.scored, {name: [values[row] for row in kept] for name, values in scored.items()}, NETWORK_SCORE)
-            for ts_id, kept in rows.items()}
+    tables = {ts_id: {name: [values[row] for row in kept] for name, values in scored.items()} for ts_id, kept in rows.items()}
+    return {ts_id: _accepted(files.scored, columns, NETWORK_SCORE) for ts_id, columns in tables.items()}
 
 
 def _accepted(path: str, columns: dict[str, list], score: str) -> Accepted:

@@ -19,7 +19,8 @@ from .deep_consensus_inputs import Frames, count_rows
 MAX_TOMOGRAM_LINES = 20
 
 
-def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int], failures: Sequence[str]) -> None:
+def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int],
+                    failures: Sequence[str]) -> None:
     """Count picks by tomogram, picker and label and write them to the summary file."""
     tomograms = {}
     for ts_id in ts_ids:
@@ -60,16 +61,17 @@ def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[s
     if total["left_out"]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
-    lines += [f"{name}: {path}" for name, path in (("Model", files.model), ("Training log", files.training_log), ("All scores", files.scored))
-              if os.path.exists(path)]
-    return lines
+    results = {"Model": files.model, "Training log": files.training_log, "All scores": files.scored}
+    return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
 
 
 def _picker_line(content: dict, index: int, threshold: float | None) -> str:
-    line = f"Picker {index + 1} ({content['pickers'][index]}): {sum(t['picks'][index] for t in content['tomograms'].values())} picks"
+    picks = sum(tomogram["picks"][index] for tomogram in content["tomograms"].values())
+    line = f"Picker {index + 1} ({content['pickers'][index]}): {picks} picks"
     scores = content["rawScores"][index]
-    good = sum(score >= threshold for score in scores) if scores and threshold is not None else 0
-    return line + (f", {100 * good / len(scores):.0f} % of them at or above the threshold" if scores and threshold is not None else "")
+    if not scores or threshold is None:
+        return line
+    return f"{line}, {100 * sum(score >= threshold for score in scores) / len(scores):.0f} % of them at or above the threshold"
 
 
 def _tomogram_line(ts_id: str, counts: dict) -> str:
@@ -88,6 +90,6 @@ def methods_text(protocol: EMProtocol, files: RunFiles) -> list[str]:
              f"({content['boxSize']} voxels; representative: {protocol.getEnumText('representative').lower()}).")
     if protocol.doVoting:
         return [f"{merge} The {accepted} positions on which at least {protocol.votingAgreement} pickers agreed were kept."]
-    return [f"{merge} Positions on which at least {protocol.minPickers} pickers agreed, against noise picked from the same tomograms, "
-            f"trained a 3D convolutional network [SanchezGarcia2018, IcetaTena2023], which scored every merged position; the {accepted} with "
-            f"a score of at least {protocol.threshold.get():g} were kept."]
+    return [f"{merge} Positions on which at least {protocol.minPickers} pickers agreed, against noise picked from the same "
+            "tomograms, trained a 3D convolutional network [SanchezGarcia2018, IcetaTena2023], which scored every merged "
+            f"position; the {accepted} with a score of at least {protocol.threshold.get():g} were kept."]

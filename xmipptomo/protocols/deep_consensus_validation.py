@@ -38,8 +38,8 @@ def set_errors(coordinates: SetOfCoordinates3D) -> list[str]:
     if not rate or rate <= 0:
         errors.append("it has no sampling rate; import it again with one.")
     elif not same_sampling_rate(rate, tomograms.getSamplingRate()):
-        errors.append(f"it says {rate:g} Å/voxel but its tomograms {tomograms.getSamplingRate():g} Å/voxel; bring it to its tomograms "
-                      "with 'extract 3D coordinates'.")
+        errors.append(f"it says {rate:g} Å/voxel but its tomograms {tomograms.getSamplingRate():g} Å/voxel; bring it to its "
+                      "tomograms with 'extract 3D coordinates'.")
     if not box_size or box_size <= 0:
         errors.append("it has no box size; set one when importing or picking.")
     return errors
@@ -53,7 +53,7 @@ def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
 
 def _contradictory(inputs: InputSets) -> list[str]:
     shared = {s.getFileName() for s in inputs.truth} & {s.getFileName() for s in inputs.lies}
-    return ["*Negative references*: the same set is given as *Positive references*; remove it from one of them."] if shared else []
+    return ["*Negative references*: a set is also given as *Positive references*; remove it from one of them."] if shared else []
 
 
 def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
@@ -61,8 +61,8 @@ def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     scores_only = not protocol.doVoting and protocol.modelType == MODEL_EXISTING and protocol.skipTraining
     if pickers < 2:
         return [] if scores_only and pickers else [
-            f"*Input coordinates*: a consensus takes at least two different sets, received {pickers}; add the set of another picker "
-            "(with *Model* Existing and *Skip training?* one is enough)."]
+            f"*Input coordinates*: a consensus takes at least two different sets, received {pickers}; add the set of another "
+            "picker (with *Model* Existing and *Skip training?* one is enough)."]
     name = "votingAgreement" if protocol.doVoting else "minPickers"
     number = protocol.getAttributeValue(name)
     if number is None or number <= pickers or scores_only or (inputs.truth and not protocol.doVoting):

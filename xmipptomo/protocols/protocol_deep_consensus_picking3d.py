@@ -19,7 +19,15 @@ from pyworkflow.utils import cleanPath, makeFilePath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
-from ..constants import CONSENSUS_PROGRAM, EXTRACTION_PROGRAM, MODEL_EXISTING, NETWORK_PROGRAM, NETWORKS, NOISE_PROGRAM
+from ..constants import (
+    CONSENSUS_PROGRAM,
+    EXTRACTION_PROGRAM,
+    LARGE_DATA_SET,
+    MODEL_EXISTING,
+    NETWORK_PROGRAM,
+    NETWORKS,
+    NOISE_PROGRAM,
+)
 from ..convert import plan_precedents, tomogram_sources
 from ..files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
@@ -114,7 +122,7 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
     def _files(self) -> RunFiles:
         return RunFiles(self._getExtraPath())
 
-    def _inputs(self) -> InputSets:
+    def _inputSets(self) -> InputSets:
         return InputSets(*([pointer.get() for pointer in pointers if pointer.get() is not None]
                            for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences)))
 
@@ -135,9 +143,10 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
         prepared = self._values(*PREPROCESS_PARAMS, "modelType", "skipTraining", "scoreRawPicks")
         trained = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS)
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS)
-        ts_ids = self._inputs().ts_ids()
-        last = [self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)]
-        last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=last, needsGPU=False) for ts_id in ts_ids]
+        ts_ids = self._inputSets().ts_ids()
+        convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
+        last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
+                for ts_id in ts_ids]
         if not self.doVoting:
             if not self._skipsTraining():
                 last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
@@ -151,7 +160,7 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
 
     def convertInputStep(self, _: str):
         """Write the frame and one table of picks a tomogram, all at the common sampling rate."""
-        files, inputs = self._files(), self._inputs()
+        files, inputs = self._files(), self._inputSets()
         cleanPath(str(files.root))  # of an earlier run with other parameters
         frame = inputs.common_frame(self.samplingRateChoice.get(), self.boxSizeChoice.get())
         logger.info("Common frame: %g Å/voxel, boxes of %d voxels", *frame)
@@ -184,7 +193,8 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
     def extractionStep(self, frame: commands.TomogramFrame):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [POSITIVE, DOUBTFUL] + ([] if self._skipsTraining() else [NEGATIVE, NOISE]) + ([RAW] if self.scoreRawPicks else [])
+        labels = [POSITIVE, DOUBTFUL] + ([] if self._skipsTraining() else [NEGATIVE, NOISE])
+        labels += [RAW] if self.scoreRawPicks else []
         for label in labels:
             if count_rows(files.labelled(frame.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
@@ -197,16 +207,17 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         if not positive:
             raise RuntimeError(
-                f"No positives to train with: no particle was picked by {self.minPickers} pickers. Lower *Pickers that must agree*, "
-                f"raise *Same-element relative radius*, or give *Positive references*. {self._failures()}")
+                f"No positives to train with: no particle was picked by {self.minPickers} pickers. Lower *Pickers that must "
+                f"agree*, raise *Same-element relative radius*, or give *Positive references*. {self._failures()}")
         if not negative:
-            raise RuntimeError("No negatives to train with: no noise fits between the picks. Lower *Noise picking evasion radius*, or "
-                               f"give *Negative references*. {self._failures()}")
+            raise RuntimeError("No negatives to train with: no noise fits between the picks. Lower *Noise picking evasion "
+                               f"radius*, or give *Negative references*. {self._failures()}")
+        augment = self.forceAugmentation.get() or sum(count_rows(path) for path in positive) < LARGE_DATA_SET
         options = commands.NetworkOptions(
             start_model=self.modelFile.get() if self.modelType.get() == MODEL_EXISTING else "",
             network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
             learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
-            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=self.forceAugmentation.get(), seed=self.randomSeed.get())
+            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
         self._runProgram(NETWORK_PROGRAM, commands.training_arguments(
             self._files(), options, positive=positive, negative=negative, doubtful=self._subtomograms(DOUBTFUL),
             frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(), threads=self.binThreads.get()), job="training")
@@ -226,12 +237,12 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
-        files, frames, inputs = self._files(), self._frames(), self._inputs()
+        files, frames, inputs = self._files(), self._frames(), self._inputSets()
         ts_ids = [ts_id for ts_id in frames.tomograms if not self._failed(ts_id)]
         rows = accepted_rows(files, ts_ids, self._threshold())
         if not any(len(accepted) for accepted in rows.values()):
-            raise RuntimeError(f"No pick was accepted: lower *{'Required agreement' if self.doVoting else 'Tolerance threshold'}*; "
-                               f"the scores are in {files.root}. {self._failures()}")
+            field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
+            raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         sets = inputs.tomogram_sets()
         plan = plan_precedents(tomogram_sources(sets, ts_ids), frames.sampling_rate)
         for number, precedents in enumerate(plan, start=1):
@@ -272,12 +283,16 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
                 logger.info("%s wrote:\n%s", job, text)
 
     def _gpus(self) -> str:
-        """Every GPU of the form, '0,1'; '' for the CPU.
+        """Every GPU of the form, '0,1'; '' for the CPU, also where the machine that runs this has no GPU.
 
         Training runs alone, so it takes all of them; %(GPU)s would give it the share of one Scipion thread only.
         """
-        gpus = self.getExecutor().gpuList if self.useGpu else None
-        return ",".join(str(gpu) for gpu in gpus or [])
+        if not self.useGpu:
+            return ""
+        if not commands.machine_has_gpu():
+            logger.warning("No NVIDIA GPU on this machine: the CPU does the work, which takes much longer")
+            return ""
+        return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
 
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
@@ -307,7 +322,7 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
 
     # -------------------------------------------------------------------------------------------------- information
     def _validate(self):
-        return validation_errors(self, self._inputs())
+        return validation_errors(self, self._inputSets())
 
     def _warnings(self):
         return validation_warnings(self)

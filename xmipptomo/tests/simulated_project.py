@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 import mrcfile
 import numpy as np
-from deep_consensus_tomo.picks import rescale_positions
-from deep_consensus_tomo.synthetic import simulate_tomogram
 from pwem.convert.transformations import euler_matrix
 from pyworkflow.object import Pointer
 from pyworkflow.project import Project
 from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
 from tomo.protocols import ProtImportCoordinates3D, ProtImportTomograms
+
+from deep_consensus_tomo.picks import rescale_positions
+from deep_consensus_tomo.synthetic import simulate_tomogram
 
 RATE = 10.0  # Å/voxel of the simulated tomograms; their binned copies have twice that
 SIZE = (96, 80, 56)  # x, y, z: three different lengths, so that exchanged axes are seen
@@ -69,7 +70,7 @@ def add_coordinates(project: Project, label: str, tomograms: Pointer, positions:
 
     tilt: angle in degrees of the orientation that all of them get.
     """
-    protocol = _saved(project, ProtImportCoordinates3D, label)
+    protocol = _saved(project, ProtImportCoordinates3D, label, importTomograms=tomograms)
     coordinates = SetOfCoordinates3D.create(protocol.getPath(), template="coordinates%s.sqlite")
     rate = tomograms.get().getSamplingRate()
     coordinates.setSamplingRate(rate)
@@ -88,8 +89,8 @@ def add_coordinates(project: Project, label: str, tomograms: Pointer, positions:
     return _registered(project, protocol, "outputCoordinates", coordinates)
 
 
-def _saved(project: Project, protocol_class: type, label: str):
-    protocol = project.newProtocol(protocol_class)
+def _saved(project: Project, protocol_class: type, label: str, **parameters):
+    protocol = project.newProtocol(protocol_class, **parameters)
     protocol.setObjLabel(label)
     project.saveProtocol(protocol)
     protocol.makePathsAndClean()

@@ -21,34 +21,42 @@ def build_network(config: NetworkConfig, l2: float = 0.0, name: str = "network")
 
 
 def _small(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.KerasTensor:
-    """71 297 parameters; 19 MFLOP for a 16^3 input, 79 for 24^3.
+    """75 000 parameters and 23 MFLOP for a 16^3 input, 85 000 and 79 MFLOP for 24^3.
 
     The wide first convolution in steps of two sees most of a particle's density at a quarter of the cost of a full one.
     No statistics are kept over batches: tomograms differ in grey scale, and every box was normalised for itself.
+    The last layer knows where in the box its features are, because a neighbour at the border is not a particle: on
+    simulated boxes (1bxn, SNR 0.16) that raised the AUC from 0.946 to 0.984; soft spherical masks only to 0.950.
     """
     def convolution(x: keras.KerasTensor, filters: int, width: int, stride: int = 1) -> keras.KerasTensor:
         return layers.Conv3D(filters, width, strides=stride, padding="same", activation="relu", kernel_initializer="he_normal",
-                             kernel_regularizer=penalty)(x)
+                             kernel_regularizer=penalty, name=f"convolution_{filters}")(x)
 
     x = convolution(box, 16, 5, stride=2)
     x = convolution(x, 32, 3)
-    x = layers.MaxPool3D(2)(x)
+    x = layers.MaxPool3D(2, name="pool")(x)
     x = convolution(x, 64, 3)
-    x = layers.GlobalAveragePooling3D()(x)
-    x = layers.Dropout(0.3)(x)
-    return layers.Dense(1, activation="sigmoid", kernel_regularizer=penalty)(x)
+    x = layers.Flatten(name="features")(x)
+    x = layers.Dropout(0.3, name="dropout")(x)
+    # Zeros: every box starts at a probability of one half, instead of at what thousands of random features add up to.
+    return layers.Dense(1, activation="sigmoid", kernel_initializer="zeros", kernel_regularizer=penalty, name="particle")(x)
 
 
 def _reference(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.KerasTensor:
-    """Table 3.1 of the deep consensus 3D thesis: 1 307 392 parameters at any box size (its last layer has no bias)."""
+    """Table 3.1 of the deep consensus 3D thesis: 1 307 392 parameters at any box size.
+
+    Its last layer has no bias: only so is that the number of the table, 768 moving statistics left out as there.
+    """
     x = box
     for filters in (64, 128, 256):
-        x = layers.Conv3D(filters, 3, activation="relu", kernel_regularizer=penalty)(x)
-        x = layers.MaxPool3D(2)(x)
-        x = layers.BatchNormalization()(x)
-    x = layers.GlobalAveragePooling3D()(x)
+        x = layers.Conv3D(filters, 3, activation="relu", kernel_regularizer=penalty, name=f"convolution_{filters}")(x)
+        x = layers.MaxPool3D(2, name=f"pool_{filters}")(x)
+        x = layers.BatchNormalization(name=f"normalisation_{filters}")(x)
+    x = layers.GlobalAveragePooling3D(name="features")(x)
     for units in (512, 128):
-        x = layers.Dense(units, activation="relu", kernel_regularizer=penalty)(x)
-        x = layers.Dropout(0.5)(x)
-    x = layers.Dense(2, activation="softmax", use_bias=False, kernel_regularizer=penalty)(x)
-    return x[:, 1:]  # of (noise, particle)
+        x = layers.Dense(units, activation="relu", kernel_regularizer=penalty, name=f"dense_{units}")(x)
+        x = layers.Dropout(0.5, name=f"dropout_{units}")(x)
+    x = layers.Dense(2, activation="softmax", use_bias=False, kernel_regularizer=penalty, name="noise_and_particle")(x)
+    x = layers.Reshape((2, 1), name="classes")(x)
+    x = layers.Cropping1D((1, 0), name="second_class")(x)  # a slice would do, but Keras numbers those at random in the file
+    return layers.Reshape((1,), name="particle")(x)

@@ -22,7 +22,7 @@ def select_devices(gpus: str = "", threads: int | None = None) -> tf.distribute.
     _set_threads(threads)
     _prepare([found[index] for index in wanted])
     if len(wanted) <= 1:
-        return tf.distribute.OneDeviceStrategy("/gpu:0" if wanted else "/cpu:0")
+        return tf.distribute.get_strategy()  # everything on the one device that TensorFlow is shown
     return tf.distribute.MirroredStrategy([f"/gpu:{k}" for k in range(len(wanted))])
 
 

@@ -1,0 +1,155 @@
+"""Screenshots of the protocol in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder]
+
+Needs xvfb, xdotool, imagemagick and a small window manager: apt install xvfb xdotool imagemagick twm.
+A project with simulated tomograms and pickers is made in a temporary folder; nothing of the user's is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+DISPLAY = ":97"
+PROJECT = "DeepConsensus"
+MAX_BYTES = 200_000
+# Places in the project window at the size given below.
+PROTOCOL_NODE = (650, 290)
+SASH_X = 250
+
+MAKE_PROJECT = """
+import os, sys
+import numpy as np
+from pyworkflow.project import Manager
+from xmipptomo.tests.simulated_project import RATE, add_coordinates, add_tomograms, simulate
+from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
+folder, name = sys.argv[1:]
+project = Manager().createProject(name)
+os.chdir(project.path)
+rng = np.random.default_rng(1)
+simulated = [simulate(folder, ts_id, seed) for seed, ts_id in enumerate(("TS_01", "TS_02", "TS_03"))]
+fine = add_tomograms(project, "tomograms 10 A", {t.ts_id: t.path for t in simulated}, RATE)
+binned = add_tomograms(project, "tomograms 20 A", {t.ts_id: t.binned_path for t in simulated}, 2 * RATE)
+picks = lambda: {t.ts_id: t.truth + rng.normal(0, 0.4, t.truth.shape) for t in simulated}
+pickers = [add_coordinates(project, "crYOLO", fine, picks(), 20), add_coordinates(project, "DeepFinder", fine, picks(), 24),
+           add_coordinates(project, "template matching", binned, picks(), 12)]
+manual = add_coordinates(project, "by hand", fine, {t.ts_id: t.truth[:5] for t in simulated}, 20)
+beads = add_coordinates(project, "gold beads", fine, {t.ts_id: t.beads for t in simulated}, 20)
+protocol = project.newProtocol(XmippProtDeepConsensusPicking3D, inputSets=pickers, positiveReferences=[manual],
+                               negativeReferences=[beads])
+protocol.setObjLabel("deep consensus")
+project.saveProtocol(protocol)
+project.mapper.commit()
+"""
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Scipion's environment for a home folder of its own."""
+    return {**os.environ, "SCIPION_HOME": str(home), "SCIPION_USER_DATA": str(home / "data"), "SCIPION_NOTIFY": "False",
+            "SCIPION_DOMAIN": "pwem", "DISPLAY": DISPLAY, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+class Desktop:
+    """A virtual screen with a window manager, and what a person does at it."""
+
+    def __init__(self, env: dict[str, str], size: str = "1700x1250") -> None:
+        self.env = env
+        self.processes = [subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", f"{size}x24"], stderr=subprocess.DEVNULL)]
+        time.sleep(2)
+        settings = Path(env["SCIPION_HOME"]) / "twmrc"
+        settings.write_text('RandomPlacement\nNoTitle\nBorderWidth 0\n')
+        self.start(["twm", "-f", str(settings)])
+
+    def start(self, command: list[str]) -> None:
+        self.processes.append(subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    def do(self, *arguments: str, wait: float = 1.0) -> str:
+        """An xdotool command."""
+        done = subprocess.run(["xdotool", *arguments], env=self.env, capture_output=True, text=True, check=False)
+        time.sleep(wait)
+        return done.stdout.strip()
+
+    def window(self, title: str, timeout: float = 60) -> str:
+        """The id of the window whose title contains `title`, once it is there."""
+        end = time.time() + timeout
+        while time.time() < end:
+            found = self.do("search", "--onlyvisible", "--name", title).splitlines()
+            if found:
+                return found[-1]
+        raise TimeoutError(f"no window '{title}'")
+
+    def click(self, window: str, x: int, y: int, times: int = 1) -> None:
+        """Click in window coordinates."""
+        self.do("mousemove", "--window", window, str(x), str(y), "click", "--repeat", str(times), "--delay", "120", "1")
+
+    def drag(self, window: str, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press, move in two steps (Tk takes one for a click) and release, in window coordinates."""
+        middle = tuple((a + b) // 2 for a, b in zip(start, end, strict=True))
+        for (x, y), action in ((start, ["mousedown", "1"]), (middle, []), (end, ["mouseup", "1"])):
+            self.do("mousemove", "--window", window, str(x), str(y), *action, wait=0.3)
+
+    def photograph(self, window: str, path: Path) -> None:
+        """PNG of a window, in few colours so that it stays small."""
+        subprocess.run(["import", "-window", window, "-colors", "128", "-strip", str(path)], env=self.env, check=True)
+        assert path.stat().st_size <= MAX_BYTES, f"{path} is larger than {MAX_BYTES} bytes"
+        print(path)
+
+    def close(self) -> None:
+        for process in reversed(self.processes):
+            process.terminate()
+            process.wait()
+
+
+def photograph_all(desktop: Desktop, folder: Path) -> None:
+    """Project window with the protocol in its tree, search box, and each tab of the form."""
+    main = desktop.window(PROJECT)
+    time.sleep(3)
+    desktop.do("windowmove", main, "0", "0")
+    desktop.do("windowsize", main, "1250", "800", wait=2)
+    desktop.click(main, 214, 135)  # the list of views: the third below the first is Tomography
+    desktop.do("key", "Down", "Down", "Down", "Return", wait=2)
+    desktop.drag(main, (SASH_X, 600), (SASH_X + 120, 600))
+    desktop.click(main, 57, 434)  # open the group Picking
+    desktop.click(main, *PROTOCOL_NODE)
+    desktop.photograph(main, folder / "project.png")
+    desktop.do("key", "ctrl+f", wait=2)
+    search = desktop.window("Add a protocol")
+    desktop.do("type", "deep consensus")
+    desktop.do("key", "Return", wait=2)
+    desktop.photograph(search, folder / "search.png")
+    desktop.do("key", "Escape", wait=2)
+    desktop.click(main, *PROTOCOL_NODE, times=2)
+    form = desktop.window("Protocol Run")
+    time.sleep(2)
+    desktop.do("windowmove", form, "700", "100")
+    desktop.photograph(form, folder / "form_input.png")
+    desktop.click(form, 191, 242)  # expert level: advanced
+    for name, x in (("preprocess", 90), ("training", 164)):
+        desktop.click(form, x, 273)
+        desktop.do("mousemove", "--window", form, "400", "700")
+        desktop.photograph(form, folder / f"form_{name}.png")
+
+
+def main() -> None:
+    """Make the project, open it and take the pictures."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="screenshots") as home:
+        env = environment(Path(home))
+        Path(env["SCIPION_USER_DATA"]).mkdir()
+        config = [sys.executable, "-m", "scipion", "config", "--unattended", "--overwrite"]
+        subprocess.run(config, env=env, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-c", MAKE_PROJECT, home, PROJECT], env=env, check=True, capture_output=True)
+        desktop = Desktop(env)
+        try:
+            desktop.start([sys.executable, "-m", "scipion", "project", PROJECT])
+            photograph_all(desktop, folder)
+        finally:
+            desktop.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""From subtomograms on disk to batches: one float16 array in memory, batches of static shape, seeded variation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mrcfile
+import numpy as np
+import tensorflow as tf
+
+from ..errors import InputError
+from ..files import require_file
+from ..training_set import FLIPS
+from .config import NetworkConfig
+
+READ_AT_ONCE = 128  # boxes converted to float32 together: enough for numpy, little memory
+GREY_JITTER = 0.1  # standard deviation of the change of contrast and offset, in deviations of the box
+MAX_SHIFT = 1  # voxels of the network's input: about how well pickers agree on a centre
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which boxes make which batch. index, weight: (n_batches, batch_size); seed: (n_batches, 2) for their variation.
+
+    A batch that is not full is filled with box 0 at weight 0, so that all shapes are static: nothing is dropped, nothing
+    is compiled twice, and several GPUs share it evenly.
+    """
+
+    index: np.ndarray
+    weight: np.ndarray
+    seed: np.ndarray
+
+    @staticmethod
+    def of(order: np.ndarray, weights: np.ndarray, batch_size: int, rng: np.random.Generator) -> Schedule:
+        """One pass over the boxes `order`, each with its weight of `weights` (indexed like the boxes)."""
+        missing = -len(order) % batch_size
+        index = np.concatenate([order, np.zeros(missing, dtype=int)]).astype(np.int32)
+        weight = np.concatenate([weights[order], np.zeros(missing)]).astype(np.float32)
+        seed = rng.integers(2**31 - 1, size=(len(index) // batch_size, 2), dtype=np.int32)
+        return Schedule(index.reshape(-1, batch_size), weight.reshape(-1, batch_size), seed)
+
+    @staticmethod
+    def shuffled(indices: np.ndarray, weights: np.ndarray, batch_size: int, epochs: int, rng: np.random.Generator) -> Schedule:
+        """`epochs` passes, each in a new order."""
+        passes = [Schedule.of(rng.permutation(indices), weights, batch_size, rng) for _ in range(epochs)]
+        return Schedule(*(np.concatenate([getattr(one, name) for one in passes]) for name in ("index", "weight", "seed")))
+
+
+def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = "--input") -> np.ndarray:
+    """(n, edge, edge, edge) float16 boxes, axes z, y, x, averaged down and normalised as `config` says, in the given order.
+
+    images: Xmipp names "000012@stack.mrcs" (from 1) or the path of a single volume. Stacks are read memory-mapped in
+    their own order. Raises InputError naming `option` and the file that is missing, no MRC or of another box size.
+    """
+    boxes = np.empty((len(images), *(config.input_size,) * 3), dtype=np.float16)
+    rows_of: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row, image in enumerate(images):
+        number, at, path = image.rpartition("@")
+        if at and not number.isdecimal():
+            raise InputError(f"{option}: expected an image such as 000001@stack.mrcs, received '{image}'; extract first")
+        rows_of[path].append((int(number) - 1 if at else 0, row))
+    for path, wanted in rows_of.items():
+        _read_stack(path, np.array(sorted(wanted)), boxes, config, option)
+    return boxes
+
+
+def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: NetworkConfig, option: str) -> None:
+    """Fill boxes[row] with volume `index` of the stack, for every (index, row) of `wanted`."""
+    require_file(path, option)
+    try:
+        stack = mrcfile.mmap(path, mode="r", permissive=False)
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{option}: '{path}' is not a complete MRC file ({reason}); extract the subtomograms again") from error
+    with stack:
+        data = stack.data[None] if stack.data.ndim == 3 else stack.data
+        edge = config.box_size
+        if data.shape[1:] != (edge,) * 3:
+            shape = " x ".join(map(str, data.shape[:0:-1]))
+            raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels, --boxsize is {edge}; extract again at {edge}")
+        if not 0 <= wanted[0, 0] <= wanted[-1, 0] < len(data):
+            raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            index, row = wanted[start:start + READ_AT_ONCE].T
+            boxes[row] = prepare(data[index], config.binning)
+
+
+def prepare(boxes: np.ndarray, binning: int) -> np.ndarray:
+    """(n, edge, edge, edge) boxes averaged down by `binning` voxels, then each of zero mean and unit deviation.
+
+    Voxels that do not fill a bin are cut off on both sides. Boxes that are flat, or not numbers, become 0.
+    """
+    n, edge = boxes.shape[:2]
+    small = edge // binning
+    first = (edge - small * binning) // 2
+    inside = slice(first, first + small * binning)
+    boxes = np.asarray(boxes[:, inside, inside, inside], dtype=np.float32)
+    boxes = np.nan_to_num(boxes, nan=0, posinf=0, neginf=0)
+    boxes = boxes.reshape(n, small, binning, small, binning, small, binning).mean(axis=(2, 4, 6))
+    boxes -= boxes.mean(axis=(1, 2, 3), keepdims=True)
+    deviation = boxes.std(axis=(1, 2, 3), keepdims=True)
+    return np.divide(boxes, deviation, out=np.zeros_like(boxes), where=deviation > 1e-6)
+
+
+def batches(boxes: np.ndarray, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
+    """Batches (box (b, edge, edge, edge, 1), label (b, 1), weight (b,)), float32, as `schedule` orders them.
+
+    `augment` varies every box, at random but the same for the same schedule; never ask for it on validation data.
+    """
+    with tf.device("/cpu:0"):  # the boxes stay in the computer's memory, whatever the GPU's size
+        stored, targets = tf.constant(boxes), tf.constant(labels[:, None], tf.float32)
+
+    def load(index: tf.Tensor, weight: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        box = tf.cast(tf.gather(stored, index), tf.float32)
+        box = vary(box, seed) if augment else box
+        return box[..., None], tf.gather(targets, index), weight
+
+    data = tf.data.Dataset.from_tensor_slices((schedule.index, schedule.weight, schedule.seed))
+    options = tf.data.Options()  # all workers are in this process: there are no files to divide among them
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return data.map(load, num_parallel_calls=2, deterministic=True).prefetch(2).with_options(options)
+
+
+def vary(boxes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Another view of each of the (b, edge, edge, edge) boxes that the fixed missing wedge allows.
+
+    Each box is flipped in one of the 8 ways of FLIPS and gets its own small change of contrast and offset; all boxes
+    of the batch are shifted together by up to MAX_SHIFT voxels.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 4))
+    n, edge = boxes.shape[0], boxes.shape[1]
+    boxes = flip_each(boxes, tf.random.stateless_uniform([n], seeds[0], 0, len(FLIPS), tf.int32))
+    start = tf.random.stateless_uniform([3], seeds[1], 0, 2 * MAX_SHIFT + 1, tf.int32)
+    padded = tf.pad(boxes, [[0, 0], *[[MAX_SHIFT, MAX_SHIFT]] * 3])  # with 0, the mean of every box
+    boxes = tf.slice(padded, [0, *tf.unstack(start)], [n, edge, edge, edge])
+    contrast = 1 + GREY_JITTER * tf.random.stateless_normal([n, 1, 1, 1], seeds[2])
+    return boxes * contrast + GREY_JITTER * tf.random.stateless_normal([n, 1, 1, 1], seeds[3])
+
+
+def flip_each(boxes: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+    """Flip box i of (b, z, y, x) along the axes that FLIPS[which[i]] names."""
+    flips = tf.gather(tf.constant(FLIPS), which)
+    for axis in range(3):
+        boxes = tf.where(flips[:, axis, None, None, None], tf.reverse(boxes, [axis + 1]), boxes)
+    return boxes

@@ -1,0 +1,40 @@
+"""Labels: votes and references."""
+
+import numpy as np
+import pytest
+
+from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE, explained_by, label_by_votes
+
+NONE = np.zeros((0, 3))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 10])
+def test_the_number_of_votes_decides(number):
+    # STYLE flaw: threshold option read but never used (`> 2` hard-coded: with two pickers nothing was ever positive)
+    support = np.arange(1, 11)
+    assert label_by_votes(support, number).tolist() == [POSITIVE if s >= number else DOUBTFUL for s in support]
+
+
+def test_a_pick_of_one_picker_is_doubtful_never_negative():
+    # STYLE flaw: single-picker picks used as negatives
+    assert NEGATIVE not in label_by_votes(np.array([1, 1, 2, 3]), 2)
+
+
+def test_no_clusters_no_labels():
+    assert len(label_by_votes(np.zeros(0, dtype=int), 2)) == 0
+    assert len(explained_by(NONE, np.ones((1, 3)), np.ones((1, 3)), 5.0)) == 0
+
+
+def test_the_nearest_reference_within_the_radius_explains_a_pick():
+    positions = np.array([[0, 0, 0], [10, 0, 0], [20, 0, 0], [40, 0, 0]], dtype=float)
+    truth, lies = np.array([[1.0, 0, 0], [13, 0, 0]]), np.array([[12.0, 0, 0], [20, 4, 0]])
+    assert explained_by(positions, truth, lies, 5.0).tolist() == [POSITIVE, NEGATIVE, NEGATIVE, DOUBTFUL]
+
+
+def test_without_references_everything_is_open():
+    assert explained_by(np.zeros((3, 3)), NONE, NONE, 5.0).tolist() == [DOUBTFUL] * 3
+
+
+@pytest.mark.parametrize(("distance", "expected"), [(5.0, POSITIVE), (5.001, DOUBTFUL)])
+def test_the_edge_of_the_radius(distance, expected):
+    assert explained_by(np.array([[distance, 0, 0]]), np.zeros((1, 3)), NONE, 5.0).tolist() == [expected]

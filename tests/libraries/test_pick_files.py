@@ -1,0 +1,123 @@
+"""Pick files: CSV and XMD to the same picks, ids matched whole, every wrong row named."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.metadata_io import write_picks, write_table
+from deep_consensus_tomo.pick_files import read_pick_file, tomogram_id, write_csv
+from deep_consensus_tomo.picks import Picks
+
+RATES = {"TS_1": 10.0, "TS_10": 5.0, "my tomo": 8.68}
+
+
+def csv(tmp_path, *lines: str, header: str = "tomo_id,x,y,z"):
+    path = tmp_path / "picker one.csv"
+    path.write_text("\n".join((header, *lines)) + "\n")
+    return path
+
+
+def refusal(path, **options) -> str:
+    with pytest.raises(InputError) as caught:
+        read_pick_file(path, RATES, **options)
+    message = str(caught.value)
+    assert options.get("option", "--picks") in message and path.name in message and "\n" not in message
+    return message
+
+
+def test_ids_are_matched_whole(tmp_path):
+    # STYLE flaw: tilt-series ids matched by substring
+    picks = read_pick_file(csv(tmp_path, "TS_1,1,2,3", "TS_10,4,5,6", "TS_1,7,8,9", "TS_100,1,1,1"), RATES, picker=3)
+    assert set(picks) == {"TS_1", "TS_10"}
+    assert picks["TS_1"].positions.tolist() == [[1, 2, 3], [7, 8, 9]] and picks["TS_10"].positions.tolist() == [[4, 5, 6]]
+    assert picks["TS_1"].sampling_rate == 10.0 and picks["TS_10"].sampling_rate == 5.0
+    assert picks["TS_1"].picker.tolist() == [3, 3]
+
+
+def test_ids_that_look_like_numbers_and_ids_with_blanks(tmp_path):
+    picks = read_pick_file(csv(tmp_path, "007,1,2,3", "my tomo, 4, 5, 6"), {"007": 1.0, "7": 2.0, "my tomo": 3.0})
+    assert set(picks) == {"007", "my tomo"} and picks["my tomo"].positions.tolist() == [[4, 5, 6]]
+
+
+def test_everything_a_csv_can_say(tmp_path):
+    path = csv(tmp_path, "5.25,TS_1,6,7,0.5,2.5,10,20,30,4", "1,TS_1,2,3,,2.5,,,,0",
+               header="x,tomo_id,y,z,score,samplingRate,rot,tilt,psi,group")
+    picks = read_pick_file(path, RATES)["TS_1"]
+    assert picks.positions.tolist() == [[5.25, 6, 7], [1, 2, 3]] and picks.sampling_rate == 2.5
+    np.testing.assert_array_equal(picks.score, [0.5, np.nan])
+    np.testing.assert_array_equal(picks.angles, [[10, 20, 30], [np.nan] * 3])
+    assert picks.group.tolist() == [4, 0]
+
+
+def test_whose_sampling_rate_counts(tmp_path):
+    plain = csv(tmp_path, "TS_1,1,2,3")
+    assert read_pick_file(plain, RATES)["TS_1"].sampling_rate == 10.0
+    assert read_pick_file(plain, RATES, sampling_rate=20.0)["TS_1"].sampling_rate == 20.0
+    own = csv(tmp_path, "TS_1,1,2,3,40", header="tomo_id,x,y,z,samplingRate")
+    assert read_pick_file(own, RATES, sampling_rate=20.0)["TS_1"].sampling_rate == 40.0
+
+
+def test_xmd_and_csv_give_the_same_picks(tmp_path):
+    picks = Picks("TS_1", [[1.25, 2.5, 3.75], [4, 5, 6]], 20.0, score=[0.25, np.nan], angles=[[1, 2, 3], [np.nan] * 3], group=[3, 0])
+    write_picks(tmp_path / "p.xmd", picks, 32, "t.mrc")
+    from_xmd = read_pick_file(tmp_path / "p.xmd", RATES, picker=2)["TS_1"]
+    from_csv = read_pick_file(csv(tmp_path, "TS_1,1.25,2.5,3.75,0.25,20,1,2,3,3", "TS_1,4,5,6,,20,,,,0",
+                                  header="tomo_id,x,y,z,score,samplingRate,rot,tilt,psi,group"), RATES, picker=2)["TS_1"]
+    for name in ("positions", "score", "angles", "group", "picker"):
+        np.testing.assert_array_equal(getattr(from_xmd, name), getattr(from_csv, name))
+    assert from_xmd.sampling_rate == from_csv.sampling_rate == 20.0
+
+
+def test_an_xmd_may_name_the_tomogram_by_its_file(tmp_path):
+    write_table(tmp_path / "p.xmd", {"xcoor": [1], "ycoor": [2], "zcoor": [3], "tomogramVolume": ["far/away/TS_1.mrc"]})
+    assert read_pick_file(tmp_path / "p.xmd", RATES)["TS_1"].positions.tolist() == [[1, 2, 3]]
+
+
+def test_a_csv_from_excel_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "excel.csv"
+    path.write_bytes("tomo_id,x,y,z\r\nTS_1,1,2,3\r\n".encode("utf-8-sig"))
+    assert len(read_pick_file(path, RATES)["TS_1"]) == 1
+
+
+@pytest.mark.parametrize(("row", "said"), [("TS_1,nan,2,3", "pick 2: x"), ("TS_1,1,,3", "pick 2: y"), ("TS_1,1,2,far", "pick 2: z is 'far'"),
+                                           ("TS_1,1,inf,3", "pick 2: y"), (",1,2,3", "pick 2: tomo_id")])
+def test_a_bad_row_is_named(tmp_path, row, said):
+    assert said in refusal(csv(tmp_path, "TS_1,1,2,3", row))
+
+
+def test_a_bad_score_is_named_and_an_absent_one_is_not(tmp_path):
+    assert "score is 'good'" in refusal(csv(tmp_path, "TS_1,1,2,3,good", header="tomo_id,x,y,z,score"))
+
+
+def test_files_that_are_no_pick_files(tmp_path):
+    assert "does not exist" in refusal(tmp_path / "none.csv", option="--truth")
+    (tmp_path / "empty.csv").touch()
+    assert "is empty" in refusal(tmp_path / "empty.csv")
+    assert "has no picks" in refusal(csv(tmp_path))
+    assert "lacks the column z" in refusal(csv(tmp_path, "TS_1,1,2", header="tomo_id,x,y"))
+    assert "lacks the column tomo_id" in refusal(csv(tmp_path, "1,2,3", header="x,y,z"))
+    (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 4)
+    refusal(tmp_path / "binary.csv")
+    (tmp_path / "ragged.csv").write_text("tomo_id,x,y,z\nTS_1,1,2,3\nTS_1,1,2,3,4,5,6\n")
+    refusal(tmp_path / "ragged.csv")
+
+
+def test_an_xmd_without_picks(tmp_path):
+    write_picks(tmp_path / "none.xmd", Picks("TS_1", np.zeros((0, 3)), 10.0), 32, "t")
+    assert "has no picks" in refusal(tmp_path / "none.xmd")
+
+
+def test_two_sampling_rates_in_one_tomogram_are_refused(tmp_path):
+    assert "mixes sampling rates" in refusal(csv(tmp_path, "TS_1,1,2,3,10", "TS_1,1,2,3,20", header="tomo_id,x,y,z,samplingRate"))
+
+
+def test_picks_of_other_tomograms_only_are_refused_with_both_lists(tmp_path):
+    message = refusal(csv(tmp_path, "TS_2,1,2,3"))
+    assert "'TS_2'" in message and "'TS_10'" in message
+
+
+def test_ids_and_tables(tmp_path):
+    assert tomogram_id("a/b.c/TS_01.rec.mrc") == "TS_01.rec"
+    write_csv(tmp_path / "t.csv", pd.DataFrame({"tomo_id": ["a b"], "x": [1234.56789], "n": [3]}))
+    assert (tmp_path / "t.csv").read_text() == "tomo_id,x,n\na b,1234.57,3\n"

@@ -1,0 +1,269 @@
+"""The deep consensus protocol through Scipion's launcher, on simulated tomograms and pickers.
+
+scipion test xmipptomo.tests.test_protocol_deep_consensus_picking3d
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+from deep_consensus_tomo.metadata_io import read_table
+from deep_consensus_tomo.picks import rescale_positions
+from pyworkflow.object import Pointer
+from pyworkflow.tests import BaseTest, setupTestProject
+from tomo.constants import BOTTOM_LEFT_CORNER
+
+from ..constants import CHOICE_RULES, MODEL_EXISTING
+from ..files import NOISE, POSITIVE, RunFiles
+from ..protocols import XmippProtDeepConsensusPicking3D
+from .simulated_project import RATE, SIZE, SimulatedTomogram, add_coordinates, add_tomograms, simulate
+
+JITTER = 0.4  # voxels of RATE, standard deviation of a simulated picker's error
+TILT = 30.0  # degrees, of every orientation that picker A gives
+SMALLEST, BIGGEST = CHOICE_RULES.index("smallest"), CHOICE_RULES.index("biggest")
+# TS_1 is a part of TS_10: ids must be compared whole.
+TS_IDS = ("TS_1", "TS_10", "TS_2", "TS_3")
+
+
+class TestDeepConsensusPicking3D(BaseTest):
+    """One project, with simulated sets made once and a trained run that later tests use."""
+
+    simulated: dict[str, SimulatedTomogram]
+    _trained = None
+
+    @classmethod
+    def setUpClass(cls):
+        setupTestProject(cls)
+        folder = os.path.abspath("simulated data")
+        os.makedirs(folder, exist_ok=True)
+        cls.simulated = {ts_id: simulate(folder, ts_id, seed) for seed, ts_id in enumerate(TS_IDS)}
+        cls.rng = np.random.default_rng(0)
+        cls.fine = cls.tomograms("fine", "TS_1", "TS_10")
+        cls.binned = cls.tomograms("binned", "TS_1", "TS_10", "TS_2", binned=True)
+        cls.picker_a = cls.coordinates("picker A", cls.fine, 20, score=0.7, group=3, tilt=TILT)
+        cls.picker_b = cls.coordinates("picker B", cls.binned, 12, score=0.4)
+
+    @classmethod
+    def tomograms(cls, label: str, *ts_ids: str, binned: bool = False) -> Pointer:
+        paths = {t: cls.simulated[t].binned_path if binned else cls.simulated[t].path for t in ts_ids}
+        return add_tomograms(cls.proj, label, paths, 2 * RATE if binned else RATE)
+
+    @classmethod
+    def coordinates(cls, label: str, tomograms: Pointer, box_size: int, positions: dict | None = None, **kwargs) -> Pointer:
+        """Every particle of every tomogram of the set, off by JITTER, unless positions are given."""
+        ts_ids = [tomogram.getTsId() for tomogram in tomograms.get()]
+        found = positions or {t: cls.simulated[t].truth + cls.rng.normal(0, JITTER, cls.simulated[t].truth.shape) for t in ts_ids}
+        return add_coordinates(cls.proj, label, tomograms, found, box_size, **kwargs)
+
+    def protocol(self, **parameters) -> XmippProtDeepConsensusPicking3D:
+        return self.newProtocol(XmippProtDeepConsensusPicking3D, **{"numberOfThreads": 1, "binThreads": 2, **parameters})
+
+    def launch(self, **parameters) -> XmippProtDeepConsensusPicking3D:
+        return self.launchProtocol(self.protocol(**parameters))
+
+    def trained(self) -> XmippProtDeepConsensusPicking3D:
+        """A run with a network, references of both kinds, and pickers of different box size, sampling rate and tomograms."""
+        cls = type(self)
+        if cls._trained is None:
+            truth = {t: self.simulated[t].truth[:3] for t in ("TS_1", "TS_10")}
+            beads = {t: self.simulated[t].beads for t in ("TS_1", "TS_10")}
+            cls._trained = self.launch(
+                inputSets=[self.picker_a, self.picker_b], positiveReferences=[self.coordinates("by hand", self.fine, 20, truth)],
+                negativeReferences=[self.coordinates("beads", self.fine, 20, beads)], samplingRateChoice=SMALLEST,
+                boxSizeChoice=BIGGEST, noiseRadius=0.5, epochs=2, folds=2, batchSize=16, threshold=0.0, numberOfThreads=3)
+        return cls._trained
+
+    def positions(self, coordinates, ts_id: str) -> np.ndarray:
+        """(n, 3) x, y, z of the output in one tomogram, in voxels of RATE."""
+        own = [c.getPosition(BOTTOM_LEFT_CORNER) for c in coordinates.iterCoordinates() if c.getTomoId() == ts_id]
+        return rescale_positions(np.array(own).reshape(-1, 3), coordinates.getSamplingRate(), RATE)
+
+    def assert_at_particles(self, coordinates, ts_id: str):
+        """Every particle has exactly one coordinate within a voxel and a half, and no coordinate is elsewhere."""
+        found, truth = self.positions(coordinates, ts_id), self.simulated[ts_id].truth
+        distances = np.linalg.norm(found[:, None] - truth[None], axis=2)
+        self.assertEqual(len(found), len(truth))
+        self.assertTrue((distances.min(axis=0) < 1.5).all(), f"{ts_id}: particles missed by {distances.min(axis=0)} voxels")
+
+    # ------------------------------------------------------------------------------------------------- network
+    def test_network_with_pickers_of_different_box_rate_and_tomograms(self):
+        protocol = self.trained()
+        output = protocol.coordinates
+        frame = json.loads(Path(RunFiles(protocol._getExtraPath()).frame).read_text())
+        # 12 voxels of 20 Å are more than 20 voxels of 10 Å: boxes are compared in Å.
+        self.assertEqual((frame["samplingRate"], frame["boxSize"]), (RATE, 24))
+        # The binned set alone has all three tomograms, so that its voxels are those of the output.
+        self.assertEqual(output.getPrecedents().getFileName(), self.binned.get().getFileName())
+        self.assertEqual((output.getSamplingRate(), output.getBoxSize()), (2 * RATE, 12))
+        self.assertFalse(hasattr(protocol, "tomograms"))
+        for ts_id in ("TS_1", "TS_10", "TS_2"):
+            self.assert_at_particles(output, ts_id)  # with threshold 0 all merged picks are accepted
+        items = [(c.getTomoId(), c.getScore(), c._support.get(), c._pickers.get()) for c in output.iterCoordinates()]
+        self.assertTrue(all(0 <= score <= 1 for _, score, *_ in items))
+        self.assertGreater(len({score for _, score, *_ in items}), 10)
+        self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_2"}, {(1, "2")})
+        self.assertEqual({pickers for ts_id, *_, pickers in items if ts_id == "TS_1"}, {"1+2"})
+
+    def test_network_keeps_scores_and_reports(self):
+        protocol = self.trained()
+        files = RunFiles(protocol._getExtraPath())
+        scored = read_table(files.scored)
+        self.assertEqual(len(scored["x"]), protocol.coordinates.getSize())
+        self.assertEqual(len(read_table(files.scored_raw)["x"]), self.picker_a.get().getSize() + self.picker_b.get().getSize())
+        self.assertTrue(os.path.exists(files.model) and os.path.exists(files.training_log))
+        beads = np.array([(x, y, z) for x, y, z in zip(*(scored[axis] for axis in "xyz"), strict=True)])
+        for bead in self.simulated["TS_1"].beads:  # a lie is no particle
+            self.assertGreater(np.linalg.norm(beads - bead, axis=1).min(), 1)
+        summary = "\n".join(protocol.summary())
+        for text in ("66 picks accepted", "10 Å/voxel", "picker A", "% of them", "TS_2: 0 + 22 picks, 0 positive, 22 doubtful", "seed 1"):
+            self.assertIn(text, summary)
+        self.assertIn("pickers agreed", protocol.methods()[0])
+
+    def test_resuming_with_another_threshold_does_not_train_again(self):
+        protocol = self.trained()
+        files = RunFiles(protocol._getExtraPath())
+        trained_at = os.stat(files.model).st_mtime_ns
+        scores = read_table(files.scored)["zScoreDeepLearning1"]
+        threshold = float(np.median(scores))
+        protocol.threshold.set(threshold)
+        resumed = self.launchProtocol(protocol)
+        self.assertEqual(resumed.coordinates.getSize(), sum(score >= threshold for score in scores))
+        self.assertEqual(os.stat(files.model).st_mtime_ns, trained_at)
+        resumed.threshold.set(0.0)
+        type(self)._trained = self.launchProtocol(resumed)
+
+    def test_existing_model_scores_one_picker_without_training(self):
+        model = os.path.abspath("my models/it's $HOME 100%.h5")  # names are the user's business
+        os.makedirs(os.path.dirname(model), exist_ok=True)
+        shutil.copy(RunFiles(self.trained()._getExtraPath()).model, model)
+        picker = self.coordinates("picker at 24 voxels", self.fine, 24)
+        protocol = self.launch(inputSets=[picker], modelType=MODEL_EXISTING, modelFile=model, skipTraining=True, threshold=0.0,
+                               scoreRawPicks=False)
+        self.assertEqual(protocol.coordinates.getSize(), picker.get().getSize())
+        files = RunFiles(protocol._getExtraPath())
+        self.assertFalse(os.path.exists(files.model) or os.path.exists(files.labelled("TS_1", NOISE)))
+
+    def test_model_of_another_box_size_ends_with_the_reason(self):
+        model = RunFiles(self.trained()._getExtraPath()).model
+        protocol = self.protocol(inputSets=[self.picker_a], modelType=MODEL_EXISTING, modelFile=model, skipTraining=True)
+        message = self.failure_of(protocol)
+        self.assertIn("24", message)
+        self.assertIn("20", message)
+
+    # -------------------------------------------------------------------------------------------------- voting
+    def test_voting_keeps_position_orientation_group_and_scores(self):
+        positions = {t: self.simulated[t].truth + 0.25 for t in ("TS_1", "TS_10")}
+        positions["TS_1"] = np.vstack([positions["TS_1"], [SIZE[0] + 3.0, 10.0, 10.0]])  # outside: left out, and said
+        picker = self.coordinates("picker C", self.fine, 20, positions, score=0.2, group=5)
+        protocol = self.launch(inputSets=[self.picker_a, picker], doVoting=True)
+        output = protocol.coordinates
+        self.assertEqual((output.getSamplingRate(), output.getBoxSize(), output.getSize()), (RATE, 20, 44))
+        for ts_id in ("TS_1", "TS_10"):
+            self.assert_at_particles(output, ts_id)
+        stored = self.positions(output, "TS_1")
+        self.assertTrue((np.abs(stored - np.rint(stored)) > 0.01).any(), "positions were rounded")
+        for coordinate in output.iterCoordinates():
+            from_a = coordinate.getGroupId() == 3
+            self.assertEqual(coordinate.getScore(), 1.0)
+            self.assertAlmostEqual(coordinate._pickerScore.get(), 0.7 if from_a else 0.2, places=5)
+            tilt = np.degrees(np.arccos(np.clip(coordinate.getMatrix()[2, 2], -1, 1)))
+            self.assertAlmostEqual(tilt, TILT if from_a else 0.0, places=4)
+        self.assertIn("1 picks lay outside their tomogram", "\n".join(protocol.summary()))
+
+    def test_tomograms_of_several_sets_are_put_together(self):
+        other = self.tomograms("other fine", "TS_1", "TS_3")
+        protocol = self.launch(inputSets=[self.picker_a, self.coordinates("picker D", other, 20)], doVoting=True, votingAgreement=1)
+        self.assertEqual(sorted(protocol.tomograms.getTSIds()), ["TS_1", "TS_10", "TS_3"])
+        self.assertEqual(protocol.tomograms.getSamplingRate(), RATE)
+        self.assertEqual(protocol.coordinates.getPrecedents().getFileName(), protocol.tomograms.getFileName())
+        for ts_id in ("TS_1", "TS_10", "TS_3"):
+            self.assert_at_particles(protocol.coordinates, ts_id)
+
+    def test_tomograms_without_a_common_rate_give_a_set_for_each(self):
+        fine = self.tomograms("fine with TS_3", "TS_1", "TS_3")
+        protocol = self.launch(inputSets=[self.coordinates("picker E", fine, 20), self.picker_b], doVoting=True, votingAgreement=1)
+        first, second = protocol.coordinates, protocol.coordinates2
+        self.assertEqual((first.getSamplingRate(), second.getSamplingRate()), (2 * RATE, RATE))
+        self.assertEqual((sorted(first.getTSIds()), second.getTSIds()), (["TS_1", "TS_10", "TS_2"], ["TS_3"]))
+        self.assert_at_particles(first, "TS_2")
+        self.assert_at_particles(second, "TS_3")
+
+    # ------------------------------------------------------------------------------------------------- failures
+    def failure_of(self, protocol) -> str:
+        with self.assertRaises(Exception):  # noqa: B017  Scipion raises nothing narrower
+            self.launchProtocol(protocol)
+        self.assertTrue(protocol.isFailed())
+        return protocol.getErrorMessage()
+
+    def test_failing_tomogram_is_left_out_and_named(self):
+        lost = simulate(os.path.abspath("simulated data"), "TS_lost", 9)
+        tomograms = add_tomograms(self.proj, "one lost", {"TS_1": self.simulated["TS_1"].path, "TS_lost": lost.path}, RATE)
+        positions = {"TS_1": self.simulated["TS_1"].truth, "TS_lost": lost.truth}
+        picker = self.coordinates("picker F", tomograms, 20, positions)
+        os.remove(lost.path)
+        protocol = self.launch(inputSets=[self.picker_a, picker], doVoting=True, votingAgreement=1)
+        self.assertEqual(sorted(protocol.coordinates.getTSIds()), ["TS_1", "TS_10"])
+        summary = "\n".join(protocol.summary())
+        self.assertIn("Tomogram left out", summary)
+        self.assertIn(lost.path, summary)
+
+    def test_without_agreement_the_run_fails_and_says_what_to_change(self):
+        far = {"TS_1": np.array([[20.0, 60.0, 28.0]]), "TS_10": np.array([[70.0, 60.0, 28.0]])}
+        lonely = {"TS_1": np.array([[70.0, 20.0, 28.0]]), "TS_10": np.array([[20.0, 20.0, 28.0]])}
+        pickers = [self.coordinates("far", self.fine, 20, far), self.coordinates("lonely", self.fine, 20, lonely)]
+        message = self.failure_of(self.protocol(inputSets=pickers))
+        self.assertIn("Pickers that must agree", message)
+        self.assertFalse(os.path.exists(RunFiles(self.proj.getRuns()[-1]._getExtraPath()).model))
+
+    # ----------------------------------------------------------------------------------------------- validation
+    def assert_refused(self, *texts: str, **parameters):
+        errors = self.protocol(**{"inputSets": [self.picker_a, self.picker_b], **parameters}).validate()
+        self.assertTrue(errors, f"accepted: {parameters}")
+        for text in texts:
+            self.assertIn(text, "\n".join(errors))
+
+    def test_valid_form_is_accepted(self):
+        self.assertEqual(self.protocol(inputSets=[self.picker_a, self.picker_b]).validate(), [])
+
+    def test_wrong_inputs_are_refused_by_the_name_of_the_field(self):
+        empty = self.coordinates("empty", self.fine, 20, {"TS_1": np.zeros((0, 3))})
+        unscaled = self.coordinates("unscaled", self.fine, 20)
+        unscaled.get().setSamplingRate(2 * RATE)
+        unscaled.get().write()
+        no_box = self.coordinates("no box", self.fine, 0)
+        self.assert_refused("Input coordinates", inputSets=[])
+        self.assert_refused("Input coordinates", "at least two different sets", inputSets=[self.picker_a])
+        self.assert_refused("set 2 is the same as set 1", inputSets=[self.picker_a, self.picker_a])
+        self.assert_refused("Input coordinates", "set 2", "empty", inputSets=[self.picker_a, empty])
+        self.assert_refused("set 2", "20 Å/voxel", "10 Å/voxel", inputSets=[self.picker_a, unscaled])
+        self.assert_refused("set 2", "box size", inputSets=[self.picker_a, no_box])
+        self.assert_refused("Negative references", "Positive references", positiveReferences=[self.picker_a],
+                            negativeReferences=[self.picker_a])
+        self.assert_refused("Pickers that must agree", "lower it to 2", minPickers=3)
+        self.assert_refused("Required agreement", doVoting=True, votingAgreement=3)
+        for field, label in (("threshold", "Tolerance threshold"), ("consensusRadius", "Same-element relative radius"),
+                             ("epochs", "Cycles (epochs)"), ("batchSize", "batch size"), ("learningRate", "Learning rate")):
+            self.assert_refused(label, **{field: -1})
+
+    def test_wrong_model_is_refused_by_the_name_of_the_field(self):
+        self.assert_refused("Model file", "EMPTY", modelType=MODEL_EXISTING)
+        self.assert_refused("Model file", "does not exist", modelType=MODEL_EXISTING, modelFile="/nowhere/model.h5")
+        self.assert_refused("Model file", ".keras", modelType=MODEL_EXISTING, modelFile=self.simulated["TS_1"].path)
+
+    def test_fields_that_are_not_shown_are_not_checked(self):
+        form = self.protocol(inputSets=[self.picker_a, self.picker_b], doVoting=True, epochs=-1, modelType=MODEL_EXISTING)
+        self.assertEqual(form.validate(), [])
+
+    def test_every_parameter_has_help(self):
+        form = self.protocol()
+        for name, param in form.getDefinition().iterParams():
+            if name not in ("runName", "runMode"):
+                self.assertTrue(param.help.get(), f"parameter {name} has no help")
+
+    def test_labels_of_the_consensus_reach_the_files(self):
+        files = RunFiles(self.trained()._getExtraPath())
+        positives = read_table(files.labelled("TS_1", POSITIVE))
+        self.assertEqual(len(positives["x"]), len(self.simulated["TS_1"].truth))
+        self.assertGreater(len(read_table(files.labelled("TS_1", NOISE))["x"]), 0)
