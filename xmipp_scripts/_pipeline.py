@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deep_consensus_tomo.errors import InputError
@@ -14,7 +14,7 @@ from deep_consensus_tomo.files import require_file
 from ._program import require_box_size, require_positive
 from ._steps import Steps
 from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
-from .deep_picking_consensus_tomo import ScoringConfig, TrainingSettings, score_files, train_files
+from .deep_picking_consensus_tomo import RECIPES, ScoringConfig, TrainingSettings, score_files, train_files
 from .pick_noise_tomo import NoiseConfig, write_noise
 from .tomo_extract_subtomograms import BORDERS, ExtractionConfig, write_subtomograms
 
@@ -173,7 +173,8 @@ class Pipeline:
             for kind, path in files.items():
                 write_picks(path, Picks.concatenate(sets[kind]), config.box_size, frame.path)
 
-        steps.run(f"collect {tomo_id}", (self.rate, frame.sampling_rate, config.picks_sampling_rates, config.box_size), sources, list(files.values()), collect)
+        steps.run(f"collect {tomo_id}", (self.rate, frame.sampling_rate, config.picks_sampling_rates, config.box_size), sources,
+                  list(files.values()), collect)
         merged = {name: self.file(name, tomo_id) for name in (*MERGED_SETS, "all")}
         consensus = ConsensusConfig(
             input=str(files["picks"]), output_pos=str(merged["pos"]), output_doubt=str(merged["doubt"]), output_neg=str(merged["neg"]),
@@ -219,18 +220,28 @@ class Pipeline:
             inputs = {"pos": self.boxes("pos", frames), "neg": self.boxes("noise", frames) + self.boxes("neg", frames),
                       "doubt": self.boxes("doubt", frames)}
             log = str(self.odir / "network" / "training_log.csv")
-            steps.run("training", (config.training, config.box_size, self.rate, config.seed, config.threads),
-                      [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p], [self.model, log],
+            sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
+            settings = replace(config.training, recipe=RECIPES[0])  # it only concerns the scoring
+            steps.run("training", (settings, config.box_size, self.rate, config.seed, config.threads), sources, [self.model, log],
                       lambda: train_files(inputs, config.training, box_size=config.box_size, sampling_rate=self.rate, model=self.model,
                                           log=log, seed=config.seed, threads=config.threads, progress=self.progress))
         scored = self.file("scored", "merged")
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
             inputs_of = tuple(path for s in sets for path in self.boxes(s, frames))
-            scoring = ScoringConfig(input=inputs_of, model=self.model, output=str(self.file("scored", name)), box_size=config.box_size,
-                                    sampling_rate=self.rate, gpus=config.training.gpus, threads=config.threads)
+            scoring = self._scoring(name, inputs_of)
             steps.run(f"scoring {name}", scoring, [*inputs_of, self.model], [scoring.output],
                       lambda scoring=scoring, name=name: self.progress(f"scored {score_files(scoring)} {name} picks"))
         return scored
+
+    def _scoring(self, name: str, inputs: tuple[str, ...] = ()) -> ScoringConfig:
+        config = self.config
+        return ScoringConfig(input=inputs, model=self.model, output=str(self.file("scored", name)), box_size=config.box_size,
+                             sampling_rate=self.rate, gpus=config.training.gpus, threads=config.threads, recipe=config.training.recipe)
+
+    @property
+    def reliability(self) -> Path:
+        """CSV with the estimated reliability of the pickers."""
+        return self._scoring("merged").reliability
 
     def _vote(self, frames: Sequence[Frame], steps: Steps) -> Path:
         """Voting instead of the network: the score is the share of the pickers that agree."""
@@ -241,7 +252,7 @@ class Pipeline:
 
         def vote() -> None:
             joined = join_tables([read_table(path) for path in inputs])
-            joined["zScoreDeepLearning1"] = [count / len(self.names) for count in joined["count"]]
+            joined["CoordConsScore"] = [count / len(self.names) for count in joined["count"]]
             write_table(voted, joined)
 
         steps.run("voting", len(self.names), inputs, [voted], vote)

@@ -28,10 +28,10 @@ def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, not
     config, odir = pipeline.config, pipeline.odir
     names = {"0": "reference", **{str(i + 1): name for i, name in enumerate(pipeline.names)}}
     table = _in_tomogram_voxels(read_table(scored), frames, names)
-    good = accepted_rows(table, config.threshold)
+    good = accepted_rows(table, None if config.voting else config.threshold)
     for name, rows in (("accepted", table[good]), ("scored", table)):
         write_csv(odir / f"{name}.csv", rows[CSV_COLUMNS])
-        _write_xmd(odir / f"{name}.xmd", rows, config.box_size, frames)
+        _write_xmd(odir / f"{name}.xmd", rows, pipeline, frames)
     raw = pipeline.file("scored", "raw")
     if not config.voting:
         of_pickers = _in_tomogram_voxels(read_table(raw), frames, names)
@@ -43,8 +43,13 @@ def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, not
     return summary
 
 
-def accepted_rows(table: pd.DataFrame, threshold: float) -> np.ndarray:
-    """(n,) mask of the accepted: scored at least the threshold, or known to be true; never what is known to be wrong."""
+def accepted_rows(table: pd.DataFrame, threshold: float | None) -> np.ndarray:
+    """(n,) mask of the accepted: scored at least the threshold, or known to be true; never what is known to be wrong.
+
+    Without a threshold (voting) the label decides: enough pickers agreed, or it is known to be true.
+    """
+    if threshold is None:
+        return (table["label"] == 1).to_numpy()
     return ((table["score"] >= threshold) | (table["known"] & (table["label"] == 1))).to_numpy() & (table["label"] != -1).to_numpy()
 
 
@@ -52,7 +57,8 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
     """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
     n = len(columns["x"])
     table = pd.DataFrame({"tomo_id": columns["tiltSeriesId"], "x": columns["x"], "y": columns["y"], "z": columns["z"],
-                          "rate": columns["samplingRate"], "score": columns["zScoreDeepLearning1"],
+                          "rate": columns["samplingRate"], "score": columns.get("CoordConsScore", columns.get("zScoreDeepLearning1")),
+                          "network": columns.get("zScoreDeepLearning1", [np.nan] * n),
                           "support": columns.get("count", [1] * n), "label": columns.get("enabled", [0] * n),
                           "picker": [names[str(ref)] for ref in columns["ref"]],
                           "picker_score": [fom if fom == 0 or abs(fom) > 1e-300 else np.nan for fom in columns["fom"]],
@@ -71,11 +77,12 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
     return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _write_xmd(path: Path, rows: pd.DataFrame, box_size: int, frames: Sequence[Frame]) -> None:
+def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Sequence[Frame]) -> None:
+    box_size, rate = pipeline.config.box_size, pipeline.rate
     files = {frame.tomo_id: frame.path for frame in frames}
     columns = {"particleId": rows["particleId"], "tiltSeriesId": rows["tomo_id"], "tomogramVolume": [files[t] for t in rows["tomo_id"]],
-               "samplingRate": rows["rate"], "particleSize": [box_size] * len(rows), "count": rows["support"], "comment": rows["pickers"],
-               "zScoreDeepLearning1": rows["score"], "enabled": rows["label"], "ref2": rows["group"], "fom": rows["picker_score"]}
+               "samplingRate": rows["rate"], "particleSize": np.rint(box_size * rate / rows["rate"]), "count": rows["support"], "comment": rows["pickers"],
+               "CoordConsScore": rows["score"], "zScoreDeepLearning1": rows["network"], "enabled": rows["label"], "ref2": rows["group"], "fom": rows["picker_score"]}
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
     columns |= {angle: rows[angle] for angle in ("angleRot", "angleTilt", "anglePsi") if angle in rows}
@@ -90,13 +97,21 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
         "version": __version__, "seed": config.seed, "threshold": config.threshold, "samplingRate": pipeline.rate,
         "boxSize": config.box_size, "method": "voting" if config.voting else "network",
         "model": None if config.voting else pipeline.model,
-        "picks": counts, "merged": len(table), "accepted": int(good.sum()),
+        "picks": counts, "reliability": _reliability(pipeline), "merged": len(table), "accepted": int(good.sum()),
         "tomograms": {f.tomo_id: {"picks": len(raw[f.tomo_id]), "merged": int((table["tomo_id"] == f.tomo_id).sum()),
                                   "accepted": int((table["tomo_id"][good] == f.tomo_id).sum())} for f in frames},
         "bySupport": {str(s): {"merged": int((table["support"] == s).sum()), "accepted": int((table["support"][good] == s).sum())}
                       for s in sorted(table["support"].unique())},
         "notes": notes, "parameters": asdict(config),
     }
+
+
+def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:
+    """Estimated recall and precision of each picker, by name; empty where nothing was learned."""
+    if pipeline.config.voting:
+        return {}
+    table = pd.read_csv(pipeline.reliability).round(3)
+    return {pipeline.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]} for _, row in table.iterrows()}
 
 
 def draw(path: Path, table: pd.DataFrame, good: np.ndarray, frames: Sequence[Frame], box_size: int, rate: float) -> None:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deep_consensus_tomo.errors import InputError
 
 from ._program import Program, require_positive, run
 
+if TYPE_CHECKING:
+    import numpy as np
+
 MODES = ("training", "scoring")
 MODEL_ENDINGS = (".h5", ".keras")
+RECIPES = ("consensus", "paper")
 TRAINING_OPTIONS = (
     "== Training ==",
+    " [--recipe <name=consensus>] : what the final score (column CoordConsScore) of a merged pick is. consensus: the probability from "
+    "the network's score and from who saw the pick, each picker weighed by its reliability; paper: the network's score alone",
     " [--network <name=small>] : small, or reference: the network of the thesis",
     " [--epochs <int=12>] : how often every subtomogram is seen, at most",
     " [--batch <int=32>] : subtomograms a training step",
@@ -43,6 +51,11 @@ class TrainingSettings:
     augment: bool = True
     input_model: str | None = None
     gpus: str = ""
+    recipe: str = "consensus"
+
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise InputError(f"--recipe: must be {' or '.join(RECIPES)}, received '{self.recipe}'")
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,12 @@ class ScoringConfig:
     batch: int = 64
     gpus: str = ""
     threads: int = 2
+    recipe: str = "consensus"
+
+    @property
+    def reliability(self) -> Path:
+        """CSV with the estimated reliability of each picker, beside the output."""
+        return Path(self.output).with_name(f"{Path(self.output).stem}_reliability.csv")
 
 
 def read_training_settings(program: Program) -> TrainingSettings:
@@ -66,7 +85,7 @@ def read_training_settings(program: Program) -> TrainingSettings:
         learning_rate=program.number("--learningRate"), l2=program.number("--l2"), validation=program.number("--validation"),
         folds=program.integer("--folds"), auto_stop=not program.checkParam("--noAutoStop"),
         augment=not program.checkParam("--noAugment"), input_model=program.optional_path("--inputModel"),
-        gpus=program.getParam("--gpus"))
+        gpus=program.getParam("--gpus"), recipe=program.getParam("--recipe"))
 
 
 def require_model_name(path: str, option: str) -> str:
@@ -87,7 +106,7 @@ def train_files(inputs: Mapping[str, Sequence[str]], settings: TrainingSettings,
     examples = read_examples(inputs)
     strategy = select_devices(settings.gpus, threads)
     start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate) if settings.input_model else None
-    save_model(train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress), model)
+    save_model(model, train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress))
 
 
 def read_examples(inputs: Mapping[str, Sequence[str]]):
@@ -126,13 +145,28 @@ def score_files(config: ScoringConfig) -> int:
 
         from deep_consensus_tomo.network import load_model, score, select_devices
 
-        strategy = select_devices(config.gpus, config.threads)
+        select_devices(config.gpus, config.threads)
         model = load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)
-        scores = score(model, columns["image"], np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str),
-                       positions_of(columns, config.input[0], "--input"), batch_size=config.batch, strategy=strategy)
+        scores = score(columns["image"], np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str),
+                       positions_of(columns, config.input[0], "--input"), model, batch_size=config.batch)
         columns["zScoreDeepLearning1"] = scores.tolist()
+        if {"comment", "enabled"} <= set(columns):
+            columns["CoordConsScore"] = _consensus_scores(columns, scores, config)
     write_table(config.output, columns)
     return len(columns["image"])
+
+
+def _consensus_scores(columns: Mapping[str, list], scores: np.ndarray, config: ScoringConfig) -> list[float]:
+    """The final score of merged picks; writes what it found out about the pickers."""
+    import numpy as np
+    import pandas as pd
+
+    from deep_consensus_tomo.pick_files import write_csv
+    from deep_consensus_tomo.reliability import judge_merged
+
+    judged = judge_merged(columns["comment"], np.array(columns["enabled"]), scores)
+    write_csv(config.reliability, pd.DataFrame({"picker": judged.pickers, "recall": judged.recall, "precision": judged.precision}))
+    return (judged.posterior if config.recipe == "consensus" else scores).tolist()
 
 
 class DeepPickingConsensusTomo(Program):
@@ -189,7 +223,8 @@ class DeepPickingConsensusTomo(Program):
             print(f"model written to {self.model}")
         else:
             config = ScoringConfig(tuple(self.getListParam("--input")), self.model, self.getParam("--output"), self.box_size,
-                                   self.sampling_rate, batch=self.integer("--batch"), gpus=self.getParam("--gpus"), threads=self.threads)
+                                   self.sampling_rate, batch=self.integer("--batch"), gpus=self.getParam("--gpus"), threads=self.threads,
+                                   recipe=read_training_settings(self).recipe)
             print(f"{score_files(config)} subtomograms scored: {config.output}")
 
 

@@ -19,7 +19,7 @@ from ._pipeline import Pipeline, PipelineConfig
 
 SIZE = (256, 256, 64)
 COUNTS = {"target": 120, "rod": 40, "small": 60, "bead": 8}
-NOISE = 0.6  # standard deviations of a particle's mean density
+NOISE = 0.3  # standard deviations of a particle's mean density
 BOX_SIZE = 24
 MATCH_RADIUS = 6.0  # voxels: half the particle's diameter
 # A careful picker that misses much, one that also takes gold beads, and one that takes nearly everything.

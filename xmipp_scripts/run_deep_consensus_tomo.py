@@ -42,7 +42,8 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--constype <type=2>] : position of a merged pick: 0 first, 1 centroid, 2 robust")
         self.addParamsLine(" [--noise <double=1>] : noise picks, as a fraction of the number of picks")
         self.addParamsLine(" [--noiseRadius <double=0.7>] : noise keeps this fraction of the box size away from every pick")
-        self.addParamsLine(" [--voting] : vote instead of training a network: the score is the share of pickers that agree")
+        self.addParamsLine(" [--voting] : vote instead of training a network: what --number pickers agree on is accepted, the score "
+                           "is the share of the pickers")
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : score with the model of --inputModel as it is")
@@ -68,9 +69,12 @@ class RunDeepConsensusTomo(Program):
         summary = Pipeline(self.config).run()
         for tomo_id, counts in summary["tomograms"].items():
             print("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
+        for name, of_picker in summary["reliability"].items():
+            print("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
         for note in summary["notes"]:
             print(f"note: {note}")
-        print(f"{summary['accepted']} of {summary['merged']} merged picks accepted (score >= {summary['threshold']}): "
+        why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
+        print(f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
               f"{self.config.odir}/accepted.csv, picture {self.config.odir}/picks.png")
 
 

@@ -45,7 +45,7 @@ def _small(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.K
 def _reference(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.KerasTensor:
     """Table 3.1 of the deep consensus 3D thesis: 1 307 392 parameters at any box size.
 
-    Its last layer has no bias: only so is that the number of the table, 768 moving statistics left out as there.
+    Its last layer has no bias: only so is that the number of the table, which counts moving statistics too.
     """
     x = box
     for filters in (64, 128, 256):

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -124,6 +125,8 @@ class _Log:
         self._path, self._folds, self._epochs, self._progress = path, folds, epochs, progress
 
     def __enter__(self) -> Report:
+        if self._path:
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self._path or os.devnull, "w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, LOG_COLUMNS)
         self._writer.writeheader()

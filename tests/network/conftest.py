@@ -1,0 +1,27 @@
+"""TensorFlow imported quietly, and one ensemble trained on blobs that the tests share."""
+
+import warnings
+
+import pytest
+from blob_boxes import BOX, RATE, make_blobs
+
+with warnings.catch_warnings():  # the packages that Keras imports are not ours to mend
+    warnings.simplefilter("ignore")
+    import tensorflow  # noqa: F401
+
+from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
+from deep_consensus_tomo.training_set import Examples
+
+
+@pytest.fixture(scope="session")
+def blobs(tmp_path_factory) -> Examples:
+    return make_blobs(tmp_path_factory.mktemp("blobs") / "train.mrcs")
+
+
+@pytest.fixture(scope="session")
+def trained(blobs, tmp_path_factory):
+    """(ensemble of two folds, the lines it reported, its CSV log)."""
+    lines, log = [], tmp_path_factory.mktemp("log") / "log.csv"
+    training = TrainingConfig(epochs=12, batch_size=16, learning_rate=3e-3, auto_stop=False)
+    ensemble = train(blobs, NetworkConfig(BOX, RATE, folds=2), training, log_path=log, progress=lines.append)
+    return ensemble, lines, log

@@ -1,0 +1,68 @@
+"""Devices: bad choices are named; threads are set; two logical CPU devices share batches, the partial last one too."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.network import select_devices
+
+
+def run(program: str, *arguments: object) -> str:
+    """A program in a new process: TensorFlow's devices are set once in a process."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)], capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("gpus", ["0", "7", "0,1"])
+def test_gpu_that_does_not_exist_is_named_with_those_found(gpus):
+    with pytest.raises(InputError, match=rf"--gpus: GPU {gpus[0]} does not exist.*none"):
+        select_devices(gpus)
+
+
+@pytest.mark.parametrize("gpus", ["a", "-1", "0;1"])
+def test_gpu_list_must_be_numbers(gpus):
+    with pytest.raises(InputError, match="--gpus: expected numbers"):
+        select_devices(gpus)
+
+
+def test_threads_must_be_positive():
+    with pytest.raises(InputError, match="--threads"):
+        select_devices("", threads=0)
+
+
+def test_no_gpu_is_the_cpu_with_the_threads_asked():
+    out = run("""
+        from deep_consensus_tomo.network import select_devices
+        import tensorflow as tf
+        strategy = select_devices("", threads=3)
+        tf.constant(1.0) + 1
+        print(strategy.num_replicas_in_sync, tf.config.threading.get_intra_op_parallelism_threads(),
+              tf.config.threading.get_inter_op_parallelism_threads())
+    """)
+    assert out.split() == ["1", "3", "3"]
+
+
+def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
+    """45 boxes in batches of 12 (11 asked) over two devices; both devices hold the same weights at the end."""
+    out = run("""
+        import sys
+        import numpy as np, tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train
+        from deep_consensus_tomo.training_set import Examples
+        images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(45)]
+        tomo_ids, positions, labels = np.full(45, "a"), np.zeros((45, 3)), np.arange(45) % 2
+        strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        ensemble = train(Examples(images, tomo_ids, positions, labels, np.ones(45)), NetworkConfig(8, 10.0, folds=1),
+                         TrainingConfig(epochs=2, batch_size=11), strategy=strategy, progress=lambda line: None)
+        scores = score(images[:5], tomo_ids[:5], positions[:5], ensemble, batch_size=4)
+        copies = ensemble.networks[0].weights[0].value.values
+        print(strategy.num_replicas_in_sync, len(copies), np.array_equal(copies[0], copies[1]), np.isfinite(scores).all(), len(scores))
+    """, blobs.images[0].split("@")[1])
+    assert out.split() == ["2", "2", "True", "True", "5"]

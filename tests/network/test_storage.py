@@ -1,0 +1,144 @@
+"""Model files: what is written is read; what is not ours, does not fit or could run code is refused in one line."""
+
+import warnings
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from blob_boxes import BOX, RATE
+
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.network import NetworkConfig, load_model, save_model
+from deep_consensus_tomo.network.storage import ATTRIBUTE, MEMBER
+from deep_consensus_tomo.network.training import Ensemble
+
+both = pytest.mark.parametrize("suffix", [".h5", ".keras"])
+
+
+def refused(path, match, **options):
+    with pytest.raises(InputError, match=match) as error:
+        load_model(path, option="--inputModel", **options)
+    message = str(error.value)
+    assert message.startswith("--inputModel") and path.name in message and "\n" not in message
+
+
+@both
+def test_round_trip(trained, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    save_model(path, trained[0])
+    loaded = load_model(path, box_size=BOX, sampling_rate=RATE * 1.0001)
+    assert loaded.config == trained[0].config
+    for one, other in zip(trained[0].networks, loaded.networks, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+@both
+def test_same_model_same_bytes(trained, tmp_path, suffix):
+    one, two = (tmp_path / f"{name}{suffix}" for name in "ab")
+    save_model(one, trained[0])
+    save_model(two, load_model(one))
+    assert one.read_bytes() == two.read_bytes()
+
+
+@both
+def test_keras_itself_opens_the_file(trained, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    save_model(path, trained[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = keras.saving.load_model(path, compile=False)
+    box = np.ones((1, BOX, BOX, BOX, 1), np.float32)
+    expected = [network(box).numpy()[0, 0] for network in trained[0].networks]
+    assert np.allclose(model(box), expected, atol=1e-6)
+
+
+def test_the_reference_network_and_a_single_fold_are_stored_too(tmp_path):
+    config = NetworkConfig(22, 8.68, "reference", folds=1)
+    from deep_consensus_tomo.network.architecture import build_network
+    save_model(tmp_path / "m.h5", Ensemble(config, (build_network(config),)))
+    assert load_model(tmp_path / "m.h5").config == config
+
+
+@both
+def test_another_box_size_or_sampling_rate_is_refused(trained, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    save_model(path, trained[0])
+    refused(path, rf"box size of {BOX} voxels, --boxsize is 32", box_size=32)
+    refused(path, r"10.0 Å/voxel, --samplingrate is 13.5", sampling_rate=13.5)
+
+
+def test_a_wrong_version_is_refused(trained, tmp_path):
+    path = tmp_path / "model.h5"
+    save_model(path, trained[0])
+    with h5py.File(path, "a") as file:
+        file.attrs[ATTRIBUTE] = file.attrs[ATTRIBUTE].replace('"version": 1', '"version": 99')
+    refused(path, "version: expected 1.*99")
+
+
+@pytest.mark.parametrize("name", ["model.h5", "model.keras"])
+def test_files_that_are_no_models_are_refused(tmp_path, name):
+    path = tmp_path / name
+    refused(path, "does not exist")
+    path.write_bytes(b"")
+    refused(path, "is empty")
+    path.write_bytes(b"nothing of the kind")
+    refused(path, "not a model that this program wrote")
+
+
+def test_another_ending_is_refused(trained, tmp_path):
+    with pytest.raises(InputError, match=r"\.h5 or \.keras"):
+        save_model(tmp_path / "model.pkl", trained[0])
+
+
+def lambda_model():
+    box = keras.Input((BOX, BOX, BOX, 1))
+    return keras.Model(box, keras.layers.Lambda(lambda x: x[:, 0, 0, 0])(box))
+
+
+@both
+def test_a_model_with_a_lambda_is_refused_with_and_without_our_metadata(trained, tmp_path, suffix):
+    path = tmp_path / f"evil{suffix}"
+    lambda_model().save(path)
+    refused(path, "not a model that this program wrote")
+    metadata = trained[0].config.to_json()
+    if suffix == ".h5":
+        with h5py.File(path, "a") as file:
+            file.attrs[ATTRIBUTE] = metadata
+    else:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(MEMBER, metadata)
+    refused(path, "is refused: it holds 'Lambda'")
+
+
+def test_a_custom_object_and_a_pickle_are_refused(trained, tmp_path):
+    path = tmp_path / "model.h5"
+    save_model(path, trained[0])
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"module": "keras.layers"', '"module": "evil.code"', 1)
+    refused(path, r"is refused: it holds 'evil\.code\.")
+    path = tmp_path / "model.keras"
+    save_model(path, trained[0])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("weights.pkl", b"")
+    refused(path, r"weights\.pkl")
+
+
+@both
+def test_weights_of_another_shape_are_refused(trained, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    wrong = Ensemble(trained[0].config, trained[0].networks)
+    save_model(path, wrong)
+    metadata = wrong.config.to_json().replace(f'"box_size": {BOX}', '"box_size": 16')
+    if suffix == ".h5":
+        with h5py.File(path, "a") as file:
+            file.attrs[ATTRIBUTE] = metadata
+    else:
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**members, MEMBER: metadata.encode()}.items():
+                archive.writestr(name, content)
+    refused(path, "does not hold the weights")

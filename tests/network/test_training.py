@@ -1,0 +1,136 @@
+"""Training: it learns, it repeats, every option has an effect, and too little data is refused with the way out."""
+
+import csv
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from blob_boxes import BOX, RATE, make_blobs
+
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train, training
+from deep_consensus_tomo.training_set import Examples
+
+CONFIG = NetworkConfig(BOX, RATE, folds=1)
+SHORT = TrainingConfig(epochs=1, batch_size=16)
+
+
+def quick(examples, config=CONFIG, options=SHORT, **more):
+    """(ensemble, rows of the log) of a short training."""
+    rows = []
+    ensemble = train(examples, config, options, progress=rows.append, **more)
+    return ensemble, [row for row in rows if row.startswith("network")]
+
+
+def select(examples, keep):
+    keep = np.flatnonzero(keep)
+    return Examples([examples.images[i] for i in keep], *(getattr(examples, name)[keep] for name in (
+        "tomo_ids", "positions", "labels", "weights")))
+
+
+def test_a_small_network_tells_blobs_from_noise(trained, tmp_path):
+    new = make_blobs(tmp_path / "new.mrcs", n=100, seed=9)
+    scores = score(new.images, np.full(100, "new tomogram"), new.positions, trained[0])
+    particles, noise = scores[new.labels == 1], scores[new.labels == 0]
+    assert (particles[:, None] > noise).mean() > 0.9
+
+
+def test_folds_give_as_many_networks_a_line_an_epoch_and_a_row_an_epoch(trained):
+    ensemble, lines, log = trained
+    assert len(ensemble.networks) == 2
+    assert len(lines) == 2 * 12
+    with open(log, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(training.LOG_COLUMNS)
+    assert [(row["fold"], row["epoch"]) for row in rows[:13]] == [("1", str(k)) for k in range(1, 13)] + [("2", "1")]
+    assert float(rows[0]["learning_rate"]) > float(rows[11]["learning_rate"])
+    assert float(rows[11]["loss"]) < float(rows[0]["loss"])
+
+
+def test_best_weights_are_kept(trained, blobs):
+    """The weights at the end have the smallest validation loss of the log, not the last one's."""
+    with open(trained[2], newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["fold"] == "1"]
+    assert min(float(row["val_loss"]) for row in rows) < float(rows[0]["val_loss"])
+
+
+def test_same_seed_same_weights_other_seed_others(blobs):
+    one, two, other = (quick(blobs, replace(CONFIG, seed=seed))[0].networks[0].get_weights() for seed in (4, 4, 5))
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    assert not np.array_equal(one[0], other[0])
+
+
+def test_options_reach_the_training(blobs, monkeypatch):
+    calls = []
+    original = training.batches
+    monkeypatch.setattr(training, "batches", lambda *args, **kw: calls.append(args[2:] + tuple(kw.values())) or original(*args, **kw))
+    _, plain = quick(blobs)
+    _, strong = quick(blobs, options=replace(SHORT, l2=1.0, validation=0.4, batch_size=8, augment=False))
+    loss = [float(rows[0].split("loss ")[1].split(",")[0]) for rows in (plain, strong)]
+    assert loss[1] > loss[0] + 1  # l2
+    (learn, varied), (validate, never), (learn2, varied2), (validate2, never2) = calls
+    assert (varied, never, varied2, never2) == (True, False, False, False)  # validation data never
+    count = [(schedule.weight > 0).sum() for schedule in (learn, validate, learn2, validate2)]
+    assert count[0] + count[1] == count[2] + count[3] == len(blobs)
+    assert count[3] > 2 * count[1]
+    assert (learn.index.shape[1], learn2.index.shape[1]) == (16, 8)
+    for one, other in ((learn, validate), (learn2, validate2)):
+        assert set(one.index[one.weight > 0]).isdisjoint(other.index[other.weight > 0])
+    assert learn.weight.sum() == pytest.approx(count[0], rel=1e-3)
+
+
+def test_auto_stop_stops_and_without_it_all_epochs_run(blobs):
+    hopeless = replace(blobs, labels=np.random.default_rng(0).integers(0, 2, len(blobs)))
+    options = TrainingConfig(epochs=8, batch_size=16, patience=1, learning_rate=0.02)
+    assert len(quick(hopeless, options=options)[1]) < 8
+    assert len(quick(hopeless, options=replace(options, auto_stop=False))[1]) == 8
+
+
+def test_weight_0_and_soft_labels_count(blobs):
+    """Examples of weight 0 teach nothing: with the labels of half the boxes turned round at weight 0 training is the same."""
+    half = np.arange(len(blobs)) // 2 % 2 == 0
+    balance = np.where(half, blobs.labels, 0.5)
+    weights = np.where(half, 1.0, 0.0)
+    one, two = (quick(replace(blobs, labels=labels, weights=weights))[0].networks[0].get_weights()
+                for labels in (balance, np.where(half, blobs.labels, 0.9)))
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(one, two, strict=True))
+    soft = quick(replace(blobs, labels=np.where(blobs.labels == 1, 0.7, 0.1)))[1][0]
+    assert 0 < float(soft.split("accuracy ")[1].split(",")[0]) <= 1
+
+
+def test_continuing_starts_from_the_model_and_keeps_its_regions(trained, blobs):
+    ensemble = trained[0]
+    new = replace(blobs, tomo_ids=np.where(blobs.tomo_ids == "tomo0", "another", blobs.tomo_ids))
+    options = TrainingConfig(epochs=1, batch_size=16, learning_rate=1e-9)
+    again = train(new, NetworkConfig(BOX, RATE, folds=2, seed=8), options, start=ensemble, progress=lambda line: None)
+    assert set(ensemble.config.regions) < set(again.config.regions)
+    for a, b in zip(ensemble.networks[1].get_weights(), again.networks[1].get_weights(), strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+
+
+def test_a_model_of_another_kind_cannot_be_continued(trained, blobs):
+    with pytest.raises(InputError, match="--inputModel.*--folds 2"):
+        quick(blobs, start=trained[0])
+
+
+@pytest.mark.parametrize(("keep", "option"), [(lambda y: y == 0, "--inputPos: 0 positives"), (lambda y: y == 1, "--inputNeg: 0 neg"),
+                                              (lambda y: (y == 0) | (np.arange(len(y)) < 24), "--inputPos: 12 positives")])
+def test_too_few_examples_say_what_to_change(blobs, keep, option):
+    with pytest.raises(InputError, match=option) as error:
+        quick(select(blobs, keep(blobs.labels)))
+    assert "add " in str(error.value)
+    assert ("lower --batch to 12" in str(error.value)) == ("12" in option)
+
+
+def test_one_class_in_one_tomogram_falls_back_to_slabs_and_too_many_folds_are_refused(blobs):
+    lopsided = replace(blobs, tomo_ids=np.where(blobs.labels == 1, "tomo0", blobs.tomo_ids))
+    regions = training._regions(lopsided, NetworkConfig(BOX, RATE, folds=3), None)
+    assert sum(region.tomo_id == "tomo0" for region in regions) == 3
+    crowded = replace(blobs, tomo_ids=np.full(len(blobs), "t"), positions=np.zeros((len(blobs), 3)))
+    with pytest.raises(InputError, match="--folds"):
+        training._regions(crowded, NetworkConfig(BOX, RATE, folds=3), None)
+
+
+def test_networks_are_not_compiled_by_xla(trained):
+    assert all(isinstance(network, keras.Model) and network.jit_compile is False for network in trained[0].networks)

@@ -1,0 +1,122 @@
+"""xmipp_tomo_extract_subtomograms: the right boxes in a stack that Xmipp reads."""
+
+import mrcfile
+import numpy as np
+import pytest
+import xmippLib
+
+from deep_consensus_tomo.metadata_io import read_table
+from deep_consensus_tomo.stacks import write_volume
+
+NAME = "tomo_extract_subtomograms"
+BOX = 8
+POSITIONS = [[20, 15, 10], [0, 0, 0], [30.6, 9.4, 12], [39, 29, 19]]  # the second and the last lie at the border
+
+
+@pytest.fixture
+def volume(tmp_path) -> np.ndarray:
+    """A tomogram 'a b.mrc' whose every voxel has its own value, on a level far from 0."""
+    values = (np.arange(40 * 30 * 20, dtype=np.float32) + 30_000).reshape(20, 30, 40)
+    write_volume(tmp_path / "a b.mrc", values, 10.0)
+    return values
+
+
+@pytest.fixture
+def boxes(done, tmp_path, volume, picks_xmd):
+    """Extract; gives what was printed, the table and the boxes as Xmipp reads them."""
+
+    def run(*options, path=None) -> tuple[str, dict, np.ndarray]:
+        path = path or picks_xmd("all picks.xmd", POSITIONS, [1, 2, 3, 1], score=[0.1, 0.2, 0.3, 0.4], group=[5, 6, 7, 8])
+        text = done(NAME, "--tomogram", tmp_path / "a b.mrc", "--coordinates", path, "--boxsize", BOX, "-o", tmp_path / "out", *options)
+        table = read_table(tmp_path / "out" / f"{path.stem}.xmd")
+        return text, table, np.array([xmippLib.Image(name).getData() for name in table["image"]])
+
+    return run
+
+
+def test_one_stack_for_all_in_the_order_of_the_rows(boxes, volume, tmp_path):
+    text, table, cut = boxes("--threads", 2)
+    assert text == "4 subtomograms\n" and table["image"][2] == f"000003@{tmp_path / 'out' / 'all picks.mrcs'}"
+    for (x, y, z), box in zip(np.rint(POSITIONS).astype(int), cut, strict=True):
+        assert box[4, 4, 4] == volume[z, y, x]
+    with mrcfile.open(tmp_path / "out" / "all picks.mrcs") as stack:
+        assert stack.header.ispg == 401 and stack.data.shape == (4, BOX, BOX, BOX) and stack.voxel_size.x == 10.0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["all picks.mrcs", "all picks.xmd"]
+
+
+def test_the_rows_keep_what_the_pickers_gave(boxes):
+    # STYLE flaw: score, orientation and group id lost in the output
+    _, table, _ = boxes()
+    assert table["fom"] == [0.1, 0.2, 0.3, 0.4] and table["ref2"] == [5, 6, 7, 8] and table["particleId"] == [1, 2, 3, 4]
+    assert table["x"] == [20, 0, 30.6, 39] and table["particleSize"] == [BOX] * 4 and table["samplingRate"] == [10] * 4
+
+
+def test_boxes_at_the_border_are_padded_with_grey_or_dropped(boxes, volume):
+    # STYLE flaw: edge particles aborting the job or coming out black
+    _, _, padded = boxes()
+    assert padded.min() >= 30_000
+    text, table, kept = boxes("--border", "drop")
+    assert text == "2 subtomograms, 2 dropped at the border\n" and table["particleId"] == [1, 3] and table["ref2"] == [5, 7]
+    np.testing.assert_array_equal(kept, padded[[0, 2]])
+
+
+def test_normalised_and_inverted(boxes):
+    _, _, plain = boxes()
+    _, _, cut = boxes("--normalize", "--invert", "--factor", 3)
+    np.testing.assert_allclose(cut.mean(axis=(1, 2, 3)), 0, atol=1e-4)
+    np.testing.assert_allclose(cut.std(axis=(1, 2, 3)), 1, atol=1e-4)
+    assert np.corrcoef(cut[0].ravel(), plain[0].ravel())[0, 1] == pytest.approx(-1)
+    np.testing.assert_allclose(boxes("--factor", 0.5)[2], plain / 2)
+
+
+def test_threads_do_not_change_the_boxes(boxes):
+    # STYLE flaw: threads option ignored, or deciding what comes out
+    np.testing.assert_array_equal(boxes("--threads", 1)[2], boxes("--threads", 3)[2])
+
+
+def test_individual_files(boxes, tmp_path):
+    _, _, stacked = boxes()
+    _, table, cut = boxes("--individual")
+    assert table["image"][3] == str(tmp_path / "out" / "all picks_000004.mrc")
+    np.testing.assert_array_equal(cut, stacked)
+
+
+def test_the_tomogram_is_rescaled_to_the_boxes(boxes, tmp_path, picks_xmd):
+    # STYLE flaw: scaled coordinates never stored; box sizes compared in voxels across different sampling rates
+    z, y, x = np.ogrid[:40, :48, :56]
+    blob = np.exp(-((x - 30.5) ** 2 + (y - 20.5) ** 2 + (z - 18.5) ** 2) / 18)
+    write_volume(tmp_path / "a b.mrc", blob, 5.0)
+    path = picks_xmd("fine.xmd", [[30.5, 20.5, 18.5]], rate=5.0)
+    _, table, cut = boxes("--samplingrate", 10, path=path)
+    assert (table["x"], table["y"], table["z"], table["samplingRate"]) == ([15], [10], [9], [10]) and table["xcoor"] == [15]
+    assert np.unravel_index(cut[0].argmax(), cut[0].shape) == (4, 4, 4)
+    wrong_header = boxes("--samplingrate", 10, "--tomogramSamplingrate", 10, path=picks_xmd("coarse.xmd", [[30, 20, 18]]))[2]
+    assert wrong_header[0, 4, 4, 4] == pytest.approx(blob[18, 20, 30], abs=1e-6)
+
+
+def test_no_coordinates_no_boxes(boxes, picks_xmd, tmp_path):
+    # STYLE flaw: an empty set reaching the scorer as file 'None'
+    text, table, _ = boxes(path=picks_xmd("none.xmd", []))
+    assert text == "0 subtomograms\n" and table["image"] == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["none.xmd"]
+
+
+def test_coordinates_outside_the_tomogram_are_refused(refused, volume, picks_xmd, tmp_path):
+    picks_xmd("far.xmd", [[1, 1, 1], [40.2, 3, 3]])
+    refused(NAME, "--tomogram", "a b.mrc", "--coordinates", "far.xmd", "--boxsize", BOX, "-o", "out",
+            words=["--coordinates: 'far.xmd'", "1 picks lie outside", "pick 2", "check the sampling rate"], folder=tmp_path, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(("option", "value", "said"), [
+    ("--boxsize", 0, "--boxsize"), ("--boxsize", 9, "even number"), ("--boxsize", 22, "does not fit in 'a b.mrc'"),
+    ("--tomogram", "no.mrc", "--tomogram: file 'no.mrc' does not exist"), ("--tomogram", "flat.mrc", "not a 3D tomogram"),
+    ("--tomogram", "cut.mrc", "not a complete MRC"), ("--tomogram", "rateless.mrc", "give it in Å/voxel with --tomogramSamplingrate"),
+    ("--coordinates", "empty.xmd", "--coordinates: file 'empty.xmd' is empty"), ("--samplingrate", 0, "--samplingrate")])
+def test_wrong_files_and_values_are_refused(refused, volume, picks_xmd, tmp_path, option, value, said):
+    write_volume(tmp_path / "flat.mrc", volume[3], 10.0)
+    write_volume(tmp_path / "rateless.mrc", volume, 0.0)
+    (tmp_path / "cut.mrc").write_bytes((tmp_path / "a b.mrc").read_bytes()[:-1000])
+    (tmp_path / "empty.xmd").touch()
+    picks_xmd("in.xmd", POSITIONS)
+    options = {"--tomogram": "a b.mrc", "--coordinates": "in.xmd", "--boxsize": BOX, "-o": "out"} | {option: value}
+    refused(NAME, *(word for pair in options.items() for word in pair), words=[said], folder=tmp_path, cwd=tmp_path)

@@ -1,0 +1,21 @@
+"""The tests that Scipion's runner finds in the plugin, collected by pytest as well."""
+
+import warnings
+
+import pytest
+
+with warnings.catch_warnings():  # of Scipion's own modules
+    warnings.simplefilter("ignore")
+    from xmipptomo.tests import test_protocol_deep_consensus_picking3d as scipion_tests
+
+TestDeepConsensusPicking3D = scipion_tests.TestDeepConsensusPicking3D
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder_kept():
+    """Scipion's tests change into their project: come back."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(".")
+        yield
