@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deep_consensus_tomo.errors import InputError
@@ -14,7 +14,7 @@ from deep_consensus_tomo.files import require_file
 from ._program import require_box_size, require_positive
 from ._steps import Steps
 from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
-from .deep_picking_consensus_tomo import RECIPES, ScoringConfig, TrainingSettings, score_files, train_files
+from .deep_picking_consensus_tomo import ScoringConfig, TrainingSettings, score_files, train_files
 from .pick_noise_tomo import NoiseConfig, write_noise
 from .tomo_extract_subtomograms import BORDERS, ExtractionConfig, write_subtomograms
 
@@ -217,12 +217,10 @@ class Pipeline:
     def _learn(self, frames: Sequence[Frame], steps: Steps) -> Path:
         config = self.config
         if not config.skip_training:
-            inputs = {"pos": self.boxes("pos", frames), "neg": self.boxes("noise", frames) + self.boxes("neg", frames),
-                      "doubt": self.boxes("doubt", frames)}
+            inputs = {"pos": self.boxes("pos", frames), "neg": self.boxes("noise", frames) + self.boxes("neg", frames)}
             log = str(self.odir / "network" / "training_log.csv")
             sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
-            settings = replace(config.training, recipe=RECIPES[0])  # it only concerns the scoring
-            steps.run("training", (settings, config.box_size, self.rate, config.seed, config.threads), sources, [self.model, log],
+            steps.run("training", (config.training, config.box_size, self.rate, config.seed, config.threads), sources, [self.model, log],
                       lambda: train_files(inputs, config.training, box_size=config.box_size, sampling_rate=self.rate, model=self.model,
                                           log=log, seed=config.seed, threads=config.threads, progress=self.progress))
         scored = self.file("scored", "merged")

@@ -15,13 +15,16 @@ from ._program import Program, require_positive, run
 if TYPE_CHECKING:
     import numpy as np
 
+    from deep_consensus_tomo.training_set import Examples
+
 MODES = ("training", "scoring")
 MODEL_ENDINGS = (".h5", ".keras")
 RECIPES = ("consensus", "paper")
 TRAINING_OPTIONS = (
     "== Training ==",
     " [--recipe <name=consensus>] : what the final score (column CoordConsScore) of a merged pick is. consensus: the probability from "
-    "the network's score and from who saw the pick, each picker weighed by its reliability; paper: the network's score alone",
+    "the network's score and from who saw the pick, each picker weighed by its reliability, with picks that stand out by their "
+    "contrast (gold beads, ice) learned as negatives; paper: the network's score alone",
     " [--network <name=small>] : small, or reference: the network of the thesis",
     " [--epochs <int=12>] : how often every subtomogram is seen, at most",
     " [--batch <int=32>] : subtomograms a training step",
@@ -97,39 +100,56 @@ def require_model_name(path: str, option: str) -> str:
 
 def train_files(inputs: Mapping[str, Sequence[str]], settings: TrainingSettings, *, box_size: int, sampling_rate: float, model: str,
                 log: str | None, seed: int, threads: int, progress: Callable[[str], None] = print) -> None:
-    """Train on the subtomograms of XMD files (keys pos, neg, doubt) and write the model file."""
+    """Train on the subtomograms of XMD files (keys pos, neg) and write the model file."""
     from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, load_model, save_model, select_devices, train
 
     network = NetworkConfig(box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed)
     training = TrainingConfig(epochs=settings.epochs, batch_size=settings.batch, learning_rate=settings.learning_rate, l2=settings.l2,
                               validation=settings.validation, auto_stop=settings.auto_stop, augment=settings.augment)
-    examples = read_examples(inputs)
+    examples, n_outliers = read_examples(inputs, settings.recipe)
+    if n_outliers:
+        progress(f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives")
     strategy = select_devices(settings.gpus, threads)
     start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate) if settings.input_model else None
     save_model(model, train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress))
 
 
-def read_examples(inputs: Mapping[str, Sequence[str]]):
-    """The training examples of the XMD files: positives 1, negatives 0; doubtful ones are not trained on."""
+def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Examples, int]:
+    """The training examples of the XMD files, and how many positives were taken as negatives for their contrast.
+
+    Positives are 1, negatives 0. Agreed picks of a contrast out of all proportion (gold beads, ice) become negatives,
+    except in the recipe of the paper: several pickers like them, and noise does not teach a network what they are.
+    """
     import numpy as np
 
-    from deep_consensus_tomo.metadata_io import positions_of, read_table
+    from deep_consensus_tomo.metadata_io import join_tables, positions_of, read_table
     from deep_consensus_tomo.training_set import Examples
 
-    images: list[str] = []
-    tomo_ids: list[str] = []
-    positions, labels = [], []
+    tables, labels = [], []
     for kind, label, option in (("pos", 1.0, "--inputPos"), ("neg", 0.0, "--inputNeg")):
         for path in inputs[kind]:
-            columns = read_table(path, option)
-            if "image" not in columns:
+            tables.append(read_table(path, option))
+            if "image" not in tables[-1]:
                 raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
-            images += columns["image"]
-            tomo_ids += map(str, columns.get("tiltSeriesId", [""] * len(columns["image"])))
-            positions.append(positions_of(columns, path, option))
-            labels += [label] * len(columns["image"])
-    return Examples(images, np.array(tomo_ids, dtype=str), np.concatenate(positions) if positions else np.zeros((0, 3)),
-                    np.array(labels), np.ones(len(labels)))
+            labels += [label] * len(tables[-1]["image"])
+    columns, target = join_tables(tables), np.array(labels)
+    tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(target)), dtype=str)
+    outlying = _contrast_outliers(columns, target == 1) & (target == 1) & (recipe == "consensus")
+    target[outlying] = 0.0
+    positions = positions_of(columns, "the input", "--inputPos")
+    return Examples(columns["image"], tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
+
+
+def _contrast_outliers(columns: Mapping[str, list], agreed: np.ndarray) -> np.ndarray:
+    """(n,) picks that stand out by contrast, where the extraction measured it; a reference of the user never does."""
+    import numpy as np
+
+    from deep_consensus_tomo.contrast import contrast_outliers
+
+    if not {"min", "max", "tiltSeriesId"} <= set(columns):
+        return np.zeros(len(agreed), dtype=bool)
+    free = np.array([comment.split("+")[0] != "0" for comment in columns["comment"]]) if "comment" in columns else True
+    return contrast_outliers(np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["min"]), np.array(columns["max"]), agreed) & free
 
 
 def score_files(config: ScoringConfig) -> int:
@@ -164,9 +184,11 @@ def _consensus_scores(columns: Mapping[str, list], scores: np.ndarray, config: S
     from deep_consensus_tomo.pick_files import write_csv
     from deep_consensus_tomo.reliability import judge_merged
 
-    judged = judge_merged(columns["comment"], np.array(columns["enabled"]), scores)
+    labels = np.array(columns["enabled"])
+    outlying = _contrast_outliers(columns, labels == 1)
+    judged = judge_merged(columns["comment"], np.where(outlying, -1, labels), scores)
     write_csv(config.reliability, pd.DataFrame({"picker": judged.pickers, "recall": judged.recall, "precision": judged.precision}))
-    return (judged.posterior if config.recipe == "consensus" else scores).tolist()
+    return (np.where(outlying, 0.0, judged.posterior) if config.recipe == "consensus" else scores).tolist()
 
 
 class DeepPickingConsensusTomo(Program):
@@ -185,7 +207,6 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine("  --model <file> : model file, .h5 or .keras; training writes it")
         self.addParamsLine(" [--inputPos <...>] : XMD files of positive subtomograms")
         self.addParamsLine(" [--inputNeg <...>] : XMD files of negative subtomograms: noise and known wrong picks")
-        self.addParamsLine(" [--inputDoubt <...>] : XMD files of doubtful subtomograms; checked, not trained on")
         self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
         self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
@@ -216,8 +237,7 @@ class DeepPickingConsensusTomo(Program):
 
     def run(self) -> None:
         if self.mode == "training":
-            inputs = {kind: self.optional_list(option) for kind, option in
-                      (("pos", "--inputPos"), ("neg", "--inputNeg"), ("doubt", "--inputDoubt"))}
+            inputs = {kind: self.optional_list(option) for kind, option in (("pos", "--inputPos"), ("neg", "--inputNeg"))}
             train_files(inputs, read_training_settings(self), box_size=self.box_size, sampling_rate=self.sampling_rate, model=self.model,
                         log=self.optional_path("--log"), seed=self.integer("--seed"), threads=self.threads)
             print(f"model written to {self.model}")

@@ -6,10 +6,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deep_consensus_tomo.errors import InputError
 
 from ._program import Program, require_box_size, require_positive, run
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from deep_consensus_tomo.picks import Picks
+    from deep_consensus_tomo.stacks import Tomogram
 
 BORDERS = ("pad", "drop")
 
@@ -53,8 +60,8 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
 
     from deep_consensus_tomo.metadata_io import picks_of, read_table, write_table
     from deep_consensus_tomo.picks import check_inside, rescale_size
-    from deep_consensus_tomo.stacks import image_name, new_stack, open_tomogram, write_volume
-    from deep_consensus_tomo.subtomograms import Cutter, fits_inside
+    from deep_consensus_tomo.stacks import open_tomogram
+    from deep_consensus_tomo.subtomograms import fits_inside
 
     columns = read_table(config.coordinates, "--coordinates")
     with open_tomogram(config.tomogram, config.tomogram_sampling_rate) as tomogram:
@@ -65,39 +72,49 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
             raise InputError(f"--boxsize: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
                              f"({' x '.join(f'{s:.0f}' for s in size)} voxels at that sampling rate); lower it")
         check_inside(picks.positions, size, f"--coordinates: '{config.coordinates}' in '{config.tomogram}'")
-        keep_all = config.border == "pad"
-        kept = np.flatnonzero(keep_all | fits_inside(picks.positions, size, config.box_size))
-        cutter = Cutter(config.box_size, picks.sampling_rate, config.normalise, config.invert, config.factor)
-
-        def cut(row: int) -> np.ndarray:
-            return cutter.cut(tomogram.data, picks.positions[row], tomogram.sampling_rate)
-
-        # In the order of the slices, so that the tomogram is read once from front to back.
-        order = kept[np.argsort(picks.positions[kept, 2], kind="stable")]
-        place = {row: index for index, row in enumerate(kept.tolist())}
-        names = _names(config, len(kept), image_name)
-        with ThreadPoolExecutor(config.threads) as pool:
-            if config.individual:
-                list(pool.map(lambda row: write_volume(names[place[row]], cut(row), picks.sampling_rate), order.tolist()))
-            elif len(kept):
-                with new_stack(f"{config.base}.mrcs", len(kept), config.box_size, picks.sampling_rate) as stack:
-                    def fill(row: int) -> None:
-                        stack[place[row]] = cut(row)
-
-                    list(pool.map(fill, order.tolist()))
+        inside = fits_inside(picks.positions, size, config.box_size)
+        kept = np.flatnonzero(inside | (config.border == "pad"))
+        images, contrast = _write_boxes(config, tomogram, picks[kept])
     rows = {name: [values[row] for row in kept] for name, values in columns.items()}
     positions = picks.positions[kept]
     for axis, name in enumerate("xyz"):  # the boxes' own sampling rate is the one the rows must state
         rows[name], rows[f"{name}coor"] = positions[:, axis], np.rint(positions[:, axis]).astype(int)
-    rows |= {"image": names, "samplingRate": [picks.sampling_rate] * len(kept), "particleSize": [config.box_size] * len(kept)}
-    write_table(Path(f"{config.base}.xmd"), rows)
+    rows |= {"image": images, "samplingRate": [picks.sampling_rate] * len(kept), "particleSize": [config.box_size] * len(kept),
+             "min": contrast[:, 0], "max": contrast[:, 1]}
+    write_table(f"{config.base}.xmd", rows)
     return len(kept), len(picks) - len(kept)
 
 
-def _names(config: ExtractionConfig, count: int, image_name) -> list[str]:
-    if config.individual:
-        return [f"{config.base}_{index + 1:06d}.mrc" for index in range(count)]
-    return [image_name(index + 1, f"{config.base}.mrcs") for index in range(count)]
+def _write_boxes(config: ExtractionConfig, tomogram: Tomogram, picks: Picks) -> tuple[list[str], np.ndarray]:
+    """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value."""
+    import numpy as np
+
+    from deep_consensus_tomo.contrast import extremes, grey_scale
+    from deep_consensus_tomo.picks import rescale_positions
+    from deep_consensus_tomo.stacks import image_name, new_stack, write_volume
+    from deep_consensus_tomo.subtomograms import Cutter
+
+    cutter = Cutter(config.box_size, picks.sampling_rate, config.normalise, config.invert, config.factor)
+    scale = grey_scale(tomogram.data)
+    own_positions = rescale_positions(picks.positions, picks.sampling_rate, tomogram.sampling_rate)
+    reach = max(1, round(config.box_size / 4 * picks.sampling_rate / tomogram.sampling_rate))
+    contrast = np.zeros((len(picks), 2))
+
+    def cut(row: int) -> np.ndarray:
+        contrast[row] = extremes(tomogram.data, own_positions[row], reach, scale)
+        return cutter.cut(tomogram.data, picks.positions[row], tomogram.sampling_rate)
+
+    # In the order of the slices, so that the tomogram is read once from front to back.
+    order = np.argsort(picks.positions[:, 2], kind="stable").tolist()
+    with ThreadPoolExecutor(config.threads) as pool:
+        if config.individual:
+            images = [f"{config.base}_{row + 1:06d}.mrc" for row in range(len(picks))]
+            list(pool.map(lambda row: write_volume(images[row], cut(row), picks.sampling_rate), order))
+            return images, contrast
+        if len(picks):
+            with new_stack(f"{config.base}.mrcs", len(picks), config.box_size, picks.sampling_rate) as stack:
+                list(pool.map(lambda row: stack.__setitem__(row, cut(row)), order))
+    return [image_name(row + 1, f"{config.base}.mrcs") for row in range(len(picks))], contrast
 
 
 class TomoExtractSubtomograms(Program):
@@ -108,7 +125,8 @@ class TomoExtractSubtomograms(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
         self.addUsageLine("Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is read "
-                          "memory-mapped; where its sampling rate is not that of the boxes it is rescaled box by box.")
+                          "memory-mapped; where its sampling rate is not that of the boxes it is rescaled box by box. Columns min and max "
+                          "are the lowest and highest smoothed grey value around the pick, in deviations of the tomogram.")
         self.addParamsLine("  --tomogram <file> : tomogram, MRC")
         self.addParamsLine("  --coordinates <file> : XMD with columns x, y, z (voxels, origin at the corner of the volume)")
         self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")

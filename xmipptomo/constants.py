@@ -13,6 +13,7 @@ CHOICE_RULES: Final = ("first", "biggest", "smallest", "mean")
 REPRESENTATIVES: Final = ("first", "centroid", "robust")  # the values of --constype
 MODEL_NEW, MODEL_EXISTING = 0, 1
 NETWORKS: Final = ("small", "reference")
+RECIPES: Final = ("consensus", "paper")
 MODEL_SUFFIXES: Final = (".h5", ".keras")
 LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their own variety, and copies mostly cost time
 
@@ -22,8 +23,10 @@ MIN_AGREEMENT: Final = 2
 # Attributes that the output coordinates have besides those of every Coordinate3D.
 SUPPORT_ATTRIBUTE: Final = "_support"  # number of distinct pickers
 PICKERS_ATTRIBUTE: Final = "_pickers"  # their numbers, as "1+3"
+NETWORK_SCORE_ATTRIBUTE: Final = "_networkScore"  # the network's opinion alone, formed without the votes
 PICKER_SCORE_ATTRIBUTE: Final = "_pickerScore"  # the score that the representative had from its own picker
 
-# Columns of the programs' tables that hold a score in [0, 1].
+# Columns of the programs' tables: scores in [0, 1], and the label of a merged pick (1, 0, -1: positive, doubtful, negative).
+FINAL_SCORE: Final = "CoordConsScore"
 NETWORK_SCORE: Final = "zScoreDeepLearning1"
-AGREEMENT_SCORE: Final = "CoordConsScore"
+LABEL: Final = "enabled"

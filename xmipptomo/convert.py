@@ -14,7 +14,7 @@ from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomog
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.picks import Picks, rescale_positions, same_sampling_rate
 
-from .constants import CHOICE_RULES, PICKER_SCORE_ATTRIBUTE, PICKERS_ATTRIBUTE, SUPPORT_ATTRIBUTE
+from .constants import CHOICE_RULES, NETWORK_SCORE_ATTRIBUTE, PICKER_SCORE_ATTRIBUTE, PICKERS_ATTRIBUTE, SUPPORT_ATTRIBUTE
 
 
 # ---------------------------------------------------------------------------------------------- the common frame
@@ -155,12 +155,12 @@ def matrix_of(angles: np.ndarray) -> np.ndarray:
 
 
 # ----------------------------------------------------------------------------------------------- picks to Scipion
-def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Picks, score: np.ndarray,
+def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Picks, score: np.ndarray, network: np.ndarray,
                  support: Sequence[int], pickers: Sequence[str]) -> None:
     """Append the picks of one tomogram, in voxels of the set's sampling rate, with the consensus' score in [0, 1].
 
     picks: at any sampling rate; orientation and group id go to the coordinate, the picker's own score to an
-    extra attribute.  support, pickers: one a pick, see constants.
+    extra attribute.  network, support, pickers: one a pick, see constants.
     Raises InputError if the picks are of another tomogram.
     """
     if picks.tomo_id != tomogram.getTsId():
@@ -175,5 +175,6 @@ def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Pic
         coordinate.setMatrix(matrix_of(picks.angles[i]))
         setattr(coordinate, SUPPORT_ATTRIBUTE, Integer(int(support[i])))
         setattr(coordinate, PICKERS_ATTRIBUTE, String(pickers[i]))
+        setattr(coordinate, NETWORK_SCORE_ATTRIBUTE, Float(float(np.nan_to_num(network[i]))))
         setattr(coordinate, PICKER_SCORE_ATTRIBUTE, Float(float(np.nan_to_num(picks.score[i]))))
         coordinates.append(coordinate)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 POSITIVE, DOUBTFUL, NEGATIVE, NOISE, RAW = "positive", "doubtful", "negative", "noise", "raw"
+MERGED = (POSITIVE, DOUBTFUL, NEGATIVE)
 LABELS = (POSITIVE, DOUBTFUL, NEGATIVE, NOISE)
 
 
@@ -45,6 +46,11 @@ class RunFiles:
     def scored(self) -> str:
         """XMD: every scored pick of every tomogram."""
         return self._at("scored.xmd")
+
+    @property
+    def reliability(self) -> str:
+        """CSV: estimated recall and precision of each picker; the program names it after the scored XMD."""
+        return self._at("scored_reliability.csv")
 
     @property
     def scored_raw(self) -> str:

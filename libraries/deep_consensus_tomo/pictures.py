@@ -33,7 +33,7 @@ def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted
         axes.imshow(image, cmap="gray", vmin=low, vmax=high)
         for positions, colour, name in ((rejected, "#ff5040", "rejected"), (accepted, "#30e060", "accepted")):
             shown = positions[np.abs(positions[:, 2] - centre) <= reach]
-            axes.scatter(shown[:, 0], shown[:, 1], s=(4.0 * box_size / width * 72) ** 2, facecolors="none", edgecolors=colour,
+            axes.scatter(shown[:, 0], shown[:, 1], s=(2.0 * box_size / width * 72) ** 2, facecolors="none", edgecolors=colour,
                          linewidths=1.2, label=f"{len(shown)} {name}")
         axes.set(title=f"slice z = {centre}", xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xlabel="x (voxels)")
         axes.legend(loc="upper right", fontsize=8, markerscale=0.5)

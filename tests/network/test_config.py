@@ -47,7 +47,7 @@ def test_training_options_out_of_range_are_named(field, value, option):
 
 
 def test_reference_network_refuses_a_box_without_room_for_it():
-    with pytest.raises(InputError, match="--boxsize.*22"):
+    with pytest.raises(InputError, match=r"--boxsize.*22"):
         NetworkConfig(20, 10.0, "reference")
 
 

@@ -54,7 +54,8 @@ def test_flat_and_broken_boxes_become_grey():
 
 @pytest.mark.parametrize(("image", "message"), [
     ("000001@{}/none.mrcs", "does not exist"), ("000009@{}/good.mrcs", "volume 9"), ("000000@{}/good.mrcs", "--input"),
-    ("x@{}/good.mrcs", "000001@stack"), ("000001@{}/text.mrcs", "not a complete MRC"), ("000001@{}/cut.mrcs", "not a complete MRC"),
+    ("x@{}/good.mrcs", "000001@stack"), ("000001@{}/text.mrcs", "not a complete MRC"),
+    ("000001@{}/cut.mrcs", "not a complete MRC"),
 ])
 def test_images_that_cannot_be_read_name_option_and_file(tmp_path, image, message):
     write_stack(tmp_path / "good.mrcs", np.zeros((2, 8, 8, 8)))

@@ -63,6 +63,7 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
                          TrainingConfig(epochs=2, batch_size=11), strategy=strategy, progress=lambda line: None)
         scores = score(images[:5], tomo_ids[:5], positions[:5], ensemble, batch_size=4)
         copies = ensemble.networks[0].weights[0].value.values
-        print(strategy.num_replicas_in_sync, len(copies), np.array_equal(copies[0], copies[1]), np.isfinite(scores).all(), len(scores))
+        same = np.array_equal(copies[0], copies[1])
+        print(strategy.num_replicas_in_sync, len(copies), same, np.isfinite(scores).all(), len(scores))
     """, blobs.images[0].split("@")[1])
     assert out.split() == ["2", "2", "True", "True", "5"]

@@ -115,11 +115,10 @@ def _device(gpus: str, threads: int) -> Arguments:
 
 
 def training_arguments(files: RunFiles, options: NetworkOptions, *, positive: Sequence[str], negative: Sequence[str],
-                       doubtful: Sequence[str], frame: tuple[float, int], gpus: str, threads: int) -> Arguments:
+                       frame: tuple[float, int], gpus: str, threads: int) -> Arguments:
     """Train on subtomogram XMDs; frame: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for the CPU."""
     rate, box_size = frame
     arguments = ["--mode", "training", "--inputPos", *positive, "--inputNeg", *negative]
-    arguments += ["--inputDoubt", *doubtful] if doubtful else []
     arguments += ["--inputModel", options.start_model] if options.start_model else []
     arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log, "--boxsize", box_size,
                   "--samplingrate", rate, "--epochs", options.epochs, "--batch", options.batch_size,
@@ -129,9 +128,9 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, positive: Se
     return arguments + _device(gpus, threads)
 
 
-def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, frame: tuple[float, int], gpus: str,
+def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, recipe: str, frame: tuple[float, int], gpus: str,
                       threads: int) -> Arguments:
     """Score subtomogram XMDs of all tomograms with a model into one XMD."""
     rate, box_size = frame
-    return ["--mode", "scoring", "--input", *inputs, "--model", model, "--output", output, "--boxsize", box_size,
-            "--samplingrate", rate, *_device(gpus, threads)]
+    return ["--mode", "scoring", "--input", *inputs, "--model", model, "--output", output, "--recipe", recipe,
+            "--boxsize", box_size, "--samplingrate", rate, *_device(gpus, threads)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pwem.protocols import EMProtocol
 from pyworkflow.protocol import params
 
-from ..constants import CHOICE_RULES, LARGE_DATA_SET, MIN_AGREEMENT, MODEL_EXISTING, MODEL_NEW, NETWORKS, REPRESENTATIVES
+from ..constants import CHOICE_RULES, LARGE_DATA_SET, MIN_AGREEMENT, MODEL_EXISTING, MODEL_NEW, NETWORKS, RECIPES, REPRESENTATIVES
 
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
@@ -16,7 +16,7 @@ TRAINING = f"{NOT_VOTING} and not (modelType == {MODEL_EXISTING} and skipTrainin
 PREPROCESS_PARAMS = ("doVoting", "consensusRadius", "representative", "minPickers", "votingAgreement", "boxSizeChoice",
                      "samplingRateChoice", "noiseAmount", "noiseRadius", "invertContrast", "randomSeed")
 NETWORK_PARAMS = ("modelType", "modelFile", "skipTraining", "batchSize", "network", "folds", "epochs", "validationFraction",
-                  "l2", "learningRate", "autoStop", "forceAugmentation")
+                  "l2", "learningRate", "autoStop", "forceAugmentation", "recipe", "scoreRawPicks")
 OUTPUT_PARAMS = ("threshold",)
 
 # name: (lowest, highest, whether lowest itself is allowed); None: no limit.
@@ -96,8 +96,13 @@ def _define_input(form: params.Form) -> None:
     form.addParam("skipTraining", params.BooleanParam, default=True, condition=EXISTING, label="Skip training?",
                   help="Yes: score with the model as it is; one set of input coordinates is then enough. No: train it further "
                        "on this data first.")
+    form.addParam("recipe", params.EnumParam, choices=[name.capitalize() for name in RECIPES], default=RECIPES.index("consensus"),
+                  condition=NOT_VOTING, display=params.EnumParam.DISPLAY_HLIST, label="Score",
+                  help="_Consensus_: the probability that a pick is a particle, from the network's opinion of its look and from "
+                       "who saw it, each picker weighed by its reliability (estimated from how the pickers agree).\n"
+                       "_Paper_: the network's opinion alone, as in the original work.")
     form.addParam("threshold", params.FloatParam, default=0.5, condition=NOT_VOTING, label="Tolerance threshold",
-                  help="Picks that the network scores at least this, from 0 to 1, are accepted. Higher: fewer false picks, more "
+                  help="Picks with a score of at least this, from 0 to 1, are accepted. Higher: fewer false picks, more "
                        "missed particles. Every score stays in consensus/scored.xmd: changing only this value and resuming "
                        "takes seconds.")
     form.addParam("batchSize", params.IntParam, default=32, condition=NOT_VOTING, label="Training batch size",
@@ -138,8 +143,8 @@ def _define_preprocess(form: params.Form) -> None:
                        "well, so this matters only for an existing model: give the same answer as the run that trained it.")
     form.addParam("scoreRawPicks", params.BooleanParam, default=True, condition=NOT_VOTING, label="Score each picker's picks?",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: every pick of every picker is scored too, which shows in the summary how good each picker is. No "
-                       "saves about half of the disk space and of the scoring time.")
+                  help="Yes: the network scores every pick of every picker too, into consensus/scored_raw.xmd. No saves about "
+                       "half of the disk space and of the scoring time.")
 
 
 def _define_training(form: params.Form) -> None:

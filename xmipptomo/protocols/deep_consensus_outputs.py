@@ -11,18 +11,24 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 from deep_consensus_tomo.metadata_io import picks_of, read_table
 from deep_consensus_tomo.picks import Picks
 
-from ..constants import AGREEMENT_SCORE, NETWORK_SCORE
+from ..constants import FINAL_SCORE, LABEL, NETWORK_SCORE
 from ..convert import Precedents, append_picks, even_box_size
 from ..files import POSITIVE, RunFiles
-from .deep_consensus_inputs import Frames
+from .deep_consensus_inputs import REFERENCE, Frames
+
+POSITIVE_LABEL, NEGATIVE_LABEL = 1, -1
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The accepted picks of one tomogram: score in [0, 1], number of pickers and their numbers, each of length n."""
+    """The accepted picks of one tomogram: scores in [0, 1], number of pickers and their numbers, each of length n.
+
+    score: the final one.  network: the network's alone, NaN where there is no network.
+    """
 
     picks: Picks
     score: np.ndarray
+    network: np.ndarray
     support: list[int]
     pickers: list[str]
 
@@ -30,23 +36,30 @@ class Accepted:
         return len(self.picks)
 
 
-def accepted_rows(files: RunFiles, ts_ids: Sequence[str], threshold: float | None) -> dict[str, Accepted]:
-    """What is accepted in each tomogram: scores of at least the threshold, or with None what the pickers agree on."""
+def accepted_rows(files: RunFiles, ts_ids: Sequence[str], threshold: float | None, n_pickers: int) -> dict[str, Accepted]:
+    """What is accepted in each tomogram.
+
+    Scores of at least the threshold and positive references, never negative ones; with threshold None (voting) what
+    is labelled positive, with the fraction of the n_pickers that saw it as score.
+    """
     if threshold is None:
-        return {ts_id: _accepted(files.labelled(ts_id, POSITIVE), read_table(files.labelled(ts_id, POSITIVE)), AGREEMENT_SCORE)
-                for ts_id in ts_ids}
+        tables = {ts_id: read_table(files.labelled(ts_id, POSITIVE)) for ts_id in ts_ids}
+        return {ts_id: _accepted(table, [count / n_pickers for count in table.get("count", [])]) for ts_id, table in tables.items()}
     scored = read_table(files.scored)
     rows: dict[str, list[int]] = {ts_id: [] for ts_id in ts_ids}
-    for row, (ts_id, score) in enumerate(zip(scored.get("tiltSeriesId", []), scored.get(NETWORK_SCORE, []), strict=True)):
-        if score >= threshold:
+    columns = (scored.get(name, []) for name in ("tiltSeriesId", FINAL_SCORE, LABEL, "comment"))
+    for row, (ts_id, score, label, pickers) in enumerate(zip(*columns, strict=True)):
+        known = label == POSITIVE_LABEL and pickers.split("+")[0] == str(REFERENCE)
+        if label != NEGATIVE_LABEL and (score >= threshold or known):
             rows[ts_id].append(row)
     tables = {ts_id: {name: [values[row] for row in kept] for name, values in scored.items()} for ts_id, kept in rows.items()}
-    return {ts_id: _accepted(files.scored, columns, NETWORK_SCORE) for ts_id, columns in tables.items()}
+    return {ts_id: _accepted(table, table.get(FINAL_SCORE, [])) for ts_id, table in tables.items()}
 
 
-def _accepted(path: str, columns: dict[str, list], score: str) -> Accepted:
-    picks = picks_of(columns, path, sampling_rate=1.0)  # the rate only matters to an empty table
-    return Accepted(picks, np.asarray(columns.get(score, []), dtype=float), columns.get("count", []), columns.get("comment", []))
+def _accepted(table: dict[str, list], score: Sequence[float]) -> Accepted:
+    picks = picks_of(table, "scored picks", sampling_rate=1.0)  # the rate only matters to an empty table
+    network = np.asarray(table.get(NETWORK_SCORE, [np.nan] * len(picks)), dtype=float)
+    return Accepted(picks, np.asarray(score, dtype=float), network, table.get("count", []), table.get("comment", []))
 
 
 def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], precedents: Precedents) -> SetOfTomograms:
@@ -70,5 +83,5 @@ def append_rows(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, prec
         accepted = rows[ts_id]
         if len(accepted):
             tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-            append_picks(coordinates, tomogram, accepted.picks, accepted.score, accepted.support, accepted.pickers)
+            append_picks(coordinates, tomogram, accepted.picks, accepted.score, accepted.network, accepted.support, accepted.pickers)
     return coordinates

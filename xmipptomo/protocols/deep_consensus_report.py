@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Sequence
@@ -10,9 +11,7 @@ from pathlib import Path
 from pwem.protocols import EMProtocol
 
 from deep_consensus_tomo.files import written_aside
-from deep_consensus_tomo.metadata_io import read_table
 
-from ..constants import NETWORK_SCORE
 from ..files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
 from .deep_consensus_inputs import Frames, count_rows
 
@@ -28,19 +27,17 @@ def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], acce
         tomograms[ts_id] = {"picks": frames.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
                             "left_out": frames.tomograms[ts_id].left_out}
     content = {"samplingRate": frames.sampling_rate, "boxSize": frames.box_size, "pickers": frames.names, "tomograms": tomograms,
-               "failures": list(failures), "rawScores": _scores_of_pickers(files, len(frames.names))}
+               "failures": list(failures), "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def _scores_of_pickers(files: RunFiles, count: int) -> list[list[float]]:
-    """The scores of each picker's picks; empty lists where they were not scored."""
-    scored = read_table(files.scored_raw) if os.path.exists(files.scored_raw) else {}
-    by_picker: list[list[float]] = [[] for _ in range(count)]
-    for picker, score in zip(scored.get("ref", []), scored.get(NETWORK_SCORE, []), strict=True):
-        if picker:
-            by_picker[picker - 1].append(round(score, 4))
-    return by_picker
+def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
+    """Estimated recall and precision by picker's number, as scoring wrote them; empty in voting."""
+    if not os.path.exists(files.reliability):
+        return {}
+    with open(files.reliability, newline="", encoding="utf-8") as file:
+        return {row["picker"]: {name: float(row[name]) for name in ("recall", "precision")} for row in csv.DictReader(file)}
 
 
 def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[str]:
@@ -53,7 +50,7 @@ def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[s
     lines = [f"*{total['accepted']} picks accepted* in {len(tomograms)} tomograms "
              + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
              f"Common frame: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
-    lines += [_picker_line(content, index, threshold) for index in range(len(content["pickers"]))]
+    lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {seed}")
     lines += [_tomogram_line(ts_id, t) for ts_id, t in list(tomograms.items())[:MAX_TOMOGRAM_LINES]]
     if len(tomograms) > MAX_TOMOGRAM_LINES:
@@ -65,13 +62,11 @@ def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[s
     return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
 
 
-def _picker_line(content: dict, index: int, threshold: float | None) -> str:
-    picks = sum(tomogram["picks"][index] for tomogram in content["tomograms"].values())
-    line = f"Picker {index + 1} ({content['pickers'][index]}): {picks} picks"
-    scores = content["rawScores"][index]
-    if not scores or threshold is None:
-        return line
-    return f"{line}, {100 * sum(score >= threshold for score in scores) / len(scores):.0f} % of them at or above the threshold"
+def _picker_line(content: dict, number: int) -> str:
+    picks = sum(tomogram["picks"][number - 1] for tomogram in content["tomograms"].values())
+    line = f"Picker {number} ({content['pickers'][number - 1]}): {picks} picks"
+    found = content["reliability"].get(str(number))
+    return f"{line}, estimated recall {found['recall']:.2f}, precision {found['precision']:.2f}" if found else line
 
 
 def _tomogram_line(ts_id: str, counts: dict) -> str:
@@ -92,4 +87,8 @@ def methods_text(protocol: EMProtocol, files: RunFiles) -> list[str]:
         return [f"{merge} The {accepted} positions on which at least {protocol.votingAgreement} pickers agreed were kept."]
     return [f"{merge} Positions on which at least {protocol.minPickers} pickers agreed, against noise picked from the same "
             "tomograms, trained a 3D convolutional network [SanchezGarcia2018, IcetaTena2023], which scored every merged "
-            f"position; the {accepted} with a score of at least {protocol.threshold.get():g} were kept."]
+            f"position{_fusion(protocol)}; the {accepted} with a score of at least {protocol.threshold.get():g} were kept."]
+
+
+def _fusion(protocol: EMProtocol) -> str:
+    return ", together with the votes of the pickers weighed by their estimated reliability" if protocol.recipe.get() == 0 else ""

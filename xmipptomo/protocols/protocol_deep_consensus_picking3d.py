@@ -27,9 +27,10 @@ from ..constants import (
     NETWORK_PROGRAM,
     NETWORKS,
     NOISE_PROGRAM,
+    RECIPES,
 )
 from ..convert import plan_precedents, tomogram_sources
-from ..files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
+from ..files import MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
 from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .deep_consensus_inputs import Frames, InputSets, count_rows, name_of, read_frames, write_frames, write_tomogram
@@ -77,7 +78,8 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
     4. Subtomograms are extracted and normalised.
     5. The network learns positives against noise, then scores positives and doubtful picks. Each training pick is
     scored by networks that did not see it.
-    6. What reaches the threshold is the output.
+    6. The network's opinion and the votes, each picker weighed by how reliable it proves to be, give one score.
+    What reaches the threshold is the output.
 
     *Inputs*
 
@@ -88,9 +90,10 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
 
     *Outputs*
 
-    - A SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has the network's
-    score, the orientation and group id of its representative, the number of pickers that saw it (_support), which
-    ones (_pickers, such as 1+3; 0 is a reference) and the score that its picker had given it (_pickerScore).
+    - A SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has its score, the
+    orientation and group id of its representative, the number of pickers that saw it (_support), which ones
+    (_pickers, such as 1+3; 0 is a reference), the network's opinion alone (_networkScore) and the score that its
+    picker had given it (_pickerScore). Positive references are always accepted, negative ones never.
     - If no input set of tomograms holds all tomograms, a SetOfTomograms with all of them. Where they have no sampling
     rate in common there is one pair of sets for each sampling rate.
     - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with every score, those of the
@@ -193,8 +196,7 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
     def extractionStep(self, frame: commands.TomogramFrame):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [POSITIVE, DOUBTFUL] + ([] if self._skipsTraining() else [NEGATIVE, NOISE])
-        labels += [RAW] if self.scoreRawPicks else []
+        labels = [*MERGED, *([] if self._skipsTraining() else [NOISE]), *([RAW] if self.scoreRawPicks else [])]
         for label in labels:
             if count_rows(files.labelled(frame.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
@@ -219,27 +221,27 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
             learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
             folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
         self._runProgram(NETWORK_PROGRAM, commands.training_arguments(
-            self._files(), options, positive=positive, negative=negative, doubtful=self._subtomograms(DOUBTFUL),
-            frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(), threads=self.binThreads.get()), job="training")
+            self._files(), options, positive=positive, negative=negative, frame=(frames.sampling_rate, frames.box_size),
+            gpus=self._gpus(), threads=self.binThreads.get()), job="training")
 
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
         frames, files = self._frames(), self._files()
-        merged, raw = self._subtomograms(POSITIVE, DOUBTFUL), self._subtomograms(RAW)
+        merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
         model = self.modelFile.get() if self._skipsTraining() else files.model
         for inputs, output in ((merged, files.scored), (raw, files.scored_raw)):
             if inputs:
                 self._runProgram(NETWORK_PROGRAM, commands.scoring_arguments(
-                    model, inputs, output, frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(),
+                    model, inputs, output, recipe=RECIPES[self.recipe.get()], frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(),
                     threads=self.binThreads.get()), job=f"scoring_{Path(output).stem}")
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
         files, frames, inputs = self._files(), self._frames(), self._inputSets()
         ts_ids = [ts_id for ts_id in frames.tomograms if not self._failed(ts_id)]
-        rows = accepted_rows(files, ts_ids, self._threshold())
+        rows = accepted_rows(files, ts_ids, self._threshold(), len(frames.names))
         if not any(len(accepted) for accepted in rows.values()):
             field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")

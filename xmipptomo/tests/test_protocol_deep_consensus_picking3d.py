@@ -9,13 +9,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from deep_consensus_tomo.metadata_io import read_table
-from deep_consensus_tomo.picks import rescale_positions
 from pyworkflow.object import Pointer
 from pyworkflow.project import Manager
 from pyworkflow.tests import BaseTest, setupTestProject
 from pyworkflow.utils import cleanPath
 from tomo.constants import BOTTOM_LEFT_CORNER
+
+from deep_consensus_tomo.metadata_io import read_table
+from deep_consensus_tomo.picks import rescale_positions
 
 from ..constants import CHOICE_RULES, MODEL_EXISTING
 from ..files import NOISE, POSITIVE, RunFiles
@@ -112,23 +113,27 @@ class TestDeepConsensusPicking3D(BaseTest):
             self.assert_at_particles(output, ts_id)  # with threshold 0 all merged picks are accepted
         items = [(c.getTomoId(), c.getScore(), c._support.get(), c._pickers.get()) for c in output.iterCoordinates()]
         self.assertTrue(all(0 <= score <= 1 for _, score, *_ in items))
+        self.assertTrue(all(0 < c._networkScore.get() < 1 for c in output.iterCoordinates()))
         self.assertGreater(len({score for _, score, *_ in items}), 10)
         self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_2"}, {(1, "2")})
         # Three particles are positive references too: 0 in the list of pickers, which is none of them.
-        self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_1"}, {(2, "1+2"), (2, "0+1+2")})
+        seen = {(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_1"}
+        self.assertEqual(seen, {(2, "1+2"), (2, "0+1+2")})
 
     def test_network_keeps_scores_and_reports(self):
         protocol = self.trained()
         files = RunFiles(protocol._getExtraPath())
         scored = read_table(files.scored)
-        self.assertEqual(len(scored["x"]), protocol.coordinates.getSize())
+        self.assertEqual(scored["enabled"].count(-1), 6)  # the negative references, scored but not accepted
+        self.assertEqual(len(scored["x"]) - 6, protocol.coordinates.getSize())
         self.assertEqual(len(read_table(files.scored_raw)["x"]), self.picker_a.get().getSize() + self.picker_b.get().getSize())
         self.assertTrue(os.path.exists(files.model) and os.path.exists(files.training_log))
-        beads = np.array([(x, y, z) for x, y, z in zip(*(scored[axis] for axis in "xyz"), strict=True)])
-        for bead in self.simulated["TS_1"].beads:  # a lie is no particle
-            self.assertGreater(np.linalg.norm(beads - bead, axis=1).min(), 1)
+        accepted = self.positions(protocol.coordinates, "TS_1")
+        for bead in self.simulated["TS_1"].beads:
+            self.assertGreater(np.linalg.norm(accepted - bead, axis=1).min(), 1)
         summary = "\n".join(protocol.summary())
-        for text in ("66 picks accepted", "10 Å/voxel", "picker A", "% of them", "TS_2: 0 + 22 picks, 0 positive, 22 doubtful", "seed 1"):
+        for text in ("66 picks accepted", "10 Å/voxel", "picker A", "estimated recall", "TS_2: 0 + 22 picks, 0 positive, 22 doubtful",
+                     "seed 1"):
             self.assertIn(text, summary)
         self.assertIn("pickers agreed", protocol.methods()[0])
 
@@ -136,11 +141,14 @@ class TestDeepConsensusPicking3D(BaseTest):
         protocol = self.trained()
         files = RunFiles(protocol._getExtraPath())
         trained_at = os.stat(files.model).st_mtime_ns
-        scores = read_table(files.scored)["zScoreDeepLearning1"]
-        threshold = float(np.median(scores))
+        scored = read_table(files.scored)
+        threshold = float(np.median(scored["CoordConsScore"]))
+        expected = sum(label >= 0 and (score >= threshold or pickers.startswith("0+"))  # positive references always
+                       for label, score, pickers in zip(scored["enabled"], scored["CoordConsScore"], scored["comment"], strict=True))
         protocol.threshold.set(threshold)
         resumed = self.launchProtocol(protocol)
-        self.assertEqual(resumed.coordinates.getSize(), sum(score >= threshold for score in scores))
+        self.assertEqual(resumed.coordinates.getSize(), expected)
+        self.assertLess(expected, 66)
         self.assertEqual(os.stat(files.model).st_mtime_ns, trained_at)
         resumed.threshold.set(0.0)
         type(self)._trained = self.launchProtocol(resumed)
@@ -185,7 +193,8 @@ class TestDeepConsensusPicking3D(BaseTest):
 
     def test_tomograms_of_several_sets_are_put_together(self):
         other = self.tomograms("other fine", "TS_1", "TS_3")
-        protocol = self.launch(inputSets=[self.picker_a, self.coordinates("picker D", other, 20)], doVoting=True, votingAgreement=1)
+        picker = self.coordinates("picker D", other, 20)
+        protocol = self.launch(inputSets=[self.picker_a, picker], doVoting=True, votingAgreement=1)
         self.assertEqual(sorted(protocol.tomograms.getTSIds()), ["TS_1", "TS_10", "TS_3"])
         self.assertEqual(protocol.tomograms.getSamplingRate(), RATE)
         self.assertEqual(protocol.coordinates.getPrecedents().getFileName(), protocol.tomograms.getFileName())
@@ -194,7 +203,8 @@ class TestDeepConsensusPicking3D(BaseTest):
 
     def test_tomograms_without_a_common_rate_give_a_set_for_each(self):
         fine = self.tomograms("fine with TS_3", "TS_1", "TS_3")
-        protocol = self.launch(inputSets=[self.coordinates("picker E", fine, 20), self.picker_b], doVoting=True, votingAgreement=1)
+        picker = self.coordinates("picker E", fine, 20)
+        protocol = self.launch(inputSets=[picker, self.picker_b], doVoting=True, votingAgreement=1)
         first, second = protocol.coordinates, protocol.coordinates2
         self.assertEqual((first.getSamplingRate(), second.getSamplingRate()), (2 * RATE, RATE))
         self.assertEqual((sorted(first.getTSIds()), second.getTSIds()), (["TS_1", "TS_10", "TS_2"], ["TS_3"]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,8 +71,10 @@ def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling
         model, networks = _joined(config)
     _check_structure(path, option, structure, model)
     try:
-        model.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns of weights that it does not find
+            model.load_weights(path)
+    except (OSError, KeyError, ValueError, UserWarning) as error:
         raise InputError(f"{option}: '{path}' does not hold the weights of {config.folds} network(s) '{config.architecture}' "
                          f"({_first_line(error)}); train a new model") from error
     return Ensemble(config, networks)

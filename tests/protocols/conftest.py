@@ -1,0 +1,70 @@
+"""Scipion's sets without a project: a set of tomograms of different sizes, and coordinates in them."""
+
+import warnings
+
+import mrcfile
+import numpy as np
+import pytest
+
+with warnings.catch_warnings():  # of Scipion's own modules
+    warnings.simplefilter("ignore")
+    from tomo.constants import BOTTOM_LEFT_CORNER
+    from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
+
+
+class SetMaker:
+    """Makes sets in a folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = 0
+
+    def _file(self) -> str:
+        self.count += 1
+        return str(self.folder / f"set{self.count}.sqlite")
+
+    def tomograms(self, sizes: dict[str, tuple[int, int, int]], rate: float) -> SetOfTomograms:
+        """sizes: x, y, z by tsId."""
+        tomograms = SetOfTomograms(filename=self._file())
+        tomograms.setSamplingRate(rate)
+        for ts_id, size in sizes.items():
+            path = self.folder / f"tomogram{self.count}_{len(list(self.folder.glob('*.mrc')))}.mrc"
+            with mrcfile.new(path) as mrc:
+                mrc.set_data(np.zeros(size[::-1], dtype=np.float32))
+                mrc.set_volume()
+            tomogram = Tomogram()
+            tomogram.setTsId(ts_id)
+            tomogram.setLocation(str(path))
+            tomogram.setSamplingRate(rate)
+            tomograms.append(tomogram)
+        tomograms.write()
+        return tomograms
+
+    def coordinates(self, tomograms: SetOfTomograms, positions: dict[str, list], box_size: int = 20, *, score: float = 0.0,
+                    group: int = 0, matrix: np.ndarray | None = None) -> SetOfCoordinates3D:
+        """positions: x, y, z in voxels of the tomograms, origin at the corner, by tsId."""
+        coordinates = self.empty_coordinates(tomograms, box_size)
+        for tomogram in [t.clone() for t in tomograms]:
+            for position in positions.get(tomogram.getTsId(), []):
+                coordinate = Coordinate3D()
+                coordinate.setVolume(tomogram)
+                coordinate.setPosition(*map(float, position), BOTTOM_LEFT_CORNER)
+                coordinate.setScore(score)
+                coordinate.setGroupId(group)
+                if matrix is not None:
+                    coordinate.setMatrix(matrix)
+                coordinates.append(coordinate)
+        coordinates.write()
+        return coordinates
+
+    def empty_coordinates(self, tomograms: SetOfTomograms, box_size: int = 20) -> SetOfCoordinates3D:
+        coordinates = SetOfCoordinates3D(filename=self._file())
+        coordinates.setSamplingRate(tomograms.getSamplingRate())
+        coordinates.setBoxSize(box_size)
+        coordinates.setPrecedents(tomograms)
+        return coordinates
+
+
+@pytest.fixture
+def sets(tmp_path) -> SetMaker:
+    return SetMaker(tmp_path)

@@ -1,0 +1,142 @@
+"""Command lines of the programs, and the habits that the protocol's own code must keep."""
+
+import ast
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+pytest.importorskip("xmipptomo.convert")
+from xmipptomo import constants  # noqa: E402
+from xmipptomo.files import NOISE, POSITIVE, RunFiles  # noqa: E402
+from xmipptomo.protocols import deep_consensus_commands as commands  # noqa: E402
+
+FILES = RunFiles("extra")
+FRAME = commands.TomogramFrame("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
+                               counts=[3, 4], left_out=0)
+OPTIONS = commands.NetworkOptions(start_model="", network="small", epochs=3, batch_size=8, learning_rate=0.01, l2=0.001,
+                                  validation=0.2, folds=2, auto_stop=False, augment=False, seed=5)
+
+
+def training(options=OPTIONS, **changes):
+    values = {"positive": ["p1.xmd", "p2.xmd"], "negative": ["n.xmd"], "frame": (10.0, 24), "gpus": "0,1"}
+    return commands.training_arguments(FILES, options, **{**values, "threads": 2, **changes})
+
+
+ALL = {
+    constants.CONSENSUS_PROGRAM: commands.consensus_arguments(FILES, replace(FRAME, has_truth=True, has_lie=True), radius=0.35,
+                                                              number=2, representative=2),
+    constants.NOISE_PROGRAM: commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1),
+    constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, FRAME, NOISE, invert=True, threads=4),
+    constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
+    + commands.scoring_arguments("m.h5", ["a.xmd"], "out.xmd", recipe="paper", frame=(10.0, 24), gpus="", threads=1),
+}
+
+
+def value_of(arguments, option):
+    return arguments[arguments.index(option) + 1]
+
+
+@pytest.mark.parametrize("program", ALL)
+def test_every_option_is_one_that_the_program_knows(program):
+    command = [str(Path(sys.executable).parent / program), "--help"]
+    coloured = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    text = re.sub(r"\x1b\[[0-9;]*m", "", coloured)
+    known = set(re.findall(r"^\s*\[?(--?\w+)", text, re.MULTILINE))
+    used = {a for a in ALL[program] if isinstance(a, str) and a.startswith("-")}
+    assert used
+    assert used - known == set()
+
+
+@pytest.mark.parametrize("program", ALL)
+def test_no_argument_is_none_or_two_in_one(program):
+    for argument in ALL[program]:
+        assert argument is not None
+        assert str(argument) != "None"
+        assert not (str(argument).startswith("--") and " " in str(argument))
+
+
+def test_names_reach_the_program_as_they_are(tmp_path):
+    odd = ["my tomogram.mrc", "it's", 'say "x"', "$HOME", "`id`", "100%", "", "a;b"]
+    command = f"printf '%s\\n' {commands.command_line(odd)}"
+    printed = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
+    assert printed.split("\n")[:-1] == odd
+
+
+def test_arguments_do_not_accumulate_from_tomogram_to_tomogram():
+    def once():
+        return commands.consensus_arguments(FILES, FRAME, radius=0.35, number=2, representative=2)
+
+    first = once()
+    first.append("changed by someone")
+    assert len(once()) == len(first) - 1
+    assert once() == once()
+
+
+def test_references_are_passed_only_where_there_are_any():
+    plain = commands.consensus_arguments(FILES, FRAME, radius=0.35, number=3, representative=0)
+    assert "--inputTruth" not in plain
+    assert "--inputLie" not in plain
+    assert value_of(plain, "--number") == 3  # not a number of its own
+    assert value_of(plain, "--constype") == 0
+    assert value_of(plain, "--startingId") == 7
+
+
+def test_all_training_options_are_passed():
+    arguments = training()
+    expected = {"--epochs": 3, "--batch": 8, "--learningRate": 0.01, "--l2": 0.001, "--validation": 0.2, "--folds": 2,
+                "--seed": 5, "--threads": 2, "--gpus": "0,1", "--network": "small", "--boxsize": 24, "--samplingrate": 10.0}
+    assert {option: value_of(arguments, option) for option in expected} == expected
+    assert "--noAutoStop" in arguments
+    assert "--noAugment" in arguments
+    assert "--inputModel" not in arguments
+    assert "--noAutoStop" not in training(replace(OPTIONS, auto_stop=True))
+
+
+def test_tomograms_differ_in_size_and_seed():
+    size = commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1)
+    assert size[size.index("--size") + 1: size.index("--size") + 4] == [96, 80, 40]
+    assert commands.seed_of(1, "TS_1") != commands.seed_of(1, "TS_2")
+    assert commands.seed_of(1, "TS_1") == commands.seed_of(1, "TS_1") != commands.seed_of(2, "TS_1")
+
+
+def test_only_noise_is_dropped_at_the_border():
+    def border(label):
+        return value_of(commands.extraction_arguments(FILES, FRAME, label, invert=False, threads=1), "--border")
+
+    assert (border(NOISE), border(POSITIVE)) == ("drop", "pad")
+
+
+def test_the_reason_of_a_failure_is_the_error_line(tmp_path):
+    messages = tmp_path / "messages.txt"
+    assert commands.reason_of(str(messages)) == ""
+    messages.write_text("TensorFlow says hello\nxmipp_x: error: --input: file 'a' does not exist\nbye\n")
+    assert commands.reason_of(str(messages)) == "xmipp_x: error: --input: file 'a' does not exist"
+    messages.write_text("Traceback\nKeyError: 'x'\n\n")
+    assert commands.reason_of(str(messages)) == "KeyError: 'x'"
+
+
+# ---- the protocol's own code
+PROTOCOLS = Path(commands.__file__).parent
+
+
+def test_the_protocol_keeps_nothing_on_itself_between_steps():
+    tree = ast.parse((PROTOCOLS / "protocol_deep_consensus_picking3d.py").read_text(encoding="utf-8"))
+    targets = [t for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+               for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+    assert [ast.unparse(t) for t in targets if ast.unparse(t).startswith("self.")] == []
+
+
+def test_the_protocol_stays_thin():
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) < 400 for path in PROTOCOLS.glob("*.py"))
+
+
+def test_programs_are_those_that_are_installed():
+    programs = [value for name, value in vars(constants).items() if name.endswith("_PROGRAM")]
+    assert len(programs) == 4
+    assert all((Path(sys.executable).parent / program).exists() for program in programs)

@@ -1,0 +1,120 @@
+"""The form's sets to the files of a run, and what the form refuses."""
+
+import numpy as np
+import pytest
+
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.metadata_io import read_picks
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
+
+pytest.importorskip("xmipptomo.convert")
+from xmipptomo.files import RunFiles, file_stem  # noqa: E402
+from xmipptomo.protocols.deep_consensus_inputs import InputSets, count_rows, read_frames, write_frames, write_tomogram  # noqa: E402
+from xmipptomo.protocols.deep_consensus_validation import set_errors  # noqa: E402
+
+
+@pytest.fixture
+def files(tmp_path):
+    return RunFiles(str(tmp_path / "extra"))
+
+
+# ---- files
+def test_plain_ids_keep_their_name():
+    assert file_stem("TS_01.mrc-2") == "TS_01.mrc-2"
+
+
+@pytest.mark.parametrize("ts_id", ["a b", "a/b", "it's", "$HOME", "100%"])
+def test_odd_ids_become_plain_names_and_stay_apart(ts_id):
+    stem = file_stem(ts_id)
+    assert all(c.isalnum() or c in "_.-" for c in stem)
+    assert stem != file_stem(ts_id + " ")
+
+
+def test_no_two_files_of_a_run_are_the_same(files):
+    per_run = [files.frame, files.model, files.training_log, files.scored, files.scored_raw, files.summary]
+    kinds = (files.picks, files.truth, files.lie, files.every_pick, files.consensus, files.failure, files.subtomograms_folder)
+    per_tomogram = [kind(ts_id) for ts_id in ("TS_1", "TS_10") for kind in kinds]
+    labels = [files.labelled(t, label) for t in ("TS_1", "TS_10") for label in ("positive", "doubtful", "negative", "noise")]
+    everything = per_run + per_tomogram + labels
+    assert len(set(everything)) == len(everything)
+
+
+# ---- conversion
+def test_every_tomogram_has_its_own_size_and_ids(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20), "b": (64, 50, 10)}, 10.0)
+    positions = {"a": [(5, 5, 5), (9, 9, 9)], "b": [(60, 40, 8)]}
+    inputs = InputSets([sets.coordinates(tomograms, positions), sets.coordinates(tomograms, positions)], [], [])
+    a = write_tomogram(files, inputs, "a", (20.0, 8), 1)
+    b = write_tomogram(files, inputs, "b", (20.0, 8), 1 + count_rows(files.every_pick("a")))
+    assert (a.size, b.size) == ([20, 15, 10], [32, 25, 5])
+    assert (a.starting_id, b.starting_id) == (1, 5)
+    assert (a.counts, b.counts) == ([2, 2], [1, 1])
+    np.testing.assert_allclose(read_picks(files.picks("b")).positions[0], (29.75, 19.75, 3.75), atol=1e-5)
+
+
+def test_pickers_are_numbered_by_their_place_and_references_are_zero(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
+    pickers = [sets.coordinates(tomograms, {"a": [(5, 5, 5)]}), sets.coordinates(tomograms, {"a": [(6, 6, 6)]})]
+    truth = sets.coordinates(tomograms, {"a": [(7, 7, 7)]})
+    frame = write_tomogram(files, InputSets(pickers, [truth], []), "a", (10.0, 8), 1)
+    assert read_picks(files.picks("a")).picker.tolist() == [1, 2]
+    assert read_picks(files.truth("a")).picker.tolist() == [0]
+    assert count_rows(files.every_pick("a")) == 3
+    assert (frame.has_truth, frame.has_lie, count_rows(files.lie("a"))) == (True, False, 0)
+
+
+def test_a_picker_that_did_not_see_a_tomogram_keeps_its_number(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20), "b": (40, 30, 20)}, 10.0)
+    pickers = [sets.coordinates(tomograms, {"a": [(5, 5, 5)]}), sets.coordinates(tomograms, {"b": [(6, 6, 6)]})]
+    assert write_tomogram(files, InputSets(pickers, [], []), "b", (10.0, 8), 1).counts == [0, 1]
+    assert read_picks(files.picks("b")).picker.tolist() == [2]
+
+
+def test_few_picks_outside_are_left_out_and_counted(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
+    picker = sets.coordinates(tomograms, {"a": [(5, 5, 5), (39, 29, 19), (41, 5, 5)]})
+    frame = write_tomogram(files, InputSets([picker], [], []), "a", (10.0, 8), 1)
+    assert (frame.left_out, count_rows(files.picks("a"))) == (1, 2)
+
+
+def test_most_picks_outside_are_a_mistake_of_scale(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
+    picker = sets.coordinates(tomograms, {"a": [(5, 5, 5), (80, 60, 40), (41, 5, 5)]})
+    with pytest.raises(InputError, match="2 of the 3 picks of set 1 lie outside"):
+        write_tomogram(files, InputSets([picker], [], []), "a", (10.0, 8), 1)
+
+
+def test_a_tomogram_that_its_set_does_not_have_is_named(sets, files):
+    other = sets.tomograms({"a": (40, 30, 20), "b": (40, 30, 20)}, 10.0)
+    picker = sets.coordinates(other, {"b": [(5, 5, 5)]})
+    picker.setPrecedents(sets.tomograms({"a": (40, 30, 20)}, 10.0))
+    with pytest.raises(InputError, match="have no 'b'"):
+        write_tomogram(files, InputSets([picker, sets.coordinates(other, {"b": [(5, 5, 5)]})], [], []), "b", (10.0, 8), 1)
+
+
+def test_frames_are_read_as_they_were_written(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
+    frame = write_tomogram(files, InputSets([sets.coordinates(tomograms, {"a": [(5, 5, 5)]})], [], []), "a", (10.0, 8), 1)
+    write_frames(files.frame, 10.0, 8, ["picker"], [frame])
+    again = read_frames(files.frame)
+    assert again.tomograms == {"a": frame}
+    assert (again.sampling_rate, again.box_size, again.names) == (10.0, 8, ["picker"])
+
+
+# ---- what one set may be
+def test_an_empty_set_is_refused(sets):
+    assert "empty" in set_errors(sets.empty_coordinates(sets.tomograms({"a": (40, 30, 20)}, 10.0)))[0]
+
+
+@pytest.mark.parametrize(("rate", "accepted"), [(10.0004, True), (10.5, False), (None, False)])
+def test_sampling_rates_are_compared_with_tolerance(sets, rate, accepted):
+    coordinates = sets.coordinates(sets.tomograms({"a": (40, 30, 20)}, 10.0), {"a": [(5, 5, 5)]})
+    coordinates.setSamplingRate(rate)
+    assert (not set_errors(coordinates)) == accepted
+
+
+def test_a_set_without_tomograms_is_refused(sets):
+    coordinates = sets.coordinates(sets.tomograms({"a": (40, 30, 20)}, 10.0), {"a": [(5, 5, 5)]})
+    coordinates._precedentsPointer.set(None)
+    assert "tomograms" in set_errors(coordinates)[0]
