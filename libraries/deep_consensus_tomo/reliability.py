@@ -106,6 +106,9 @@ def judge_merged(comments: Sequence[str], labels: np.ndarray, scores: np.ndarray
     seen, pickers = votes_of(comments)
     reference = np.array([comment.split("+")[0] == "0" for comment in comments], dtype=bool)
     free = ~reference & seen.any(axis=1)
+    if not free.any():  # nothing to learn from
+        unknown = np.full(len(pickers), np.nan)
+        return Reliability(pickers, unknown, unknown, np.nan, unknown, (np.asarray(labels) > 0).astype(float))
     fitted = estimate_reliability(seen[free], pickers, None if scores is None else np.asarray(scores)[free])
     posterior = np.empty(len(comments))
     posterior[free] = fitted.posterior

@@ -95,9 +95,9 @@ def test_a_trained_model_scores_another_run_without_training(learn, learned, tmp
 def test_the_training_program_writes_a_model_that_the_scoring_program_reads(done, learned, tmp_path):
     # STYLE flaw: arguments glued without spaces; an empty set reaching the scorer as file 'None'
     boxes = learned[0] / "boxes"
-    sets = {name: sorted((boxes / name).glob("*.xmd")) for name in ("pos", "noise", "doubt", "neg")}
+    sets = {name: sorted((boxes / name).glob("*.xmd")) for name in ("pos", "noise", "neg")}
     model = tmp_path / "my model.keras"
-    done(NETWORK, "--mode", "training", "--inputPos", *sets["pos"], "--inputNeg", *sets["noise"], *sets["neg"], "--inputDoubt", *sets["doubt"],
+    done(NETWORK, "--mode", "training", "--inputPos", *sets["pos"], "--inputNeg", *sets["noise"], *sets["neg"],
          "--model", model, "--boxsize", BOX, "--samplingrate", 10, *QUICK, "--log", tmp_path / "log.csv")
     assert model.is_file() and len((tmp_path / "log.csv").read_text().splitlines()) == 5
     done(NETWORK, "--mode", "scoring", "--input", *sets["pos"], *sets["neg"], "--model", model, "--output", tmp_path / "scored.xmd")
@@ -116,7 +116,6 @@ def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned,
 
 @pytest.mark.parametrize(("changed", "words"), [
     ({"--boxsize": 16}, ["--boxsize", "12"]),
-    ({"--samplingrate": 5}, ["--samplingrate", "10"]),
     ({"--model": "text.h5"}, ["--model", "text.h5"]),
     ({"--gpus": "7"}, ["--gpus: GPU 7 does not exist"]),
     ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),

@@ -44,7 +44,7 @@ def accepted_rows(files: RunFiles, ts_ids: Sequence[str], threshold: float | Non
     """
     if threshold is None:
         tables = {ts_id: read_table(files.labelled(ts_id, POSITIVE)) for ts_id in ts_ids}
-        return {ts_id: _accepted(table, [count / n_pickers for count in table.get("count", [])]) for ts_id, table in tables.items()}
+        return {ts_id: _accepted(table, np.array(table.get("count", [])) / n_pickers) for ts_id, table in tables.items()}
     scored = read_table(files.scored)
     rows: dict[str, list[int]] = {ts_id: [] for ts_id in ts_ids}
     columns = (scored.get(name, []) for name in ("tiltSeriesId", FINAL_SCORE, LABEL, "comment"))
@@ -56,7 +56,7 @@ def accepted_rows(files: RunFiles, ts_ids: Sequence[str], threshold: float | Non
     return {ts_id: _accepted(table, table.get(FINAL_SCORE, [])) for ts_id, table in tables.items()}
 
 
-def _accepted(table: dict[str, list], score: Sequence[float]) -> Accepted:
+def _accepted(table: dict[str, list], score: Sequence[float] | np.ndarray) -> Accepted:
     picks = picks_of(table, "scored picks", sampling_rate=1.0)  # the rate only matters to an empty table
     network = np.asarray(table.get(NETWORK_SCORE, [np.nan] * len(picks)), dtype=float)
     return Accepted(picks, np.asarray(score, dtype=float), network, table.get("count", []), table.get("comment", []))
@@ -83,5 +83,6 @@ def append_rows(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, prec
         accepted = rows[ts_id]
         if len(accepted):
             tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-            append_picks(coordinates, tomogram, accepted.picks, accepted.score, accepted.network, accepted.support, accepted.pickers)
+            append_picks(coordinates, tomogram, accepted.picks, accepted.score, accepted.network, accepted.support,
+                         accepted.pickers)
     return coordinates

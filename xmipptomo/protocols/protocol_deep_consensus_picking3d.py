@@ -234,8 +234,8 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
         for inputs, output in ((merged, files.scored), (raw, files.scored_raw)):
             if inputs:
                 self._runProgram(NETWORK_PROGRAM, commands.scoring_arguments(
-                    model, inputs, output, recipe=RECIPES[self.recipe.get()], frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(),
-                    threads=self.binThreads.get()), job=f"scoring_{Path(output).stem}")
+                    model, inputs, output, recipe=RECIPES[self.recipe.get()], frame=(frames.sampling_rate, frames.box_size),
+                    gpus=self._gpus(), threads=self.binThreads.get()), job=f"scoring_{Path(output).stem}")
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""

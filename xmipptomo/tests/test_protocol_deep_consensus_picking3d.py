@@ -132,8 +132,8 @@ class TestDeepConsensusPicking3D(BaseTest):
         for bead in self.simulated["TS_1"].beads:
             self.assertGreater(np.linalg.norm(accepted - bead, axis=1).min(), 1)
         summary = "\n".join(protocol.summary())
-        for text in ("66 picks accepted", "10 Å/voxel", "picker A", "estimated recall", "TS_2: 0 + 22 picks, 0 positive, 22 doubtful",
-                     "seed 1"):
+        for text in ("66 picks accepted", "10 Å/voxel", "picker A", "estimated recall", "seed 1",
+                     "TS_2: 0 + 22 picks, 0 positive, 22 doubtful"):
             self.assertIn(text, summary)
         self.assertIn("pickers agreed", protocol.methods()[0])
 
@@ -143,8 +143,9 @@ class TestDeepConsensusPicking3D(BaseTest):
         trained_at = os.stat(files.model).st_mtime_ns
         scored = read_table(files.scored)
         threshold = float(np.median(scored["CoordConsScore"]))
+        rows = zip(scored["enabled"], scored["CoordConsScore"], scored["comment"], strict=True)
         expected = sum(label >= 0 and (score >= threshold or pickers.startswith("0+"))  # positive references always
-                       for label, score, pickers in zip(scored["enabled"], scored["CoordConsScore"], scored["comment"], strict=True))
+                       for label, score, pickers in rows)
         protocol.threshold.set(threshold)
         resumed = self.launchProtocol(protocol)
         self.assertEqual(resumed.coordinates.getSize(), expected)

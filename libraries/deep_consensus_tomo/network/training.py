@@ -112,6 +112,7 @@ class _Epochs(keras.callbacks.Callback):
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        logs = logs or {}
         penalty = float(sum(self.model.losses))
         values = (self._fold + 1, epoch + 1, logs["entropy"] + penalty, logs["val_entropy"] + penalty, logs["accuracy"],
                   logs["val_accuracy"], float(self.model.optimizer.learning_rate), time.perf_counter() - self._started)
