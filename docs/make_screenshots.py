@@ -6,7 +6,9 @@ A project with simulated tomograms and pickers is made in a temporary folder; no
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,12 +19,13 @@ DISPLAY = ":97"
 PROJECT = "DeepConsensus"
 MAX_BYTES = 200_000
 # Places in the project window at the size given below.
-PROTOCOL_NODE = (650, 290)
-SASH_X = 250
+PROTOCOL_NODE = (550, 290)
+SASH_X = 237  # between the tree and the runs
 
 MAKE_PROJECT = """
 import os, sys
 import numpy as np
+from pyworkflow.object import Pointer
 from pyworkflow.project import Manager
 from xmipptomo.tests.simulated_project import RATE, add_coordinates, add_tomograms, simulate
 from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
@@ -38,10 +41,14 @@ pickers = [add_coordinates(project, "crYOLO", fine, picks(), 20), add_coordinate
            add_coordinates(project, "template matching", binned, picks(), 12)]
 manual = add_coordinates(project, "by hand", fine, {t.ts_id: t.truth[:5] for t in simulated}, 20)
 beads = add_coordinates(project, "gold beads", fine, {t.ts_id: t.beads for t in simulated}, 20)
-protocol = project.newProtocol(XmippProtDeepConsensusPicking3D, inputSets=pickers, positiveReferences=[manual],
-                               negativeReferences=[beads])
-protocol.setObjLabel("deep consensus")
-project.saveProtocol(protocol)
+for label in ("deep consensus", "finished consensus"):
+    inputs = dict(inputSets=pickers, positiveReferences=[manual], negativeReferences=[beads])
+    copies = {name: [Pointer(p.getObjValue(), extended=p.getExtended()) for p in pointers] for name, pointers in inputs.items()}
+    protocol = project.newProtocol(XmippProtDeepConsensusPicking3D, **copies, samplingRateChoice=2, epochs=8, batchSize=16,
+                                   noiseRadius=0.5)
+    protocol.setObjLabel(label)
+    project.saveProtocol(protocol)
+project.launchProtocol(protocol, wait=True)
 project.mapper.commit()
 """
 
@@ -57,14 +64,17 @@ class Desktop:
 
     def __init__(self, env: dict[str, str], size: str = "1700x1250") -> None:
         self.env = env
-        self.processes = [subprocess.Popen(["Xvfb", DISPLAY, "-screen", "0", f"{size}x24"], stderr=subprocess.DEVNULL)]
+        self.processes: list[subprocess.Popen] = []
+        self.start(["Xvfb", DISPLAY, "-screen", "0", f"{size}x24"])
         time.sleep(2)
         settings = Path(env["SCIPION_HOME"]) / "twmrc"
         settings.write_text('RandomPlacement\nNoTitle\nBorderWidth 0\n')
         self.start(["twm", "-f", str(settings)])
 
     def start(self, command: list[str]) -> None:
-        self.processes.append(subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        """Start a program in a process group of its own: scipion starts others, which must end with it."""
+        self.processes.append(subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                               start_new_session=True))
 
     def do(self, *arguments: str, wait: float = 1.0) -> str:
         """An xdotool command."""
@@ -93,13 +103,14 @@ class Desktop:
 
     def photograph(self, window: str, path: Path) -> None:
         """PNG of a window, in few colours so that it stays small."""
-        subprocess.run(["import", "-window", window, "-colors", "128", "-strip", str(path)], env=self.env, check=True)
+        subprocess.run(["import", "-window", window, "+dither", "-colors", "128", "-strip", f"PNG8:{path}"], env=self.env, check=True)
         assert path.stat().st_size <= MAX_BYTES, f"{path} is larger than {MAX_BYTES} bytes"
         print(path)
 
     def close(self) -> None:
         for process in reversed(self.processes):
-            process.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait()
 
 
@@ -111,9 +122,9 @@ def photograph_all(desktop: Desktop, folder: Path) -> None:
     desktop.do("windowsize", main, "1250", "800", wait=2)
     desktop.click(main, 214, 135)  # the list of views: the third below the first is Tomography
     desktop.do("key", "Down", "Down", "Down", "Return", wait=2)
-    desktop.drag(main, (SASH_X, 600), (SASH_X + 120, 600))
     desktop.click(main, 57, 434)  # open the group Picking
     desktop.click(main, *PROTOCOL_NODE)
+    desktop.drag(main, (SASH_X, 600), (SASH_X + 130, 600))
     desktop.photograph(main, folder / "project.png")
     desktop.do("key", "ctrl+f", wait=2)
     search = desktop.window("Add a protocol")
@@ -121,7 +132,7 @@ def photograph_all(desktop: Desktop, folder: Path) -> None:
     desktop.do("key", "Return", wait=2)
     desktop.photograph(search, folder / "search.png")
     desktop.do("key", "Escape", wait=2)
-    desktop.click(main, *PROTOCOL_NODE, times=2)
+    desktop.click(main, PROTOCOL_NODE[0] + 130, PROTOCOL_NODE[1], times=2)
     form = desktop.window("Protocol Run")
     time.sleep(2)
     desktop.do("windowmove", form, "700", "100")

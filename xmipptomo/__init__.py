@@ -2,13 +2,13 @@
 
 import os
 import sys
+from importlib.metadata import version
 
 import pwem
 from pyworkflow.utils import Environ
 
-from deep_consensus_tomo import __version__
-
-__all__ = ["Plugin", "__version__"]
+# Not from the library: `scipion3 installp --devel` imports the plugin in a process that cannot see the library yet.
+__version__ = version("scipion-em-xmipptomo")
 
 _logo = "xmipptomo_logo.png"
 _references = ["SanchezGarcia2018", "JimenezDeLaMorena2022"]

@@ -43,6 +43,21 @@ def test_clusters_depend_neither_on_the_order_nor_on_the_numbers_of_the_pickers(
     assert sorted(one.support) == sorted(two.support)
 
 
+@settings(max_examples=80, deadline=None)
+@given(seed=st.integers(0, 10**6), spread=st.integers(6, 20), with_scores=st.booleans())
+def test_picks_on_whole_voxels_whose_distances_tie_do_not_depend_on_the_order_either(seed, spread, with_scores):
+    rng = np.random.default_rng(seed)
+    n = 25
+    score = rng.integers(1, 4, n) / 4 if with_scores else None
+    picks = Picks("TS", rng.integers(0, spread, (n, 3)), 10.0, picker=rng.integers(1, 4, n), score=score)
+    order, renamed = rng.permutation(n), rng.permutation(3) + 1
+    shuffled = picks[order]
+    shuffled = Picks("TS", shuffled.positions, 10.0, picker=renamed[shuffled.picker - 1], score=shuffled.score)
+    one, two = merge_picks(picks, RADIUS), merge_picks(shuffled, RADIUS)
+    assert partition(one.labels) == partition(two.labels, order)
+    np.testing.assert_allclose(sorted_rows(one.positions), sorted_rows(two.positions), atol=1e-6)
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10**6), n_pickers=st.integers(1, 10), spread=st.floats(5, 60))
 def test_invariants_of_every_consensus(seed, n_pickers, spread):
@@ -111,7 +126,9 @@ def test_a_picker_that_repeats_itself_does_not_drag_the_robust_position():
 def test_the_centroid_is_used():
     # STYLE flaw: centroid computed and thrown away
     picks = Picks("TS", [[0, 0, 0], [3, 0, 0], [0, 1.5, 0], [50, 0, 0]], 10.0, picker=[1, 2, 3, 1])
-    np.testing.assert_allclose(sorted_rows(merge_picks(picks, RADIUS, CENTROID).positions), sorted_rows(np.array([[1, 0.5, 0], [50, 0, 0]])))
+    np.testing.assert_allclose(
+        sorted_rows(merge_picks(picks, RADIUS, CENTROID).positions), sorted_rows(np.array([[1, 0.5, 0], [50, 0, 0]]))
+    )
 
 
 def test_first_is_the_first_pick_of_the_input():

@@ -26,6 +26,8 @@ def test_hits_come_before_distances():
     """Greedily the pick at 2 takes the particle at 3 and leaves the pick at 6 none; both can be matched."""
     picks, truth = match(on_x(2, 6), on_x(-2, 3), 4.5)
     assert picks.tolist() == [0, 1] and truth.tolist() == [0, 1]
+    # Three hits at 4.4 each cost more than two at 0.1 and a miss, if a miss is cheap.
+    assert agreement(on_x(4.4, 8.9, 13.4), on_x(0, 4.5, 9.0), 4.5).hits == 3
 
 
 def test_among_equals_the_nearest_match():

@@ -13,8 +13,15 @@ HEADER = "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n"
 
 def example(n: int = 3) -> Picks:
     rng = np.random.default_rng(0)
-    return Picks("TS 01", rng.random((n, 3)) * 4000, 8.68, picker=np.arange(1, n + 1), score=rng.random(n),
-                 angles=rng.random((n, 3)) * 180, group=np.arange(n) + 40)
+    return Picks(
+        "TS 01",
+        rng.random((n, 3)) * 4000,
+        8.68,
+        picker=np.arange(1, n + 1),
+        score=rng.random(n),
+        angles=rng.random((n, 3)) * 180,
+        group=np.arange(n) + 40,
+    )
 
 
 def test_round_trip_loses_nothing(tmp_path):
@@ -63,14 +70,24 @@ def test_an_empty_table_keeps_its_columns(tmp_path):
 
 
 def test_columns_of_every_kind(tmp_path):
-    columns = {"count": [3, 1], "particleId": [7, 9], "comment": ["1+3", "2"], "image": ["000001@a b.mrcs", "000002@a b.mrcs"],
-               "CoordConsScore": [1.0, 0.5], "enabled": [1, -1]}
+    columns = {
+        "count": [3, 1],
+        "particleId": [7, 9],
+        "comment": ["1+3", "2"],
+        "image": ["000001@a b.mrcs", "000002@a b.mrcs"],
+        "CoordConsScore": [1.0, 0.5],
+        "enabled": [1, -1],
+    }
     write_table(tmp_path / "t.xmd", columns)
     assert read_table(tmp_path / "t.xmd") == columns
 
 
 def test_unsigned_columns_alone_or_first_or_last(tmp_path):
-    for columns in ({"count": [5, 6]}, {"count": [5, 6], "x": [1.0, 2.0]}, {"x": [1.0, 2.0], "count": [5, 6], "particleId": [1, 2]}):
+    for columns in (
+        {"count": [5, 6]},
+        {"count": [5, 6], "x": [1.0, 2.0]},
+        {"x": [1.0, 2.0], "count": [5, 6], "particleId": [1, 2]},
+    ):
         write_table(tmp_path / "t.xmd", columns)
         assert read_table(tmp_path / "t.xmd") == columns
 

@@ -41,8 +41,12 @@ def test_ids_that_look_like_numbers_and_ids_with_blanks(tmp_path):
 
 
 def test_everything_a_csv_can_say(tmp_path):
-    path = csv(tmp_path, "5.25,TS_1,6,7,0.5,2.5,10,20,30,4", "1,TS_1,2,3,,2.5,,,,0",
-               header="x,tomo_id,y,z,score,samplingRate,rot,tilt,psi,group")
+    path = csv(
+        tmp_path,
+        "5.25,TS_1,6,7,0.5,2.5,10,20,30,4",
+        "1,TS_1,2,3,,2.5,,,,0",
+        header="x,tomo_id,y,z,score,samplingRate,rot,tilt,psi,group",
+    )
     picks = read_pick_file(path, RATES)["TS_1"]
     assert picks.positions.tolist() == [[5.25, 6, 7], [1, 2, 3]] and picks.sampling_rate == 2.5
     np.testing.assert_array_equal(picks.score, [0.5, np.nan])
@@ -59,11 +63,21 @@ def test_whose_sampling_rate_counts(tmp_path):
 
 
 def test_xmd_and_csv_give_the_same_picks(tmp_path):
-    picks = Picks("TS_1", [[1.25, 2.5, 3.75], [4, 5, 6]], 20.0, score=[0.25, np.nan], angles=[[1, 2, 3], [np.nan] * 3], group=[3, 0])
+    picks = Picks(
+        "TS_1", [[1.25, 2.5, 3.75], [4, 5, 6]], 20.0, score=[0.25, np.nan], angles=[[1, 2, 3], [np.nan] * 3], group=[3, 0]
+    )
     write_picks(tmp_path / "p.xmd", picks, 32, "t.mrc")
     from_xmd = read_pick_file(tmp_path / "p.xmd", RATES, picker=2)["TS_1"]
-    from_csv = read_pick_file(csv(tmp_path, "TS_1,1.25,2.5,3.75,0.25,20,1,2,3,3", "TS_1,4,5,6,,20,,,,0",
-                                  header="tomo_id,x,y,z,score,samplingRate,rot,tilt,psi,group"), RATES, picker=2)["TS_1"]
+    from_csv = read_pick_file(
+        csv(
+            tmp_path,
+            "TS_1,1.25,2.5,3.75,0.25,20,1,2,3,3",
+            "TS_1,4,5,6,,20,,,,0",
+            header="tomo_id,x,y,z,score,samplingRate,rot,tilt,psi,group",
+        ),
+        RATES,
+        picker=2,
+    )["TS_1"]
     for name in ("positions", "score", "angles", "group", "picker"):
         np.testing.assert_array_equal(getattr(from_xmd, name), getattr(from_csv, name))
     assert from_xmd.sampling_rate == from_csv.sampling_rate == 20.0
@@ -80,8 +94,16 @@ def test_a_csv_from_excel_with_a_byte_order_mark(tmp_path):
     assert len(read_pick_file(path, RATES)["TS_1"]) == 1
 
 
-@pytest.mark.parametrize(("row", "said"), [("TS_1,nan,2,3", "pick 2: x"), ("TS_1,1,,3", "pick 2: y"), ("TS_1,1,2,far", "pick 2: z is 'far'"),
-                                           ("TS_1,1,inf,3", "pick 2: y"), (",1,2,3", "pick 2: tomo_id")])
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("TS_1,nan,2,3", "pick 2: x"),
+        ("TS_1,1,,3", "pick 2: y"),
+        ("TS_1,1,2,far", "pick 2: z is 'far'"),
+        ("TS_1,1,inf,3", "pick 2: y"),
+        (",1,2,3", "pick 2: tomo_id"),
+    ],
+)
 def test_a_bad_row_is_named(tmp_path, row, said):
     assert said in refusal(csv(tmp_path, "TS_1,1,2,3", row))
 

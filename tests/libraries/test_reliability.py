@@ -29,7 +29,9 @@ def test_recall_and_precision_of_known_pickers_are_recovered():
 def test_agreement_is_worth_more_than_a_single_vote_and_a_good_picker_more_than_a_bad_one():
     found = estimate_reliability(simulated()[0], np.array([1, 2, 3]))
     posterior = {tuple(row): value for row, value in zip(simulated()[0].tolist(), found.posterior, strict=True)}
-    assert posterior[True, True, True] > posterior[True, True, False] > posterior[True, False, False] > posterior[False, False, True]
+    assert (
+        posterior[True, True, True] > posterior[True, True, False] > posterior[True, False, False] > posterior[False, False, True]
+    )
     assert ((found.posterior >= 0) & (found.posterior <= 1)).all()
 
 
@@ -47,11 +49,17 @@ def test_the_look_decides_between_picks_with_the_same_votes():
     scores = np.clip(np.random.default_rng(2).normal(np.where(is_true, 0.75, 0.25), 0.15), 0, 1)
     with_look, votes = estimate_reliability(seen, np.array([1, 2, 3]), scores), estimate_reliability(seen, np.array([1, 2, 3]))
     single = seen.sum(axis=1) == 1
-    assert np.corrcoef(with_look.posterior[single], is_true[single])[0, 1] > np.corrcoef(votes.posterior[single], is_true[single])[0, 1] + 0.2
+    assert (
+        np.corrcoef(with_look.posterior[single], is_true[single])[0, 1]
+        > np.corrcoef(votes.posterior[single], is_true[single])[0, 1] + 0.2
+    )
     assert ((with_look.posterior > 0.5) == is_true).mean() > ((votes.posterior > 0.5) == is_true).mean()
 
 
-@pytest.mark.parametrize("seen", [np.ones((1, 2), bool), np.eye(2, dtype=bool), np.ones((50, 1), bool), np.ones((20, 10), bool), np.zeros((0, 2), bool)])
+@pytest.mark.parametrize(
+    "seen",
+    [np.ones((1, 2), bool), np.eye(2, dtype=bool), np.ones((50, 1), bool), np.ones((20, 10), bool), np.zeros((0, 2), bool)],
+)
 def test_few_picks_or_pickers_give_finite_numbers(seen):
     found = estimate_reliability(seen, np.arange(seen.shape[1]) + 1, np.full(len(seen), 0.5))
     for values in (found.posterior, found.recall, found.precision, found.false_share, found.coincidence):

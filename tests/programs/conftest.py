@@ -16,8 +16,11 @@ from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_
 
 RATE = 10.0  # Å/voxel
 BOX = 12
-PICKERS = {"one": SimulatedPicker(0.95, 0.5, noise=0.4), "two": SimulatedPicker(0.9, 0.5, beads=1.0, noise=0.2),
-           "three": SimulatedPicker(0.8, 0.7, noise=0.2)}
+PICKERS = {
+    "one": SimulatedPicker(0.95, 0.5, noise=0.4),
+    "two": SimulatedPicker(0.9, 0.5, beads=1.0, noise=0.2),
+    "three": SimulatedPicker(0.8, 0.7, noise=0.2),
+}
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +76,9 @@ class Scene:
         self.simulations: dict[str, Simulation] = {}
         self.picks: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {name: {} for name in PICKERS}
         for tomo_id in ("TS_1", "TS_10"):
-            simulation = simulate_tomogram((64, 56, 40), {"target": 25, "bead": 2}, rng=rng, radius=4.0, noise=0.4, sampling_rate=RATE)
+            simulation = simulate_tomogram(
+                (64, 56, 40), {"target": 25, "bead": 2}, rng=rng, radius=4.0, noise=0.4, sampling_rate=RATE
+            )
             self.simulations[tomo_id] = simulation
             write_volume(self.tomogram(tomo_id), simulation.volume, RATE)
             for name, picker in PICKERS.items():
@@ -93,8 +98,11 @@ class Scene:
 
     @staticmethod
     def text(of_tomogram: dict[str, tuple[np.ndarray, np.ndarray]], header: str = "tomo_id,x,y,z,score", tail: str = "") -> str:
-        rows = [f"{tomo_id},{x:.4f},{y:.4f},{z:.4f},{score:.3f}{tail}" for tomo_id, (positions, scores) in of_tomogram.items()
-                for (x, y, z), score in zip(positions, scores, strict=True)]
+        rows = [
+            f"{tomo_id},{x:.4f},{y:.4f},{z:.4f},{score:.3f}{tail}"
+            for tomo_id, (positions, scores) in of_tomogram.items()
+            for (x, y, z), score in zip(positions, scores, strict=True)
+        ]
         return "\n".join([header, *rows]) + "\n"
 
     def write_csv(self, name: str, of_tomogram: dict[str, tuple[np.ndarray, np.ndarray]]) -> Path:

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-PROGRAMS = ("coordinates_consensus_tomo", "pick_noise_tomo", "tomo_extract_subtomograms", "deep_picking_consensus_tomo",
-            "run_deep_consensus_tomo")
+PROGRAMS = (
+    "coordinates_consensus_tomo",
+    "pick_noise_tomo",
+    "tomo_extract_subtomograms",
+    "deep_picking_consensus_tomo",
+    "run_deep_consensus_tomo",
+)
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """
 import sys, importlib
@@ -38,7 +43,9 @@ def test_help_explains_every_option_and_loads_nothing_heavy(name):
     options, examples = options.split("EXAMPLES")
     assert f"xmipp_{name} --" in examples
     lines = [line for line in options.splitlines() if line.strip()]
-    explained = [(line.split()[0].strip("[]"), lines[i + 1].strip()) for i, line in enumerate(lines[:-1]) if re.match(r"\s+\[?-", line)]
+    explained = [
+        (line.split()[0].strip("[]"), lines[i + 1].strip()) for i, line in enumerate(lines[:-1]) if re.match(r"\s+\[?-", line)
+    ]
     assert len(explained) >= 9
     for option, explanation in explained:
         assert len(explanation) > 3 and not explanation.startswith("["), f"{option} has no explanation"
@@ -51,28 +58,67 @@ def test_a_wrong_command_line_is_refused_before_anything_heavy_is_loaded(name):
     assert finished.stderr.splitlines()[0] == f"xmipp_{name}: error: unknown option --notAnOption; see xmipp_{name} --help"
 
 
-@pytest.mark.parametrize(("name", "arguments", "said"), [
-    ("pick_noise_tomo", "--input a.xmd", "option --boxsize is required"),
-    ("run_deep_consensus_tomo", "--tomograms a.mrc --boxsize 12 --odir o", "option --picks is required"),
-    ("tomo_extract_subtomograms", "--tomogram a.mrc --tomogram b.mrc", "option --tomogram is given twice"),
-    ("tomo_extract_subtomograms", "stray --tomogram a.mrc", "'stray' stands before any option"),
-    ("tomo_extract_subtomograms", "--tomogram a --coordinates b --boxsize 8 -o out --border sideways",
-     "--border: must be one of pad, drop, received 'sideways'"),
-    ("tomo_extract_subtomograms", "--tomogram a --coordinates b --boxsize 8 9 -o out", "--boxsize: expected 1 value, received 2"),
-    ("tomo_extract_subtomograms", "--tomogram a --coordinates b --boxsize eight -o out", "--boxsize: expected a whole number, received 'eight'"),
-    ("tomo_extract_subtomograms", "--tomogram a --coordinates b --boxsize 8 -o out --threads 0", "--threads: must be positive"),
-    ("pick_noise_tomo", "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9", "--size: expected 3 values, received 2"),
-    ("pick_noise_tomo", "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9 9 --static yes",
-     "--static: expected 0 values, received 1"),
-    ("coordinates_consensus_tomo", "--input a --outputPos p --outputDoubt d --outputAll a --boxsize 8 --samplingrate 1 --radius 1 --constype 3",
-     "--constype: must be 0 (first), 1 (centroid) or 2 (robust), received 3"),
-    ("coordinates_consensus_tomo", "--input a --outputPos p --outputDoubt d --outputAll a --boxsize 8 --samplingrate 1 --radius 1 --number 0",
-     "--number: must be positive"),
-    ("deep_picking_consensus_tomo", "--mode dreaming --model m.h5", "--mode: must be one of training, scoring, received 'dreaming'"),
-    ("deep_picking_consensus_tomo", "--mode training --model m.h5", "--inputPos: required with --mode training"),
-    ("deep_picking_consensus_tomo", "--mode scoring --model m.h5 --input a.xmd", "--output: required with --mode scoring"),
-    ("deep_picking_consensus_tomo", "--mode scoring --model m.pickle --input a.xmd --output b.xmd", "--model: a model file ends in .h5 or .keras"),
-])
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("pick_noise_tomo", "--input a.xmd", "option --boxsize is required"),
+        ("run_deep_consensus_tomo", "--tomograms a.mrc --boxsize 12 --odir o", "option --picks is required"),
+        ("tomo_extract_subtomograms", "--tomogram a.mrc --tomogram b.mrc", "option --tomogram is given twice"),
+        ("tomo_extract_subtomograms", "stray --tomogram a.mrc", "'stray' stands before any option"),
+        (
+            "tomo_extract_subtomograms",
+            "--tomogram a --coordinates b --boxsize 8 -o out --border sideways",
+            "--border: must be one of pad, drop, received 'sideways'",
+        ),
+        (
+            "tomo_extract_subtomograms",
+            "--tomogram a --coordinates b --boxsize 8 9 -o out",
+            "--boxsize: expected 1 value, received 2",
+        ),
+        (
+            "tomo_extract_subtomograms",
+            "--tomogram a --coordinates b --boxsize eight -o out",
+            "--boxsize: expected a whole number, received 'eight'",
+        ),
+        (
+            "tomo_extract_subtomograms",
+            "--tomogram a --coordinates b --boxsize 8 -o out --threads 0",
+            "--threads: must be positive",
+        ),
+        (
+            "pick_noise_tomo",
+            "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9",
+            "--size: expected 3 values, received 2",
+        ),
+        (
+            "pick_noise_tomo",
+            "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9 9 --static yes",
+            "--static: expected 0 values, received 1",
+        ),
+        (
+            "coordinates_consensus_tomo",
+            "--input a --outputPos p --outputDoubt d --outputAll a --boxsize 8 --samplingrate 1 --radius 1 --constype 3",
+            "--constype: must be 0 (first), 1 (centroid) or 2 (robust), received 3",
+        ),
+        (
+            "coordinates_consensus_tomo",
+            "--input a --outputPos p --outputDoubt d --outputAll a --boxsize 8 --samplingrate 1 --radius 1 --number 0",
+            "--number: must be positive",
+        ),
+        (
+            "deep_picking_consensus_tomo",
+            "--mode dreaming --model m.h5",
+            "--mode: must be one of training, scoring, received 'dreaming'",
+        ),
+        ("deep_picking_consensus_tomo", "--mode training --model m.h5", "--inputPos: required with --mode training"),
+        ("deep_picking_consensus_tomo", "--mode scoring --model m.h5 --input a.xmd", "--output: required with --mode scoring"),
+        (
+            "deep_picking_consensus_tomo",
+            "--mode scoring --model m.pickle --input a.xmd --output b.xmd",
+            "--model: a model file ends in .h5 or .keras",
+        ),
+    ],
+)
 def test_one_line_for_a_wrong_option(refused, tmp_path, name, arguments, said):
     refused(name, *arguments.split(), words=[said], folder=tmp_path, cwd=tmp_path)
 
@@ -82,13 +128,28 @@ def test_the_console_scripts_are_installed_and_return_the_exit_code(tmp_path):
     for name in PROGRAMS:
         script = Path(sys.executable).parent / f"xmipp_{name}"
         assert script.is_file(), "install the repository: pip install -e ."
-    failed = subprocess.run([script, "--tomograms", "no.mrc", "--picks", "no.csv", "no2.csv", "--boxsize", "12", "--odir", "o"],
-                            cwd=tmp_path, capture_output=True, text=True, check=False)
+    failed = subprocess.run(
+        [script, "--tomograms", "no.mrc", "--picks", "no.csv", "no2.csv", "--boxsize", "12", "--odir", "o"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert failed.returncode == 2 and "--picks: file 'no.csv' does not exist" in failed.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(program, scene, tmp_path):
     (tmp_path / "taken").write_text("a file where the output folder should be")
-    finished = program("run_deep_consensus_tomo", "--tomograms", *scene.tomograms, "--picks", *scene.csv("one", "two"), "--boxsize", 12,
-                       "--odir", tmp_path / "taken", "--voting")
+    finished = program(
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        *scene.tomograms,
+        "--picks",
+        *scene.csv("one", "two"),
+        "--boxsize",
+        12,
+        "--odir",
+        tmp_path / "taken",
+        "--voting",
+    )
     assert finished.returncode == 2 and len(finished.stderr.strip().splitlines()) == 1 and "taken" in finished.stderr

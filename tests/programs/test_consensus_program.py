@@ -18,8 +18,19 @@ def consensus(done, tmp_path):
 
     def run(path, *options, radius: float = 0.4) -> dict[str, dict]:
         outputs = {name: tmp_path / "out" / f"{name}.xmd" for name in ("Pos", "Doubt", "All", "Neg")}
-        done(NAME, "--input", path, *(word for name, file in outputs.items() for word in (f"--output{name}", file)),
-             "--boxsize", 12, "--samplingrate", 10, "--radius", radius, *options)
+        done(
+            NAME,
+            "--input",
+            path,
+            *(word for name, file in outputs.items() for word in (f"--output{name}", file)),
+            "--boxsize",
+            12,
+            "--samplingrate",
+            10,
+            "--radius",
+            radius,
+            *options,
+        )
         return {name: read_table(file) for name, file in outputs.items()}
 
     return run
@@ -50,7 +61,10 @@ def test_picks_of_one_picker_are_never_negatives(consensus, picks_xmd):
 
 def test_support_and_pickers_are_written(consensus, picks_xmd):
     table = consensus(picks_xmd("in.xmd", POSITIONS, PICKERS))["All"]
-    found = {comment: (count, score) for comment, count, score in zip(table["comment"], table["count"], table["CoordConsScore"], strict=True)}
+    found = {
+        comment: (count, score)
+        for comment, count, score in zip(table["comment"], table["count"], table["CoordConsScore"], strict=True)
+    }
     assert found == {"1+2+3": (3, 1.0), "1+2": (2, pytest.approx(2 / 3, abs=1e-5)), "3": (1, pytest.approx(1 / 3, abs=1e-5))}
 
 
@@ -74,8 +88,14 @@ def test_neither_the_order_of_the_picks_nor_the_numbers_of_the_pickers_matter(co
 
 def test_score_orientation_and_group_of_the_nearest_pick_stay_with_the_particle(consensus, picks_xmd):
     # STYLE flaw: score, orientation and group id lost in the output
-    path = picks_xmd("in.xmd", [[10, 10, 10], [10.4, 10, 10], [11, 10, 10]], [1, 2, 3], score=[0.1, 0.2, 0.3],
-                     angles=[[1, 2, 3], [4, 5, 6], [7, 8, 9]], group=[11, 12, 13])
+    path = picks_xmd(
+        "in.xmd",
+        [[10, 10, 10], [10.4, 10, 10], [11, 10, 10]],
+        [1, 2, 3],
+        score=[0.1, 0.2, 0.3],
+        angles=[[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+        group=[11, 12, 13],
+    )
     table = consensus(path)["Pos"]
     assert (table["fom"], table["ref2"]) == ([0.2], [12])
     assert (table["angleRot"], table["angleTilt"], table["anglePsi"]) == ([4], [5], [6])
@@ -100,7 +120,10 @@ def test_truth_is_positive_and_lies_are_negative_whatever_the_votes(consensus, p
     truth, lie = picks_xmd("truth.xmd", [[51, 10, 10], [90, 90, 90]]), picks_xmd("lie.xmd", [[10, 10, 12]])
     tables = consensus(picks_xmd("in.xmd", POSITIONS, PICKERS), "--inputTruth", truth, "--inputLie", lie)
     np.testing.assert_allclose(places(tables["Neg"]), [[10, 10, 12]])
-    positive = {tuple(np.round(place).astype(int)): comment for place, comment in zip(places(tables["Pos"]), tables["Pos"]["comment"], strict=True)}
+    positive = {
+        tuple(np.round(place).astype(int)): comment
+        for place, comment in zip(places(tables["Pos"]), tables["Pos"]["comment"], strict=True)
+    }
     assert positive == {(31, 10, 10): "1+2", (51, 10, 10): "0+3", (90, 90, 90): "0"}
     assert len(tables["Doubt"]["x"]) == 0 and len(tables["All"]["x"]) == 4
     assert tables["Neg"]["enabled"] == [-1] and tables["Pos"]["enabled"] == [1, 1, 1]
@@ -124,20 +147,55 @@ def test_ten_pickers(consensus, picks_xmd):
     assert table["count"] == [10, 10] and table["comment"][0] == "1+2+3+4+5+6+7+8+9+10"
 
 
-@pytest.mark.parametrize(("option", "value", "said"), [
-    ("--boxsize", 0, "--boxsize"), ("--boxsize", 13, "even number"), ("--radius", -0.4, "--radius: must be positive"),
-    ("--radius", "nan", "--radius"), ("--samplingrate", 0, "--samplingrate"), ("--startingId", -1, "--startingId"), ("--input", "no.xmd", "does not exist"),
-    ("--inputTruth", "no.xmd", "--inputTruth: file 'no.xmd' does not exist"), ("--inputLie", "empty.xmd", "--inputLie: file 'empty.xmd' is empty")])
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--boxsize", 0, "--boxsize"),
+        ("--boxsize", 13, "even number"),
+        ("--radius", -0.4, "--radius: must be positive"),
+        ("--radius", "nan", "--radius"),
+        ("--samplingrate", 0, "--samplingrate"),
+        ("--startingId", -1, "--startingId"),
+        ("--input", "no.xmd", "does not exist"),
+        ("--inputTruth", "no.xmd", "--inputTruth: file 'no.xmd' does not exist"),
+        ("--inputLie", "empty.xmd", "--inputLie: file 'empty.xmd' is empty"),
+    ],
+)
 def test_wrong_values_are_refused(refused, picks_xmd, tmp_path, option, value, said):
     (tmp_path / "empty.xmd").touch()
-    options = {"--input": picks_xmd("in.xmd", POSITIONS, PICKERS), "--outputPos": "p.xmd", "--outputDoubt": "d.xmd", "--outputAll": "a.xmd",
-               "--boxsize": 12, "--samplingrate": 10, "--radius": 0.4} | {option: value}
+    options = {
+        "--input": picks_xmd("in.xmd", POSITIONS, PICKERS),
+        "--outputPos": "p.xmd",
+        "--outputDoubt": "d.xmd",
+        "--outputAll": "a.xmd",
+        "--boxsize": 12,
+        "--samplingrate": 10,
+        "--radius": 0.4,
+    } | {option: value}
     refused(NAME, *(word for pair in options.items() for word in pair), words=[said], folder=tmp_path, cwd=tmp_path)
 
 
 def test_picks_must_say_whose_they_are(refused, tmp_path):
     """Without an id of the picker nobody agrees with anybody; id 0 stands for the user's references."""
     write_picks(tmp_path / "in.xmd", Picks("TS_1", POSITIONS, 10.0), 12, "t")
-    refused(NAME, "--input", "in.xmd", "--outputPos", "p.xmd", "--outputDoubt", "d.xmd", "--outputAll", "a.xmd", "--boxsize", 12, "--samplingrate", 10,
-            "--radius", 0.4, words=["--input", "in.xmd", "ref"], folder=tmp_path, cwd=tmp_path)
+    refused(
+        NAME,
+        "--input",
+        "in.xmd",
+        "--outputPos",
+        "p.xmd",
+        "--outputDoubt",
+        "d.xmd",
+        "--outputAll",
+        "a.xmd",
+        "--boxsize",
+        12,
+        "--samplingrate",
+        10,
+        "--radius",
+        0.4,
+        words=["--input", "in.xmd", "ref"],
+        folder=tmp_path,
+        cwd=tmp_path,
+    )
     assert len(read_picks(tmp_path / "in.xmd")) == 6

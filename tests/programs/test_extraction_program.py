@@ -27,7 +27,9 @@ def boxes(done, tmp_path, volume, picks_xmd):
 
     def run(*options, path=None) -> tuple[str, dict, np.ndarray]:
         path = path or picks_xmd("all picks.xmd", POSITIONS, [1, 2, 3, 1], score=[0.1, 0.2, 0.3, 0.4], group=[5, 6, 7, 8])
-        text = done(NAME, "--tomogram", tmp_path / "a b.mrc", "--coordinates", path, "--boxsize", BOX, "-o", tmp_path / "out", *options)
+        text = done(
+            NAME, "--tomogram", tmp_path / "a b.mrc", "--coordinates", path, "--boxsize", BOX, "-o", tmp_path / "out", *options
+        )
         table = read_table(tmp_path / "out" / f"{path.stem}.xmd")
         return text, table, np.array([xmippLib.Image(name).getData() for name in table["image"]])
 
@@ -103,15 +105,36 @@ def test_no_coordinates_no_boxes(boxes, picks_xmd, tmp_path):
 
 def test_coordinates_outside_the_tomogram_are_refused(refused, volume, picks_xmd, tmp_path):
     picks_xmd("far.xmd", [[1, 1, 1], [40.2, 3, 3]])
-    refused(NAME, "--tomogram", "a b.mrc", "--coordinates", "far.xmd", "--boxsize", BOX, "-o", "out",
-            words=["--coordinates: 'far.xmd'", "1 picks lie outside", "pick 2", "check the sampling rate"], folder=tmp_path, cwd=tmp_path)
+    refused(
+        NAME,
+        "--tomogram",
+        "a b.mrc",
+        "--coordinates",
+        "far.xmd",
+        "--boxsize",
+        BOX,
+        "-o",
+        "out",
+        words=["--coordinates: 'far.xmd'", "1 picks lie outside", "pick 2", "check the sampling rate"],
+        folder=tmp_path,
+        cwd=tmp_path,
+    )
 
 
-@pytest.mark.parametrize(("option", "value", "said"), [
-    ("--boxsize", 0, "--boxsize"), ("--boxsize", 9, "even number"), ("--boxsize", 22, "does not fit in 'a b.mrc'"),
-    ("--tomogram", "no.mrc", "--tomogram: file 'no.mrc' does not exist"), ("--tomogram", "flat.mrc", "not a 3D tomogram"),
-    ("--tomogram", "cut.mrc", "not a complete MRC"), ("--tomogram", "rateless.mrc", "give it in Å/voxel with --tomogramSamplingrate"),
-    ("--coordinates", "empty.xmd", "--coordinates: file 'empty.xmd' is empty"), ("--samplingrate", 0, "--samplingrate")])
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--boxsize", 0, "--boxsize"),
+        ("--boxsize", 9, "even number"),
+        ("--boxsize", 22, "does not fit in 'a b.mrc'"),
+        ("--tomogram", "no.mrc", "--tomogram: file 'no.mrc' does not exist"),
+        ("--tomogram", "flat.mrc", "not a 3D tomogram"),
+        ("--tomogram", "cut.mrc", "not a complete MRC"),
+        ("--tomogram", "rateless.mrc", "give it in Å/voxel with --tomogramSamplingrate"),
+        ("--coordinates", "empty.xmd", "--coordinates: file 'empty.xmd' is empty"),
+        ("--samplingrate", 0, "--samplingrate"),
+    ],
+)
 def test_wrong_files_and_values_are_refused(refused, volume, picks_xmd, tmp_path, option, value, said):
     write_volume(tmp_path / "flat.mrc", volume[3], 10.0)
     write_volume(tmp_path / "rateless.mrc", volume, 0.0)

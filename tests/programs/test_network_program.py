@@ -25,7 +25,19 @@ def learn(done, scene):
     """Run the whole pipeline with a network."""
 
     def run(odir: Path, *options) -> str:
-        return done(RUN, "--tomograms", *scene.tomograms, "--picks", *scene.csv("one", "two"), "--boxsize", BOX, "--odir", odir, *QUICK, *options)
+        return done(
+            RUN,
+            "--tomograms",
+            *scene.tomograms,
+            "--picks",
+            *scene.csv("one", "two"),
+            "--boxsize",
+            BOX,
+            "--odir",
+            odir,
+            *QUICK,
+            *options,
+        )
 
     return run
 
@@ -97,10 +109,29 @@ def test_the_training_program_writes_a_model_that_the_scoring_program_reads(done
     boxes = learned[0] / "boxes"
     sets = {name: sorted((boxes / name).glob("*.xmd")) for name in ("pos", "noise", "neg")}
     model = tmp_path / "my model.keras"
-    done(NETWORK, "--mode", "training", "--inputPos", *sets["pos"], "--inputNeg", *sets["noise"], *sets["neg"],
-         "--model", model, "--boxsize", BOX, "--samplingrate", 10, *QUICK, "--log", tmp_path / "log.csv")
+    done(
+        NETWORK,
+        "--mode",
+        "training",
+        "--inputPos",
+        *sets["pos"],
+        "--inputNeg",
+        *sets["noise"],
+        *sets["neg"],
+        "--model",
+        model,
+        "--boxsize",
+        BOX,
+        "--samplingrate",
+        10,
+        *QUICK,
+        "--log",
+        tmp_path / "log.csv",
+    )
     assert model.is_file() and len((tmp_path / "log.csv").read_text().splitlines()) == 5
-    done(NETWORK, "--mode", "scoring", "--input", *sets["pos"], *sets["neg"], "--model", model, "--output", tmp_path / "scored.xmd")
+    done(
+        NETWORK, "--mode", "scoring", "--input", *sets["pos"], *sets["neg"], "--model", model, "--output", tmp_path / "scored.xmd"
+    )
     scored = read_table(tmp_path / "scored.xmd")
     assert len(scored["zScoreDeepLearning1"]) == sum(len(read_table(path)["x"]) for path in sets["pos"]) > 10
     assert all(0 <= score <= 1 for score in scored["zScoreDeepLearning1"])
@@ -108,23 +139,41 @@ def test_the_training_program_writes_a_model_that_the_scoring_program_reads(done
 
 def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned, tmp_path):
     # STYLE flaw: an empty set reaching the scorer as file 'None'
-    text = done(NETWORK, "--mode", "scoring", "--input", learned[0] / "boxes" / "neg" / "TS_1.xmd", "--model", tmp_path / "none.h5",
-                "--output", tmp_path / "scored.xmd")
+    text = done(
+        NETWORK,
+        "--mode",
+        "scoring",
+        "--input",
+        learned[0] / "boxes" / "neg" / "TS_1.xmd",
+        "--model",
+        tmp_path / "none.h5",
+        "--output",
+        tmp_path / "scored.xmd",
+    )
     assert text.startswith("0 subtomograms scored")
     assert read_table(tmp_path / "scored.xmd")["zScoreDeepLearning1"] == []
 
 
-@pytest.mark.parametrize(("changed", "words"), [
-    ({"--boxsize": 16}, ["--boxsize", "12"]),
-    ({"--model": "text.h5"}, ["--model", "text.h5"]),
-    ({"--gpus": "7"}, ["--gpus: GPU 7 does not exist"]),
-    ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),
-])
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"--boxsize": 16}, ["--boxsize", "12"]),
+        ({"--model": "text.h5"}, ["--model", "text.h5"]),
+        ({"--gpus": "7"}, ["--gpus: GPU 7 does not exist"]),
+        ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),
+    ],
+)
 def test_a_model_or_input_that_does_not_fit_is_refused(program, learned, tmp_path, changed, words):
     (tmp_path / "text.h5").write_text("not a model")
     write_table(tmp_path / "plain.xmd", {"x": [1.0], "y": [1.0], "z": [1.0]})
-    options = {"--mode": "scoring", "--input": learned[0] / "boxes" / "pos" / "TS_1.xmd", "--model": learned[0] / "network" / "model.h5",
-               "--output": "scored.xmd", "--boxsize": BOX, "--samplingrate": 10} | changed
+    options = {
+        "--mode": "scoring",
+        "--input": learned[0] / "boxes" / "pos" / "TS_1.xmd",
+        "--model": learned[0] / "network" / "model.h5",
+        "--output": "scored.xmd",
+        "--boxsize": BOX,
+        "--samplingrate": 10,
+    } | changed
     finished = program(NETWORK, *(word for pair in options.items() for word in pair), cwd=tmp_path)
     assert finished.returncode == 2 and "Traceback" not in finished.stderr, finished.stderr
     message = finished.stderr.strip().splitlines()[-1]
@@ -138,8 +187,24 @@ def test_too_few_positives_are_refused_and_a_failed_training_is_seen(program, le
     boxes = learned[0] / "boxes"
     few = read_table(boxes / "pos" / "TS_1.xmd")
     write_table(tmp_path / "few.xmd", {name: values[:n] for name, values in few.items()})
-    finished = program(NETWORK, "--mode", "training", "--inputPos", "few.xmd", "--inputNeg", boxes / "noise" / "TS_1.xmd", "--model", "model.h5",
-                       "--boxsize", BOX, "--samplingrate", 10, "--epochs", 1, cwd=tmp_path)
+    finished = program(
+        NETWORK,
+        "--mode",
+        "training",
+        "--inputPos",
+        "few.xmd",
+        "--inputNeg",
+        boxes / "noise" / "TS_1.xmd",
+        "--model",
+        "model.h5",
+        "--boxsize",
+        BOX,
+        "--samplingrate",
+        10,
+        "--epochs",
+        1,
+        cwd=tmp_path,
+    )
     message = finished.stderr.strip().splitlines()[-1]
     assert finished.returncode == 2 and f"--inputPos: {n} positives" in message and "--number" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few.xmd"]

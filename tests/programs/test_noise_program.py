@@ -16,8 +16,22 @@ def noise(done, tmp_path):
     """Run the noise picker; gives what it printed and the positions."""
 
     def run(path, *options, radius: float = 0.7, size=SIZE) -> tuple[str, np.ndarray]:
-        text = done(NAME, "--input", path, "--output", tmp_path / "noise.xmd", "--radius", radius, "--boxsize", 12, "--samplingrate", 10,
-                    "--size", *size, *options)
+        text = done(
+            NAME,
+            "--input",
+            path,
+            "--output",
+            tmp_path / "noise.xmd",
+            "--radius",
+            radius,
+            "--boxsize",
+            12,
+            "--samplingrate",
+            10,
+            "--size",
+            *size,
+            *options,
+        )
         return text, read_picks(tmp_path / "noise.xmd", sampling_rate=10.0).positions
 
     return run
@@ -77,12 +91,27 @@ def test_no_picks_no_noise(noise, picks_xmd):
     assert len(noise(picks_xmd("in.xmd", []))[1]) == 0
 
 
-@pytest.mark.parametrize(("option", "value", "said"), [
-    ("--boxsize", 0, "--boxsize"), ("--boxsize", 11, "even number"), ("--boxsize", 42, "does not fit in --size 80 70 40"),
-    ("--radius", -1, "--radius"), ("--limit", 0, "--limit"), ("--seed", -3, "--seed"), ("--input", "no.xmd", "does not exist"),
-    ("--samplingrate", "-10", "--samplingrate")])
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--boxsize", 0, "--boxsize"),
+        ("--boxsize", 11, "even number"),
+        ("--boxsize", 42, "does not fit in --size 80 70 40"),
+        ("--radius", -1, "--radius"),
+        ("--limit", 0, "--limit"),
+        ("--seed", -3, "--seed"),
+        ("--input", "no.xmd", "does not exist"),
+        ("--samplingrate", "-10", "--samplingrate"),
+    ],
+)
 def test_wrong_values_are_refused(refused, picks_xmd, tmp_path, option, value, said):
-    options = {"--input": picks_xmd("in.xmd", some_picks()), "--output": "noise.xmd", "--radius": 0.7, "--boxsize": 12, "--samplingrate": 10,
-               "--size": SIZE} | {option: value}
+    options = {
+        "--input": picks_xmd("in.xmd", some_picks()),
+        "--output": "noise.xmd",
+        "--radius": 0.7,
+        "--boxsize": 12,
+        "--samplingrate": 10,
+        "--size": SIZE,
+    } | {option: value}
     words = [word for name, given in options.items() for word in (name, *(given if isinstance(given, tuple) else (given,)))]
     refused(NAME, *words, words=[said], folder=tmp_path, cwd=tmp_path)

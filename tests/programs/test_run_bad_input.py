@@ -21,57 +21,89 @@ def folder(scene, tmp_path) -> Path:
     good = scene.tomogram("TS_1").read_bytes()
     files = {"good.mrc": good, "truncated/good.mrc": good[:-1000], "empty.mrc": b"", "text.mrc": b"tomo_id,x,y,z\n" * 100}
     rows = "tomo_id,x,y,z\ngood,20,20,20\ngood,40,30,20\n"
-    files |= {"one.csv": rows, "two.csv": rows.replace("40", "41"), "same.csv": rows, "empty.csv": "", "header.csv": "tomo_id,x,y,z\n",
-              "nan.csv": rows + "good,nan,1,1\n", "outside.csv": rows + "good,20,56.1,1\n", "other.csv": rows.replace("good", "goodness"),
-              "columns.csv": "a,b\n1,2\n", "short.xmd": XMD + " _image\n a.mrc\n", "nan.xmd": XMD + " _tiltSeriesId\n _x\n _y\n _z\n good 1 nan 3\n",
-              "garbage.xmd": "not a table\n"}
+    files |= {
+        "one.csv": rows,
+        "two.csv": rows.replace("40", "41"),
+        "same.csv": rows,
+        "empty.csv": "",
+        "header.csv": "tomo_id,x,y,z\n",
+        "nan.csv": rows + "good,nan,1,1\n",
+        "outside.csv": rows + "good,20,56.1,1\n",
+        "other.csv": rows.replace("good", "goodness"),
+        "columns.csv": "a,b\n1,2\n",
+        "short.xmd": XMD + " _image\n a.mrc\n",
+        "nan.xmd": XMD + " _tiltSeriesId\n _x\n _y\n _z\n good 1 nan 3\n",
+        "garbage.xmd": "not a table\n",
+    }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return tmp_path
 
 
-@pytest.mark.parametrize(("option", "values", "words"), [
-    ("--tomograms", "none.mrc", ["--tomograms: file 'none.mrc' does not exist", "check the name"]),
-    ("--tomograms", "empty.mrc", ["--tomograms: file 'empty.mrc' is empty"]),
-    ("--tomograms", "text.mrc", ["--tomograms: 'text.mrc' is not a complete MRC file"]),
-    ("--tomograms", "flat/good.mrc", ["--tomograms: 'flat/good.mrc' is not a 3D tomogram", "give a reconstructed volume"]),
-    ("--tomograms", "truncated/good.mrc", ["--tomograms: 'truncated/good.mrc' is not a complete MRC file"]),
-    ("--tomograms", "rateless/good.mrc", ["'rateless/good.mrc' has no sampling rate", "--tomogramSamplingrate"]),
-    ("--tomograms", "good.mrc flat/../good.mrc", ["--tomograms: two tomograms are named 'good'"]),
-    ("--picks", "one.csv none.csv", ["--picks: file 'none.csv' does not exist"]),
-    ("--picks", "one.csv empty.csv", ["--picks: file 'empty.csv' is empty"]),
-    ("--picks", "one.csv header.csv", ["--picks: 'header.csv' has no picks"]),
-    ("--picks", "one.csv columns.csv", ["--picks: 'columns.csv' lacks the column tomo_id"]),
-    ("--picks", "one.csv short.xmd", ["--picks: 'short.xmd' has no coordinates", "x, y, z"]),
-    ("--picks", "one.csv garbage.xmd", ["--picks: 'garbage.xmd' is not an XMD file"]),
-    ("--picks", "one.csv nan.csv", ["--picks: 'nan.csv', pick 3: x is 'nan', not a number", "remove that row"]),
-    ("--picks", "one.csv nan.xmd", ["--picks: 'nan.xmd', row 1: y is 'nan', not a number", "remove that row"]),
-    ("--picks", "one.csv outside.csv", ["--picks: 'outside.csv'", "outside the tomogram", "pick 3", "check the sampling rate"]),
-    ("--picks", "one.csv other.csv", ["'other.csv' names the tomograms 'goodness'", "tomo_id must be a tomogram's file name"]),
-    ("--picks", "one.csv same.csv", ["--picks: 'same.csv' and 'one.csv' hold the same picks"]),
-    ("--picks", "one.csv", ["--picks: a consensus needs", "at least two pickers", "add another"]),
-    ("--number", "3", ["--number: 3 pickers cannot agree where there are 2", "lower it"]),
-    ("--boxsize", "0", ["--boxsize", "even number of voxels, 8 or more, received 0"]),
-    ("--boxsize", "13", ["--boxsize", "received 13", "try 14"]),
-    ("--boxsize", "42", ["--boxsize: a box of 42 voxels does not fit in 'good.mrc'", "lower it"]),
-    ("--radius", "-0.3", ["--radius: must be positive"]),
-    ("--noiseRadius", "0", ["--noiseRadius: must be positive"]),
-    ("--threshold", "1.5", ["--threshold: must lie between 0 and 1"]),
-    ("--samplingrate", "0", ["--samplingrate: must be positive"]),
-    ("--picksSamplingrates", "10", ["--picksSamplingrates: give one value a pick file (2), received 1"]),
-    ("--picksSamplingrates", "10 ten", ["--picksSamplingrates: expected a number, received 'ten'"]),
-    ("--truth", "none.csv", ["--truth: file 'none.csv' does not exist"]),
-    ("--lie", "outside.csv", ["--lie: 'outside.csv'", "outside the tomogram"]),
-    ("--border", "sideways", ["--border: must be one of pad, drop"]),
-    ("--inputModel", "none.h5", ["--inputModel: file 'none.h5' does not exist"]),
-])
+@pytest.mark.parametrize(
+    ("option", "values", "words"),
+    [
+        ("--tomograms", "none.mrc", ["--tomograms: file 'none.mrc' does not exist", "check the name"]),
+        ("--tomograms", "empty.mrc", ["--tomograms: file 'empty.mrc' is empty"]),
+        ("--tomograms", "text.mrc", ["--tomograms: 'text.mrc' is not a complete MRC file"]),
+        ("--tomograms", "flat/good.mrc", ["--tomograms: 'flat/good.mrc' is not a 3D tomogram", "give a reconstructed volume"]),
+        ("--tomograms", "truncated/good.mrc", ["--tomograms: 'truncated/good.mrc' is not a complete MRC file"]),
+        ("--tomograms", "rateless/good.mrc", ["'rateless/good.mrc' has no sampling rate", "--tomogramSamplingrate"]),
+        ("--tomograms", "good.mrc flat/../good.mrc", ["--tomograms: two tomograms are named 'good'"]),
+        ("--picks", "one.csv none.csv", ["--picks: file 'none.csv' does not exist"]),
+        ("--picks", "one.csv empty.csv", ["--picks: file 'empty.csv' is empty"]),
+        ("--picks", "one.csv header.csv", ["--picks: 'header.csv' has no picks"]),
+        ("--picks", "one.csv columns.csv", ["--picks: 'columns.csv' lacks the column tomo_id"]),
+        ("--picks", "one.csv short.xmd", ["--picks: 'short.xmd' has no coordinates", "x, y, z"]),
+        ("--picks", "one.csv garbage.xmd", ["--picks: 'garbage.xmd' is not an XMD file"]),
+        ("--picks", "one.csv nan.csv", ["--picks: 'nan.csv', pick 3: x is 'nan', not a number", "remove that row"]),
+        ("--picks", "one.csv nan.xmd", ["--picks: 'nan.xmd', row 1: y is 'nan', not a number", "remove that row"]),
+        (
+            "--picks",
+            "one.csv outside.csv",
+            ["--picks: 'outside.csv'", "outside the tomogram", "pick 3", "check the sampling rate"],
+        ),
+        (
+            "--picks",
+            "one.csv other.csv",
+            ["'other.csv' names the tomograms 'goodness'", "tomo_id must be a tomogram's file name"],
+        ),
+        ("--picks", "one.csv same.csv", ["--picks: 'same.csv' and 'one.csv' hold the same picks"]),
+        ("--picks", "one.csv", ["--picks: a consensus needs", "at least two pickers", "add another"]),
+        ("--number", "3", ["--number: 3 pickers cannot agree where there are 2", "lower it"]),
+        ("--boxsize", "0", ["--boxsize", "even number of voxels, 8 or more, received 0"]),
+        ("--boxsize", "13", ["--boxsize", "received 13", "try 14"]),
+        ("--boxsize", "42", ["--boxsize: a box of 42 voxels does not fit in 'good.mrc'", "lower it"]),
+        ("--radius", "-0.3", ["--radius: must be positive"]),
+        ("--noiseRadius", "0", ["--noiseRadius: must be positive"]),
+        ("--threshold", "1.5", ["--threshold: must lie between 0 and 1"]),
+        ("--samplingrate", "0", ["--samplingrate: must be positive"]),
+        ("--picksSamplingrates", "10", ["--picksSamplingrates: give one value a pick file (2), received 1"]),
+        ("--picksSamplingrates", "10 ten", ["--picksSamplingrates: expected a number, received 'ten'"]),
+        ("--truth", "none.csv", ["--truth: file 'none.csv' does not exist"]),
+        ("--lie", "outside.csv", ["--lie: 'outside.csv'", "outside the tomogram"]),
+        ("--border", "sideways", ["--border: must be one of pad, drop"]),
+        ("--inputModel", "none.h5", ["--inputModel: file 'none.h5' does not exist"]),
+    ],
+)
 def test_one_line_with_the_way_out_and_nothing_written(refused, folder, option, values, words):
     options = {"--tomograms": "good.mrc", "--picks": "one.csv two.csv", "--boxsize": "12", "--odir": "out"} | {option: values}
-    refused(NAME, *(word for name, given in options.items() for word in (name, *given.split())), words=words, folder=folder, cwd=folder)
+    refused(
+        NAME,
+        *(word for name, given in options.items() for word in (name, *given.split())),
+        words=words,
+        folder=folder,
+        cwd=folder,
+    )
     assert not (folder / "out").exists()
 
 
 def test_skipping_the_training_needs_a_model(refused, folder):
-    refused(NAME, *"--tomograms good.mrc --picks one.csv two.csv --boxsize 12 --odir out --skipTraining".split(),
-            words=["--skipTraining: needs a trained model", "--inputModel"], folder=folder, cwd=folder)
+    refused(
+        NAME,
+        *["--tomograms", "good.mrc", "--picks", "one.csv", "two.csv", "--boxsize", "12", "--odir", "out", "--skipTraining"],
+        words=["--skipTraining: needs a trained model", "--inputModel"],
+        folder=folder,
+        cwd=folder,
+    )

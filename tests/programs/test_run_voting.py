@@ -21,8 +21,19 @@ def vote(done, scene, tmp_path):
     """Run the pipeline with --voting; gives the output folder."""
 
     def run(*options, picks=None, tomograms=None, odir: str = "out") -> Path:
-        done(NAME, "--tomograms", *(tomograms or scene.tomograms), "--picks", *(picks or scene.csv("one", "two", "three")), "--boxsize", BOX,
-             "--odir", tmp_path / odir, "--voting", *options)
+        done(
+            NAME,
+            "--tomograms",
+            *(tomograms or scene.tomograms),
+            "--picks",
+            *(picks or scene.csv("one", "two", "three")),
+            "--boxsize",
+            BOX,
+            "--odir",
+            tmp_path / odir,
+            "--voting",
+            *options,
+        )
         return tmp_path / odir
 
     return run
@@ -32,7 +43,18 @@ def vote(done, scene, tmp_path):
 def of_three(done, scene, tmp_path_factory) -> Path:
     """Output of a plain run with three pickers; read only."""
     folder = tmp_path_factory.mktemp("votes") / "three"
-    done(NAME, "--tomograms", *scene.tomograms, "--picks", *scene.csv("one", "two", "three"), "--boxsize", BOX, "--odir", folder, "--voting")
+    done(
+        NAME,
+        "--tomograms",
+        *scene.tomograms,
+        "--picks",
+        *scene.csv("one", "two", "three"),
+        "--boxsize",
+        BOX,
+        "--odir",
+        folder,
+        "--voting",
+    )
     return folder
 
 
@@ -40,7 +62,9 @@ def of_three(done, scene, tmp_path_factory) -> Path:
 def of_two(done, scene, tmp_path_factory) -> tuple[Path, str]:
     """Output of a plain run with two pickers, and what it printed; read only."""
     folder = tmp_path_factory.mktemp("votes") / "two"
-    return folder, done(NAME, "--tomograms", *scene.tomograms, "--picks", *scene.csv("one", "two"), "--boxsize", BOX, "--odir", folder, "--voting")
+    return folder, done(
+        NAME, "--tomograms", *scene.tomograms, "--picks", *scene.csv("one", "two"), "--boxsize", BOX, "--odir", folder, "--voting"
+    )
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -88,7 +112,10 @@ def test_the_same_seed_gives_the_same_files_and_the_order_of_pickers_the_same_pi
     for name in ("accepted.csv", "scored.csv", "accepted.xmd", "scored.xmd", "picks.png", "voted/merged.xmd", "all/TS_1.xmd"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
     three = vote(picks=scene.csv("three", "one", "two"), odir="three")
-    rows = [table(out / "scored.csv").sort_values(["tomo_id", "x", "y"])[["x", "y", "z", "score", "support"]].to_numpy() for out in (one, three)]
+    rows = [
+        table(out / "scored.csv").sort_values(["tomo_id", "x", "y"])[["x", "y", "z", "score", "support"]].to_numpy()
+        for out in (one, three)
+    ]
     np.testing.assert_allclose(rows[0], rows[1], atol=1e-3)
 
 
@@ -119,7 +146,9 @@ def test_a_second_start_does_nothing_again_and_a_changed_input_or_radius_is_noti
 @pytest.mark.parametrize("how", ["column", "option", "xmd"])
 def test_a_picker_that_worked_at_another_binning(vote, of_two, scene, tmp_path, how):
     # STYLE flaw: box sizes compared in voxels across different sampling rates; half-voxel shifts after binning
-    binned = {tomo_id: (rescale_positions(positions, 10.0, 20.0), score) for tomo_id, (positions, score) in scene.picks["two"].items()}
+    binned = {
+        tomo_id: (rescale_positions(positions, 10.0, 20.0), score) for tomo_id, (positions, score) in scene.picks["two"].items()
+    }
     options = []
     path = tmp_path / f"two.{'xmd' if how == 'xmd' else 'csv'}"
     tomograms = scene.tomograms
@@ -144,7 +173,9 @@ def test_a_common_sampling_rate_of_its_own_gives_positions_in_the_voxels_of_the_
     accepted = table(out / "accepted.csv")
     own = places(accepted[accepted["tomo_id"] == "TS_1"])
     assert agreement(own, scene.simulations["TS_1"].truth, 3.0).recall > 0.85
-    assert set(read_table(out / "accepted.xmd")["samplingRate"]) == {10.0} and set(read_table(out / "all" / "TS_1.xmd")["samplingRate"]) == {8.0}
+    assert set(read_table(out / "accepted.xmd")["samplingRate"]) == {10.0} and set(
+        read_table(out / "all" / "TS_1.xmd")["samplingRate"]
+    ) == {8.0}
 
 
 def test_ids_are_matched_whole_and_a_tomogram_of_one_picker_is_kept(vote, scene, tmp_path):
@@ -173,7 +204,10 @@ def test_truth_is_always_accepted_and_lies_never(vote, of_three, scene, tmp_path
     wrong = np.concatenate([beads, places(agreed)])
     (tmp_path / "lie.csv").write_text(scene.text({"TS_1": (wrong, np.ones(len(wrong)))}))
     out = vote("--truth", tmp_path / "truth.csv", "--lie", tmp_path / "lie.csv", "--number", 3)
-    accepted, scored = table(out / "accepted.csv").query("tomo_id == 'TS_1'"), table(out / "scored.csv").query("tomo_id == 'TS_1'")
+    accepted, scored = (
+        table(out / "accepted.csv").query("tomo_id == 'TS_1'"),
+        table(out / "scored.csv").query("tomo_id == 'TS_1'"),
+    )
     distance = lambda rows, points: np.linalg.norm(places(rows)[:, None] - points[None], axis=2).min(axis=0)  # noqa: E731
     assert distance(accepted, truth).max() < 1e-3 and distance(scored, wrong).max() < 1e-3
     assert distance(accepted, wrong).min() > 1
@@ -204,7 +238,12 @@ def test_names_with_blanks(vote, scene, tmp_path):
 def test_score_orientation_and_group_reach_the_output(vote, scene, tmp_path):
     # STYLE flaw: score, orientation and group id lost in the output
     place = np.array([[20.0, 20, 20], [50, 40, 20]])
-    write_picks(tmp_path / "a.xmd", Picks("TS_1", place, 10.0, score=[0.7, 0.6], angles=[[10, 20, 30], [40, 50, 60]], group=[3, 4]), BOX, "TS_1.mrc")
+    write_picks(
+        tmp_path / "a.xmd",
+        Picks("TS_1", place, 10.0, score=[0.7, 0.6], angles=[[10, 20, 30], [40, 50, 60]], group=[3, 4]),
+        BOX,
+        "TS_1.mrc",
+    )
     (tmp_path / "b.csv").write_text(scene.text({"TS_10": (place, np.ones(2))}))
     xmd = read_table(vote("--number", 1, picks=[tmp_path / "a.xmd", tmp_path / "b.csv"]) / "accepted.xmd")
     rows = {(t, x): i for i, (t, x) in enumerate(zip(xmd["tiltSeriesId"], xmd["x"], strict=True))}

@@ -1,0 +1,27 @@
+"""What every benchmark's result says of itself."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from pathlib import Path
+
+from deep_consensus_tomo import __version__
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> str:
+    """Processor, cores and Python, in one line."""
+    names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {len(names)} cores, Python {platform.python_version()}"
+
+
+def finish(name: str, text: str, write: bool) -> None:
+    """Print a result; keep it as results/<name>.md."""
+    command = "python " + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    page = f"# {name}\n\n`{command}`, version {__version__}; {machine()}.\n\n{text}\n"
+    print(page)
+    if write:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
