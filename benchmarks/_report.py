@@ -13,7 +13,9 @@ RESULTS = Path(__file__).parent / "results"
 
 def machine() -> str:
     """Processor, cores and Python, in one line."""
-    names = [line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
+    ]
     return f"{names[0] if names else platform.machine()}, {len(names)} cores, Python {platform.python_version()}"
 
 

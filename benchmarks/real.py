@@ -15,10 +15,17 @@ from deep_consensus_tomo.consensus import merge_picks
 from deep_consensus_tomo.evaluation import Agreement, agreement
 from deep_consensus_tomo.picks import Picks
 from deep_consensus_tomo.reliability import estimate_reliability
-from xmipp_scripts._pipeline import Pipeline, PipelineConfig
+from xmipp_scripts._pipeline import Pipeline
+from xmipp_scripts._run_config import PipelineConfig
 
 VOXEL = 10.012  # Å
-RADII = {"apo-ferritin": 60.0, "beta-galactosidase": 90.0, "ribosome": 150.0, "thyroglobulin": 130.0, "virus-like-particle": 135.0}  # Å
+RADII = {
+    "apo-ferritin": 60.0,
+    "beta-galactosidase": 90.0,
+    "ribosome": 150.0,
+    "thyroglobulin": 130.0,
+    "virus-like-particle": 135.0,
+}  # Å
 BOX_SIZE = 24  # voxels of 10 Å, twice the diameter of apoferritin
 
 
@@ -43,11 +50,22 @@ def pickings(folder: Path) -> pd.DataFrame:
         fitted = estimate_reliability(np.concatenate(seen), np.array([1, 2]))
         posteriors = np.split(fitted.posterior, np.cumsum([len(votes) for votes in seen])[:-1])
         for (positions, truth), votes, posterior in zip(merged, seen, posteriors, strict=True):
-            for name, kept in (("both", votes.all(axis=1)), ("either", votes.any(axis=1)), ("reliability >= 0.5", posterior >= 0.5)):
+            for name, kept in (
+                ("both", votes.all(axis=1)),
+                ("either", votes.any(axis=1)),
+                ("reliability >= 0.5", posterior >= 0.5),
+            ):
                 methods[name] = methods.get(name, Agreement(0, 0, 0)) + agreement(positions[kept], truth, radius / 2)
-        rows.append({"species": species, **{name: found.f1 for name, found in methods.items()},
-                     "precision A, est.": fitted.precision[0], "precision A": methods["picker A"].precision,
-                     "precision B, est.": fitted.precision[1], "precision B": methods["picker B"].precision})
+        rows.append(
+            {
+                "species": species,
+                **{name: found.f1 for name, found in methods.items()},
+                "precision A, est.": fitted.precision[0],
+                "precision A": methods["picker A"].precision,
+                "precision B, est.": fitted.precision[1],
+                "precision B": methods["picker B"].precision,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -61,23 +79,36 @@ def apoferritin(folder: Path, odir: Path) -> str:
         files.append(str(odir / f"{source.name.split('_')[0]}.csv"))
         picks[["tomo_id", "x", "y", "z", "score"]].to_csv(files[-1], index=False)
     start = time.perf_counter()
-    summary = Pipeline(PipelineConfig(tomograms=(str(tomogram),), picks=tuple(files), box_size=BOX_SIZE, odir=str(odir / "run"))).run()
+    summary = Pipeline(
+        PipelineConfig(tomograms=(str(tomogram),), picks=tuple(files), box_size=BOX_SIZE, odir=str(odir / "run"))
+    ).run()
     scored = pd.read_csv(odir / "run" / "scored.csv")
-    table = scored.assign(accepted=scored["score"] >= summary["threshold"]).groupby("pickers")["accepted"].agg(merged="size", accepted="sum")
-    return (f"{summary['accepted']} of {summary['merged']} merged picks accepted in {time.perf_counter() - start:.0f} s; estimated reliability "
-            f"{summary['reliability']}.\n\n" + as_markdown(table.reset_index()))
+    table = (
+        scored.assign(accepted=scored["score"] >= summary["threshold"])
+        .groupby("pickers")["accepted"]
+        .agg(merged="size", accepted="sum")
+    )
+    return (
+        f"{summary['accepted']} of {summary['merged']} merged picks accepted in {time.perf_counter() - start:.0f} s; "
+        f"estimated reliability {summary['reliability']}.\n\n" + as_markdown(table.reset_index())
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
-    parser.add_argument("--odir", type=Path, default=Path("demo_output/apoferritin"), help="folder of the run on the real tomogram")
+    parser.add_argument(
+        "--odir", type=Path, default=Path("demo_output/apoferritin"), help="folder of the run on the real tomogram"
+    )
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     real = options.shared / "data" / "real"
-    text = ("## CZII phantom: real pickings, expert truth, no densities (F1)\n\n" + as_markdown(pickings(real / "czii_phantom"))
-            + "\n\n## Apoferritin, EMPIAR-10491: real tomogram, two real pickings, no truth\n\n"
-            + apoferritin(real / "apoferritin_empiar10491", options.odir))
+    text = (
+        "## CZII phantom: real pickings, expert truth, no densities (F1)\n\n"
+        + as_markdown(pickings(real / "czii_phantom"))
+        + "\n\n## Apoferritin, EMPIAR-10491: real tomogram, two real pickings, no truth\n\n"
+        + apoferritin(real / "apoferritin_empiar10491", options.odir)
+    )
     finish("real", text, options.write)
 
 

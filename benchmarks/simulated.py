@@ -16,7 +16,8 @@ from deep_consensus_tomo.evaluation import Agreement, agreement, match
 from deep_consensus_tomo.metadata_io import read_table
 from deep_consensus_tomo.reliability import judge_merged
 from xmipp_scripts import demo
-from xmipp_scripts._pipeline import Pipeline, PipelineConfig
+from xmipp_scripts._pipeline import Pipeline
+from xmipp_scripts._run_config import PipelineConfig
 from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
 
 
@@ -29,8 +30,14 @@ def expected_calibration_error(score: np.ndarray, true: np.ndarray, bins: int = 
 def run(seed: int, folder: Path, recipe: str) -> tuple[list, list[str], list[str], Path, float]:
     """One run of the demo's job; returns the simulations, the paths and the seconds."""
     simulations, tomograms, files = demo.write_example(folder / "input", 3, seed)
-    config = PipelineConfig(tomograms=tuple(tomograms), picks=tuple(files), box_size=demo.BOX_SIZE, odir=str(folder / recipe), seed=seed,
-                            training=TrainingSettings(recipe=recipe))
+    config = PipelineConfig(
+        tomograms=tuple(tomograms),
+        picks=tuple(files),
+        box_size=demo.BOX_SIZE,
+        odir=str(folder / recipe),
+        seed=seed,
+        training=TrainingSettings(recipe=recipe),
+    )
     start = time.perf_counter()
     Pipeline(config, lambda line: None).run()
     return simulations, tomograms, files, Path(config.odir), time.perf_counter() - start
@@ -43,21 +50,49 @@ def rows_of(seed: int, folder: Path) -> list[dict]:
         simulations, tomograms, files, odir, seconds = run(seed, folder, recipe)
         scored = pd.read_csv(odir / "scored.csv", dtype={"tomo_id": str})
         ids = [Path(path).stem for path in tomograms]
-        true, bead = (labels_of(scored, dict(zip(ids, [s.positions[kind] for s in simulations], strict=True))) for kind in ("target", "bead"))
+        true, bead = (
+            labels_of(scored, dict(zip(ids, [s.positions[kind] for s in simulations], strict=True)))
+            for kind in ("target", "bead")
+        )
         n = sum(len(s.truth) for s in simulations)
 
-        def row(method: str, accepted: np.ndarray, score: np.ndarray | None = None, took: float = np.nan, *, n=n, true=true, bead=bead,
-                ) -> dict:
+        def row(
+            method: str,
+            accepted: np.ndarray,
+            score: np.ndarray | None = None,
+            took: float = np.nan,
+            *,
+            n=n,
+            true=true,
+            bead=bead,
+        ) -> dict:
             hits = Agreement(int(accepted.sum()), int((accepted & true).sum()), n)
-            return {"seed": seed, "method": method, "F1": hits.f1, "precision": hits.precision, "recall": hits.recall,
-                    "ECE": np.nan if score is None else expected_calibration_error(score, true), "beads": int((accepted & bead).sum()),
-                    "seconds": took}
+            return {
+                "seed": seed,
+                "method": method,
+                "F1": hits.f1,
+                "precision": hits.precision,
+                "recall": hits.recall,
+                "ECE": np.nan if score is None else expected_calibration_error(score, true),
+                "beads": int((accepted & bead).sum()),
+                "seconds": took,
+            }
 
         if recipe == "consensus":
-            singles = [sum((agreement(p.loc[p["tomo_id"] == i, ["x", "y", "z"]].to_numpy(), s.truth, demo.MATCH_RADIUS)
-                            for i, s in zip(ids, simulations, strict=True)), Agreement(0, 0, 0)) for p in map(pd.read_csv, files)]
+            singles = [
+                sum(
+                    (
+                        agreement(p.loc[p["tomo_id"] == i, ["x", "y", "z"]].to_numpy(), s.truth, demo.MATCH_RADIUS)
+                        for i, s in zip(ids, simulations, strict=True)
+                    ),
+                    Agreement(0, 0, 0),
+                )
+                for p in map(pd.read_csv, files)
+            ]
             best = max(singles, key=lambda a: a.f1)
-            rows.append({"seed": seed, "method": "best picker", "F1": best.f1, "precision": best.precision, "recall": best.recall})
+            rows.append(
+                {"seed": seed, "method": "best picker", "F1": best.f1, "precision": best.precision, "recall": best.recall}
+            )
             support = scored["support"].to_numpy()
             for k in range(1, len(files) + 1):
                 rows.append(row(f"votes >= {k}", support >= k))
@@ -97,19 +132,27 @@ def main() -> None:
     order = table["method"].drop_duplicates()
     mean = table.drop(columns="seed").groupby("method").mean().loc[order]
     mean["worst F1"] = table.groupby("method")["F1"].min()
+    size = " x ".join(map(str, demo.SIZE))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    text = (f"Means over the seeds {', '.join(map(str, options.seeds))}; 3 tomograms of {' x '.join(map(str, demo.SIZE))} voxels each, "
-            f"{demo.COUNTS['target']} particles, three simulated pickers. beads: gold beads accepted a run. Peak memory {memory:.1f} GB.\n\n"
-            + as_markdown(mean.reset_index()))
+    text = (
+        f"Means over the seeds {', '.join(map(str, options.seeds))}; 3 tomograms of {size} voxels each, "
+        f"{demo.COUNTS['target']} particles, three simulated pickers. beads: gold beads accepted a run. "
+        f"Peak memory {memory:.1f} GB.\n\n" + as_markdown(mean.reset_index())
+    )
     finish("simulated", text, options.write)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
     """The table in Markdown, numbers with three decimals."""
+
     def cell(value: object) -> str:
         return ("" if np.isnan(value) else f"{value:.3f}") if isinstance(value, float) else str(value)
 
-    lines = [list(map(str, table.columns)), ["---"] * table.shape[1], *([cell(v) for v in row] for row in table.itertuples(index=False))]
+    lines = [
+        list(map(str, table.columns)),
+        ["---"] * table.shape[1],
+        *([cell(v) for v in row] for row in table.itertuples(index=False)),
+    ]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

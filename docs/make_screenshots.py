@@ -19,8 +19,8 @@ DISPLAY = ":97"
 PROJECT = "DeepConsensus"
 MAX_BYTES = 200_000
 # Places in the project window at the size given below.
-PROTOCOL_NODE = (550, 290)
-SASH_X = 237  # between the tree and the runs
+SAVED_RUN, FINISHED_RUN = (467, 290), (620, 290)
+SASH_X, WIDER = 237, 150  # between the tree and the runs
 
 MAKE_PROJECT = """
 import os, sys
@@ -103,7 +103,8 @@ class Desktop:
 
     def photograph(self, window: str, path: Path) -> None:
         """PNG of a window, in few colours so that it stays small."""
-        subprocess.run(["import", "-window", window, "+dither", "-colors", "128", "-strip", f"PNG8:{path}"], env=self.env, check=True)
+        command = ["import", "-window", window, "+dither", "-colors", "128", "-strip", f"PNG8:{path}"]
+        subprocess.run(command, env=self.env, check=True)
         assert path.stat().st_size <= MAX_BYTES, f"{path} is larger than {MAX_BYTES} bytes"
         print(path)
 
@@ -119,12 +120,12 @@ def photograph_all(desktop: Desktop, folder: Path) -> None:
     main = desktop.window(PROJECT)
     time.sleep(3)
     desktop.do("windowmove", main, "0", "0")
-    desktop.do("windowsize", main, "1250", "800", wait=2)
+    desktop.do("windowsize", main, "1250", "1000", wait=2)
     desktop.click(main, 214, 135)  # the list of views: the third below the first is Tomography
     desktop.do("key", "Down", "Down", "Down", "Return", wait=2)
     desktop.click(main, 57, 434)  # open the group Picking
-    desktop.click(main, *PROTOCOL_NODE)
-    desktop.drag(main, (SASH_X, 600), (SASH_X + 130, 600))
+    desktop.click(main, *FINISHED_RUN)
+    desktop.drag(main, (SASH_X, 900), (SASH_X + WIDER, 900))
     desktop.photograph(main, folder / "project.png")
     desktop.do("key", "ctrl+f", wait=2)
     search = desktop.window("Add a protocol")
@@ -132,7 +133,7 @@ def photograph_all(desktop: Desktop, folder: Path) -> None:
     desktop.do("key", "Return", wait=2)
     desktop.photograph(search, folder / "search.png")
     desktop.do("key", "Escape", wait=2)
-    desktop.click(main, PROTOCOL_NODE[0] + 130, PROTOCOL_NODE[1], times=2)
+    desktop.click(main, SAVED_RUN[0] + WIDER, SAVED_RUN[1], times=2)
     form = desktop.window("Protocol Run")
     time.sleep(2)
     desktop.do("windowmove", form, "700", "100")

@@ -3,104 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.files import require_file
-
-from ._program import require_box_size, require_positive
+from ._run_config import Frame, PipelineConfig, picker_names, read_frames
 from ._steps import Steps
 from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
-from .deep_picking_consensus_tomo import ScoringConfig, TrainingSettings, score_files, train_files
+from .deep_picking_consensus_tomo import ScoringConfig, score_files, train_files
 from .pick_noise_tomo import NoiseConfig, write_noise
-from .tomo_extract_subtomograms import BORDERS, ExtractionConfig, write_subtomograms
+from .tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 
 SETS = ("pos", "doubt", "neg", "noise", "raw")
 MERGED_SETS = ("pos", "doubt", "neg")
-
-
-@dataclass(frozen=True)
-class PipelineConfig:
-    """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's)."""
-
-    tomograms: tuple[str, ...]
-    picks: tuple[str, ...]
-    box_size: int
-    odir: str
-    number: int = 2
-    threshold: float = 0.5
-    truth: str | None = None
-    lie: str | None = None
-    sampling_rate: float | None = None
-    tomogram_sampling_rate: float | None = None
-    picks_sampling_rates: tuple[float, ...] = ()
-    radius: float = 0.35
-    representative: int = 2
-    noise_amount: float = 1.0
-    noise_radius: float = 0.7
-    invert: bool = False
-    border: str = "pad"
-    voting: bool = False
-    skip_training: bool = False
-    threads: int = 2
-    seed: int = 1
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-
-    def __post_init__(self) -> None:
-        require_box_size(self.box_size)
-        for value, option in ((self.radius, "--radius"), (self.noise_radius, "--noiseRadius"), (self.noise_amount, "--noise"),
-                              (self.number, "--number"), (self.threads, "--threads")):
-            require_positive(value, option)
-        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
-            if value is not None:
-                require_positive(value, option, "Å/voxel")
-        if self.representative not in (0, 1, 2):
-            raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
-        if self.border not in BORDERS:
-            raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
-        if self.training.input_model:
-            require_file(self.training.input_model, "--inputModel")
-        if not 0 <= self.threshold <= 1:
-            raise InputError(f"--threshold: must lie between 0 and 1, received {self.threshold}")
-        if self.picks_sampling_rates and len(self.picks_sampling_rates) != len(self.picks):
-            raise InputError(f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}")
-        if len(self.picks) < 2:
-            raise InputError("--picks: a consensus needs the picks of at least two pickers, received one file; add another picker's")
-        if self.number > len(self.picks):
-            raise InputError(f"--number: {self.number} pickers cannot agree where there are {len(self.picks)}; lower it")
-        if self.skip_training and not self.training.input_model:
-            raise InputError("--skipTraining: needs a trained model; give it with --inputModel")
-        _refuse_same_files(self.picks)
-
-
-def _refuse_same_files(paths: Sequence[str]) -> None:
-    seen: dict[str, str] = {}
-    for path in paths:
-        if not os.path.isfile(path):
-            raise InputError(f"--picks: file '{path}' does not exist; check the name")
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        if digest in seen:
-            raise InputError(f"--picks: '{path}' and '{seen[digest]}' hold the same picks; a picker counts once, give another picker's file")
-        seen[digest] = path
-
-
-def picker_names(paths: Sequence[str]) -> list[str]:
-    """A short name for every pick file: its name without extension, with its folder where two are alike."""
-    stems = [Path(path).stem for path in paths]
-    return [stem if stems.count(stem) == 1 else f"{Path(path).resolve().parent.name}/{stem}" for path, stem in zip(paths, stems, strict=True)]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One tomogram of the run: id, file, own sampling rate (Å/voxel) and size x, y, z in voxels of its own."""
-
-    tomo_id: str
-    path: str
-    sampling_rate: float
-    size: tuple[int, int, int]
 
 
 class Pipeline:
@@ -111,7 +25,7 @@ class Pipeline:
         self.progress = progress
         self.odir = Path(config.odir)
         self.names = picker_names(config.picks)
-        self.frames = _frames(config)
+        self.frames = read_frames(config)
         self.rate = config.sampling_rate or self.frames[0].sampling_rate
 
     def file(self, kind: str, tomo_id: str = "", ending: str = ".xmd") -> Path:
@@ -145,8 +59,12 @@ class Pipeline:
         config = self.config
         rates = {frame.tomo_id: frame.sampling_rate for frame in self.frames}
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
-        picks = {"picks": [read_pick_file(path, rates, picker=i + 1, sampling_rate=rate or None)
-                           for i, (path, rate) in enumerate(zip(config.picks, own_rates, strict=True))]}
+        picks = {
+            "picks": [
+                read_pick_file(path, rates, picker=i + 1, sampling_rate=rate or None)
+                for i, (path, rate) in enumerate(zip(config.picks, own_rates, strict=True))
+            ]
+        }
         for kind, path in (("truth", config.truth), ("lie", config.lie)):
             picks[kind] = [read_pick_file(path, rates, option=f"--{kind}")] if path else []
         for kind, paths in (("picks", config.picks), ("truth", [config.truth]), ("lie", [config.lie])):
@@ -154,61 +72,115 @@ class Pipeline:
                 for frame in self.frames:
                     if frame.tomo_id in by_tomogram:
                         own = by_tomogram[frame.tomo_id]
-                        check_inside(own.positions, rescale_size(frame.size, frame.sampling_rate, own.sampling_rate),
-                                     f"--{kind}: '{path}', tomogram '{frame.tomo_id}'")
+                        check_inside(
+                            own.positions,
+                            rescale_size(frame.size, frame.sampling_rate, own.sampling_rate),
+                            f"--{kind}: '{path}', tomogram '{frame.tomo_id}'",
+                        )
         return picks
 
     def _prepare(self, frame: Frame, picks: dict[str, list], steps: Steps) -> list[str]:
         """Consensus, noise and boxes of one tomogram; returns notes for the summary."""
+        collected = self._collect(frame, picks, steps)
+        self._merge(frame, collected, steps)
+        if self.config.voting:
+            return []
+        note = self._pick_noise(frame, collected["avoid"], steps)
+        for name in SETS:
+            self._extract(frame, name, collected["picks"] if name == "raw" else self.file(name, frame.tomo_id), steps)
+        return [f"noise of {frame.tomo_id}: {note}"] if note else []
+
+    def _collect(self, frame: Frame, picks: dict[str, list], steps: Steps) -> dict[str, Path]:
+        """XMD files at the common sampling rate: every raw pick, truths, lies, and all of them, for the noise to avoid."""
         from deep_consensus_tomo.metadata_io import write_picks
-        from deep_consensus_tomo.picks import Picks, rescale_size
+        from deep_consensus_tomo.picks import Picks
 
         config, tomo_id = self.config, frame.tomo_id
         sets = {kind: [p[tomo_id].at_sampling_rate(self.rate) for p in files if tomo_id in p] for kind, files in picks.items()}
-        sets["avoid"] = sum(sets.values(), [])
-        sources = [path for path in (*config.picks, config.truth, config.lie, frame.path) if path]
-        files = {kind: self.file(kind, tomo_id) for kind, parts in sets.items() if parts}
+        sets["avoid"] = [part for parts in sets.values() for part in parts]
+        collected = {kind: self.file(kind, tomo_id) for kind, parts in sets.items() if parts}
 
         def collect() -> None:
-            for kind, path in files.items():
+            for kind, path in collected.items():
                 write_picks(path, Picks.concatenate(sets[kind]), config.box_size, frame.path)
 
-        steps.run(f"collect {tomo_id}", (self.rate, frame.sampling_rate, config.picks_sampling_rates, config.box_size), sources,
-                  list(files.values()), collect)
-        merged = {name: self.file(name, tomo_id) for name in (*MERGED_SETS, "all")}
+        settings = (self.rate, frame.sampling_rate, config.picks_sampling_rates, config.box_size)
+        sources = [path for path in (*config.picks, config.truth, config.lie, frame.path) if path]
+        steps.run(f"collect {tomo_id}", settings, sources, list(collected.values()), collect)
+        return collected
+
+    def _merge(self, frame: Frame, collected: dict[str, Path], steps: Steps) -> None:
+        config = self.config
+        merged = {name: self.file(name, frame.tomo_id) for name in (*MERGED_SETS, "all")}
         consensus = ConsensusConfig(
-            input=str(files["picks"]), output_pos=str(merged["pos"]), output_doubt=str(merged["doubt"]), output_neg=str(merged["neg"]),
-            output_all=str(merged["all"]), box_size=config.box_size, sampling_rate=self.rate, radius=config.radius, number=config.number,
-            representative=config.representative, truth=_text(files.get("truth")), lie=_text(files.get("lie")))
-        notes: list[str] = []
-        done = steps.run(f"consensus {tomo_id}", consensus, list(files.values()), list(merged.values()),
-                         lambda: self.progress(f"consensus {tomo_id}: {_counts(write_consensus(consensus))}"))
-        if config.voting:
-            return notes
-        noise_file = self.file("noise", tomo_id)
+            input=str(collected["picks"]),
+            output_pos=str(merged["pos"]),
+            output_doubt=str(merged["doubt"]),
+            output_neg=str(merged["neg"]),
+            output_all=str(merged["all"]),
+            box_size=config.box_size,
+            sampling_rate=self.rate,
+            radius=config.radius,
+            number=config.number,
+            representative=config.representative,
+            truth=_text(collected.get("truth")),
+            lie=_text(collected.get("lie")),
+        )
+
+        def merge() -> None:
+            self.progress(f"consensus {frame.tomo_id}: {_counts(write_consensus(consensus))}")
+
+        steps.run(f"consensus {frame.tomo_id}", consensus, list(collected.values()), list(merged.values()), merge)
+
+    def _pick_noise(self, frame: Frame, avoid: Path, steps: Steps) -> str:
+        """Returns the note on a tomogram too crowded for all noise; it is kept in a file for a resumed run."""
+        from deep_consensus_tomo.picks import rescale_size
+
+        config = self.config
         noise = NoiseConfig(
-            input=str(files["avoid"]), output=str(noise_file), radius=config.noise_radius, box_size=config.box_size,
-            sampling_rate=self.rate, size=tuple(int(edge) for edge in rescale_size(frame.size, frame.sampling_rate, self.rate)),
-            limit=config.noise_amount, threads=config.threads, seed=_seed_of(config.seed, tomo_id))
+            input=str(avoid),
+            output=str(self.file("noise", frame.tomo_id)),
+            radius=config.noise_radius,
+            box_size=config.box_size,
+            sampling_rate=self.rate,
+            size=tuple(int(edge) for edge in rescale_size(frame.size, frame.sampling_rate, self.rate)),
+            limit=config.noise_amount,
+            threads=config.threads,
+            seed=_seed_of(config.seed, frame.tomo_id),
+        )
+        note_file = self.file("noise", frame.tomo_id, ".txt")
 
-        def pick_noise() -> None:
+        def pick() -> None:
             count, note = write_noise(noise)
-            self.progress(f"noise {tomo_id}: {count}" + (f" ({note})" if note else ""))
-            notes.extend([f"noise of {tomo_id}: {note}"] if note else [])
+            note_file.write_text(note, encoding="utf-8")
+            self.progress(f"noise {frame.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
-        steps.run(f"noise {tomo_id}", noise, [files["avoid"]], [noise_file], pick_noise)
-        for name in SETS:
-            self._extract(frame, name, files["picks"] if name == "raw" else self.file(name, tomo_id), steps)
-        return notes
+        steps.run(f"noise {frame.tomo_id}", noise, [avoid], [noise.output, note_file], pick)
+        return note_file.read_text(encoding="utf-8")
 
     def _extract(self, frame: Frame, name: str, coordinates: Path, steps: Steps) -> None:
         config = self.config
         extraction = ExtractionConfig(
-            tomogram=frame.path, coordinates=str(coordinates), box_size=config.box_size, output_dir=str(self.odir / "boxes" / name),
-            sampling_rate=self.rate, tomogram_sampling_rate=config.tomogram_sampling_rate, normalise=True, invert=config.invert,
-            border="drop" if name == "noise" else config.border, threads=config.threads)
-        steps.run(f"extract {name} {frame.tomo_id}", extraction, [coordinates, frame.path], [f"{extraction.base}.xmd"],
-                  lambda: self.progress("extract {} {}: {} boxes, {} dropped".format(name, frame.tomo_id, *write_subtomograms(extraction))))
+            tomogram=frame.path,
+            coordinates=str(coordinates),
+            box_size=config.box_size,
+            output_dir=str(self.odir / "boxes" / name),
+            sampling_rate=self.rate,
+            tomogram_sampling_rate=config.tomogram_sampling_rate,
+            normalise=True,
+            invert=config.invert,
+            border="drop" if name == "noise" else config.border,
+            threads=config.threads,
+        )
+        steps.run(
+            f"extract {name} {frame.tomo_id}",
+            extraction,
+            [coordinates, frame.path],
+            [f"{extraction.base}.xmd"],
+            lambda: self.progress(
+                "extract {} {}: {} boxes, {} dropped".format(name, frame.tomo_id, *write_subtomograms(extraction))
+            ),
+        )
 
     def boxes(self, name: str, frames: Sequence[Frame]) -> tuple[str, ...]:
         """The XMD files of one set of subtomograms, one a tomogram."""
@@ -220,21 +192,48 @@ class Pipeline:
             inputs = {"pos": self.boxes("pos", frames), "neg": self.boxes("noise", frames) + self.boxes("neg", frames)}
             log = str(self.odir / "network" / "training_log.csv")
             sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
-            steps.run("training", (config.training, config.box_size, self.rate, config.seed, config.threads), sources, [self.model, log],
-                      lambda: train_files(inputs, config.training, box_size=config.box_size, sampling_rate=self.rate, model=self.model,
-                                          log=log, seed=config.seed, threads=config.threads, progress=self.progress))
+            steps.run(
+                "training",
+                (config.training, config.box_size, self.rate, config.seed, config.threads),
+                sources,
+                [self.model, log],
+                lambda: train_files(
+                    inputs,
+                    config.training,
+                    box_size=config.box_size,
+                    sampling_rate=self.rate,
+                    model=self.model,
+                    log=log,
+                    seed=config.seed,
+                    threads=config.threads,
+                    progress=self.progress,
+                ),
+            )
         scored = self.file("scored", "merged")
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
             inputs_of = tuple(path for s in sets for path in self.boxes(s, frames))
             scoring = self._scoring(name, inputs_of)
-            steps.run(f"scoring {name}", scoring, [*inputs_of, self.model], [scoring.output],
-                      lambda scoring=scoring, name=name: self.progress(f"scored {score_files(scoring)} {name} picks"))
+            steps.run(
+                f"scoring {name}",
+                scoring,
+                [*inputs_of, self.model],
+                [scoring.output],
+                lambda scoring=scoring, name=name: self.progress(f"scored {score_files(scoring)} {name} picks"),
+            )
         return scored
 
     def _scoring(self, name: str, inputs: tuple[str, ...] = ()) -> ScoringConfig:
         config = self.config
-        return ScoringConfig(input=inputs, model=self.model, output=str(self.file("scored", name)), box_size=config.box_size,
-                             sampling_rate=self.rate, gpus=config.training.gpus, threads=config.threads, recipe=config.training.recipe)
+        return ScoringConfig(
+            input=inputs,
+            model=self.model,
+            output=str(self.file("scored", name)),
+            box_size=config.box_size,
+            sampling_rate=self.rate,
+            gpus=config.training.gpus,
+            threads=config.threads,
+            recipe=config.training.recipe,
+        )
 
     @property
     def reliability(self) -> Path:
@@ -255,25 +254,6 @@ class Pipeline:
 
         steps.run("voting", len(self.names), inputs, [voted], vote)
         return voted
-
-
-def _frames(config: PipelineConfig) -> list[Frame]:
-    from deep_consensus_tomo.pick_files import tomogram_id
-    from deep_consensus_tomo.picks import rescale_size
-    from deep_consensus_tomo.stacks import open_tomogram
-
-    frames: list[Frame] = []
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            frame = Frame(tomogram_id(path), path, tomogram.sampling_rate, tomogram.size)
-        if any(frame.tomo_id == other.tomo_id for other in frames):
-            raise InputError(f"--tomograms: two tomograms are named '{frame.tomo_id}'; their file names must differ")
-        size = rescale_size(frame.size, frame.sampling_rate, config.sampling_rate or frame.sampling_rate)
-        if min(size) < config.box_size:
-            raise InputError(f"--boxsize: a box of {config.box_size} voxels does not fit in '{path}' "
-                             f"({' x '.join(f'{s:.0f}' for s in size)} voxels); lower it")
-        frames.append(frame)
-    return frames
 
 
 def _seed_of(seed: int, tomo_id: str) -> int:

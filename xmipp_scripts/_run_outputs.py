@@ -18,7 +18,8 @@ from deep_consensus_tomo.pick_files import write_csv
 from deep_consensus_tomo.picks import rescale_positions
 
 if TYPE_CHECKING:
-    from ._pipeline import Frame, Pipeline
+    from ._pipeline import Pipeline
+    from ._run_config import Frame
 
 CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers"]
 
@@ -50,21 +51,33 @@ def accepted_rows(table: pd.DataFrame, threshold: float | None) -> np.ndarray:
     """
     if threshold is None:
         return (table["label"] == 1).to_numpy()
-    return ((table["score"] >= threshold) | (table["known"] & (table["label"] == 1))).to_numpy() & (table["label"] != -1).to_numpy()
+    return ((table["score"] >= threshold) | (table["known"] & (table["label"] == 1))).to_numpy() & (
+        table["label"] != -1
+    ).to_numpy()
 
 
 def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names: dict[str, str]) -> pd.DataFrame:
     """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
     n = len(columns["x"])
-    table = pd.DataFrame({"tomo_id": columns["tiltSeriesId"], "x": columns["x"], "y": columns["y"], "z": columns["z"],
-                          "rate": columns["samplingRate"], "score": columns.get("CoordConsScore", columns.get("zScoreDeepLearning1")),
-                          "network": columns.get("zScoreDeepLearning1", [np.nan] * n),
-                          "support": columns.get("count", [1] * n), "label": columns.get("enabled", [0] * n),
-                          "picker": [names[str(ref)] for ref in columns["ref"]],
-                          "picker_score": [fom if fom == 0 or abs(fom) > 1e-300 else np.nan for fom in columns["fom"]],
-                          "pickers": ["+".join(names[i] for i in ids.split("+")) for ids in columns.get("comment", ["0"] * n)],
-                          "known": np.array([ids.split("+")[0] == "0" for ids in columns.get("comment", [""] * n)], dtype=bool),
-                          "group": columns.get("ref2", [0] * n), "particleId": columns["particleId"]})
+    table = pd.DataFrame(
+        {
+            "tomo_id": columns["tiltSeriesId"],
+            "x": columns["x"],
+            "y": columns["y"],
+            "z": columns["z"],
+            "rate": columns["samplingRate"],
+            "score": columns.get("CoordConsScore", columns.get("zScoreDeepLearning1")),
+            "network": columns.get("zScoreDeepLearning1", [np.nan] * n),
+            "support": columns.get("count", [1] * n),
+            "label": columns.get("enabled", [0] * n),
+            "picker": [names[str(ref)] for ref in columns["ref"]],
+            "picker_score": [fom if fom == 0 or abs(fom) > 1e-300 else np.nan for fom in columns["fom"]],
+            "pickers": ["+".join(names[i] for i in ids.split("+")) for ids in columns.get("comment", ["0"] * n)],
+            "known": np.array([ids.split("+")[0] == "0" for ids in columns.get("comment", [""] * n)], dtype=bool),
+            "group": columns.get("ref2", [0] * n),
+            "particleId": columns["particleId"],
+        }
+    )
     for angle in ("angleRot", "angleTilt", "anglePsi"):
         if angle in columns:
             table[angle] = columns[angle]
@@ -72,7 +85,9 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
         own = (table["tomo_id"] == frame.tomo_id).to_numpy()
         if own.any():
             rate = float(table.loc[own, "rate"].iloc[0])
-            table.loc[own, ["x", "y", "z"]] = rescale_positions(table.loc[own, ["x", "y", "z"]].to_numpy(), rate, frame.sampling_rate)
+            table.loc[own, ["x", "y", "z"]] = rescale_positions(
+                table.loc[own, ["x", "y", "z"]].to_numpy(), rate, frame.sampling_rate
+            )
             table.loc[own, "rate"] = frame.sampling_rate
     return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
@@ -80,9 +95,20 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
 def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Sequence[Frame]) -> None:
     box_size, rate = pipeline.config.box_size, pipeline.rate
     files = {frame.tomo_id: frame.path for frame in frames}
-    columns = {"particleId": rows["particleId"], "tiltSeriesId": rows["tomo_id"], "tomogramVolume": [files[t] for t in rows["tomo_id"]],
-               "samplingRate": rows["rate"], "particleSize": np.rint(box_size * rate / rows["rate"]), "count": rows["support"], "comment": rows["pickers"],
-               "CoordConsScore": rows["score"], "zScoreDeepLearning1": rows["network"], "enabled": rows["label"], "ref2": rows["group"], "fom": rows["picker_score"]}
+    columns = {
+        "particleId": rows["particleId"],
+        "tiltSeriesId": rows["tomo_id"],
+        "tomogramVolume": [files[t] for t in rows["tomo_id"]],
+        "samplingRate": rows["rate"],
+        "particleSize": np.rint(box_size * rate / rows["rate"]),
+        "count": rows["support"],
+        "comment": rows["pickers"],
+        "CoordConsScore": rows["score"],
+        "zScoreDeepLearning1": rows["network"],
+        "enabled": rows["label"],
+        "ref2": rows["group"],
+        "fom": rows["picker_score"],
+    }
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
     columns |= {angle: rows[angle] for angle in ("angleRot", "angleTilt", "anglePsi") if angle in rows}
@@ -94,15 +120,31 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
     raw = {f.tomo_id: read_table(pipeline.file("picks", f.tomo_id))["ref"] for f in frames}
     counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(pipeline.names)}
     return {
-        "version": __version__, "seed": config.seed, "threshold": config.threshold, "samplingRate": pipeline.rate,
-        "boxSize": config.box_size, "method": "voting" if config.voting else "network",
+        "version": __version__,
+        "seed": config.seed,
+        "threshold": config.threshold,
+        "samplingRate": pipeline.rate,
+        "boxSize": config.box_size,
+        "method": "voting" if config.voting else "network",
         "model": None if config.voting else pipeline.model,
-        "picks": counts, "reliability": _reliability(pipeline), "merged": len(table), "accepted": int(good.sum()),
-        "tomograms": {f.tomo_id: {"picks": len(raw[f.tomo_id]), "merged": int((table["tomo_id"] == f.tomo_id).sum()),
-                                  "accepted": int((table["tomo_id"][good] == f.tomo_id).sum())} for f in frames},
-        "bySupport": {str(s): {"merged": int((table["support"] == s).sum()), "accepted": int((table["support"][good] == s).sum())}
-                      for s in sorted(table["support"].unique())},
-        "notes": notes, "parameters": asdict(config),
+        "picks": counts,
+        "reliability": _reliability(pipeline),
+        "merged": len(table),
+        "accepted": int(good.sum()),
+        "tomograms": {
+            f.tomo_id: {
+                "picks": len(raw[f.tomo_id]),
+                "merged": int((table["tomo_id"] == f.tomo_id).sum()),
+                "accepted": int((table["tomo_id"][good] == f.tomo_id).sum()),
+            }
+            for f in frames
+        },
+        "bySupport": {
+            str(s): {"merged": int((table["support"] == s).sum()), "accepted": int((table["support"][good] == s).sum())}
+            for s in sorted(table["support"].unique())
+        },
+        "notes": notes,
+        "parameters": asdict(config),
     }
 
 
@@ -111,7 +153,10 @@ def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:
     if pipeline.config.voting:
         return {}
     table = pd.read_csv(pipeline.reliability).round(3)
-    return {pipeline.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]} for _, row in table.iterrows()}
+    return {
+        pipeline.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]}
+        for _, row in table.iterrows()
+    }
 
 
 def draw(path: Path, table: pd.DataFrame, good: np.ndarray, frames: Sequence[Frame], box_size: int, rate: float) -> None:
@@ -124,5 +169,11 @@ def draw(path: Path, table: pd.DataFrame, good: np.ndarray, frames: Sequence[Fra
     own = (table["tomo_id"] == frame.tomo_id).to_numpy()
     positions = table[["x", "y", "z"]].to_numpy(dtype=float)
     with open_tomogram(frame.path, frame.sampling_rate) as tomogram:
-        draw_picks(path, f"{frame.tomo_id}: {(own & good).sum()} accepted, {(own & ~good).sum()} rejected", tomogram.data,
-                   positions[own & good], positions[own & ~good], max(2, round(box_size * rate / frame.sampling_rate)))
+        draw_picks(
+            path,
+            f"{frame.tomo_id}: {(own & good).sum()} accepted, {(own & ~good).sum()} rejected",
+            tomogram.data,
+            positions[own & good],
+            positions[own & ~good],
+            max(2, round(box_size * rate / frame.sampling_rate)),
+        )

@@ -55,8 +55,10 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     if "ref" not in table or (len(picks) and picks.picker.min() <= REFERENCE):
         raise InputError(f"--input: '{config.input}' must say in the column ref which picker made each pick: 1, 2, 3...; add it")
     tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
-    known = {name: _reference(path, option, config.sampling_rate)
-             for name, path, option in (("truth", config.truth, "--inputTruth"), ("lie", config.lie, "--inputLie"))}
+    known = {
+        name: _reference(path, option, config.sampling_rate)
+        for name, path, option in (("truth", config.truth, "--inputTruth"), ("lie", config.lie, "--inputLie"))
+    }
     radius = config.radius * config.box_size
     clusters = merge_picks(picks, radius, config.representative)
     reference_label = explained_by(clusters.positions, known["truth"], known["lie"], radius)
@@ -65,8 +67,14 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     unexplained = reference_label == DOUBTFUL
     representatives = picks[clusters.medoid]
     n_pickers = max(1, len(np.unique(picks.picker)))
-    own = Picks(picks.tomo_id, clusters.positions, picks.sampling_rate, score=representatives.score,
-                angles=representatives.angles, group=representatives.group)[unexplained]
+    own = Picks(
+        picks.tomo_id,
+        clusters.positions,
+        picks.sampling_rate,
+        score=representatives.score,
+        angles=representatives.angles,
+        group=representatives.group,
+    )[unexplained]
     seen_by = _pickers_of_clusters(clusters, picks.picker)
     merged = Picks.concatenate([own] + [Picks(picks.tomo_id, known[name], picks.sampling_rate) for name in ("truth", "lie")])
     seen_near = {name: _seen_near(known[name], clusters, seen_by, radius) for name in ("truth", "lie")}
@@ -80,13 +88,23 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
         "CoordConsScore": np.minimum(1.0, support / n_pickers),
         "enabled": labels,
     }
-    outputs = ((config.output_all, None), (config.output_pos, POSITIVE), (config.output_doubt, DOUBTFUL), (config.output_neg, NEGATIVE))
+    outputs = (
+        (config.output_all, None),
+        (config.output_pos, POSITIVE),
+        (config.output_doubt, DOUBTFUL),
+        (config.output_neg, NEGATIVE),
+    )
     for path, label in outputs:
         if path is not None:
             rows = np.ones(len(merged), dtype=bool) if label is None else labels == label
             write_picks(path, merged[rows], config.box_size, tomogram, {name: column[rows] for name, column in extra.items()})
-    return {"picks": len(picks), "merged": len(merged), "positive": int((labels == POSITIVE).sum()),
-            "doubtful": int((labels == DOUBTFUL).sum()), "negative": int((labels == NEGATIVE).sum())}
+    return {
+        "picks": len(picks),
+        "merged": len(merged),
+        "positive": int((labels == POSITIVE).sum()),
+        "doubtful": int((labels == DOUBTFUL).sum()),
+        "negative": int((labels == NEGATIVE).sum()),
+    }
 
 
 def _reference(path: str | None, option: str, sampling_rate: float):
@@ -124,33 +142,52 @@ class CoordinatesConsensusTomo(Program):
 
     def defineParams(self) -> None:
         self.addUsageLine("Coordinates consensus: merge the picks that several pickers made in one tomogram.")
-        self.addUsageLine("The input XMD holds one row a pick: x, y, z (voxels, origin at the corner of the volume) and ref, the "
-                          "whole-number id of the picker that saw it. Picks that lie mutually within the radius are one particle; it is "
-                          "positive if enough different pickers saw it, else doubtful. The order of picks and pickers does not matter.")
+        self.addUsageLine(
+            "The input XMD holds one row a pick: x, y, z (voxels, origin at the corner of the volume) and ref, the "
+            "whole-number id of the picker that saw it. Picks that lie mutually within the radius are one particle; it is "
+            "positive if enough different pickers saw it, else doubtful. The order of picks and pickers does not matter."
+        )
         self.addParamsLine("  --input <path> : XMD with every pick of one tomogram")
         self.addParamsLine("  --outputPos <path> : XMD for the positive particles")
         self.addParamsLine("  --outputDoubt <path> : XMD for the doubtful particles")
-        self.addParamsLine("  --outputAll <path> : XMD for all of them; column enabled is 1, 0 or -1: positive, doubtful, negative")
+        self.addParamsLine(
+            "  --outputAll <path> : XMD for all of them; column enabled is 1, 0 or -1: positive, doubtful, negative"
+        )
         self.addParamsLine(" [--outputNeg <path>] : XMD for the negatives (the lies)")
         self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")
-        self.addParamsLine("  --samplingrate <double> : sampling rate of the outputs, in A/voxel; inputs at another one are rescaled")
+        self.addParamsLine(
+            "  --samplingrate <double> : sampling rate of the outputs, in A/voxel; inputs at another one are rescaled"
+        )
         self.addParamsLine("  --radius <double> : two picks nearer than this fraction of the box size may be the same particle")
         self.addParamsLine(" [--number <int=2>] : distinct pickers that must agree for a positive")
-        self.addParamsLine(" [--constype <type=2>] : position of the merged pick: 0 first pick of the input, 1 centroid of all its "
-                           "picks, 2 robust (geometric median of one pick per picker, independent of the input's order)")
+        self.addParamsLine(
+            " [--constype <type=2>] : position of the merged pick: 0 first pick of the input, 1 centroid of all its "
+            "picks, 2 robust (geometric median of one pick per picker, independent of the input's order)"
+        )
         self.addParamsLine(" [--inputTruth <path>] : XMD with particles known to be true: always positive")
         self.addParamsLine(" [--inputLie <path>] : XMD with positions known to be wrong: always negative")
         self.addParamsLine(" [--startingId <int=1>] : first particleId of the outputs")
-        self.addExampleLine("xmipp_coordinates_consensus_tomo --input TS_01_picks.xmd --outputPos pos.xmd --outputDoubt doubt.xmd "
-                            "--outputAll all.xmd --boxsize 32 --samplingrate 10 --radius 0.35 --number 2")
+        self.addExampleLine(
+            "xmipp_coordinates_consensus_tomo --input TS_01_picks.xmd --outputPos pos.xmd --outputDoubt doubt.xmd "
+            "--outputAll all.xmd --boxsize 32 --samplingrate 10 --radius 0.35 --number 2"
+        )
 
     def readParams(self) -> None:
         self.config = ConsensusConfig(
-            input=self.getParam("--input"), output_pos=self.getParam("--outputPos"), output_doubt=self.getParam("--outputDoubt"),
-            output_all=self.getParam("--outputAll"), output_neg=self.optional_path("--outputNeg"), box_size=self.integer("--boxsize"),
-            sampling_rate=self.number("--samplingrate"), radius=self.number("--radius"), number=self.integer("--number"),
-            representative=self.integer("--constype"), truth=self.optional_path("--inputTruth"), lie=self.optional_path("--inputLie"),
-            starting_id=self.integer("--startingId"))
+            input=self.getParam("--input"),
+            output_pos=self.getParam("--outputPos"),
+            output_doubt=self.getParam("--outputDoubt"),
+            output_all=self.getParam("--outputAll"),
+            output_neg=self.optional_path("--outputNeg"),
+            box_size=self.integer("--boxsize"),
+            sampling_rate=self.number("--samplingrate"),
+            radius=self.number("--radius"),
+            number=self.integer("--number"),
+            representative=self.integer("--constype"),
+            truth=self.optional_path("--inputTruth"),
+            lie=self.optional_path("--inputLie"),
+            starting_id=self.integer("--startingId"),
+        )
 
     def run(self) -> None:
         counts = write_consensus(self.config)

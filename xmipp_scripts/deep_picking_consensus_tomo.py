@@ -22,9 +22,9 @@ MODEL_ENDINGS = (".h5", ".keras")
 RECIPES = ("consensus", "paper")
 TRAINING_OPTIONS = (
     "== Training ==",
-    " [--recipe <name=consensus>] : what the final score (column CoordConsScore) of a merged pick is. consensus: the probability from "
-    "the network's score and from who saw the pick, each picker weighed by its reliability, with picks that stand out by their "
-    "contrast (gold beads, ice) learned as negatives; paper: the network's score alone",
+    " [--recipe <name=consensus>] : what the final score (column CoordConsScore) of a merged pick is. consensus: the probability "
+    "from the network's score and from who saw the pick, each picker weighed by its reliability, with picks that stand out by "
+    "their contrast (gold beads, ice) learned as negatives; paper: the network's score alone",
     " [--network <name=small>] : small, or reference: the network of the thesis",
     " [--epochs <int=12>] : how often every subtomogram is seen, at most",
     " [--batch <int=32>] : subtomograms a training step",
@@ -84,11 +84,19 @@ class ScoringConfig:
 def read_training_settings(program: Program) -> TrainingSettings:
     """The values of TRAINING_OPTIONS of a program that defines them."""
     return TrainingSettings(
-        network=program.getParam("--network"), epochs=program.integer("--epochs"), batch=program.integer("--batch"),
-        learning_rate=program.number("--learningRate"), l2=program.number("--l2"), validation=program.number("--validation"),
-        folds=program.integer("--folds"), auto_stop=not program.checkParam("--noAutoStop"),
-        augment=not program.checkParam("--noAugment"), input_model=program.optional_path("--inputModel"),
-        gpus=program.getParam("--gpus"), recipe=program.getParam("--recipe"))
+        network=program.getParam("--network"),
+        epochs=program.integer("--epochs"),
+        batch=program.integer("--batch"),
+        learning_rate=program.number("--learningRate"),
+        l2=program.number("--l2"),
+        validation=program.number("--validation"),
+        folds=program.integer("--folds"),
+        auto_stop=not program.checkParam("--noAutoStop"),
+        augment=not program.checkParam("--noAugment"),
+        input_model=program.optional_path("--inputModel"),
+        gpus=program.getParam("--gpus"),
+        recipe=program.getParam("--recipe"),
+    )
 
 
 def require_model_name(path: str, option: str) -> str:
@@ -98,14 +106,33 @@ def require_model_name(path: str, option: str) -> str:
     return path
 
 
-def train_files(inputs: Mapping[str, Sequence[str]], settings: TrainingSettings, *, box_size: int, sampling_rate: float, model: str,
-                log: str | None, seed: int, threads: int, progress: Callable[[str], None] = print) -> None:
+def train_files(
+    inputs: Mapping[str, Sequence[str]],
+    settings: TrainingSettings,
+    *,
+    box_size: int,
+    sampling_rate: float,
+    model: str,
+    log: str | None,
+    seed: int,
+    threads: int,
+    progress: Callable[[str], None] = print,
+) -> None:
     """Train on the subtomograms of XMD files (keys pos, neg) and write the model file."""
     from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, load_model, save_model, select_devices, train
 
-    network = NetworkConfig(box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed)
-    training = TrainingConfig(epochs=settings.epochs, batch_size=settings.batch, learning_rate=settings.learning_rate, l2=settings.l2,
-                              validation=settings.validation, auto_stop=settings.auto_stop, augment=settings.augment)
+    network = NetworkConfig(
+        box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed
+    )
+    training = TrainingConfig(
+        epochs=settings.epochs,
+        batch_size=settings.batch,
+        learning_rate=settings.learning_rate,
+        l2=settings.l2,
+        validation=settings.validation,
+        auto_stop=settings.auto_stop,
+        augment=settings.augment,
+    )
     examples, n_outliers = read_examples(inputs, settings.recipe)
     if n_outliers:
         progress(f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives")
@@ -130,7 +157,9 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
         for path in inputs[kind]:
             tables.append(read_table(path, option))
             if "image" not in tables[-1]:
-                raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+                raise InputError(
+                    f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
+                )
             labels += [label] * len(tables[-1]["image"])
     columns, target = join_tables(tables), np.array(labels)
     tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(target)), dtype=str)
@@ -149,7 +178,12 @@ def _contrast_outliers(columns: Mapping[str, list], agreed: np.ndarray) -> np.nd
     if not {"min", "max", "tiltSeriesId"} <= set(columns):
         return np.zeros(len(agreed), dtype=bool)
     free = np.array([comment.split("+")[0] != "0" for comment in columns["comment"]]) if "comment" in columns else True
-    return contrast_outliers(np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["min"]), np.array(columns["max"]), agreed) & free
+    return (
+        contrast_outliers(
+            np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["min"]), np.array(columns["max"]), agreed
+        )
+        & free
+    )
 
 
 def score_files(config: ScoringConfig) -> int:
@@ -158,7 +192,9 @@ def score_files(config: ScoringConfig) -> int:
 
     columns = join_tables([read_table(path) for path in config.input])
     if "image" not in columns:
-        raise InputError(f"--input: '{config.input[0]}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+        raise InputError(
+            f"--input: '{config.input[0]}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
+        )
     columns["zScoreDeepLearning1"] = []
     if columns["image"]:  # TensorFlow is not started for nothing
         import numpy as np
@@ -167,8 +203,13 @@ def score_files(config: ScoringConfig) -> int:
 
         select_devices(config.gpus, config.threads)
         model = load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)
-        scores = score(columns["image"], np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str),
-                       positions_of(columns, config.input[0], "--input"), model, batch_size=config.batch)
+        scores = score(
+            columns["image"],
+            np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str),
+            positions_of(columns, config.input[0], "--input"),
+            model,
+            batch_size=config.batch,
+        )
         columns["zScoreDeepLearning1"] = scores.tolist()
         if {"comment", "enabled"} <= set(columns):
             columns["CoordConsScore"] = _consensus_scores(columns, scores, config)
@@ -187,7 +228,9 @@ def _consensus_scores(columns: Mapping[str, list], scores: np.ndarray, config: S
     labels = np.array(columns["enabled"])
     outlying = _contrast_outliers(columns, labels == 1)
     judged = judge_merged(columns["comment"], np.where(outlying, -1, labels), scores)
-    write_csv(config.reliability, pd.DataFrame({"picker": judged.pickers, "recall": judged.recall, "precision": judged.precision}))
+    write_csv(
+        config.reliability, pd.DataFrame({"picker": judged.pickers, "recall": judged.recall, "precision": judged.precision})
+    )
     return (np.where(outlying, 0.0, judged.posterior) if config.recipe == "consensus" else scores).tolist()
 
 
@@ -198,8 +241,10 @@ class DeepPickingConsensusTomo(Program):
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
-        self.addUsageLine("A model holds several networks; each left a part of the tomograms out of its training, and a subtomogram "
-                          "of that part is scored by that network alone. The score is between 0 and 1.")
+        self.addUsageLine(
+            "A model holds several networks; each left a part of the tomograms out of its training, and a subtomogram "
+            "of that part is scored by that network alone. The score is between 0 and 1."
+        )
         self.addParamsLine("  --mode <mode> : what to do")
         self.addParamsLine("      where <mode>")
         self.addParamsLine("        training : needs --inputPos, --inputNeg, --model, --boxsize, --samplingrate")
@@ -216,9 +261,13 @@ class DeepPickingConsensusTomo(Program):
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--log <file>] : CSV for the training log, a row an epoch")
-        self.addExampleLine("xmipp_deep_picking_consensus_tomo --mode training --inputPos pos.xmd --inputNeg noise.xmd --model model.h5 "
-                            "--boxsize 32 --samplingrate 10")
-        self.addExampleLine("xmipp_deep_picking_consensus_tomo --mode scoring --input pos.xmd doubt.xmd --model model.h5 --output scored.xmd")
+        self.addExampleLine(
+            "xmipp_deep_picking_consensus_tomo --mode training --inputPos pos.xmd --inputNeg noise.xmd --model model.h5 "
+            "--boxsize 32 --samplingrate 10"
+        )
+        self.addExampleLine(
+            "xmipp_deep_picking_consensus_tomo --mode scoring --input pos.xmd doubt.xmd --model model.h5 --output scored.xmd"
+        )
 
     def _needs(self, *options: str) -> None:
         for option in options:
@@ -229,7 +278,9 @@ class DeepPickingConsensusTomo(Program):
         self.mode = self.getParam("--mode")
         if self.mode not in MODES:
             raise InputError(f"--mode: must be {' or '.join(MODES)}, received '{self.mode}'")
-        self._needs(*(("--inputPos", "--inputNeg", "--boxsize", "--samplingrate") if self.mode == "training" else ("--input", "--output")))
+        self._needs(
+            *(("--inputPos", "--inputNeg", "--boxsize", "--samplingrate") if self.mode == "training" else ("--input", "--output"))
+        )
         self.model = require_model_name(self.getParam("--model"), "--model")
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
@@ -238,13 +289,29 @@ class DeepPickingConsensusTomo(Program):
     def run(self) -> None:
         if self.mode == "training":
             inputs = {kind: self.optional_list(option) for kind, option in (("pos", "--inputPos"), ("neg", "--inputNeg"))}
-            train_files(inputs, read_training_settings(self), box_size=self.box_size, sampling_rate=self.sampling_rate, model=self.model,
-                        log=self.optional_path("--log"), seed=self.integer("--seed"), threads=self.threads)
+            train_files(
+                inputs,
+                read_training_settings(self),
+                box_size=self.box_size,
+                sampling_rate=self.sampling_rate,
+                model=self.model,
+                log=self.optional_path("--log"),
+                seed=self.integer("--seed"),
+                threads=self.threads,
+            )
             print(f"model written to {self.model}")
         else:
-            config = ScoringConfig(tuple(self.getListParam("--input")), self.model, self.getParam("--output"), self.box_size,
-                                   self.sampling_rate, batch=self.integer("--batch"), gpus=self.getParam("--gpus"), threads=self.threads,
-                                   recipe=read_training_settings(self).recipe)
+            config = ScoringConfig(
+                tuple(self.getListParam("--input")),
+                self.model,
+                self.getParam("--output"),
+                self.box_size,
+                self.sampling_rate,
+                batch=self.integer("--batch"),
+                gpus=self.getParam("--gpus"),
+                threads=self.threads,
+                recipe=read_training_settings(self).recipe,
+            )
             print(f"{score_files(config)} subtomograms scored: {config.output}")
 
 

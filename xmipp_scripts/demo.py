@@ -15,7 +15,8 @@ import pandas as pd
 from deep_consensus_tomo.evaluation import Agreement, agreement
 from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
-from ._pipeline import Pipeline, PipelineConfig
+from ._pipeline import Pipeline
+from ._run_config import PipelineConfig
 
 SIZE = (256, 256, 64)
 COUNTS = {"target": 120, "rod": 40, "small": 60, "bead": 8}
@@ -60,10 +61,19 @@ def compare(simulations: list[Simulation], tomograms: list[str], files: list[str
     rows |= {f"votes >= {n}": scored[scored["support"] >= n] for n in range(1, len(files) + 1)}
     rows["deep consensus"] = accepted
     truths = dict(zip((Path(path).stem for path in tomograms), (s.truth for s in simulations), strict=True))
-    result = {name: sum((agreement(picks.loc[picks["tomo_id"] == tomo_id, ["x", "y", "z"]].to_numpy(), truth, MATCH_RADIUS)
-                         for tomo_id, truth in truths.items()), Agreement(0, 0, 0)) for name, picks in rows.items()}
-    return pd.DataFrame({name: {"picks": a.reported, "precision": a.precision, "recall": a.recall, "F1": a.f1}
-                         for name, a in result.items()}).T.astype({"picks": int})
+    result = {
+        name: sum(
+            (
+                agreement(picks.loc[picks["tomo_id"] == tomo_id, ["x", "y", "z"]].to_numpy(), truth, MATCH_RADIUS)
+                for tomo_id, truth in truths.items()
+            ),
+            Agreement(0, 0, 0),
+        )
+        for name, picks in rows.items()
+    }
+    return pd.DataFrame(
+        {name: {"picks": a.reported, "precision": a.precision, "recall": a.recall, "F1": a.f1} for name, a in result.items()}
+    ).T.astype({"picks": int})
 
 
 def main(arguments: list[str] | None = None, progress: Callable[[str], None] = print) -> int:
@@ -76,8 +86,9 @@ def main(arguments: list[str] | None = None, progress: Callable[[str], None] = p
     start = time.time()
     simulations, tomograms, files = write_example(options.odir / "input", options.tomograms, options.seed)
     progress(f"simulated {len(tomograms)} tomograms and {len(files)} pickers in {options.odir / 'input'}")
-    config = PipelineConfig(tomograms=tuple(tomograms), picks=tuple(files), box_size=BOX_SIZE, odir=str(options.odir / "consensus"),
-                            seed=options.seed)
+    config = PipelineConfig(
+        tomograms=tuple(tomograms), picks=tuple(files), box_size=BOX_SIZE, odir=str(options.odir / "consensus"), seed=options.seed
+    )
     Pipeline(config, progress).run()
     table = compare(simulations, tomograms, files, Path(config.odir))
     progress("\n" + table.to_string(float_format="{:.3f}".format, formatters={"picks": "{:.0f}".format}) + "\n")

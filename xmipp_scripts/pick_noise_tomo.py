@@ -32,8 +32,10 @@ class NoiseConfig:
         require_positive(self.limit, "--limit", "fraction of the number of input picks")
         require_positive(self.threads, "--threads")
         if min(self.size) < self.box_size:
-            raise InputError(f"--boxsize: a box of {self.box_size} voxels does not fit in --size {' '.join(map(str, self.size))}; "
-                             "lower --boxsize")
+            raise InputError(
+                f"--boxsize: a box of {self.box_size} voxels does not fit in --size {' '.join(map(str, self.size))}; "
+                "lower --boxsize"
+            )
         if self.seed < 0:
             raise InputError(f"--seed: must be 0 or more, received {self.seed}")
 
@@ -48,9 +50,16 @@ def write_noise(config: NoiseConfig) -> tuple[int, str]:
 
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
-    noise = pick_noise(picks.positions, config.size, config.box_size, config.radius * config.box_size,
-                       int(np.ceil(config.limit * len(picks))), rng=np.random.default_rng(config.seed),
-                       shrink=not config.static, threads=config.threads)
+    noise = pick_noise(
+        picks.positions,
+        config.size,
+        config.box_size,
+        config.radius * config.box_size,
+        int(np.ceil(config.limit * len(picks))),
+        rng=np.random.default_rng(config.seed),
+        shrink=not config.static,
+        threads=config.threads,
+    )
     tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
     found = Picks(picks.tomo_id, noise.positions, config.sampling_rate)
     write_picks(config.output, found, config.box_size, tomogram, {"randomSeed": [config.seed] * len(found)})
@@ -64,8 +73,10 @@ class PickNoiseTomo(Program):
 
     def defineParams(self) -> None:
         self.addUsageLine("Noise picking: random positions of one tomogram that no picker came near, as negatives for training.")
-        self.addUsageLine("Positions are drawn uniformly from the space that is free of every input pick; their boxes lie inside the "
-                          "tomogram and they keep the radius from each other. Ends at once with what fits, and says how many and why.")
+        self.addUsageLine(
+            "Positions are drawn uniformly from the space that is free of every input pick; their boxes lie inside the "
+            "tomogram and they keep the radius from each other. Ends at once with what fits, and says how many and why."
+        )
         self.addParamsLine("  --input <inputFile> : XMD with EVERY pick of the tomogram, references included: all are avoided")
         self.addParamsLine("  --output <outputFile> : XMD for the noise")
         self.addParamsLine("  --radius <radius> : evasion radius, as a fraction of the box size")
@@ -74,17 +85,28 @@ class PickNoiseTomo(Program):
         self.addParamsLine("  --size <x> <y> <z> : size of the tomogram, voxels of --samplingrate")
         self.addParamsLine(" [--limit <limit=0.7>] : how many, as a fraction of the number of input picks")
         self.addParamsLine(" [--threads <int=4>] : threads of the neighbour search")
-        self.addParamsLine(" [--static] : keep the radius; without it the radius may shrink, to half at the least, in a crowded tomogram")
+        self.addParamsLine(
+            " [--static] : keep the radius; without it the radius may shrink, to half at the least, in a crowded tomogram"
+        )
         self.addParamsLine(" [--seed <int=1>] : seed of the random positions; recorded in the output")
-        self.addExampleLine("xmipp_pick_noise_tomo --input TS_01_picks.xmd --output noise.xmd --radius 0.7 --boxsize 32 "
-                            "--samplingrate 10 --size 960 928 300")
+        self.addExampleLine(
+            "xmipp_pick_noise_tomo --input TS_01_picks.xmd --output noise.xmd --radius 0.7 --boxsize 32 "
+            "--samplingrate 10 --size 960 928 300"
+        )
 
     def readParams(self) -> None:
         self.config = NoiseConfig(
-            input=self.getParam("--input"), output=self.getParam("--output"), radius=self.number("--radius"),
-            box_size=self.integer("--boxsize"), sampling_rate=self.number("--samplingrate"),
-            size=(self.integer("--size", 0), self.integer("--size", 1), self.integer("--size", 2)), limit=self.number("--limit"),
-            threads=self.integer("--threads"), static=self.checkParam("--static"), seed=self.integer("--seed"))
+            input=self.getParam("--input"),
+            output=self.getParam("--output"),
+            radius=self.number("--radius"),
+            box_size=self.integer("--boxsize"),
+            sampling_rate=self.number("--samplingrate"),
+            size=(self.integer("--size", 0), self.integer("--size", 1), self.integer("--size", 2)),
+            limit=self.number("--limit"),
+            threads=self.integer("--threads"),
+            static=self.checkParam("--static"),
+            seed=self.integer("--seed"),
+        )
 
     def run(self) -> None:
         count, note = write_noise(self.config)

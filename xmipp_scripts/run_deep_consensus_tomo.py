@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from ._pipeline import Pipeline, PipelineConfig
+from ._pipeline import Pipeline
 from ._program import Program, run
+from ._run_config import PipelineConfig
 from .deep_picking_consensus_tomo import TRAINING_OPTIONS, read_training_settings
 
 
@@ -16,11 +17,13 @@ class RunDeepConsensusTomo(Program):
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus picking of tomograms: several pickers' coordinates in, one scored consensus out.")
-        self.addUsageLine("A pick file is CSV with the header tomo_id,x,y,z[,score][,samplingRate] or XMD: voxels of that tomogram, "
-                          "origin at the corner of the volume; tomo_id is the tomogram's file name without extension. "
-                          "Writes accepted.csv, scored.csv (tomo_id,x,y,z,score,support,pickers) and the same as XMD, scored_raw.csv with "
-                          "every raw pick, the network, its training log, summary.json and picks.png into the output folder. "
-                          "Started again with the same options it goes on where it was interrupted.")
+        self.addUsageLine(
+            "A pick file is CSV with the header tomo_id,x,y,z[,score][,samplingRate] or XMD: voxels of that tomogram, "
+            "origin at the corner of the volume; tomo_id is the tomogram's file name without extension. "
+            "Writes accepted.csv, scored.csv (tomo_id,x,y,z,score,support,pickers) and the same as XMD, scored_raw.csv with "
+            "every raw pick, the network, its training log, summary.json and picks.png into the output folder. "
+            "Started again with the same options it goes on where it was interrupted."
+        )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
         self.addParamsLine("  --picks <...> : pick files, one a picker, at least two")
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
@@ -32,8 +35,12 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; the same seed gives the same files")
         self.addParamsLine(" [--threads <int=2>] : threads")
         self.addParamsLine("== Common frame ==")
-        self.addParamsLine(" [--samplingrate <double>] : sampling rate of consensus and boxes in A/voxel; default: the first tomogram's")
-        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel of all tomograms, where their headers have none or a wrong one")
+        self.addParamsLine(
+            " [--samplingrate <double>] : sampling rate of consensus and boxes in A/voxel; default: the first tomogram's"
+        )
+        self.addParamsLine(
+            " [--tomogramSamplingrate <double>] : A/voxel of all tomograms, where their headers have none or a wrong one"
+        )
         self.addParamsLine(" [--picksSamplingrates <...>] : A/voxel of each pick file, 0 for that of the tomogram")
         self.addParamsLine(" [--invert] : invert the contrast of the boxes")
         self.addParamsLine(" [--border <what=pad>] : picks at the border: pad (kept, filled with the box's mean) or drop")
@@ -42,13 +49,17 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--constype <type=2>] : position of a merged pick: 0 first, 1 centroid, 2 robust")
         self.addParamsLine(" [--noise <double=1>] : noise picks, as a fraction of the number of picks")
         self.addParamsLine(" [--noiseRadius <double=0.7>] : noise keeps this fraction of the box size away from every pick")
-        self.addParamsLine(" [--voting] : vote instead of training a network: what --number pickers agree on is accepted, the score "
-                           "is the share of the pickers")
+        self.addParamsLine(
+            " [--voting] : vote instead of training a network: what --number pickers agree on is accepted, the score "
+            "is the share of the pickers"
+        )
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : score with the model of --inputModel as it is")
-        self.addExampleLine("xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo.csv deepfinder.csv tm.xmd "
-                            "--boxsize 32 --odir consensus --seed 1")
+        self.addExampleLine(
+            "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo.csv deepfinder.csv tm.xmd "
+            "--boxsize 32 --odir consensus --seed 1"
+        )
 
     def readParams(self) -> None:
         def optional(option: str) -> float | None:
@@ -56,14 +67,29 @@ class RunDeepConsensusTomo(Program):
 
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
         self.config = PipelineConfig(
-            tomograms=tuple(self.getListParam("--tomograms")), picks=tuple(self.getListParam("--picks")), box_size=self.integer("--boxsize"),
-            odir=self.getParam("--odir"), number=self.integer("--number"), threshold=self.number("--threshold"),
-            truth=self.optional_path("--truth"), lie=self.optional_path("--lie"), sampling_rate=optional("--samplingrate"),
-            tomogram_sampling_rate=optional("--tomogramSamplingrate"), picks_sampling_rates=tuple(rates), radius=self.number("--radius"),
-            representative=self.integer("--constype"), noise_amount=self.number("--noise"), noise_radius=self.number("--noiseRadius"),
-            invert=self.checkParam("--invert"), border=self.getParam("--border"), voting=self.checkParam("--voting"),
-            skip_training=self.checkParam("--skipTraining"), threads=self.integer("--threads"), seed=self.integer("--seed"),
-            training=read_training_settings(self))
+            tomograms=tuple(self.getListParam("--tomograms")),
+            picks=tuple(self.getListParam("--picks")),
+            box_size=self.integer("--boxsize"),
+            odir=self.getParam("--odir"),
+            number=self.integer("--number"),
+            threshold=self.number("--threshold"),
+            truth=self.optional_path("--truth"),
+            lie=self.optional_path("--lie"),
+            sampling_rate=optional("--samplingrate"),
+            tomogram_sampling_rate=optional("--tomogramSamplingrate"),
+            picks_sampling_rates=tuple(rates),
+            radius=self.number("--radius"),
+            representative=self.integer("--constype"),
+            noise_amount=self.number("--noise"),
+            noise_radius=self.number("--noiseRadius"),
+            invert=self.checkParam("--invert"),
+            border=self.getParam("--border"),
+            voting=self.checkParam("--voting"),
+            skip_training=self.checkParam("--skipTraining"),
+            threads=self.integer("--threads"),
+            seed=self.integer("--seed"),
+            training=read_training_settings(self),
+        )
 
     def run(self) -> None:
         summary = Pipeline(self.config).run()
@@ -74,8 +100,10 @@ class RunDeepConsensusTomo(Program):
         for note in summary["notes"]:
             print(f"note: {note}")
         why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
-        print(f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
-              f"{self.config.odir}/accepted.csv, picture {self.config.odir}/picks.png")
+        print(
+            f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
+            f"{self.config.odir}/accepted.csv, picture {self.config.odir}/picks.png"
+        )
 
 
 def main() -> int:

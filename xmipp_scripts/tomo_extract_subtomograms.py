@@ -69,8 +69,10 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
         picks = picks.at_sampling_rate(config.sampling_rate or picks.sampling_rate)
         size = rescale_size(tomogram.size, tomogram.sampling_rate, picks.sampling_rate)
         if min(size) < config.box_size:
-            raise InputError(f"--boxsize: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
-                             f"({' x '.join(f'{s:.0f}' for s in size)} voxels at that sampling rate); lower it")
+            raise InputError(
+                f"--boxsize: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
+                f"({' x '.join(f'{s:.0f}' for s in size)} voxels at that sampling rate); lower it"
+            )
         check_inside(picks.positions, size, f"--coordinates: '{config.coordinates}' in '{config.tomogram}'")
         inside = fits_inside(picks.positions, size, config.box_size)
         kept = np.flatnonzero(inside | (config.border == "pad"))
@@ -79,8 +81,13 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
     positions = picks.positions[kept]
     for axis, name in enumerate("xyz"):  # the boxes' own sampling rate is the one the rows must state
         rows[name], rows[f"{name}coor"] = positions[:, axis], np.rint(positions[:, axis]).astype(int)
-    rows |= {"image": images, "samplingRate": [picks.sampling_rate] * len(kept), "particleSize": [config.box_size] * len(kept),
-             "min": contrast[:, 0], "max": contrast[:, 1]}
+    rows |= {
+        "image": images,
+        "samplingRate": [picks.sampling_rate] * len(kept),
+        "particleSize": [config.box_size] * len(kept),
+        "min": contrast[:, 0],
+        "max": contrast[:, 1],
+    }
     write_table(f"{config.base}.xmd", rows)
     return len(kept), len(picks) - len(kept)
 
@@ -124,9 +131,11 @@ class TomoExtractSubtomograms(Program):
 
     def defineParams(self) -> None:
         self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
-        self.addUsageLine("Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is read "
-                          "memory-mapped; where its sampling rate is not that of the boxes it is rescaled box by box. Columns min and max "
-                          "are the lowest and highest smoothed grey value around the pick, in deviations of the tomogram.")
+        self.addUsageLine(
+            "Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is read "
+            "memory-mapped; where its sampling rate is not that of the boxes it is rescaled box by box. Columns min and max "
+            "are the lowest and highest smoothed grey value around the pick, in deviations of the tomogram."
+        )
         self.addParamsLine("  --tomogram <file> : tomogram, MRC")
         self.addParamsLine("  --coordinates <file> : XMD with columns x, y, z (voxels, origin at the corner of the volume)")
         self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")
@@ -142,15 +151,25 @@ class TomoExtractSubtomograms(Program):
         self.addParamsLine("        drop : are left out")
         self.addParamsLine(" [--threads <int=1>] : threads")
         self.addParamsLine(" [--individual] : one .mrc file per subtomogram instead of a stack")
-        self.addExampleLine("xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates all.xmd --boxsize 32 -o boxes --normalize")
+        self.addExampleLine(
+            "xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates all.xmd --boxsize 32 -o boxes --normalize"
+        )
 
     def readParams(self) -> None:
         self.config = ExtractionConfig(
-            tomogram=self.getParam("--tomogram"), coordinates=self.getParam("--coordinates"), box_size=self.integer("--boxsize"),
-            output_dir=self.getParam("-o"), sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
+            tomogram=self.getParam("--tomogram"),
+            coordinates=self.getParam("--coordinates"),
+            box_size=self.integer("--boxsize"),
+            output_dir=self.getParam("-o"),
+            sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
-            normalise=self.checkParam("--normalize"), invert=self.checkParam("--invert"), factor=self.number("--factor"),
-            border=self.getParam("--border"), threads=self.integer("--threads"), individual=self.checkParam("--individual"))
+            normalise=self.checkParam("--normalize"),
+            invert=self.checkParam("--invert"),
+            factor=self.number("--factor"),
+            border=self.getParam("--border"),
+            threads=self.integer("--threads"),
+            individual=self.checkParam("--individual"),
+        )
 
     def run(self) -> None:
         written, dropped = write_subtomograms(self.config)

@@ -67,7 +67,7 @@ def _refuse_rows_without_numbers(path: str | os.PathLike, option: str) -> None:
                 return
             if words[0].startswith("_") and not row:
                 names.append(words[0][1:])
-                values = dict([(names[-1], words[1])]) if len(words) > 1 else {}
+                values = {names[-1]: words[1]} if len(words) > 1 else {}
             elif names:
                 row += 1
                 values = dict(zip(names, words, strict=False))

@@ -93,7 +93,7 @@ def _fill(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, c
         if len(found) >= count or not len(cells):
             break
         # A cell whose centre is nearer to a noise pick than this lies within its radius as a whole.
-        inside = radius - np.linalg.norm(edges) / 2
+        inside = radius - float(np.linalg.norm(edges)) / 2
         if len(found):
             cells = cells[_farther(cKDTree(found), low + (cells + 0.5) * edges, inside, threads)]
     return found[:count]

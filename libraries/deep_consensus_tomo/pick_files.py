@@ -16,7 +16,8 @@ from .picks import Picks, same_sampling_rate
 REQUIRED = ("tomo_id", "x", "y", "z")
 ANGLES = ("rot", "tilt", "psi")
 # What else a pick may carry, and Xmipp's label for it.
-XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "rot": "angleRot", "tilt": "angleTilt", "psi": "anglePsi", "group": "ref2"}
+XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
+               "psi": "anglePsi"}
 
 
 def tomogram_id(path: str | os.PathLike) -> str:
@@ -39,10 +40,11 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
         raise InputError(f"{option}: '{path}' has no picks; leave it out")
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
-        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score][,samplingRate], "
-                         f"found {','.join(map(str, table.columns))}")
+        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score]"
+                         f"[,samplingRate], found {','.join(map(str, table.columns))}")
     if table["tomo_id"].isna().any():
-        raise InputError(f"{option}: '{path}', pick {int(np.argmax(table['tomo_id'].isna())) + 1}: tomo_id is empty; name its tomogram")
+        row = int(np.argmax(table["tomo_id"].isna()))
+        raise InputError(f"{option}: '{path}', pick {row + 1}: tomo_id is empty; name its tomogram")
     for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
         if name in table:
             table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", *ANGLES))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,15 +47,16 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str) -> N
     outside = np.flatnonzero(((positions < -0.5) | (positions > np.asarray(size) - 0.5)).any(axis=1))
     if len(outside):
         x, y, z = positions[outside[0]]
-        raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {' x '.join(f'{s:.0f}' for s in size)} voxels, "
-                         f"the first, pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); check the sampling rate, the axis "
-                         "order and the origin")
+        edges = " x ".join(f"{edge:.0f}" for edge in size)
+        raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
+                         f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); check the sampling rate, the axis order "
+                         "and the origin")
 
 
-def _column(value: np.ndarray | None, n: int, shape: tuple[int, ...], dtype: type, fill: float) -> np.ndarray:
+def _column(value: Any, n: int, shape: tuple[int, ...], dtype: type, fill: float) -> np.ndarray:
     if value is None:
         return np.full((n, *shape), fill, dtype=dtype)
-    array = np.asarray(value, dtype=dtype)
+    array: np.ndarray = np.asarray(value, dtype=dtype)
     if array.shape != (n, *shape):
         raise ValueError(f"expected an array of shape {(n, *shape)}, received {array.shape}")
     return array
@@ -74,10 +76,10 @@ class Picks:
     tomo_id: str
     positions: np.ndarray
     sampling_rate: float
-    picker: np.ndarray = field(default=None)  # type: ignore[assignment]
-    score: np.ndarray = field(default=None)  # type: ignore[assignment]
-    angles: np.ndarray = field(default=None)  # type: ignore[assignment]
-    group: np.ndarray = field(default=None)  # type: ignore[assignment]
+    picker: Any = None  # arrays once made; None: what the class says of an absent value
+    score: Any = None
+    angles: Any = None
+    group: Any = None
 
     def __post_init__(self) -> None:
         positions = np.asarray(self.positions, dtype=float).reshape(-1, 3)

@@ -12,8 +12,8 @@ from .files import written_aside
 CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would eat the grey scale
 
 
-def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted: np.ndarray, rejected: np.ndarray, box_size: int, *,
-               fractions: Sequence[float] = (0.3, 0.5, 0.7)) -> None:
+def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted: np.ndarray, rejected: np.ndarray,
+               box_size: int, *, fractions: Sequence[float] = (0.3, 0.5, 0.7)) -> None:
     """Draw accepted (green) and rejected (red) picks on slices of a tomogram, as PNG.
 
     volume: (z, y, x); accepted, rejected: (n, 3) x, y, z, voxels; every slice is the mean of a few around it and
@@ -26,7 +26,7 @@ def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted
     figure = Figure(figsize=(5.2 * len(fractions), 5.2 * height / width + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
     reach = max(1, box_size // 4)
-    for axes, fraction in zip(np.atleast_1d(figure.subplots(1, len(fractions))), fractions, strict=True):
+    for axes, fraction in zip(figure.subplots(1, len(fractions), squeeze=False)[0], fractions, strict=True):
         centre = round(fraction * (depth - 1))
         image = np.asarray(volume[max(0, centre - 2):centre + 3], dtype=np.float32).mean(axis=0)
         low, high = np.percentile(image, CONTRAST_PERCENTILES)

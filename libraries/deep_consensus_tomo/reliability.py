@@ -64,7 +64,8 @@ def estimate_reliability(seen: np.ndarray, pickers: np.ndarray, scores: np.ndarr
         unseen = (1 - recall).prod()
         true = np.where(seen, recall, 1 - recall).prod(axis=1) / (1 - unseen)
         false = (seen * shares).sum(axis=1) * coincidence ** (n_seen - 1) * (1 - coincidence) ** (n_pickers - n_seen)
-        before, posterior = posterior, 1 / (1 + np.exp(-(slope * look + offset)) * np.maximum(false, TINY) / np.maximum(true, TINY))
+        odds = np.exp(slope * look + offset) * np.maximum(true, TINY) / np.maximum(false, TINY)
+        before, posterior = posterior, odds / (1 + odds)
         if np.abs(posterior - before).max(initial=0) < TOLERANCE:
             break
         particles, wrong = posterior.sum(), 1 - posterior
@@ -73,7 +74,8 @@ def estimate_reliability(seen: np.ndarray, pickers: np.ndarray, scores: np.ndarr
         owned = seen * shares
         shares = wrong @ (owned / owned.sum(axis=1, keepdims=True)) + 1.0
         shares = shares / shares.sum()
-        coincidence = float((wrong @ (n_seen - 1) + COINCIDENCE_PRIOR[0]) / (wrong.sum() * (n_pickers - 1) + sum(COINCIDENCE_PRIOR)))
+        chances = wrong.sum() * (n_pickers - 1) + sum(COINCIDENCE_PRIOR)
+        coincidence = float((wrong @ (n_seen - 1) + COINCIDENCE_PRIOR[0]) / chances)
         slope, offset = _fit_look(look, posterior, slope, offset)
     precision = posterior @ seen / np.maximum(1, seen.sum(axis=0))
     return Reliability(np.asarray(pickers), recall, shares, coincidence, precision, posterior)

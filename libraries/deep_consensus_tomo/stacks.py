@@ -50,7 +50,8 @@ def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, o
             raise InputError(f"{option}: '{path}' is not a 3D tomogram (it holds {shape}); give a reconstructed volume")
         rate = sampling_rate or float(opened.voxel_size.x)
         if not (np.isfinite(rate) and rate > 0):
-            raise InputError(f"{option}: '{path}' has no sampling rate in its header; give it in Å/voxel with --tomogramSamplingrate")
+            raise InputError(f"{option}: '{path}' has no sampling rate in its header; "
+                             "give it in Å/voxel with --tomogramSamplingrate")
         yield Tomogram(Path(path), data, rate)
 
 

@@ -17,7 +17,8 @@ MAX_TILT_DEGREES = 60.0
 # Centres (x, y, z) and radii of the blobs, in units of the particle's radius: each complex is told from the
 # others by its shape, not by its contrast.
 COMPLEXES = {
-    "target": ((0.35, 0.1, 0.0, 0.45), (-0.3, 0.35, 0.1, 0.4), (-0.25, -0.45, -0.1, 0.35), (0.2, -0.2, 0.5, 0.3), (0.0, 0.3, -0.5, 0.3)),
+    "target": ((0.35, 0.1, 0.0, 0.45), (-0.3, 0.35, 0.1, 0.4), (-0.25, -0.45, -0.1, 0.35), (0.2, -0.2, 0.5, 0.3),
+               (0.0, 0.3, -0.5, 0.3)),
     "rod": ((-0.7, 0, 0, 0.28), (-0.25, 0, 0, 0.28), (0.25, 0, 0, 0.28), (0.7, 0, 0, 0.28)),
     "small": ((0, 0, 0, 0.5),),
 }
@@ -56,7 +57,7 @@ def simulate_tomogram(size: tuple[int, int, int], counts: dict[str, int], *, rng
             _add_blobs(density, centre, blobs, radii[name], height=1.0)
     coloured = gaussian_filter(rng.standard_normal(density.shape), 1.0) * 5.0 + rng.standard_normal(density.shape)
     volume = -through_missing_wedge(density + noise * coloured.astype(np.float32) / coloured.std())
-    positions = {name: np.array([c for c, label in zip(spheres, labels, strict=True) if label == name]).reshape(-1, 3) for name in counts}
+    positions = {name: spheres[np.array(labels, dtype=object) == name] for name in counts}
     return Simulation(volume.astype(np.float32), positions, sampling_rate)
 
 
@@ -88,7 +89,7 @@ def _add_blobs(density: np.ndarray, centre: np.ndarray, blobs: np.ndarray, radiu
 
 def through_missing_wedge(volume: np.ndarray, max_tilt: float = MAX_TILT_DEGREES) -> np.ndarray:
     """The volume (z, y, x) without the frequencies that a tilt series about y up to `max_tilt` degrees cannot see."""
-    nz, ny, nx = volume.shape
+    nz, _, nx = volume.shape
     kz, kx = np.fft.fftfreq(nz)[:, None, None], np.fft.rfftfreq(nx)[None, None, :]
     seen = np.abs(kz) <= np.abs(kx) * np.tan(np.radians(max_tilt))
     seen[0, :, 0] = True
@@ -111,8 +112,8 @@ class SimulatedPicker:
     def pick(self, simulation: Simulation, *, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(n, 3) positions x, y, z, voxels, inside the tomogram, and (n,) scores in [0, 1], a little higher for true ones."""
         size = np.array(simulation.volume.shape[::-1])
-        shares = {name: self.recall if name == "target" else self.beads if name == "bead" else self.others for name in simulation.positions}
-        found = {name: p[rng.random(len(p)) < shares[name]] for name, p in simulation.positions.items()}
+        shares = {"target": self.recall, "bead": self.beads}
+        found = {name: p[rng.random(len(p)) < shares.get(name, self.others)] for name, p in simulation.positions.items()}
         truth = found["target"]
         empty = rng.random((round(self.noise * len(simulation.truth)), 3)) * (size - 1)
         everything = cKDTree(np.concatenate(list(simulation.positions.values())))

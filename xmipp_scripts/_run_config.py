@@ -1,0 +1,133 @@
+"""Every choice of a run of the whole pipeline, and its tomograms; checked before anything is computed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.files import require_file
+
+from ._program import require_box_size, require_positive
+from .deep_picking_consensus_tomo import TrainingSettings
+from .tomo_extract_subtomograms import BORDERS
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's)."""
+
+    tomograms: tuple[str, ...]
+    picks: tuple[str, ...]
+    box_size: int
+    odir: str
+    number: int = 2
+    threshold: float = 0.5
+    truth: str | None = None
+    lie: str | None = None
+    sampling_rate: float | None = None
+    tomogram_sampling_rate: float | None = None
+    picks_sampling_rates: tuple[float, ...] = ()
+    radius: float = 0.35
+    representative: int = 2
+    noise_amount: float = 1.0
+    noise_radius: float = 0.7
+    invert: bool = False
+    border: str = "pad"
+    voting: bool = False
+    skip_training: bool = False
+    threads: int = 2
+    seed: int = 1
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        require_box_size(self.box_size)
+        for value, option in (
+            (self.radius, "--radius"),
+            (self.noise_radius, "--noiseRadius"),
+            (self.noise_amount, "--noise"),
+            (self.number, "--number"),
+            (self.threads, "--threads"),
+        ):
+            require_positive(value, option)
+        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
+            if value is not None:
+                require_positive(value, option, "Å/voxel")
+        if self.representative not in (0, 1, 2):
+            raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
+        if self.border not in BORDERS:
+            raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
+        if self.training.input_model:
+            require_file(self.training.input_model, "--inputModel")
+        if not 0 <= self.threshold <= 1:
+            raise InputError(f"--threshold: must lie between 0 and 1, received {self.threshold}")
+        if self.picks_sampling_rates and len(self.picks_sampling_rates) != len(self.picks):
+            raise InputError(
+                f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}"
+            )
+        if len(self.picks) < 2:
+            raise InputError(
+                "--picks: a consensus needs the picks of at least two pickers, received one file; add another picker's"
+            )
+        if self.number > len(self.picks):
+            raise InputError(f"--number: {self.number} pickers cannot agree where there are {len(self.picks)}; lower it")
+        if self.skip_training and not self.training.input_model:
+            raise InputError("--skipTraining: needs a trained model; give it with --inputModel")
+        _refuse_same_files(self.picks)
+
+
+def _refuse_same_files(paths: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for path in paths:
+        if not os.path.isfile(path):
+            raise InputError(f"--picks: file '{path}' does not exist; check the name")
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        if digest in seen:
+            raise InputError(
+                f"--picks: '{path}' and '{seen[digest]}' hold the same picks; a picker counts once, give another picker's file"
+            )
+        seen[digest] = path
+
+
+def picker_names(paths: Sequence[str]) -> list[str]:
+    """A short name for every pick file: its name without extension, with its folder where two are alike."""
+    stems = [Path(path).stem for path in paths]
+    return [
+        stem if stems.count(stem) == 1 else f"{Path(path).resolve().parent.name}/{stem}"
+        for path, stem in zip(paths, stems, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One tomogram of the run: id, file, own sampling rate (Å/voxel) and size x, y, z in voxels of its own."""
+
+    tomo_id: str
+    path: str
+    sampling_rate: float
+    size: tuple[int, int, int]
+
+
+def read_frames(config: PipelineConfig) -> list[Frame]:
+    """The tomograms of the run, checked. Raises InputError for one that cannot be used."""
+    from deep_consensus_tomo.pick_files import tomogram_id
+    from deep_consensus_tomo.picks import rescale_size
+    from deep_consensus_tomo.stacks import open_tomogram
+
+    frames: list[Frame] = []
+    for path in config.tomograms:
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+            frame = Frame(tomogram_id(path), path, tomogram.sampling_rate, tomogram.size)
+        if any(frame.tomo_id == other.tomo_id for other in frames):
+            raise InputError(f"--tomograms: two tomograms are named '{frame.tomo_id}'; their file names must differ")
+        size = rescale_size(frame.size, frame.sampling_rate, config.sampling_rate or frame.sampling_rate)
+        if min(size) < config.box_size:
+            raise InputError(
+                f"--boxsize: a box of {config.box_size} voxels does not fit in '{path}' "
+                f"({' x '.join(f'{s:.0f}' for s in size)} voxels); lower it"
+            )
+        frames.append(frame)
+    return frames
