@@ -41,11 +41,11 @@ pickers = [add_coordinates(project, "crYOLO", fine, picks(), 20), add_coordinate
            add_coordinates(project, "template matching", binned, picks(), 12)]
 manual = add_coordinates(project, "by hand", fine, {t.ts_id: t.truth[:5] for t in simulated}, 20)
 beads = add_coordinates(project, "gold beads", fine, {t.ts_id: t.beads for t in simulated}, 20)
-for label in ("deep consensus", "finished consensus"):
+changed = dict(samplingRateChoice=2, epochs=8, batchSize=16, noiseRadius=0.5)  # these tomograms are small
+for label, values in (("deep consensus", {}), ("finished consensus", changed)):
     inputs = dict(inputSets=pickers, positiveReferences=[manual], negativeReferences=[beads])
     copies = {name: [Pointer(p.getObjValue(), extended=p.getExtended()) for p in pointers] for name, pointers in inputs.items()}
-    protocol = project.newProtocol(XmippProtDeepConsensusPicking3D, **copies, samplingRateChoice=2, epochs=8, batchSize=16,
-                                   noiseRadius=0.5)
+    protocol = project.newProtocol(XmippProtDeepConsensusPicking3D, **copies, **values)
     protocol.setObjLabel(label)
     project.saveProtocol(protocol)
 project.launchProtocol(protocol, wait=True)

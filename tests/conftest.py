@@ -21,7 +21,6 @@ def _set_environment() -> None:
         SCIPION_DOMAIN="pwem",
         CUDA_VISIBLE_DEVICES="",      # the same tests everywhere: no test needs a GPU
         TF_CPP_MIN_LOG_LEVEL="3",
-        TF_ENABLE_ONEDNN_OPTS="0",    # oneDNN changes the order of sums, and says so at each start
         MPLBACKEND="Agg",
         PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),  # our programs first
     )

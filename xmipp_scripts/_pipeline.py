@@ -9,7 +9,7 @@ from pathlib import Path
 from ._run_config import Frame, PipelineConfig, picker_names, read_frames
 from ._steps import Steps
 from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
-from .deep_picking_consensus_tomo import ScoringConfig, score_files, train_files
+from .deep_picking_consensus_tomo import ScoringConfig, prepare_training, score_files, train_files
 from .pick_noise_tomo import NoiseConfig, write_noise
 from .tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 
@@ -42,14 +42,19 @@ class Pipeline:
         """Do what is not done yet; returns the summary."""
         from ._run_outputs import write_outputs
 
+        config = self.config
         picks = self._read_picks()
+        if not config.voting and not self.file("scored", "merged").exists():  # a wrong option must not wait for the boxes
+            prepare_training(
+                config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, threads=config.threads
+            )
         self.odir.mkdir(parents=True, exist_ok=True)
         steps = Steps(self.odir)
         frames = [frame for frame in self.frames if any(frame.tomo_id in of_picker for of_picker in picks["picks"])]
         notes = [f"tomogram '{f.tomo_id}' has no picks and is left out" for f in self.frames if f not in frames]
         for frame in frames:
             notes += self._prepare(frame, picks, steps)
-        scored = self._vote(frames, steps) if self.config.voting else self._learn(frames, steps)
+        scored = self._vote(frames, steps) if config.voting else self._learn(frames, steps)
         return write_outputs(self, frames, scored, notes)
 
     def _read_picks(self) -> dict[str, list]:

@@ -14,7 +14,9 @@ from ._program import Program, require_positive, run
 
 if TYPE_CHECKING:
     import numpy as np
+    import tensorflow as tf
 
+    from deep_consensus_tomo.network import Ensemble, NetworkConfig, TrainingConfig
     from deep_consensus_tomo.training_set import Examples
 
 MODES = ("training", "scoring")
@@ -106,20 +108,14 @@ def require_model_name(path: str, option: str) -> str:
     return path
 
 
-def train_files(
-    inputs: Mapping[str, Sequence[str]],
-    settings: TrainingSettings,
-    *,
-    box_size: int,
-    sampling_rate: float,
-    model: str,
-    log: str | None,
-    seed: int,
-    threads: int,
-    progress: Callable[[str], None] = print,
-) -> None:
-    """Train on the subtomograms of XMD files (keys pos, neg) and write the model file."""
-    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, load_model, save_model, select_devices, train
+def prepare_training(
+    settings: TrainingSettings, *, box_size: int, sampling_rate: float, seed: int, threads: int
+) -> tuple[NetworkConfig, TrainingConfig, tf.distribute.Strategy, Ensemble | None]:
+    """The checked configurations of model and training, the devices, and the model to start from, if any.
+
+    Raises InputError for whatever of it cannot be; a run of the whole pipeline calls this before anything is computed.
+    """
+    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, load_model, select_devices
 
     network = NetworkConfig(
         box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed
@@ -133,11 +129,34 @@ def train_files(
         auto_stop=settings.auto_stop,
         augment=settings.augment,
     )
+    strategy = select_devices(settings.gpus, threads)
+    start = None
+    if settings.input_model:
+        start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, strategy=strategy)
+    return network, training, strategy, start
+
+
+def train_files(
+    inputs: Mapping[str, Sequence[str]],
+    settings: TrainingSettings,
+    *,
+    box_size: int,
+    sampling_rate: float,
+    model: str,
+    log: str | None,
+    seed: int,
+    threads: int,
+    progress: Callable[[str], None] = print,
+) -> None:
+    """Train on the subtomograms of XMD files (keys pos, neg) and write the model file."""
+    from deep_consensus_tomo.network import save_model, train
+
+    network, training, strategy, start = prepare_training(
+        settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed, threads=threads
+    )
     examples, n_outliers = read_examples(inputs, settings.recipe)
     if n_outliers:
         progress(f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives")
-    strategy = select_devices(settings.gpus, threads)
-    start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate) if settings.input_model else None
     save_model(model, train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress))
 
 
@@ -201,8 +220,8 @@ def score_files(config: ScoringConfig) -> int:
 
         from deep_consensus_tomo.network import load_model, score, select_devices
 
-        select_devices(config.gpus, config.threads)
-        model = load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)
+        strategy = select_devices(config.gpus, config.threads)
+        model = load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate, strategy=strategy)
         scores = score(
             columns["image"],
             np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str),

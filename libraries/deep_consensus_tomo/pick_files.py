@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,8 +59,10 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
 
 def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
     try:
-        return pd.read_csv(path, dtype={"tomo_id": str}, skipinitialspace=True, comment="#", encoding="utf-8")
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
+            return pd.read_csv(path, dtype={"tomo_id": str}, skipinitialspace=True, comment="#", index_col=False)
+    except (ValueError, pd.errors.ParserWarning) as error:
         raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
                          f"expected a header {','.join(REQUIRED)}[,score]") from error
 

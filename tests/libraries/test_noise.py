@@ -52,7 +52,7 @@ def test_threads_do_not_change_the_result(threads):
 
 
 def test_noise_is_uniform_in_the_free_space():
-    """Chi square over 27 equal parts of the free space beside a wall of picks; two points a run, so they do not crowd."""
+    """Chi square over 27 equal parts of the free space beside a wall of picks; two points a run do not crowd."""
     y, z = np.meshgrid(np.arange(0, 70, 2.0), np.arange(0, 50, 2.0))
     wall = np.stack([np.full(y.size, 45.0), y.ravel(), z.ravel()], axis=1)
     points = np.concatenate([noise(wall, 2, seed).positions for seed in range(500)])

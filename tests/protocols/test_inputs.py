@@ -9,9 +9,16 @@ from deep_consensus_tomo.metadata_io import read_picks
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 
 pytest.importorskip("xmipptomo.convert")
+from xmipptomo.convert import tomogram_sources  # noqa: E402
 from xmipptomo.files import RunFiles, file_stem  # noqa: E402
-from xmipptomo.protocols.deep_consensus_inputs import InputSets, count_rows, read_frames, write_frames, write_tomogram  # noqa: E402
+from xmipptomo.protocols.deep_consensus_inputs import InputSets, count_rows, read_frames, write_frames  # noqa: E402
+from xmipptomo.protocols.deep_consensus_inputs import write_tomogram as write_tomogram_of  # noqa: E402
 from xmipptomo.protocols.deep_consensus_validation import set_errors  # noqa: E402
+
+
+def write_tomogram(files, inputs, ts_id, frame, starting_id):
+    sources = tomogram_sources(inputs.tomogram_sets(), [ts_id])[ts_id]
+    return write_tomogram_of(files, inputs, ts_id, sources, frame, starting_id)
 
 
 @pytest.fixture
@@ -91,6 +98,12 @@ def test_a_tomogram_that_its_set_does_not_have_is_named(sets, files):
     picker.setPrecedents(sets.tomograms({"a": (40, 30, 20)}, 10.0))
     with pytest.raises(InputError, match="have no 'b'"):
         write_tomogram(files, InputSets([picker, sets.coordinates(other, {"b": [(5, 5, 5)]})], [], []), "b", (10.0, 8), 1)
+
+
+def test_a_tomogram_that_no_set_has_is_refused(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
+    with pytest.raises(InputError, match="no set of tomograms has it"):
+        write_tomogram(files, InputSets([sets.coordinates(tomograms, {"a": [(5, 5, 5)]})], [], []), "b", (10.0, 8), 1)
 
 
 def test_frames_are_read_as_they_were_written(sets, files):

@@ -18,7 +18,7 @@ from deep_consensus_tomo.metadata_io import read_table, write_picks
 from deep_consensus_tomo.picks import Picks
 
 from ..constants import CHOICE_RULES
-from ..convert import common_frame, nearest_rate, read_picks, tomogram_sources
+from ..convert import TomogramSource, common_frame, nearest_rate, read_picks
 from ..files import RunFiles
 from .deep_consensus_commands import TomogramFrame
 
@@ -95,15 +95,17 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
     return found, left_out
 
 
-def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, frame: tuple[float, int], starting_id: int) -> TomogramFrame:
-    """Write the tables of one tomogram, in voxels of the common frame.
+def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequence[TomogramSource], frame: tuple[float, int],
+                   starting_id: int) -> TomogramFrame:
+    """Write the tables of one tomogram, in voxels of the common frame. sources: the tomogram in each set that has it.
 
-    Raises InputError if the tomogram's file is missing or no volume, or if picks do not belong to it.
+    Raises InputError if there is no tomogram, its file is missing or no volume, or if picks do not belong to it.
     """
     rate, box_size = frame
-    sets = inputs.tomogram_sets()
-    source = nearest_rate(tomogram_sources(sets, [ts_id])[ts_id], rate)
-    size = [n * source.sampling_rate / rate for n in _size_of(tomogram_of(sets[source.set_index], ts_id))]
+    if not sources:
+        raise InputError("no set of tomograms has it, although coordinates say that they were picked in it")
+    source = nearest_rate(sources, rate)
+    size = [n * source.sampling_rate / rate for n in _size_of(tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id))]
     numbers = range(1, len(inputs.pickers) + 1)
     picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
     truth, truth_out = picks_of_sets(inputs.truth, ts_id, rate, size, [REFERENCE] * len(inputs.truth))

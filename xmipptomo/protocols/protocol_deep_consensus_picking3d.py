@@ -167,10 +167,11 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
         cleanPath(str(files.root))  # of an earlier run with other parameters
         frame = inputs.common_frame(self.samplingRateChoice.get(), self.boxSizeChoice.get())
         logger.info("Common frame: %g Å/voxel, boxes of %d voxels", *frame)
+        sources = tomogram_sources(inputs.tomogram_sets(), inputs.ts_ids())
         tomograms, next_id = [], 1
-        for ts_id in inputs.ts_ids():
+        for ts_id in sources:
             with self._collectingFailure(ts_id):
-                tomograms.append(write_tomogram(files, inputs, ts_id, frame, next_id))
+                tomograms.append(write_tomogram(files, inputs, ts_id, sources[ts_id], frame, next_id))
                 next_id += count_rows(files.every_pick(ts_id))
                 logger.info("%s: picks of each picker: %s", ts_id, tomograms[-1].counts)
         write_frames(files.frame, *frame, [name_of(pointer) for pointer in self.inputSets], tomograms)

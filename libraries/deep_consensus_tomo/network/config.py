@@ -120,7 +120,7 @@ class TrainingConfig:
 
     epochs: int = 12
     batch_size: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     l2: float = 1e-4
     validation: float = 0.15
     auto_stop: bool = True
