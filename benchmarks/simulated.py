@@ -122,8 +122,10 @@ def labels_of(scored: pd.DataFrame, truth: dict[str, np.ndarray]) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
+    parser.add_argument("--noise", type=float, default=demo.NOISE, help="standard deviations, in a particle's mean density")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    demo.NOISE = options.noise
     rows = []
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
@@ -135,11 +137,11 @@ def main() -> None:
     size = " x ".join(map(str, demo.SIZE))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     text = (
-        f"Means over the seeds {', '.join(map(str, options.seeds))}; 3 tomograms of {size} voxels each, "
+        f"Means over the seeds {', '.join(map(str, options.seeds))}; 3 tomograms of {size} voxels each, noise {options.noise}, "
         f"{demo.COUNTS['target']} particles, three simulated pickers. beads: gold beads accepted a run. "
         f"Peak memory {memory:.1f} GB.\n\n" + as_markdown(mean.reset_index())
     )
-    finish("simulated", text, options.write)
+    finish(f"simulated_noise_{options.noise}", text, options.write)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
