@@ -12,7 +12,7 @@ from .subtomograms import crop
 
 SMOOTHING = 3  # voxels: one noisy voxel is not an object
 SAMPLE_STEP = 4  # every 4th voxel of each axis says enough about a tomogram's grey values
-MAX_DEVIATIONS = 6.0  # robust deviations from the agreed picks' contrast; particles stayed under 3 (docs/architecture.md)
+MAX_DEVIATIONS = 6.0  # robust deviations from the agreed picks' contrast: far beyond the spread of one kind of particle
 MIN_AGREED = 10  # agreed picks in a tomogram, below which nothing can be called an outlier
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 
