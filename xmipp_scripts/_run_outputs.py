@@ -149,8 +149,8 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
 
 
 def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:
-    """Estimated recall and precision of each picker, by name; empty where nothing was learned."""
-    if pipeline.config.voting:
+    """Estimated recall and precision of each picker, by name; empty where there was nothing to score."""
+    if pipeline.config.voting or not pipeline.reliability.exists():
         return {}
     table = pd.read_csv(pipeline.reliability).round(3)
     return {

@@ -246,7 +246,7 @@ def _consensus_scores(columns: Mapping[str, list], scores: np.ndarray, config: S
 
     labels = np.array(columns["enabled"])
     outlying = _contrast_outliers(columns, labels == 1)
-    judged = judge_merged(columns["comment"], np.where(outlying, -1, labels), scores)
+    judged = judge_merged(columns["comment"], labels, scores)
     write_csv(
         config.reliability, pd.DataFrame({"picker": judged.pickers, "recall": judged.recall, "precision": judged.precision})
     )
