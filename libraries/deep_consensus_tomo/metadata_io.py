@@ -13,7 +13,7 @@ import xmippLib
 
 from .errors import InputError
 from .files import require_file, written_aside
-from .picks import Picks, same_sampling_rate
+from .picks import NO_SPECIES, Picks, same_sampling_rate
 
 Columns = dict[str, list]
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")  # Xmipp quotes a value that has blanks
@@ -103,12 +103,13 @@ def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
 def join_tables(tables: Sequence[Columns]) -> Columns:
     """The rows of several tables one after the other, with the columns that all of them have.
 
-    Orientations stay even if only some tables have them: where there are none they are absent (NO_VALUE).
+    Orientations and species stay even if only some tables have them: where there are none they read as absent.
     """
     rows = [len(next(iter(table.values()), [])) for table in tables]
     names = dict.fromkeys(name for table in tables for name in table)
-    return {name: [value for table, n in zip(tables, rows, strict=True) for value in table.get(name, [NO_VALUE] * n)]
-            for name in names if name in ANGLES or all(name in table for table in tables)}
+    absent = {**dict.fromkeys(ANGLES, NO_VALUE), "imageRef": NO_SPECIES}
+    return {name: [value for table, n in zip(tables, rows, strict=True) for value in table.get(name, [absent.get(name)] * n)]
+            for name in names if name in absent or all(name in table for table in tables)}
 
 
 def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
@@ -134,6 +135,8 @@ def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
     if np.isfinite(picks.angles).any():
         for axis, name in enumerate(ANGLES):
             columns[name] = picks.angles[:, axis].tolist()
+    if any(picks.species):
+        columns["imageRef"] = [name or NO_SPECIES for name in picks.species]
     return columns
 
 
@@ -185,7 +188,8 @@ def picks_of(columns: Columns, path: object, option: str = "--input", sampling_r
     try:
         return Picks(str(_one_value(columns, "tiltSeriesId", path, "")), positions, float(rate),
                      picker=np.asarray(columns.get("ref", [0] * n)), score=_floats(columns, "fom", n), angles=angles,
-                     group=np.asarray(columns.get("ref2", [0] * n)))
+                     group=np.asarray(columns.get("ref2", [0] * n)),
+                     species=["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)])
     except InputError as error:
         raise InputError(f"{option}: '{path}': {error}") from error
 

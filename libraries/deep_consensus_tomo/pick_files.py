@@ -1,4 +1,4 @@
-"""Pick files that people and pickers write: CSV (tomo_id,x,y,z[,score][,samplingRate]) and XMD, to Picks a tomogram."""
+"""Pick files that people and pickers write, to Picks a tomogram: CSV (tomo_id,x,y,z[,score][,class][,samplingRate]) and XMD."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pandas as pd
 
 from .errors import InputError
 from .files import require_file, written_aside
-from .picks import Picks, same_sampling_rate
+from .picks import NO_SPECIES, Picks, same_sampling_rate
 
 REQUIRED = ("tomo_id", "x", "y", "z")
 ANGLES = ("rot", "tilt", "psi")
 # What else a pick may carry, and Xmipp's label for it.
 XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
-               "psi": "anglePsi"}
+               "psi": "anglePsi", "class": "imageRef"}
 
 
 def tomogram_id(path: str | os.PathLike) -> str:
@@ -61,7 +61,7 @@ def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
-            return pd.read_csv(path, dtype={"tomo_id": str}, skipinitialspace=True, comment="#", index_col=False)
+            return pd.read_csv(path, dtype={"tomo_id": str, "class": str}, skipinitialspace=True, comment="#", index_col=False)
     except (ValueError, pd.errors.ParserWarning) as error:
         raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
                          f"expected a header {','.join(REQUIRED)}[,score]") from error
@@ -104,9 +104,14 @@ def _picks(tomo_id: str, rows: pd.DataFrame, rate: float, picker: int, path: obj
     try:
         return Picks(tomo_id, rows[["x", "y", "z"]].to_numpy(float), rate, picker=np.full(len(rows), picker),
                      score=rows["score"].to_numpy(float) if "score" in rows else None, angles=angles,
-                     group=rows["group"].to_numpy(int) if "group" in rows else None)
+                     group=rows["group"].to_numpy(int) if "group" in rows else None,
+                     species=_names(rows["class"]) if "class" in rows else None)
     except InputError as error:
         raise InputError(f"{option}: '{path}': {error}") from error
+
+
+def _names(column: pd.Series) -> np.ndarray:
+    return column.fillna("").astype(str).replace(NO_SPECIES, "").to_numpy(object)
 
 
 def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 
 from .errors import InputError
 
+NO_SPECIES = "None"  # in files, the species of a pick of which it is unknown: Xmipp cannot read an empty word
+
 # Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
 # the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
 MAX_RELATIVE_SAMPLING_MISMATCH = 1e-3
@@ -53,7 +55,7 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str) -> N
                          "and the origin")
 
 
-def _column(value: Any, n: int, shape: tuple[int, ...], dtype: type, fill: float) -> np.ndarray:
+def _column(value: Any, n: int, shape: tuple[int, ...], dtype: type, fill: Any) -> np.ndarray:
     if value is None:
         return np.full((n, *shape), fill, dtype=dtype)
     array: np.ndarray = np.asarray(value, dtype=dtype)
@@ -70,6 +72,7 @@ class Picks:
     picker: (n,) id of the picker, int.  score: (n,) the picker's own score, NaN where it gave none.
     angles: (n, 3) rot, tilt, psi, degrees, Xmipp's ZYZ convention, NaN where unknown.
     group: (n,) the group id a picker gave (vesicle, mesh...), 0 where none.
+    species: (n,) name of the complex that a pick is said to be, str, empty where unknown.
     Raises InputError for positions that are not finite and for a sampling rate that is not positive.
     """
 
@@ -80,6 +83,7 @@ class Picks:
     score: Any = None
     angles: Any = None
     group: Any = None
+    species: Any = None
 
     def __post_init__(self) -> None:
         positions = np.asarray(self.positions, dtype=float).reshape(-1, 3)
@@ -96,6 +100,7 @@ class Picks:
         set_("score", _column(self.score, n, (), np.float64, np.nan))
         set_("angles", _column(self.angles, n, (3,), np.float64, np.nan))
         set_("group", _column(self.group, n, (), np.int64, 0))
+        set_("species", _column(self.species, n, (), object, ""))
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -103,7 +108,7 @@ class Picks:
     def __getitem__(self, index: np.ndarray | slice) -> Picks:
         """The picks that a slice, a boolean mask or an index array selects."""
         return replace(self, positions=self.positions[index], picker=self.picker[index], score=self.score[index],
-                       angles=self.angles[index], group=self.group[index])
+                       angles=self.angles[index], group=self.group[index], species=self.species[index])
 
     def at_sampling_rate(self, rate: float) -> Picks:
         """The same physical points in voxels of `rate` Å."""
@@ -119,4 +124,4 @@ class Picks:
                                  f"{first.tomo_id} at {first.sampling_rate} Å")
         join = lambda name: np.concatenate([getattr(p, name) for p in parts])  # noqa: E731
         return Picks(first.tomo_id, join("positions"), first.sampling_rate, join("picker"), join("score"),
-                     join("angles"), join("group"))
+                     join("angles"), join("group"), join("species"))
