@@ -6,6 +6,9 @@ import platform
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from deep_consensus_tomo import __version__
 
 RESULTS = Path(__file__).parent / "results"
@@ -27,3 +30,17 @@ def finish(name: str, text: str, write: bool) -> None:
     if write:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """The table in Markdown, numbers with three decimals."""
+
+    def cell(value: object) -> str:
+        return ("" if np.isnan(value) else f"{value:.3f}") if isinstance(value, float) else str(value)
+
+    lines = [
+        list(map(str, table.columns)),
+        ["---"] * table.shape[1],
+        *([cell(v) for v in row] for row in table.itertuples(index=False)),
+    ]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

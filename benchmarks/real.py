@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _report import finish
-from simulated import as_markdown
+from _report import as_markdown, finish
 
 from deep_consensus_tomo.consensus import merge_picks
 from deep_consensus_tomo.evaluation import Agreement, agreement

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _report import finish
+from _report import as_markdown, finish
 
+from deep_consensus_tomo.calibration import expected_calibration_error
 from deep_consensus_tomo.evaluation import Agreement, agreement, match
 from deep_consensus_tomo.metadata_io import read_table
 from deep_consensus_tomo.reliability import judge_merged
@@ -19,12 +20,6 @@ from xmipp_scripts import demo
 from xmipp_scripts._pipeline import Pipeline
 from xmipp_scripts._run_config import PipelineConfig
 from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
-
-
-def expected_calibration_error(score: np.ndarray, true: np.ndarray, bins: int = 10) -> float:
-    """Mean over the picks of |mean score - share of particles| of their score's bin (Naeini 2015)."""
-    bin_of = np.minimum((score * bins).astype(int), bins - 1)
-    return sum(abs(score[bin_of == b].mean() - true[bin_of == b].mean()) * (bin_of == b).mean() for b in np.unique(bin_of))
 
 
 def run(seed: int, folder: Path, recipe: str) -> tuple[list, list[str], list[str], Path, float]:
@@ -142,20 +137,6 @@ def main() -> None:
         f"Peak memory {memory:.1f} GB.\n\n" + as_markdown(mean.reset_index())
     )
     finish(f"simulated_noise_{options.noise}", text, options.write)
-
-
-def as_markdown(table: pd.DataFrame) -> str:
-    """The table in Markdown, numbers with three decimals."""
-
-    def cell(value: object) -> str:
-        return ("" if np.isnan(value) else f"{value:.3f}") if isinstance(value, float) else str(value)
-
-    lines = [
-        list(map(str, table.columns)),
-        ["---"] * table.shape[1],
-        *([cell(v) for v in row] for row in table.itertuples(index=False)),
-    ]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,36 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
     Raises InputError for a file that cannot be read, has no picks, lacks a column, has a coordinate that is no
     number, mixes sampling rates in one tomogram, or names none of the known tomograms.
     """
+    groups = _rows_by_tomogram(path, option)
+    if not set(groups) & set(rates):
+        raise InputError(f"{option}: '{path}' names the tomograms {_some(groups)}, but those given are {_some(rates)}; "
+                         "tomo_id must be a tomogram's file name without extension")
+    return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], picker, path, option)
+            for tomo_id, rows in groups.items() if tomo_id in rates}
+
+
+def read_every_tomogram(path: str | os.PathLike, *, rates: Mapping[str, float] | None = None, sampling_rate: float | None = None,
+                        option: str = "--picks") -> dict[str, Picks]:
+    """Picks of every tomogram that a file names, known or not; the rest as `read_pick_file`.
+
+    rates: sampling rate (Å/voxel) of the tomograms of which it is known; a pick's rate is its samplingRate column, else
+    `sampling_rate`, else its tomogram's. Raises InputError, also for a tomogram whose rate nothing tells.
+    """
+    groups = _rows_by_tomogram(path, option)
+    for tomo_id, rows in groups.items():
+        if not (sampling_rate or tomo_id in (rates or {}) or "samplingRate" in rows):
+            raise InputError(f"{option}: '{path}' has no column samplingRate, so the voxel size of tomogram '{tomo_id}' is "
+                             "unknown; add the column or give --samplingrate")
+    return {tomo_id: _picks(tomo_id, rows, sampling_rate or (rates or {}).get(tomo_id, np.nan), 0, path, option)
+            for tomo_id, rows in groups.items()}
+
+
+def tomograms_named(path: str | os.PathLike, option: str = "--picks") -> list[str]:
+    """The ids of the tomograms that a pick file names, in the file's order. Raises InputError as `read_pick_file`."""
+    return list(_rows_by_tomogram(path, option))
+
+
+def _rows_by_tomogram(path: str | os.PathLike, option: str) -> dict[str, pd.DataFrame]:
     require_file(path, option)
     table = _read_xmd(path, option) if str(path).endswith((".xmd", ".star")) else _read_csv(path, option)
     if table.empty:
@@ -49,12 +79,7 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
     for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
         if name in table:
             table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", *ANGLES))
-    groups = {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
-    if not set(groups) & set(rates):
-        raise InputError(f"{option}: '{path}' names the tomograms {_some(groups)}, but those given are {_some(rates)}; "
-                         "tomo_id must be a tomogram's file name without extension")
-    return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], picker, path, option)
-            for tomo_id, rows in groups.items() if tomo_id in rates}
+    return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
 
 
 def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:

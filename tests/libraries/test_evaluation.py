@@ -59,3 +59,9 @@ def test_a_perfect_picking_in_another_order():
 def test_tomograms_add_up():
     total = Agreement(4, 2, 5) + Agreement(6, 3, 5)
     assert total == Agreement(10, 5, 10) and total.f1 == 0.5
+
+
+def test_every_particle_may_have_its_own_radius():
+    picks, truth = match(on_x(0, 13), on_x(2, 10), np.array([1.0, 5.0]))
+    assert picks.tolist() == [1] and truth.tolist() == [1]
+    assert agreement(on_x(0, 13), on_x(2, 10), np.array([2.0, 3.0])).hits == 2

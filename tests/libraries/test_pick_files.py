@@ -6,7 +6,7 @@ import pytest
 
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.metadata_io import write_picks, write_table
-from deep_consensus_tomo.pick_files import read_pick_file, tomogram_id, write_csv
+from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomogram_id, tomograms_named, write_csv
 from deep_consensus_tomo.picks import Picks
 
 RATES = {"TS_1": 10.0, "TS_10": 5.0, "my tomo": 8.68}
@@ -143,3 +143,18 @@ def test_ids_and_tables(tmp_path):
     assert tomogram_id("a/b.c/TS_01.rec.mrc") == "TS_01.rec"
     write_csv(tmp_path / "t.csv", pd.DataFrame({"tomo_id": ["a b"], "x": [1234.56789], "n": [3]}))
     assert (tmp_path / "t.csv").read_text() == "tomo_id,x,n\na b,1234.57,3\n"
+
+
+def test_a_file_is_read_though_its_tomograms_are_not_known(tmp_path):
+    path = csv(tmp_path, "TS_1,1,2,3,4", "elsewhere,4,5,6,8", "TS_1,7,8,9,4", header="tomo_id,x,y,z,samplingRate")
+    picks = read_every_tomogram(path)
+    assert {name: (len(own), own.sampling_rate) for name, own in picks.items()} == {"TS_1": (2, 4.0), "elsewhere": (1, 8.0)}
+    assert tomograms_named(path) == ["TS_1", "elsewhere"]
+
+
+def test_whose_sampling_rate_counts_if_the_tomograms_are_not_known(tmp_path):
+    path = csv(tmp_path, "TS_1,1,2,3", "elsewhere,4,5,6")
+    with pytest.raises(InputError, match="'elsewhere' is unknown; add the column or give --samplingrate"):
+        read_every_tomogram(path, rates=RATES)
+    assert read_every_tomogram(path, rates=RATES | {"elsewhere": 3.0})["elsewhere"].sampling_rate == 3.0
+    assert read_every_tomogram(path, rates=RATES, sampling_rate=7.0)["TS_1"].sampling_rate == 7.0

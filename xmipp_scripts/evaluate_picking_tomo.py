@@ -1,0 +1,161 @@
+"""xmipp_evaluate_picking_tomo: a picking against ground truth, by the numbers of SHREC 2020."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from deep_consensus_tomo.errors import InputError
+
+from ._program import Program, require_positive, run
+
+if TYPE_CHECKING:
+    from deep_consensus_tomo.picking_report import Comparison
+
+    from ._evaluation_inputs import Inputs
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """One evaluation; radius in voxels of the truth, None: half the diameter of each class; sampling_rate in Å/voxel."""
+
+    picks: str
+    truth: str
+    oroot: str
+    radius: float | None = None
+    classes: str | None = None
+    target: tuple[str, ...] = ()
+    tomograms: tuple[str, ...] = ()
+    sampling_rate: float | None = None
+    occupancy: tuple[str, ...] = ()
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.radius is None and self.classes is None:
+            raise InputError("--radius: nothing says how near a hit must be; give --radius in voxels of the truth, "
+                             "or --classes with the diameters")
+        if self.radius is not None:
+            require_positive(self.radius, "--radius", "voxels of the truth")
+        if self.sampling_rate is not None:
+            require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
+        if self.seed < 0:
+            raise InputError(f"--seed: must be 0 or more, received {self.seed}")
+
+
+def read(config: EvaluationConfig) -> Inputs:
+    """Read and check the files of an evaluation. Raises InputError."""
+    from ._evaluation_inputs import read_inputs
+
+    return read_inputs(config.picks, config.truth, radius=config.radius, classes=config.classes, target=config.target,
+                       tomograms=config.tomograms, sampling_rate=config.sampling_rate, occupancy=config.occupancy)
+
+
+def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
+    """The picks of every tomogram beside its truth, by id."""
+    import numpy as np
+
+    from deep_consensus_tomo.picking_report import compare
+    from deep_consensus_tomo.stacks import open_tomogram
+
+    comparisons = {}
+    for tomo_id, case in inputs.cases.items():
+        # From the name and not from the order: a tomogram's baseline is the same whatever else is evaluated
+        digest = hashlib.sha256(f"{seed} {tomo_id}".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        occupancy = open_tomogram(case.occupancy, case.truth.sampling_rate, "--occupancy") if case.occupancy else nullcontext()
+        with occupancy as opened:
+            comparisons[tomo_id] = compare(case.picks, case.truth, case.target, case.radii, rng=rng, size=case.size,
+                                           volume=opened.data if opened else None)
+    return comparisons
+
+
+def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Comparison]) -> dict[str, Any]:
+    """Every number, and how it came about, as it goes into the JSON file."""
+    from deep_consensus_tomo import __version__
+    from deep_consensus_tomo.calibration import why_not_probabilities
+    from deep_consensus_tomo.picking_report import Joined, curve_numbers, report, score_curves
+
+    joined = Joined.of(list(comparisons.values()))
+    reason = why_not_probabilities(joined.score)
+    return {
+        "program": EvaluatePickingTomo.name,
+        "version": __version__,
+        "seed": config.seed,
+        "parameters": asdict(config),
+        "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
+        "all": report(joined, inputs.classes, inputs.complexes),
+        "curves": {rule: curve_numbers(found) for rule in joined.reach if (found := score_curves(joined, rule))},
+        "tomograms": {
+            tomo_id: report(Joined.of([one]), inputs.classes, inputs.complexes) for tomo_id, one in comparisons.items()
+        },
+    }
+
+
+def evaluate(config: EvaluationConfig) -> tuple[list[str], str]:
+    """Evaluate from files to files; returns the paths written and the text for the terminal. Raises InputError."""
+    inputs = read(config)
+    from ._evaluation_outputs import summary_text, write_outputs  # after reading: wrong input is told before scipy is loaded
+
+    comparisons = compare_tomograms(inputs, config.seed)
+    page = page_of(config, inputs, comparisons)
+    written = write_outputs(config.oroot, page, list(comparisons.values()), list(inputs.cases.values()), inputs.classes)
+    return written, summary_text(page)
+
+
+class EvaluatePickingTomo(Program):
+    """Command line of `evaluate`."""
+
+    name = "xmipp_evaluate_picking_tomo"
+
+    def defineParams(self) -> None:
+        self.addUsageLine("Evaluate a picking against ground truth, by the numbers of SHREC 2020, in all and for each class.")
+        self.addUsageLine(
+            "Results RR, unique particles found TP, false FP, missed FN, multiple hits MH, outside RO, mean distance AD, recall, "
+            "precision, miss rate, F1, F4; a random baseline; average precision, Brier score and calibration error from scores. "
+            "A pick hits a particle by distance (one to one) and, with --occupancy, also by the voxel it lies in (SHREC's rule)."
+        )
+        self.addParamsLine("  --picks <pickFile> : picks to evaluate: CSV (tomo_id,x,y,z[,score][,class]...) or XMD")
+        self.addParamsLine("  --truth <truthFile> : ground truth in the same formats; beads and vesicles are no particles")
+        self.addParamsLine("  --oroot <base> : writes base.json, _metrics.csv, _picks.xmd, _curves.png, _confusion.csv and .png")
+        self.addParamsLine(" [--radius <r>] : how near a hit is, voxels of the truth; default: half the diameter of its class")
+        self.addParamsLine(" [--classes <classesFile>] : CSV with class,molecular_weight (kDa),diameter (A),distractor (0 or 1)")
+        self.addParamsLine(" [--target <...>] : only these classes are particles; picks on others are false")
+        self.addParamsLine(" [--tomograms <...>] : tomograms (MRC), for their sizes and sampling rates; only these are evaluated")
+        self.addParamsLine(" [--samplingrate <srate>] : A/voxel of files without the column samplingRate")
+        self.addParamsLine(" [--occupancy <...>] : volumes <tomogram>_occupancy.mrc: the number of the particle in each voxel")
+        self.addParamsLine(" [--seed <int=1>] : seed of the random baseline; recorded in the output")
+        self.addExampleLine(
+            "xmipp_evaluate_picking_tomo --picks picks.csv --truth ground_truth.csv --classes classes.csv --oroot result/picks "
+            "--occupancy tomo_1_occupancy.mrc"
+        )
+
+    def readParams(self) -> None:
+        self.config = EvaluationConfig(
+            picks=self.getParam("--picks"),
+            truth=self.getParam("--truth"),
+            oroot=self.getParam("--oroot"),
+            radius=self.number("--radius") if self.checkParam("--radius") else None,
+            classes=self.optional_path("--classes"),
+            target=tuple(self.optional_list("--target")),
+            tomograms=tuple(self.optional_list("--tomograms")),
+            sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
+            occupancy=tuple(self.optional_list("--occupancy")),
+            seed=self.integer("--seed"),
+        )
+
+    def run(self) -> None:
+        written, text = evaluate(self.config)
+        print(text)
+        print("written: " + " ".join(written))
+
+
+def main() -> int:
+    """Console script."""
+    return run(EvaluatePickingTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
