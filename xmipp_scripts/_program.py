@@ -1,4 +1,4 @@
-"""What the five programs share: Xmipp's option parser with one-line errors and true exit codes."""
+"""What all programs share: Xmipp's option parser with one-line errors and true exit codes."""
 
 from __future__ import annotations
 

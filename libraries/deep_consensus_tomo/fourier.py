@@ -37,6 +37,8 @@ def wedge_mask(shape: tuple[int, int, int], tilt_range: tuple[float, float]) -> 
     if shape[2] % 2 == 0:  # the Nyquist plane holds both signs of kx
         seen[..., -1] |= np.flip(np.roll(seen[..., -1], -1, axis=0), axis=0)
     seen[0, :, 0] = True
+    if max(map(abs, tilt_range)) >= 90:  # a tilt of 90 degrees holds kx = 0, where the tangent is of no use
+        seen[..., 0] = True
     return seen.astype(np.float32)
 
 

@@ -1,0 +1,251 @@
+"""xmipp_simulate_tomo: tomograms of known content, after the recipe of SHREC 2020, with their ground truth."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deep_consensus_tomo.errors import InputError
+
+from ._program import Program, require_positive, run
+
+if TYPE_CHECKING:
+    from deep_consensus_tomo.simulation import Complex, Imaging
+
+SMALLEST = 32  # voxels: no complex of the table has room to turn in less
+LARGEST = 2048  # voxels along an edge: above it nothing fits into memory
+CROWD = 2600 / (512e-9 * 512e-9 * 200e-9)  # particles a cubic metre in a tomogram of SHREC 2020
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """Options of the program; size x, y, z in voxels, sampling rate and envelope in Å/voxel and 1/nm, tilts in degrees."""
+
+    odir: str
+    tomograms: int = 1
+    size: tuple[int, int, int] = (512, 512, 200)
+    sampling_rate: float = 10.0
+    maps: tuple[str, ...] = ()
+    counts: tuple[int, ...] = ()
+    beads: int = 10
+    vesicles: int = 2
+    tilts: tuple[float, float, float] = (-60.0, 60.0, 3.0)
+    snr: float = 0.1
+    defocus: float = 3.0
+    voltage: float = 300.0
+    spherical_aberration: float = 2.7
+    amplitude_contrast: float = 0.08
+    envelope: float = 0.4
+    ice_noise: float = 0.01
+    structural_noise: float = 0.04
+    multislice: bool = False
+    prefix: str = "tomo"
+    threads: int = 2
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        require_positive(self.tomograms, "--tomograms")
+        require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
+        require_positive(self.threads, "--threads")
+        require_positive(self.envelope, "--envelope", "1/nm")
+        if not all(SMALLEST <= edge <= LARGEST for edge in self.size):
+            raise InputError(f"--size: every edge must have {SMALLEST} to {LARGEST} voxels, "
+                             f"received {' '.join(map(str, self.size))}")
+        for option, value in (("--beads", self.beads), ("--vesicles", self.vesicles), ("--seed", self.seed),
+                              ("--icenoise", self.ice_noise), *(("--counts", count) for count in self.counts)):
+            if not 0 <= value < float("inf"):
+                raise InputError(f"{option}: must be 0 or more, received {value}")
+        if self.counts and not any(self.counts):
+            raise InputError("--counts: no particle at all would be placed; the noise is set by their signal, give at least one")
+        if not self.prefix or set(self.prefix) & set("/\\ \t'\""):
+            raise InputError(f"--prefix: must be a part of a file name without blanks, received '{self.prefix}'")
+
+    @property
+    def names(self) -> list[str]:
+        """Ids of the tomograms."""
+        return [f"{self.prefix}_{number}" for number in range(1, self.tomograms + 1)]
+
+    def counts_of(self, classes: int) -> list[int]:
+        """Particles of each complex in a tomogram. Raises InputError if --counts is neither one number nor one for each."""
+        if not self.counts:
+            x, y, z = self.size
+            total = CROWD * x * y * z * (self.sampling_rate * 1e-10) ** 3
+            return [max(1, round(total / classes))] * classes
+        if len(self.counts) not in (1, classes):
+            raise InputError(f"--counts: give one number for all, or one for each of the {classes} complexes; "
+                             f"received {len(self.counts)}")
+        return list(self.counts) * (classes if len(self.counts) == 1 else 1)
+
+
+def simulate(config: SimulationConfig, say: Callable[[str], None] = print) -> None:
+    """Write the tomograms with all that is known of them into `config.odir`, one after the other."""
+    from deep_consensus_tomo.simulation import outputs
+
+    folder = Path(config.odir)
+    if taken := [name for name in outputs.TRUTH_TABLES if (folder / name).exists()]:
+        raise InputError(f"--odir: '{config.odir}' already holds a {taken[0]}; give a new folder")
+    start = time.perf_counter()
+    imaging = _imaging(config)
+    complexes = _complexes(config)
+    counts = config.counts_of(len(complexes))
+    say(f"{sum(counts)} particles a tomogram: " + ", ".join(f"{n} {c.name}" for n, c in zip(counts, complexes, strict=True)))
+    truths, reports = [], []
+    for name in config.names:
+        truth, report = _simulate_one(config, name, complexes, counts, imaging)
+        truths.append(truth)
+        reports.append(report)
+        say(f"{name}: " + "; ".join([f"{report['objects']} objects", *report["notes"], f"{report['seconds']:.1f} s"]))
+    outputs.write_templates(folder, complexes)
+    outputs.write_classes(folder, complexes)
+    _write_parameters(config, reports, time.perf_counter() - start)
+    outputs.write_truth(folder, truths, config.seed)
+
+
+def _imaging(config: SimulationConfig) -> Imaging:
+    from deep_consensus_tomo.ctf import CTF
+    from deep_consensus_tomo.simulation import Imaging
+
+    try:
+        ctf = CTF(config.defocus, config.voltage, config.spherical_aberration, config.amplitude_contrast, config.envelope)
+    except InputError as error:  # it names the value: name the option
+        raise InputError(f"--{str(error).replace('amplitude contrast', 'amplitudecontrast', 1)}") from error
+    return Imaging(config.tilts, config.snr, config.structural_noise, ctf, config.multislice)
+
+
+def _complexes(config: SimulationConfig) -> list[Complex]:
+    from deep_consensus_tomo.simulation import DISTRACTORS, builtin_complexes, read_map
+
+    if not config.maps:
+        try:
+            return builtin_complexes(config.sampling_rate)
+        except ValueError as error:
+            raise InputError(f"--samplingrate: too coarse for the built-in complexes ({error}); "
+                             "give a smaller one, or maps of bigger particles") from error
+    complexes = [read_map(path, config.sampling_rate) for path in config.maps]
+    names = [which.name for which in complexes]
+    for name in names:
+        if names.count(name) > 1 or name in DISTRACTORS:
+            raise InputError(f"--maps: the class '{name}' would have two meanings; rename that file")
+        if any(character.isspace() for character in name):
+            raise InputError(f"--maps: the class '{name}' would be two words in a table; rename that file")
+    return complexes
+
+
+def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: list[int], imaging: Imaging) -> tuple:
+    """Simulate and write one tomogram; its truth, and what there is to say of it."""
+    import numpy as np
+
+    from deep_consensus_tomo.simulation import back_projected, build_sample, outputs, record
+    from deep_consensus_tomo.simulation.pictures import draw_simulation
+
+    start = time.perf_counter()
+    # From the name and not the order: a tomogram stays the same however many are made.
+    rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
+    sample = build_sample(name, config.size, complexes, counts, beads=config.beads, vesicles=config.vesicles,
+                          ice_noise=config.ice_noise, rng=rng)
+    series = record(sample, imaging, rng=rng, threads=config.threads)
+    tomogram = back_projected(series.images, series.angles, config.size[2], config.threads)
+    np.negative(tomogram, out=tomogram)  # as people look at them: dense is dark
+    ids = outputs.class_ids(complexes)
+    outputs.write_tomogram(config.odir, sample, series, tomogram, ids)
+    draw_simulation(Path(config.odir) / f"{name}.png", sample, series, tomogram, ids)
+    return sample.truth, {"tomogram": name, "objects": len(sample.truth), "notes": sample.notes,
+                          "detector_noise": series.noise, "seconds": time.perf_counter() - start}
+
+
+def _write_parameters(config: SimulationConfig, reports: list[dict], seconds: float) -> None:
+    from deep_consensus_tomo import __version__
+    from deep_consensus_tomo.files import written_aside
+
+    parameters = {"version": __version__, "parameters": asdict(config), "tomograms": reports, "seconds": seconds}
+    with written_aside(Path(config.odir) / "simulation.json") as aside:
+        aside.write_text(json.dumps(parameters, indent=1) + "\n", encoding="utf-8")
+
+
+class SimulateTomo(Program):
+    """Command line of `simulate`."""
+
+    name = "xmipp_simulate_tomo"
+
+    def defineParams(self) -> None:
+        self.addUsageLine("Simulate tomograms of known content, after the recipe of SHREC 2020: complexes at random poses that "
+                          "touch but do not overlap, gold beads, vesicles, ice; a tilt series with structural noise, CTF and "
+                          "detector noise; weighted back-projection with a missing wedge.")
+        self.addUsageLine("Writes, for each tomogram, <id>.mrc (proteins dark), <id>_classes.mrc, <id>_occupancy.mrc, <id>.png, "
+                          "its tilt series; and ground_truth.csv, ground_truth.xmd, classes.csv, templates/ and simulation.json.")
+        self.addParamsLine("  --odir <folder> : folder for the results; it must not hold a ground truth yet")
+        self.addParamsLine(" [--tomograms <n=1>] : how many")
+        self.addParamsLine(" [--size <x=512> <y=512> <z=200>] : size of a tomogram, voxels")
+        self.addParamsLine(" [--samplingrate <srate=10>] : A/voxel; maps are resampled to it")
+        self.addParamsLine(" [--maps <...>] : MRC density maps, particles bright; their names are the classes. "
+                           "Without maps: built-in procedural complexes")
+        self.addParamsLine(" [--counts <...>] : particles of each complex in a tomogram: one number for all, or one for each. "
+                           "Without it as dense as SHREC: 2600 in 512 x 512 x 200 at 10 A")
+        self.addParamsLine(" [--beads <n=10>] : gold beads of 10 nm in a tomogram")
+        self.addParamsLine(" [--vesicles <n=2>] : vesicles in a tomogram, 20 to 40 nm in radius or as fits")
+        self.addParamsLine(" [--tilts <first=-60> <last=60> <step=3>] : tilt angles about y, degrees")
+        self.addParamsLine(" [--snr <ratio=0.1>] : variance of the complexes' projected signal over that of the "
+                           "detector noise. SHREC's 0.004 was measured in another way and hides here all but the biggest")
+        self.addParamsLine(" [--defocus <um=3>] : underfocus, micrometres")
+        self.addParamsLine(" [--voltage <kV=300>] : acceleration voltage")
+        self.addParamsLine(" [--cs <mm=2.7>] : spherical aberration")
+        self.addParamsLine(" [--amplitudecontrast <fraction=0.08>] : amplitude contrast")
+        self.addParamsLine(" [--envelope <k=0.4>] : standard deviation of the CTF's Gaussian envelope, 1/nm")
+        self.addParamsLine(" [--icenoise <sigma=0.01>] : noise of the ice per voxel; a complex has a mean contrast of 0.09")
+        self.addParamsLine(" [--structuralnoise <sigma=0.04>] : noise per voxel that is new in every tilt")
+        self.addParamsLine(" [--multislice] : propagate the electron wave through slices of 5 nm instead of projecting; slower")
+        self.addParamsLine(" [--prefix <name=tomo>] : tomograms are called name_1, name_2, ...")
+        self.addParamsLine(" [--threads <int=2>] : threads")
+        self.addParamsLine(" [--seed <int=1>] : seed of everything random; recorded in the outputs")
+        self.addExampleLine("xmipp_simulate_tomo --odir simulated --tomograms 2 --size 256 256 128 --snr 0.02")
+        self.addExampleLine("xmipp_simulate_tomo --odir shrec --maps maps_10A/1bxn.mrc maps_10A/4cr2.mrc --counts 200 100", False)
+
+    def readParams(self) -> None:
+        self.config = SimulationConfig(
+            odir=self.getParam("--odir"),
+            tomograms=self.integer("--tomograms"),
+            size=(self.integer("--size", 0), self.integer("--size", 1), self.integer("--size", 2)),
+            sampling_rate=self.number("--samplingrate"),
+            maps=tuple(self.optional_list("--maps")),
+            counts=tuple(self._counts()),
+            beads=self.integer("--beads"),
+            vesicles=self.integer("--vesicles"),
+            tilts=(self.number("--tilts"), self.number("--tilts", index=1), self.number("--tilts", index=2)),
+            snr=self.number("--snr"),
+            defocus=self.number("--defocus"),
+            voltage=self.number("--voltage"),
+            spherical_aberration=self.number("--cs"),
+            amplitude_contrast=self.number("--amplitudecontrast"),
+            envelope=self.number("--envelope"),
+            ice_noise=self.number("--icenoise"),
+            structural_noise=self.number("--structuralnoise"),
+            multislice=self.checkParam("--multislice"),
+            prefix=self.getParam("--prefix"),
+            threads=self.integer("--threads"),
+            seed=self.integer("--seed"),
+        )
+
+    def _counts(self) -> list[int]:
+        try:
+            return [int(text) for text in self.optional_list("--counts")]
+        except ValueError as error:
+            raise InputError("--counts: expected whole numbers, received "
+                             f"'{' '.join(self.optional_list('--counts'))}'") from error
+
+    def run(self) -> None:
+        simulate(self.config)
+
+
+def main() -> int:
+    """Console script."""
+    return run(SimulateTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
