@@ -10,11 +10,15 @@ HERE = Path(__file__).parent
 LIBRARIES = "libraries"
 PLUGIN = "xmipptomo"
 PROGRAMS = (
+    "simulate_tomo",
+    "pick_blobs_tomo",
+    "template_matching_tomo",
     "coordinates_consensus_tomo",
     "pick_noise_tomo",
     "tomo_extract_subtomograms",
     "deep_picking_consensus_tomo",
     "run_deep_consensus_tomo",
+    "evaluate_picking_tomo",
 )
 
 

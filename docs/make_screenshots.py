@@ -1,13 +1,15 @@
-"""Screenshots of the protocol in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder]
+"""Screenshots of the protocols in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder]
 
 Needs xvfb, xdotool, imagemagick and a small window manager: apt install xvfb xdotool imagemagick twm.
-A project with simulated tomograms and pickers is made in a temporary folder; nothing of the user's is touched.
+Two projects are made in a temporary folder, one of the consensus, one of simulation, pickers and evaluation; nothing of the
+user's is touched.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,11 +18,16 @@ import time
 from pathlib import Path
 
 DISPLAY = ":97"
-PROJECT = "DeepConsensus"
+PROJECT, BENCH = "DeepConsensus", "SimulatePickEvaluate"
 MAX_BYTES = 200_000
 # Places in the project window at the size given below.
 SAVED_RUN, FINISHED_RUN = (467, 290), (620, 290)
 SASH_X, WIDER = 237, 150  # between the tree and the runs
+PICKING_GROUP = (57, 450)
+BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matching": (428, 292), "evaluate": (290, 356)}
+ANALYZE_RESULTS = (1157, 572)
+CLOSE_BUTTON = (294, 22)  # of a form, from its lower right corner
+SHOW_CURVES = (562, 115)  # the eye in the form of the viewer
 
 MAKE_PROJECT = """
 import os, sys
@@ -49,6 +56,33 @@ for label, values in (("deep consensus", {}), ("finished consensus", changed)):
     protocol.setObjLabel(label)
     project.saveProtocol(protocol)
 project.launchProtocol(protocol, wait=True)
+project.mapper.commit()
+"""
+
+MAKE_BENCH = """
+import os, sys
+from pyworkflow.object import Pointer
+from pyworkflow.project import Manager
+from xmipptomo.protocols import *
+folder, name = sys.argv[1:]
+project = Manager().createProject(name)
+os.chdir(project.path)
+def run(protocol_class, label, **values):
+    pointers = {name: value for name, value in values.items() if isinstance(value, Pointer)}
+    protocol = project.newProtocol(protocol_class, **{name: value for name, value in values.items() if name not in pointers})
+    for name, pointer in pointers.items():
+        getattr(protocol, name).set(pointer.getObjValue())
+        getattr(protocol, name).setExtended(pointer.getExtended())
+    protocol.setObjLabel(label)
+    project.launchProtocol(protocol, wait=True)
+    return lambda output: Pointer(protocol, extended=output)
+simulated = run(XmippProtSimulateTomograms, "simulated tomograms", numberOfTomograms=2, sizeX=144, sizeY=144, sizeZ=80, snr=0.03,
+                counts="0 0 0 12 12 0 0", beads=2, vesicles=1, targetComplex="shell")
+blobs = run(XmippProtPickBlobs3D, "blobs 150 Å", inputTomograms=simulated("tomograms"))
+matched = run(XmippProtTemplateMatching3D, "template matching", inputTomograms=simulated("tomograms"), lowPass=40.0, keep=1,
+              inputTemplates=[simulated("templates.4"), simulated("templates.5")], angularStep=25.0, number=14, select=2)
+run(XmippProtEvaluatePicking3D, "evaluation", reference=simulated("particles"), distractors=simulated("distractors"),
+    inputPickings=[blobs("coordinates"), matched("coordinates")])
 project.mapper.commit()
 """
 
@@ -101,6 +135,16 @@ class Desktop:
         for (x, y), action in ((start, ["mousedown", "1"]), (middle, []), (end, ["mouseup", "1"])):
             self.do("mousemove", "--window", window, str(x), str(y), *action, wait=0.3)
 
+    def size(self, window: str) -> tuple[int, int]:
+        """Width and height of a window."""
+        width, height = re.search(r"Geometry: (\d+)x(\d+)", self.do("getwindowgeometry", window, wait=0.1)).groups()
+        return int(width), int(height)
+
+    def close_form(self, window: str) -> None:
+        """Press the button Close of a form."""
+        width, height = self.size(window)
+        self.click(window, width - CLOSE_BUTTON[0], height - CLOSE_BUTTON[1])
+
     def photograph(self, window: str, path: Path) -> None:
         """PNG of a window, in few colours so that it stays small."""
         command = ["import", "-window", window, "+dither", "-colors", "128", "-strip", f"PNG8:{path}"]
@@ -115,15 +159,21 @@ class Desktop:
             process.wait()
 
 
-def photograph_all(desktop: Desktop, folder: Path) -> None:
-    """Project window with the protocol in its tree, search box, and each tab of the form."""
-    main = desktop.window(PROJECT)
+def open_tomography(desktop: Desktop, project: str) -> str:
+    """The project's window, at its place and size, with the protocols for tomography; its id."""
+    main = desktop.window(project)
     time.sleep(3)
     desktop.do("windowmove", main, "0", "0")
     desktop.do("windowsize", main, "1250", "1000", wait=2)
     desktop.click(main, 214, 135)  # the list of views: the third below the first is Tomography
     desktop.do("key", "Down", "Down", "Down", "Return", wait=2)
-    desktop.click(main, 57, 434)  # open the group Picking
+    return main
+
+
+def photograph_consensus(desktop: Desktop, folder: Path) -> None:
+    """Project window with the protocol in its tree, search box, and each tab of the form."""
+    main = open_tomography(desktop, PROJECT)
+    desktop.click(main, *PICKING_GROUP)
     desktop.click(main, *FINISHED_RUN)
     desktop.drag(main, (SASH_X, 900), (SASH_X + WIDER, 900))
     desktop.photograph(main, folder / "project.png")
@@ -145,8 +195,31 @@ def photograph_all(desktop: Desktop, folder: Path) -> None:
         desktop.photograph(form, folder / f"form_{name}.png")
 
 
+def photograph_bench(desktop: Desktop, folder: Path) -> None:
+    """The forms of the simulation, the pickers and the evaluation, its summary, its viewer and its curves."""
+    main = open_tomography(desktop, BENCH)
+    for name, place in BENCH_RUNS.items():
+        desktop.click(main, *place, times=2)
+        form = desktop.window("Protocol Run")
+        time.sleep(2)
+        desktop.do("windowmove", form, "300", "100")
+        desktop.photograph(form, folder / f"form_{name}.png")
+        desktop.close_form(form)
+    desktop.click(main, *BENCH_RUNS["evaluate"])
+    time.sleep(2)
+    desktop.photograph(main, folder / "bench_project.png")
+    desktop.click(main, *ANALYZE_RESULTS)
+    viewer = desktop.window("Protocol Viewer")
+    time.sleep(2)
+    desktop.photograph(viewer, folder / "evaluation_viewer.png")
+    desktop.click(viewer, *SHOW_CURVES)
+    curves = desktop.window("Evaluation of pickings")
+    time.sleep(2)
+    desktop.photograph(curves, folder / "evaluation_curves.png")
+
+
 def main() -> None:
-    """Make the project, open it and take the pictures."""
+    """Make the projects, open one after the other and take the pictures."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="screenshots") as home:
@@ -154,13 +227,14 @@ def main() -> None:
         Path(env["SCIPION_USER_DATA"]).mkdir()
         config = [sys.executable, "-m", "scipion", "config", "--unattended", "--overwrite"]
         subprocess.run(config, env=env, check=True, capture_output=True)
-        subprocess.run([sys.executable, "-c", MAKE_PROJECT, home, PROJECT], env=env, check=True, capture_output=True)
-        desktop = Desktop(env)
-        try:
-            desktop.start([sys.executable, "-m", "scipion", "project", PROJECT])
-            photograph_all(desktop, folder)
-        finally:
-            desktop.close()
+        for project, script, photograph in ((PROJECT, MAKE_PROJECT, photograph_consensus), (BENCH, MAKE_BENCH, photograph_bench)):
+            subprocess.run([sys.executable, "-c", script, home, project], env=env, check=True, capture_output=True)
+            desktop = Desktop(env)
+            try:
+                desktop.start([sys.executable, "-m", "scipion", "project", project])
+                photograph(desktop, folder)
+            finally:
+                desktop.close()
 
 
 if __name__ == "__main__":

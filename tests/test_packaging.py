@@ -22,7 +22,7 @@ def text_of(name: str) -> str:
 
 def test_every_console_script_resolves_to_a_function(installed: Distribution):
     scripts = installed.entry_points.select(group="console_scripts")
-    assert len(scripts) == 5
+    assert len(scripts) == 9
     for script in scripts:
         assert script.name.startswith("xmipp_")
         assert script.value == f"xmipp_scripts.{script.name.removeprefix('xmipp_')}:main"

@@ -1,82 +1,80 @@
-"""The demonstration of `make demo`: simulate tomograms and three faulty pickers, run the consensus, compare with the truth."""
+"""The demonstration of `make demo`: the whole road from simulated tomograms over three pickers to the consensus and its evaluation.
+
+Every step is a command line of one of the programs, shown before it runs, so that it can be repeated by hand.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import shlex
+import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import mrcfile
-import numpy as np
-import pandas as pd
-
-from deep_consensus_tomo.evaluation import Agreement, agreement
-from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_tomogram
-
-from ._pipeline import Pipeline
-from ._run_config import PipelineConfig
-
-SIZE = (256, 256, 64)
-COUNTS = {"target": 120, "rod": 40, "small": 60, "bead": 8}
-NOISE = 0.3  # standard deviations of a particle's mean density
-BOX_SIZE = 24
-MATCH_RADIUS = 6.0  # voxels: half the particle's diameter
-# A careful picker that misses much, one that also takes gold beads, and one that takes nearly everything.
-PICKERS = {
-    "careful": SimulatedPicker(recall=0.65, jitter=0.8, others=0.05, noise=0.05),
-    "beads": SimulatedPicker(recall=0.75, jitter=1.0, beads=1.0, others=0.2, noise=0.3, twice=0.1),
-    "greedy": SimulatedPicker(recall=0.9, jitter=1.5, beads=1.0, others=0.4, noise=1.2, twice=0.2),
-}
+SIZE = (256, 256, 80)  # voxels of 10 Å
+TARGET = "twosubunits"  # of the built-in complexes the one that looks like a ribosome, 2.1 MDa
+# Of each built-in complex in a tomogram, from globule to twosubunits: the particle is not alone.
+COUNTS = {"globule": 15, "clamp": 15, "crescent": 15, "shell": 25, "rings": 25, "rod": 30, TARGET: 80}
+BEADS, VESICLES, SNR = 8, 2, 0.1
+DIAMETER = 200  # Å, of the particle
+MATCH_RADIUS = 10  # voxels: half the particle
+BOX_SIZE = 32
+PICKERS = ("log", "dog", "template")
 
 
-def write_example(folder: Path, n_tomograms: int, seed: int) -> tuple[list[Simulation], list[str], list[str]]:
-    """Write tomograms and pick files; returns the simulations, the tomograms' and the pick files' paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    simulations, tomograms = [], []
-    picks: dict[str, list[pd.DataFrame]] = {name: [] for name in PICKERS}
-    for index in range(n_tomograms):
-        simulation = simulate_tomogram(SIZE, COUNTS, rng=rng, noise=NOISE)
-        path = folder / f"tomogram_{index + 1}.mrc"
-        with mrcfile.new(path, simulation.volume, overwrite=True) as file:
-            file.voxel_size = simulation.sampling_rate
-        simulations.append(simulation)
-        tomograms.append(str(path))
-        for name, picker in PICKERS.items():
-            positions, score = picker.pick(simulation, rng=rng)
-            picks[name].append(pd.DataFrame(positions, columns=["x", "y", "z"]).assign(tomo_id=path.stem, score=score))
-    files = []
-    for name, tables in picks.items():
-        files.append(str(folder / f"{name}.csv"))
-        pd.concat(tables)[["tomo_id", "x", "y", "z", "score"]].to_csv(files[-1], index=False, float_format="%.3f")
-    return simulations, tomograms, files
+def run(program: str, *arguments: object, quiet: bool = False) -> None:
+    """Show and run xmipp_<program>; ends the demonstration if it fails."""
+    words = [str(argument) for argument in arguments]
+    print(f"\n$ xmipp_{program} {shlex.join(words)}", flush=True)
+    done = subprocess.run([sys.executable, "-m", f"xmipp_scripts.{program}", *words], stdout=subprocess.DEVNULL if quiet else None,
+                          check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
-def compare(simulations: list[Simulation], tomograms: list[str], files: list[str], odir: Path) -> pd.DataFrame:
-    """Precision, recall and F1 of every picker, of the votes and of the deep consensus."""
-    scored, accepted = pd.read_csv(odir / "scored.csv"), pd.read_csv(odir / "accepted.csv")
-    rows: dict[str, pd.DataFrame] = {f"picker {Path(file).stem}": pd.read_csv(file) for file in files}
-    rows |= {f"votes >= {n}": scored[scored["support"] >= n] for n in range(1, len(files) + 1)}
-    rows["deep consensus"] = accepted
-    truths = dict(zip((Path(path).stem for path in tomograms), (s.truth for s in simulations), strict=True))
-    result = {
-        name: sum(
-            (
-                agreement(picks.loc[picks["tomo_id"] == tomo_id, ["x", "y", "z"]].to_numpy(), truth, MATCH_RADIUS)
-                for tomo_id, truth in truths.items()
-            ),
-            Agreement(0, 0, 0),
-        )
-        for name, picks in rows.items()
-    }
-    return pd.DataFrame(
-        {name: {"picks": a.reported, "precision": a.precision, "recall": a.recall, "F1": a.f1} for name, a in result.items()}
-    ).T.astype({"picks": int})
+def simulate(data: Path, n_tomograms: int, seed: int) -> list[Path]:
+    """Write simulated tomograms with their ground truth; returns the tomograms."""
+    run("simulate_tomo", "--odir", data, "--tomograms", n_tomograms, "--size", *SIZE, "--counts", *COUNTS.values(), "--beads", BEADS,
+        "--vesicles", VESICLES, "--snr", SNR, "--seed", seed)
+    return [data / f"tomo_{i + 1}.mrc" for i in range(n_tomograms)]
 
 
-def main(arguments: list[str] | None = None, progress: Callable[[str], None] = print) -> int:
+def pick(tomograms: list[Path], data: Path, odir: Path) -> dict[str, Path]:
+    """The pick files of two blob detectors and of template matching, by the picker's name."""
+    files = {name: odir / f"{name}.csv" for name in PICKERS}
+    for method in ("log", "dog"):
+        run("pick_blobs_tomo", "--tomograms", *tomograms, "--diameter", DIAMETER, "--method", method, "-o", files[method])
+    run("template_matching_tomo", "--tomograms", *tomograms, "--templates", data / "templates" / f"{TARGET}.mrc", "--diameter", DIAMETER,
+        "--defocus", 3, "--lowpass", 45, "--angularstep", 25, "-o", files["template"])
+    return files
+
+
+def evaluate(name: str, picks: Path, data: Path, tomograms: list[Path], odir: Path) -> dict:
+    """Precision, recall, F1 and more of one picking."""
+    base = odir / "evaluation" / name
+    base.parent.mkdir(parents=True, exist_ok=True)
+    run("evaluate_picking_tomo", "--picks", picks, "--truth", data / "ground_truth.csv", "--target", TARGET, "--radius", MATCH_RADIUS,
+        "--tomograms", *tomograms, "--oroot", base, quiet=True)
+    page = json.loads(Path(f"{base}.json").read_text(encoding="utf-8"))["all"]["distance"]
+    return page["localisation"] | {"beads": page["false_picks_on"].get("bead", 0)}
+
+
+def write_votes(scored: Path, odir: Path) -> dict[str, Path]:
+    """What plain voting would return: the merged picks that at least 1, 2, 3 pickers saw."""
+    import pandas as pd
+
+    from deep_consensus_tomo.pick_files import write_csv
+
+    table = pd.read_csv(scored, dtype={"tomo_id": str})
+    files = {f"votes_{n}": odir / f"votes_{n}.csv" for n in range(1, len(PICKERS) + 1)}
+    for n, path in enumerate(files.values(), start=1):
+        write_csv(path, table.loc[table["support"] >= n, ["tomo_id", "x", "y", "z"]])
+    return files
+
+
+def main(arguments: list[str] | None = None) -> int:
     """Run the demonstration."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--odir", type=Path, default=Path("demo_output"))
@@ -84,15 +82,22 @@ def main(arguments: list[str] | None = None, progress: Callable[[str], None] = p
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     start = time.time()
-    simulations, tomograms, files = write_example(options.odir / "input", options.tomograms, options.seed)
-    progress(f"simulated {len(tomograms)} tomograms and {len(files)} pickers in {options.odir / 'input'}")
-    config = PipelineConfig(
-        tomograms=tuple(tomograms), picks=tuple(files), box_size=BOX_SIZE, odir=str(options.odir / "consensus"), seed=options.seed
-    )
-    Pipeline(config, progress).run()
-    table = compare(simulations, tomograms, files, Path(config.odir))
-    progress("\n" + table.to_string(float_format="{:.3f}".format, formatters={"picks": "{:.0f}".format}) + "\n")
-    progress(f"results: {config.odir}   picture: {config.odir}/picks.png   ({time.time() - start:.0f} s)")
+    data = options.odir / "simulated"
+    if data.exists():
+        print(f"error: '{data}' exists from an earlier run; remove it, or give another --odir", file=sys.stderr)
+        return 2
+    tomograms = simulate(data, options.tomograms, options.seed)
+    files = pick(tomograms, data, options.odir)
+    consensus = options.odir / "consensus"
+    run("run_deep_consensus_tomo", "--tomograms", *tomograms, "--picks", *files.values(), "--boxsize", BOX_SIZE, "--odir", consensus,
+        "--seed", options.seed)
+    files |= write_votes(consensus / "scored.csv", options.odir)
+    files["consensus"] = consensus / "accepted.csv"
+    table = {name: evaluate(name, path, data, tomograms, options.odir) for name, path in files.items()}
+    print(f"\n{'':14}{'picks':>8}{'precision':>11}{'recall':>9}{'F1':>8}{'beads':>8}")
+    for name, row in table.items():
+        print(f"{name:14}{row['RR']:8d}{row['precision']:11.3f}{row['recall']:9.3f}{row['F1']:8.3f}{row['beads']:8d}")
+    print(f"\nresults: {consensus}   picture: {consensus}/picks.png   ({time.time() - start:.0f} s)")
     return 0
 
 

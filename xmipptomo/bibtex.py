@@ -24,4 +24,40 @@
   year = {2022},
   doi = {http://doi.org/10.1016/j.jsb.2022.107872}
 }
+@article{Gubins2020,
+  title = {SHREC 2020: Classification in cryo-electron tomograms},
+  author = {Gubins, Ilja and Chaillet, Marten L. and van der Schot, Gijs and Veltkamp, Remco C. and Förster, Friedrich and
+  others}, journal = {Computers & Graphics},
+  volume = {91},
+  pages = {279--289},
+  year = {2020},
+  doi = {http://doi.org/10.1016/j.cag.2020.07.010}
+}
+@article{Roseman2003,
+  title = {Particle finding in electron micrographs using a fast local correlation algorithm},
+  author = {Roseman, Alan M.},
+  journal = {Ultramicroscopy},
+  volume = {94},
+  pages = {225--236},
+  year = {2003},
+  doi = {http://doi.org/10.1016/S0304-3991(02)00333-9}
+}
+@article{Frangakis2002,
+  title = {Identification of macromolecular complexes in cryoelectron tomograms of phantom cells},
+  author = {Frangakis, Achilleas S. and Böhm, Jochen and Förster, Friedrich and Nickell, Stephan and others},
+  journal = {Proceedings of the National Academy of Sciences},
+  volume = {99},
+  pages = {14153--14158},
+  year = {2002},
+  doi = {http://doi.org/10.1073/pnas.172520299}
+}
+@article{Lindeberg1998,
+  title = {Feature detection with automatic scale selection},
+  author = {Lindeberg, Tony},
+  journal = {International Journal of Computer Vision},
+  volume = {30},
+  pages = {79--116},
+  year = {1998},
+  doi = {http://doi.org/10.1023/A:1008045108935}
+}
 """

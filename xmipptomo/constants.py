@@ -7,12 +7,20 @@ CONSENSUS_PROGRAM: Final = "xmipp_coordinates_consensus_tomo"
 NOISE_PROGRAM: Final = "xmipp_pick_noise_tomo"
 EXTRACTION_PROGRAM: Final = "xmipp_tomo_extract_subtomograms"
 NETWORK_PROGRAM: Final = "xmipp_deep_picking_consensus_tomo"
+SIMULATION_PROGRAM: Final = "xmipp_simulate_tomo"
+BLOB_PROGRAM: Final = "xmipp_pick_blobs_tomo"
+TEMPLATE_PROGRAM: Final = "xmipp_template_matching_tomo"
+EVALUATION_PROGRAM: Final = "xmipp_evaluate_picking_tomo"
 
 # Index in each list = value that the form stores.
 CHOICE_RULES: Final = ("first", "biggest", "smallest", "mean")
 REPRESENTATIVES: Final = ("first", "centroid", "robust")  # the values of --constype
 MODEL_NEW, MODEL_EXISTING = 0, 1
 NETWORKS: Final = ("small", "reference")
+BUILTIN_COMPLEXES: Final = ("globule", "clamp", "crescent", "shell", "rings", "rod", "twosubunits")  # of the simulation
+DISTRACTORS: Final = ("bead", "vesicle")  # what a simulation adds, and a picker should leave alone
+BLOB_METHODS: Final = ("log", "dog")  # the values of --method
+SELECTIONS: Final = ("all", "thresholded", "filtered")  # the values of --select
 RECIPES: Final = ("consensus", "paper")
 MODEL_SUFFIXES: Final = (".h5", ".keras")
 LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their own variety, and copies mostly cost time
@@ -25,6 +33,7 @@ SUPPORT_ATTRIBUTE: Final = "_support"  # number of distinct pickers
 PICKERS_ATTRIBUTE: Final = "_pickers"  # their numbers, as "1+3"
 NETWORK_SCORE_ATTRIBUTE: Final = "_networkScore"  # the network's opinion alone, formed without the votes
 PICKER_SCORE_ATTRIBUTE: Final = "_pickerScore"  # the score that the representative had from its own picker
+SPECIES_ATTRIBUTE: Final = "_species"  # name of the complex; its number is the group id
 
 # Columns of the programs' tables: scores in [0, 1], and the label of a merged pick (1, 0, -1: positive, doubtful, negative).
 FINAL_SCORE: Final = "CoordConsScore"

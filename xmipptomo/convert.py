@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from pwem.convert.transformations import euler_from_matrix, euler_matrix
-from pyworkflow.object import Float, Integer, String
+from pyworkflow.object import Float, Integer, Pointer, Scalar, String
+from pyworkflow.protocol import Protocol
 from tomo.constants import BOTTOM_LEFT_CORNER, SCIPION
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.metadata_io import picks_of, read_table
 from deep_consensus_tomo.picks import Picks, rescale_positions, same_sampling_rate
 
-from .constants import CHOICE_RULES, NETWORK_SCORE_ATTRIBUTE, PICKER_SCORE_ATTRIBUTE, PICKERS_ATTRIBUTE, SUPPORT_ATTRIBUTE
+from .constants import CHOICE_RULES, SPECIES_ATTRIBUTE
 
 
 # ---------------------------------------------------------------------------------------------- the common frame
@@ -107,6 +109,29 @@ def _in_one_set(group: dict[str, list[TomogramSource]]) -> tuple[dict[str, Tomog
     return {ts_id: next(s for s in found if index is None or s.set_index == index) for ts_id, found in group.items()}, index
 
 
+def tomogram_of(tomograms: SetOfTomograms, ts_id: str) -> Tomogram:
+    """The tomogram of exactly this tilt-series id. Raises InputError if the set does not have it."""
+    if ts_id not in tomograms.getTSIds():
+        raise InputError(f"the tomograms {tomograms.getFileName()} have no '{ts_id}', but coordinates picked in them do")
+    return tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
+
+
+def size_of(tomogram: Tomogram) -> tuple[int, int, int]:
+    """x, y, z, voxels. Raises InputError if the file does not exist or is no volume."""
+    size = tomogram.getDim()
+    if size is None:
+        raise InputError(f"tomogram '{tomogram.getTsId()}': the file {tomogram.getFileName()} does not exist")
+    if min(size) < 2:
+        raise InputError(f"tomogram '{tomogram.getTsId()}': {tomogram.getFileName()} is an image of {size} voxels, not a volume")
+    return size
+
+
+def name_of(pointer: Pointer) -> str:
+    """How the user knows a set of the form: the label of the run that made it."""
+    parent = pointer.getObjValue()
+    return (parent.getRunName() if isinstance(parent, Protocol) else parent.getObjLabel()) or str(pointer.get())
+
+
 # ----------------------------------------------------------------------------------------------- Scipion to picks
 def corner_offset(tomogram: Tomogram) -> np.ndarray:
     """(3,) x, y, z, voxels: what to add to Scipion's centred coordinates of this very tomogram to count from its corner.
@@ -120,13 +145,13 @@ def corner_offset(tomogram: Tomogram) -> np.ndarray:
 
 
 def read_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
-    """The picks of one tomogram of a set, at `sampling_rate` (Å/voxel), with score, group id and orientation.
+    """The picks of one tomogram of a set, at `sampling_rate` (Å/voxel), with score, group id, orientation and species.
 
     tomogram: the one of the set's own precedents.  picker: the id they get.
     A score that is zero for all of them and an identity matrix are Scipion's defaults: they read as none (NaN).
     Raises InputError for a coordinate that is not a number.
     """
-    items = [(item.getPosition(SCIPION), item.getScore(), item.getGroupId(), item.getMatrix())
+    items = [(item.getPosition(SCIPION), item.getScore(), item.getGroupId(), item.getMatrix(), _species_of(item))
              for item in coordinates.iterItems(where=f"{Coordinate3D.TOMO_ID_ATTR}='{_quoted(tomogram.getTsId())}'")]
     positions = np.array([position for position, *_ in items], dtype=float).reshape(-1, 3) + corner_offset(tomogram)
     score = np.array([np.nan if score is None else score for _, score, *_ in items], dtype=float)
@@ -134,47 +159,76 @@ def read_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int,
         tomogram.getTsId(), rescale_positions(positions, coordinates.getSamplingRate(), sampling_rate), sampling_rate,
         picker=np.full(len(items), picker),
         score=np.full(len(items), np.nan) if not np.nan_to_num(score).any() else score,
-        angles=np.array([angles_of(matrix) for *_, matrix in items]).reshape(-1, 3),
-        group=np.array([group or 0 for _, _, group, _ in items], dtype=int))
+        angles=np.array([angles_of(matrix) for *_, matrix, _ in items]).reshape(-1, 3),
+        group=np.array([group or 0 for _, _, group, *_ in items], dtype=int), species=[species for *_, species in items])
+
+
+def read_pickings(path: str, sampling_rate: float) -> dict[str, Picks]:
+    """The picks of each tomogram of an XMD that a program wrote, by the id that it gave them, in the order of the file.
+
+    sampling_rate: Å/voxel, for a table that has none.
+    """
+    table = read_table(path)
+    rows: dict[str, list[int]] = {}
+    for row, ts_id in enumerate(table.get("tiltSeriesId", [])):
+        rows.setdefault(ts_id, []).append(row)
+    return {ts_id: picks_of({name: [values[row] for row in own] for name, values in table.items()}, path,
+                            sampling_rate=sampling_rate) for ts_id, own in rows.items()}
+
+
+def _species_of(item: Coordinate3D) -> str:
+    return getattr(item, SPECIES_ATTRIBUTE).get() or "" if hasattr(item, SPECIES_ATTRIBUTE) else ""
+
+
+def species_of(coordinates: SetOfCoordinates3D) -> list[str]:
+    """The names of the species that a set has, sorted; empty if it names none."""
+    if not coordinates.getSize() or not hasattr(coordinates.getFirstItem(), SPECIES_ATTRIBUTE):
+        return []
+    return sorted({name for item in coordinates.iterItems() if (name := _species_of(item))})
 
 
 def _quoted(text: str) -> str:
     return text.replace("'", "''")
 
 
+# Scipion's matrix M takes a particle onto its reference (`tomo.objects`: moved map f'(r) = f(M r)), the angles of Xmipp and
+# RELION the reference onto the particle: one is the inverse of the other, as where Scipion writes RELION's star files.
 def angles_of(matrix: np.ndarray | None) -> np.ndarray:
     """(3,) rot, tilt, psi, degrees (Xmipp's ZYZ) of Scipion's 4 x 4 matrix; NaN for none or the identity."""
     if matrix is None or np.allclose(matrix[:3, :3], np.eye(3)):
         return np.full(3, np.nan)
-    return -np.rad2deg(euler_from_matrix(matrix, axes="szyz"))
+    return -np.rad2deg(euler_from_matrix(matrix[:3, :3].T, axes="szyz"))
 
 
 def matrix_of(angles: np.ndarray) -> np.ndarray:
     """Scipion's 4 x 4 matrix of rot, tilt, psi, degrees (Xmipp's ZYZ); the identity for NaN."""
-    return euler_matrix(*-np.deg2rad(angles), axes="szyz") if np.isfinite(angles).all() else np.eye(4)
+    return euler_matrix(*-np.deg2rad(angles), axes="szyz").T if np.isfinite(angles).all() else np.eye(4)
 
 
 # ----------------------------------------------------------------------------------------------- picks to Scipion
-def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Picks, score: np.ndarray, network: np.ndarray,
-                 support: Sequence[int], pickers: Sequence[str]) -> None:
-    """Append the picks of one tomogram, in voxels of the set's sampling rate, with the consensus' score in [0, 1].
+def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Picks, score: np.ndarray | None = None,
+                 attributes: Mapping[str, Sequence[int | float | str]] | None = None) -> None:
+    """Append the picks of one tomogram, in voxels of the set's sampling rate, with their orientation and group id.
 
-    picks: at any sampling rate; orientation and group id go to the coordinate, the picker's own score to an
-    extra attribute.  network, support, pickers: one a pick, see constants.
+    picks: at any sampling rate.  score: instead of the picks' own; 0 where there is none.  attributes: what the coordinates
+    have besides, one value a pick; every item of a set must have the same.
     Raises InputError if the picks are of another tomogram.
     """
     if picks.tomo_id != tomogram.getTsId():
         raise InputError(f"picks of '{picks.tomo_id}' cannot go to tomogram '{tomogram.getTsId()}'")
     positions = rescale_positions(picks.positions, picks.sampling_rate, coordinates.getSamplingRate()) - corner_offset(tomogram)
+    scores = np.nan_to_num(picks.score if score is None else score)
     for i in range(len(picks)):
         coordinate = Coordinate3D()
         coordinate.setVolume(tomogram)
         coordinate.setPosition(*map(float, positions[i]), SCIPION)
-        coordinate.setScore(float(score[i]))
+        coordinate.setScore(float(scores[i]))
         coordinate.setGroupId(int(picks.group[i]))
         coordinate.setMatrix(matrix_of(picks.angles[i]))
-        setattr(coordinate, SUPPORT_ATTRIBUTE, Integer(int(support[i])))
-        setattr(coordinate, PICKERS_ATTRIBUTE, String(pickers[i]))
-        setattr(coordinate, NETWORK_SCORE_ATTRIBUTE, Float(float(np.nan_to_num(network[i]))))
-        setattr(coordinate, PICKER_SCORE_ATTRIBUTE, Float(float(np.nan_to_num(picks.score[i]))))
+        for name, values in (attributes or {}).items():
+            setattr(coordinate, name, _stored(values[i]))
         coordinates.append(coordinate)
+
+
+def _stored(value: int | float | str) -> Scalar:
+    return {int: Integer, float: Float}.get(type(value), String)(value)

@@ -1,4 +1,4 @@
-"""Every path of a run of the protocol: the steps share nothing but these files, so that a run can be resumed."""
+"""Every path of a run of a protocol: the steps share nothing but these files, so that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,35 @@ def file_stem(ts_id: str) -> str:
     return plain if plain == ts_id else f"{plain}_{hashlib.sha1(ts_id.encode()).hexdigest()[:8]}"
 
 
-class RunFiles:
-    """Paths below the extra folder of a run; strings, because command lines and Scipion's sets hold strings."""
+class ProtocolFiles:
+    """Paths below a folder of a run's extra folder; strings, because command lines and Scipion's sets hold strings."""
+
+    folder = ""
 
     def __init__(self, extra_folder: str) -> None:
-        self.root = Path(extra_folder) / "consensus"
+        self.root = Path(extra_folder) / self.folder
 
     def _at(self, *parts: str) -> str:
         return str(self.root.joinpath(*parts))
+
+    def messages(self, job: str) -> str:
+        """What a program wrote to its standard error; `job` is unique in the run."""
+        return self._at("messages", f"{file_stem(job)}.txt")
+
+    def failure(self, ts_id: str) -> str:
+        """Text: why a tomogram (or another item of the run) was left out. It exists only then."""
+        return self._at("failed", f"{file_stem(ts_id)}.txt")
+
+    @property
+    def summary(self) -> str:
+        """JSON: the numbers that the summary shows."""
+        return self._at("summary.json")
+
+
+class RunFiles(ProtocolFiles):
+    """Files of the deep consensus."""
+
+    folder = "consensus"
 
     # ---- one a run
     @property
@@ -56,15 +77,6 @@ class RunFiles:
     def scored_raw(self) -> str:
         """XMD: every pick of every picker with its score."""
         return self._at("scored_raw.xmd")
-
-    @property
-    def summary(self) -> str:
-        """JSON: the numbers that the summary shows."""
-        return self._at("summary.json")
-
-    def messages(self, job: str) -> str:
-        """What a program wrote to its standard error; `job` is unique in the run."""
-        return self._at("messages", f"{file_stem(job)}.txt")
 
     # ---- one a tomogram
     def picks(self, ts_id: str) -> str:
@@ -99,6 +111,110 @@ class RunFiles:
         """XMD: the extracted picks of one label; the program names it after the coordinate file."""
         return self._at("subtomograms", file_stem(ts_id), Path(self.labelled(ts_id, label)).name)
 
-    def failure(self, ts_id: str) -> str:
-        """Text: why a tomogram was left out. It exists only then."""
-        return self._at("failed", f"{file_stem(ts_id)}.txt")
+
+class SimulationFiles(ProtocolFiles):
+    """Files of a simulation; the program names all but the maps."""
+
+    folder = "simulation"
+
+    @property
+    def maps(self) -> str:
+        """Folder of the densities that are placed, one MRC a complex."""
+        return self._at("maps")
+
+    @property
+    def output(self) -> str:
+        """Folder that the program fills."""
+        return self._at("output")
+
+    @property
+    def truth(self) -> str:
+        """XMD: every placed object."""
+        return self._at("output", "ground_truth.xmd")
+
+    @property
+    def classes(self) -> str:
+        """CSV: a line a class."""
+        return self._at("output", "classes.csv")
+
+    @property
+    def parameters(self) -> str:
+        """JSON: what the program was told, with its seed."""
+        return self._at("output", "simulation.json")
+
+    def tomogram(self, name: str) -> str:
+        """MRC of one tomogram."""
+        return self._at("output", f"{name}.mrc")
+
+    def template(self, name: str) -> str:
+        """MRC of the density of one class."""
+        return self._at("output", "templates", f"{name}.mrc")
+
+
+class LinkedFiles(ProtocolFiles):
+    """Files of a run whose programs know a tomogram by the name of its file: they get links of those names."""
+
+    @property
+    def tomograms(self) -> str:
+        """Folder of the links."""
+        return self._at("tomograms")
+
+    def tomogram(self, ts_id: str) -> str:
+        """Link to a tomogram, named by its tilt-series id: programs take the name for the id."""
+        return self._at("tomograms", f"{file_stem(ts_id)}.mrc")
+
+
+class PickingFiles(LinkedFiles):
+    """Files of a picker."""
+
+    folder = "picking"
+
+    @property
+    def templates(self) -> str:
+        """Folder of the templates, one MRC each, named as its class."""
+        return self._at("templates")
+
+    @property
+    def mask(self) -> str:
+        """MRC: where templates and tomograms are compared."""
+        return self._at("mask.mrc")
+
+    @property
+    def score_maps(self) -> str:
+        """Folder of the score of every voxel, where it is asked for."""
+        return self._at("score_maps")
+
+    def picks(self, ts_id: str) -> str:
+        """XMD: the picks of one tomogram."""
+        return self._at("picks", f"{file_stem(ts_id)}.xmd")
+
+
+class EvaluationFiles(LinkedFiles):
+    """Files of an evaluation; pickings are numbered from 1 in the order of the form."""
+
+    folder = "evaluation"
+
+    @property
+    def truth(self) -> str:
+        """XMD: the reference, all tomograms."""
+        return self._at("reference.xmd")
+
+    def picks(self, number: int) -> str:
+        """XMD: one picking, all tomograms."""
+        return self._at(f"picking_{number}.xmd")
+
+    def root_of(self, number: int) -> str:
+        """What the names of the evaluation's files of one picking begin with."""
+        return self._at(f"evaluation_{number}")
+
+    def report(self, number: int) -> str:
+        """JSON: every number of the evaluation of one picking."""
+        return f"{self.root_of(number)}.json"
+
+    def curves(self, number: int) -> str:
+        """PNG: precision-recall and calibration of one picking; only where picks have scores."""
+        return f"{self.root_of(number)}_curves.png"
+
+    def confusion(self, number: int) -> str:
+        """PNG: which class is taken for which; only where picks have classes."""
+        return f"{self.root_of(number)}_confusion.png"

@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 PROGRAMS = (
+    "simulate_tomo",
+    "pick_blobs_tomo",
+    "template_matching_tomo",
     "coordinates_consensus_tomo",
     "pick_noise_tomo",
     "tomo_extract_subtomograms",
     "deep_picking_consensus_tomo",
     "run_deep_consensus_tomo",
+    "evaluate_picking_tomo",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """

@@ -15,6 +15,7 @@ pytest.importorskip("xmipptomo.convert")
 from xmipptomo import constants  # noqa: E402
 from xmipptomo.files import NOISE, POSITIVE, RunFiles  # noqa: E402
 from xmipptomo.protocols import deep_consensus_commands as commands  # noqa: E402
+from xmipptomo.protocols import program_steps as steps  # noqa: E402
 
 FILES = RunFiles("extra")
 FRAME = commands.TomogramFrame("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
@@ -63,7 +64,7 @@ def test_no_argument_is_none_or_two_in_one(program):
 
 def test_names_reach_the_program_as_they_are(tmp_path):
     odd = ["my tomogram.mrc", "it's", 'say "x"', "$HOME", "`id`", "100%", "", "a;b"]
-    command = f"printf '%s\\n' {commands.command_line(odd)}"
+    command = f"printf '%s\\n' {steps.command_line(odd)}"
     printed = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
     assert printed.split("\n")[:-1] == odd
 
@@ -101,8 +102,8 @@ def test_all_training_options_are_passed():
 def test_tomograms_differ_in_size_and_seed():
     size = commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1)
     assert size[size.index("--size") + 1: size.index("--size") + 4] == [96, 80, 40]
-    assert commands.seed_of(1, "TS_1") != commands.seed_of(1, "TS_2")
-    assert commands.seed_of(1, "TS_1") == commands.seed_of(1, "TS_1") != commands.seed_of(2, "TS_1")
+    assert steps.seed_of(1, "TS_1") != steps.seed_of(1, "TS_2")
+    assert steps.seed_of(1, "TS_1") == steps.seed_of(1, "TS_1") != steps.seed_of(2, "TS_1")
 
 
 def test_only_noise_is_dropped_at_the_border():
@@ -114,11 +115,11 @@ def test_only_noise_is_dropped_at_the_border():
 
 def test_the_reason_of_a_failure_is_the_error_line(tmp_path):
     messages = tmp_path / "messages.txt"
-    assert commands.reason_of(str(messages)) == ""
+    assert steps.reason_of(str(messages)) == ""
     messages.write_text("TensorFlow says hello\nxmipp_x: error: --input: file 'a' does not exist\nbye\n")
-    assert commands.reason_of(str(messages)) == "xmipp_x: error: --input: file 'a' does not exist"
+    assert steps.reason_of(str(messages)) == "xmipp_x: error: --input: file 'a' does not exist"
     messages.write_text("Traceback\nKeyError: 'x'\n\n")
-    assert commands.reason_of(str(messages)) == "KeyError: 'x'"
+    assert steps.reason_of(str(messages)) == "KeyError: 'x'"
 
 
 # ---- the protocol's own code
@@ -138,5 +139,5 @@ def test_the_protocol_stays_thin():
 
 def test_programs_are_those_that_are_installed():
     programs = [value for name, value in vars(constants).items() if name.endswith("_PROGRAM")]
-    assert len(programs) == 4
+    assert len(programs) == 8
     assert all((Path(sys.executable).parent / program).exists() for program in programs)

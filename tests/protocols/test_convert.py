@@ -124,8 +124,8 @@ def test_writing_and_reading_again_gives_the_same_picks(sets):
                   angles=np.column_stack([rng.uniform(-90, 90, 6), rng.uniform(5, 85, 6), rng.uniform(-90, 90, 6)]),
                   group=np.arange(6))
     coordinates = sets.empty_coordinates(tomograms)
-    convert.append_picks(coordinates, tomograms.getFirstItem().clone(), picks, np.linspace(0, 1, 6), np.full(6, 0.8), [2] * 6,
-                         ["1+3"] * 6)
+    attributes = {"_support": [2] * 6, "_pickers": ["1+3"] * 6, "_networkScore": [0.8] * 6, "_species": ["ribosome"] * 6}
+    convert.append_picks(coordinates, tomograms.getFirstItem().clone(), picks, np.linspace(0, 1, 6), attributes)
     coordinates.write()
     again = convert.read_picks(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
     np.testing.assert_allclose(again.positions, picks.positions, atol=1e-4)  # scaled coordinates are what is stored
@@ -135,7 +135,7 @@ def test_writing_and_reading_again_gives_the_same_picks(sets):
     first = coordinates.getFirstItem()
     assert (first._support.get(), first._pickers.get()) == (2, "1+3")
     assert first._networkScore.get() == pytest.approx(0.8)
-    assert first._pickerScore.get() == pytest.approx(picks.score[0])
+    assert again.species.tolist() == ["ribosome"] * 6
     own_voxels = rescale_positions(picks.positions, 10.0, 20.0)
     np.testing.assert_allclose(first.getPosition(BOTTOM_LEFT_CORNER), own_voxels[0], atol=1e-4)
 
@@ -144,7 +144,18 @@ def test_picks_go_to_their_own_tomogram_only(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
     with pytest.raises(InputError, match="'b' cannot go to tomogram 'a'"):
         convert.append_picks(sets.empty_coordinates(tomograms), tomograms.getFirstItem().clone(),
-                             Picks("b", np.zeros((1, 3)), 10.0), np.ones(1), np.ones(1), [1], ["1"])
+                             Picks("b", np.zeros((1, 3)), 10.0))
+
+
+def test_a_pick_without_a_score_gets_zero_which_reads_as_none(sets):
+    tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
+    coordinates = sets.empty_coordinates(tomograms)
+    convert.append_picks(coordinates, tomograms.getFirstItem().clone(), Picks("a", np.ones((2, 3)), 10.0))
+    coordinates.write()
+    assert [item.getScore() for item in coordinates] == [0.0, 0.0]
+    again = convert.read_picks(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+    assert np.isnan(again.score).all()
+    assert again.species.tolist() == ["", ""]
 
 
 @pytest.mark.parametrize("angles", [(0, 90, 0), (10, 20, 30), (-170, 179, 5)])
@@ -152,5 +163,28 @@ def test_orientations_are_those_of_xmipp(angles):
     from deep_consensus_tomo.metadata_io import xmippLib
 
     matrix = convert.matrix_of(np.array(angles, dtype=float))
-    np.testing.assert_allclose(matrix[:3, :3], xmippLib.Euler_angles2matrix(*map(float, angles)), atol=1e-6)
+    # Scipion's matrix takes the particle onto its reference, Xmipp's the reference onto the particle.
+    np.testing.assert_allclose(matrix[:3, :3].T, xmippLib.Euler_angles2matrix(*map(float, angles)), atol=1e-6)
     np.testing.assert_allclose(convert.matrix_of(convert.angles_of(matrix)), matrix, atol=1e-6)
+
+
+@pytest.mark.parametrize("angles", [(0, 90, 0), (10, 20, 30), (-170, 179, 5)])
+def test_the_matrix_undoes_the_rotation_of_the_reference(angles):
+    from deep_consensus_tomo.orientations import rotation_of
+
+    matrix = convert.matrix_of(np.array(angles, dtype=float))
+    np.testing.assert_allclose(matrix[:3, :3] @ rotation_of(np.array([angles])).as_matrix()[0], np.eye(3), atol=1e-6)
+
+
+# ---- one tomogram, one set
+def test_a_missing_or_flat_tomogram_is_named(sets, tmp_path):
+    tomograms = sets.tomograms({"a": (40, 30, 20), "flat": (40, 30, 1)}, 10.0)
+    assert convert.size_of(convert.tomogram_of(tomograms, "a")) == (40, 30, 20)
+    with pytest.raises(InputError, match=r"'flat'.*not a volume"):
+        convert.size_of(convert.tomogram_of(tomograms, "flat"))
+    lost = convert.tomogram_of(tomograms, "a")
+    lost.setLocation(str(tmp_path / "lost.mrc"))
+    with pytest.raises(InputError, match=r"'a'.*lost.mrc does not exist"):
+        convert.size_of(lost)
+    with pytest.raises(InputError, match="have no 'b'"):
+        convert.tomogram_of(tomograms, "b")

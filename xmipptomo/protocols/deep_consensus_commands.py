@@ -1,21 +1,17 @@
 """Arguments of the programs that the deep consensus protocol runs; nothing of Scipion here.
 
-Each function gives a list of separate arguments, made anew for every call; `command_line` is the one place that
-joins them for the shell that Scipion runs programs in.
+Each function gives a list of separate arguments, made anew for every call; `program_steps.command_line` is the one
+place that joins them for the shell that Scipion runs programs in.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RunFiles
-
-Arguments = list[Any]
+from .program_steps import Arguments
 
 
 @dataclass(frozen=True)
@@ -40,27 +36,9 @@ class TomogramFrame:
     left_out: int
 
 
-def command_line(arguments: Sequence[Any]) -> str:
-    """Arguments joined for a shell, each quoted: names with spaces, quotes or $ reach the program as they are."""
-    return " ".join(shlex.quote(str(argument)) for argument in arguments)
-
-
 def machine_has_gpu() -> bool:
     """Whether this machine has an NVIDIA GPU at all; which of them can be used, the program finds out."""
     return any(Path("/dev").glob("nvidia[0-9]*"))
-
-
-def seed_of(seed: int, ts_id: str) -> int:
-    """A seed of its own for every tomogram, independent of which others are in the run."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {ts_id}".encode()).digest()[:4], "big") % 2**31
-
-
-def reason_of(messages: str) -> str:
-    """The reason that a program gave in the file of its messages: its 'error:' line, else the last line; '' if none."""
-    path = Path(messages)
-    lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
-    errors = [line for line in lines if ": error: " in line]
-    return (errors or lines or [""])[-1]
 
 
 def _common(frame: TomogramFrame) -> Arguments:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pwem.protocols import EMProtocol
 from pyworkflow.protocol import params
 
 from ..constants import CHOICE_RULES, LARGE_DATA_SET, MIN_AGREEMENT, MODEL_EXISTING, MODEL_NEW, NETWORKS, RECIPES, REPRESENTATIVES
@@ -39,19 +38,6 @@ def define_params(form: params.Form) -> None:
         "*Threads*:\nthreads of each program (noise picking, extraction, training and scoring on the CPU). "
         "Several tomograms are prepared at the same time: Scipion threads - 1 of them, each with this many threads.\n"
         "*MPI*: not used by these programs; leave it at 1."))
-
-
-def limit_errors(protocol: EMProtocol) -> list[str]:
-    """One message for each active parameter whose value is missing or outside its limits."""
-    errors = []
-    for name, (low, high, inclusive) in LIMITS.items():
-        if not protocol.evalParamCondition(name):
-            continue
-        value = protocol.getAttributeValue(name)
-        if value is None or value < low or (value == low and not inclusive) or (high is not None and value > high):
-            limit = f"{'at least' if inclusive else 'greater than'} {low}" + (f" and at most {high}" if high is not None else "")
-            errors.append(f"*{protocol.getParam(name).label.get()}* must be {limit}, received {value}.")
-    return errors
 
 
 def _define_gpu(form: params.Form) -> None:

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from pyworkflow.object import Pointer
-from pyworkflow.protocol import Protocol
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.files import written_aside
@@ -18,7 +16,7 @@ from deep_consensus_tomo.metadata_io import read_table, write_picks
 from deep_consensus_tomo.picks import Picks
 
 from ..constants import CHOICE_RULES
-from ..convert import TomogramSource, common_frame, nearest_rate, read_picks
+from ..convert import TomogramSource, common_frame, nearest_rate, read_picks, size_of, tomogram_of
 from ..files import RunFiles
 from .deep_consensus_commands import TomogramFrame
 
@@ -55,22 +53,9 @@ class InputSets:
         return common_frame(frames, CHOICE_RULES[rate_choice], CHOICE_RULES[box_choice])
 
 
-def name_of(pointer: Pointer) -> str:
-    """How the user knows a set of the form: the label of the run that made it."""
-    parent = pointer.getObjValue()
-    return (parent.getRunName() if isinstance(parent, Protocol) else parent.getObjLabel()) or str(pointer.get())
-
-
 def count_rows(path: str) -> int:
     """Number of picks in an XMD; 0 if there is no such file."""
     return len(read_table(path).get("x", [])) if Path(path).exists() else 0
-
-
-def tomogram_of(tomograms: SetOfTomograms, ts_id: str) -> Tomogram:
-    """The tomogram of exactly this tilt-series id. Raises InputError if the set does not have it."""
-    if ts_id not in tomograms.getTSIds():
-        raise InputError(f"the tomograms {tomograms.getFileName()} have no '{ts_id}', but coordinates picked in them do")
-    return tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
 
 
 def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, size: Sequence[float],
@@ -105,7 +90,7 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     if not sources:
         raise InputError("no set of tomograms has it, although coordinates say that they were picked in it")
     source = nearest_rate(sources, rate)
-    size = [n * source.sampling_rate / rate for n in _size_of(tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id))]
+    size = [n * source.sampling_rate / rate for n in size_of(tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id))]
     numbers = range(1, len(inputs.pickers) + 1)
     picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
     truth, truth_out = picks_of_sets(inputs.truth, ts_id, rate, size, [REFERENCE] * len(inputs.truth))
@@ -121,15 +106,6 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     return TomogramFrame(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
                          has_truth=bool(truth), has_lie=bool(lies), counts=[int((pickers == n).sum()) for n in numbers],
                          left_out=left_out + truth_out + lies_out)
-
-
-def _size_of(tomogram: Tomogram) -> tuple[int, int, int]:
-    size = tomogram.getDim()
-    if size is None:
-        raise InputError(f"tomogram '{tomogram.getTsId()}': the file {tomogram.getFileName()} does not exist")
-    if min(size) < 2:
-        raise InputError(f"tomogram '{tomogram.getTsId()}': {tomogram.getFileName()} is an image of {size} voxels, not a volume")
-    return size
 
 
 def write_frames(path: str, sampling_rate: float, box_size: int, names: Sequence[str],

@@ -11,7 +11,15 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 from deep_consensus_tomo.metadata_io import picks_of, read_table
 from deep_consensus_tomo.picks import Picks
 
-from ..constants import FINAL_SCORE, LABEL, NETWORK_SCORE
+from ..constants import (
+    FINAL_SCORE,
+    LABEL,
+    NETWORK_SCORE,
+    NETWORK_SCORE_ATTRIBUTE,
+    PICKER_SCORE_ATTRIBUTE,
+    PICKERS_ATTRIBUTE,
+    SUPPORT_ATTRIBUTE,
+)
 from ..convert import Precedents, append_picks, even_box_size
 from ..files import POSITIVE, RunFiles
 from .deep_consensus_inputs import REFERENCE, Frames
@@ -34,6 +42,12 @@ class Accepted:
 
     def __len__(self) -> int:
         return len(self.picks)
+
+    def attributes(self) -> dict[str, list]:
+        """What the coordinates have besides position, score, orientation and group id."""
+        return {SUPPORT_ATTRIBUTE: [int(n) for n in self.support], PICKERS_ATTRIBUTE: list(self.pickers),
+                NETWORK_SCORE_ATTRIBUTE: np.nan_to_num(self.network).tolist(),
+                PICKER_SCORE_ATTRIBUTE: np.nan_to_num(self.picks.score).tolist()}
 
 
 def accepted_rows(files: RunFiles, ts_ids: Sequence[str], threshold: float | None, n_pickers: int) -> dict[str, Accepted]:
@@ -83,6 +97,5 @@ def append_rows(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, prec
         accepted = rows[ts_id]
         if len(accepted):
             tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-            append_picks(coordinates, tomogram, accepted.picks, accepted.score, accepted.network, accepted.support,
-                         accepted.pickers)
+            append_picks(coordinates, tomogram, accepted.picks, accepted.score, accepted.attributes())
     return coordinates

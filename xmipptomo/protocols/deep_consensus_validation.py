@@ -10,13 +10,14 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from deep_consensus_tomo.picks import same_sampling_rate
 
 from ..constants import MODEL_EXISTING, MODEL_SUFFIXES
-from .deep_consensus_form import limit_errors
+from .deep_consensus_form import LIMITS
 from .deep_consensus_inputs import InputSets
+from .form_checks import limit_errors
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol) + _model_errors(protocol)
+    errors = limit_errors(protocol, LIMITS) + _model_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.truth, "Negative references": inputs.lies}
     for field, sets in fields.items():
         for number, coordinates in enumerate(sets, start=1):

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import Enum
-from functools import wraps
 from pathlib import Path
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
 from pyworkflow.protocol.constants import STEPS_PARALLEL
-from pyworkflow.utils import cleanPath, makeFilePath
+from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
@@ -29,14 +25,15 @@ from ..constants import (
     NOISE_PROGRAM,
     RECIPES,
 )
-from ..convert import plan_precedents, tomogram_sources
+from ..convert import name_of, plan_precedents, tomogram_sources
 from ..files import MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
 from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
-from .deep_consensus_inputs import Frames, InputSets, count_rows, name_of, read_frames, write_frames, write_tomogram
+from .deep_consensus_inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
 from .deep_consensus_outputs import accepted_rows, append_rows, put_together
 from .deep_consensus_report import collect_summary, methods_text, summary_lines
 from .deep_consensus_validation import validation_errors, validation_warnings
+from .program_steps import ProgramSteps, seed_of, tomogram_step
 
 logger = logging.getLogger(__name__)
 
@@ -48,21 +45,7 @@ class DeepConsensusOutputs(Enum):
     tomograms = SetOfTomograms
 
 
-def tomogram_step(step: Callable) -> Callable:
-    """Make a method that works on a TomogramFrame a step of (tsId, values it depends on).
-
-    A tomogram that failed before is passed over; one that fails now is recorded and left out, and the run goes on.
-    """
-    @wraps(step)
-    def run(self, ts_id: str, _: str) -> None:
-        if not self._failed(ts_id):
-            with self._collectingFailure(ts_id):
-                step(self, self._frames().tomograms[ts_id])
-
-    return run
-
-
-class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -132,6 +115,9 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
     def _frames(self) -> Frames:
         return read_frames(self._files().frame)
 
+    def _tomogram(self, ts_id: str) -> commands.TomogramFrame:
+        return self._frames().tomograms[ts_id]
+
     def _values(self, *names: str) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
         pointers = (*self.inputSets, *self.positiveReferences, *self.negativeReferences)
@@ -191,7 +177,7 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
         """Pick noise in one tomogram."""
         self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
             self._files(), frame, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(), threads=self.binThreads.get(),
-            seed=commands.seed_of(self.randomSeed.get(), frame.ts_id)), job=f"noise_{frame.ts_id}")
+            seed=seed_of(self.randomSeed.get(), frame.ts_id)), job=f"noise_{frame.ts_id}")
 
     @tomogram_step
     def extractionStep(self, frame: commands.TomogramFrame):
@@ -268,23 +254,6 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
             self._defineSourceRelation(pointer, output)
 
     # ------------------------------------------------------------------------------------------- helpers of the steps
-    def _runProgram(self, program: str, arguments: commands.Arguments, job: str) -> None:
-        """Run a program; if it fails, raise with the reason that it gave.
-
-        Its standard error goes to a file of its own and from there to the log: Scipion's log of parallel steps would
-        not tell which tomogram a line belongs to.
-        """
-        messages = self._files().messages(job)
-        makeFilePath(messages)
-        try:
-            self.runJob(program, f"{commands.command_line(arguments)} 2> {shlex.quote(messages)}")
-        except Exception as error:
-            raise RuntimeError(commands.reason_of(messages) or str(error)) from error
-        finally:
-            text = Path(messages).read_text(errors="replace").strip() if os.path.exists(messages) else ""
-            if text:
-                logger.info("%s wrote:\n%s", job, text)
-
     def _gpus(self) -> str:
         """Every GPU of the form, '0,1'; '' for the CPU, also where the machine that runs this has no GPU.
 
@@ -302,26 +271,6 @@ class XmippProtDeepConsensusPicking3D(EMProtocol, ProtTomoBase):
         paths = [self._files().subtomograms(ts_id, label)
                  for ts_id in self._frames().tomograms if not self._failed(ts_id) for label in labels]
         return [path for path in paths if os.path.exists(path)]
-
-    @contextmanager
-    def _collectingFailure(self, ts_id: str) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            logger.error("%s is left out: %s", ts_id, error, exc_info=True)
-            path = Path(self._files().failure(ts_id))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{ts_id}: {error}", encoding="utf-8")
-
-    def _failed(self, ts_id: str) -> bool:
-        return os.path.exists(self._files().failure(ts_id))
-
-    def _failureTexts(self) -> list[str]:
-        return [path.read_text(encoding="utf-8") for path in sorted(Path(self._files().failure("any")).parent.glob("*.txt"))]
-
-    def _failures(self) -> str:
-        texts = self._failureTexts()
-        return f"Tomograms left out: {'; '.join(texts)}" if texts else ""
 
     # -------------------------------------------------------------------------------------------------- information
     def _validate(self):

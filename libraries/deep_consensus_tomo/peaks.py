@@ -1,0 +1,81 @@
+"""Peaks of a score map: local maxima, the best first, none nearer to a better one than a distance; thresholds from noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import maximum_filter
+from scipy.spatial import cKDTree
+from scipy.special import ndtri
+
+NEIGHBOURHOOD = 3  # voxels: a peak is not below any of its 26 neighbours
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """The best first. positions: (n, 3) x, y, z, voxels, between voxels; voxels: (n, 3) z, y, x of the maxima, int;
+    scores: (n,) the map's value there."""
+
+    positions: np.ndarray
+    voxels: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, index: np.ndarray | slice) -> Peaks:
+        return Peaks(self.positions[index], self.voxels[index], self.scores[index])
+
+
+def find_peaks(score: np.ndarray, distance: float, *, threshold: float = -np.inf, number: int | None = None) -> Peaks:
+    """The peaks of a map above a threshold, at most `number` of them, no two within `distance` voxels of each other.
+
+    score: (z, y, x), -inf where nothing may be found. Equal peaks are taken in the order of the voxels, so that the
+    result depends on the map alone. Positions are refined by a parabola through the neighbours along each axis.
+    """
+    is_peak = (score > threshold) & (score == maximum_filter(score, NEIGHBOURHOOD, mode="nearest"))
+    voxels = np.argwhere(is_peak)  # -inf is above no threshold
+    values = score[tuple(voxels.T)]
+    order = np.argsort(-values, kind="stable")
+    voxels, values = voxels[order], values[order]
+    kept = _apart(voxels, distance, number)
+    voxels, values = voxels[kept], values[kept]
+    return Peaks((voxels + _parabola_offsets(score, voxels))[:, ::-1], voxels, values.astype(float))
+
+
+def _apart(voxels: np.ndarray, distance: float, number: int | None) -> np.ndarray:
+    """Rows of the candidates, given the best first, that lie within `distance` of no better one that is kept."""
+    kept: list[int] = []
+    if not len(voxels):
+        return np.array(kept, dtype=int)
+    tree = cKDTree(voxels)
+    free = np.ones(len(voxels), dtype=bool)
+    for row in range(len(voxels)):
+        if number is not None and len(kept) >= number:
+            break
+        if free[row]:
+            kept.append(row)
+            free[tree.query_ball_point(voxels[row], distance)] = False
+    return np.array(kept, dtype=int)
+
+
+def _parabola_offsets(score: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+    """(n, 3) z, y, x from a maximum to the top of the parabola along each axis, within half a voxel; 0 at the border."""
+    offsets = np.zeros(voxels.shape)
+    centre = score[tuple(voxels.T)].astype(float)
+    for axis, edge in enumerate(score.shape):
+        inner = (voxels[:, axis] > 0) & (voxels[:, axis] < edge - 1)
+        step = np.zeros(3, dtype=int)
+        step[axis] = 1
+        before, after = (score[tuple((voxels[inner] + sign * step).T)].astype(float) for sign in (-1, 1))
+        both = np.isfinite(before) & np.isfinite(after)
+        rise = np.where(both, after, 0.0) - np.where(both, before, 0.0)
+        bend = np.where(both, 2 * centre[inner] - np.where(both, before, 0.0) - np.where(both, after, 0.0), 0.0)
+        offsets[inner, axis] = np.clip(0.5 * rise / np.where(bend > 0, bend, np.inf), -0.5, 0.5)
+    return offsets
+
+
+def noise_threshold(centre: float, deviation: float, trials: float, false_positives: float = 1.0) -> float:
+    """The value that Gaussian noise passes `false_positives` times in so many independent trials."""
+    return centre - deviation * float(ndtri(min(0.5, false_positives / max(trials, 1.0))))

@@ -1,0 +1,152 @@
+"""xmipp_pick_blobs_tomo: particles of one diameter in tomograms, without a reference (LoG or DoG)."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deep_consensus_tomo.errors import InputError
+
+from ._picker_output import require_distinct, require_pick_file, write_pickings
+from ._program import Program, require_positive, run
+
+if TYPE_CHECKING:
+    from deep_consensus_tomo.picks import Picks
+    from deep_consensus_tomo.stacks import Tomogram
+
+METHODS = ("log", "dog")
+
+
+@dataclass(frozen=True)
+class BlobConfig:
+    """Blobs of some tomograms; diameter in Å; number or threshold or neither, not both."""
+
+    tomograms: tuple[str, ...]
+    output: str
+    diameter: float
+    method: str = "log"
+    number: int | None = None
+    threshold: float | None = None
+    bright: bool = False
+    tomogram_sampling_rate: float | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        require_distinct(self.tomograms, "--tomograms", "tomogram")
+        require_pick_file(self.output)
+        require_positive(self.diameter, "--diameter", "Å")
+        require_positive(self.threads, "--threads")
+        if self.method not in METHODS:
+            raise InputError(f"--method: must be one of {', '.join(METHODS)}, received '{self.method}'")
+        if self.number is not None and self.threshold is not None:
+            raise InputError("--threshold: the best --number picks have a threshold of their own; give one of the two")
+        if self.number is not None:
+            require_positive(self.number, "--number", "picks in each tomogram")
+        if self.threshold is not None:
+            require_positive(self.threshold, "--threshold", "deviations of the filter's response")
+        if self.tomogram_sampling_rate is not None:
+            require_positive(self.tomogram_sampling_rate, "--tomogramSamplingrate", "Å/voxel")
+
+
+def write_blobs(config: BlobConfig) -> list[Picks]:
+    """Pick from files to a file; returns the picks of each tomogram. Every tomogram is opened before the first is picked."""
+    from deep_consensus_tomo.stacks import open_tomogram
+
+    for path in config.tomograms:
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+            _check_diameter(config, tomogram)
+    pickings = []
+    for path in config.tomograms:
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+            pickings.append(_pick(config, tomogram))
+        print(f"{path}: {len(pickings[-1])} picks")
+    write_pickings(config.output, pickings, config.tomograms, config.diameter)
+    return pickings
+
+
+def _check_diameter(config: BlobConfig, tomogram: Tomogram) -> None:
+    voxels, smallest = config.diameter / tomogram.sampling_rate, min(tomogram.size)
+    if voxels > smallest:
+        raise InputError(
+            f"--diameter: {config.diameter:g} Å are {voxels:.0f} voxels, more than '{tomogram.path}' is thick ({smallest}); "
+            "lower it or check the sampling rate"
+        )
+    if voxels < 2:
+        raise InputError(
+            f"--diameter: {config.diameter:g} Å are {voxels:.2g} voxels of '{tomogram.path}' ({tomogram.sampling_rate:g} "
+            "Å/voxel): too few to tell from noise; raise it or give a finer tomogram"
+        )
+
+
+def _pick(config: BlobConfig, tomogram: Tomogram) -> Picks:
+    from deep_consensus_tomo.blobs import find_blobs
+    from deep_consensus_tomo.pick_files import tomogram_id
+    from deep_consensus_tomo.picks import Picks
+
+    found = find_blobs(
+        tomogram.data,
+        config.diameter / tomogram.sampling_rate,
+        method=config.method,
+        bright=config.bright,
+        number=config.number,
+        threshold=config.threshold,
+        threads=config.threads,
+    )
+    return Picks(tomogram_id(tomogram.path), found.positions, tomogram.sampling_rate, score=found.scores)
+
+
+class PickBlobsTomo(Program):
+    """Command line of `write_blobs`."""
+
+    name = "xmipp_pick_blobs_tomo"
+
+    def defineParams(self) -> None:
+        self.addUsageLine("Blob picking: particles of one diameter in tomograms, found without any reference.")
+        self.addUsageLine(
+            "A Laplacian or a difference of Gaussians of the particle's size runs over each tomogram. A score is its response in "
+            "robust deviations; gold beads do not set the scale, but they are blobs too and are picked. Places without data give "
+            "no picks. Orientations and classes are not found."
+        )
+        self.addParamsLine("  --tomograms <...> : tomograms, MRC")
+        self.addParamsLine("  -o <file> : picks, .csv or .xmd; voxels of each tomogram")
+        self.addParamsLine("  --diameter <double> : diameter of the particle in A; picks keep half of it from each other")
+        self.addParamsLine(" [--method <method=log>] : filter")
+        self.addParamsLine("      where <method>")
+        self.addParamsLine("        log : Laplacian of Gaussian")
+        self.addParamsLine("        dog : difference of two Gaussians, a little wider in its band")
+        self.addParamsLine(" [--number <int>] : the best n picks of each tomogram")
+        self.addParamsLine(
+            " [--threshold <double>] : lowest score instead, in deviations; with neither, the score that noise would reach "
+            "about once in the tomogram"
+        )
+        self.addParamsLine(" [--bright] : particles are brighter than their surroundings; without it darker")
+        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, where the tomograms' headers have none or a wrong one")
+        self.addParamsLine(" [--threads <int=2>] : threads")
+        self.addExampleLine("xmipp_pick_blobs_tomo --tomograms TS_01.mrc TS_02.mrc -o blobs.csv --diameter 120")
+
+    def readParams(self) -> None:
+        self.config = BlobConfig(
+            tomograms=tuple(self.optional_list("--tomograms")),
+            output=self.getParam("-o"),
+            diameter=self.number("--diameter"),
+            method=self.getParam("--method"),
+            number=self.integer("--number") if self.checkParam("--number") else None,
+            threshold=self.number("--threshold") if self.checkParam("--threshold") else None,
+            bright=self.checkParam("--bright"),
+            tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
+            threads=self.integer("--threads"),
+        )
+
+    def run(self) -> None:
+        pickings = write_blobs(self.config)
+        print(f"{sum(map(len, pickings))} picks in {self.config.output}")
+
+
+def main() -> int:
+    """Console script."""
+    return run(PickBlobsTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""xmipp_template_matching_tomo: particles of known density in tomograms, with score, class and orientation."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from deep_consensus_tomo.errors import InputError
+
+from ._picker_output import require_distinct, require_pick_file
+from ._program import Program, require_positive, run
+
+SELECTIONS = ("all", "thresholded", "filtered")
+
+
+@dataclass(frozen=True)
+class TemplateMatchingConfig:
+    """A search of some tomograms with some templates; lengths in Å, angles in degrees, kV, mm, defocus in µm (0: no CTF)."""
+
+    tomograms: tuple[str, ...]
+    templates: tuple[str, ...]
+    output: str
+    mask: str | None = None
+    diameters: tuple[float, ...] = ()
+    tilts: tuple[float, float] | None = (-60.0, 60.0)
+    angular_step: float | None = None
+    lowpass: float | None = None
+    defocus: float = 0.0
+    voltage: float = 300.0
+    spherical_aberration: float = 2.7
+    amplitude_contrast: float = 0.08
+    number: int | None = None
+    threshold: float | None = None
+    select: str = "all"
+    scoremaps: str | None = None
+    bright: bool = False
+    whiten: bool = True
+    template_sampling_rate: float | None = None
+    tomogram_sampling_rate: float | None = None
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        require_distinct(self.tomograms, "--tomograms", "tomogram")
+        require_distinct(self.templates, "--templates", "class")
+        require_pick_file(self.output)
+        require_positive(self.threads, "--threads")
+        self._check_lengths()
+        self._check_angles()
+        self._check_selection()
+
+    def _check_lengths(self) -> None:
+        for diameter in self.diameters:
+            require_positive(diameter, "--diameter", "Å")
+        if self.diameters and len(self.diameters) not in (1, len(self.templates)):
+            raise InputError(
+                f"--diameter: {len(self.diameters)} values for {len(self.templates)} templates; give one, or one for each"
+            )
+        for value, option, unit in (
+            (self.lowpass, "--lowpass", "Å"),
+            (self.template_sampling_rate, "--templateSamplingrate", "Å/voxel"),
+            (self.tomogram_sampling_rate, "--tomogramSamplingrate", "Å/voxel"),
+        ):
+            if value is not None:
+                require_positive(value, option, unit)
+
+    def _check_angles(self) -> None:
+        if self.angular_step is not None and not 1 <= self.angular_step <= 90:
+            raise InputError(f"--angularstep: must lie between 1 and 90 degrees, received {self.angular_step:g}")
+        if self.tilts is not None and not -90 < self.tilts[0] < self.tilts[1] < 90:
+            raise InputError(
+                f"--tilts: expected the first and the last tilt, between -90 and 90 degrees and rising, received "
+                f"{self.tilts[0]:g} {self.tilts[1]:g}"
+            )
+
+    def _check_selection(self) -> None:
+        if self.select not in SELECTIONS:
+            raise InputError(f"--select: must be one of {', '.join(SELECTIONS)}, received '{self.select}'")
+        if self.number is not None and self.threshold is not None:
+            raise InputError("--threshold: the best --number picks have a threshold of their own; give one of the two")
+        if self.number is not None:
+            require_positive(self.number, "--number", "picks of each template in each tomogram")
+        if self.threshold is not None and not -1 <= self.threshold < 1:
+            raise InputError(f"--threshold: a correlation lies between -1 and 1, received {self.threshold:g}")
+
+
+class TemplateMatchingTomo(Program):
+    """Command line of `_template_search.write_matches`."""
+
+    name = "xmipp_template_matching_tomo"
+
+    def defineParams(self) -> None:
+        self.addUsageLine("Template matching: find particles of known density in tomograms, and how they are turned.")
+        self.addUsageLine(
+            "Each template is turned over a uniform grid of rotations, filtered as the tomogram is (CTF to its first zero, "
+            "low-pass, missing wedge) and compared with each place of it by the locally normalised correlation under a ball. "
+            "The score is a correlation coefficient. Where the resolution allows it the search runs on coarser voxels. "
+            "Centres nearer than half a radius to the border are not searched."
+        )
+        self.addParamsLine("  --tomograms <...> : tomograms, MRC, particles dark")
+        self.addParamsLine("  --templates <...> : densities, MRC, bright, in the middle of a box; a file's name names its picks")
+        self.addParamsLine("  -o <file> : picks, .csv or .xmd: voxels of each tomogram, score, class and Euler angles")
+        self.addParamsLine(" [--mask <file>] : spherical mask in the box of the templates; else a ball of --diameter, soft edge")
+        self.addParamsLine(
+            " [--diameter <...>] : diameter of the particles in A, one or one a template; without it that of the dense "
+            "part of each template. Picks of a template keep half of it from each other"
+        )
+        self.addParamsLine(" [--tilts <first=-60> <last=60>] : range of the tilt series about y, degrees: the missing wedge")
+        self.addParamsLine(" [--angularstep <double>] : degrees; without it resolution over diameter (Crowther), 7 to 20")
+        self.addParamsLine(" [--lowpass <double>] : finest resolution to compare, A; else that of the sampling or of the CTF")
+        self.addParamsLine(
+            " [--defocus <double=0>] : micrometres, underfocus positive: nothing beyond the first zero counts; 0: no CTF"
+        )
+        self.addParamsLine(" [--voltage <double=300>] : of the microscope, kV")
+        self.addParamsLine(" [--cs <double=2.7>] : spherical aberration, mm")
+        self.addParamsLine(" [--amplitudecontrast <double=0.08>] : amplitude contrast, a fraction")
+        self.addParamsLine(" [--number <int>] : the best n picks of each template in each tomogram")
+        self.addParamsLine(
+            " [--threshold <double>] : lowest correlation instead; with neither, the one that noise would reach about "
+            "once in the tomogram over all rotations"
+        )
+        self.addParamsLine(" [--select <selection=all>] : what becomes of the picks of several templates")
+        self.addParamsLine("      where <selection>")
+        self.addParamsLine("        all : every template's own picks")
+        self.addParamsLine("        thresholded : the same from the biggest class to the smallest (TM-T of SHREC 2020)")
+        self.addParamsLine("        filtered : a pick that overlaps with one of a bigger class gives way to the next (TM-F)")
+        self.addParamsLine(" [--scoremaps <folder>] : write best scores and their rotations as MRC, the rotations' angles as CSV")
+        self.addParamsLine(" [--bright] : particles are bright in the tomograms; without it dark")
+        self.addParamsLine(
+            " [--coloured] : take the noise for white; without it the tomogram's own spectrum is divided out of tomogram and "
+            "templates, which finds far more in weighted back-projections"
+        )
+        self.addParamsLine(" [--templateSamplingrate <double>] : A/voxel, where the templates' headers have none or a wrong one")
+        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, where the tomograms' headers have none or a wrong one")
+        self.addParamsLine(" [--threads <int=2>] : threads; the result does not depend on them")
+        self.addExampleLine(
+            "xmipp_template_matching_tomo --tomograms TS_01.mrc --templates 1bxn.mrc 4cr2.mrc -o tm.csv --defocus 3 "
+            "--number 200 --select filtered"
+        )
+
+    def readParams(self) -> None:
+        optional = lambda option: self.number(option) if self.checkParam(option) else None  # noqa: E731
+        self.config = TemplateMatchingConfig(
+            tomograms=tuple(self.optional_list("--tomograms")),
+            templates=tuple(self.optional_list("--templates")),
+            output=self.getParam("-o"),
+            mask=self.optional_path("--mask"),
+            diameters=tuple(_numbers(self.optional_list("--diameter"), "--diameter")),
+            tilts=(self.number("--tilts", index=0), self.number("--tilts", index=1)),
+            angular_step=optional("--angularstep"),
+            lowpass=optional("--lowpass"),
+            defocus=self.number("--defocus"),
+            voltage=self.number("--voltage"),
+            spherical_aberration=self.number("--cs"),
+            amplitude_contrast=self.number("--amplitudecontrast"),
+            number=self.integer("--number") if self.checkParam("--number") else None,
+            threshold=optional("--threshold"),
+            select=self.getParam("--select"),
+            scoremaps=self.optional_path("--scoremaps"),
+            bright=self.checkParam("--bright"),
+            whiten=not self.checkParam("--coloured"),
+            template_sampling_rate=optional("--templateSamplingrate"),
+            tomogram_sampling_rate=optional("--tomogramSamplingrate"),
+            threads=self.integer("--threads"),
+        )
+
+    def run(self) -> None:
+        from ._template_search import write_matches
+
+        pickings = write_matches(self.config)
+        print(f"{sum(map(len, pickings))} picks in {self.config.output}")
+
+
+def _numbers(texts: list[str], option: str) -> list[float]:
+    try:
+        return [float(text) for text in texts]
+    except ValueError as error:
+        raise InputError(f"{option}: expected numbers, received '{' '.join(texts)}'") from error
+
+
+def main() -> int:
+    """Console script."""
+    return run(TemplateMatchingTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

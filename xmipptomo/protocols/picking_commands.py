@@ -1,0 +1,126 @@
+"""Arguments of the programs that simulate, pick and evaluate; nothing of Scipion here. See deep_consensus_commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .program_steps import Arguments
+
+
+@dataclass(frozen=True)
+class Optics:
+    """The microscope: defocus µm, voltage kV, spherical aberration mm, amplitude contrast as a fraction."""
+
+    defocus: float
+    voltage: float
+    spherical_aberration: float
+    amplitude_contrast: float
+
+    def arguments(self) -> Arguments:
+        return ["--defocus", self.defocus, "--voltage", self.voltage, "--cs", self.spherical_aberration,
+                "--amplitudecontrast", self.amplitude_contrast]
+
+
+@dataclass(frozen=True)
+class SimulationOptions:
+    """What to simulate; size x, y, z voxels, maps and counts empty for the defaults, tilts first, last, step degrees."""
+
+    folder: str
+    tomograms: int
+    size: tuple[int, int, int]
+    sampling_rate: float
+    maps: Sequence[str]
+    counts: Sequence[int]
+    beads: int
+    vesicles: int
+    tilts: tuple[float, float, float]
+    snr: float
+    optics: Optics
+    envelope: float
+    ice_noise: float
+    structural_noise: float
+    multislice: bool
+    prefix: str
+    threads: int
+    seed: int
+
+
+def simulation_arguments(options: SimulationOptions) -> Arguments:
+    """Simulate tomograms into a folder."""
+    arguments: Arguments = ["--odir", options.folder, "--tomograms", options.tomograms, "--size", *options.size,
+                            "--samplingrate", options.sampling_rate]
+    arguments += ["--maps", *options.maps] if options.maps else []
+    arguments += ["--counts", *options.counts] if options.counts else []
+    arguments += ["--beads", options.beads, "--vesicles", options.vesicles, "--tilts", *options.tilts, "--snr", options.snr,
+                  *options.optics.arguments(), "--envelope", options.envelope, "--icenoise", options.ice_noise,
+                  "--structuralnoise", options.structural_noise]
+    arguments += ["--multislice"] if options.multislice else []
+    return [*arguments, "--prefix", options.prefix, "--threads", options.threads, "--seed", options.seed]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which peaks become picks: the best `number` of each tomogram, or those above `threshold`; None: the program's own."""
+
+    number: int | None = None
+    threshold: float | None = None
+
+    def arguments(self) -> Arguments:
+        if self.number is not None:
+            return ["--number", self.number]
+        return [] if self.threshold is None else ["--threshold", self.threshold]
+
+
+def _picker_arguments(tomogram: str, output: str, rate: float, selection: Selection, bright: bool, threads: int) -> Arguments:
+    return ["--tomograms", tomogram, "-o", output, "--tomogramSamplingrate", rate, *selection.arguments(),
+            *(["--bright"] if bright else []), "--threads", threads]
+
+
+def blob_arguments(tomogram: str, output: str, *, rate: float, diameter: float, method: str, selection: Selection, bright: bool,
+                   threads: int) -> Arguments:
+    """Pick blobs of a diameter (Å) in one tomogram of `rate` (Å/voxel)."""
+    return [*_picker_arguments(tomogram, output, rate, selection, bright, threads), "--diameter", diameter, "--method", method]
+
+
+@dataclass(frozen=True)
+class MatchingOptions:
+    """How to match: templates and mask as files, diameters Å ([] unknown), tilts and step degrees, low-pass Å; 0: automatic.
+
+    optics None: no CTF.  select: all, thresholded or filtered.
+    """
+
+    templates: Sequence[str]
+    mask: str
+    diameters: Sequence[float]
+    tilts: tuple[float, float]
+    angular_step: float
+    low_pass: float
+    optics: Optics | None
+    select: str
+
+
+def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, rate: float, selection: Selection, bright: bool,
+                       threads: int, score_maps: str = "") -> Arguments:
+    """Match templates in one tomogram of `rate` (Å/voxel)."""
+    arguments = _picker_arguments(tomogram, output, rate, selection, bright, threads)
+    arguments += ["--templates", *options.templates]
+    arguments += ["--mask", options.mask] if options.mask else []
+    arguments += ["--diameter", *options.diameters] if options.diameters else []
+    arguments += ["--tilts", *options.tilts]
+    arguments += ["--angularstep", options.angular_step] if options.angular_step else []
+    arguments += ["--lowpass", options.low_pass] if options.low_pass else []
+    arguments += options.optics.arguments() if options.optics else ["--defocus", 0]
+    arguments += ["--scoremaps", score_maps] if score_maps else []
+    return [*arguments, "--select", options.select]
+
+
+def evaluation_arguments(picks: str, truth: str, root: str, *, radius: float | None, classes: str, targets: Sequence[str],
+                         tomograms: Sequence[str], rate: float, seed: int) -> Arguments:
+    """Compare picks with a truth; radius in voxels of the truth at `rate`, None: half the diameter of each class of `classes`."""
+    arguments: Arguments = ["--picks", picks, "--truth", truth, "--oroot", root]
+    arguments += [] if radius is None else ["--radius", radius]
+    arguments += ["--classes", classes] if classes else []
+    arguments += ["--target", *targets] if targets else []
+    arguments += ["--tomograms", *tomograms] if tomograms else []
+    return [*arguments, "--samplingrate", rate, "--seed", seed]
