@@ -6,12 +6,13 @@ PYTHON ?=
 # Newest supported first: see python_requires in setup.py.
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.12 python3.11 python3.10 python3)
 
-.PHONY: help demo test test-all lint clean distclean
+.PHONY: help demo test test-all benchmark-shrec lint clean distclean
 
 help:
 	@echo 'make demo       run the whole job on a simulated example; results in demo_output/'
 	@echo 'make test       every test but the slow ones'
 	@echo 'make test-all   every test'
+	@echo 'make benchmark-shrec   simulate, pick and evaluate as SHREC 2020 did; half an hour; needs MAPS, a folder of densities'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make clean      remove what the other commands wrote; make distclean: .venv as well'
 	@echo 'PYTHON=/path/to/python3.11 chooses the interpreter of a new .venv'
@@ -25,6 +26,10 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	@$(BIN)/python -m pytest
+
+MAPS ?= ../shared/data/maps_10A
+benchmark-shrec: $(VENV)/installed
+	@$(BIN)/python benchmarks/shrec.py --maps $(MAPS) --write
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The demo's job on seeds that nothing was tuned on: best picker, votes, reliability, the thesis' recipe, ours."""
+"""Independent simulated pickers on seeds that nothing was tuned on: best picker, votes, reliability, thesis' recipe, ours."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import _simulated_pickers as example
 import numpy as np
 import pandas as pd
 from _report import as_markdown, finish
@@ -16,19 +17,18 @@ from deep_consensus_tomo.calibration import expected_calibration_error
 from deep_consensus_tomo.evaluation import Agreement, agreement, match
 from deep_consensus_tomo.metadata_io import read_table
 from deep_consensus_tomo.reliability import judge_merged
-from xmipp_scripts import demo
 from xmipp_scripts._pipeline import Pipeline
 from xmipp_scripts._run_config import PipelineConfig
 from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
 
 
 def run(seed: int, folder: Path, recipe: str) -> tuple[list, list[str], list[str], Path, float]:
-    """One run of the demo's job; returns the simulations, the paths and the seconds."""
-    simulations, tomograms, files = demo.write_example(folder / "input", 3, seed)
+    """One run of the job; returns the simulations, the paths and the seconds."""
+    simulations, tomograms, files = example.write_example(folder / "input", 3, seed)
     config = PipelineConfig(
         tomograms=tuple(tomograms),
         picks=tuple(files),
-        box_size=demo.BOX_SIZE,
+        box_size=example.BOX_SIZE,
         odir=str(folder / recipe),
         seed=seed,
         training=TrainingSettings(recipe=recipe),
@@ -77,7 +77,7 @@ def rows_of(seed: int, folder: Path) -> list[dict]:
             singles = [
                 sum(
                     (
-                        agreement(p.loc[p["tomo_id"] == i, ["x", "y", "z"]].to_numpy(), s.truth, demo.MATCH_RADIUS)
+                        agreement(p.loc[p["tomo_id"] == i, ["x", "y", "z"]].to_numpy(), s.truth, example.MATCH_RADIUS)
                         for i, s in zip(ids, simulations, strict=True)
                     ),
                     Agreement(0, 0, 0),
@@ -110,17 +110,17 @@ def labels_of(scored: pd.DataFrame, truth: dict[str, np.ndarray]) -> np.ndarray:
     labels = np.zeros(len(scored), dtype=bool)
     for tomo_id, positions in truth.items():
         own = np.flatnonzero(scored["tomo_id"] == tomo_id)
-        labels[own[match(scored.loc[own, ["x", "y", "z"]].to_numpy(), positions, demo.MATCH_RADIUS)[0]]] = True
+        labels[own[match(scored.loc[own, ["x", "y", "z"]].to_numpy(), positions, example.MATCH_RADIUS)[0]]] = True
     return labels
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
-    parser.add_argument("--noise", type=float, default=demo.NOISE, help="standard deviations, in a particle's mean density")
+    parser.add_argument("--noise", type=float, default=example.NOISE, help="standard deviations, in a particle's mean density")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    demo.NOISE = options.noise
+    example.NOISE = options.noise
     rows = []
     for seed in options.seeds:
         with tempfile.TemporaryDirectory() as folder:
@@ -129,11 +129,11 @@ def main() -> None:
     order = table["method"].drop_duplicates()
     mean = table.drop(columns="seed").groupby("method").mean().loc[order]
     mean["worst F1"] = table.groupby("method")["F1"].min()
-    size = " x ".join(map(str, demo.SIZE))
+    size = " x ".join(map(str, example.SIZE))
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     text = (
         f"Means over the seeds {', '.join(map(str, options.seeds))}; 3 tomograms of {size} voxels each, noise {options.noise}, "
-        f"{demo.COUNTS['target']} particles, three simulated pickers. beads: gold beads accepted a run. "
+        f"{example.COUNTS['target']} particles, three simulated pickers. beads: gold beads accepted a run. "
         f"Peak memory {memory:.1f} GB.\n\n" + as_markdown(mean.reset_index())
     )
     finish(f"simulated_noise_{options.noise}", text, options.write)

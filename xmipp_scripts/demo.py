@@ -1,4 +1,4 @@
-"""The demonstration of `make demo`: the whole road from simulated tomograms over three pickers to the consensus and its evaluation.
+"""The demonstration of `make demo`: the whole road, simulated tomograms, three pickers, the consensus, its evaluation.
 
 Every step is a command line of one of the programs, shown before it runs, so that it can be repeated by hand.
 """
@@ -28,16 +28,37 @@ def run(program: str, *arguments: object, quiet: bool = False) -> None:
     """Show and run xmipp_<program>; ends the demonstration if it fails."""
     words = [str(argument) for argument in arguments]
     print(f"\n$ xmipp_{program} {shlex.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", f"xmipp_scripts.{program}", *words], stdout=subprocess.DEVNULL if quiet else None,
-                          check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", f"xmipp_scripts.{program}", *words], stdout=subprocess.DEVNULL if quiet else None, check=False
+    )
     if done.returncode:
         sys.exit(done.returncode)
 
 
 def simulate(data: Path, n_tomograms: int, seed: int) -> list[Path]:
-    """Write simulated tomograms with their ground truth; returns the tomograms."""
-    run("simulate_tomo", "--odir", data, "--tomograms", n_tomograms, "--size", *SIZE, "--counts", *COUNTS.values(), "--beads", BEADS,
-        "--vesicles", VESICLES, "--snr", SNR, "--seed", seed)
+    """Write simulated tomograms with their ground truth, unless an earlier run did; returns the tomograms."""
+    if (data / "ground_truth.csv").exists():
+        print(f"{data} is there from an earlier run: simulated already")
+    else:
+        run(
+            "simulate_tomo",
+            "--odir",
+            data,
+            "--tomograms",
+            n_tomograms,
+            "--size",
+            *SIZE,
+            "--counts",
+            *COUNTS.values(),
+            "--beads",
+            BEADS,
+            "--vesicles",
+            VESICLES,
+            "--snr",
+            SNR,
+            "--seed",
+            seed,
+        )
     return [data / f"tomo_{i + 1}.mrc" for i in range(n_tomograms)]
 
 
@@ -46,8 +67,23 @@ def pick(tomograms: list[Path], data: Path, odir: Path) -> dict[str, Path]:
     files = {name: odir / f"{name}.csv" for name in PICKERS}
     for method in ("log", "dog"):
         run("pick_blobs_tomo", "--tomograms", *tomograms, "--diameter", DIAMETER, "--method", method, "-o", files[method])
-    run("template_matching_tomo", "--tomograms", *tomograms, "--templates", data / "templates" / f"{TARGET}.mrc", "--diameter", DIAMETER,
-        "--defocus", 3, "--lowpass", 45, "--angularstep", 25, "-o", files["template"])
+    run(
+        "template_matching_tomo",
+        "--tomograms",
+        *tomograms,
+        "--templates",
+        data / "templates" / f"{TARGET}.mrc",
+        "--diameter",
+        DIAMETER,
+        "--defocus",
+        3,
+        "--lowpass",
+        45,
+        "--angularstep",
+        25,
+        "-o",
+        files["template"],
+    )
     return files
 
 
@@ -55,8 +91,22 @@ def evaluate(name: str, picks: Path, data: Path, tomograms: list[Path], odir: Pa
     """Precision, recall, F1 and more of one picking."""
     base = odir / "evaluation" / name
     base.parent.mkdir(parents=True, exist_ok=True)
-    run("evaluate_picking_tomo", "--picks", picks, "--truth", data / "ground_truth.csv", "--target", TARGET, "--radius", MATCH_RADIUS,
-        "--tomograms", *tomograms, "--oroot", base, quiet=True)
+    run(
+        "evaluate_picking_tomo",
+        "--picks",
+        picks,
+        "--truth",
+        data / "ground_truth.csv",
+        "--target",
+        TARGET,
+        "--radius",
+        MATCH_RADIUS,
+        "--tomograms",
+        *tomograms,
+        "--oroot",
+        base,
+        quiet=True,
+    )
     page = json.loads(Path(f"{base}.json").read_text(encoding="utf-8"))["all"]["distance"]
     return page["localisation"] | {"beads": page["false_picks_on"].get("bead", 0)}
 
@@ -82,15 +132,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     start = time.time()
-    data = options.odir / "simulated"
-    if data.exists():
-        print(f"error: '{data}' exists from an earlier run; remove it, or give another --odir", file=sys.stderr)
-        return 2
+    data = options.odir / f"simulated_{options.tomograms}_seed_{options.seed}"
     tomograms = simulate(data, options.tomograms, options.seed)
     files = pick(tomograms, data, options.odir)
     consensus = options.odir / "consensus"
-    run("run_deep_consensus_tomo", "--tomograms", *tomograms, "--picks", *files.values(), "--boxsize", BOX_SIZE, "--odir", consensus,
-        "--seed", options.seed)
+    run(
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        *tomograms,
+        "--picks",
+        *files.values(),
+        "--boxsize",
+        BOX_SIZE,
+        "--odir",
+        consensus,
+        "--seed",
+        options.seed,
+    )
     files |= write_votes(consensus / "scored.csv", options.odir)
     files["consensus"] = consensus / "accepted.csv"
     table = {name: evaluate(name, path, data, tomograms, options.odir) for name, path in files.items()}

@@ -35,8 +35,10 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         if self.radius is None and self.classes is None:
-            raise InputError("--radius: nothing says how near a hit must be; give --radius in voxels of the truth, "
-                             "or --classes with the diameters")
+            raise InputError(
+                "--radius: nothing says how near a hit must be; give --radius in voxels of the truth, "
+                "or --classes with the diameters"
+            )
         if self.radius is not None:
             require_positive(self.radius, "--radius", "voxels of the truth")
         if self.sampling_rate is not None:
@@ -49,8 +51,16 @@ def read(config: EvaluationConfig) -> Inputs:
     """Read and check the files of an evaluation. Raises InputError."""
     from ._evaluation_inputs import read_inputs
 
-    return read_inputs(config.picks, config.truth, radius=config.radius, classes=config.classes, target=config.target,
-                       tomograms=config.tomograms, sampling_rate=config.sampling_rate, occupancy=config.occupancy)
+    return read_inputs(
+        config.picks,
+        config.truth,
+        radius=config.radius,
+        classes=config.classes,
+        target=config.target,
+        tomograms=config.tomograms,
+        sampling_rate=config.sampling_rate,
+        occupancy=config.occupancy,
+    )
 
 
 def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
@@ -67,8 +77,9 @@ def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
         rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
         occupancy = open_tomogram(case.occupancy, case.truth.sampling_rate, "--occupancy") if case.occupancy else nullcontext()
         with occupancy as opened:
-            comparisons[tomo_id] = compare(case.picks, case.truth, case.target, case.radii, rng=rng, size=case.size,
-                                           volume=opened.data if opened else None)
+            comparisons[tomo_id] = compare(
+                case.picks, case.truth, case.target, case.radii, rng=rng, size=case.size, volume=opened.data if opened else None
+            )
     return comparisons
 
 
