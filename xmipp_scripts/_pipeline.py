@@ -194,7 +194,8 @@ class Pipeline:
     def _learn(self, frames: Sequence[Frame], steps: Steps) -> Path:
         config = self.config
         if not config.skip_training:
-            inputs = {"pos": self.boxes("pos", frames), "neg": self.boxes("noise", frames) + self.boxes("neg", frames)}
+            inputs = {name: self.boxes(name, frames) for name in ("pos", "doubt")}
+            inputs["neg"] = self.boxes("noise", frames) + self.boxes("neg", frames)
             log = str(self.odir / "network" / "training_log.csv")
             sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
             steps.run(

@@ -75,16 +75,18 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
         angles=representatives.angles,
         group=representatives.group,
     )[unexplained]
-    seen_by = _pickers_of_clusters(clusters, picks.picker)
+    seen_by, scores_by = _pickers_of_clusters(clusters, picks.picker, picks.score)
     merged = Picks.concatenate([own] + [Picks(picks.tomo_id, known[name], picks.sampling_rate) for name in ("truth", "lie")])
     seen_near = {name: _seen_near(known[name], clusters, seen_by, radius) for name in ("truth", "lie")}
     pickers = [seen_by[i] for i in np.flatnonzero(unexplained)] + [(REFERENCE, *ids) for name in known for ids in seen_near[name]]
+    scores = [scores_by[i] for i in np.flatnonzero(unexplained)] + [(np.nan,) * len(ids) for ids in pickers[unexplained.sum() :]]
     labels = np.concatenate([labels[unexplained], np.full(len(known["truth"]), POSITIVE), np.full(len(known["lie"]), NEGATIVE)])
     support = np.array([len(ids) - (REFERENCE in ids) for ids in pickers], dtype=int)
     extra = {
         "particleId": np.arange(config.starting_id, config.starting_id + len(merged)),
         "count": support,
         "comment": np.array(["+".join(map(str, ids)) for ids in pickers], dtype=object),
+        "keywords": np.array(["+".join(f"{score:.6g}" for score in of_pick) for of_pick in scores], dtype=object),
         "CoordConsScore": np.minimum(1.0, support / n_pickers),
         "enabled": labels,
     }
@@ -117,12 +119,18 @@ def _reference(path: str | None, option: str, sampling_rate: float):
     return read_picks(path, option, sampling_rate).at_sampling_rate(sampling_rate).positions
 
 
-def _pickers_of_clusters(clusters, picker) -> list[tuple[int, ...]]:
+def _pickers_of_clusters(clusters, picker, score) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
+    """For every cluster the ids of its pickers, rising, and the best score that each of them gave, NaN for none."""
     import numpy as np
 
-    pairs = np.unique(np.stack([clusters.labels, picker], axis=1), axis=0)
-    split = np.split(pairs[:, 1], np.flatnonzero(np.diff(pairs[:, 0])) + 1) if len(pairs) else []
-    return [tuple(ids.tolist()) for ids in split]
+    if not len(picker):
+        return [], []
+    # The best score of a picker comes first among its picks of a cluster
+    order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), picker, clusters.labels))
+    cluster, picker, score = clusters.labels[order], picker[order], score[order]
+    first = np.flatnonzero(np.r_[True, (np.diff(cluster) != 0) | (np.diff(picker) != 0)])
+    starts = np.flatnonzero(np.diff(cluster[first])) + 1
+    return tuple([tuple(part.tolist()) for part in np.split(column[first], starts)] for column in (picker, score))
 
 
 def _seen_near(references, clusters, seen_by: list[tuple[int, ...]], radius: float) -> list[tuple[int, ...]]:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from deep_consensus_tomo.errors import InputError
 
 from ._program import Program, require_positive, run
+from ._training_examples import INPUT_OPTIONS, contrast_outliers_of, read_examples
 
 if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
     from deep_consensus_tomo.network import Ensemble, NetworkConfig, TrainingConfig
-    from deep_consensus_tomo.training_set import Examples
 
 MODES = ("training", "scoring")
 MODEL_ENDINGS = (".h5", ".keras")
@@ -25,8 +25,8 @@ RECIPES = ("consensus", "paper")
 TRAINING_OPTIONS = (
     "== Training ==",
     " [--recipe <name=consensus>] : what the final score (column CoordConsScore) of a merged pick is. consensus: the probability "
-    "from the network's score and from who saw the pick, each picker weighed by its reliability, with picks that stand out by "
-    "their contrast (gold beads, ice) learned as negatives; paper: the network's score alone",
+    "from the network's score, from who saw the pick and with which scores, the votes weighed by what the network makes of their "
+    "picks; it learns from all merged picks by their agreement; paper: agreed picks against noise, the network's score alone",
     " [--network <name=small>] : small, or reference: the network of the thesis",
     " [--epochs <int=12>] : how often every subtomogram is seen, at most",
     " [--batch <int=32>] : subtomograms a training step",
@@ -148,7 +148,7 @@ def train_files(
     threads: int,
     progress: Callable[[str], None] = print,
 ) -> None:
-    """Train on the subtomograms of XMD files (keys pos, neg) and write the model file."""
+    """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file."""
     from deep_consensus_tomo.network import save_model, train
 
     network, training, strategy, start = prepare_training(
@@ -158,51 +158,6 @@ def train_files(
     if n_outliers:
         progress(f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives")
     save_model(model, train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress))
-
-
-def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Examples, int]:
-    """The training examples of the XMD files, and how many positives were taken as negatives for their contrast.
-
-    Positives are 1, negatives 0. Agreed picks of a contrast out of all proportion (gold beads, ice) become negatives,
-    except in the recipe of the paper: several pickers like them, and noise does not teach a network what they are.
-    """
-    import numpy as np
-
-    from deep_consensus_tomo.metadata_io import join_tables, positions_of, read_table
-    from deep_consensus_tomo.training_set import Examples
-
-    tables, labels = [], []
-    for kind, label, option in (("pos", 1.0, "--inputPos"), ("neg", 0.0, "--inputNeg")):
-        for path in inputs[kind]:
-            tables.append(read_table(path, option))
-            if "image" not in tables[-1]:
-                raise InputError(
-                    f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
-                )
-            labels += [label] * len(tables[-1]["image"])
-    columns, target = join_tables(tables), np.array(labels)
-    tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(target)), dtype=str)
-    outlying = _contrast_outliers(columns, target == 1) & (target == 1) & (recipe == "consensus")
-    target[outlying] = 0.0
-    positions = positions_of(columns, "the input", "--inputPos")
-    return Examples(columns["image"], tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
-
-
-def _contrast_outliers(columns: Mapping[str, list], agreed: np.ndarray) -> np.ndarray:
-    """(n,) picks that stand out by contrast, where the extraction measured it; a reference of the user never does."""
-    import numpy as np
-
-    from deep_consensus_tomo.contrast import contrast_outliers
-
-    if not {"min", "max", "tiltSeriesId"} <= set(columns):
-        return np.zeros(len(agreed), dtype=bool)
-    free = np.array([comment.split("+")[0] != "0" for comment in columns["comment"]]) if "comment" in columns else True
-    return (
-        contrast_outliers(
-            np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["min"]), np.array(columns["max"]), agreed
-        )
-        & free
-    )
 
 
 def score_files(config: ScoringConfig) -> int:
@@ -245,8 +200,8 @@ def _consensus_scores(columns: Mapping[str, list], scores: np.ndarray, config: S
     from deep_consensus_tomo.reliability import judge_merged
 
     labels = np.array(columns["enabled"])
-    outlying = _contrast_outliers(columns, labels == 1)
-    judged = judge_merged(columns["comment"], labels, scores)
+    outlying = contrast_outliers_of(columns, labels == 1)
+    judged = judge_merged(columns["comment"], labels, scores, columns.get("keywords"))
     write_csv(
         config.reliability, pd.DataFrame({"picker": judged.pickers, "recall": judged.recall, "precision": judged.precision})
     )
@@ -270,6 +225,9 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine("        scoring : needs --input, --model, --output")
         self.addParamsLine("  --model <file> : model file, .h5 or .keras; training writes it")
         self.addParamsLine(" [--inputPos <...>] : XMD files of positive subtomograms")
+        self.addParamsLine(
+            " [--inputDoubt <...>] : XMD files of doubtful subtomograms; recipe consensus learns from them by their agreement"
+        )
         self.addParamsLine(" [--inputNeg <...>] : XMD files of negative subtomograms: noise and known wrong picks")
         self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
         self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
@@ -307,7 +265,7 @@ class DeepPickingConsensusTomo(Program):
 
     def run(self) -> None:
         if self.mode == "training":
-            inputs = {kind: self.optional_list(option) for kind, option in (("pos", "--inputPos"), ("neg", "--inputNeg"))}
+            inputs = {kind: self.optional_list(option) for kind, option in INPUT_OPTIONS.items()}
             train_files(
                 inputs,
                 read_training_settings(self),

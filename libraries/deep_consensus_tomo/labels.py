@@ -6,6 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
+UNANIMOUS_SHARE = 0.1  # of the merged picks: an agreement that fewer reach is too rare to be the measure
 
 
 def label_by_votes(support: np.ndarray, number: int) -> np.ndarray:
@@ -14,6 +15,22 @@ def label_by_votes(support: np.ndarray, number: int) -> np.ndarray:
     A pick of few pickers is doubtful, never negative: the other pickers may simply have missed it.
     """
     return np.where(np.asarray(support) >= number, POSITIVE, DOUBTFUL)
+
+
+def agreement_labels(support: np.ndarray, n_pickers: int, number: int = 2) -> np.ndarray:
+    """(m,) label in [0, 1] with which a network learns from each merged pick; NaN: it does not learn from it.
+
+    The square of the agreement, from 0 (one picker) to 1 (as many as a tenth of the picks reach, at least `number`). Pickers
+    that err alike agree on the same false picks; what fewer of them saw is then mostly false, and a network that is told
+    so learns to tell the two apart, though some labels are wrong (positive-unlabelled learning, Elkan and Noto, KDD 2008).
+    With two pickers half of the particles may have one vote only: nothing is learned from these.
+    """
+    support = np.asarray(support)
+    if n_pickers <= 2:
+        return np.where(support >= 2, 1.0, np.nan)
+    enough = [s for s in range(2, n_pickers + 1) if (support >= s).sum() >= UNANIMOUS_SHARE * len(support)]
+    level = max([2, number, *enough])
+    return (np.clip(support - 1, 0, level - 1) / (level - 1)) ** 2
 
 
 def explained_by(positions: np.ndarray, truth: np.ndarray, lies: np.ndarray, radius: float) -> np.ndarray:

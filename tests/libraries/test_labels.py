@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE, explained_by, label_by_votes
+from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE, agreement_labels, explained_by, label_by_votes
 
 NONE = np.zeros((0, 3))
 
@@ -38,3 +38,19 @@ def test_without_references_everything_is_open():
 @pytest.mark.parametrize(("distance", "expected"), [(5.0, POSITIVE), (5.001, DOUBTFUL)])
 def test_the_edge_of_the_radius(distance, expected):
     assert explained_by(np.array([[distance, 0, 0]]), np.zeros((1, 3)), NONE, 5.0).tolist() == [expected]
+
+
+def test_the_label_to_learn_from_grows_with_the_agreement():
+    support = np.array([1, 2, 3, 3, 2, 1])
+    assert agreement_labels(support, 3).tolist() == [0, 0.25, 1, 1, 0.25, 0]
+
+
+def test_an_agreement_that_almost_no_pick_reaches_is_not_the_measure():
+    support = np.repeat([1, 2, 3, 5], [100, 60, 40, 3])  # 5 of 5 pickers on three picks only
+    assert agreement_labels(support, 5)[[0, 100, 160, 200]].tolist() == [0, 0.25, 1, 1]
+    assert agreement_labels(support, 5, number=5)[[160, 200]].tolist() == [0.25, 1]
+
+
+def test_of_two_pickers_a_single_vote_teaches_nothing():
+    np.testing.assert_array_equal(agreement_labels(np.array([1, 2]), 2), [np.nan, 1])
+    assert len(agreement_labels(np.zeros(0, dtype=int), 3)) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.reliability import estimate_reliability, judge_merged, votes_of
+from deep_consensus_tomo.reliability import estimate_reliability, judge_merged, scores_of, votes_of
 
 RECALL = np.array([0.9, 0.8, 0.6])
 
@@ -44,32 +44,15 @@ def test_neither_the_order_of_the_rows_nor_of_the_pickers_matters():
     np.testing.assert_allclose(two.recall, one.recall[columns], atol=1e-6)
 
 
-def test_the_look_decides_between_picks_with_the_same_votes():
-    seen, is_true = simulated()
-    scores = np.clip(np.random.default_rng(2).normal(np.where(is_true, 0.75, 0.25), 0.15), 0, 1)
-    with_look, votes = estimate_reliability(seen, np.array([1, 2, 3]), scores), estimate_reliability(seen, np.array([1, 2, 3]))
-    single = seen.sum(axis=1) == 1
-    assert (
-        np.corrcoef(with_look.posterior[single], is_true[single])[0, 1]
-        > np.corrcoef(votes.posterior[single], is_true[single])[0, 1] + 0.2
-    )
-    assert ((with_look.posterior > 0.5) == is_true).mean() > ((votes.posterior > 0.5) == is_true).mean()
-
-
 @pytest.mark.parametrize(
     "seen",
     [np.ones((1, 2), bool), np.eye(2, dtype=bool), np.ones((50, 1), bool), np.ones((20, 10), bool), np.zeros((0, 2), bool)],
 )
 def test_few_picks_or_pickers_give_finite_numbers(seen):
-    found = estimate_reliability(seen, np.arange(seen.shape[1]) + 1, np.full(len(seen), 0.5))
+    found = estimate_reliability(seen, np.arange(seen.shape[1]) + 1)
     for values in (found.posterior, found.recall, found.precision, found.false_share, found.coincidence):
         assert np.isfinite(values).all()
     assert found.posterior.shape == (len(seen),)
-
-
-def test_scores_of_exactly_0_and_1_are_not_certainties():
-    found = estimate_reliability(np.eye(2, dtype=bool), np.array([1, 2]), np.array([0.0, 1.0]))
-    assert 0 < found.posterior[0] < found.posterior[1] < 1
 
 
 def test_votes_are_read_from_the_texts_of_the_consensus():
@@ -83,3 +66,18 @@ def test_references_are_taken_at_their_word():
     judged = judge_merged(comments, np.array([1, 0, 0, -1, 1, 1]))
     assert judged.posterior[3:].tolist() == [0, 1, 1]
     assert judged.posterior[0] > judged.posterior[1]
+
+
+def test_scores_stand_with_the_picker_that_gave_them():
+    table = scores_of(["1+3", "3", "0+1", "1"], ["0.5+nan", "7", "nan+nan", "2"], np.array([1, 3]))
+    np.testing.assert_array_equal(table, [[0.5, np.nan], [np.nan, 7], [np.nan, np.nan], [2, np.nan]])
+    assert np.isnan(scores_of(["1+3"], None, np.array([1, 3]))).all()
+
+
+def test_precision_and_recall_follow_from_the_final_scores_where_a_network_has_looked():
+    seen, is_true = simulated()
+    comments = ["+".join(str(k + 1) for k in np.flatnonzero(row)) for row in seen]
+    look = np.clip(np.random.default_rng(2).normal(np.where(is_true, 0.9, 0.1), 0.05), 0, 1)
+    judged = judge_merged(comments, np.zeros(len(seen)), look)
+    np.testing.assert_allclose(judged.precision, seen[is_true].sum(axis=0) / seen.sum(axis=0), atol=0.03)
+    np.testing.assert_allclose(judged.recall, seen[is_true].mean(axis=0), atol=0.05)

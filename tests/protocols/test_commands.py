@@ -25,7 +25,8 @@ OPTIONS = commands.NetworkOptions(start_model="", network="small", epochs=3, bat
 
 
 def training(options=OPTIONS, **changes):
-    values = {"positive": ["p1.xmd", "p2.xmd"], "negative": ["n.xmd"], "frame": (10.0, 24), "gpus": "0,1"}
+    values = {"recipe": "consensus", "positive": ["p1.xmd", "p2.xmd"], "doubtful": ["d.xmd"],
+              "negative": ["n.xmd"], "frame": (10.0, 24), "gpus": "0,1"}
     return commands.training_arguments(FILES, options, **{**values, "threads": 2, **changes})
 
 

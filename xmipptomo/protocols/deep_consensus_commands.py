@@ -92,11 +92,13 @@ def _device(gpus: str, threads: int) -> Arguments:
     return ["--gpus", gpus, "--threads", threads]
 
 
-def training_arguments(files: RunFiles, options: NetworkOptions, *, positive: Sequence[str], negative: Sequence[str],
-                       frame: tuple[float, int], gpus: str, threads: int) -> Arguments:
+def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str, positive: Sequence[str],
+                       doubtful: Sequence[str], negative: Sequence[str], frame: tuple[float, int], gpus: str,
+                       threads: int) -> Arguments:
     """Train on subtomogram XMDs; frame: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for the CPU."""
     rate, box_size = frame
-    arguments = ["--mode", "training", "--inputPos", *positive, "--inputNeg", *negative]
+    arguments = ["--mode", "training", "--recipe", recipe, "--inputPos", *positive, "--inputNeg", *negative]
+    arguments += ["--inputDoubt", *doubtful] if doubtful else []
     arguments += ["--inputModel", options.start_model] if options.start_model else []
     arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log, "--boxsize", box_size,
                   "--samplingrate", rate, "--epochs", options.epochs, "--batch", options.batch_size,

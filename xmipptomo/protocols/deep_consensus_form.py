@@ -84,8 +84,8 @@ def _define_input(form: params.Form) -> None:
                        "on this data first.")
     form.addParam("recipe", params.EnumParam, choices=[name.capitalize() for name in RECIPES], default=RECIPES.index("consensus"),
                   condition=NOT_VOTING, display=params.EnumParam.DISPLAY_HLIST, label="Score",
-                  help="_Consensus_: the probability that a pick is a particle, from the network's opinion of its look and from "
-                       "who saw it, each picker weighed by its reliability (estimated from how the pickers agree).\n"
+                  help="_Consensus_: the probability that a pick is a particle, from the network's opinion of its look, from who "
+                       "saw it and from the scores they gave, which are worth what the network makes of such picks.\n"
                        "_Paper_: the network's opinion alone, as in the original work.")
     form.addParam("threshold", params.FloatParam, default=0.5, condition=NOT_VOTING, label="Tolerance threshold",
                   help="Picks with a score of at least this, from 0 to 1, are accepted. Higher: fewer false picks, more "
@@ -107,8 +107,9 @@ def _define_preprocess(form: params.Form) -> None:
                        "which one far-off picker does not drag along and which does not depend on the order. Score, orientation "
                        "and group id are those of the pick nearest to it.")
     form.addParam("minPickers", params.IntParam, default=MIN_AGREEMENT, condition=NOT_VOTING, label="Pickers that must agree",
-                  help="A merged pick that at least this many different pickers saw trains the network as a positive. All "
-                       "others are doubtful: they are scored, but the network does not learn from them as particles.")
+                  help="A merged pick that at least this many different pickers saw is positive, all others are doubtful. With "
+                       "three pickers or more the network learns from every merged pick by its agreement, and this is the "
+                       "least agreement that counts fully; with the recipe of the paper it learns positives against noise.")
     form.addParam("boxSizeChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Box size",
                   help="Common box size where the inputs differ: that of the first set, the biggest, the smallest or the mean. "

@@ -26,7 +26,7 @@ from ..constants import (
     RECIPES,
 )
 from ..convert import name_of, plan_precedents, tomogram_sources
-from ..files import MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
+from ..files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
 from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .deep_consensus_inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
@@ -59,9 +59,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     2. Picks of the same particle are merged. Those of enough different pickers are _positive_, the rest _doubtful_.
     3. Noise is picked far away from every pick.
     4. Subtomograms are extracted and normalised.
-    5. The network learns positives against noise, then scores positives and doubtful picks. Each training pick is
+    5. The network learns from the merged picks by their agreement, and from noise; then it scores them. Each pick is
     scored by networks that did not see it.
-    6. The network's opinion and the votes, each picker weighed by how reliable it proves to be, give one score.
+    6. The network's opinion, the votes and the pickers' own scores, weighed by what it makes of them, give one score.
     What reaches the threshold is the output.
 
     *Inputs*
@@ -208,7 +208,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
             folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
         self._runProgram(NETWORK_PROGRAM, commands.training_arguments(
-            self._files(), options, positive=positive, negative=negative, frame=(frames.sampling_rate, frames.box_size),
+            self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
+            doubtful=self._subtomograms(DOUBTFUL), negative=negative, frame=(frames.sampling_rate, frames.box_size),
             gpus=self._gpus(), threads=self.binThreads.get()), job="training")
 
     def scoreStep(self, _: str):
