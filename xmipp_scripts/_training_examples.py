@@ -85,7 +85,8 @@ def contrast_outliers_of(columns: Mapping[str, list], agreed: np.ndarray) -> np.
 
     if not {"min", "max", "tiltSeriesId"} <= set(columns):
         return np.zeros(len(agreed), dtype=bool)
-    free = np.array([comment.split("+")[0] != "0" for comment in columns["comment"]]) if "comment" in columns else True
+    comments = columns.get("comment", ["1"] * len(agreed))
+    free = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
     return (
         contrast_outliers(
             np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["min"]), np.array(columns["max"]), agreed
