@@ -1,6 +1,6 @@
 """Our template matching beside pytme's (PyPI) on one tomogram, with the same template, mask and rotations.
 
-pytme wants a newer numpy than Scipion pins: give the Python of an environment that has it with --pytme. Neither side filters
+pytme is no dependency of ours: give the Python of an environment that has it with --pytme. Neither side filters
 here (no wedge, no CTF, no whitening), so that what is compared is the normalised correlation, its peaks, its time and its memory.
 """
 

@@ -76,8 +76,8 @@ def main() -> None:
     pictures = "".join(f"\n\n![{name}]({name}.png)" for name in shown)
     sources = ", ".join(f"{name} {len(positions)}" for name, positions in given.items())
     text = (
-        f"Automatic thresholds. The given picks ({sources}) are other programs', no expert's: F1 says how far two pickings agree, "
-        f"within {HIT:g} voxels.\n\n" + as_markdown(pd.DataFrame(rows)) + pictures
+        f"Automatic thresholds. The given picks ({sources}) are other programs', no expert's: F1 says how far two pickings "
+        f"agree, within {HIT:g} voxels.\n\n" + as_markdown(pd.DataFrame(rows)) + pictures
     )
     finish("real_pickers", text, options.write)
 
