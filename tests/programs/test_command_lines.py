@@ -133,7 +133,10 @@ def test_the_console_scripts_are_installed_and_return_the_exit_code(tmp_path):
         script = Path(sys.executable).parent / f"xmipp_{name}"
         assert script.is_file(), "install the repository: pip install -e ."
     failed = subprocess.run(
-        [Path(sys.executable).parent / "xmipp_run_deep_consensus_tomo", "--tomograms", "no.mrc", "--picks", "no.csv", "no2.csv", "--boxsize", "12", "--odir", "o"],
+        [
+            Path(sys.executable).parent / "xmipp_run_deep_consensus_tomo",
+            *("--tomograms", "no.mrc", "--picks", "no.csv", "no2.csv", "--boxsize", "12", "--odir", "o"),
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
