@@ -1,4 +1,4 @@
-"""Small simulated tomograms with known truth, and simulated pickers with known faults, for the demo and the tests.
+"""Small simulated tomograms with known truth, and simulated pickers with known faults, for tests and quick benchmarks.
 
 Densities are sums of Gaussian blobs; the tomogram is their sum plus coloured noise, seen through a missing wedge.
 It is a quick stand-in, not a physical simulation: no CTF, no tilt series.

@@ -21,7 +21,7 @@ TRANSFERRED_NOISE = 0.5  # share of the detector noise's variance that passes th
 
 @dataclass(frozen=True)
 class Imaging:
-    """How a sample is seen; defaults are SHREC 2020's.
+    """How a sample is seen; defaults are SHREC 2020's, but for the signal-to-noise ratio, which it measured in another way.
 
     tilts: first, last, step, degrees.  snr: variance of the complexes' signal behind the CTF over that of the detector noise.
     structural_noise: standard deviation per voxel, drawn anew in every tilt.  multislice: propagate the wave through 5 nm slices
