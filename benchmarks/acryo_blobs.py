@@ -78,7 +78,7 @@ def main() -> None:
             for name, table in ((f"{method}, acryo", found), (f"{method}, acryo, those inside the volume", found[inside])):
                 best = table[np.argsort(-table[:, 3], kind="stable")][: len(particles), :3]
                 rows.append(row(name, best, particles, options.radius, said["seconds"], said["memory"]))
-    text = f"{len(particles)} particles, as many picks asked for; start-up included. acryo 0.9.1 also returns picks beyond the border."
+    text = f"{len(particles)} particles, as many picks asked for; start-up included. acryo also returns picks beyond the border."
     finish("acryo_blobs", f"{text}\n\n{as_markdown(pd.DataFrame(rows))}", options.write)
 
 
