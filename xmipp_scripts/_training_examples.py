@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from deep_consensus_tomo.training_set import Examples
 
+FEWEST_NOISE = 50  # noise picks that are always learned from, where there are so many
 INPUT_OPTIONS = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
 
 
@@ -20,19 +21,28 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
 
     Recipe of the paper: positives are 1, negatives 0. Ours: positives and doubtful picks have the label of their agreement,
     and those of a contrast out of all proportion (gold beads, ice) become negatives: several pickers like them, and noise
-    does not teach a network what they are.
+    does not teach a network what they are. Where false picks are learned from, little noise is enough.
     """
     import numpy as np
 
+    from deep_consensus_tomo.labels import NOISE_SHARE
     from deep_consensus_tomo.metadata_io import join_tables, positions_of
+    from deep_consensus_tomo.reliability import agreement_of
     from deep_consensus_tomo.training_set import Examples
 
     merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",))
-    negative, _ = _read_boxes(inputs, ("neg",))
     outlying = np.zeros(len(target), dtype=bool)
+    most_noise = None
     if recipe == "consensus":
         outlying = contrast_outliers_of(merged, target == 1) & (target == 1)
-        target = np.where(outlying, 0.0, _agreement(merged, target))
+        if "comment" in merged:  # which tells who saw a pick; a reference stays positive
+            agreement = agreement_of(merged["comment"], target)
+            voted = np.array([comment.split("+")[0] != "0" for comment in merged["comment"]], dtype=bool)
+            target = np.where(voted, agreement, target)
+        target[outlying] = 0.0
+        if (target[~outlying] < 1).any():
+            most_noise = max(FEWEST_NOISE, round(NOISE_SHARE * np.isfinite(target).sum()))
+    negative = _read_negatives(inputs, most_noise)
     learned = np.concatenate([np.isfinite(target), np.ones(len(negative.get("image", [])), dtype=bool)])
     target = np.concatenate([target, np.zeros(len(learned) - len(target))])[learned]
     columns = join_tables([table for table in (merged, negative) if table])
@@ -42,39 +52,46 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     return Examples(images, tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
 
 
+def _read_table_of(path: str, kind: str) -> dict[str, list]:
+    from deep_consensus_tomo.metadata_io import read_table
+
+    table = read_table(path, INPUT_OPTIONS[kind])
+    if "image" not in table:
+        raise InputError(
+            f"{INPUT_OPTIONS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
+        )
+    return table
+
+
 def _read_boxes(inputs: Mapping[str, Sequence[str]], kinds: Sequence[str]) -> tuple[dict[str, list], np.ndarray]:
     """The joined tables of subtomograms of some kinds, and (n,) 1 for those of positives, else NaN."""
     import numpy as np
 
-    from deep_consensus_tomo.metadata_io import join_tables, read_table
+    from deep_consensus_tomo.metadata_io import join_tables
 
     tables, target = [], []
     for kind in kinds:
         for path in inputs.get(kind, ()):
-            tables.append(read_table(path, INPUT_OPTIONS[kind]))
-            if "image" not in tables[-1]:
-                raise InputError(
-                    f"{INPUT_OPTIONS[kind]}: '{path}' has no column image; "
-                    "give the XMD that xmipp_tomo_extract_subtomograms writes"
-                )
+            tables.append(_read_table_of(path, kind))
             target += [1.0 if kind == "pos" else np.nan] * len(tables[-1]["image"])
     return join_tables(tables) if tables else {}, np.array(target)
 
 
-def _agreement(columns: Mapping[str, list], target: np.ndarray) -> np.ndarray:
-    """(n,) the labels of merged picks by their agreement, where the table tells it; a reference stays positive."""
+def _read_negatives(inputs: Mapping[str, Sequence[str]], most_noise: int | None) -> dict[str, list]:
+    """The joined negatives: every known wrong pick (these tell who saw them), and noise up to a number, evenly from all of it."""
+    import numpy as np
 
-    from deep_consensus_tomo.labels import agreement_labels
-    from deep_consensus_tomo.reliability import votes_of
+    from deep_consensus_tomo.metadata_io import join_tables
 
-    voted = [i for i, comment in enumerate(columns.get("comment", [])) if comment.split("+")[0] != "0"]
-    target = target.copy()
-    if voted:
-        seen, pickers = votes_of([columns["comment"][i] for i in voted])
-        support = seen.sum(axis=1)
-        number = int(support[target[voted] == 1].min(initial=len(pickers)))
-        target[voted] = agreement_labels(support, len(pickers), number)
-    return target
+    tables = [_read_table_of(path, "neg") for path in inputs.get("neg", ())]
+    noise = [table for table in tables if "comment" not in table]
+    n_noise = sum(len(table["image"]) for table in noise)
+    if most_noise is not None and n_noise > most_noise:
+        for table in noise:
+            n = len(table["image"])
+            rows = np.unique(np.linspace(0, n - 1, round(n * most_noise / n_noise)).astype(int))
+            table.update({name: [values[row] for row in rows] for name, values in table.items()})
+    return join_tables(tables) if tables else {}
 
 
 def contrast_outliers_of(columns: Mapping[str, list], agreed: np.ndarray) -> np.ndarray:

@@ -1,42 +1,60 @@
 """One probability for a merged pick from its look, from who saw it, and from the scores that they gave it.
 
-Pickers are not independent: two blob detectors agree on every blob. So their agreement proves nothing by itself, and nothing
-is assumed about it. The network's opinion of the look, formed without votes and scores, decides what these are worth: they
-are worth what the looks of the picks that carry them say on average. Look and votes are two views of one truth, each
-teaching the other (co-training, Blum & Mitchell, COLT 1998).
+Pickers are not independent: two blob detectors agree on every blob. So nothing is assumed about how they err together. What a
+look is worth is told by the agreement of the picks that have it; what votes and scores are worth by the looks of the picks that
+carry them. Look and testimony are two views of one truth, each teaching the other (co-training, Blum & Mitchell, COLT 1998).
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize
 
 SURENESS = 1e-3  # a network's score is never taken for more certain than this
-# Votes and scores speak with an odds ratio fitted to the looks; the look of the pick itself then counts this much. More would
-# trust one noisy box, less would ignore what distinguishes picks with the same votes. Chosen with SURE on four simulated sets
-# (the demo's seed 1; two, three and five pickers that err independently); the benchmarks report other seeds.
-LOOK_WEIGHT = 0.4
-SURE = 4.0  # log-odds that larger ones approach: a few extreme picks must not be taken for one of the two groups
-PENALTY = 1.0  # ridge of the logistic regression: one pseudo-observation a feature
-STEPS = 30
-ITERATIONS = 200
-FEWEST = 20  # picks among which two groups can be told apart
-PRIOR = 1.0  # pseudo-observations (of five) of a fifth of the whole variance: no group collapses onto a few picks
+# Chosen on simulations with seeds 1 and 2; benchmarks/results/accuracy.md reports others.
+# Votes and scores are weighed by how many of the picks that carry them look *clearly* like particles, better than this share of
+# all that look like some. The mean look would not do: where everything looks half like a particle, nothing is one.
+CLEARLY = 0.4
+SOFTNESS = 0.25  # of the particles' spread: how soft the limit of a clear look is
+# How much of a look's log-odds counts, all at most: this times the square of how well looks part particles from the rest. A weak
+# look and votes err together (a neighbour misleads both).
+LOOK_TRUST = 1.5
+RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # pseudo-observations that a weight is zero: of many features, of a single one
+TYPICAL_ENDS = (1.0, -2.0)  # log-odds of the labels' rate among particles, and of the rest's share of that, before any is seen
+MOST_OF_THE_REST = 0.8  # of the particles' mean label: the rest always has less
 LARGEST_DEVIATION = 3.0  # standardised scores beyond this count as this: a gold bead must not bend the fit
 
 
-def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray) -> np.ndarray:
     """(m,) probability of each merged pick to be a particle.
 
     look: (m,) in [0, 1], the network's out-of-fold score.  seen: (m, K) bool, which picker saw it.  scores: (m, K) each picker's
-    own score, NaN where it gave none; only their order of size and spread matter, not their unit.
-    Deterministic; neither the order of the picks nor that of the pickers matters.
+    own score, NaN where it gave none; only their order of size and spread matter, not their unit.  agreement: (m,) in [0, 1],
+    label of its votes.  Deterministic; neither the order of the picks nor that of the pickers matters.
     """
     look = np.asarray(look, dtype=float)
     if not len(look):
         return np.zeros(0)
     log_odds = _logit(look)
-    testimony = _logistic_fit(features_of(seen, scores), look)
-    return upper_group(SURE * np.tanh((testimony + LOOK_WEIGHT * log_odds) / SURE))
+    by_look = labelled_odds(log_odds[:, None], agreement**2, RIDGE_OF_ONE)  # squared: hardly less than all is agreement here
+    probability = _expit(by_look)
+    clear = clear_looks(log_odds, probability)
+    by_testimony = labelled_odds(features_of(seen, scores), clear, RIDGE, ends_of(clear, probability))
+    base = _logit((probability.mean() + _expit(by_testimony).mean()) / 2)
+    of_particles, of_others = ends_of(probability, probability)
+    return _expit(by_testimony + min(1.0, LOOK_TRUST * (of_particles - of_others) ** 2) * (by_look - base))
+
+
+def clear_looks(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """(m,) near 1 where a look is better than CLEARLY of the particles' looks, near 0 where it is not.
+
+    log_odds: (m,) of the look.  probability: (m,) of being a particle, by the look.
+    """
+    order = np.argsort(log_odds, kind="stable")
+    share = np.cumsum(probability[order]) / probability.sum()
+    limit = log_odds[order[min(int(np.searchsorted(share, CLEARLY)), len(order) - 1)]]
+    spread = np.sqrt(np.average((log_odds - limit) ** 2, weights=probability))
+    return _expit((log_odds - limit) / max(SOFTNESS * spread, np.finfo(float).tiny))
 
 
 def features_of(seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -51,46 +69,47 @@ def features_of(seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.concatenate([seen, z, np.where(given & (deviation > 0), z**2 - 1, 0)], axis=1)
 
 
-def upper_group(values: np.ndarray) -> np.ndarray:
-    """(m,) probability of each log-odds to belong to the upper of two groups, fitted as normal distributions.
+def ends_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+    """Mean label (m,) of the particles and of the rest, where `probability` (m,) tells which is which.
 
-    A higher value never gets a lower probability. Where a single group explains the values as well (by the Bayesian information
-    criterion), they are all particles or all none: then their own log-odds are taken at their word.
+    One certain particle and one certain other are added, so that the two differ where all picks are of one kind.
     """
-    spread, n = float(values.var()), len(values)
-    if n < FEWEST or spread == 0:
-        return _expit(values)
-    centre, width, share = np.percentile(values, (15, 85)), np.full(2, spread / 4), np.full(2, 0.5)
-    for _ in range(ITERATIONS):
-        log = np.log(share) - 0.5 * (values[:, None] - centre) ** 2 / width - 0.5 * np.log(width)
-        highest = log.max(axis=1, keepdims=True)
-        member = np.exp(log - highest)
-        evidence = float((highest[:, 0] + np.log(member.sum(axis=1))).sum())
-        member /= member.sum(axis=1, keepdims=True)
-        count = member.sum(axis=0) + np.finfo(float).tiny
-        share, centre = count / count.sum(), (member * values[:, None]).sum(axis=0) / count
-        width = ((member * (values[:, None] - centre) ** 2).sum(axis=0) + PRIOR * spread) / (count + 5 * PRIOR)
-    one = -0.5 * n - 0.5 * n * np.log(spread)
-    if evidence - one <= 1.5 * np.log(n):  # three numbers more to fit
-        return _expit(values)
-    # Between the centres the odds rise; beyond them the broader group would claim the values of the other side as well, so
-    # the odds go on as they rise at the centre.
-    low, high = np.argsort(centre)
-    inside = np.clip(values, centre[low], centre[high])
-    log = np.log(share) - 0.5 * (inside[:, None] - centre) ** 2 / width - 0.5 * np.log(width)
-    beyond = (values - inside) * (centre[high] - centre[low]) / np.where(values > inside, width[low], width[high])
-    return _expit(log[:, high] - log[:, low] + beyond)
+    top = float((1 + (probability * label).sum()) / (1 + probability.sum()))
+    rest = float(((1 - probability) * label).sum() / (1 + (1 - probability).sum()))
+    return top, min(rest, MOST_OF_THE_REST * top)
 
 
-def _logistic_fit(features: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(m,) log-odds of a ridge logistic regression of the target, in [0, 1], on the features (m, F)."""
-    design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
-    ridge = np.r_[1e-6, np.full(features.shape[1], PENALTY)]
-    weights = np.zeros(design.shape[1])
-    for _ in range(STEPS):
+def labelled_odds(
+    features: np.ndarray, label: np.ndarray, ridge: float, ends: tuple[float, float] | None = None
+) -> np.ndarray:
+    """(m,) log-odds to be a particle, by a logistic regression on features (m, F) whose labels (m,) in [0, 1] are unsure.
+
+    The expected label is `ends[0]` for a particle and `ends[1]` for the rest; both are fitted where not given. With labels that
+    are votes these are positive-unlabelled data, and ends[0] is the label frequency of Elkan and Noto (KDD 2008).
+    """
+    spread = features.std(axis=0)
+    standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1) if ends is None else features
+    design = np.concatenate([np.ones((len(features), 1)), standard], axis=1)
+    penalty = np.r_[1e-3, np.full(features.shape[1], ridge)]
+    size = design.shape[1]
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        weights, free = values[:size], values[size:]
+        top, ratio = _expit(free) if ends is None else (ends[0], ends[1] / ends[0])
         p = _expit(design @ weights)
-        hessian = (design * np.maximum(p * (1 - p), 1e-6)[:, None]).T @ design + np.diag(ridge)
-        weights += np.clip(np.linalg.solve(hessian, design.T @ (target - p) - ridge * weights), -2, 2)
+        expected = np.clip(top * (ratio + (1 - ratio) * p), 1e-6, 1 - 1e-6)
+        cost = -(label * np.log(expected) + (1 - label) * np.log(1 - expected)).sum() + 0.5 * (penalty * weights**2).sum()
+        slope = (1 - label) / (1 - expected) - label / expected
+        gradient = design.T @ (slope * top * (1 - ratio) * p * (1 - p)) + penalty * weights
+        if ends is not None:
+            return cost, gradient
+        excess = free - np.array(TYPICAL_ENDS)
+        of_top = (slope * expected).sum() * (1 - top)
+        of_ratio = (slope * (1 - p)).sum() * top * ratio * (1 - ratio)
+        return cost + 0.5 * (excess**2).sum(), np.concatenate([gradient, excess + np.array([of_top, of_ratio])])
+
+    start = np.zeros(size) if ends is not None else np.r_[0.0, np.full(size - 1, 2.0), TYPICAL_ENDS]
+    weights = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x[:size]
     return design @ weights
 
 

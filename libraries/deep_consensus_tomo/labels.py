@@ -6,6 +6,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
+# Noise picks to learn from, of the merged picks. A network that sees much noise learns to tell protein from noise; telling the
+# particle from what false picks show is harder and matters more.
+NOISE_SHARE = 0.3
 UNANIMOUS_SHARE = 0.1  # of the merged picks: an agreement that fewer reach is too rare to be the measure
 
 
@@ -18,16 +21,13 @@ def label_by_votes(support: np.ndarray, number: int) -> np.ndarray:
 
 
 def agreement_labels(support: np.ndarray, n_pickers: int, number: int = 2) -> np.ndarray:
-    """(m,) label in [0, 1] with which a network learns from each merged pick; NaN: it does not learn from it.
+    """(m,) label in [0, 1] with which a network learns from each merged pick.
 
     The square of the agreement, from 0 (one picker) to 1 (as many as a tenth of the picks reach, at least `number`). Pickers
     that err alike agree on the same false picks; what fewer of them saw is then mostly false, and a network that is told
     so learns to tell the two apart, though some labels are wrong (positive-unlabelled learning, Elkan and Noto, KDD 2008).
-    With two pickers half of the particles may have one vote only: nothing is learned from these.
     """
     support = np.asarray(support)
-    if n_pickers <= 2:
-        return np.where(support >= 2, 1.0, np.nan)
     enough = [s for s in range(2, n_pickers + 1) if (support >= s).sum() >= UNANIMOUS_SHARE * len(support)]
     level = max([2, number, *enough])
     return (np.clip(support - 1, 0, level - 1) / (level - 1)) ** 2

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .judgement import judge
+from .labels import agreement_labels
 
 ITERATIONS = 200
 # Pseudo-observations that stand for what is known of pickers before looking; two pickers alone leave the model open.
@@ -97,11 +98,25 @@ def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray |
     fitted = estimate_reliability(seen[free], pickers)
     posterior[free] = fitted.posterior
     if look is not None:
-        posterior[free] = judge(np.asarray(look)[free], seen[free], scores_of(comments, scores, pickers)[free])
+        agreement = agreement_of(comments, labels)[free]
+        posterior[free] = judge(np.asarray(look)[free], seen[free], scores_of(comments, scores, pickers)[free], agreement)
         expected = posterior[free] @ seen[free]
         fitted = replace(fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)),
                          recall=expected / max(posterior[free].sum(), TINY))
     return replace(fitted, posterior=posterior)
+
+
+def agreement_of(comments: Sequence[str], labels: np.ndarray) -> np.ndarray:
+    """(m,) the `labels.agreement_labels` of merged picks: who saw them, and 1 in `labels` where they count as agreed; NaN for
+    references."""
+    agreement = np.full(len(comments), np.nan)
+    voted = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
+    if voted.any():
+        seen, pickers = votes_of([comment for comment, own in zip(comments, voted, strict=True) if own])
+        support = seen.sum(axis=1)
+        number = int(support[np.asarray(labels)[voted] == 1].min(initial=len(pickers)))
+        agreement[voted] = agreement_labels(support, len(pickers), number)
+    return agreement
 
 
 def scores_of(comments: Sequence[str], scores: Sequence[str] | None, pickers: np.ndarray) -> np.ndarray:

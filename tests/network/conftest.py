@@ -24,6 +24,6 @@ def blobs(tmp_path_factory) -> Examples:
 def trained(blobs, tmp_path_factory):
     """(ensemble of two folds, the lines it reported, its CSV log)."""
     lines, log = [], tmp_path_factory.mktemp("log") / "log.csv"
-    training = TrainingConfig(epochs=12, batch_size=16, learning_rate=3e-3, auto_stop=False)
+    training = TrainingConfig(views=(1, 8000), epochs=12, batch_size=16, learning_rate=3e-3, auto_stop=False)
     ensemble = train(blobs, NetworkConfig(BOX, RATE, folds=2), training, log_path=log, progress=lines.append)
     return ensemble, lines, log

@@ -18,7 +18,7 @@ def test_json_round_trip():
 
 
 @pytest.mark.parametrize("change", [
-    {"box_size": "32"}, {"box_size": 32.0}, {"box_size": True}, {"box_size": 10**9}, {"architecture": "Lambda"}, {"version": 2},
+    {"box_size": "32"}, {"box_size": 32.0}, {"box_size": True}, {"box_size": 10**9}, {"architecture": "Lambda"}, {"version": 1},
     {"sampling_rate": 0}, {"sampling_rate": "nan"}, {"normalisation": "none"}, {"folds": 0}, {"extra": 1}, {"regions": [1]},
     {"regions": None}, {"regions": [{"tomo_id": "a", "axis": 3, "start": None, "stop": None, "fold": 0}]},
     {"regions": [{"tomo_id": "a", "axis": 0, "start": "0", "stop": None, "fold": 0}]},
@@ -51,7 +51,7 @@ def test_reference_network_refuses_a_box_without_room_for_it():
         NetworkConfig(20, 10.0, "reference")
 
 
-@pytest.mark.parametrize(("box", "binning", "edge"), [(8, 1, 8), (24, 1, 24), (32, 2, 16), (48, 2, 24), (50, 3, 16), (64, 3, 21)])
-def test_small_network_bins_by_the_smallest_whole_number(box, binning, edge):
-    config = NetworkConfig(box, 10.0)
-    assert (config.binning, config.input_size) == (binning, edge)
+@pytest.mark.parametrize(("box", "edge"), [(8, 6), (16, 12), (20, 16), (24, 16), (32, 16), (50, 16), (64, 16)])
+def test_small_network_sees_little_of_any_box(box, edge):
+    assert NetworkConfig(box, 10.0).input_size == edge
+    assert NetworkConfig(max(box, 22), 10.0, "reference").input_size == max(box, 22)

@@ -8,7 +8,18 @@ from blob_boxes import write_stack
 
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.network import NetworkConfig
-from deep_consensus_tomo.network.data import Schedule, batches, flip_each, prepare, read_boxes, vary
+from deep_consensus_tomo.network.data import (
+    TURNS,
+    Schedule,
+    batches,
+    flip_each,
+    prepare,
+    read_boxes,
+    sampling_weights,
+    tilt_axis_turns,
+    turn_each,
+    vary,
+)
 from deep_consensus_tomo.training_set import FLIPS, flip
 
 CONFIG = NetworkConfig(8, 10.0)
@@ -25,9 +36,9 @@ def test_boxes_come_in_the_order_asked_normalised(tmp_path, rng):
     order = rng.permutation(7)
     boxes = read_boxes([images[i] for i in order], CONFIG)
     assert boxes.dtype == np.float16
-    expected = np.concatenate([one, two])[order]
-    expected = (expected - expected.mean((1, 2, 3), keepdims=True)) / expected.std((1, 2, 3), keepdims=True)
-    assert np.allclose(boxes, expected, atol=3e-3)
+    assert np.allclose(boxes, prepare(np.concatenate([one, two])[order], CONFIG), atol=3e-3)
+    assert np.allclose(boxes.astype(float).mean((1, 2, 3)), 0, atol=1e-3)
+    assert np.allclose(boxes.astype(float).std((1, 2, 3)), 1, atol=1e-3)
 
 
 def test_single_volumes_are_read_too(tmp_path, rng):
@@ -37,19 +48,51 @@ def test_single_volumes_are_read_too(tmp_path, rng):
     assert np.array_equal(*(read_boxes([name], CONFIG) for name in (f"{tmp_path}/one.mrc", f"000001@{tmp_path}/one.mrc")))
 
 
-def test_binning_averages_and_does_not_depend_on_units(rng):
-    boxes = rng.standard_normal((2, 50, 50, 50)).astype(np.float32)
-    binned = prepare(boxes, 3)
-    assert binned.shape == (2, 16, 16, 16)
-    corner = boxes[0, 1:4, 1:4, 1:4].mean()
-    means = boxes[0, 1:49, 1:49, 1:49].reshape(16, 3, 16, 3, 16, 3).mean((1, 3, 5))
-    assert binned[0, 0, 0, 0] == pytest.approx((corner - means.mean()) / means.std(), abs=1e-5)
-    assert np.allclose(prepare(7 * boxes - 40, 3), binned, atol=1e-3)
+def test_the_small_network_sees_the_smoothed_inner_box_and_no_units(rng):
+    config = NetworkConfig(48, 10.0)
+    boxes = rng.standard_normal((2, 48, 48, 48)).astype(np.float32)
+    seen = prepare(boxes, config)
+    assert seen.shape == (2, 16, 16, 16)
+    assert np.allclose(prepare(7 * boxes - 40, config), seen, atol=1e-3)
+    outside = boxes.copy()
+    outside[:, 0] += 3  # a bright border is a neighbour's
+    assert np.allclose(prepare(outside, config), seen, atol=0.05)
+    weights = sampling_weights(48, 16)
+    one = np.einsum("z,y,x,zyx", weights[3], weights[5], weights[7], boxes[0])
+    every = np.einsum("az,by,cx,zyx->abc", weights, weights, weights, boxes[0])
+    assert seen[0, 3, 5, 7] == pytest.approx((one - every.mean()) / every.std(), abs=1e-4)
+
+
+@pytest.mark.parametrize("box", [8, 24, 32, 50])
+def test_the_centre_of_the_box_is_the_centre_of_what_the_network_sees(box):
+    z, y, x = np.mgrid[:box, :box, :box] - box // 2
+    seen = prepare(np.exp(-(z**2 + y**2 + x**2) / (2 * (box / 12) ** 2))[None], NetworkConfig(box, 10.0))[0]
+    for axis in range(3):
+        assert np.allclose(seen, np.flip(seen, axis), atol=1e-4)
+
+
+def test_the_reference_network_sees_the_whole_box(rng):
+    boxes = rng.standard_normal((2, 22, 22, 22)).astype(np.float32)
+    seen = prepare(boxes, NetworkConfig(22, 10.0, "reference"))
+    assert np.allclose(seen[0], (boxes[0] - boxes[0].mean()) / boxes[0].std(), atol=1e-4)
 
 
 def test_flat_and_broken_boxes_become_grey():
     boxes = np.stack([np.full((8, 8, 8), 3.0), np.full((8, 8, 8), np.nan)])
-    assert not prepare(boxes, 1).any()
+    assert not prepare(boxes, CONFIG).any()
+
+
+def test_turns_are_about_the_tilt_axis_and_the_middle_one_is_none(rng):
+    boxes = rng.standard_normal((2, 8, 8, 8)).astype(np.float32)
+    assert np.allclose(turn_each(tf.constant(boxes), tf.constant([TURNS // 2] * 2)), boxes, atol=1e-5)
+    assert np.allclose(tilt_axis_turns(8).sum(axis=2), 1, atol=1e-5)
+    point = np.zeros((1, 9, 9, 9), np.float32)
+    point[0, 4, 2, 7] = 1  # three voxels from the axis along x
+    turned = turn_each(tf.constant(point), tf.constant([TURNS - 1])).numpy()[0]
+    y, mass = np.unique(np.argwhere(turned > 0)[:, 1]), turned[:, 2]
+    centre = [(mass * axis).sum() / mass.sum() - 4 for axis in np.mgrid[:9, :9]]
+    assert y.tolist() == [2] and np.hypot(*centre) == pytest.approx(3, abs=0.2)
+    assert abs(np.degrees(np.arctan2(*centre))) == pytest.approx(30, abs=4)
 
 
 @pytest.mark.parametrize(("image", "message"), [
@@ -72,14 +115,18 @@ def test_another_box_size_is_refused(tmp_path):
         read_boxes(images, NetworkConfig(10, 10.0))
 
 
-def test_schedule_shows_every_box_once_an_epoch_and_fills_the_last_batch_with_weight_0(rng):
-    schedule = Schedule.shuffled(np.array([3, 5, 7, 8, 9]), np.arange(10.0), 4, 2, rng)
+def test_schedule_passes_over_every_box_again_and_again_in_full_batches(rng):
+    schedule = Schedule.shuffled(np.array([3, 5, 7, 8, 9]), np.arange(10.0), 4, 4, rng)
     assert schedule.index.shape == (4, 4)
-    for epoch in (slice(0, 2), slice(2, 4)):
-        index, weight = schedule.index[epoch].ravel(), schedule.weight[epoch].ravel()
-        assert sorted(index[weight > 0]) == [3, 5, 7, 8, 9]
-        assert np.array_equal(weight[weight > 0], index[weight > 0])
-    assert not np.array_equal(schedule.index[:2], schedule.index[2:])
+    assert np.array_equal(schedule.weight, schedule.index)
+    passes = schedule.index.ravel()[:15].reshape(3, 5)
+    assert (np.sort(passes, axis=1) == [3, 5, 7, 8, 9]).all()
+    assert not (passes == passes[0]).all()
+
+
+def test_a_last_batch_that_is_not_full_is_filled_with_weight_0(rng):
+    schedule = Schedule.of(np.array([3, 5, 7]), np.arange(1.0, 11.0), 2, rng)
+    assert schedule.weight.tolist() == [[4, 6], [8, 0]]
 
 
 def test_batches_have_static_shape_and_without_variation_are_the_boxes(rng):
@@ -109,12 +156,12 @@ def test_flips_of_tensorflow_are_those_of_the_reference(rng):
         assert np.array_equal(moved, flip(box, flips))
 
 
-def test_variation_keeps_each_box_apart_from_a_flip_a_shift_and_grey_values():
-    box = np.zeros((16, 7, 7, 7), np.float32)
-    box[:, 2, 3, 4] = 1
+def test_variation_keeps_each_box_apart_from_a_turn_a_flip_a_shift_and_grey_values():
+    box = np.zeros((16, 9, 9, 9), np.float32)
+    box[:, 3:6, 2:5, 4:7] = 1  # around (0, -1, 1) from the centre
     varied = vary(tf.constant(box), tf.constant([1, 2])).numpy()
     varied -= varied[:, :1, :1, :1]  # the offset
-    peaks = np.argwhere(varied > 0.5)
-    assert len(peaks) == 16
-    shift = peaks[:, 1:] - np.array([3, 3, 3])  # of a peak at (-1, 0, 1) from the centre, flipped, then shifted by one at most
-    assert (np.abs(shift) <= 2).all()
+    weights = np.clip(varied, 0, None)
+    centres = np.stack([(weights * axis).sum((1, 2, 3)) / weights.sum((1, 2, 3)) - 4 for axis in np.mgrid[:9, :9, :9]], axis=1)
+    assert (np.abs(centres) <= 2.3).all()  # moved by one at most along each axis, turned, flipped
+    assert np.ptp(centres[:, 1]) > 1 and np.ptp(centres[:, 2]) > 1

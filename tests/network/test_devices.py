@@ -60,7 +60,7 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
         tomo_ids, positions, labels = np.full(45, "a"), np.zeros((45, 3)), np.arange(45) % 2
         strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
         ensemble = train(Examples(images, tomo_ids, positions, labels, np.ones(45)), NetworkConfig(8, 10.0, folds=1),
-                         TrainingConfig(epochs=2, batch_size=11), strategy=strategy, progress=lambda line: None)
+                         TrainingConfig(views=(1, 8000), epochs=2, batch_size=11), strategy=strategy, progress=lambda line: None)
         scores = score(images[:5], tomo_ids[:5], positions[:5], ensemble, batch_size=4)
         copies = ensemble.networks[0].weights[0].value.values
         same = np.array_equal(copies[0], copies[1])

@@ -50,7 +50,7 @@ def test_keras_itself_opens_the_file(trained, tmp_path, suffix):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = keras.saving.load_model(path, compile=False)
-    box = np.ones((1, BOX, BOX, BOX, 1), np.float32)
+    box = np.ones((1, *(trained[0].config.input_size,) * 3, 1), np.float32)
     expected = [network(box).numpy()[0, 0] for network in trained[0].networks]
     assert np.allclose(model(box), expected, atol=1e-6)
 
@@ -74,8 +74,8 @@ def test_a_wrong_version_is_refused(trained, tmp_path):
     path = tmp_path / "model.h5"
     save_model(path, trained[0])
     with h5py.File(path, "a") as file:
-        file.attrs[ATTRIBUTE] = file.attrs[ATTRIBUTE].replace('"version": 1', '"version": 99')
-    refused(path, "version: expected 1.*99")
+        file.attrs[ATTRIBUTE] = file.attrs[ATTRIBUTE].replace('"version": 2', '"version": 99')
+    refused(path, "version: expected 2.*99")
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])

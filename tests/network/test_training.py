@@ -13,7 +13,8 @@ from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, tr
 from deep_consensus_tomo.training_set import Examples
 
 CONFIG = NetworkConfig(BOX, RATE, folds=1)
-SHORT = TrainingConfig(epochs=1, batch_size=16)
+ONE_PASS = (1, 8000)  # an epoch is one pass over the examples, however few: the tests are quick
+SHORT = TrainingConfig(views=ONE_PASS, epochs=1, batch_size=16)
 
 
 def quick(examples, config=CONFIG, options=SHORT, **more):
@@ -58,7 +59,8 @@ def test_best_weights_are_kept(blobs, monkeypatch):
         return validation[-1]
 
     monkeypatch.setattr(training, "batches", spy)
-    ensemble, lines = quick(blobs, options=TrainingConfig(epochs=5, batch_size=16, learning_rate=0.05, l2=0, auto_stop=False))
+    options = TrainingConfig(views=ONE_PASS, epochs=5, batch_size=16, learning_rate=0.05, l2=0, auto_stop=False)
+    ensemble, lines = quick(blobs, options=options)
     losses = [float(line.split("validation ")[1].split(",")[0]) for line in lines]
     entropy = ensemble.networks[0].evaluate(validation[-1], verbose=0, return_dict=True)["entropy"]
     assert entropy == pytest.approx(min(losses), abs=1e-3)
@@ -85,18 +87,18 @@ def test_options_reach_the_training(blobs, monkeypatch):
     assert loss[1] > loss[0] + 1  # l2
     (learn, varied), (validate, never), (learn2, varied2), (validate2, never2) = calls
     assert (varied, never, varied2, never2) == (True, False, False, False)  # validation data never
-    count = [(schedule.weight > 0).sum() for schedule in (learn, validate, learn2, validate2)]
+    count = [len(np.unique(schedule.index[schedule.weight > 0])) for schedule in (learn, validate, learn2, validate2)]
     assert count[0] + count[1] == count[2] + count[3] == len(blobs)
     assert count[3] >= 2 * count[1]
     assert (learn.index.shape[1], learn2.index.shape[1]) == (16, 8)
     for one, other in ((learn, validate), (learn2, validate2)):
         assert set(one.index[one.weight > 0]).isdisjoint(other.index[other.weight > 0])
-    assert learn.weight.sum() == pytest.approx(count[0], rel=1e-3)
+    assert learn.weight.mean() == pytest.approx(1, rel=0.1)
 
 
 def test_auto_stop_stops_and_without_it_all_epochs_run(blobs):
     hopeless = replace(blobs, labels=np.random.default_rng(0).integers(0, 2, len(blobs)))
-    options = TrainingConfig(epochs=8, batch_size=16, patience=1, learning_rate=0.02)
+    options = TrainingConfig(views=ONE_PASS, epochs=8, batch_size=16, patience=1, learning_rate=0.02)
     assert len(quick(hopeless, options=options)[1]) < 8
     assert len(quick(hopeless, options=replace(options, auto_stop=False))[1]) == 8
 
@@ -116,7 +118,7 @@ def test_weight_0_and_soft_labels_count(blobs):
 def test_continuing_starts_from_the_model_and_keeps_its_regions(trained, blobs):
     ensemble = trained[0]
     new = replace(blobs, tomo_ids=np.where(blobs.tomo_ids == "tomo0", "another", blobs.tomo_ids))
-    options = TrainingConfig(epochs=1, batch_size=16, learning_rate=1e-9)
+    options = TrainingConfig(views=ONE_PASS, epochs=1, batch_size=16, learning_rate=1e-9)
     again = train(new, NetworkConfig(BOX, RATE, folds=2, seed=8), options, start=ensemble, progress=lambda line: None)
     assert set(ensemble.config.regions) < set(again.config.regions)
     for a, b in zip(ensemble.networks[1].get_weights(), again.networks[1].get_weights(), strict=True):

@@ -13,7 +13,7 @@ from deep_consensus_tomo.metadata_io import read_table, write_table
 RUN = "run_deep_consensus_tomo"
 NETWORK = "deep_picking_consensus_tomo"
 BOX = 12
-QUICK = ("--epochs", 2, "--folds", 2, "--batch", 16, "--threads", 1)
+QUICK = ("--epochs", 1, "--folds", 2, "--batch", 32, "--threads", 1)
 
 
 def table(path: Path) -> pd.DataFrame:

@@ -11,11 +11,12 @@ from ..errors import InputError
 from ..training_set import Region
 
 ARCHITECTURES = ("small", "reference")
-SMALL_INPUT_EDGE = 24  # voxels: 'small' looks at boxes averaged down to at most this edge, enough for the shape of a particle
+SMALL_INPUT_EDGE = 16  # voxels: enough for the shape of a particle, and a quarter of the cost of 24
+SMALL_VIEW = 0.8  # of the box's edge: what lies further out is neighbours
 SMALL_MIN_BOX, REFERENCE_MIN_BOX = 8, 22  # voxels; below 22 the third unpadded convolution of 'reference' has no room
 MAX_BOX = 256  # voxels: a larger box does not fit a training batch
 NORMALISATION = "box"  # every box for itself: zero mean, unit deviation, after averaging down
-VERSION = 1  # of the model file; raise it when a file of before can no longer be read
+VERSION = 2  # of the model file; raise it when a file of before can no longer be read
 MAX_FOLDS = 10
 
 
@@ -62,14 +63,11 @@ class NetworkConfig:
         _require(all(0 <= region.fold < self.folds for region in self.regions), "regions", f"folds below {self.folds}", "more")
 
     @property
-    def binning(self) -> int:
-        """By how much boxes are averaged down before the network: the smallest whole number that is enough."""
-        return 1 if self.architecture == "reference" else math.ceil(self.box_size / SMALL_INPUT_EDGE)
-
-    @property
     def input_size(self) -> int:
-        """Edge of what the network sees, voxels."""
-        return self.box_size // self.binning
+        """Edge of what the network sees, voxels; even, so that the particle's centre is the centre of the input."""
+        if self.architecture == "reference":
+            return self.box_size
+        return min(SMALL_INPUT_EDGE, 2 * int(SMALL_VIEW * self.box_size / 2))
 
     def to_json(self) -> str:
         """The text that travels in the model file; an open end of a region is null."""
@@ -114,6 +112,8 @@ def _region(values: Any) -> Region:
 class TrainingConfig:
     """How a model is trained. Raises InputError naming the option of a value that cannot be.
 
+    epochs: rounds of training, each followed by a validation. A round is one pass over the examples, or several where they are
+    fewer than the first of `views`, or a part where they are more than the second: the work grows gently with the picks.
     validation: fraction of a network's examples it does not learn from, on which the best epoch is chosen.
     auto_stop: stop once the validation loss has not improved for `patience` epochs.
     """
@@ -126,6 +126,7 @@ class TrainingConfig:
     auto_stop: bool = True
     patience: int = 4
     augment: bool = True
+    views: tuple[int, int] = (2400, 8000)
 
     def __post_init__(self) -> None:
         _require(_is_int(self.epochs, 1, 10_000), "--epochs", "1 or more", self.epochs)

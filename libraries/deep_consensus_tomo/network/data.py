@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 
 import mrcfile
 import numpy as np
@@ -13,10 +15,12 @@ import tensorflow as tf
 from ..errors import InputError
 from ..files import require_file
 from ..training_set import FLIPS
-from .config import NetworkConfig
+from .config import SMALL_INPUT_EDGE, SMALL_VIEW, NetworkConfig
 
 READ_AT_ONCE = 128  # boxes converted to float32 together: enough for numpy, little memory
 GREY_JITTER = 0.1  # standard deviation of the change of contrast and offset, in deviations of the box
+SMOOTHING = 1 / 28  # deviation of the Gaussian that boxes are smoothed with, in edges of the box
+LARGEST_TURN, TURNS = 30.0, 13  # degrees to either side about the tilt axis, in steps of five
 MAX_SHIFT = 1  # voxels of the network's input: about how well pickers agree on a centre
 
 
@@ -42,10 +46,11 @@ class Schedule:
         return Schedule(index.reshape(-1, batch_size), weight.reshape(-1, batch_size), seed)
 
     @staticmethod
-    def shuffled(indices: np.ndarray, weights: np.ndarray, batch_size: int, epochs: int, rng: np.random.Generator) -> Schedule:
-        """`epochs` passes, each in a new order."""
-        passes = [Schedule.of(rng.permutation(indices), weights, batch_size, rng) for _ in range(epochs)]
-        return Schedule(*(np.concatenate([getattr(one, name) for one in passes]) for name in ("index", "weight", "seed")))
+    def shuffled(indices: np.ndarray, weights: np.ndarray, batch_size: int, batches: int, rng: np.random.Generator) -> Schedule:
+        """`batches` full batches from pass after pass over the boxes `indices`, each pass in a new order."""
+        passes = -(-batches * batch_size // len(indices))
+        order = np.concatenate([rng.permutation(indices) for _ in range(passes)])[:batches * batch_size]
+        return Schedule.of(order, weights, batch_size, rng)
 
 
 def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = "--input") -> np.ndarray:
@@ -84,24 +89,56 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
             raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
         for start in range(0, len(wanted), READ_AT_ONCE):
             index, row = wanted[start:start + READ_AT_ONCE].T
-            boxes[row] = prepare(data[index], config.binning)
+            boxes[row] = prepare(data[index], config)
 
 
-def prepare(boxes: np.ndarray, binning: int) -> np.ndarray:
-    """(n, edge, edge, edge) boxes averaged down by `binning` voxels, then each of zero mean and unit deviation.
+def prepare(boxes: np.ndarray, config: NetworkConfig) -> np.ndarray:
+    """(n, edge, edge, edge) what the network sees of (n, box, box, box) boxes, each of zero mean and unit deviation.
 
-    Voxels that do not fill a bin are cut off on both sides. Boxes that are flat, or not numbers, become 0.
+    'reference' sees the box as it is, 'small' its inner part, smoothed and sampled as `sampling_weights` says. Boxes that are
+    flat, or not numbers, become 0.
     """
-    n, edge = boxes.shape[:2]
-    small = edge // binning
-    first = (edge - small * binning) // 2
-    inside = slice(first, first + small * binning)
-    boxes = np.asarray(boxes[:, inside, inside, inside], dtype=np.float32)
-    boxes = np.nan_to_num(boxes, nan=0, posinf=0, neginf=0)
-    boxes = boxes.reshape(n, small, binning, small, binning, small, binning).mean(axis=(2, 4, 6))
-    boxes -= boxes.mean(axis=(1, 2, 3), keepdims=True)
+    boxes = np.nan_to_num(np.asarray(boxes, dtype=np.float32), nan=0, posinf=0, neginf=0)
+    if config.architecture == "small":
+        n, edge = len(boxes), config.input_size
+        weights = sampling_weights(config.box_size, edge)
+        boxes = weights @ (boxes @ weights.T)  # axes x and y, as matrix products of every section z
+        boxes = (weights @ boxes.reshape(n, config.box_size, edge * edge)).reshape(n, edge, edge, edge)
+    boxes = boxes - boxes.mean(axis=(1, 2, 3), keepdims=True)
     deviation = boxes.std(axis=(1, 2, 3), keepdims=True)
     return np.divide(boxes, deviation, out=np.zeros_like(boxes), where=deviation > 1e-6)
+
+
+@lru_cache(maxsize=8)
+def sampling_weights(box_size: int, edge: int) -> np.ndarray:
+    """(edge, box_size) float32: what each sample along an axis takes of the box's voxels; rows add up to 1.
+
+    Samples lie evenly in the inner SMALL_VIEW of the box, around its centre voxel box_size // 2. Each is a Gaussian mean: the
+    noise of single voxels is far stronger than any detail that samples so far apart can show.
+    """
+    step = SMALL_VIEW * box_size / edge
+    centres = box_size // 2 + step * (np.arange(edge) - (edge - 1) / 2)
+    weights = np.exp(-0.5 * ((np.arange(box_size) - centres[:, None]) / (SMOOTHING * box_size)) ** 2)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def tilt_axis_turns(edge: int) -> np.ndarray:
+    """(TURNS, edge^2, edge^2) float32: turns of a section across the tilt axis y, flattened (z, x), as matrices.
+
+    Angles from -LARGEST_TURN to LARGEST_TURN, linear interpolation, the border goes on outside.
+    """
+    z, x = (axis.ravel() - (edge - 1) / 2 for axis in np.mgrid[:edge, :edge])
+    matrices = np.zeros((TURNS, edge**2, edge**2), dtype=np.float32)
+    for matrix, angle in zip(matrices, np.radians(np.linspace(-LARGEST_TURN, LARGEST_TURN, TURNS)), strict=True):
+        source = np.array([z * np.cos(angle) + x * np.sin(angle), x * np.cos(angle) - z * np.sin(angle)])
+        source = np.clip(source + (edge - 1) / 2, 0, edge - 1)
+        low = np.minimum(source.astype(int), edge - 2)
+        part = source - low
+        for dz, dx in product((0, 1), repeat=2):
+            share = np.abs(1 - dz - part[0]) * np.abs(1 - dx - part[1])
+            np.add.at(matrix, (np.arange(edge**2), (low[0] + dz) * edge + low[1] + dx), share)
+    return matrices
 
 
 def batches(boxes: np.ndarray, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
@@ -126,17 +163,28 @@ def batches(boxes: np.ndarray, labels: np.ndarray, schedule: Schedule, augment: 
 def vary(boxes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Another view of each of the (b, edge, edge, edge) boxes that the fixed missing wedge allows.
 
-    Each box is flipped in one of the 8 ways of FLIPS and gets its own small change of contrast and offset; all boxes
-    of the batch are shifted together by up to MAX_SHIFT voxels.
+    Each box is turned about the tilt axis (the wedge turns along, but hardly changes what is seen of the particle), flipped in
+    one of the 8 ways of FLIPS, and gets its own small change of contrast and offset; all boxes of the batch are shifted together
+    by up to MAX_SHIFT voxels.
     """
-    seeds = tf.unstack(tf.random.split(seed, 4))
+    seeds = tf.unstack(tf.random.split(seed, 5))
     n, edge = boxes.shape[0], boxes.shape[1]
+    if edge <= SMALL_INPUT_EDGE:  # the matrices of larger ones would fill the memory
+        boxes = turn_each(boxes, tf.random.stateless_uniform([n], seeds[4], 0, TURNS, tf.int32))
     boxes = flip_each(boxes, tf.random.stateless_uniform([n], seeds[0], 0, len(FLIPS), tf.int32))
     start = tf.random.stateless_uniform([3], seeds[1], 0, 2 * MAX_SHIFT + 1, tf.int32)
     padded = tf.pad(boxes, [[0, 0], *[[MAX_SHIFT, MAX_SHIFT]] * 3])  # with 0, the mean of every box
     boxes = tf.slice(padded, [0, *tf.unstack(start)], [n, edge, edge, edge])
     contrast = 1 + GREY_JITTER * tf.random.stateless_normal([n, 1, 1, 1], seeds[2])
     return boxes * contrast + GREY_JITTER * tf.random.stateless_normal([n, 1, 1, 1], seeds[3])
+
+
+def turn_each(boxes: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+    """Turn box i of (b, z, y, x) about the tilt axis y by the turn which[i] of `tilt_axis_turns`."""
+    n, edge = boxes.shape[0], boxes.shape[1]
+    sections = tf.reshape(tf.transpose(boxes, [0, 1, 3, 2]), [n, edge * edge, edge])
+    turned = tf.gather(tf.constant(tilt_axis_turns(edge)), which) @ sections
+    return tf.transpose(tf.reshape(turned, [n, edge, edge, edge]), [0, 1, 3, 2])
 
 
 def flip_each(boxes: tf.Tensor, which: tf.Tensor) -> tf.Tensor:

@@ -21,6 +21,7 @@ from .data import Schedule, batches, read_boxes
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
 MIN_EXAMPLES = 10  # of each class: with fewer there is nothing to learn and nothing to validate on
+MAX_VALIDATED = 2000  # examples to choose the best epoch on; more cost time and choose no better
 MIN_EXAMPLES_OF_FOLD = 4  # of each class, left to a network once its fold is taken out
 
 Report = Callable[[dict[str, float]], None]
@@ -68,13 +69,14 @@ def _train_network(fold: int, allowed: np.ndarray, boxes: np.ndarray, examples: 
     rng = np.random.default_rng([config.seed, fold])
     parts = split_validation(examples.tomo_ids[allowed], examples.labels[allowed], training.validation, rng=rng)
     learned, validated = (allowed[part] for part in parts)
+    validated = rng.permutation(validated)[:MAX_VALIDATED]
     weights = np.zeros(len(examples))
     for part in (learned, validated):
         weights[part] = balanced_weights(examples.labels[part], examples.weights[part])
     replicas = strategy.num_replicas_in_sync
     batch_size = -(-training.batch_size // replicas) * replicas  # every GPU gets the same number
-    steps = -(-len(learned) // batch_size)
-    passes = Schedule.shuffled(learned, weights, batch_size, training.epochs, rng)
+    steps = -(-min(max(len(learned), training.views[0]), training.views[1]) // batch_size)
+    passes = Schedule.shuffled(learned, weights, batch_size, steps * training.epochs, rng)
     learn = batches(boxes, examples.labels, passes, training.augment)
     validate = batches(boxes, examples.labels, Schedule.of(validated, weights, batch_size, rng), augment=False)
     with strategy.scope():

@@ -1,0 +1,213 @@
+"""One case of the accuracy bench: pick files of one species, every way to combine them, and what each of these found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import _accuracy_data as data
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import cdist
+
+from deep_consensus_tomo import labels
+from deep_consensus_tomo.calibration import expected_calibration_error, precision_recall
+from deep_consensus_tomo.evaluation import match
+from deep_consensus_tomo.metadata_io import read_table
+from deep_consensus_tomo.network import data as network_data
+from deep_consensus_tomo.reliability import judge_merged
+from xmipp_scripts import _training_examples
+from xmipp_scripts._pipeline import Pipeline
+from xmipp_scripts._run_config import PipelineConfig
+from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
+
+OWN, PAPER = "ours", "paper's recipe"
+BASELINES = ("best picker", "AND", "OR", "best vote")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Which pickers, on which tomograms, for which species."""
+
+    species: str
+    snr: float
+    seed: int
+    good: int
+    bad: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.species}_snr_{self.snr}_seed_{self.seed}_good_{self.good}_bad_{self.bad}"
+
+    @property
+    def pickers(self) -> tuple[str, ...]:
+        return data.GOOD[self.good] + data.BAD[self.bad]
+
+    @property
+    def radius(self) -> float:
+        """Voxels within which a pick hits a particle: half the diameter."""
+        return data.SPECIES[self.species][0] / 20
+
+
+class Judge:
+    """Compares picks with the particles of a case."""
+
+    def __init__(self, case: Case, truth: pd.DataFrame) -> None:
+        self.case = case
+        self.truth = {tomo_id: rows[["x", "y", "z"]].to_numpy() for tomo_id, rows in truth.groupby("tomo_id")}
+        self.n = len(truth)
+
+    def row(
+        self, method: str, picks: pd.DataFrame, score: np.ndarray, accepted: np.ndarray, *, probability: bool = False
+    ) -> dict:
+        """F1, precision, recall, centre error (Å) of the accepted; average precision of the score; ECE where it is a probability.
+
+        F1 of each tomogram as well.
+        """
+        true, error = self._true(picks, accepted)
+        ranked, _ = self._true(picks, np.ones(len(picks), dtype=bool))
+        hits, n = int(true.sum()), int(accepted.sum())
+        tomo_ids = picks["tomo_id"].to_numpy()
+        each = [
+            2 * true[tomo_ids == i].sum() / max(1, accepted[tomo_ids == i].sum() + len(p)) for i, p in sorted(self.truth.items())
+        ]
+        return {
+            "method": method,
+            "F1": 2 * hits / (n + self.n),
+            "precision": hits / max(1, n),
+            "recall": hits / self.n,
+            "AP": precision_recall(score, ranked, self.n).average_precision,
+            "ECE": expected_calibration_error(score, ranked) if probability else np.nan,
+            "centre error": 10 * float(np.mean(error)) if len(error) else np.nan,
+            "tomograms": each,
+        }
+
+    def _true(self, picks: pd.DataFrame, used: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) which of the used picks hit, and the distances of those that do."""
+        true, errors = np.zeros(len(picks), dtype=bool), []
+        for tomo_id, truth in self.truth.items():
+            own = np.flatnonzero((picks["tomo_id"] == tomo_id).to_numpy() & used)
+            positions = picks.iloc[own][["x", "y", "z"]].to_numpy(dtype=float)
+            hit, particle = match(positions, truth, self.case.radius)
+            true[own[hit]] = True
+            errors.append(cdist(positions[hit], truth[particle]).diagonal())
+        return true, np.concatenate(errors)
+
+
+def run_case(case: Case, tomograms: Path, odir: Path) -> list[dict]:
+    """The rows of every method; the networks are trained in `odir`."""
+    files = data.pick(tomograms, case.species, case.seed)
+    judge = Judge(case, data.truth_of(tomograms, case.species))
+    picks = {name: pd.read_csv(files[name], dtype={"tomo_id": str}) for name in case.pickers}
+    singles = [judge.row(name, p, p["score"].to_numpy(), np.ones(len(p), dtype=bool)) for name, p in picks.items()]
+    rows = [max(singles, key=lambda row: row["F1"]) | {"method": "best picker"}]
+    rows[0]["least centre error"] = min(row["centre error"] for row in singles if row["F1"] > 0)
+    scored, seconds = run_recipe(case, tomograms, files, odir, "consensus")
+    rows += list(voting_rows(judge, scored, len(case.pickers)))
+    rows.append(reliability_row(judge, odir, scored))
+    score = scored["score"].to_numpy()
+    rows.append(judge.row(OWN, scored, score, score >= 0.5, probability=True) | {"seconds": seconds, "merged": len(scored)})
+    scored, seconds = run_recipe(case, tomograms, files, odir, "paper")
+    score = scored["score"].to_numpy()
+    rows.append(judge.row(PAPER, scored, score, score >= 0.5, probability=True) | {"seconds": seconds})
+    rows.append(judge.row(f"{PAPER} at 0.75", scored, score, score >= 0.75))
+    return [row | {"case": case.name} for row in rows]
+
+
+def run_recipe(case: Case, tomograms: Path, files: dict[str, Path], odir: Path, recipe: str) -> tuple[pd.DataFrame, float]:
+    """The scored picks of one run of the whole program, and its seconds."""
+    config = PipelineConfig(
+        tomograms=tuple(map(str, data.tomograms_of(tomograms))),
+        picks=tuple(str(files[name]) for name in case.pickers),
+        box_size=data.SPECIES[case.species][1],
+        odir=str(odir),
+        seed=case.seed,
+        training=TrainingSettings(recipe=recipe, folds=3 if recipe == "consensus" else 1),  # the paper has one network
+    )
+    start = time.perf_counter()
+    Pipeline(config, lambda line: None).run()
+    return pd.read_csv(odir / "scored.csv", dtype={"tomo_id": str}), time.perf_counter() - start
+
+
+def voting_rows(judge: Judge, scored: pd.DataFrame, n_pickers: int) -> Iterator[dict]:
+    """Every number of votes, the best of them in hindsight, for all tomograms together and for each of its own."""
+    support = scored["support"].to_numpy()
+    votes = [judge.row(f"votes >= {k}", scored, support, support >= k) for k in range(1, n_pickers + 1)]
+    yield votes[-1] | {"method": "AND"}
+    yield votes[0] | {"method": "OR"}
+    yield votes[n_pickers // 2] | {"method": "majority"}
+    each = np.max([row["tomograms"] for row in votes], axis=0).tolist()
+    yield max(votes, key=lambda row: row["F1"]) | {"method": "best vote", "tomograms": each}
+
+
+def reliability_row(judge: Judge, odir: Path, scored: pd.DataFrame) -> dict:
+    """What the pickers' votes alone say, each weighed by its estimated reliability."""
+    table = read_table(odir / "scored" / "merged.xmd")
+    posterior = judge_merged(table["comment"], np.zeros(len(table["comment"]))).posterior
+    picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
+    return judge.row("reliability only", picks, posterior, posterior >= 0.5, probability=True)
+
+
+@contextmanager
+def replaced(owner: object, name: str, value: object) -> Iterator[None]:
+    """An ingredient of the recipe replaced for a while."""
+    kept = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, kept)
+
+
+def _agreed_only(support: np.ndarray, n_pickers: int, number: int = 2) -> np.ndarray:
+    return np.where(np.asarray(support) >= number, 1.0, np.nan)
+
+
+def _single_voxels(box_size: int, edge: int) -> np.ndarray:
+    """The same samples of the box without smoothing: the nearest voxels, as averaging down by a whole number would take."""
+    step = network_data.SMALL_VIEW * box_size / edge
+    centres = box_size // 2 + step * (np.arange(edge) - (edge - 1) / 2)
+    share = np.clip(0.5 + step / 2 - np.abs(np.arange(box_size) - centres[:, None]), 0, 1)
+    return (share / share.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _none_stands_out(columns: dict, agreed: np.ndarray) -> np.ndarray:
+    return np.zeros(len(agreed), dtype=bool)
+
+
+# What the recipe is without one of its ingredients. Each needs its own training.
+ABLATIONS: dict[str, Callable] = {
+    "no smoothing of the input": lambda: replaced(network_data, "sampling_weights", _single_voxels),
+    "no turns about the tilt axis": lambda: replaced(network_data, "LARGEST_TURN", 0.0),
+    "agreed picks against noise, no doubtful ones": lambda: replaced(labels, "agreement_labels", _agreed_only),
+    "as much noise as picks": lambda: replaced(labels, "NOISE_SHARE", 1e6),
+    "beads not told by contrast": lambda: replaced(_training_examples, "contrast_outliers_of", _none_stands_out),
+}
+
+
+def ablate(case: Case, tomograms: Path, odir: Path) -> list[dict]:
+    """The rows of our recipe without each of its ingredients."""
+    files = data.pick(tomograms, case.species, case.seed)
+    judge = Judge(case, data.truth_of(tomograms, case.species))
+    rows = []
+    for name, without in ABLATIONS.items():
+        network_data.tilt_axis_turns.cache_clear()
+        with without():
+            scored, seconds = run_recipe(case, tomograms, files, odir / name.replace(" ", "_").replace(",", ""), "consensus")
+        score = scored["score"].to_numpy()
+        rows.append(judge.row(name, scored, score, score >= 0.5, probability=True) | {"seconds": seconds, "case": case.name})
+    network_data.tilt_axis_turns.cache_clear()
+    return rows + list(_judged_otherwise(judge, odir))
+
+
+def _judged_otherwise(judge: Judge, odir: Path) -> Iterator[dict]:
+    """The last step without one of its ingredients: no training is needed."""
+    table = read_table(odir / "ours" / "scored" / "merged.xmd")
+    picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
+    look = np.array(table["zScoreDeepLearning1"])
+    score = judge_merged(table["comment"], np.zeros(len(look)), look, None).posterior
+    yield judge.row("without the pickers' scores", picks, score, score >= 0.5, probability=True)
+    yield judge.row("the network's score alone", picks, look, look >= 0.5, probability=True)
