@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deep_consensus_tomo.errors import InputError
 
 from ._program import Program, require_box_size, require_positive, run
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from deep_consensus_tomo.identity import Identity
+    from deep_consensus_tomo.picks import Picks
+
+SYMMETRY_HELP = (
+    "symmetry of the particle, for the mean of the orientations that pickers give: c1, c2..., d2..., t, o, i1 or i2, axes as in "
+    "Xmipp and RELION"
+)
 REFERENCE = 0  # stands in the list of pickers for the user's truth or lie; pickers count from 1
 
 
@@ -29,6 +40,7 @@ class ConsensusConfig:
     truth: str | None = None
     lie: str | None = None
     starting_id: int = 1
+    symmetry: str = "c1"
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
@@ -46,38 +58,32 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     import numpy as np
 
     from deep_consensus_tomo.consensus import merge_picks
+    from deep_consensus_tomo.identity import merged_identity
     from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE, explained_by, label_by_votes
-    from deep_consensus_tomo.metadata_io import picks_of, read_table, write_picks
+    from deep_consensus_tomo.metadata_io import DISAGREEMENT
+    from deep_consensus_tomo.orientation_means import symmetry_group
     from deep_consensus_tomo.picks import Picks
 
-    table = read_table(config.input)
-    picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
-    if "ref" not in table or (len(picks) and picks.picker.min() <= REFERENCE):
-        raise InputError(f"--input: '{config.input}' must say in the column ref which picker made each pick: 1, 2, 3...; add it")
-    tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
+    symmetry = symmetry_group(config.symmetry)
+    picks, tomogram = _read_input(config)
     known = {
-        name: _reference(path, option, config.sampling_rate)
+        name: _reference(path, option, config.sampling_rate, picks.tomo_id)
         for name, path, option in (("truth", config.truth, "--inputTruth"), ("lie", config.lie, "--inputLie"))
     }
     radius = config.radius * config.box_size
     clusters = merge_picks(picks, radius, config.representative)
-    reference_label = explained_by(clusters.positions, known["truth"], known["lie"], radius)
+    places = {name: own.positions for name, own in known.items()}
+    reference_label = explained_by(clusters.positions, places["truth"], places["lie"], radius)
     labels = np.where(reference_label != DOUBTFUL, reference_label, label_by_votes(clusters.support, config.number))
     # What the user knows replaces what the pickers saw of it: a reference stands for every cluster near it.
     unexplained = reference_label == DOUBTFUL
-    representatives = picks[clusters.medoid]
     n_pickers = max(1, len(np.unique(picks.picker)))
-    own = Picks(
-        picks.tomo_id,
-        clusters.positions,
-        picks.sampling_rate,
-        score=representatives.score,
-        angles=representatives.angles,
-        group=representatives.group,
-    )[unexplained]
+    identity = merged_identity(picks, clusters, symmetry)
     seen_by, scores_by = _pickers_of_clusters(clusters, picks.picker, picks.score)
-    merged = Picks.concatenate([own] + [Picks(picks.tomo_id, known[name], picks.sampling_rate) for name in ("truth", "lie")])
-    seen_near = {name: _seen_near(known[name], clusters, seen_by, radius) for name in ("truth", "lie")}
+    references = [_completed(known[name], identity, radius) for name in known]
+    merged = Picks.concatenate([identity.picks[unexplained]] + [own for own, _ in references])
+    disagreement = np.concatenate([identity.disagreement[unexplained]] + [off for _, off in references])
+    seen_near = {name: _seen_near(places[name], clusters, seen_by, radius) for name in known}
     pickers = [seen_by[i] for i in np.flatnonzero(unexplained)] + [(REFERENCE, *ids) for name in known for ids in seen_near[name]]
     scores = [scores_by[i] for i in np.flatnonzero(unexplained)] + [(np.nan,) * len(ids) for ids in pickers[unexplained.sum() :]]
     labels = np.concatenate([labels[unexplained], np.full(len(known["truth"]), POSITIVE), np.full(len(known["lie"]), NEGATIVE)])
@@ -90,6 +96,36 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
         "CoordConsScore": np.minimum(1.0, support / n_pickers),
         "enabled": labels,
     }
+    if np.isfinite(merged.angles).any():
+        extra[DISAGREEMENT] = disagreement
+    _write(config, merged, labels, extra, tomogram)
+    return {
+        "picks": len(picks),
+        "merged": len(merged),
+        "positive": int((labels == POSITIVE).sum()),
+        "doubtful": int((labels == DOUBTFUL).sum()),
+        "negative": int((labels == NEGATIVE).sum()),
+    }
+
+
+def _read_input(config: ConsensusConfig) -> tuple[Picks, str]:
+    """The picks at the common sampling rate, and the file of their tomogram, empty where the table does not say it."""
+    from deep_consensus_tomo.metadata_io import picks_of, read_table
+
+    table = read_table(config.input)
+    picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
+    if "ref" not in table or (len(picks) and picks.picker.min() <= REFERENCE):
+        raise InputError(f"--input: '{config.input}' must say in the column ref which picker made each pick: 1, 2, 3...; add it")
+    return picks, table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
+
+
+def _write(config: ConsensusConfig, merged: Picks, labels: np.ndarray, extra: dict[str, np.ndarray], tomogram: str) -> None:
+    """All of them and those of each label, into the files that are asked for."""
+    import numpy as np
+
+    from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE
+    from deep_consensus_tomo.metadata_io import write_picks
+
     outputs = (
         (config.output_all, None),
         (config.output_pos, POSITIVE),
@@ -100,23 +136,47 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
         if path is not None:
             rows = np.ones(len(merged), dtype=bool) if label is None else labels == label
             write_picks(path, merged[rows], config.box_size, tomogram, {name: column[rows] for name, column in extra.items()})
-    return {
-        "picks": len(picks),
-        "merged": len(merged),
-        "positive": int((labels == POSITIVE).sum()),
-        "doubtful": int((labels == DOUBTFUL).sum()),
-        "negative": int((labels == NEGATIVE).sum()),
-    }
 
 
-def _reference(path: str | None, option: str, sampling_rate: float):
+def _reference(path: str | None, option: str, sampling_rate: float, tomo_id: str) -> Picks:
+    """The references of a file as the user gave them, without scores: nobody weighs them."""
+    from dataclasses import replace
+
     import numpy as np
 
     from deep_consensus_tomo.metadata_io import read_picks
+    from deep_consensus_tomo.picks import Picks
 
     if path is None:
-        return np.zeros((0, 3))
-    return read_picks(path, option, sampling_rate).at_sampling_rate(sampling_rate).positions
+        return Picks(tomo_id, np.zeros((0, 3)), sampling_rate)
+    picks = read_picks(path, option, sampling_rate).at_sampling_rate(sampling_rate)
+    return replace(picks, tomo_id=tomo_id, picker=np.full(len(picks), REFERENCE), score=np.full(len(picks), np.nan))
+
+
+def _completed(references: Picks, identity: Identity, radius: float) -> tuple[Picks, np.ndarray]:
+    """References with the class, group id and orientation of the merged pick they replace, where they have none themselves.
+
+    Also how much the pickers' orientations disagree, NaN where the reference's own is taken.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+    from scipy.spatial import cKDTree
+
+    nothing = np.full(len(references), np.nan)
+    seen = identity.picks
+    if not len(references) or not len(seen):
+        return references, nothing
+    distance, row = cKDTree(seen.positions).query(references.positions)
+    near = distance <= radius
+    turned = near & ~np.isfinite(references.angles).all(axis=1)
+    completed = replace(
+        references,
+        angles=np.where(turned[:, None], seen.angles[row], references.angles),
+        group=np.where(near & (references.group == 0), seen.group[row], references.group),
+        species=np.where(near & (references.species == ""), seen.species[row], references.species),
+    )
+    return completed, np.where(turned, identity.disagreement[row], nothing)
 
 
 def _pickers_of_clusters(clusters, picker, score) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
@@ -174,6 +234,7 @@ class CoordinatesConsensusTomo(Program):
         )
         self.addParamsLine(" [--inputTruth <path>] : XMD with particles known to be true: always positive")
         self.addParamsLine(" [--inputLie <path>] : XMD with positions known to be wrong: always negative")
+        self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
         self.addParamsLine(" [--startingId <int=1>] : first particleId of the outputs")
         self.addExampleLine(
             "xmipp_coordinates_consensus_tomo --input TS_01_picks.xmd --outputPos pos.xmd --outputDoubt doubt.xmd "
@@ -195,6 +256,7 @@ class CoordinatesConsensusTomo(Program):
             truth=self.optional_path("--inputTruth"),
             lie=self.optional_path("--inputLie"),
             starting_id=self.integer("--startingId"),
+            symmetry=self.getParam("--symmetry"),
         )
 
     def run(self) -> None:

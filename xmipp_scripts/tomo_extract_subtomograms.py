@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,32 +97,55 @@ def _write_boxes(config: ExtractionConfig, tomogram: Tomogram, picks: Picks) -> 
     """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value."""
     import numpy as np
 
+    from deep_consensus_tomo.stacks import image_name, new_stack, read_ahead, write_volume
+
+    rate = picks.sampling_rate
+    if len(picks) * config.box_size**3 > tomogram.data.size:
+        read_ahead(tomogram.path)
+    if config.individual:
+        images = [f"{config.base}_{row + 1:06d}.mrc" for row in range(len(picks))]
+        contrast = _cut_boxes(config, tomogram, picks, lambda row, box: write_volume(images[row], box, rate))
+        return images, contrast
+    contrast = np.zeros((0, 2))
+    if len(picks):
+        with new_stack(f"{config.base}.mrcs", len(picks), config.box_size, rate) as stack:
+            contrast = _cut_boxes(config, tomogram, picks, stack.write)
+    return [image_name(row + 1, f"{config.base}.mrcs") for row in range(len(picks))], contrast
+
+
+def _cut_boxes(
+    config: ExtractionConfig, tomogram: Tomogram, picks: Picks, write: Callable[[int, np.ndarray], None]
+) -> np.ndarray:
+    """Cut the boxes of all picks and give each to `write`; returns their (n, 2) contrast."""
+    import numpy as np
+
     from deep_consensus_tomo.contrast import extremes, grey_scale
-    from deep_consensus_tomo.picks import rescale_positions
-    from deep_consensus_tomo.stacks import image_name, new_stack, write_volume
-    from deep_consensus_tomo.subtomograms import Cutter
+    from deep_consensus_tomo.picks import rescale_positions, same_sampling_rate
+    from deep_consensus_tomo.subtomograms import Cutter, fits_inside
 
     cutter = Cutter(config.box_size, picks.sampling_rate, config.normalise, config.invert, config.factor)
     scale = grey_scale(tomogram.data)
     own_positions = rescale_positions(picks.positions, picks.sampling_rate, tomogram.sampling_rate)
     reach = max(1, round(config.box_size / 4 * picks.sampling_rate / tomogram.sampling_rate))
+    # A whole box at the tomogram's own sampling rate holds what the contrast looks at: no need to fetch it again.
+    whole = fits_inside(own_positions, tomogram.size, config.box_size)
+    whole &= same_sampling_rate(picks.sampling_rate, tomogram.sampling_rate) and 2 * (reach + 1) <= config.box_size
+    centre = np.full(3, config.box_size // 2)
     contrast = np.zeros((len(picks), 2))
 
-    def cut(row: int) -> np.ndarray:
-        contrast[row] = extremes(tomogram.data, own_positions[row], reach, scale)
-        return cutter.cut(tomogram.data, picks.positions[row], tomogram.sampling_rate)
+    def work(rows: np.ndarray) -> None:
+        memory = np.empty((config.box_size,) * 3, dtype=np.float32)
+        for row in rows.tolist():
+            box = cutter.raw(tomogram.data, picks.positions[row], tomogram.sampling_rate, memory)
+            seen = (box, centre) if whole[row] else (tomogram.data, own_positions[row])
+            contrast[row] = extremes(*seen, reach, scale)
+            write(row, cutter.finish(box))
 
-    # In the order of the slices, so that the tomogram is read once from front to back.
-    order = np.argsort(picks.positions[:, 2], kind="stable").tolist()
+    # In the order of the slices, so that the tomogram is read once from front to back, by all threads in step.
+    order = np.argsort(picks.positions[:, 2], kind="stable")
     with ThreadPoolExecutor(config.threads) as pool:
-        if config.individual:
-            images = [f"{config.base}_{row + 1:06d}.mrc" for row in range(len(picks))]
-            list(pool.map(lambda row: write_volume(images[row], cut(row), picks.sampling_rate), order))
-            return images, contrast
-        if len(picks):
-            with new_stack(f"{config.base}.mrcs", len(picks), config.box_size, picks.sampling_rate) as stack:
-                list(pool.map(lambda row: stack.__setitem__(row, cut(row)), order))
-    return [image_name(row + 1, f"{config.base}.mrcs") for row in range(len(picks))], contrast
+        list(pool.map(work, [order[start :: config.threads] for start in range(config.threads)]))
+    return contrast
 
 
 class TomoExtractSubtomograms(Program):

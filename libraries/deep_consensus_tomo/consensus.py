@@ -1,19 +1,17 @@
 """Coordinate consensus: merge the picks of the same particle and count the distinct pickers that saw it.
 
-Source: METHOD.md section 1 (coordinate consensus); the thesis' greedy pass is replaced by complete-linkage
-clustering (Defays 1977), because greedy merging depends on the order of the pickers.
+Source: METHOD.md section 1 (coordinate consensus); the thesis' greedy pass is replaced by complete linkage,
+because greedy merging depends on the order of the pickers.
 """
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from .linkage import complete_linkage
 from .picks import Picks
 
 # The values of --constype.
@@ -54,7 +52,7 @@ def merge_picks(picks: Picks, radius: float, representative: int = ROBUST) -> Cl
         empty = np.zeros(0, dtype=int)
         return Clusters(np.zeros((0, 3)), empty, empty, empty)
     # Work in an order that only the picks themselves decide, so that ties fall the same way for every input order.
-    order = np.lexsort((*picks.positions.T, np.nan_to_num(picks.score, nan=-np.inf)))
+    order = np.lexsort((np.nan_to_num(picks.score, nan=-np.inf), *picks.positions.T))
     core = complete_linkage(picks.positions[order], radius)
     labels = np.empty(len(picks), dtype=int)
     labels[order] = core
@@ -72,60 +70,6 @@ def distinct_pickers(labels: np.ndarray, picker: np.ndarray, n_clusters: int) ->
     """(n_clusters,) number of different pickers among the picks of each cluster."""
     pairs = np.unique(np.stack([labels, picker], axis=1), axis=0)
     return np.bincount(pairs[:, 0], minlength=n_clusters)
-
-
-def complete_linkage(points: np.ndarray, radius: float) -> np.ndarray:
-    """(n,) cluster of each point: complete linkage, cut where a cluster's diameter would pass `radius`.
-
-    Only pairs within the radius are ever looked at, so memory and time follow the number of such pairs.
-    """
-    n = len(points)
-    pairs = cKDTree(points).query_pairs(radius, output_type="ndarray")
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    n_components, component = connected_components(graph, directed=False)
-    sizes = np.bincount(component, minlength=n_components)
-    n_pairs = np.bincount(component[pairs[:, 0]], minlength=n_components)
-    is_clique = n_pairs == sizes * (sizes - 1) // 2  # all mutually near: already one cluster
-    labels = component.copy()
-    chained = pairs[~is_clique[component[pairs[:, 0]]]]
-    if len(chained):
-        labels += n  # keep the untouched components' numbers away from the point numbers used below
-        lengths = np.linalg.norm(points[chained[:, 0]] - points[chained[:, 1]], axis=1)
-        members = np.flatnonzero(~is_clique[component])
-        labels[members] = _link(members, chained, lengths)
-    return np.unique(labels, return_inverse=True)[1]
-
-
-def _link(members: np.ndarray, pairs: np.ndarray, lengths: np.ndarray) -> list[int]:
-    """Complete linkage over the sparse distances of `pairs`; returns the cluster of each member."""
-    near: dict[int, dict[int, float]] = {int(m): {} for m in members}
-    for (a, b), d in zip(pairs.tolist(), lengths.tolist(), strict=True):
-        near[a][b] = near[b][a] = d
-    heap = [(d, a, b) for (a, b), d in zip(pairs.tolist(), lengths.tolist(), strict=True)]
-    heapq.heapify(heap)
-    parent = {int(m): int(m) for m in members}
-    while heap:
-        d, a, b = heapq.heappop(heap)
-        if near.get(a, {}).get(b) != d:
-            continue  # a cluster of this pair has been merged since
-        theirs = near.pop(b)
-        parent[b] = a
-        mine = near[a]
-        # Complete linkage: the merged cluster is as far as its farther half, and out of reach where either half is.
-        near[a] = {c: max(mine[c], theirs[c]) for c in mine.keys() & theirs.keys()}
-        for c in (mine.keys() | theirs.keys()) - {a, b}:
-            near[c].pop(a, None)
-            near[c].pop(b, None)
-            if c in near[a]:
-                near[c][a] = near[a][c]
-                heapq.heappush(heap, (near[a][c], min(a, c), max(a, c)))
-    return [_root(parent, int(m)) for m in members]
-
-
-def _root(parent: dict[int, int], item: int) -> int:
-    while parent[item] != item:
-        item = parent[item]
-    return item
 
 
 def _one_pick_per_picker(picks: Picks, labels: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -149,10 +93,14 @@ def group_means(points: np.ndarray, labels: np.ndarray, weights: np.ndarray | No
 def geometric_medians(points: np.ndarray, labels: np.ndarray, iterations: int = 20) -> np.ndarray:
     """(m, 3) the point of least summed distance to the points (n, 3) of each label (Weiszfeld 1937)."""
     centres = group_means(points, labels)
+    several = np.bincount(labels) > 2  # of one or two points the mean already is that point
+    rows = several[labels]
+    points, labels, moving = points[rows], (np.cumsum(several) - 1)[labels[rows]], centres[several]
     for _ in range(iterations):
         # One voxel softens the distances: two or three pickers should average, not snap to one of their picks.
-        distance = np.sqrt(((points - centres[labels]) ** 2).sum(axis=1) + 1.0)
-        centres = group_means(points, labels, 1 / distance)
+        distance = np.sqrt(((points - moving[labels]) ** 2).sum(axis=1) + 1.0)
+        moving = group_means(points, labels, 1 / distance)
+    centres[several] = moving
     return centres
 
 
@@ -175,9 +123,11 @@ def _absorb_close_clusters(centres: np.ndarray, support: np.ndarray, radius: flo
 
 
 def _nearest(picks: Picks, labels: np.ndarray, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(m,) of the given rows the one nearest each cluster's representative."""
-    distance = np.linalg.norm(picks.positions[rows] - positions[labels[rows]], axis=1)
-    by_distance = rows[np.lexsort((distance, labels[rows]))]
+    """(m,) of the given rows the one nearest each cluster's representative, of equals the best-scored."""
+    # Of two picks both are as near as the other up to rounding errors, which must not decide
+    distance = np.round(np.linalg.norm(picks.positions[rows] - positions[labels[rows]], axis=1), 6)
+    score = np.nan_to_num(picks.score[rows], nan=-np.inf)
+    by_distance = rows[np.lexsort((*picks.positions[rows].T, -score, distance, labels[rows]))]
     return by_distance[np.unique(labels[by_distance], return_index=True)[1]]
 
 

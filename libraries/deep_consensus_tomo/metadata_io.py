@@ -14,6 +14,7 @@ import xmippLib
 from .errors import InputError
 from .files import require_file, written_aside
 from .picks import NO_SPECIES, Picks, same_sampling_rate
+from .xmd_text import Kind, is_plain, read_plain, write_plain
 
 Columns = dict[str, list]
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")  # Xmipp quotes a value that has blanks
@@ -21,7 +22,9 @@ _COORDINATES = {"x", "y", "z", "xcoor", "ycoor", "zcoor"}
 # Xmipp has no NaN in its tables: it writes this number instead, so that is what an absent value reads as.
 NO_VALUE = sys.float_info.min
 ANGLES = ("angleRot", "angleTilt", "anglePsi")
-_INTEGER_TYPES = (xmippLib.LABEL_INT, xmippLib.LABEL_SIZET)
+DISAGREEMENT = "angleDiff"  # mean angle, degrees, of the pickers' orientations to the merged one
+_KINDS: dict[int, Kind] = {xmippLib.LABEL_INT: int, xmippLib.LABEL_SIZET: int, xmippLib.LABEL_DOUBLE: float,
+                           xmippLib.LABEL_STRING: str}
 
 
 def _label(name: str) -> int:
@@ -31,27 +34,48 @@ def _label(name: str) -> int:
     return label
 
 
+def _kind(name: str) -> Kind | None:
+    """What the values of a column are, None where the name is no label of Xmipp or an uncommon one."""
+    label = xmippLib.str2Label(name)
+    known = label >= 0 and xmippLib.label2Str(label) == name
+    return _KINDS.get(xmippLib.labelType(label)) if known else None
+
+
 def write_table(path: str | os.PathLike, columns: Mapping[str, Sequence[Any]], block: str = "") -> None:
     """Write columns of equal length, keyed by Xmipp's label names ("x", "image"...), as one XMD table."""
+    kinds = {name: _KINDS.get(xmippLib.labelType(_label(name)), str) for name in columns}
+    table = {name: _cells(values, kinds[name]) for name, values in columns.items()}
+    rows = {len(values) for values in table.values()}
+    if len(rows) > 1:
+        raise ValueError(f"columns of different lengths: {', '.join(f'{name} {len(v)}' for name, v in table.items())}")
+    plain = all(is_plain(values) for name, values in table.items() if kinds[name] is str)
+    with written_aside(path) as aside:
+        if plain:
+            with open(aside, "w", encoding="utf-8") as stream:
+                write_plain(stream, kinds, table, block or "noname")
+        else:
+            _write_by_xmipp(aside, table, block)
+
+
+def _cells(values: Sequence[Any], kind: Kind) -> list:
+    if kind is float:
+        numbers = np.asarray(values, dtype=float)
+        return np.where(np.isfinite(numbers), numbers, NO_VALUE).tolist()
+    return list(map(kind, values))
+
+
+def _write_by_xmipp(path: os.PathLike, columns: Mapping[str, list], block: str) -> None:
     table = xmippLib.MetaData()
     ids: list[int] = []
     for name, values in columns.items():
         label = _label(name)
-        kind = xmippLib.labelType(label)
-        if kind == xmippLib.LABEL_SIZET:  # setColumnValues refuses unsigned columns
+        if xmippLib.labelType(label) == xmippLib.LABEL_SIZET:  # setColumnValues refuses unsigned columns
             ids = ids or [table.addObject() for _ in values] if not table.size() else list(table)
             for row, value in zip(ids, values, strict=True):
-                table.setValue(label, int(value), row)
-        elif kind in _INTEGER_TYPES:
-            table.setColumnValues(label, [int(value) for value in values])
-        elif kind == xmippLib.LABEL_DOUBLE:
-            table.setColumnValues(label, [float(value) if np.isfinite(value) else NO_VALUE for value in values])
+                table.setValue(label, value, row)
         else:
-            table.setColumnValues(label, [str(value) for value in values])
-        if not len(values):
-            table.addLabel(label)  # an empty table keeps its columns
-    with written_aside(path) as aside:
-        table.write(f"{block}@{aside}" if block else str(aside))
+            table.setColumnValues(label, values)
+    table.write(f"{block}@{path}" if block else str(path))
 
 
 def _refuse_rows_without_numbers(path: str | os.PathLike, option: str) -> None:
@@ -89,6 +113,9 @@ def _is_finite(text: str) -> bool:
 def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
     """Columns of the first table of an XMD file, keyed by label name. Raises InputError if it is not one."""
     require_file(path, option)
+    plain = read_plain(path, _kind)
+    if plain is not None:
+        return plain
     _refuse_rows_without_numbers(path, option)
     try:
         table = xmippLib.MetaData(str(path))
@@ -107,7 +134,7 @@ def join_tables(tables: Sequence[Columns]) -> Columns:
     """
     rows = [len(next(iter(table.values()), [])) for table in tables]
     names = dict.fromkeys(name for table in tables for name in table)
-    absent = {**dict.fromkeys(ANGLES, NO_VALUE), "imageRef": NO_SPECIES}
+    absent = {**dict.fromkeys((*ANGLES, DISAGREEMENT), NO_VALUE), "imageRef": NO_SPECIES}
     return {name: [value for table, n in zip(tables, rows, strict=True) for value in table.get(name, [absent.get(name)] * n)]
             for name in names if name in absent or all(name in table for table in tables)}
 
@@ -147,10 +174,12 @@ def write_picks(path: str | os.PathLike, picks: Picks, box_size: int, tomogram: 
 
 
 def _floats(columns: Columns, name: str, n: int) -> np.ndarray:
-    return _with_nan(np.asarray(columns.get(name, [np.nan] * n), dtype=float))
+    return with_nan(columns.get(name, [np.nan] * n))
 
 
-def _with_nan(values: np.ndarray) -> np.ndarray:
+def with_nan(column: Any) -> np.ndarray:
+    """The numbers of a column, NaN where it says that there is none."""
+    values = np.asarray(column, dtype=float)
     # The text of a table holds seven digits: compare with a margin that no real coordinate or score enters.
     return np.where((values > 0) & (values < 1e-300), np.nan, values)
 
@@ -159,7 +188,7 @@ def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
     values = columns.get(name)
     if not values:
         return fallback
-    same = all(same_sampling_rate(v, values[0]) for v in values) if name == "samplingRate" else len(set(values)) == 1
+    same = all(same_sampling_rate(v, values[0]) for v in set(values)) if name == "samplingRate" else len(set(values)) == 1
     if not same:
         raise InputError(f"'{path}': column {name} holds several values ({values[0]}, ...); write one file a tomogram")
     return values[0]
@@ -169,7 +198,7 @@ def positions_of(columns: Columns, path: object, option: str) -> np.ndarray:
     """(n, 3) x, y, z of a table, voxels: the exact `x y z` where present, else the integer `xcoor ...`."""
     for names in (("x", "y", "z"), ("xcoor", "ycoor", "zcoor")):
         if all(name in columns for name in names):
-            return _with_nan(np.array([columns[name] for name in names], dtype=float).T.reshape(-1, 3))
+            return with_nan([columns[name] for name in names]).T.reshape(-1, 3)
     raise InputError(f"{option}: '{path}' has no coordinates; expected the columns x, y, z (or xcoor, ycoor, zcoor), "
                      f"found {', '.join(columns) or 'none'}")
 

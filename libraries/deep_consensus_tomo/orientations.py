@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
@@ -20,8 +22,13 @@ def rotation_of(angles: np.ndarray) -> Rotation:
 
 
 def angles_of(rotations: Rotation) -> np.ndarray:
-    """(n, 3) rot, tilt, psi, degrees, of rotations that take a reference onto its particle; undoes `rotation_of`."""
-    return rotations.inv().as_euler("ZYZ", degrees=True).reshape(-1, 3)
+    """(n, 3) rot, tilt, psi, degrees, of rotations that take a reference onto its particle; undoes `rotation_of`.
+
+    Where tilt is 0 or 180 only the sum or difference of rot and psi is known: psi is 0 then.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Gimbal lock")
+        return rotations.inv().as_euler("ZYZ", degrees=True).reshape(-1, 3)
 
 
 def rotation_grid(step: float) -> Rotation:

@@ -30,6 +30,15 @@ class Tomogram:
         return x, y, z
 
 
+def read_ahead(path: str | os.PathLike) -> None:
+    """Have the system read a file from front to back in the background: for whoever needs all of it, in some other order."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, option: str = "--tomogram") -> Iterator[Tomogram]:
     """Open a tomogram memory-mapped. `sampling_rate` (Å/voxel) overrides the header's.
@@ -55,17 +64,42 @@ def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, o
         yield Tomogram(Path(path), data, rate)
 
 
-@contextmanager
-def new_stack(path: str | os.PathLike, count: int, box_size: int, sampling_rate: float) -> Iterator[np.ndarray]:
-    """A new MRC volume stack (ISPG 401) to fill: a memory-mapped (count, box, box, box) float32 array.
+@dataclass(frozen=True)
+class Stack:
+    """An MRC volume stack that is being written, by several threads if need be; shape: (count, box, box, box)."""
 
-    Single volumes are then read as `000001@path`, by xmippLib.Image and by Scipion.
+    shape: tuple[int, int, int, int]
+    _descriptor: int
+    _data_start: int  # byte of the file
+
+    def write(self, index: int, box: np.ndarray) -> None:
+        """Write the (box, box, box) volume `index`, from 0, as float32. Raises OSError where the disk is full."""
+        if box.shape != self.shape[1:] or not 0 <= index < self.shape[0]:
+            raise ValueError(f"expected volume 0 to {self.shape[0] - 1} of shape {self.shape[1:]}, received {index}, {box.shape}")
+        left = np.ascontiguousarray(box, dtype="<f4").reshape(-1).view(np.uint8).data
+        place = self._data_start + index * len(left)
+        while len(left):
+            written = os.pwrite(self._descriptor, left, place)
+            left, place = left[written:], place + written
+
+
+@contextmanager
+def new_stack(path: str | os.PathLike, count: int, box_size: int, sampling_rate: float) -> Iterator[Stack]:
+    """A new MRC volume stack (ISPG 401) of float32 volumes, to be written one by one in any order.
+
+    Single volumes are then read as `000001@path`, by xmippLib.Image and by Scipion. Written, not memory-mapped: the pages of a
+    map count as this process's memory, and a full disk kills it.
     """
+    shape = (count, box_size, box_size, box_size)
     with written_aside(path) as aside:
-        shape = (count, box_size, box_size, box_size)
-        with mrcfile.new_mmap(aside, shape, mrc_mode=2, overwrite=True) as stack:
-            stack.voxel_size = sampling_rate
-            yield stack.data
+        with mrcfile.new_mmap(aside, shape, mrc_mode=2, overwrite=True) as made:
+            made.voxel_size = sampling_rate
+            data_start = made.header.nbytes + made.extended_header.nbytes
+        descriptor = os.open(aside, os.O_WRONLY)
+        try:
+            yield Stack(shape, descriptor, data_start)
+        finally:
+            os.close(descriptor)
 
 
 def write_volume(path: str | os.PathLike, volume: np.ndarray, sampling_rate: float) -> None:

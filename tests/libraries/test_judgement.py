@@ -83,14 +83,14 @@ def test_the_odds_are_those_of_the_class_not_of_its_unsure_labels():
     rng = np.random.default_rng(4)
     is_true = np.arange(2000) < 600
     values = rng.normal(np.where(is_true, 3, -1), 1)
-    label = (rng.random(2000) < np.where(is_true, 0.5, 0.1)).astype(float)  # half of the particles have the label, and some others
+    label = (rng.random(2000) < np.where(is_true, 0.5, 0.1)).astype(float)  # half of the particles have it, and some others
     odds = labelled_odds(values[:, None], label, 0.1)
     assert ((odds > 0) == is_true).mean() > 0.95
     assert (np.diff(odds[np.argsort(values)]) >= 0).all()
 
 
 def test_a_look_that_tells_nothing_leaves_the_testimony_alone():
-    _, seen, scores, is_true = correlated()
+    _, seen, scores, _ = correlated()
     rng = np.random.default_rng(5)
     probability = [judge(rng.uniform(0.3, 0.7, len(seen)), seen, scores) for _ in range(2)]
     assert np.abs(probability[0] - probability[1]).mean() < 0.2

@@ -5,7 +5,7 @@ import pytest
 import xmippLib
 
 from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.metadata_io import join_tables, picks_of, read_picks, read_table, write_picks, write_table
+from deep_consensus_tomo.metadata_io import join_tables, picks_of, read_picks, read_table, with_nan, write_picks, write_table
 from deep_consensus_tomo.picks import Picks
 
 HEADER = "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n"
@@ -155,9 +155,10 @@ def test_another_block_lives_in_its_own_file_name(tmp_path):
 
 def test_joined_tables_keep_the_orientations_that_only_some_have():
     # STYLE flaw: score, orientation and group id lost in the output
-    with_angles = {"x": [1.0], "angleRot": [30.0], "angleTilt": [40.0], "anglePsi": [50.0], "ref2": [7]}
+    with_angles = {"x": [1.0], "angleRot": [30.0], "angleTilt": [40.0], "anglePsi": [50.0], "angleDiff": [5.0], "ref2": [7]}
     without = {"x": [2.0, 3.0], "ref2": [0, 8], "comment": ["a", "b"]}
     joined = join_tables([without, with_angles])
     assert joined["x"] == [2.0, 3.0, 1.0] and joined["ref2"] == [0, 8, 7] and "comment" not in joined
     assert joined["angleRot"][2] == 30.0 and max(joined["angleRot"][:2]) < 1e-300
+    np.testing.assert_array_equal(with_nan(joined["angleDiff"]), [np.nan, np.nan, 5.0])
     assert join_tables([{"x": [], "image": []}, {"x": [], "image": []}]) == {"x": [], "image": []}

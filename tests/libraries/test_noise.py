@@ -1,5 +1,7 @@
 """Noise picks: far from everything, inside, apart, uniform, seeded, and never waiting for room that is not there."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
+from deep_consensus_tomo import noise as noise_module
 from deep_consensus_tomo.noise import SMALLEST_SHRINK, box_limits, pick_noise
 
 SIZE, BOX = (90, 70, 50), 12
@@ -106,6 +109,34 @@ def test_the_radius_shrinks_only_if_asked_and_to_half_at_the_least():
     assert cKDTree(avoid).query(shrunk.positions)[0].min() >= shrunk.radius
     hopeless = noise(avoid, 30, radius=60.0, shrink=True)
     assert len(hopeless.positions) == 0 and hopeless.radius >= 30.0 and "only 0 of 30" in hopeless.note
+
+
+@pytest.mark.parametrize("spacing", [30.0, 20.0, 16.0, 14.0, 11.0, 8.0])
+def test_the_work_does_not_grow_with_crowding(monkeypatch, spacing):
+    """Distances are asked for a bounded number of points, however little room is left; the thesis tried for minutes."""
+    asked: list[int] = []
+    original = noise_module._farther
+
+    def counted(tree, points, *options):
+        asked.append(len(points))
+        return original(tree, points, *options)
+
+    monkeypatch.setattr(noise_module, "_farther", counted)
+    size = (200, 200, 60)
+    grid = np.array(np.meshgrid(*(np.arange(0, n, spacing) for n in size))).reshape(3, -1).T
+    noise(grid, len(grid), radius=10.0, size=size)
+    cells = np.prod(np.array(size) / (10.0 / noise_module.CELLS_PER_RADIUS))
+    assert sum(asked) < 2 * cells and len(asked) < 100
+
+
+def test_memory_does_not_grow_with_the_tomogram():
+    tracemalloc.start()
+    try:
+        found = noise(random_picks(0, 20), 50, radius=8.0, size=(4000, 4000, 1000))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.positions) == 50 and peak < 150e6
 
 
 def test_a_box_larger_than_the_tomogram_is_said():

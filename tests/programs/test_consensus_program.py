@@ -86,20 +86,37 @@ def test_neither_the_order_of_the_picks_nor_the_numbers_of_the_pickers_matter(co
     assert rows[0] == rows[1]
 
 
-def test_score_orientation_and_group_of_the_nearest_pick_stay_with_the_particle(consensus, picks_xmd):
+def test_score_and_group_of_the_nearest_pick_and_the_mean_orientation_stay_with_the_particle(consensus, picks_xmd):
     # STYLE flaw: score, orientation and group id lost in the output
     path = picks_xmd(
         "in.xmd",
         [[10, 10, 10], [10.4, 10, 10], [11, 10, 10]],
         [1, 2, 3],
         score=[0.1, 0.2, 0.3],
-        angles=[[1, 2, 3], [4, 5, 6], [7, 8, 9]],
+        angles=[[30, 20, 10], [30, 25, 10], [30, 30, 10]],
         group=[11, 12, 13],
+        species=["ribosome", "membrane", "ribosome"],
     )
     table = consensus(path)["Pos"]
-    assert (table["fom"], table["ref2"]) == ([0.2], [12])
-    assert (table["angleRot"], table["angleTilt"], table["anglePsi"]) == ([4], [5], [6])
+    assert (table["fom"], table["ref2"], table["imageRef"]) == ([0.2], [11], ["ribosome"])  # 12 is not of that class
+    assert (table["angleRot"][0], table["angleTilt"][0], table["anglePsi"][0]) == pytest.approx((30, 25, 10), abs=1e-3)
+    assert table["angleDiff"] == [pytest.approx(10 / 3, abs=1e-3)]
     assert table["tiltSeriesId"] == ["TS_1"] and table["tomogramVolume"] == ["TS_1.mrc"] and table["particleSize"] == [12]
+
+
+def test_orientations_that_the_symmetry_makes_equal_are_averaged(consensus, picks_xmd):
+    path = picks_xmd("in.xmd", [[10, 10, 10], [10.4, 10, 10]], [1, 2], angles=[[10, 40, 0], [194, 40, 0]])
+    plain, cyclic = consensus(path)["Pos"], consensus(path, "--symmetry", "C2")["Pos"]
+    assert plain["angleDiff"][0] > 60 and cyclic["angleDiff"] == [pytest.approx(2, abs=1e-3)]
+    assert cyclic["angleRot"][0] % 180 == pytest.approx(12, abs=1e-3) and cyclic["angleTilt"] == [pytest.approx(40, abs=1e-3)]
+
+
+def test_a_reference_keeps_what_the_user_says_and_else_what_the_pickers_say(consensus, picks_xmd):
+    picks = picks_xmd("in.xmd", POSITIONS[:2], [1, 2], angles=[[10, 20, 30]] * 2, group=[4, 4], species=["a", "a"])
+    truth = picks_xmd("truth.xmd", [[10, 10, 11]], species=["b"])
+    table = consensus(picks, "--inputTruth", truth)["Pos"]
+    assert (table["imageRef"], table["ref2"], table["comment"]) == (["b"], [4], ["0+1+2"])
+    assert (table["angleRot"], table["anglePsi"]) == ([pytest.approx(10)], [pytest.approx(30)])
 
 
 def test_coordinates_are_not_truncated(consensus, picks_xmd):
@@ -157,6 +174,7 @@ def test_ten_pickers(consensus, picks_xmd):
         ("--samplingrate", 0, "--samplingrate"),
         ("--startingId", -1, "--startingId"),
         ("--input", "no.xmd", "does not exist"),
+        ("--symmetry", "c0", "--symmetry: must be c1, a cyclic"),
         ("--inputTruth", "no.xmd", "--inputTruth: file 'no.xmd' does not exist"),
         ("--inputLie", "empty.xmd", "--inputLie: file 'empty.xmd' is empty"),
     ],

@@ -1,12 +1,16 @@
 """xmipp_tomo_extract_subtomograms: the right boxes in a stack that Xmipp reads."""
 
+import tracemalloc
+
 import mrcfile
 import numpy as np
 import pytest
 import xmippLib
 
-from deep_consensus_tomo.metadata_io import read_table
+from deep_consensus_tomo.metadata_io import read_table, write_picks
+from deep_consensus_tomo.picks import Picks
 from deep_consensus_tomo.stacks import write_volume
+from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 
 NAME = "tomo_extract_subtomograms"
 BOX = 8
@@ -94,6 +98,22 @@ def test_the_tomogram_is_rescaled_to_the_boxes(boxes, tmp_path, picks_xmd):
     assert np.unravel_index(cut[0].argmax(), cut[0].shape) == (4, 4, 4)
     wrong_header = boxes("--samplingrate", 10, "--tomogramSamplingrate", 10, path=picks_xmd("coarse.xmd", [[30, 20, 18]]))[2]
     assert wrong_header[0, 4, 4, 4] == pytest.approx(blob[18, 20, 30], abs=1e-6)
+
+
+def test_memory_does_not_grow_with_the_boxes(tmp_path, volume):
+    peaks = []
+    for n in (100, 700):
+        places = np.random.default_rng(0).random((n, 3)) * (np.array(volume.shape[::-1]) - 1)
+        write_picks(tmp_path / "many.xmd", Picks("TS", places, 10.0), 16, "a b.mrc")
+        files = (str(tmp_path / "a b.mrc"), str(tmp_path / "many.xmd"), 16, str(tmp_path / "out"))
+        config = ExtractionConfig(*files, normalise=True)
+        tracemalloc.start()
+        try:
+            assert write_subtomograms(config) == (n, 0)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 0.25 * 600 * 4 * 16**3, "the boxes are not kept"
 
 
 def test_no_coordinates_no_boxes(boxes, picks_xmd, tmp_path):

@@ -1,0 +1,75 @@
+"""Seconds of the networks, ours and the thesis', for a subtomogram: trained on, and scored with reading; and their FLOPs."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+BATCH = {"training": 32, "scoring": 64}
+
+
+def network_seconds(stack: Path, box_size: int, architecture: str, n_boxes: int, threads: int) -> dict[str, float]:
+    """Seconds a subtomogram for training (one pass) and scoring, and the GFLOP of one scoring; boxes of an MRC stack."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from deep_consensus_tomo.network import Ensemble, NetworkConfig, score, select_devices
+    from deep_consensus_tomo.network.architecture import build_network
+
+    select_devices("", threads)
+    config = NetworkConfig(box_size=box_size, sampling_rate=10.0, architecture=architecture, folds=1)
+    network = build_network(config)
+    images = [f"{index + 1:06d}@{stack}" for index in range(n_boxes)]
+    places = np.zeros((n_boxes, 3))
+    ensemble = Ensemble(config, (network,))
+    score(images[: BATCH["scoring"]], np.full(BATCH["scoring"], "T"), places[: BATCH["scoring"]], ensemble)  # compiles
+    start = time.perf_counter()
+    score(images, np.full(n_boxes, "T"), places, ensemble, batch_size=BATCH["scoring"])
+    return {
+        "scoring": (time.perf_counter() - start) / n_boxes,
+        "training": _training_seconds(network, images, config),
+        "GFLOP": _flops(network) / 1e9,
+    }
+
+
+def _training_seconds(network, images: list[str], config) -> float:
+    from deep_consensus_tomo.network.data import Schedule, batches, read_boxes
+
+    n, batch = len(images), BATCH["training"]
+    boxes = read_boxes(images, config)
+    labels = np.arange(n) % 2.0
+    network.compile("adam", "binary_crossentropy")
+    rng = np.random.default_rng(0)
+    for timed in (False, True):
+        indices = np.arange(n if timed else batch)
+        schedule = Schedule.shuffled(indices, np.ones(n), batch, -(-len(indices) // batch), rng)
+        data = batches(boxes, labels, schedule, augment=True)
+        start = time.perf_counter()
+        network.fit(data, epochs=1, verbose=0)
+    return (time.perf_counter() - start) / n
+
+
+def _flops(network) -> float:
+    """Multiplications and additions of the convolutions and dense layers for one box."""
+    total = 0.0
+    for layer in network.layers:
+        if hasattr(layer, "kernel"):
+            total += 2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1] or (1,))
+    return float(total)
+
+
+def matrix_flops(threads: int) -> float:
+    """FLOP/s of a large float32 matrix product of TensorFlow."""
+    from deep_consensus_tomo.network import select_devices
+
+    select_devices("", threads)
+    import tensorflow as tf
+
+    a = tf.random.normal([2048, 2048])
+    tf.matmul(a, a)
+    start = time.perf_counter()
+    for _ in range(4):
+        product = tf.matmul(a, a)
+    product.numpy()
+    return 4 * 2 * 2048**3 / (time.perf_counter() - start)
