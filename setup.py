@@ -18,7 +18,9 @@ PROGRAMS = (
     "tomo_extract_subtomograms",
     "deep_picking_consensus_tomo",
     "run_deep_consensus_tomo",
+    "consensus_report_tomo",
     "evaluate_picking_tomo",
+    "convert_coordinates_tomo",
 )
 
 
@@ -54,6 +56,11 @@ DEPENDENCIES = [
     "numpy>=1.26",                 # arrays; 1.26 is the first that runs on Python 3.12
     "pandas",                      # pick files and result tables in CSV
     "mrcfile>=1.4",                # tomograms and subtomogram stacks, memory-mapped
+    "jinja2>=3.1",                 # the HTML report: escapes names of files and pickers; pure Python, one small dependency
+    "emtable>=0.0.14",             # RELION and crYOLO STAR files; scipion-em brings it (starfile would bring pyarrow, 55 MB)
+    "imodmodel>=0.1",              # IMOD models; it brings pydantic
+    "dynamotable>=0.3",            # Dynamo tables; needs pandas only
+    "emfile>=0.3",                 # motive lists; needs numpy only
     "scipy>=1.10",                 # k-d trees, distance transforms, rescaling
     "setuptools",                  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]
@@ -88,7 +95,7 @@ setup(
     packages=find_packages(LIBRARIES) + find_packages(include=[PLUGIN, f"{PLUGIN}.*", "xmipp_scripts", "xmipp_scripts.*"]),
     # "" also says where the .egg-info goes: in the root, a Scipion started from there would take it for the installed plugin
     package_dir={"": LIBRARIES, PLUGIN: PLUGIN, "xmipp_scripts": "xmipp_scripts"},
-    package_data={PLUGIN: ["protocols.conf", "*.png", "*.svg"]},
+    package_data={PLUGIN: ["protocols.conf", "*.png", "*.svg", "templates/*.json.template"], "deep_consensus_tomo": ["*.html"]},
     cmdclass={"egg_info": EggInfoPluginFirst},
     entry_points={
         "pyworkflow.plugin": [f"{PLUGIN} = {PLUGIN}"],

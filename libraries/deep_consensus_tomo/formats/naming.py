@@ -1,0 +1,100 @@
+"""Which tomogram a file means: names are matched whole, then without what programs add to them; never by a part."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from ..errors import InputError
+from .model import BY_FILE, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found
+
+# What programs add to the name of a tilt series: a voxel size, a binning, what was done, who wrote the file.
+_ENDINGS = re.compile(
+    r"(_\d+(\.\d+)?(apx|a)|_bin\d+|_b\d+|_(full_)?rec|_info|_ali|_aligned|_wbp|_sirt|_corrected|_denoised|_filtered|_tomo"
+    r"|_relion\d*|_particles|_picks|_coords|_extracted|_job)$")
+_BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D))")
+_EXTENSIONS = re.compile(r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|csv)$", re.I)
+
+
+def stem_of(name: str) -> str:
+    """A name without folders (of Windows too) and extensions."""
+    stem = re.split(r"[/\\]", name.strip())[-1]
+    while _EXTENSIONS.search(stem):
+        stem = _EXTENSIONS.sub("", stem)
+    return stem
+
+
+def bare(name: str) -> str:
+    """A name without what programs add to it, in lower case: 'rec_TS_01_12.23Apx.mrc' is 'ts_01'."""
+    stem = _BEGINNINGS.sub("", stem_of(name).lower())
+    while (shorter := _ENDINGS.sub("", stem)) != stem and shorter:
+        stem = shorter
+    return stem
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """Names quoted, the first of them if they are many."""
+    quoted = [f"'{name}'" for name in names]
+    return ", ".join(quoted[:most]) + (f" and {len(quoted) - most} more" if len(quoted) > most else "")
+
+
+def require_numbers_known(found: Iterable[Found], path: object, context: Context) -> None:
+    """Raise InputError, listing them, for tomograms that a file only numbers while nobody says which they are."""
+    numbers = [one.name for one in found if one.named == BY_NUMBER and one.name not in context.names]
+    if numbers and not (len(context.frames) == 1 and len(set(numbers)) == 1):
+        which = f"which of {listed(context.frames)} they are" if context.frames else "which they are"
+        every = ", ".join(dict.fromkeys(numbers))
+        raise InputError(f"{context.option}: '{path}' names tomograms by numbers ({every}); say {which} with "
+                         f"--names {numbers[0]}=NAME, or with a file that lists them")
+
+
+def tomogram_of(found: Found, path: object, context: Context) -> str | None:
+    """The id of the tomogram of some picks; None if it is not at hand and the user asked to leave such out.
+
+    Raises InputError, with the candidates, for a name that fits no tomogram or several.
+    """
+    told = context.names.get(found.name) or context.names.get(stem_of(found.name))
+    told = context.names.get(told or "", told)  # a name may be told in two steps: a number, a file name, an id
+    if told is not None:
+        if context.frames and told not in context.frames:
+            raise InputError(f"--names: '{told}' is none of the tomograms {listed(context.frames)}; correct it")
+        return told
+    if not context.frames:
+        return stem_of(found.name)
+    if found.named != BY_NUMBER and (matches := _matches(found.name, context)):
+        return _only(matches, found, path, context)
+    if found.named not in (BY_FILE, BY_NUMBER):
+        return _unmatched(found, path, context)
+    if len(context.frames) == 1:  # the file does not say it, but there is only one
+        return next(iter(context.frames))
+    return _unmatched(found, path, context)
+
+
+def _matches(name: str, context: Context) -> list[str]:
+    """The ids that a name fits, by the strictest of three comparisons that any fits; other names that the user told count."""
+    called = {**{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.frames},
+              **{tomo_id: tomo_id for tomo_id in context.frames}}
+    for form in (str, stem_of, bare):
+        if same := [tomo_id for alias, tomo_id in called.items() if form(alias) == form(name)]:
+            return list(dict.fromkeys(same))
+    return []
+
+
+def _only(matches: list[str], found: Found, path: object, context: Context) -> str:
+    if len(matches) > 1:
+        raise InputError(f"{context.option}: '{path}': tomogram '{found.name}' may be {listed(matches)}; say which with "
+                         f"--names {found.name}=NAME, or rename the files")
+    return matches[0]
+
+
+def _unmatched(found: Found, path: object, context: Context) -> str | None:
+    if context.unknown == KEEP:
+        return stem_of(found.name)
+    if context.unknown == LEAVE_OUT and found.named != BY_FILE:
+        return None
+    near = difflib.get_close_matches(stem_of(found.name), list(context.frames), n=3, cutoff=0.5)
+    candidates = f"the nearest are {listed(near)}" if near else f"there are {listed(sorted(context.frames))}"
+    what = "is by its name of" if found.named == BY_FILE else "has picks of"
+    raise InputError(f"{context.option}: '{path}' {what} tomogram '{stem_of(found.name)}', which is none of those given; "
+                     f"{candidates}; give that tomogram, or say which it is with --names {stem_of(found.name)}=NAME")

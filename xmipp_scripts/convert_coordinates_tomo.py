@@ -1,0 +1,260 @@
+"""xmipp_convert_coordinates_tomo: coordinates of any picker to those of another package, or to ours."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deep_consensus_tomo.errors import InputError
+
+from ._program import Program, require_positive, run
+
+if TYPE_CHECKING:
+    from deep_consensus_tomo.formats import Context, Format
+    from deep_consensus_tomo.picks import Picks
+
+TOMOGRAM = "{tomo}"  # in the name of the output: one file a tomogram
+
+
+@dataclass(frozen=True)
+class ConvertConfig:
+    """What to convert; rates Å/voxel, size x, y, z voxels of sampling_rate, names as 'IN_FILE=TOMOGRAM'."""
+
+    inputs: tuple[str, ...]
+    output: str
+    source: str = ""
+    target: str = ""
+    tomograms: tuple[str, ...] = ()
+    tomogram_sampling_rate: float | None = None
+    sampling_rate: float | None = None
+    size: tuple[int, int, int] | None = None
+    names: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    subset: bool = False
+    drop_outside: bool = False
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
+            if value is not None:
+                require_positive(value, option, "Å/voxel")
+        if self.size is not None:
+            if min(self.size) < 2:
+                raise InputError(f"--size: must be x y z of a volume in voxels, received {' '.join(map(str, self.size))}")
+            if self.tomograms:
+                raise InputError("--size: the tomograms say their size themselves; leave out --size or --tomograms")
+            if self.sampling_rate is None:
+                raise InputError("--size: say in voxels of how many Å it is, with --samplingrate")
+        seen: set[Path] = set()
+        for path in self.inputs:
+            if Path(path).resolve() in seen:
+                raise InputError(f"-i: '{path}' is given twice; give it once")
+            seen.add(Path(path).resolve())
+        for pair in self.names:
+            if not re.fullmatch(r"[^=]+=[^=]+", pair) and not Path(pair).is_file():
+                raise InputError(f"--names: expected NAME_IN_FILE=TOMOGRAM or a list as file, received '{pair}'")
+
+
+def convert(config: ConvertConfig) -> list[str]:
+    """Convert from files to files; returns what to tell the user, a line each."""
+    from deep_consensus_tomo.formats import format_to_write, refuse_existing
+
+    target = format_to_write(config.output, config.target)
+    if TOMOGRAM not in config.output:
+        refuse_existing(Path(config.output), config.overwrite)
+    context = _context(config)
+    picks, notes = _read(config, context)
+    picks = {tomo_id: _on_tomogram(own, context, config, notes) for tomo_id, own in picks.items()}
+    picks = {tomo_id: own for tomo_id, own in _of_classes(picks, config).items() if len(own)}
+    if not picks:
+        raise InputError("-i: no pick is left; lower the demands")
+    notes += _losses(picks, target)
+    return notes + _write(picks, context, config, target)
+
+
+def _context(config: ConvertConfig) -> Context:
+    from deep_consensus_tomo.formats import Context, TomogramFrame
+    from deep_consensus_tomo.pick_files import tomogram_id
+    from deep_consensus_tomo.stacks import open_tomogram
+
+    frames: dict[str, TomogramFrame] = {}
+    for path in config.tomograms:
+        tomo_id = tomogram_id(path)
+        if tomo_id in frames:
+            raise InputError(f"--tomograms: two tomograms are named '{tomo_id}'; their file names must differ")
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+            frames[tomo_id] = TomogramFrame(tomo_id, tomogram.sampling_rate, tomogram.size, str(path))
+    return Context(frames, config.sampling_rate, config.size, _names(config), "leave out" if config.subset else "refuse")
+
+
+def _names(config: ConvertConfig) -> dict[str, str]:
+    from deep_consensus_tomo.formats.dynamo import read_list
+    from deep_consensus_tomo.formats.naming import stem_of
+
+    names: dict[str, str] = {}
+    for value in config.names:
+        if Path(value).is_file():
+            names |= {str(number): stem_of(path) for number, path in read_list(Path(value), "--names").items()}
+        else:
+            name, _, tomo_id = value.partition("=")
+            names[name] = tomo_id
+    return names
+
+
+def _read(config: ConvertConfig, context: Context) -> tuple[dict[str, Picks], list[str]]:
+    from deep_consensus_tomo.formats import format_named, read, recognise
+    from deep_consensus_tomo.picks import Picks
+
+    parts: dict[str, list[Picks]] = {}
+    notes = []
+    for path in config.inputs:
+        found = format_named(config.source, "--from") if config.source else recognise(path)
+        picks = read(path, context, config.source)
+        notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {_named(picks)}")
+        for tomo_id, own in picks.items():
+            parts.setdefault(tomo_id, []).append(own)
+    return {tomo_id: Picks.concatenate([own.at_sampling_rate(every[0].sampling_rate) for own in every])
+            for tomo_id, every in parts.items()}, notes
+
+
+def _named(names: Mapping[str, object] | Sequence[str]) -> str:
+    from deep_consensus_tomo.formats.naming import listed
+
+    return listed(names)
+
+
+def _on_tomogram(picks: Picks, context: Context, config: ConvertConfig, notes: list[str]) -> Picks:
+    """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
+    import numpy as np
+
+    from deep_consensus_tomo.picks import check_inside
+
+    frame = context.frame(picks.tomo_id)
+    placed = picks.at_sampling_rate(frame.sampling_rate) if frame.sampling_rate else picks
+    if frame.size is None:
+        return placed
+    inside = ((placed.positions >= -0.5) & (placed.positions <= np.asarray(frame.size) - 0.5)).all(axis=1)
+    if not config.drop_outside:
+        try:
+            check_inside(placed.positions, frame.size, f"-i: tomogram '{picks.tomo_id}'")
+        except InputError as error:
+            raise InputError(f"{error}; or leave them out with --dropOutside") from error
+    elif not inside.all():
+        notes.append(f"{picks.tomo_id}: {int((~inside).sum())} picks outside the tomogram left out")
+    return placed[inside]
+
+
+def _of_classes(picks: dict[str, Picks], config: ConvertConfig) -> dict[str, Picks]:
+    if not config.classes:
+        return picks
+    import numpy as np
+
+    there = sorted({str(name) for own in picks.values() for name in own.species} - {""})
+    if wrong := [name for name in config.classes if name not in there]:
+        raise InputError(f"--class: the picks have no class '{wrong[0]}'; there are {_named(there) or 'none'}")
+    return {tomo_id: own[np.isin(own.species.astype(str), config.classes)] for tomo_id, own in picks.items()}
+
+
+def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
+    """What the picks have that the target does not keep, or keeps as 0."""
+    import numpy as np
+
+    every = list(picks.values())
+    total = sum(map(len, every))
+    has = {"score": sum(int(np.isfinite(own.score).sum()) for own in every),
+           "angles": sum(int(np.isfinite(own.angles).all(axis=1).sum()) for own in every),
+           "group": sum(int((own.group != 0).sum()) for own in every),
+           "species": sum(int((own.species != "").sum()) for own in every)}
+    lost = [name for name, count in has.items() if count and name not in target.keeps]
+    filled = [name for name in ("score", "angles") if target.fills and name in target.keeps and 0 < has[name] < total]
+    return [f"{target.name} does not keep: {', '.join(lost)}"] * bool(lost) + [
+        f"{total - has[name]} picks have no {name}: 0 in the file" for name in filled]
+
+
+def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, target: Format) -> list[str]:
+    from deep_consensus_tomo.formats import refuse_existing, write
+
+    if TOMOGRAM not in config.output and target.single and len(picks) > 1:
+        raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({_named(picks)}); put "
+                         f"{TOMOGRAM} in its name, as in picks_{TOMOGRAM}{target.extensions[0]}")
+    for own in picks.values() if target.one_species else ():
+        if len(set(own.species)) > 1:
+            classes = _named(sorted(set(own.species)))
+            raise InputError(
+                f"-o: a file of {target.name} holds one class, and '{own.tomo_id}' has {classes}; choose one with --class"
+            )
+    if TOMOGRAM not in config.output:
+        jobs = {Path(config.output): picks}
+    else:
+        jobs = {Path(config.output.replace(TOMOGRAM, re.sub(r"[^\w.-]", "_", tomo_id))): {tomo_id: own}
+                for tomo_id, own in picks.items()}
+    for path in jobs:
+        refuse_existing(path, config.overwrite)
+    return [f"{sum(map(len, part.values()))} picks -> {', '.join(map(str, write(path, part, context, target, config.overwrite)))}"
+            f" ({target.title})" for path, part in jobs.items()]
+
+
+class ConvertCoordinatesTomo(Program):
+    """Command line of `convert`."""
+
+    name = "xmipp_convert_coordinates_tomo"
+
+    def defineParams(self) -> None:
+        self.addUsageLine("Conversion of coordinates between pickers and packages: every pick keeps its place in the tomogram.")
+        self.addUsageLine(
+            "Reads CSV, XMD, RELION 3 to 5, pytom-match-pick, crYOLO, TomoTwin, DeepFinder, Membranorama, EMAN2, Dynamo, IMOD, "
+            "copick, CryoET Data Portal and motive lists; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD and copick. "
+            "docs/formats.md says what each format means by its numbers. Positions are written in voxels of the tomograms given."
+        )
+        self.addParamsLine("  -i <...> : files of coordinates, of one format or of several")
+        self.addParamsLine("  -o <file> : file to write; with {tomo} in its name, one a tomogram")
+        self.addParamsLine(" [--from <format>] : format of the input, where it is not seen by content and extension")
+        self.addParamsLine(" [--to <format>] : format of the output, where its extension does not say it: relion5, relion3...")
+        self.addParamsLine(" [--tomograms <...>] : the tomograms (MRC), for names, sizes and sampling rates")
+        self.addParamsLine(" [--tomogramSamplingrate <rate>] : A/voxel of the tomograms, instead of what their headers say")
+        self.addParamsLine(" [--samplingrate <rate>] : A/voxel of the coordinates, where the files do not say it")
+        self.addParamsLine(" [--size <x> <y> <z>] : size of the tomograms in voxels of --samplingrate, instead of --tomograms")
+        self.addParamsLine(
+            " [--names <...>] : what files call a tomogram and which it is, as 1=TS_01; or a file, a number and a path a line"
+        )
+        self.addParamsLine(" [--class <...>] : keep the picks of these classes only")
+        self.addParamsLine(" [--subset] : leave out picks of tomograms that are not given; without it they are refused")
+        self.addParamsLine(" [--dropOutside] : leave out picks outside their tomogram; without it they are refused")
+        self.addParamsLine(" [--overwrite] : replace the output if it exists")
+        self.addExampleLine(
+            "xmipp_convert_coordinates_tomo --tomograms TS_01.mrc TS_02.mrc -i TS_01.cbox TS_02.cbox -o picks.star --to relion5"
+        )
+
+    def readParams(self) -> None:
+        size = tuple(self.integer("--size", axis) for axis in range(3)) if self.checkParam("--size") else None
+        self.config = ConvertConfig(
+            inputs=tuple(self.optional_list("-i")),
+            output=self.getParam("-o"),
+            source=self.optional_path("--from") or "",
+            target=self.optional_path("--to") or "",
+            tomograms=tuple(self.optional_list("--tomograms")),
+            tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
+            sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
+            size=size,  # type: ignore[arg-type]
+            names=tuple(self.optional_list("--names")),
+            classes=tuple(self.optional_list("--class")),
+            subset=self.checkParam("--subset"),
+            drop_outside=self.checkParam("--dropOutside"),
+            overwrite=self.checkParam("--overwrite"),
+        )
+
+    def run(self) -> None:
+        print("\n".join(convert(self.config)))
+
+
+def main() -> int:
+    """Console script."""
+    return run(ConvertCoordinatesTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
