@@ -6,13 +6,15 @@ PYTHON ?=
 # Newest supported first: see python_requires in setup.py.
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.12 python3.11 python3.10 python3)
 
-.PHONY: help demo test test-all benchmark-shrec lint clean distclean
+.PHONY: help demo test test-all benchmark-shrec benchmark-accuracy benchmark-speed lint clean distclean
 
 help:
 	@echo 'make demo       run the whole job on a simulated example; results in demo_output/'
 	@echo 'make test       every test but the slow ones'
 	@echo 'make test-all   every test'
 	@echo 'make benchmark-shrec   simulate, pick and evaluate as SHREC 2020 did; half an hour; needs MAPS, a folder of densities'
+	@echo 'make benchmark-speed   seconds and memory of every stage beside the old loops and the machine'\''s limit; some minutes'
+	@echo 'make benchmark-accuracy   species x noise x pickers x bad pickers; hours; goes on where it stopped; needs MAPS'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make clean      remove what the other commands wrote; make distclean: .venv as well'
 	@echo 'PYTHON=/path/to/python3.11 chooses the interpreter of a new .venv'
@@ -30,6 +32,12 @@ test-all: $(VENV)/installed
 MAPS ?= ../shared/data/maps_10A
 benchmark-shrec: $(VENV)/installed
 	@$(BIN)/python benchmarks/shrec.py --maps $(MAPS) --write
+
+benchmark-speed: $(VENV)/installed
+	@$(BIN)/python benchmarks/speed.py --write
+
+benchmark-accuracy: $(VENV)/installed
+	@$(BIN)/python benchmarks/accuracy.py --maps $(MAPS) --ablations 3 --write
 
 lint: $(VENV)/installed-dev
 	@$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,23 +189,23 @@ ABLATIONS: dict[str, Callable] = {
 
 
 def ablate(case: Case, tomograms: Path, odir: Path) -> list[dict]:
-    """The rows of our recipe without each of its ingredients."""
+    """The rows of our recipe whole, and without each of its ingredients."""
     files = data.pick(tomograms, case.species, case.seed)
     judge = Judge(case, data.truth_of(tomograms, case.species))
     rows = []
-    for name, without in ABLATIONS.items():
-        network_data.tilt_axis_turns.cache_clear()
+    for name, without in {OWN: nullcontext, **ABLATIONS}.items():
+        network_data.tilt_axis_turns.cache_clear()  # the turns kept from the run before may be others
         with without():
             scored, seconds = run_recipe(case, tomograms, files, odir / name.replace(" ", "_").replace(",", ""), "consensus")
         score = scored["score"].to_numpy()
-        rows.append(judge.row(name, scored, score, score >= 0.5, probability=True) | {"seconds": seconds, "case": case.name})
+        rows.append(judge.row(name, scored, score, score >= 0.5, probability=True) | {"seconds": seconds})
     network_data.tilt_axis_turns.cache_clear()
-    return rows + list(_judged_otherwise(judge, odir))
+    return [row | {"case": case.name} for row in (*rows, *_judged_otherwise(judge, odir / OWN))]
 
 
 def _judged_otherwise(judge: Judge, odir: Path) -> Iterator[dict]:
     """The last step without one of its ingredients: no training is needed."""
-    table = read_table(odir / "ours" / "scored" / "merged.xmd")
+    table = read_table(odir / "scored" / "merged.xmd")
     picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
     look = np.array(table["zScoreDeepLearning1"])
     score = judge_merged(table["comment"], np.zeros(len(look)), look, None).posterior

@@ -22,7 +22,8 @@ def text_of(name: str) -> str:
 
 def test_every_console_script_resolves_to_a_function(installed: Distribution):
     scripts = installed.entry_points.select(group="console_scripts")
-    assert len(scripts) == 9
+    programs = {path.stem for path in (REPOSITORY / "xmipp_scripts").glob("[!_]*.py")} - {"demo"}
+    assert {script.name for script in scripts} == {f"xmipp_{name}" for name in programs}
     for script in scripts:
         assert script.name.startswith("xmipp_")
         assert script.value == f"xmipp_scripts.{script.name.removeprefix('xmipp_')}:main"
@@ -66,4 +67,5 @@ def test_the_files_beside_the_code_are_there():
 
     assert (PLUGIN / "protocols.conf").is_file()
     assert (PLUGIN / xmipptomo._logo).is_file()
+    assert list((PLUGIN / "templates").glob("*.json.template")) and '"templates/*.json.template"' in text_of("setup.py")
     assert "GNU GENERAL PUBLIC LICENSE" in text_of("LICENSE")

@@ -93,7 +93,7 @@ def _read_truth(path: str, headers: dict[str, Header], sampling_rate: float | No
     if not headers:
         return read_every_tomogram(path, sampling_rate=sampling_rate, option="--truth")
     rates = {tomo_id: rate for tomo_id, (_, rate) in headers.items()}
-    truths = read_pick_file(path, rates, sampling_rate=sampling_rate, option="--truth")
+    truths = read_pick_file(path, rates, sampling_rate=sampling_rate, option="--truth", sizes=_sizes(headers))
     if left := [tomo_id for tomo_id in tomograms_named(path, "--truth") if tomo_id not in truths]:
         notes.append(f"truth of {_named(left)} left out: not among --tomograms")
     return truths
@@ -108,7 +108,11 @@ def _read_picks(path: str, truths: dict[str, Picks], headers: dict[str, Header],
                          f"the truth {_named(list(truths))}; tomo_id must be the same in both")
     if unknown := [tomo_id for tomo_id in named if tomo_id not in truths]:
         notes.append(f"picks of {_named(unknown)} ignored: no truth for them")
-    return read_pick_file(path, rates, sampling_rate=sampling_rate)
+    return read_pick_file(path, rates, sampling_rate=sampling_rate, sizes=_sizes(headers))
+
+
+def _sizes(headers: dict[str, Header]) -> dict[str, tuple[int, int, int]]:
+    return {tomo_id: size for tomo_id, (size, _) in headers.items()}
 
 
 def _require_known(names: Sequence[str], complexes: dict[str, Complex], path: str, nameless: bool) -> None:

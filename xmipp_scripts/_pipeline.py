@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Pipeline:
         """Do what is not done yet; returns the summary."""
         from ._run_outputs import write_outputs
 
+        started = time.monotonic()
         config = self.config
         picks = self._read_picks()
         if not config.voting and not self.file("scored", "merged").exists():  # a wrong option must not wait for the boxes
@@ -55,7 +57,7 @@ class Pipeline:
         for frame in frames:
             notes += self._prepare(frame, picks, steps)
         scored = self._vote(frames, steps) if config.voting else self._learn(frames, steps)
-        return write_outputs(self, frames, scored, notes)
+        return write_outputs(self, frames, scored, notes, started)
 
     def _read_picks(self) -> dict[str, list]:
         from deep_consensus_tomo.pick_files import read_pick_file
@@ -63,15 +65,17 @@ class Pipeline:
 
         config = self.config
         rates = {frame.tomo_id: frame.sampling_rate for frame in self.frames}
+        sizes = {frame.tomo_id: frame.size for frame in self.frames}
+        sizes = {frame.tomo_id: frame.size for frame in self.frames}  # for formats that count from the centre
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
         picks = {
             "picks": [
-                read_pick_file(path, rates, picker=i + 1, sampling_rate=rate or None)
+                read_pick_file(path, rates, picker=i + 1, sampling_rate=rate or None, sizes=sizes)
                 for i, (path, rate) in enumerate(zip(config.picks, own_rates, strict=True))
             ]
         }
         for kind, path in (("truth", config.truth), ("lie", config.lie)):
-            picks[kind] = [read_pick_file(path, rates, option=f"--{kind}")] if path else []
+            picks[kind] = [read_pick_file(path, rates, option=f"--{kind}", sizes=sizes)] if path else []
         for kind, paths in (("picks", config.picks), ("truth", [config.truth]), ("lie", [config.lie])):
             for path, by_tomogram in zip(paths, picks[kind], strict=False):
                 for frame in self.frames:
@@ -128,6 +132,7 @@ class Pipeline:
             radius=config.radius,
             number=config.number,
             representative=config.representative,
+            symmetry=config.symmetry,
             truth=_text(collected.get("truth")),
             lie=_text(collected.get("lie")),
         )

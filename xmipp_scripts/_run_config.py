@@ -33,18 +33,23 @@ class PipelineConfig:
     picks_sampling_rates: tuple[float, ...] = ()
     radius: float = 0.35
     representative: int = 2
+    symmetry: str = "c1"
     noise_amount: float = 1.0
     noise_radius: float = 0.7
     invert: bool = False
     border: str = "pad"
     voting: bool = False
     skip_training: bool = False
+    report: bool = True
     threads: int = 2
     seed: int = 1
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
+        from deep_consensus_tomo.orientation_means import symmetry_group
+
         require_box_size(self.box_size)
+        symmetry_group(self.symmetry)
         for value, option in (
             (self.radius, "--radius"),
             (self.noise_radius, "--noiseRadius"),

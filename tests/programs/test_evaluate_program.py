@@ -268,6 +268,17 @@ def test_xmd_truth_and_picks(page, tmp_path):
     assert any("outside [0, 1]" in note for note in found["notes"])
 
 
+def test_files_that_count_from_the_centre_of_the_tomogram(page, data, tmp_path):
+    """Of RELION 5: their place depends on the size of the tomogram, 60 x 30 x 20 voxels of 10 Å."""
+    columns = ["rlnTomoName", *(f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ")]
+    star = "\ndata_particles\n\nloop_\n" + "".join(f"_{name}\n" for name in columns) + "TS_1 -200 0 0\nTS_1 0 0 0\n"
+    plain = _write(tmp_path / "plain.csv", "tomo_id,x,y,z,samplingRate\nTS_1,10,15,10,10\nTS_1,30,15,10,10\n")
+    centred = _write(tmp_path / "centred.star", star)
+    for truth, picks in ((plain, centred), (centred, plain)):
+        found = page(truth=truth, picks=picks, classes=None, radius=0.001, tomograms=(str(data / "TS_1.mrc"),))
+        assert counts(found["all"]["distance"]["localisation"])[:4] == [2, 2, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -18,7 +18,7 @@ BOX = 12
 
 @pytest.fixture
 def vote(done, scene, tmp_path):
-    """Run the pipeline with --voting; gives the output folder."""
+    """Run the pipeline with --voting, without its report; gives the output folder."""
 
     def run(*options, picks=None, tomograms=None, odir: str = "out") -> Path:
         done(
@@ -32,6 +32,7 @@ def vote(done, scene, tmp_path):
             "--odir",
             tmp_path / odir,
             "--voting",
+            "--noReport",
             *options,
         )
         return tmp_path / odir
@@ -62,8 +63,9 @@ def of_three(done, scene, tmp_path_factory) -> Path:
 def of_two(done, scene, tmp_path_factory) -> tuple[Path, str]:
     """Output of a plain run with two pickers, and what it printed; read only."""
     folder = tmp_path_factory.mktemp("votes") / "two"
+    pickers = scene.csv("one", "two")
     return folder, done(
-        NAME, "--tomograms", *scene.tomograms, "--picks", *scene.csv("one", "two"), "--boxsize", BOX, "--odir", folder, "--voting"
+        NAME, "--tomograms", *scene.tomograms, "--picks", *pickers, "--boxsize", BOX, "--odir", folder, "--voting", "--noReport"
     )
 
 
@@ -78,12 +80,13 @@ def places(rows: pd.DataFrame) -> np.ndarray:
 def test_votes_find_the_particles_and_every_file_is_there(of_three, scene):
     out = of_three
     accepted, scored = table(out / "accepted.csv"), table(out / "scored.csv")
-    assert list(scored) == ["tomo_id", "x", "y", "z", "score", "support", "pickers"]
+    assert list(scored) == ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
     assert len(accepted) < len(scored) and (accepted["support"] >= 2).all() and (scored["support"] == 1).any()
     for tomo_id, simulation in scene.simulations.items():
         found = agreement(places(accepted[accepted["tomo_id"] == tomo_id]), simulation.truth, 3.0)
         assert found.recall > 0.85 and found.precision > 0.85
     assert scored["score"].to_numpy() == pytest.approx(scored["support"].to_numpy() / 3, abs=1e-5)
+    assert (scored["picker_scores"].astype(str).str.count(r"\+") + 1).tolist() == scored["support"].tolist()
     assert set(scored["pickers"]) <= {"one", "two", "three", "one+two", "one+three", "two+three", "one+two+three"}
     for name, rows in (("accepted", accepted), ("scored", scored)):
         xmd = read_table(out / f"{name}.xmd")
@@ -92,7 +95,9 @@ def test_votes_find_the_particles_and_every_file_is_there(of_three, scene):
         assert xmd["CoordConsScore"] == pytest.approx(rows["score"].tolist(), abs=1e-5)
     summary = json.loads((out / "summary.json").read_text())
     assert summary["accepted"] == len(accepted) and summary["merged"] == len(scored) and summary["seed"] == 1
+    assert 0 < summary["seconds"] < 600 and summary["orientations"] == {}
     assert (out / "picks.png").read_bytes()[:4] == b"\x89PNG"
+    assert "time of the whole run" in (out / "report.html").read_text()
 
 
 def test_the_number_decides_what_votes_accept(vote, of_three):

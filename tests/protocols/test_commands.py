@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.orientation_means import symmetry_group
+
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 pytest.importorskip("xmipptomo.convert")
@@ -32,7 +35,7 @@ def training(options=OPTIONS, **changes):
 
 ALL = {
     constants.CONSENSUS_PROGRAM: commands.consensus_arguments(FILES, replace(FRAME, has_truth=True, has_lie=True), radius=0.35,
-                                                              number=2, representative=2),
+                                                              number=2, representative=2, symmetry="c1"),
     constants.NOISE_PROGRAM: commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1),
     constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, FRAME, NOISE, invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
@@ -72,7 +75,7 @@ def test_names_reach_the_program_as_they_are(tmp_path):
 
 def test_arguments_do_not_accumulate_from_tomogram_to_tomogram():
     def once():
-        return commands.consensus_arguments(FILES, FRAME, radius=0.35, number=2, representative=2)
+        return commands.consensus_arguments(FILES, FRAME, radius=0.35, number=2, representative=2, symmetry="c1")
 
     first = once()
     first.append("changed by someone")
@@ -81,11 +84,12 @@ def test_arguments_do_not_accumulate_from_tomogram_to_tomogram():
 
 
 def test_references_are_passed_only_where_there_are_any():
-    plain = commands.consensus_arguments(FILES, FRAME, radius=0.35, number=3, representative=0)
+    plain = commands.consensus_arguments(FILES, FRAME, radius=0.35, number=3, representative=0, symmetry="D7")
     assert "--inputTruth" not in plain
     assert "--inputLie" not in plain
     assert value_of(plain, "--number") == 3  # not a number of its own
     assert value_of(plain, "--constype") == 0
+    assert value_of(plain, "--symmetry") == "D7"
     assert value_of(plain, "--startingId") == 7
 
 
@@ -140,5 +144,15 @@ def test_the_protocol_stays_thin():
 
 def test_programs_are_those_that_are_installed():
     programs = [value for name, value in vars(constants).items() if name.endswith("_PROGRAM")]
-    assert len(programs) == 8
+    assert len(programs) == 10
     assert all((Path(sys.executable).parent / program).exists() for program in programs)
+
+
+@pytest.mark.parametrize("name", ["c1", "C12", "d2", "T", "o", "i", "i1", "I2", "", "c0", "c100", "i3", "x", "c", "c1 ", "t2"])
+def test_the_form_takes_the_symmetries_that_the_program_takes(name):
+    try:
+        symmetry_group(name)
+        known = True
+    except InputError:
+        known = False
+    assert bool(re.fullmatch(constants.SYMMETRY_NAMES, name, re.IGNORECASE)) == known

@@ -1,0 +1,26 @@
+"""Pictures of a run of the deep consensus, for the report and the viewer: data in, matplotlib Figure out, nothing written."""
+
+from .gallery import gallery_rows, plot_gallery
+from .places import plot_places, plot_slices
+from .scores import THRESHOLDS, fill_threshold, plot_calibration, plot_expected_counts, plot_scores, plot_threshold
+from .spacing import fill_spacing, plot_spacing
+from .training import plot_training
+from .votes import plot_pickers, plot_votes
+
+__all__ = [
+    "THRESHOLDS",
+    "fill_spacing",
+    "fill_threshold",
+    "gallery_rows",
+    "plot_calibration",
+    "plot_expected_counts",
+    "plot_gallery",
+    "plot_pickers",
+    "plot_places",
+    "plot_scores",
+    "plot_slices",
+    "plot_spacing",
+    "plot_threshold",
+    "plot_training",
+    "plot_votes",
+]

@@ -1,0 +1,133 @@
+"""The report of a finished run: self-contained, whole, escaped; another threshold changes no file of the run."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from finished_run import ACCEPTED, PICKS, make_protocol_run, make_run
+
+from deep_consensus_tomo import report
+from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.report import write_report
+from deep_consensus_tomo.report_tables import doubts
+from deep_consensus_tomo.run_results import read_run
+from deep_consensus_tomo.run_truth import measure
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.links, self.images, self.texts, self.open = [], [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.append(tag)
+        if tag == "a":
+            self.links.append(values["href"])
+        if tag == "img":
+            self.images.append(values)
+
+    def handle_data(self, data):
+        self.texts.append(data.strip())
+
+
+@pytest.fixture(scope="module")
+def page(done, tmp_path_factory):
+    """What the program writes at another threshold than the run's, whole: drawing takes seconds, so it is done once."""
+    folder = make_run(tmp_path_factory.mktemp("run"))
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    said = done("consensus_report_tomo", "--run", folder, "--threshold", 0.9)
+    assert f"{folder}/report_threshold_0.9.html" in said
+    assert {path: path.read_bytes() for path in before} == before
+    return Page(folder / "report_threshold_0.9.html")
+
+
+def test_another_threshold_accepts_others_and_says_how_to_get_their_files(page):
+    assert "12" in page.texts and any("nothing is trained again" in text for text in page.texts)
+
+
+def test_the_page_needs_nothing_but_itself(page):
+    assert len(page.images) == 6 + 2 * 3
+    assert all(image["src"].startswith("data:image/") and image["alt"] for image in page.images)
+    assert not {"script", "link", "iframe", "object"} & set(page.tags)
+    assert not any(re.match(r"[a-z]+:|/", link) for link in page.links)  # only places in the page and relative files
+
+
+def test_the_page_tells_numbers_parameters_and_names_as_they_are(page):
+    for text in (
+        "crYOLO & co",
+        "<template>",
+        "training.recipe",
+        "random seed",
+        "7",
+        "12 s",
+        "accepted.csv",
+        "tomogram 'TS_3' has no picks & is left out",
+    ):
+        assert text in page.texts, text
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Pages without pictures of tomograms but one, and with empty pictures: drawing them is tried elsewhere."""
+    monkeypatch.setattr(report, "MAX_TOMOGRAMS", 1)
+    monkeypatch.setattr(report, "_as_url", lambda figure, kind, mime: f"data:{mime};base64,")
+
+
+def test_the_links_lead_to_files(tmp_path, quick):
+    folder = make_run(tmp_path)
+    for path in (folder / "report.html", tmp_path / "elsewhere" / "page.html"):
+        page = Page(write_report(folder, path=path))
+        assert str(2 * ACCEPTED) in page.texts
+        files = [link for link in page.links if not link.startswith("#")]
+        assert len(files) == 3 and all((path.parent / link).is_file() for link in files)
+
+
+def test_voting_and_the_protocol_have_reports_too(tmp_path, quick):
+    voting = Page(write_report(make_run(tmp_path, voting=True)))
+    assert len(voting.images) == 2 + 3 and any("Pictures of the 1 tomograms" in text for text in voting.texts)
+    protocol = Page(write_report(make_protocol_run(tmp_path)))
+    assert len(protocol.images) == 6 + 3 and "TS_9: lost" in protocol.texts
+
+
+def test_a_run_that_contradicts_its_pickers_says_so(tmp_path, quick):
+    folder = make_run(tmp_path)
+    assert not doubts(read_run(folder)) and not doubts(read_run(make_run(tmp_path / "votes", voting=True)))
+    page = Page(write_report(folder, 0.99))
+    assert any("10 of the 10 picks that every picker saw were rejected" in text for text in page.texts)
+    few = read_run(folder)
+    assert "too few" in doubts(replace(few, table=few.table[:9], seen=few.seen[:9]))[0]
+
+
+def test_a_truth_measures_what_the_scores_promise(tmp_path, quick):
+    folder = make_run(tmp_path)
+    run = read_run(folder)
+    first = run.table[run.of_tomogram("TS_1")]
+    rows = first[first["support"] == 3]  # the five that all pickers saw are true, and one particle that none saw
+    truth = tmp_path / "by hand.csv"
+    lines = [f"TS_1,{x},{y},{z}" for x, y, z in [*rows[["x", "y", "z"]].to_numpy(), (39.0, 31.0, 23.0)]]
+    truth.write_text("\n".join(["tomo_id,x,y,z", *lines]) + "\n")
+    found = measure(run, truth, 0.05)
+    assert (found.particles, found.tomograms, len(found.true), found.true.sum()) == (6, 1, len(PICKS) - 1, 5)
+    assert found.precision == pytest.approx(5 / ACCEPTED) and found.recall == pytest.approx(5 / 6)
+    page = Page(write_report(folder, truth=truth, hit_radius=0.05))
+    assert any("56% are particles" in text and "83% of the particles" in text for text in page.texts)
+    truth.write_text("tomo_id,x,y,z\nTS_8,1,2,3\n")
+    with pytest.raises(InputError, match=r"--truth: .* names the tomograms 'TS_8'"):
+        write_report(folder, truth=truth)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--threshold", "2"], "--threshold: must lie between 0 and 1, received 2"),
+        (["-o", "page.txt"], "-o: a report is an HTML file"),
+        ([], "--run: 'nowhere' is no folder"),
+    ],
+)
+def test_one_line_for_what_cannot_be_reported(refused, tmp_path, options, said):
+    refused("consensus_report_tomo", "--run", "nowhere", *options, words=[said], folder=tmp_path, cwd=tmp_path)

@@ -1,0 +1,65 @@
+"""What the wizards say and propose; the windows themselves are photographed by docs/make_screenshots.py."""
+
+import warnings
+
+import numpy as np
+import pytest
+from finished_run import ACCEPTED, make_protocol_run
+
+from deep_consensus_tomo.errors import InputError
+
+with warnings.catch_warnings():  # of Scipion's own modules
+    warnings.simplefilter("ignore")
+    from xmipptomo.wizards.frame import advice, positions_of, proposed_radius
+    from xmipptomo.wizards.threshold import results_of
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
+
+
+class Form:
+    """What the wizard of the threshold asks of a protocol."""
+
+    def __init__(self, folder, voting=False):
+        self.doVoting, self._folder = voting, folder
+
+    def _getExtraPath(self):
+        return str(self._folder)
+
+
+def test_the_wizard_of_the_threshold_shows_the_run_at_the_threshold_of_the_form(tmp_path):
+    make_protocol_run(tmp_path)
+    assert results_of(Form(tmp_path), 0.5).accepted.sum() == 2 * ACCEPTED
+    assert results_of(Form(tmp_path), 0.9).accepted.sum() == 2 * 6
+
+
+def test_without_scores_it_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match="Execute the protocol once"):
+        results_of(Form(tmp_path), 0.5)
+    with pytest.raises(InputError, match="Voting has no threshold"):
+        results_of(Form(tmp_path, voting=True), 0.5)
+    folder = make_protocol_run(tmp_path)
+    (folder / "scored.xmd").rename(folder / "labelled_all.xmd")
+    (folder / "labelled").mkdir()
+    (folder / "labelled_all.xmd").rename(folder / "labelled" / "TS_1_all.xmd")
+    with pytest.raises(InputError, match="come from voting"):
+        results_of(Form(tmp_path), 0.5)
+
+
+def test_positions_of_different_binnings_are_in_angstrom(sets):
+    fine, binned = sets.tomograms({"TS_1": (64, 60, 40)}, 10.0), sets.tomograms({"TS_1": (32, 30, 20)}, 20.0)
+    first = sets.coordinates(fine, {"TS_1": [(20.5, 10.5, 30.5)]})
+    second = sets.coordinates(binned, {"TS_1": [(10.0, 5.0, 15.0)]})
+    one, other = positions_of([first, second])
+    assert one["TS_1"] == pytest.approx(other["TS_1"], abs=1e-3)
+
+
+def test_the_radius_keeps_neighbours_apart():
+    assert proposed_radius(160, 320) == 0.25
+    assert proposed_radius(10, 320) == 0.05 and proposed_radius(900, 320) == 0.5
+    assert proposed_radius(np.nan, 320) is None
+
+
+def test_advice_names_what_does_not_fit():
+    assert "neighbours would be merged" in advice(100, 120, 300)
+    assert "may cut the particle" in advice(100, 40, 80)
+    assert "fit" in advice(100, 50, 200) and "too few" in advice(np.nan, 50, 200)

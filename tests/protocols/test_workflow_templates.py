@@ -1,0 +1,139 @@
+"""The workflow templates: Scipion finds them, every protocol and parameter in them exists, and they run from end to end."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+with warnings.catch_warnings():  # of Scipion's own modules
+    warnings.simplefilter("ignore")
+    from pyworkflow import Config
+    from pyworkflow.project import Manager, Project
+    from pyworkflow.template import LocalTemplate, TemplateList
+    from pyworkflow.utils import cleanPath
+
+    from xmipptomo.constants import BUILTIN_COMPLEXES, CHOICE_RULES
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
+
+NAMES = ("deep_consensus_from_files", "deep_consensus_simulation")
+ENTRIES = {"object.className", "object.id", "object.label", "object.comment"}
+
+
+@pytest.fixture(scope="module")
+def templates() -> dict[str, LocalTemplate]:
+    """Our templates as Scipion's dialog and its command `template` find them."""
+    every = TemplateList()
+    every.addPluginTemplates()
+    return {one.name: one for one in every.templates if one.source == "xmipptomo"}
+
+
+def rendered(template: LocalTemplate, **values: str) -> list[dict]:
+    """The workflow that Scipion makes of a template, with values for its fields."""
+    fresh = LocalTemplate(template.source, template.templatePath)
+    fresh.replaceEnvVariables()
+    fresh.parseContent()
+    for alias, value in values.items():
+        assert fresh.setParamValue(alias, value) == 1
+    path = Path(fresh.createTemplateFile())
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    finally:
+        path.unlink()
+
+
+@pytest.fixture
+def project(tmp_path):
+    """An empty project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)  # Scipion changes into a project: come back
+        made = Project(Config.getDomain(), str(tmp_path / "project"))
+        made.create()
+        yield made
+        made.closeMapper()
+
+
+def test_scipion_finds_them_and_says_what_they_do(templates):
+    assert tuple(sorted(templates)) == NAMES
+    assert all(len(one.description) > 100 for one in templates.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_protocol_parameter_and_output_exists(templates, name):
+    protocols = Config.getDomain().getProtocols()
+    outputs: dict[str, set[str]] = {}
+    for entry in rendered(templates[name]):
+        protocol = protocols[entry["object.className"]]()
+        parameters = {parameter for parameter, _ in protocol.iterDefinitionAttributes()}
+        assert set(entry) - ENTRIES <= parameters
+        for value in entry.values():
+            for pointer in value if isinstance(value, list) else [value]:
+                if isinstance(pointer, str) and (found := re.fullmatch(r"(\d+)\.([A-Za-z]\w*)(\.\d+)?", pointer)):
+                    assert found[2] in outputs[found[1]]  # of a run before
+        possible = protocol._possibleOutputs
+        outputs[entry["object.id"]] = set(possible) if isinstance(possible, dict) else {one.name for one in possible}
+
+
+def test_the_simulation_matches_the_template_of_its_target(templates):
+    simulation, _, _, matching, _, evaluation = rendered(templates["deep_consensus_simulation"])
+    number = BUILTIN_COMPLEXES.index(simulation["targetComplex"]) + 1
+    assert matching["inputTemplates"] == [f"1.templates.{number}"]
+    assert evaluation["targetSpecies"] == simulation["targetComplex"]
+    assert len(simulation["counts"].split()) == len(BUILTIN_COMPLEXES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_project_reads_them(templates, name, project):
+    entries = rendered(templates[name])
+    loaded = project.loadProtocols(jsonStr=json.dumps(entries))
+    assert list(loaded) == [entry["object.id"] for entry in entries]
+    ours = [entry for entry in entries if entry["object.className"].startswith("Xmipp")]
+    assert all(loaded[entry["object.id"]].getRunName() == entry["object.label"] for entry in ours)
+    consensus = loaded["5"]
+    assert [pointer.getObjValue() for pointer in consensus.inputSets] == [loaded[number] for number in "234"]
+    assert [pointer.getExtended() for pointer in consensus.inputSets] == ["coordinates"] * 3
+    for entry in entries:
+        for parameter in set(entry) - ENTRIES:
+            if isinstance(entry[parameter], (int, float)):
+                assert loaded[entry["object.id"]].getAttributeValue(parameter) == entry[parameter]
+
+
+def test_the_fields_reach_the_protocols(templates, tmp_path):
+    folder = str(tmp_path)  # Scipion refuses a folder that does not exist
+    given = {"tomograms": folder, "rate": "13.5", "box": "24", "folder2": folder, "pattern2": "*.coords"}
+    tomograms, first, second, _, consensus, _ = rendered(templates["deep_consensus_from_files"], **given)
+    assert (tomograms["filesPath"], tomograms["samplingRate"]) == (folder, 13.5)
+    assert (second["filesPath"], second["filesPattern"]) == (folder, "*.coords")
+    assert first["boxSize"] == 24
+    assert CHOICE_RULES[consensus["boxSizeChoice"]] == "first"  # so that one field is enough
+
+
+@pytest.mark.slow
+def test_one_command_runs_it_from_simulation_to_evaluation(templates, tmp_path):
+    """Scheduled, as the command does it: each protocol is started while the ones before it have no output yet."""
+    entries = rendered(templates["deep_consensus_simulation"])
+    entries[0].update(sizeX=96, sizeY=96, sizeZ=64, counts="0 0 0 0 0 2 8", beads=1, vesicles=0)
+    entries[4].update(doVoting=True)  # the network has tests of its own
+    entries[3].update(angularStep=45.0)
+    path, name = tmp_path / "small.json.template", "TestWorkflowTemplate"
+    path.write_text("Small\n" + json.dumps(entries, indent=1).replace("%", "%%"), encoding="utf-8")
+    cleanPath(Manager().getProjectPath(name))
+    command = [sys.executable, "-m", "scipion", "template", str(path), f"project_name={name}", "--nogui"]
+    with (tmp_path / "log.txt").open("w") as log:  # not a pipe: the scheduled runs keep it open
+        subprocess.run(command, check=True, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=tmp_path)
+    folder, end = Path(Manager().getProjectPath(name)), time.time() + 1500
+    while time.time() < end and len(statuses(folder)) < len(entries):
+        time.sleep(10)
+    assert statuses(folder) == ["FINISHED"] * len(entries)
+    assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
+
+
+def statuses(folder: Path) -> list[str]:
+    """How the runs of a project ended, of those that did."""
+    logs = [path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("Runs/*/logs/run.stdout")]
+    return [found[1] for log in logs if (found := re.search(r"-- PROTOCOL (FINISHED|FAILED|ABORTED)", log))]
