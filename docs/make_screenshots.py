@@ -1,8 +1,8 @@
-"""Screenshots of the protocols in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder]
+"""Screenshots of the protocols in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder [project]]
 
-Needs xvfb, xdotool, imagemagick and a small window manager: apt install xvfb xdotool imagemagick twm.
+Needs xvfb, xdotool, imagemagick and a small window manager: apt install xvfb xdotool imagemagick twm chromium.
 Two projects are made in a temporary folder, one of the consensus, one of simulation, pickers and evaluation; nothing of the
-user's is touched.
+user's is touched. With the name of one of the projects only its pictures are taken.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matchi
 ANALYZE_RESULTS = (1157, 572)
 CLOSE_BUTTON = (294, 22)  # of a form, from its lower right corner
 SHOW_CURVES = (562, 115)  # the eye in the form of the viewer
+EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes of the viewer of a consensus, from top to bottom
+# eye: title of its window, name of the picture
+FIGURES = {4: ("Who saw", "consensus_votes"), 8: ("Gallery", "consensus_gallery"), 9: ("Picks on slices", "consensus_slices")}
+THRESHOLD_WAND, PREPROCESS_TAB, RADIUS_WAND = (721, 758), (90, 273), (741, 323)  # in the form of the finished run
+REPORT_SIZE = "1240,2000"
+MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)
+FIRST_TEMPLATE, SELECT, CANCEL_FIELDS = (120, 72), (486, 308), (652, 385)  # in the dialogs of the templates
 
 MAKE_PROJECT = """
 import os, sys
@@ -43,9 +50,16 @@ rng = np.random.default_rng(1)
 simulated = [simulate(folder, ts_id, seed) for seed, ts_id in enumerate(("TS_01", "TS_02", "TS_03"))]
 fine = add_tomograms(project, "tomograms 10 A", {t.ts_id: t.path for t in simulated}, RATE)
 binned = add_tomograms(project, "tomograms 20 A", {t.ts_id: t.binned_path for t in simulated}, 2 * RATE)
-picks = lambda: {t.ts_id: t.truth + rng.normal(0, 0.4, t.truth.shape) for t in simulated}
-pickers = [add_coordinates(project, "crYOLO", fine, picks(), 20), add_coordinates(project, "DeepFinder", fine, picks(), 24),
-           add_coordinates(project, "template matching", binned, picks(), 12)]
+def picks(recall, false, beads):
+    found = {}
+    for t in simulated:
+        seen = t.truth[rng.random(len(t.truth)) < recall]
+        wrong = rng.uniform(t.truth.min(axis=0), t.truth.max(axis=0), (false, 3))
+        found[t.ts_id] = np.concatenate([seen + rng.normal(0, 0.4, seen.shape), wrong, t.beads[:beads]])
+    return found
+pickers = [add_coordinates(project, "crYOLO", fine, picks(0.9, 6, 1), 20),
+           add_coordinates(project, "DeepFinder", fine, picks(0.8, 3, 2), 24),
+           add_coordinates(project, "template matching", binned, picks(0.95, 9, 0), 12)]
 manual = add_coordinates(project, "by hand", fine, {t.ts_id: t.truth[:5] for t in simulated}, 20)
 beads = add_coordinates(project, "gold beads", fine, {t.ts_id: t.beads for t in simulated}, 20)
 changed = dict(samplingRateChoice=2, epochs=8, batchSize=16, noiseRadius=0.5)  # these tomograms are small
@@ -193,6 +207,75 @@ def photograph_consensus(desktop: Desktop, folder: Path) -> None:
         desktop.click(form, x, 273)
         desktop.do("mousemove", "--window", form, "400", "700")
         desktop.photograph(form, folder / f"form_{name}.png")
+    desktop.close_form(form)
+    photograph_results(desktop, main, folder)
+    photograph_wizards(desktop, main, folder)
+    photograph_templates(desktop, main, folder)
+
+
+def photograph_results(desktop: Desktop, main: str, folder: Path) -> None:
+    """The viewer of the finished run, some of its figures, and its report in a browser."""
+    desktop.click(main, FINISHED_RUN[0] + WIDER, FINISHED_RUN[1])
+    time.sleep(2)
+    desktop.click(main, *ANALYZE_RESULTS)
+    viewer = desktop.window("Protocol Viewer")
+    time.sleep(2)
+    desktop.photograph(viewer, folder / "consensus_viewer.png")
+    for eye, (title, name) in FIGURES.items():
+        desktop.do("windowraise", viewer)
+        desktop.click(viewer, EYE_X, FIRST_EYE_Y + eye * EYE_STEP)
+        window = desktop.window(title)
+        time.sleep(2)
+        desktop.photograph(window, folder / f"{name}.png")
+        desktop.do("windowunmap", window)
+    desktop.do("windowraise", viewer)
+    desktop.close_form(viewer)
+    report = next(Path(desktop.env["SCIPION_USER_DATA"]).glob(f"projects/{PROJECT}/Runs/*/extra/consensus/report.html"))
+    photograph_page(report, folder / "report.png")
+
+
+def photograph_wizards(desktop: Desktop, main: str, folder: Path) -> None:
+    """The wizard of the threshold and that of box size and radius, from the form of the finished run."""
+    desktop.click(main, FINISHED_RUN[0] + WIDER, FINISHED_RUN[1], times=2)
+    form = desktop.window("Protocol Run")
+    time.sleep(2)
+    desktop.do("windowmove", form, "300", "100")
+    for tab, wand, title, name in ((None, THRESHOLD_WAND, "Tolerance threshold", "wizard_threshold"),
+                                   (PREPROCESS_TAB, RADIUS_WAND, "Box size, sampling", "wizard_radius")):
+        if tab:
+            desktop.click(form, *tab)
+        desktop.click(form, *wand)
+        wizard = desktop.window(title)
+        time.sleep(2)
+        desktop.photograph(wizard, folder / f"{name}.png")
+        desktop.do("windowfocus", wizard)
+        desktop.do("key", "Escape", wait=2)
+    desktop.close_form(form)
+
+
+def photograph_templates(desktop: Desktop, main: str, folder: Path) -> None:
+    """Scipion's list of workflow templates, ours only, and the fields of the one that reads files."""
+    desktop.click(main, *MENU_OTHERS)
+    desktop.click(main, *IMPORT_TEMPLATE)
+    templates = desktop.window("Workflow templates")
+    desktop.do("type", "xmipptomo", wait=2)
+    desktop.photograph(templates, folder / "templates.png")
+    desktop.click(templates, *FIRST_TEMPLATE)
+    desktop.click(templates, *SELECT)
+    fields = desktop.window("Workflow template customizer")
+    time.sleep(2)
+    desktop.photograph(fields, folder / "template_fields.png")
+    desktop.click(fields, *CANCEL_FIELDS)
+
+
+def photograph_page(page: Path, path: Path) -> None:
+    """The top of an HTML page in headless Chromium, which must have nothing to complain of."""
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+               f"--window-size={REPORT_SIZE}", f"--screenshot={path}", page.resolve().as_uri()]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    assert "CONSOLE" not in done.stderr, done.stderr
+    subprocess.run(["mogrify", "+dither", "-colors", "128", "-strip", "-format", "png", str(path)], check=True)
+    print(path)
 
 
 def photograph_bench(desktop: Desktop, folder: Path) -> None:
@@ -228,6 +311,8 @@ def main() -> None:
         config = [sys.executable, "-m", "scipion", "config", "--unattended", "--overwrite"]
         subprocess.run(config, env=env, check=True, capture_output=True)
         for project, script, photograph in ((PROJECT, MAKE_PROJECT, photograph_consensus), (BENCH, MAKE_BENCH, photograph_bench)):
+            if len(sys.argv) > 2 and project != sys.argv[2]:
+                continue
             subprocess.run([sys.executable, "-c", script, home, project], env=env, check=True, capture_output=True)
             desktop = Desktop(env)
             try:

@@ -65,7 +65,6 @@ class Pipeline:
 
         config = self.config
         rates = {frame.tomo_id: frame.sampling_rate for frame in self.frames}
-        sizes = {frame.tomo_id: frame.size for frame in self.frames}
         sizes = {frame.tomo_id: frame.size for frame in self.frames}  # for formats that count from the centre
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
         picks = {

@@ -14,6 +14,7 @@ import pandas as pd
 
 from deep_consensus_tomo import __version__
 from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.expectation import expect
 from deep_consensus_tomo.files import written_aside
 from deep_consensus_tomo.metadata_io import ANGLES as XMD_ANGLES
 from deep_consensus_tomo.metadata_io import DISAGREEMENT, read_table, with_nan, write_table
@@ -171,6 +172,7 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
         "model": None if config.voting else pipeline.model,
         "picks": counts,
         "reliability": _reliability(pipeline),
+        "expected": {} if config.voting else _expected(table["score"].to_numpy(), config.threshold),
         "merged": len(table),
         "accepted": int(good.sum()),
         "tomograms": {
@@ -188,6 +190,14 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
         "notes": notes,
         "parameters": asdict(config),
     }
+
+
+def _expected(score: np.ndarray, threshold: float) -> dict[str, float]:
+    """What the scores promise at the threshold: precision, and recall of what any picker saw; empty where nothing is accepted."""
+    promise = expect(score, np.array([threshold]))
+    if not promise.accepted[0]:
+        return {}
+    return {"precision": round(float(promise.precision[0]), 3), "recall": round(float(promise.recall[0]), 3)}
 
 
 def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:

@@ -104,6 +104,12 @@ class RunDeepConsensusTomo(Program):
             print("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():
             print("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
+        if expected := summary["expected"]:
+            print(
+                "expected of the accepted picks: precision {precision:.2f}, recall {recall:.2f} (of what any picker saw)".format(
+                    **expected
+                )
+            )
         for note in summary["notes"]:
             print(f"note: {note}")
         why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"

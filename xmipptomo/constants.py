@@ -11,15 +11,23 @@ SIMULATION_PROGRAM: Final = "xmipp_simulate_tomo"
 BLOB_PROGRAM: Final = "xmipp_pick_blobs_tomo"
 TEMPLATE_PROGRAM: Final = "xmipp_template_matching_tomo"
 EVALUATION_PROGRAM: Final = "xmipp_evaluate_picking_tomo"
+CONVERT_PROGRAM: Final = "xmipp_convert_coordinates_tomo"
+REPORT_PROGRAM: Final = "xmipp_consensus_report_tomo"
 
 # Index in each list = value that the form stores.
 CHOICE_RULES: Final = ("first", "biggest", "smallest", "mean")
 REPRESENTATIVES: Final = ("first", "centroid", "robust")  # the values of --constype
+SYMMETRY_NAMES: Final = r"([cd][1-9]\d?)|t|o|(i[12]?)"  # the values of --symmetry, in capitals or not
 MODEL_NEW, MODEL_EXISTING = 0, 1
 NETWORKS: Final = ("small", "reference")
 BUILTIN_COMPLEXES: Final = ("globule", "clamp", "crescent", "shell", "rings", "rod", "twosubunits")  # of the simulation
 DISTRACTORS: Final = ("bead", "vesicle")  # what a simulation adds, and a picker should leave alone
 BLOB_METHODS: Final = ("log", "dog")  # the values of --method
+IMPORT_FORMATS: Final = ("csv", "xmd", "relion5", "relion3", "cbox", "coords", "deepfinder", "membranorama", "eman2", "dynamo",
+                         "imod", "copick", "portal", "motivelist")  # the values of --from
+EXPORT_FILES: Final = {"relion5": "coordinates.star", "relion3": "coordinates.star", "dynamo": "coordinates.tbl",
+                       "imod": "{tomo}.mod", "copick": "{tomo}.json", "csv": "coordinates.csv",
+                       "xmd": "coordinates.xmd"}  # the values of --to, and what each is called
 SELECTIONS: Final = ("all", "thresholded", "filtered")  # the values of --select
 RECIPES: Final = ("consensus", "paper")
 MODEL_SUFFIXES: Final = (".h5", ".keras")
@@ -33,6 +41,10 @@ SUPPORT_ATTRIBUTE: Final = "_support"  # number of distinct pickers
 PICKERS_ATTRIBUTE: Final = "_pickers"  # their numbers, as "1+3"
 NETWORK_SCORE_ATTRIBUTE: Final = "_networkScore"  # the network's opinion alone, formed without the votes
 PICKER_SCORE_ATTRIBUTE: Final = "_pickerScore"  # the score that the representative had from its own picker
+PICKER_SCORES_ATTRIBUTE: Final = "_pickerScores"  # the best score of each of _pickers, as "0.8+nan"
+DISAGREEMENT_ATTRIBUTE: Final = "_orientationDisagreement"  # degrees, mean angle of the pickers' orientations to this one
+NO_DISAGREEMENT: Final = -1.0  # fewer than two pickers gave an orientation
+LABEL_ATTRIBUTE: Final = "_label"  # 1, 0, -1: positive, doubtful, negative
 SPECIES_ATTRIBUTE: Final = "_species"  # name of the complex; its number is the group id
 
 # Columns of the programs' tables: scores in [0, 1], and the label of a merged pick (1, 0, -1: positive, doubtful, negative).

@@ -78,6 +78,11 @@ class RunFiles(ProtocolFiles):
         """XMD: every pick of every picker with its score."""
         return self._at("scored_raw.xmd")
 
+    @property
+    def report(self) -> str:
+        """HTML: the whole run on one page."""
+        return self._at("report.html")
+
     # ---- one a tomogram
     def picks(self, ts_id: str) -> str:
         """XMD: the picks of all pickers, at the common sampling rate."""
@@ -187,6 +192,37 @@ class PickingFiles(LinkedFiles):
     def picks(self, ts_id: str) -> str:
         """XMD: the picks of one tomogram."""
         return self._at("picks", f"{file_stem(ts_id)}.xmd")
+
+
+class ImportFiles(LinkedFiles):
+    """Files of an import of coordinates."""
+
+    folder = "import"
+
+    @property
+    def coordinates(self) -> str:
+        """XMD: the coordinates of all tomograms, in voxels of each."""
+        return self._at("coordinates.xmd")
+
+
+class ExportFiles(LinkedFiles):
+    """Files of an export of coordinates."""
+
+    folder = "export"
+
+    @property
+    def coordinates(self) -> str:
+        """XMD: the coordinates of all tomograms, what is exported."""
+        return self._at("input", "coordinates.xmd")
+
+    @property
+    def folder_of_output(self) -> str:
+        """Folder of the files for the other package, and of nothing else."""
+        return self._at("files")
+
+    def output(self, name: str) -> str:
+        """One of these files, or the pattern of their names."""
+        return self._at("files", name)
 
 
 class EvaluationFiles(LinkedFiles):

@@ -13,7 +13,7 @@ from deep_consensus_tomo.metadata_io import read_table, write_table
 RUN = "run_deep_consensus_tomo"
 NETWORK = "deep_picking_consensus_tomo"
 BOX = 12
-QUICK = ("--epochs", 1, "--folds", 2, "--batch", 32, "--threads", 1)
+QUICK = ("--epochs", 2, "--folds", 2, "--batch", 32, "--threads", 1)
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -66,6 +66,9 @@ def test_every_file_of_a_run(learned):
     assert "network 2/2 epoch  2/2" in text
     summary = json.loads((out / "summary.json").read_text())
     assert summary["merged"] == len(scored) and summary["method"] == "network" and (out / "picks.png").is_file()
+    assert summary["expected"]["precision"] == pytest.approx(accepted["score"].mean(), abs=1e-3)
+    assert summary["expected"]["recall"] == pytest.approx(accepted["score"].sum() / scored["score"].sum(), abs=1e-3)
+    assert "expected of the accepted picks: precision" in text
     assert (out / "network" / "model.h5").read_bytes()[:4] == b"\x89HDF"
 
 

@@ -45,13 +45,14 @@ def _common(frame: TomogramFrame) -> Arguments:
     return ["--boxsize", frame.box_size, "--samplingrate", frame.sampling_rate]
 
 
-def consensus_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, number: int, representative: int) -> Arguments:
+def consensus_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, number: int, representative: int,
+                        symmetry: str) -> Arguments:
     """Merge the picks of one tomogram; radius in fractions of the box, number of pickers that make a positive."""
     ts_id = frame.ts_id
     arguments = ["--input", files.picks(ts_id), "--outputPos", files.labelled(ts_id, POSITIVE),
                  "--outputDoubt", files.labelled(ts_id, DOUBTFUL), "--outputNeg", files.labelled(ts_id, NEGATIVE),
                  "--outputAll", files.consensus(ts_id), *_common(frame), "--radius", radius, "--number", number,
-                 "--constype", representative, "--startingId", frame.starting_id]
+                 "--constype", representative, "--symmetry", symmetry, "--startingId", frame.starting_id]
     arguments += ["--inputTruth", files.truth(ts_id)] if frame.has_truth else []
     arguments += ["--inputLie", files.lie(ts_id)] if frame.has_lie else []
     return arguments

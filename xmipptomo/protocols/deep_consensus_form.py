@@ -12,11 +12,11 @@ TRAINING = f"{NOT_VOTING} and not (modelType == {MODEL_EXISTING} and skipTrainin
 
 # Parameters that a step's result depends on. They travel as the step's arguments, because Scipion does a step
 # again on resuming only if its arguments changed.
-PREPROCESS_PARAMS = ("doVoting", "consensusRadius", "representative", "minPickers", "votingAgreement", "boxSizeChoice",
-                     "samplingRateChoice", "noiseAmount", "noiseRadius", "invertContrast", "randomSeed")
+PREPROCESS_PARAMS = ("doVoting", "consensusRadius", "representative", "symmetry", "minPickers", "votingAgreement",
+                     "boxSizeChoice", "samplingRateChoice", "noiseAmount", "noiseRadius", "invertContrast", "randomSeed")
 NETWORK_PARAMS = ("modelType", "modelFile", "skipTraining", "batchSize", "network", "folds", "epochs", "validationFraction",
                   "l2", "learningRate", "autoStop", "forceAugmentation", "recipe", "scoreRawPicks")
-OUTPUT_PARAMS = ("threshold",)
+OUTPUT_PARAMS = ("threshold", "writeReport")
 
 # name: (lowest, highest, whether lowest itself is allowed); None: no limit.
 LIMITS = {
@@ -90,9 +90,13 @@ def _define_input(form: params.Form) -> None:
     form.addParam("threshold", params.FloatParam, default=0.5, condition=NOT_VOTING, label="Tolerance threshold",
                   help="Picks with a score of at least this, from 0 to 1, are accepted. Higher: fewer false picks, more "
                        "missed particles. Every score stays in consensus/scored.xmd: changing only this value and resuming "
-                       "takes seconds.")
+                       "takes seconds. The wizard beside this field shows what each threshold promises, once the run has "
+                       "finished.")
     form.addParam("batchSize", params.IntParam, default=32, condition=NOT_VOTING, label="Training batch size",
                   help="Subtomograms that the network sees at once. Lower it if the GPU runs out of memory.")
+    form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
+                  help="Yes: consensus/report.html tells the whole run on one page, with its figures, tables and parameters. It "
+                       "takes some seconds, and a few megabytes of disk.")
 
 
 def _define_preprocess(form: params.Form) -> None:
@@ -104,8 +108,11 @@ def _define_preprocess(form: params.Form) -> None:
                   default=REPRESENTATIVES.index("robust"), label="Representative",
                   help="Position of a merged pick.\n_First_: that of the pick which came first in the order of the "
                        "inputs.\n_Centroid_: the mean of all its picks.\n_Robust_: the geometric median of one pick a picker, "
-                       "which one far-off picker does not drag along and which does not depend on the order. Score, orientation "
-                       "and group id are those of the pick nearest to it.")
+                       "which one far-off picker does not drag along and which does not depend on the order.")
+    form.addParam("symmetry", params.StringParam, default="c1", label="Symmetry", expertLevel=params.LEVEL_ADVANCED,
+                  help="Symmetry of the particle: c1 for none, c2, c3..., d2, d3..., t, o, i1 or i2, with the axes of Xmipp and "
+                       "RELION. Where pickers give orientations, a merged pick gets the mean of theirs without those that stand "
+                       "apart; under a symmetry orientations that look the same are the same. Positions do not depend on it.")
     form.addParam("minPickers", params.IntParam, default=MIN_AGREEMENT, condition=NOT_VOTING, label="Pickers that must agree",
                   help="A merged pick that at least this many different pickers saw is positive, all others are doubtful. With "
                        "three pickers or more the network learns from every merged pick by its agreement, and this is the "

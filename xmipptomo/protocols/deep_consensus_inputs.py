@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from pyworkflow.object import Pointer
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
 from deep_consensus_tomo.errors import InputError
@@ -46,6 +47,15 @@ class InputSets:
             tomograms = coordinates.getPrecedents()
             unique.setdefault(tomograms.getFileName(), tomograms)
         return list(unique.values())
+
+    def pointer_to(self, tomograms: SetOfTomograms) -> Pointer:
+        """How the coordinates refer to one of `tomogram_sets`: by the protocol that made it, where one of them does.
+
+        Output that refers to a set itself is lost by protocols that were scheduled to run after each other.
+        """
+        pointers = [coordinates._precedentsPointer for coordinates in self.all]
+        pointers = [pointer for pointer in pointers if pointer.get().getFileName() == tomograms.getFileName()]
+        return max(pointers, key=Pointer.hasExtended)
 
     def common_frame(self, rate_choice: int, box_choice: int) -> tuple[float, int]:
         """Sampling rate (Å/voxel) and box size that the pickers' sets share, by two of CHOICE_RULES."""

@@ -2,78 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
-from deep_consensus_tomo.metadata_io import picks_of, read_table
+from deep_consensus_tomo.metadata_io import DISAGREEMENT, picks_of, read_table, with_nan
 from deep_consensus_tomo.picks import Picks
 
 from ..constants import (
+    DISAGREEMENT_ATTRIBUTE,
     FINAL_SCORE,
     LABEL,
+    LABEL_ATTRIBUTE,
     NETWORK_SCORE,
     NETWORK_SCORE_ATTRIBUTE,
+    NO_DISAGREEMENT,
     PICKER_SCORE_ATTRIBUTE,
+    PICKER_SCORES_ATTRIBUTE,
     PICKERS_ATTRIBUTE,
+    SPECIES_ATTRIBUTE,
     SUPPORT_ATTRIBUTE,
 )
 from ..convert import Precedents, append_picks, even_box_size
-from ..files import POSITIVE, RunFiles
+from ..files import RunFiles
 from .deep_consensus_inputs import REFERENCE, Frames
 
 POSITIVE_LABEL, NEGATIVE_LABEL = 1, -1
 
 
 @dataclass(frozen=True)
-class Accepted:
-    """The accepted picks of one tomogram: scores in [0, 1], number of pickers and their numbers, each of length n.
+class MergedPicks:
+    """Merged picks of one tomogram, each column of length n.
 
-    score: the final one.  network: the network's alone, NaN where there is no network.
+    score: the final one, in [0, 1].  network: the network's alone, NaN where there is no network.  support: number of pickers.
+    pickers: their numbers.  scores: what each gave.  disagreement: of their orientations, degrees, NaN for fewer than two.
+    label: 1, 0, -1.  accepted: whether the user gets them.
     """
 
     picks: Picks
     score: np.ndarray
     network: np.ndarray
-    support: list[int]
-    pickers: list[str]
+    support: np.ndarray
+    pickers: np.ndarray
+    scores: np.ndarray
+    disagreement: np.ndarray
+    label: np.ndarray
+    accepted: np.ndarray
 
     def __len__(self) -> int:
         return len(self.picks)
 
-    def attributes(self) -> dict[str, list]:
+    def only_accepted(self) -> MergedPicks:
+        """Without what is not accepted."""
+        return MergedPicks(**{field.name: getattr(self, field.name)[self.accepted] for field in fields(self)})
+
+    def attributes(self, with_species: bool) -> dict[str, list]:
         """What the coordinates have besides position, score, orientation and group id."""
-        return {SUPPORT_ATTRIBUTE: [int(n) for n in self.support], PICKERS_ATTRIBUTE: list(self.pickers),
-                NETWORK_SCORE_ATTRIBUTE: np.nan_to_num(self.network).tolist(),
-                PICKER_SCORE_ATTRIBUTE: np.nan_to_num(self.picks.score).tolist()}
+        found = {
+            SUPPORT_ATTRIBUTE: self.support.tolist(),
+            PICKERS_ATTRIBUTE: self.pickers.tolist(),
+            PICKER_SCORES_ATTRIBUTE: self.scores.tolist(),
+            NETWORK_SCORE_ATTRIBUTE: np.nan_to_num(self.network).tolist(),
+            PICKER_SCORE_ATTRIBUTE: np.nan_to_num(self.picks.score).tolist(),
+            DISAGREEMENT_ATTRIBUTE: np.nan_to_num(self.disagreement, nan=NO_DISAGREEMENT).tolist(),
+            LABEL_ATTRIBUTE: self.label.tolist(),
+        }
+        return found | ({SPECIES_ATTRIBUTE: self.picks.species.tolist()} if with_species else {})
 
 
-def accepted_rows(files: RunFiles, ts_ids: Sequence[str], threshold: float | None, n_pickers: int) -> dict[str, Accepted]:
-    """What is accepted in each tomogram.
+def merged_picks(files: RunFiles, ts_ids: Sequence[str], threshold: float | None, n_pickers: int) -> dict[str, MergedPicks]:
+    """Every merged pick of each tomogram and whether it is accepted.
 
-    Scores of at least the threshold and positive references, never negative ones; with threshold None (voting) what
-    is labelled positive, with the fraction of the n_pickers that saw it as score.
+    Accepted are scores of at least the threshold and positive references, never negative ones; with threshold None (voting)
+    what is labelled positive, and the score is the fraction of the n_pickers that saw it.
     """
     if threshold is None:
-        tables = {ts_id: read_table(files.labelled(ts_id, POSITIVE)) for ts_id in ts_ids}
-        return {ts_id: _accepted(table, np.array(table.get("count", [])) / n_pickers) for ts_id, table in tables.items()}
+        tables = {ts_id: read_table(files.consensus(ts_id)) for ts_id in ts_ids}
+        return {ts_id: _merged(table, np.array(table.get("count", [])) / n_pickers, None) for ts_id, table in tables.items()}
     scored = read_table(files.scored)
     rows: dict[str, list[int]] = {ts_id: [] for ts_id in ts_ids}
-    columns = (scored.get(name, []) for name in ("tiltSeriesId", FINAL_SCORE, LABEL, "comment"))
-    for row, (ts_id, score, label, pickers) in enumerate(zip(*columns, strict=True)):
-        known = label == POSITIVE_LABEL and pickers.split("+")[0] == str(REFERENCE)
-        if label != NEGATIVE_LABEL and (score >= threshold or known):
-            rows[ts_id].append(row)
-    tables = {ts_id: {name: [values[row] for row in kept] for name, values in scored.items()} for ts_id, kept in rows.items()}
-    return {ts_id: _accepted(table, table.get(FINAL_SCORE, [])) for ts_id, table in tables.items()}
+    for row, ts_id in enumerate(scored.get("tiltSeriesId", [])):
+        rows[ts_id].append(row)  # what has failed was not scored
+    tables = {ts_id: {name: [values[row] for row in own] for name, values in scored.items()} for ts_id, own in rows.items()}
+    return {ts_id: _merged(table, table.get(FINAL_SCORE, []), threshold) for ts_id, table in tables.items()}
 
 
-def _accepted(table: dict[str, list], score: Sequence[float] | np.ndarray) -> Accepted:
+def _merged(table: dict[str, list], scores: Sequence[float] | np.ndarray, threshold: float | None) -> MergedPicks:
     picks = picks_of(table, "scored picks", sampling_rate=1.0)  # the rate only matters to an empty table
-    network = np.asarray(table.get(NETWORK_SCORE, [np.nan] * len(picks)), dtype=float)
-    return Accepted(picks, np.asarray(score, dtype=float), network, table.get("count", []), table.get("comment", []))
+    absent = [np.nan] * len(picks)
+    score, label = np.asarray(scores, dtype=float), np.asarray(table.get(LABEL, []), dtype=int)
+    pickers = np.asarray(table.get("comment", []), dtype=object)
+    known = np.array([ids.split("+")[0] == str(REFERENCE) for ids in pickers], dtype=bool)
+    good = label == POSITIVE_LABEL
+    accepted = good if threshold is None else (label != NEGATIVE_LABEL) & ((score >= threshold) | (known & good))
+    return MergedPicks(
+        picks, score, network=with_nan(table.get(NETWORK_SCORE, absent)),
+        support=np.asarray(table.get("count", []), dtype=int), pickers=pickers,
+        scores=np.asarray(table.get("keywords", []), dtype=object), disagreement=with_nan(table.get(DISAGREEMENT, absent)),
+        label=label, accepted=accepted)
+
+
+def disagreements(merged: Iterable[MergedPicks]) -> dict[str, float | int]:
+    """Of all accepted picks, how many have orientations of several pickers, and by how much these differ (median, degrees)."""
+    every = np.concatenate([own.disagreement[own.accepted & np.isfinite(own.disagreement)] for own in merged])
+    return {"compared": len(every), "medianDisagreement": round(float(np.median(every)), 2)} if len(every) else {}
 
 
 def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], precedents: Precedents) -> SetOfTomograms:
@@ -88,14 +122,15 @@ def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], prec
     return tomograms
 
 
-def append_rows(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, frames: Frames,
-                rows: dict[str, Accepted]) -> SetOfCoordinates3D:
-    """Fill a new set of coordinates, in voxels of its tomograms, with the accepted picks of those tomograms."""
+def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, frames: Frames,
+                  merged: Mapping[str, MergedPicks]) -> SetOfCoordinates3D:
+    """Fill a new set of coordinates, in voxels of its tomograms, with the merged picks of those tomograms."""
     coordinates.setSamplingRate(precedents.sampling_rate)
     coordinates.setBoxSize(even_box_size(frames.box_size * frames.sampling_rate, precedents.sampling_rate))
+    with_species = any((own.picks.species != "").any() for own in merged.values())
     for ts_id in precedents.sources:
-        accepted = rows[ts_id]
-        if len(accepted):
+        own = merged[ts_id]
+        if len(own):
             tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-            append_picks(coordinates, tomogram, accepted.picks, accepted.score, accepted.attributes())
+            append_picks(coordinates, tomogram, own.picks, own.score, own.attributes(with_species))
     return coordinates

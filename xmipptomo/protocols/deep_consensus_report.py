@@ -7,11 +7,15 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pwem.protocols import EMProtocol
+from pyworkflow.protocol import params
 
+from deep_consensus_tomo import __version__
 from deep_consensus_tomo.files import written_aside
 
+from ..constants import RECIPES
 from ..files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
 from .deep_consensus_inputs import Frames, count_rows
 
@@ -19,17 +23,30 @@ MAX_TOMOGRAM_LINES = 20
 
 
 def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int],
-                    failures: Sequence[str]) -> None:
-    """Count picks by tomogram, picker and label and write them to the summary file."""
+                    failures: Sequence[str], settings: dict[str, Any]) -> None:
+    """Count picks by tomogram, picker and label and write them to the summary file.
+
+    settings: what else the report tells, such as seed, threshold and parameters.
+    """
     tomograms = {}
     for ts_id in ts_ids:
         counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
         tomograms[ts_id] = {"picks": frames.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
                             "left_out": frames.tomograms[ts_id].left_out}
-    content = {"samplingRate": frames.sampling_rate, "boxSize": frames.box_size, "pickers": frames.names, "tomograms": tomograms,
+    content = {"version": __version__, **settings, "samplingRate": frames.sampling_rate, "boxSize": frames.box_size,
+               "pickers": frames.names, "tomograms": tomograms,
                "failures": list(failures), "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[str]) -> dict[str, Any]:
+    """Seed, threshold (None: voting) and the parameters of these names, for the summary file."""
+    parameters = {name: protocol.getEnumText(name) if isinstance(protocol.getParam(name), params.EnumParam)
+                  else protocol.getAttributeValue(name) for name in names}
+    recipe = RECIPES[protocol.recipe.get()]
+    return {"seed": protocol.randomSeed.get(), "threshold": threshold, "method": "voting" if threshold is None else "network",
+            "parameters": {**parameters, "recipe": recipe}}
 
 
 def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
@@ -52,13 +69,16 @@ def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[s
              f"Common frame: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {seed}")
+    if compared := content.get("orientations"):
+        lines.append(f"Orientations: those of different pickers are {compared['medianDisagreement']:.1f} degrees from their mean "
+                     f"(median of {compared['compared']} picks)")
     lines += [_tomogram_line(ts_id, t) for ts_id, t in list(tomograms.items())[:MAX_TOMOGRAM_LINES]]
     if len(tomograms) > MAX_TOMOGRAM_LINES:
         lines.append(f"... and {len(tomograms) - MAX_TOMOGRAM_LINES} tomograms more")
     if total["left_out"]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
-    results = {"Model": files.model, "Training log": files.training_log, "All scores": files.scored}
+    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored}
     return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 
 from pwem.protocols import EMProtocol
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
 from deep_consensus_tomo.picks import same_sampling_rate
 
-from ..constants import MODEL_EXISTING, MODEL_SUFFIXES
+from ..constants import MODEL_EXISTING, MODEL_SUFFIXES, SYMMETRY_NAMES
 from .deep_consensus_form import LIMITS
 from .deep_consensus_inputs import InputSets
 from .form_checks import limit_errors
@@ -17,7 +18,7 @@ from .form_checks import limit_errors
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol, LIMITS) + _model_errors(protocol)
+    errors = limit_errors(protocol, LIMITS) + _symmetry_errors(protocol) + _model_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.truth, "Negative references": inputs.lies}
     for field, sets in fields.items():
         for number, coordinates in enumerate(sets, start=1):
@@ -70,6 +71,13 @@ def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
         return []
     return [f"*{protocol.getParam(name).label.get()}* is {number}, but only {pickers} sets are given: nothing could be accepted; "
             f"lower it to {pickers} or fewer."]
+
+
+def _symmetry_errors(protocol: EMProtocol) -> list[str]:
+    name = protocol.symmetry.get() or ""
+    if re.fullmatch(SYMMETRY_NAMES, name, re.IGNORECASE):
+        return []
+    return [f"*Symmetry* must be c1, c2, c3..., d2, d3..., t, o, i1 or i2, received '{name}'."]
 
 
 def _model_errors(protocol: EMProtocol) -> list[str]:

@@ -115,6 +115,36 @@ def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, 
     return [*arguments, "--select", options.select]
 
 
+@dataclass(frozen=True)
+class ImportOptions:
+    """How to read files of coordinates: format '' to recognise it, rate Å/voxel or None, names as IN_FILE=TOMOGRAM."""
+
+    format: str = ""
+    rate: float | None = None
+    names: Sequence[str] = ()
+    subset: bool = False
+    drop_outside: bool = False
+
+
+def import_arguments(paths: Sequence[str], output: str, tomograms: Sequence[str], rate: float,
+                     options: ImportOptions) -> Arguments:
+    """Convert files of coordinates to XMD, in voxels of the tomograms at `rate` (Å/voxel)."""
+    arguments: Arguments = ["-i", *paths, "-o", output, "--tomograms", *tomograms, "--tomogramSamplingrate", rate, "--overwrite"]
+    arguments += ["--from", options.format] if options.format else []
+    arguments += ["--samplingrate", options.rate] if options.rate else []
+    arguments += ["--names", *options.names] if options.names else []
+    arguments += ["--subset"] if options.subset else []
+    return arguments + (["--dropOutside"] if options.drop_outside else [])
+
+
+def export_arguments(picks: str, output: str, tomograms: Sequence[str], rate: float, *, format_name: str,
+                     classes: Sequence[str]) -> Arguments:
+    """Convert an XMD in voxels of the tomograms at `rate` (Å/voxel) to a format of --to; classes: only these, [] for all."""
+    arguments: Arguments = ["-i", picks, "-o", output, "--to", format_name, "--tomograms", *tomograms, "--tomogramSamplingrate",
+                            rate]
+    return arguments + (["--class", *classes] if classes else [])
+
+
 def evaluation_arguments(picks: str, truth: str, root: str, *, radius: float | None, classes: str, targets: Sequence[str],
                          tomograms: Sequence[str], rate: float, seed: int) -> Arguments:
     """Compare picks with a truth; radius in voxels of the truth at `rate`, None: half the diameter of each class of `classes`."""

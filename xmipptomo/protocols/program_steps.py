@@ -59,6 +59,14 @@ class ProgramSteps:
 
     _itemsName = "Tomograms"  # what may fail without the run
 
+    def __init__(self, **kwargs: Any) -> None:
+        """Keep the label and the comment that a workflow template gives: pyworkflow 3.11.7 forgets them (`Step.__init__`)."""
+        super().__init__(**kwargs)
+        if kwargs.get("objLabel"):
+            self.setObjLabel(kwargs["objLabel"])
+        if kwargs.get("objComment"):
+            self.setObjComment(kwargs["objComment"])
+
     def _files(self) -> ProtocolFiles:
         raise NotImplementedError
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from enum import Enum
 from pathlib import Path
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
+from pyworkflow.object import Pointer
 from pyworkflow.protocol.constants import STEPS_PARALLEL
 from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
@@ -24,25 +24,23 @@ from ..constants import (
     NETWORKS,
     NOISE_PROGRAM,
     RECIPES,
+    REPORT_PROGRAM,
 )
 from ..convert import name_of, plan_precedents, tomogram_sources
 from ..files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
 from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .deep_consensus_inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
-from .deep_consensus_outputs import accepted_rows, append_rows, put_together
-from .deep_consensus_report import collect_summary, methods_text, summary_lines
+from .deep_consensus_outputs import append_merged, disagreements, merged_picks, put_together
+from .deep_consensus_report import collect_summary, methods_text, settings_of, summary_lines
 from .deep_consensus_validation import validation_errors, validation_warnings
 from .program_steps import ProgramSteps, seed_of, tomogram_step
 
 logger = logging.getLogger(__name__)
 
 
-class DeepConsensusOutputs(Enum):
-    """Outputs of the protocol. `tomograms` only where no input set holds all of them."""
-
-    coordinates = SetOfCoordinates3D
-    tomograms = SetOfTomograms
+# Outputs of the protocol: accepted picks, every merged pick, and tomograms only where no input set holds all of them.
+ACCEPTED, SCORED, TOMOGRAMS = "coordinates", "scoredCoordinates", "tomograms"
 
 
 class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
@@ -73,14 +71,18 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Outputs*
 
-    - A SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has its score, the
-    orientation and group id of its representative, the number of pickers that saw it (_support), which ones
-    (_pickers, such as 1+3; 0 is a reference), the network's opinion alone (_networkScore) and the score that its
-    picker had given it (_pickerScore). Positive references are always accepted, negative ones never.
+    - coordinates: a SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has its
+    score, the mean orientation of its pickers that gave one, a group id, the number of pickers that saw it (_support),
+    which ones (_pickers, such as 1+3; 0 is a reference), the scores these gave (_pickerScores, such as 0.8+nan), the
+    score of the one that picked nearest (_pickerScore), the network's opinion alone (_networkScore), how far the
+    orientations of its pickers are from their mean (_orientationDisagreement, degrees; -1 where fewer than two gave
+    one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it, the class of most of
+    its pickers (_species). Positive references are always accepted, negative ones never.
+    - scoredCoordinates: the same of every merged pick, accepted or not, to choose by other rules.
     - If no input set of tomograms holds all tomograms, a SetOfTomograms with all of them. Where they have no sampling
     rate in common there is one pair of sets for each sampling rate.
     - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with every score, those of the
-    rejected picks too, and scored_raw.xmd with the score of every pick of every picker.
+    rejected picks too, scored_raw.xmd with the score of every pick of every picker, and report.html, the run on one page.
 
     *Practical recommendations*
 
@@ -98,7 +100,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     _label = "deep consensus picking 3D"
     _devStatus = BETA
-    _possibleOutputs = DeepConsensusOutputs
+    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, TOMOGRAMS: SetOfTomograms}
     stepsExecutionMode = STEPS_PARALLEL
 
     # --------------------------------------------------------------------------------------------- form and inputs
@@ -169,8 +171,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """Merge the picks of one tomogram and label them."""
         number = self.votingAgreement.get() if self.doVoting else self.minPickers.get()
         self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
-            self._files(), frame, radius=self.consensusRadius.get(), number=number, representative=self.representative.get()),
-            job=f"consensus_{frame.ts_id}")
+            self._files(), frame, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
+            symmetry=self.symmetry.get()), job=f"consensus_{frame.ts_id}")
 
     @tomogram_step
     def noiseStep(self, frame: commands.TomogramFrame):
@@ -229,8 +231,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
         files, frames, inputs = self._files(), self._frames(), self._inputSets()
         ts_ids = [ts_id for ts_id in frames.tomograms if not self._failed(ts_id)]
-        rows = accepted_rows(files, ts_ids, self._threshold(), len(frames.names))
-        if not any(len(accepted) for accepted in rows.values()):
+        merged = merged_picks(files, ts_ids, self._threshold(), len(frames.names))
+        accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
+        if not any(len(own) for own in accepted.values()):
             field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         sets = inputs.tomogram_sets()
@@ -239,12 +242,26 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             suffix = str(number) if number > 1 else ""
             if precedents.set_index is None:
                 tomograms = put_together(self._createSetOfTomograms(suffix), sets, precedents)
-                self._register(f"{DeepConsensusOutputs.tomograms.name}{suffix}", tomograms)
+                self._register(f"{TOMOGRAMS}{suffix}", tomograms)
+                pointer = Pointer(self, extended=f"{TOMOGRAMS}{suffix}")
             else:
                 tomograms = sets[precedents.set_index]
-            coordinates = append_rows(self._createSetOfCoordinates3D(tomograms, suffix), tomograms, precedents, frames, rows)
-            self._register(f"{DeepConsensusOutputs.coordinates.name}{suffix}", coordinates)
-        collect_summary(files, frames, ts_ids, {ts_id: len(accepted) for ts_id, accepted in rows.items()}, self._failureTexts())
+                pointer = inputs.pointer_to(tomograms)
+            for name, kind, rows in ((ACCEPTED, "", accepted), (SCORED, "Scored", merged)):
+                coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
+                self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, frames, rows))
+        settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS))
+        collect_summary(files, frames, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
+                        settings | {"orientations": disagreements(merged.values())})
+        if self.writeReport:
+            self._writeReport()
+
+    def _writeReport(self) -> None:
+        """One page that tells the run. The picks are registered already: without it the run is no failure."""
+        try:
+            self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
+        except Exception as error:
+            logger.warning("The report could not be written: %s", error)
 
     def _threshold(self) -> float | None:
         return None if self.doVoting else self.threshold.get()

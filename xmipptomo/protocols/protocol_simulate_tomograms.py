@@ -12,6 +12,7 @@ import numpy as np
 from pwem.objects import SetOfVolumes, Volume
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
+from pyworkflow.object import Pointer
 from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 from tomo.protocols import ProtTomoBase
@@ -164,7 +165,8 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
         picked = {ts_id: picks[np.isin(picks.species.astype(str), list(names))] for ts_id, picks in truth.items()}
         if not any(len(picks) for picks in picked.values()):
             return
-        coordinates = self._createSetOfCoordinates3D(tomograms, f"_{output}")
+        pointer = Pointer(self, extended=TOMOGRAMS)  # not the set: workflows that wait for each other lose it
+        coordinates = self._createSetOfCoordinates3D(pointer, f"_{output}")
         coordinates.setSamplingRate(tomograms.getSamplingRate())
         coordinates.setBoxSize(even_box_size(1.5 * diameter, tomograms.getSamplingRate()))
         for ts_id, picks in picked.items():

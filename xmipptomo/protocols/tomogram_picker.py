@@ -152,7 +152,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         if not any(len(picks) for picks in found.values()):
             raise RuntimeError(f"Nothing was picked: lower *Lowest score*, or check the contrast of the tomograms. "
                                f"{self._failures()}")
-        coordinates = self._createSetOfCoordinates3D(tomograms)
+        coordinates = self._createSetOfCoordinates3D(self.inputTomograms)  # a pointer: a set alone is lost in workflows
         coordinates.setSamplingRate(tomograms.getSamplingRate())
         coordinates.setBoxSize(even_box_size(self._boxAngstrom(), tomograms.getSamplingRate()))
         for ts_id, picks in found.items():

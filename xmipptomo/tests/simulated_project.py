@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import mrcfile
 import numpy as np
 from pwem.convert.transformations import euler_matrix
-from pyworkflow.object import Pointer
+from pyworkflow.object import Pointer, String
 from pyworkflow.project import Project
 from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
@@ -17,6 +17,8 @@ from tomo.protocols import ProtImportCoordinates3D, ProtImportTomograms
 
 from deep_consensus_tomo.picks import rescale_positions
 from deep_consensus_tomo.synthetic import simulate_tomogram
+
+from ..constants import SPECIES_ATTRIBUTE
 
 RATE = 10.0  # Å/voxel of the simulated tomograms; their binned copies have twice that
 SIZE = (96, 80, 56)  # x, y, z: three different lengths, so that exchanged axes are seen
@@ -65,10 +67,10 @@ def add_tomograms(project: Project, label: str, paths: Mapping[str, str], rate: 
 
 
 def add_coordinates(project: Project, label: str, tomograms: Pointer, positions: Mapping[str, np.ndarray], box_size: int, *,
-                    score: float = 0.5, group: int = 0, tilt: float | None = None) -> Pointer:
+                    score: float = 0.5, group: int = 0, tilt: float | None = None, species: str = "") -> Pointer:
     """Register a set of coordinates: positions by tsId, (n, 3) x, y, z in voxels of RATE whatever the tomograms' rate.
 
-    tilt: angle in degrees of the orientation that all of them get.
+    tilt: angle in degrees of the orientation that all of them get.  species: the class of all of them.
     """
     protocol = _saved(project, ProtImportCoordinates3D, label, importTomograms=tomograms)
     coordinates = SetOfCoordinates3D.create(protocol.getPath(), template="coordinates%s.sqlite")
@@ -85,6 +87,8 @@ def add_coordinates(project: Project, label: str, tomograms: Pointer, positions:
             coordinate.setGroupId(group)
             if tilt is not None:
                 coordinate.setMatrix(euler_matrix(0, -np.deg2rad(tilt), 0, axes="szyz"))
+            if species:
+                setattr(coordinate, SPECIES_ATTRIBUTE, String(species))
             coordinates.append(coordinate)
     return _registered(project, protocol, "outputCoordinates", coordinates)
 

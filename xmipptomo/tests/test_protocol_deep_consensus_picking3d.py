@@ -9,18 +9,26 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyworkflow as pw
 from pyworkflow.object import Pointer
 from pyworkflow.project import Manager
 from pyworkflow.tests import BaseTest, setupTestProject
 from pyworkflow.utils import cleanPath
+from pyworkflow.viewer import DESKTOP_TKINTER
 from tomo.constants import BOTTOM_LEFT_CORNER
 
+from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.metadata_io import read_table
 from deep_consensus_tomo.picks import rescale_positions
 
-from ..constants import CHOICE_RULES, MODEL_EXISTING
+from ..constants import CHOICE_RULES, MODEL_EXISTING, NO_DISAGREEMENT
 from ..files import NOISE, POSITIVE, RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
+from ..viewers import DeepConsensusPicking3DViewer
+from ..viewers.figure_window import FigureWindow
+from ..wizards import FrameWizard, ThresholdWizard
+from ..wizards.frame import frames_of, positions_of
+from ..wizards.threshold import results_of
 from .simulated_project import RATE, SIZE, SimulatedTomogram, add_coordinates, add_tomograms, simulate
 
 JITTER = 0.3  # voxels of RATE, standard deviation of a simulated picker's error
@@ -69,7 +77,7 @@ class TestDeepConsensusPicking3D(BaseTest):
         return self.newProtocol(XmippProtDeepConsensusPicking3D, **{"numberOfThreads": 1, "binThreads": 2, **parameters})
 
     def launch(self, **parameters) -> XmippProtDeepConsensusPicking3D:
-        return self.launchProtocol(self.protocol(**parameters))
+        return self.launchProtocol(self.protocol(**{"writeReport": False, **parameters}))
 
     def trained(self) -> XmippProtDeepConsensusPicking3D:
         """A run with a network, references of both kinds, and pickers of different box size, sampling rate and tomograms."""
@@ -83,7 +91,8 @@ class TestDeepConsensusPicking3D(BaseTest):
             cls._trained = self.launch(
                 inputSets=[self.picker_a, self.picker_b], positiveReferences=[self.coordinates("by hand", self.fine, 20, truth)],
                 negativeReferences=[self.coordinates("beads", self.fine, 20, beads)], samplingRateChoice=SMALLEST,
-                boxSizeChoice=BIGGEST, noiseRadius=0.5, epochs=2, folds=2, batchSize=16, threshold=0.0, numberOfThreads=3)
+                boxSizeChoice=BIGGEST, noiseRadius=0.5, epochs=2, folds=2, batchSize=16, threshold=0.0, numberOfThreads=3,
+                writeReport=True)
         return cls._trained
 
     def positions(self, coordinates, ts_id: str) -> np.ndarray:
@@ -126,6 +135,8 @@ class TestDeepConsensusPicking3D(BaseTest):
         scored = read_table(files.scored)
         self.assertEqual(scored["enabled"].count(-1), 6)  # the negative references, scored but not accepted
         self.assertEqual(len(scored["x"]) - 6, protocol.coordinates.getSize())
+        every = [c._label.get() for c in protocol.scoredCoordinates.iterCoordinates()]
+        self.assertEqual((len(every), every.count(-1)), (len(scored["x"]), 6))
         self.assertEqual(len(read_table(files.scored_raw)["x"]), self.picker_a.get().getSize() + self.picker_b.get().getSize())
         self.assertTrue(os.path.exists(files.model) and os.path.exists(files.training_log))
         accepted = self.positions(protocol.coordinates, "TS_1")
@@ -150,6 +161,7 @@ class TestDeepConsensusPicking3D(BaseTest):
         resumed = self.launchProtocol(protocol)
         self.assertEqual(resumed.coordinates.getSize(), expected)
         self.assertLess(expected, 66)
+        self.assertEqual(resumed.scoredCoordinates.getSize(), len(scored["x"]))
         self.assertEqual(os.stat(files.model).st_mtime_ns, trained_at)
         resumed.threshold.set(0.0)
         type(self)._trained = self.launchProtocol(resumed)
@@ -172,6 +184,38 @@ class TestDeepConsensusPicking3D(BaseTest):
         self.assertIn("24", message)
         self.assertIn("20", message)
 
+    # ---------------------------------------------------------------------------------------- viewer and wizards
+    def test_viewer_shows_every_figure_of_the_run_and_its_report(self):
+        protocol = self.trained()
+        viewers = pw.Config.getDomain().findViewers(protocol, DESKTOP_TKINTER)
+        self.assertIn(DeepConsensusPicking3DViewer, viewers)
+        viewer = DeepConsensusPicking3DViewer(project=self.proj, protocol=protocol)
+        viewer.setProtocol(protocol)
+        self.assertEqual(len(viewer.getParam("tomogram").choices), 3)
+        opened_elsewhere = ("showReport", "showOutput")
+        shown = {name: show(name) for name, show in viewer._getVisualizeDict().items() if name not in opened_elsewhere}
+        self.assertEqual(len(shown), 9)
+        for name, views in shown.items():
+            self.assertEqual([type(view) for view in views], [FigureWindow], name)
+        page = Path(RunFiles(protocol._getExtraPath()).report).read_text(encoding="utf-8")
+        for text in ("66", "picker A", "consensusRadius", "TS_10"):
+            self.assertIn(text, page)
+
+    def test_wizards_start_from_the_run_and_from_the_inputs(self):
+        protocol = self.trained()
+        wizards = pw.Config.getDomain().findWizards(protocol, DESKTOP_TKINTER)
+        self.assertEqual(wizards["threshold"], ThresholdWizard)
+        self.assertEqual({wizards[name] for name in ("boxSizeChoice", "samplingRateChoice", "consensusRadius")}, {FrameWizard})
+        self.assertEqual(results_of(protocol, 0.7).threshold, 0.7)
+        with self.assertRaises(InputError) as refused:
+            results_of(self.protocol(inputSets=[self.picker_a, self.picker_b]), 0.5)
+        self.assertIn("Execute the protocol once", str(refused.exception))
+        frames = frames_of(protocol)
+        self.assertEqual([(frame.sampling_rate, frame.box_size) for frame in frames], [(RATE, 20), (2 * RATE, 12)])
+        positions = positions_of([self.picker_a.get(), self.picker_b.get()])
+        # In Å, whatever the binning: picker B is at twice the sampling rate and errs by less than a voxel of 10 Å.
+        self.assertLess(np.abs(positions[0]["TS_1"] - positions[1]["TS_1"]).max(), 2 * RATE)
+
     # -------------------------------------------------------------------------------------------------- voting
     def test_voting_keeps_position_orientation_group_and_scores(self):
         positions = {t: self.simulated[t].truth + 0.25 for t in ("TS_1", "TS_10")}
@@ -189,8 +233,28 @@ class TestDeepConsensusPicking3D(BaseTest):
             self.assertEqual(coordinate.getScore(), 1.0)
             self.assertAlmostEqual(coordinate._pickerScore.get(), 0.7 if from_a else 0.2, places=5)
             tilt = np.degrees(np.arccos(np.clip(coordinate.getMatrix()[2, 2], -1, 1)))
-            self.assertAlmostEqual(tilt, TILT if from_a else 0.0, places=4)
+            self.assertAlmostEqual(tilt, TILT, places=4)  # of A, whoever is nearest: C has no orientations
+            self.assertEqual(coordinate._orientationDisagreement.get(), NO_DISAGREEMENT)
+            self.assertEqual((coordinate._support.get(), coordinate._pickers.get(), coordinate._label.get()), (2, "1+2", 1))
+            self.assertEqual(coordinate._pickerScores.get(), "0.7+0.2")
         self.assertIn("1 picks lay outside their tomogram", "\n".join(protocol.summary()))
+
+    def test_orientations_are_averaged_and_every_merged_pick_is_a_second_output(self):
+        truth = self.simulated["TS_1"].truth
+        tilted = [self.coordinates(f"tilted by {tilt}", self.fine, 20, {"TS_1": truth[:n]}, tilt=tilt, species=species)
+                  for tilt, n, species in ((20, 12, "ribosome"), (26, 10, "ribosome"), (110, 8, "membrane"))]
+        protocol = self.launch(inputSets=tilted, doVoting=True, votingAgreement=2, symmetry="C1")
+        accepted, scored = protocol.coordinates, protocol.scoredCoordinates
+        self.assertEqual((accepted.getSize(), scored.getSize()), (10, 12))
+        self.assertEqual(scored.getPrecedents().getFileName(), accepted.getPrecedents().getFileName())
+        self.assertEqual(sorted(c._label.get() for c in scored.iterCoordinates()), [0, 0] + [1] * 10)
+        for coordinate in scored.iterCoordinates():
+            support, tilt = coordinate._support.get(), np.degrees(np.arccos(coordinate.getMatrix()[2, 2]))
+            self.assertAlmostEqual(tilt, 20 if support == 1 else 23, places=3)
+            expected = {1: NO_DISAGREEMENT, 2: 3, 3: 31}[support]  # of 20, 26 and 110 degrees to 23
+            self.assertAlmostEqual(coordinate._orientationDisagreement.get(), expected, places=3)
+            self.assertEqual(coordinate._species.get(), "ribosome")
+        self.assertIn("different pickers are 31.0 degrees", "\n".join(protocol.summary()))
 
     def test_tomograms_of_several_sets_are_put_together(self):
         other = self.tomograms("other fine", "TS_1", "TS_3")
@@ -265,6 +329,7 @@ class TestDeepConsensusPicking3D(BaseTest):
                             negativeReferences=[self.picker_a])
         self.assert_refused("Pickers that must agree", "lower it to 2", minPickers=3)
         self.assert_refused("Required agreement", doVoting=True, votingAgreement=3)
+        self.assert_refused("Symmetry", "c1, c2", "'c0'", symmetry="c0")
         for field, label in (("threshold", "Tolerance threshold"), ("consensusRadius", "Same-element relative radius"),
                              ("epochs", "Cycles (epochs)"), ("batchSize", "batch size"), ("learningRate", "Learning rate")):
             self.assert_refused(label, **{field: -1})

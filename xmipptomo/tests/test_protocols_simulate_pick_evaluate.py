@@ -79,6 +79,11 @@ class TestSimulatePickEvaluate(BaseTest):
         return read_pickings(self.simulation._files().truth, RATE)
 
     # ---- simulation
+    def test_coordinates_refer_to_their_tomograms_by_the_run_that_made_these(self):
+        # a direct pointer is lost by protocols that are scheduled to run after each other
+        for output in (self.simulation.particles, self.blobs.coordinates, self.matching.coordinates):
+            self.assertEqual(output._precedentsPointer.getUniqueId(), f"{self.simulation.getObjId()}.tomograms")
+
     def test_simulated_tomograms_say_what_they_are(self):
         tomograms = self.simulation.tomograms
         self.assertEqual((tomograms.getTSIds(), tomograms.getSamplingRate()), (["tomo_1", "tomo_2"], RATE))

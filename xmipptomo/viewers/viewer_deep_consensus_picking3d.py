@@ -1,0 +1,130 @@
+"""Viewer of a deep consensus: its figures, its report, and its coordinates in Scipion's own viewers."""
+
+from __future__ import annotations
+
+import os
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyworkflow as pw
+from pyworkflow.protocol import params
+from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
+
+from deep_consensus_tomo.errors import InputError
+
+from ..files import RunFiles
+from ..protocols import XmippProtDeepConsensusPicking3D
+from .figure_window import FigureWindow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from deep_consensus_tomo.run_results import RunResults
+
+# Parameter of the viewer: function of run_figures, title, help. First what is of the run, then what is of one tomogram.
+RUN_FIGURES = {
+    "showScores": ("scores_figure", "Scores", "Histograms of all scores: by label, and by the number of pickers."),
+    "showThreshold": (
+        "threshold_figure",
+        "Expected precision and recall",
+        "What each threshold promises, from the scores themselves. To set it: the wizard beside the threshold in the "
+        "form of the protocol; then Continue, nothing is trained again.",
+    ),
+    "showCounts": ("counts_figure", "Expected number of particles", "How many particles the scores promise, best picks first."),
+    "showVotes": ("votes_figure", "Who saw what", "How many merged picks each combination of pickers saw (UpSet plot)."),
+    "showPickers": ("pickers_figure", "Reliability of the pickers", "Estimated precision and recall of each picker."),
+    "showTraining": ("training_figure", "Training curves", "Loss and accuracy of each network, epoch by epoch."),
+}
+TOMOGRAM_FIGURES = {
+    "showGallery": ("gallery_figure", "Gallery of boxes", "Central slices: the best, the doubtful and rejected picks."),
+    "showSlices": ("slices_figure", "Picks on slices", "Accepted and rejected picks on three slices of the tomogram."),
+    "showPlaces": ("places_figure", "Picks in space", "Accepted picks coloured by score, rejected ones grey."),
+}
+
+
+class DeepConsensusPicking3DViewer(ProtocolViewer):
+    """Opens from _analyse results_ of a finished deep consensus."""
+
+    _label = "viewer of a deep consensus"
+    _targets = [XmippProtDeepConsensusPicking3D]
+    _environments = [DESKTOP_TKINTER]
+
+    def _defineParams(self, form):
+        form.addSection(label="Deep consensus")
+        form.addParam(
+            "showReport", params.LabelParam, default=True, label="Report", help="The whole run on one page, in the browser."
+        )
+        for name, (_, label, text) in RUN_FIGURES.items():
+            form.addParam(name, params.LabelParam, label=label, help=text)
+        names = self._tomograms() or ["none"]
+        form.addParam("tomogram", params.EnumParam, choices=names, default=0, label="Tomogram", help="Whose picks to show below.")
+        for name, (_, label, text) in TOMOGRAM_FIGURES.items():
+            form.addParam(name, params.LabelParam, label=label, help=text)
+        form.addParam(
+            "showOutput",
+            params.LabelParam,
+            label="Coordinates in another viewer",
+            help="The accepted coordinates in the viewer that Scipion prefers for them. Plugins bring such viewers, "
+            "scipion-em-imod or scipion-em-emantomo for example.",
+        )
+
+    def _getVisualizeDict(self) -> dict[str, Callable]:
+        return {
+            "showReport": self._report,
+            **dict.fromkeys((*RUN_FIGURES, *TOMOGRAM_FIGURES), self._figure),
+            "showOutput": self._output,
+        }
+
+    def _files(self) -> RunFiles:
+        return RunFiles(self.protocol._getExtraPath())
+
+    def _results(self) -> RunResults:
+        from deep_consensus_tomo.run_results import read_run
+
+        return read_run(self._files().root)
+
+    def _tomograms(self) -> list[str]:
+        try:
+            return [tomogram.tomo_id for tomogram in self._results().tomograms]
+        except InputError:
+            return []
+
+    def _figure(self, name: str) -> list[View]:
+        """The window of the figure behind this parameter, or a message why there is none."""
+        from deep_consensus_tomo import run_figures
+
+        function, title, _ = (RUN_FIGURES | TOMOGRAM_FIGURES)[name]
+        draw: Callable[..., Figure] = getattr(run_figures, function)
+        try:
+            run = self._results()
+            if name in RUN_FIGURES:
+                return [FigureWindow(draw(run), title, self.getTkRoot())]
+            tomo_id = run.tomograms[self.tomogram.get()].tomo_id
+            return [FigureWindow(draw(run, tomo_id), f"{title}: {tomo_id}", self.getTkRoot())]
+        except InputError as error:
+            return [self.errorMessage(str(error), title)]
+
+    def _report(self, _=None) -> list[View]:
+        path = self._files().report
+        if not os.path.exists(path):
+            return [self.infoMessage("This run has no report; choose Continue to write it.", "No report")]
+        webbrowser.open_new_tab(Path(path).resolve().as_uri())
+        return []
+
+    def _output(self, _=None) -> list[View]:
+        """Open the output coordinates as a double click on them would."""
+        outputs = [output for name, output in self.protocol.iterOutputAttributes() if name.startswith("coordinates")]
+        for output in outputs:
+            viewers = pw.Config.getDomain().findViewers(output, DESKTOP_TKINTER)
+            if not viewers:
+                return [
+                    self.infoMessage(
+                        "No installed plugin has a viewer for 3D coordinates. scipion-em-imod and "
+                        "scipion-em-emantomo have one; *Picks on slices* shows them here.",
+                        "No viewer",
+                    )
+                ]
+            viewers[0](project=self.getProject(), protocol=self.protocol, parent=self.formWindow).visualize(output)
+        return []
