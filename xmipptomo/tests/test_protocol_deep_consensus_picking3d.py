@@ -91,7 +91,7 @@ class TestDeepConsensusPicking3D(BaseTest):
             cls._trained = self.launch(
                 inputSets=[self.picker_a, self.picker_b], positiveReferences=[self.coordinates("by hand", self.fine, 20, truth)],
                 negativeReferences=[self.coordinates("beads", self.fine, 20, beads)], samplingRateChoice=SMALLEST,
-                boxSizeChoice=BIGGEST, noiseRadius=0.5, epochs=2, folds=2, batchSize=16, threshold=0.0, numberOfThreads=3,
+                boxSizeChoice=BIGGEST, noiseRadius=0.5, epochs=1, folds=2, batchSize=32, threshold=0.0, numberOfThreads=3,
                 writeReport=True)
         return cls._trained
 
