@@ -162,10 +162,6 @@ def replaced(owner: object, name: str, value: object) -> Iterator[None]:
         setattr(owner, name, kept)
 
 
-def _agreed_only(support: np.ndarray, n_pickers: int, number: int = 2) -> np.ndarray:
-    return np.where(np.asarray(support) >= number, 1.0, np.nan)
-
-
 def _single_voxels(box_size: int, edge: int) -> np.ndarray:
     """The same samples of the box without smoothing: the nearest voxels, as averaging down by a whole number would take."""
     step = network_data.SMALL_VIEW * box_size / edge
@@ -182,9 +178,8 @@ def _none_stands_out(columns: dict, agreed: np.ndarray) -> np.ndarray:
 ABLATIONS: dict[str, Callable] = {
     "no smoothing of the input": lambda: replaced(network_data, "sampling_weights", _single_voxels),
     "no turns about the tilt axis": lambda: replaced(network_data, "LARGEST_TURN", 0.0),
-    "agreed picks against noise, no doubtful ones": lambda: replaced(labels, "agreement_labels", _agreed_only),
     "as much noise as picks": lambda: replaced(labels, "NOISE_SHARE", 1e6),
-    "beads not told by contrast": lambda: replaced(_training_examples, "contrast_outliers_of", _none_stands_out),
+    "beads not told by contrast in training": lambda: replaced(_training_examples, "contrast_outliers_of", _none_stands_out),
 }
 
 
