@@ -85,23 +85,20 @@ def pick_rows(memory_speed: float, tomograms: int) -> list[dict]:
 
 
 def box_rows(folder: Path, shape: tuple[int, int, int], n: int, threads: int, memory_speed: float) -> list[dict]:
-    """Extraction of n boxes, as they are and averaged down, beside copies of as many bytes."""
+    """Extraction of n boxes, beside copies of as many bytes; leaves the boxes for the networks to read."""
     rng = np.random.default_rng(0)
     write_volume(folder / "tomogram.mrc", rng.standard_normal(shape, dtype=np.float32), 10.0)
     size = (folder / "tomogram.mrc").stat().st_size
     of_boxes = n * BOX**3 * 4
     limit = (2 * of_boxes / memory_speed, "boxes read and written at memory speed")
-    ours = isolated(stages.extract, folder, shape, n, threads, 1)
+    ours = isolated(stages.extract, folder, shape, n, threads)
     loop = isolated(stages.extract_loop, folder, shape, n).seconds
-    small = isolated(stages.extract, folder, shape, n, threads, 3)
     copy = isolated(stages.copy_map, folder / "tomogram.mrc")
     rates = ", ".join(f"{name} {of_boxes / s / 1e6:.0f}" for name, s in (("ours", ours.seconds), ("one file a box", loop)))
     print(f"extraction MB/s: {rates}; numpy's memory-mapped copy {size / copy.seconds / 1e6:.0f}")
-    isolated(stages.extract, folder, shape, n, threads, 1)  # the boxes that the networks read
     copied = stages.Measured(copy.seconds * of_boxes / size, copy.memory)
     return [
         row_of(f"extraction, {n} boxes of {BOX}^3", ours, loop, *limit),
-        row_of("extraction, averaged 3 to 1", small, loop, *limit),
         row_of("numpy's memory-mapped copy of as many bytes", copied),
     ]
 
@@ -120,7 +117,7 @@ def network_rows(folder: Path, n: int, threads: int) -> list[dict]:
         limit = 1000 * passes * ours["GFLOP"] * 1e9 / speed
         rows.append(
             row_of(
-                f"{what}, 1000 subtomograms of {BOX}^3" + (", read" if what == "scoring" else ", one epoch"),
+                f"{what}, 1000 subtomograms of {BOX}^3" + (", read" if what == "scoring" else ", one pass"),
                 stages.Measured(1000 * ours[what], ours["memory"]),
                 1000 * reference[what],
                 limit,

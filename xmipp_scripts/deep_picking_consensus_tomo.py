@@ -28,7 +28,8 @@ TRAINING_OPTIONS = (
     "from the network's score, from who saw the pick and with which scores, the votes weighed by what the network makes of their "
     "picks; it learns from all merged picks by their agreement; paper: agreed picks against noise, the network's score alone",
     " [--network <name=small>] : small, or reference: the network of the thesis",
-    " [--epochs <int=12>] : how often every subtomogram is seen, at most",
+    " [--epochs <int=12>] : rounds of training at most, each of 2400 to 8000 subtomograms: few are seen several times a round, "
+    "of many a part",
     " [--batch <int=32>] : subtomograms a training step",
     " [--learningRate <double=0.001>] : at the start; it decays towards zero",
     " [--l2 <double=0.0001>] : strength of the L2 regularisation",

@@ -149,7 +149,8 @@ def _define_training(form: params.Form) -> None:
                        "_Reference_: the network of the original work (1.3 million parameters), for many thousands of positives "
                        "and a GPU.\nAn existing model that is trained further keeps its own: choose the same here.")
     form.addParam("epochs", params.IntParam, default=12, condition=TRAINING, label="Cycles (epochs)",
-                  help="How often the network sees all training subtomograms, at the most if it stops on convergence.")
+                  help="Rounds of training, at the most if it stops on convergence. A round shows 2400 to 8000 subtomograms: "
+                       "few are seen several times, of many a part.")
     form.addParam("validationFraction", params.FloatParam, default=0.15, condition=TRAINING, label="Validation fraction",
                   help="Fraction of the positives and negatives kept out of training to judge the network after each epoch; by "
                        "tomogram where there are several.")

@@ -21,12 +21,12 @@ def build_network(config: NetworkConfig, l2: float = 0.0, name: str = "network")
 
 
 def _small(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.KerasTensor:
-    """75 000 parameters and 23 MFLOP for a 16^3 input, 85 000 and 79 MFLOP for 24^3.
+    """75 000 parameters and 23 MFLOP for a 16^3 input.
 
     The wide first convolution in steps of two sees most of a particle's density at a quarter of the cost of a full one.
     No statistics are kept over batches: tomograms differ in grey scale, and every box was normalised for itself.
-    The last layer knows where in the box its features are, because a neighbour at the border is not a particle: on
-    simulated boxes (1bxn, SNR 0.16) that raised the AUC from 0.946 to 0.984; soft spherical masks only to 0.950.
+    The last layer knows where in the box its features are, because a neighbour at the border is not a particle: that
+    raised the AUC on simulated boxes, soft spherical masks hardly did.
     """
     def convolution(x: keras.KerasTensor, filters: int, width: int, stride: int = 1) -> keras.KerasTensor:
         return layers.Conv3D(filters, width, strides=stride, padding="same", activation="relu", kernel_initializer="he_normal",

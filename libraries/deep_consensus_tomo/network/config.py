@@ -15,7 +15,7 @@ SMALL_INPUT_EDGE = 16  # voxels: enough for the shape of a particle, and a quart
 SMALL_VIEW = 0.8  # of the box's edge: what lies further out is neighbours
 SMALL_MIN_BOX, REFERENCE_MIN_BOX = 8, 22  # voxels; below 22 the third unpadded convolution of 'reference' has no room
 MAX_BOX = 256  # voxels: a larger box does not fit a training batch
-NORMALISATION = "box"  # every box for itself: zero mean, unit deviation, after averaging down
+NORMALISATION = "box"  # every box for itself: zero mean, unit deviation, of what the network sees
 VERSION = 2  # of the model file; raise it when a file of before can no longer be read
 MAX_FOLDS = 10
 

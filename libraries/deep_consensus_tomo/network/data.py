@@ -54,7 +54,7 @@ class Schedule:
 
 
 def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = "--input") -> np.ndarray:
-    """(n, edge, edge, edge) float16 boxes, axes z, y, x, averaged down and normalised as `config` says, in the given order.
+    """(n, edge, edge, edge) float16 boxes, axes z, y, x, as `prepare` makes them, in the given order.
 
     images: Xmipp names "000012@stack.mrcs" (from 1) or the path of a single volume. Stacks are read memory-mapped in
     their own order. Raises InputError naming `option` and the file that is missing, no MRC or of another box size.
