@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from deep_consensus_tomo.errors import InputError
@@ -189,8 +190,9 @@ def _pickers_of_clusters(clusters, picker, score) -> tuple[list[tuple[int, ...]]
     order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), picker, clusters.labels))
     cluster, picker, score = clusters.labels[order], picker[order], score[order]
     first = np.flatnonzero(np.r_[True, (np.diff(cluster) != 0) | (np.diff(picker) != 0)])
-    starts = np.flatnonzero(np.diff(cluster[first])) + 1
-    return tuple([tuple(part.tolist()) for part in np.split(column[first], starts)] for column in (picker, score))
+    ends = np.flatnonzero(np.r_[True, np.diff(cluster[first]) != 0, True]).tolist()
+    said = picker[first].tolist(), score[first].tolist()
+    return tuple([tuple(values[a:b]) for a, b in pairwise(ends)] for values in said)
 
 
 def _seen_near(references, clusters, seen_by: list[tuple[int, ...]], radius: float) -> list[tuple[int, ...]]:

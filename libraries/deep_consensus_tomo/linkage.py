@@ -24,8 +24,8 @@ def complete_linkage(points: np.ndarray, radius: float) -> np.ndarray:
     n = len(points)
     if not n:
         return np.zeros(0, dtype=int)
-    first, second = np.ascontiguousarray(cKDTree(points).query_pairs(radius, output_type="ndarray").T)
-    length = np.sqrt(((points[first] - points[second]) ** 2).sum(axis=1))
+    first, second = np.ascontiguousarray(cKDTree(points, leafsize=8).query_pairs(radius, output_type="ndarray").T)
+    length = np.sqrt(sum((axis[first] - axis[second]) ** 2 for axis in points.T))
     cluster = np.arange(n)  # of each point, called after one of its points
     while len(first):
         before = len(first)
@@ -37,7 +37,9 @@ def complete_linkage(points: np.ndarray, radius: float) -> np.ndarray:
             into = _one_by_one(first, second, length, n)[into]
             first = first[:0]
         cluster = into[cluster]
-    return np.unique(cluster, return_inverse=True)[1]
+    exists = np.zeros(n, dtype=bool)
+    exists[cluster] = True
+    return (np.cumsum(exists) - 1)[cluster]
 
 
 def _nearest_of_both(first: np.ndarray, second: np.ndarray, length: np.ndarray, n: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, TextIO
 
 Kind = type[int] | type[float] | type[str]
@@ -30,10 +30,17 @@ def is_plain(values: Sequence[str]) -> bool:
 def write_plain(stream: TextIO, kinds: Mapping[str, Kind], columns: Mapping[str, list], block: str) -> None:
     """Write columns of equal length, of these kinds (numbers finite, words plain), as the table `block`."""
     stream.write(_HEADER.format(block) + "".join(f" _{name}\n" for name in columns))
-    cells = [[f"'{word}'" if " " in word else word for word in values] if kinds[name] is str else values
-             for name, values in columns.items()]
-    line = " ".join(_FORMATS[kinds[name]] for name in columns) + " \n"
-    stream.writelines(map(line.__mod__, zip(*cells, strict=True)))
+    words, varying = [], []
+    for name, values in columns.items():
+        cells = [f"'{word}'" if " " in word else word for word in values] if kinds[name] is str else values
+        if cells and cells.count(cells[0]) == len(cells):  # half of a table of picks: part of the line that is filled in
+            words.append((_FORMATS[kinds[name]] % cells[0]).replace("%", "%%"))
+        else:
+            words.append(_FORMATS[kinds[name]])
+            varying.append(cells)
+    line = " ".join(words) + " \n"
+    rows = zip(*varying, strict=True) if varying else repeat((), len(next(iter(columns.values()), ())))
+    stream.writelines(map(line.__mod__, rows))
 
 
 def read_plain(path: str | os.PathLike, kind_of: Callable[[str], Kind | None]) -> dict[str, list] | None:

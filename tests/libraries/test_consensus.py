@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
+from deep_consensus_tomo import consensus
 from deep_consensus_tomo.consensus import CENTROID, FIRST, ROBUST, complete_linkage, geometric_medians, group_means, merge_picks
 from deep_consensus_tomo.picks import Picks
 
@@ -56,6 +57,26 @@ def test_picks_on_whole_voxels_whose_distances_tie_do_not_depend_on_the_order_ei
     one, two = merge_picks(picks, RADIUS), merge_picks(shuffled, RADIUS)
     assert partition(one.labels) == partition(two.labels, order)
     np.testing.assert_allclose(sorted_rows(one.positions), sorted_rows(two.positions), atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), levels=st.sampled_from([1, 2, 5, 1000]))
+def test_the_order_of_work_is_that_of_sorting_by_all_keys(seed, levels):
+    rng = np.random.default_rng(seed)
+    picks = Picks("TS", rng.integers(0, levels, (40, 3)), 10.0, score=rng.permutation(40) / 40)
+    expected = np.lexsort((picks.score, *picks.positions.T))
+    np.testing.assert_array_equal(consensus._own_order(picks), expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, 60))
+def test_the_least_of_groups_is_the_first_when_sorted_by_all_keys(seed, n):
+    rng = np.random.default_rng(seed)
+    groups = np.sort(rng.integers(0, 9, n))
+    keys = rng.integers(0, 3, n), np.where(rng.random(n) < 0.3, np.inf, rng.random(n).round(1))
+    order = np.lexsort((*keys[::-1], groups))
+    expected = order[np.unique(groups[order], return_index=True)[1]]
+    np.testing.assert_array_equal(consensus._least(groups, *keys), expected)
 
 
 @settings(max_examples=60, deadline=None)

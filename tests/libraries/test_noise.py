@@ -25,11 +25,13 @@ def random_picks(seed: int, n: int) -> np.ndarray:
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), n=st.integers(0, 120), radius=st.floats(1.0, 20.0))
-def test_every_noise_pick_avoids_every_pick_the_borders_and_the_others(seed, n, radius):
+@given(seed=st.integers(0, 10**6), n=st.integers(0, 120), radius=st.floats(1.0, 20.0), block=st.sampled_from([1, 8_000_000]))
+def test_every_noise_pick_avoids_every_pick_the_borders_and_the_others(seed, n, radius, block):
     # STYLE flaw: noise that avoids only the positives, ignores the borders
     avoid = random_picks(seed, n)
-    found = noise(avoid, 40, seed, radius)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(noise_module, "BLOCK_CELLS", block)
+        found = noise(avoid, 40, seed, radius)
     if n and len(found.positions):
         assert cKDTree(avoid).query(found.positions)[0].min() >= radius
     start = np.rint(found.positions) - BOX // 2
@@ -52,6 +54,29 @@ def test_threads_do_not_change_the_result(threads):
     # STYLE flaw: threads option ignored, or deciding what comes out
     avoid = random_picks(1, 30)
     np.testing.assert_array_equal(noise(avoid, 25, 4, threads=threads).positions, noise(avoid, 25, 4).positions)
+
+
+@pytest.mark.parametrize("block", [1, 8_000_000])
+def test_closed_cells_are_covered_and_draws_fall_evenly_into_the_open_ones(monkeypatch, block):
+    """Whether the cells are kept in one block or in several: nothing happens at the borders between blocks."""
+    monkeypatch.setattr(noise_module, "BLOCK_CELLS", block)
+    rng, radius = np.random.default_rng(0), 9.0
+    avoid = np.concatenate([random_picks(1, 25), [[-4.0, 20, 20], [95, 40, 20], [40, 35, 58]]])  # some beside the tomogram
+    low, high = box_limits(SIZE, BOX)
+    cells = noise_module._Cells(low, high, radius, 1000)
+    assert len(cells._bits) == (1 if block > 1 else 3)
+    everywhere = len(cells)
+    cells.close(avoid[:10])
+    cells.close(avoid[10:])
+    drawn = cells.draw(200_000, rng)
+    anywhere = low + rng.random((200_000, 3)) * (high - low)
+    free, free_anywhere = (cKDTree(avoid).query(points)[0] >= radius for points in (drawn, anywhere))
+    really_free = free_anywhere.mean()
+    assert abs(free.mean() * len(cells) / everywhere - really_free) < 0.01, "closed cells had room, or draws prefer some cells"
+    assert really_free < len(cells) / everywhere < really_free + 0.7 * (1 - really_free), "few of the covered cells are closed"
+    edges = np.linspace(low[0], high[0], 14)
+    counts, expected = (np.histogram(x[:, 0], edges)[0] for x in (drawn[free], anywhere[free_anywhere]))
+    np.testing.assert_allclose(counts / counts.sum(), expected / expected.sum(), rtol=0.1)
 
 
 def test_noise_is_uniform_in_the_free_space():

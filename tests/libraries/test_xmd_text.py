@@ -39,6 +39,15 @@ def test_xmipp_reads_what_is_written(tmp_path):
     assert read == {name: values for name, values in COLUMNS.items() if name != "x"}
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
+@pytest.mark.parametrize("varying", [True, False])
+def test_columns_that_say_the_same_everywhere(tmp_path, rows, varying):
+    columns = {"comment": ["100% 1+2"] * rows, "samplingRate": [6.25] * rows, "ref": [7] * rows}
+    columns |= {"x": [0.5 * row for row in range(rows)]} if varying else {}
+    write_table(tmp_path / "t.xmd", columns)
+    assert by_xmipp(tmp_path / "t.xmd") == columns == read_table(tmp_path / "t.xmd")
+
+
 def test_what_xmipp_writes_is_read_as_xmipp_reads_it(tmp_path, calls):
     write_table(tmp_path / "ours.xmd", COLUMNS)
     xmippLib.MetaData(str(tmp_path / "ours.xmd")).write(str(tmp_path / "theirs.xmd"))
