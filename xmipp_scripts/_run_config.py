@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,11 +84,11 @@ class PipelineConfig:
 
 
 def _refuse_same_files(paths: Sequence[str]) -> None:
-    seen: dict[str, str] = {}
+    from deep_consensus_tomo.pick_folders import files_of
+
+    seen: dict[tuple[str, ...], str] = {}
     for path in paths:
-        if not os.path.isfile(path):
-            raise InputError(f"--picks: file '{path}' does not exist; check the name")
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        digest = tuple(sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(path, "--picks")))
         if digest in seen:
             raise InputError(
                 f"--picks: '{path}' and '{seen[digest]}' hold the same picks; a picker counts once, give another picker's file"
@@ -98,11 +97,13 @@ def _refuse_same_files(paths: Sequence[str]) -> None:
 
 
 def picker_names(paths: Sequence[str]) -> list[str]:
-    """A short name for every pick file: its name without extension, with its folder where two are alike."""
-    stems = [Path(path).stem for path in paths]
+    """A short name for every picker: its file's without extension, or its folder's; with the folder above where two are alike."""
+    from deep_consensus_tomo.pick_folders import source_name
+
+    names = [source_name(path) for path in paths]
     return [
-        stem if stems.count(stem) == 1 else f"{Path(path).resolve().parent.name}/{stem}"
-        for path, stem in zip(paths, stems, strict=True)
+        name if names.count(name) == 1 else f"{Path(path).resolve().parent.name}/{name}"
+        for path, name in zip(paths, names, strict=True)
     ]
 
 

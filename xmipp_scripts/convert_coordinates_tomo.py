@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deep_consensus_tomo.picks import Picks
 
 TOMOGRAM = "{tomo}"  # in the name of the output: one file a tomogram
+PLAIN = "plain"  # tomograms are called without what programs added to their names
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ConvertConfig:
     sampling_rate: float | None = None
     size: tuple[int, int, int] | None = None
     names: tuple[str, ...] = ()
+    rename: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     subset: bool = False
     drop_outside: bool = False
@@ -49,14 +51,12 @@ class ConvertConfig:
                 raise InputError("--size: the tomograms say their size themselves; leave out --size or --tomograms")
             if self.sampling_rate is None:
                 raise InputError("--size: say in voxels of how many Å it is, with --samplingrate")
-        seen: set[Path] = set()
-        for path in self.inputs:
-            if Path(path).resolve() in seen:
-                raise InputError(f"-i: '{path}' is given twice; give it once")
-            seen.add(Path(path).resolve())
         for pair in self.names:
             if not re.fullmatch(r"[^=]+=[^=]+", pair) and not Path(pair).is_file():
                 raise InputError(f"--names: expected NAME_IN_FILE=TOMOGRAM or a list as file, received '{pair}'")
+        for pair in self.rename:
+            if not re.fullmatch(r"[^=]+=[^=]+", pair) and self.rename != (PLAIN,):
+                raise InputError(f"--rename: expected TOMOGRAM=NAME_IN_OUTPUT, or {PLAIN} alone, received '{pair}'")
 
 
 def convert(config: ConvertConfig) -> list[str]:
@@ -66,19 +66,33 @@ def convert(config: ConvertConfig) -> list[str]:
     target = format_to_write(config.output, config.target)
     if TOMOGRAM not in config.output:
         refuse_existing(Path(config.output), config.overwrite)
-    context = _context(config)
-    picks, notes = _read(config, context)
-    picks = {tomo_id: _on_tomogram(own, context, config, notes) for tomo_id, own in picks.items()}
+    files, notes = _files(config)
+    context = _context(config, files)
+    picks = _read(files, config, context, notes)
     picks = {tomo_id: own for tomo_id, own in _of_classes(picks, config).items() if len(own)}
     if not picks:
         raise InputError("-i: no pick is left; lower the demands")
+    picks, context = _renamed(picks, context, config)
     notes += _losses(picks, target)
     return notes + _write(picks, context, config, target)
 
 
-def _context(config: ConvertConfig) -> Context:
+def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
+    """The files behind -i, and what was passed over in folders. Raises InputError for a file that is named twice."""
+    from deep_consensus_tomo.pick_folders import files_of
+
+    notes: list[str] = []
+    files = [file for source in config.inputs for file in files_of(source, "-i", notes)]
+    for file in files:
+        if sum(file.samefile(other) for other in files) > 1:
+            raise InputError(f"-i: '{file}' is given twice; give it once")
+    return files, notes
+
+
+def _context(config: ConvertConfig, files: Sequence[Path]) -> Context:
     from deep_consensus_tomo.formats import Context, TomogramFrame
     from deep_consensus_tomo.pick_files import tomogram_id
+    from deep_consensus_tomo.pick_folders import shared_folder
     from deep_consensus_tomo.stacks import open_tomogram
 
     frames: dict[str, TomogramFrame] = {}
@@ -88,7 +102,8 @@ def _context(config: ConvertConfig) -> Context:
             raise InputError(f"--tomograms: two tomograms are named '{tomo_id}'; their file names must differ")
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             frames[tomo_id] = TomogramFrame(tomo_id, tomogram.sampling_rate, tomogram.size, str(path))
-    return Context(frames, config.sampling_rate, config.size, _names(config), "leave out" if config.subset else "refuse")
+    unknown = "leave out" if config.subset else "refuse"
+    return Context(frames, config.sampling_rate, config.size, _names(config), unknown, among=shared_folder(files))
 
 
 def _names(config: ConvertConfig) -> dict[str, str]:
@@ -105,20 +120,19 @@ def _names(config: ConvertConfig) -> dict[str, str]:
     return names
 
 
-def _read(config: ConvertConfig, context: Context) -> tuple[dict[str, Picks], list[str]]:
+def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str]) -> dict[str, Picks]:
     from deep_consensus_tomo.formats import format_named, read, recognise
-    from deep_consensus_tomo.picks import Picks
+    from deep_consensus_tomo.pick_folders import joined
 
-    parts: dict[str, list[Picks]] = {}
-    notes = []
-    for path in config.inputs:
+    def read_one(path: Path) -> dict[str, Picks]:
         found = format_named(config.source, "--from") if config.source else recognise(path)
         picks = read(path, context, config.source)
-        notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {_named(picks)}")
-        for tomo_id, own in picks.items():
-            parts.setdefault(tomo_id, []).append(own)
-    return {tomo_id: Picks.concatenate([own.at_sampling_rate(every[0].sampling_rate) for own in every])
-            for tomo_id, every in parts.items()}, notes
+        picks = {tomo_id: _on_tomogram(own, path, context, config, notes) for tomo_id, own in picks.items()}
+        if picks:
+            notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {_named(picks)}")
+        return picks
+
+    return read_one(files[0]) if len(files) == 1 else joined("", files, read_one, "-i", notes, context.frames)
 
 
 def _named(names: Mapping[str, object] | Sequence[str]) -> str:
@@ -127,7 +141,7 @@ def _named(names: Mapping[str, object] | Sequence[str]) -> str:
     return listed(names)
 
 
-def _on_tomogram(picks: Picks, context: Context, config: ConvertConfig, notes: list[str]) -> Picks:
+def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str]) -> Picks:
     """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
     import numpy as np
 
@@ -140,11 +154,11 @@ def _on_tomogram(picks: Picks, context: Context, config: ConvertConfig, notes: l
     inside = ((placed.positions >= -0.5) & (placed.positions <= np.asarray(frame.size) - 0.5)).all(axis=1)
     if not config.drop_outside:
         try:
-            check_inside(placed.positions, frame.size, f"-i: tomogram '{picks.tomo_id}'")
+            check_inside(placed.positions, frame.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
         except InputError as error:
             raise InputError(f"{error}; or leave them out with --dropOutside") from error
     elif not inside.all():
-        notes.append(f"{picks.tomo_id}: {int((~inside).sum())} picks outside the tomogram left out")
+        notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out")
     return placed[inside]
 
 
@@ -159,9 +173,27 @@ def _of_classes(picks: dict[str, Picks], config: ConvertConfig) -> dict[str, Pic
     return {tomo_id: own[np.isin(own.species.astype(str), config.classes)] for tomo_id, own in picks.items()}
 
 
+def _renamed(picks: dict[str, Picks], context: Context, config: ConvertConfig) -> tuple[dict[str, Picks], Context]:
+    """Picks and tomograms by the names that they shall have in the output."""
+    from dataclasses import replace
+
+    from deep_consensus_tomo.formats.naming import plain
+
+    told = dict(pair.split("=") for pair in config.rename if "=" in pair)
+    if unknown := [name for name in told if name not in picks]:
+        raise InputError(f"--rename: there are no picks of tomogram '{unknown[0]}', only of {_named(picks)}")
+    new = {tomo_id: plain(tomo_id) if config.rename == (PLAIN,) else told.get(tomo_id, tomo_id) for tomo_id in picks}
+    if len(set(new.values())) < len(new):
+        raise InputError(f"--rename: two tomograms would be called the same: {_named(sorted(new.values()))}; choose other names")
+    frames = {new[tomo_id]: replace(context.frame(tomo_id), tomo_id=new[tomo_id]) for tomo_id in picks}
+    return {new[tomo_id]: replace(own, tomo_id=new[tomo_id]) for tomo_id, own in picks.items()}, replace(context, frames=frames)
+
+
 def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
-    """What the picks have that the target does not keep, or keeps as 0."""
+    """What the picks have that the target does not keep, or keeps as 0, and names that the target may not know."""
     import numpy as np
+
+    from deep_consensus_tomo.formats.naming import plain
 
     every = list(picks.values())
     total = sum(map(len, every))
@@ -170,17 +202,22 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
            "group": sum(int((own.group != 0).sum()) for own in every),
            "species": sum(int((own.species != "").sum()) for own in every)}
     lost = [name for name, count in has.items() if count and name not in target.keeps]
+    added = [tomo_id for tomo_id in picks if plain(tomo_id) != tomo_id] if target.name.startswith("relion") else []
     filled = [name for name in ("score", "angles") if target.fills and name in target.keeps and 0 < has[name] < total]
-    return [f"{target.name} does not keep: {', '.join(lost)}"] * bool(lost) + [
+    names = [f"RELION must call the tomogram '{name}', as the picks do; else give --rename, as {PLAIN} for '{plain(name)}'"
+             for name in added[:1]]
+    return [f"{target.name} does not keep: {', '.join(lost)}"] * bool(lost) + names + [
         f"{total - has[name]} picks have no {name}: 0 in the file" for name in filled]
 
 
 def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, target: Format) -> list[str]:
-    from deep_consensus_tomo.formats import refuse_existing, write
+    from deep_consensus_tomo.formats import write_all
 
     if TOMOGRAM not in config.output and target.single and len(picks) > 1:
         raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({_named(picks)}); put "
                          f"{TOMOGRAM} in its name, as in picks_{TOMOGRAM}{target.extensions[0]}")
+    if len({_in_file_name(tomo_id) for tomo_id in picks}) < len(picks):
+        raise InputError(f"-o: two of the tomograms {_named(picks)} would have the same file; give other names with --rename")
     for own in picks.values() if target.one_species else ():
         if len(set(own.species)) > 1:
             classes = _named(sorted(set(own.species)))
@@ -190,12 +227,15 @@ def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, tar
     if TOMOGRAM not in config.output:
         jobs = {Path(config.output): picks}
     else:
-        jobs = {Path(config.output.replace(TOMOGRAM, re.sub(r"[^\w.-]", "_", tomo_id))): {tomo_id: own}
+        jobs = {Path(config.output.replace(TOMOGRAM, _in_file_name(tomo_id))): {tomo_id: own}
                 for tomo_id, own in picks.items()}
-    for path in jobs:
-        refuse_existing(path, config.overwrite)
-    return [f"{sum(map(len, part.values()))} picks -> {', '.join(map(str, write(path, part, context, target, config.overwrite)))}"
-            f" ({target.title})" for path, part in jobs.items()]
+    written = write_all(jobs, context, target, config.overwrite)
+    return [f"{sum(map(len, part.values()))} picks -> {', '.join(map(str, written[path]))} ({target.title})"
+            for path, part in jobs.items()]
+
+
+def _in_file_name(tomo_id: str) -> str:
+    return re.sub(r"[^\w.-]", "_", tomo_id)
 
 
 class ConvertCoordinatesTomo(Program):
@@ -210,7 +250,9 @@ class ConvertCoordinatesTomo(Program):
             "copick, CryoET Data Portal and motive lists; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD and copick. "
             "docs/formats.md says what each format means by its numbers. Positions are written in voxels of the tomograms given."
         )
-        self.addParamsLine("  -i <...> : files of coordinates, of one format or of several")
+        self.addParamsLine(
+            "  -i <...> : files of coordinates, of one format or of several; folders of files of one format; patterns in quotes"
+        )
         self.addParamsLine("  -o <file> : file to write; with {tomo} in its name, one a tomogram")
         self.addParamsLine(" [--from <format>] : format of the input, where it is not seen by content and extension")
         self.addParamsLine(" [--to <format>] : format of the output, where its extension does not say it: relion5, relion3...")
@@ -220,6 +262,9 @@ class ConvertCoordinatesTomo(Program):
         self.addParamsLine(" [--size <x> <y> <z>] : size of the tomograms in voxels of --samplingrate, instead of --tomograms")
         self.addParamsLine(
             " [--names <...>] : what files call a tomogram and which it is, as 1=TS_01; or a file, a number and a path a line"
+        )
+        self.addParamsLine(
+            " [--rename <...>] : names of tomograms in the output, as rec_TS_01=TS_01; or plain: without rec_, _12.0Apx, _bin4"
         )
         self.addParamsLine(" [--class <...>] : keep the picks of these classes only")
         self.addParamsLine(" [--subset] : leave out picks of tomograms that are not given; without it they are refused")
@@ -241,6 +286,7 @@ class ConvertCoordinatesTomo(Program):
             sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
             size=size,  # type: ignore[arg-type]
             names=tuple(self.optional_list("--names")),
+            rename=tuple(self.optional_list("--rename")),
             classes=tuple(self.optional_list("--class")),
             subset=self.checkParam("--subset"),
             drop_outside=self.checkParam("--dropOutside"),

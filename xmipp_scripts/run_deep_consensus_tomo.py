@@ -21,14 +21,15 @@ class RunDeepConsensusTomo(Program):
         self.addUsageLine(
             "A pick file is CSV with the header tomo_id,x,y,z[,score][,class][,rot,tilt,psi][,group][,samplingRate] or XMD: "
             "voxels of that tomogram, origin at the corner of the volume; tomo_id is the tomogram's file name without extension; "
-            "or any file that xmipp_convert_coordinates_tomo recognises. "
+            "or any file that xmipp_convert_coordinates_tomo recognises. A folder, or a pattern in quotes ('cryolo/*.cbox'), is "
+            "one picker with all its files, as where it wrote one a tomogram: each is that of the tomogram whose name it bears. "
             "Writes accepted.csv, scored.csv (tomo_id,x,y,z,score,support,pickers,picker_scores, and class, orientation and "
             "group where the pickers give any) and the same as XMD, scored_raw.csv with every raw pick, the network, its "
             "training log, summary.json, picks.png and report.html into the output folder. "
             "Started again with the same options it goes on where it was interrupted."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
-        self.addParamsLine("  --picks <...> : pick files, one a picker, at least two")
+        self.addParamsLine("  --picks <...> : pick files, one a picker, at least two; or a folder of files a picker")
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
         self.addParamsLine(" [--number <int=2>] : distinct pickers that must agree for a training positive")
@@ -62,7 +63,7 @@ class RunDeepConsensusTomo(Program):
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : score with the model of --inputModel as it is")
         self.addExampleLine(
-            "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo.csv deepfinder.csv tm.xmd "
+            "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo/ deepfinder.csv tm.star "
             "--boxsize 32 --odir consensus --seed 1"
         )
 

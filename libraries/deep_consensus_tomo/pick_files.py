@@ -1,5 +1,5 @@
 """Pick files that people and pickers write, to Picks a tomogram: CSV (tomo_id,x,y,z[,score][,class][,samplingRate]) and XMD
-here, every other format by `formats`."""
+here, every other format by `formats`. Where a file is asked for, a folder or a pattern stands for all files of that picker."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .errors import InputError
+from .errors import InputError, NoPicksError
 from .files import require_file, written_aside
-from .picks import NO_SPECIES, Picks, same_sampling_rate
+from .pick_folders import files_of, is_blank, is_single, joined, shared_folder
+from .picks import NO_SPECIES, Picks, check_inside, rescale_size, same_sampling_rate
 
 if TYPE_CHECKING:
     from .formats import Context, Format
 
 REQUIRED = ("tomo_id", "x", "y", "z")
 ANGLES = ("rot", "tilt", "psi")
+LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
 # What else a pick may carry, and Xmipp's label for it.
 XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
                "psi": "anglePsi", "class": "imageRef"}
@@ -36,64 +38,107 @@ def tomogram_id(path: str | os.PathLike) -> str:
 
 
 def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picker: int = 0, sampling_rate: float | None = None,
-                   option: str = "--picks", sizes: Mapping[str, Sequence[int]] | None = None) -> dict[str, Picks]:
-    """Picks of every tomogram of a file, in the file's order.
+                   option: str = "--picks", sizes: Mapping[str, Sequence[int]] | None = None,
+                   notes: list[str] | None = None) -> dict[str, Picks]:
+    """Picks of every tomogram of a file, in the file's order; of a folder or a pattern (`pick_folders`), of all its files.
 
     rates: sampling rate (Å/voxel) of each known tomogram, by id; a pick's rate is its samplingRate column, else
     `sampling_rate`, else its tomogram's. Ids are matched whole: 'TS_1' is not 'TS_10'.
     sizes: x, y, z, voxels of the tomograms, for formats that count from their centre; these are refused without.
+    notes: receives what was left out of several files, a line each.
     Raises InputError for a file that cannot be read, has no picks, lacks a column, has a coordinate that is no
     number, mixes sampling rates in one tomogram, or names none of the known tomograms.
     """
-    if other := _other_format(path, option):
-        frames = {tomo_id: _frame(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
-        found = _read_other(other, path, _context(frames, sampling_rate, "leave out", option))
+    notes = [] if notes is None else notes
+    files = files_of(path, option, notes)
+    frames = {tomo_id: _frame(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
+
+    def of_file(file: Path) -> dict[str, Picks]:
+        context = _context(frames, sampling_rate, "leave out", option, shared_folder(files))
+        found = _read_known(file, rates, context)
+        if len(files) > 1:  # who reads one file checks himself and can name it; of several only we know which
+            for tomo_id, own in found.items():
+                _check_inside(own, rates[tomo_id], (sizes or {}).get(tomo_id), f"{option}: '{file}', tomogram '{tomo_id}'")
         return {tomo_id: replace(own, picker=np.full(len(own), picker)) for tomo_id, own in found.items()}
+
+    return of_file(files[0]) if len(files) == 1 else joined(path, files, of_file, option, notes, rates)
+
+
+def _check_inside(picks: Picks, rate: float, size: Sequence[int] | None, source: str) -> None:
+    if size is not None:
+        extent = rescale_size((size[0], size[1], size[2]), rate, picks.sampling_rate)
+        check_inside(picks.positions, extent, source, picks.sampling_rate)
+
+
+def _read_known(path: Path, rates: Mapping[str, float], context: Context) -> dict[str, Picks]:
+    """The picks of one file, of known tomograms; none if it is one of several and names others only."""
+    option, sampling_rate = context.option, context.sampling_rate
+    if other := _other_format(path, option):
+        return _read_other(other, path, context)
     groups = rows_by_tomogram(path, option)
-    if not set(groups) & set(rates):
+    if not set(groups) & set(rates) and not context.among:
         raise InputError(f"{option}: '{path}' names the tomograms {_some(groups)}, but those given are {_some(rates)}; "
                          "tomo_id must be a tomogram's file name without extension")
-    return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], picker, path, option)
+    return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
             for tomo_id, rows in groups.items() if tomo_id in rates}
 
 
 def read_every_tomogram(path: str | os.PathLike, *, rates: Mapping[str, float] | None = None, sampling_rate: float | None = None,
                         option: str = "--picks") -> dict[str, Picks]:
-    """Picks of every tomogram that a file names, known or not; the rest as `read_pick_file`.
+    """Picks of every tomogram that a file (a folder, a pattern) names, known or not; the rest as `read_pick_file`.
 
     rates: sampling rate (Å/voxel) of the tomograms of which it is known; a pick's rate is its samplingRate column, else
     `sampling_rate`, else its tomogram's. Raises InputError, also for a tomogram whose rate nothing tells.
     """
+    files = files_of(path, option)
+    if len(files) > 1:
+        return joined(path, files, lambda file: read_every_tomogram(file, rates=rates, sampling_rate=sampling_rate,
+                                                                    option=option), option, [], {})
+    path = files[0]
     if other := _other_format(path, option):
         frames = {tomo_id: _frame(tomo_id, rate, None) for tomo_id, rate in (rates or {}).items()}
-        return _read_other(other, path, _context(frames, sampling_rate, "keep", option))
+        return _read_other(other, path, _context(frames, sampling_rate, "keep", option, ""))
     groups = rows_by_tomogram(path, option)
     for tomo_id, rows in groups.items():
         if not (sampling_rate or tomo_id in (rates or {}) or "samplingRate" in rows):
             raise InputError(f"{option}: '{path}' has no column samplingRate, so the voxel size of tomogram '{tomo_id}' is "
                              "unknown; add the column or give --samplingrate")
-    return {tomo_id: _picks(tomo_id, rows, sampling_rate or (rates or {}).get(tomo_id, np.nan), 0, path, option)
+    return {tomo_id: _picks(tomo_id, rows, sampling_rate or (rates or {}).get(tomo_id, np.nan), path, option)
             for tomo_id, rows in groups.items()}
 
 
 def tomograms_named(path: str | os.PathLike, option: str = "--picks") -> list[str]:
-    """The ids of the tomograms that a pick file names, in the file's order. Raises InputError as `read_pick_file`."""
+    """The ids of the tomograms that a pick file (the files of a folder or pattern) names, in the file's order.
+
+    Raises InputError as `read_pick_file`.
+    """
+    names: dict[str, None] = {}
+    for file in files_of(path, option):
+        if is_single(path) or not is_blank(file):
+            names |= dict.fromkeys(_names_in(file, option))
+    return list(names)
+
+
+def _names_in(path: Path, option: str) -> list[str]:
     if other := _other_format(path, option):
         from .formats.naming import stem_of
 
-        return list(dict.fromkeys(stem_of(found.name) for found in other.found_in(Path(path), option)))
+        return [stem_of(found.name) for found in other.found_in(path, option)]
     return list(rows_by_tomogram(path, option))
 
 
-def _other_format(path: str | os.PathLike, option: str) -> Format | None:
-    """The format of a file that is neither CSV nor XMD; None for those two."""
-    require_file(path, option)
-    if str(path).lower().endswith((".csv", ".xmd")):
-        return None
-    from .formats import OWN, recognise
+def _other_format(path: Path, option: str) -> Format | None:
+    """The format of a file that is neither CSV nor XMD with names of tomograms; None for those two."""
+    from .formats import CSV, OWN, recognise
+    from .formats.tables import is_nameless
 
-    found = recognise(Path(path), option)
-    return None if found in OWN else found
+    require_file(path, option)
+    if path.suffix.lower() == ".csv":
+        return CSV if is_nameless(path) else None
+    if path.suffix.lower() == ".xmd":
+        return None
+    found = recognise(path, option)
+    return CSV if found is CSV and is_nameless(path) else None if found in OWN else found
 
 
 def _frame(tomo_id: str, rate: float, size: Sequence[int] | None):  # type: ignore[no-untyped-def]  # formats load late
@@ -102,15 +147,15 @@ def _frame(tomo_id: str, rate: float, size: Sequence[int] | None):  # type: igno
     return TomogramFrame(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
 
 
-def _context(frames: Mapping, sampling_rate: float | None, unknown: str, option: str) -> Context:
+def _context(frames: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str) -> Context:
     from .formats import Context
 
-    return Context(frames, sampling_rate, unknown=unknown, option=option)
+    return Context(frames, sampling_rate, unknown=unknown, option=option, among=among)
 
 
-def _read_other(found: Format, path: str | os.PathLike, context: Context) -> dict[str, Picks]:
+def _read_other(found: Format, path: Path, context: Context) -> dict[str, Picks]:
     try:
-        return found.read(Path(path), context)
+        return found.read(path, context)
     except InputError as error:
         if any(name in str(error) for name in _CONVERTER_OPTIONS):
             raise InputError(f"{error} [xmipp_convert_coordinates_tomo has these options: convert the file first]") from error
@@ -122,20 +167,30 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
 
     final_score: the score of an XMD is the one that a consensus gave, where there is one, not the picker's own.
     """
+    from .formats.tables import is_nameless
+
     require_file(path, option)
     table = _read_xmd(path, option, final_score) if _is_xmd(path) else _read_csv(path, option)
     if table.empty:
-        raise InputError(f"{option}: '{path}' has no picks; leave it out")
+        raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
+    if "tomo_id" not in table.columns and is_nameless(Path(path)):
+        table["tomo_id"] = tomogram_id(path)
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score]"
                          f"[,samplingRate], found {','.join(map(str, table.columns))}")
     if table["tomo_id"].isna().any():
-        row = int(np.argmax(table["tomo_id"].isna()))
-        raise InputError(f"{option}: '{path}', pick {row + 1}: tomo_id is empty; name its tomogram")
+        where = _place(int(np.argmax(table["tomo_id"].isna())), path)
+        raise InputError(f"{option}: '{path}', {where}: tomo_id is empty; name its tomogram")
+    without = [name for name in ANGLES if name not in table.columns]
+    if 0 < len(without) < len(ANGLES):
+        raise InputError(f"{option}: '{path}' lacks the column {without[0]}; an orientation has {', '.join(ANGLES)}, add it or "
+                         "remove the others")
     for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
         if name in table:
-            table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", *ANGLES))
+            table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", "group", *ANGLES))
+    if "group" in table:
+        table["group"] = table["group"].fillna(0)
     return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
 
 
@@ -150,10 +205,15 @@ def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
-            return pd.read_csv(path, dtype={"tomo_id": str, "class": str}, skipinitialspace=True, comment="#", index_col=False)
+            table = pd.read_csv(path, dtype={"tomo_id": str, "class": str}, skipinitialspace=True, comment="#", index_col=False)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{option}: '{path}' is no CSV in UTF-8; if it is a table, save it as CSV UTF-8") from error
     except (ValueError, pd.errors.ParserWarning) as error:
         raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
                          f"expected a header {','.join(REQUIRED)}[,score]") from error
+    if twice := [name for name in table.columns if f"{name}.1" in table.columns]:
+        raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
+    return table
 
 
 def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.DataFrame:
@@ -176,25 +236,38 @@ def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.Dat
     return table
 
 
-def _numbers(column: pd.Series, path: object, option: str, allow_empty: bool) -> pd.Series:
+def _numbers(column: pd.Series, path: str | os.PathLike, option: str, allow_empty: bool) -> pd.Series:
     values = pd.to_numeric(column, errors="coerce")
-    bad = ~np.isfinite(values) & ~(column.isna() & allow_empty)
+    bad, expected = ~np.isfinite(values) & ~(column.isna() & allow_empty), "not a number"
+    if column.name == "samplingRate" and not bad.any():
+        bad, expected = values <= 0, "expected Å/voxel"
+    elif column.name == "group" and not bad.any():
+        bad, expected = (values % 1 != 0) & ~values.isna() | (values.abs() > LARGEST_GROUP), "expected a whole number"
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{option}: '{path}', pick {row + 1}: {column.name} is '{column.iloc[row]}', not a number; "
-                         "correct or remove that row")
+        raise InputError(f"{option}: '{path}', {_place(row, path)}: {column.name} is '{column.iloc[row]}', {expected}; correct "
+                         "or remove that row")
     return values
 
 
-def _picks(tomo_id: str, rows: pd.DataFrame, rate: float, picker: int, path: object, option: str) -> Picks:
+def _place(row: int, path: str | os.PathLike) -> str:
+    """Where the row of a table stands: its line in a CSV, its number in an XMD."""
+    if _is_xmd(path):
+        return f"pick {row + 1}"
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        lines = [number for number, line in enumerate(file, start=1) if line.strip() and not line.startswith("#")]
+    return f"line {lines[row + 1]}" if row + 1 < len(lines) else f"pick {row + 1}"
+
+
+def _picks(tomo_id: str, rows: pd.DataFrame, rate: float, path: object, option: str) -> Picks:
     if "samplingRate" in rows:
         rate = float(rows["samplingRate"].iloc[0])
         if not all(same_sampling_rate(rate, other) for other in rows["samplingRate"]):
             raise InputError(f"{option}: '{path}' mixes sampling rates in tomogram '{tomo_id}'; give one samplingRate a tomogram")
     angles = rows[list(ANGLES)].to_numpy(float) if all(name in rows for name in ANGLES) else None
     try:
-        return Picks(tomo_id, rows[["x", "y", "z"]].to_numpy(float), rate, picker=np.full(len(rows), picker),
-                     score=rows["score"].to_numpy(float) if "score" in rows else None, angles=angles,
+        return Picks(tomo_id, rows[["x", "y", "z"]].to_numpy(float), rate, angles=angles,
+                     score=rows["score"].to_numpy(float) if "score" in rows else None,
                      group=rows["group"].to_numpy(int) if "group" in rows else None,
                      species=species_of(rows["class"]) if "class" in rows else None)
     except InputError as error:

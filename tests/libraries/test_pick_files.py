@@ -97,11 +97,11 @@ def test_a_csv_from_excel_with_a_byte_order_mark(tmp_path):
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("TS_1,nan,2,3", "pick 2: x"),
-        ("TS_1,1,,3", "pick 2: y"),
-        ("TS_1,1,2,far", "pick 2: z is 'far'"),
-        ("TS_1,1,inf,3", "pick 2: y"),
-        (",1,2,3", "pick 2: tomo_id"),
+        ("TS_1,nan,2,3", "line 3: x"),
+        ("TS_1,1,,3", "line 3: y"),
+        ("TS_1,1,2,far", "line 3: z is 'far'"),
+        ("TS_1,1,inf,3", "line 3: y"),
+        (",1,2,3", "line 3: tomo_id"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path, row, said):
@@ -118,7 +118,8 @@ def test_files_that_are_no_pick_files(tmp_path):
     assert "is empty" in refusal(tmp_path / "empty.csv")
     assert "has no picks" in refusal(csv(tmp_path))
     assert "lacks the column z" in refusal(csv(tmp_path, "TS_1,1,2", header="tomo_id,x,y"))
-    assert "lacks the column tomo_id" in refusal(csv(tmp_path, "1,2,3", header="x,y,z"))
+    assert "lacks the column tomo_id" in refusal(csv(tmp_path, "TS_1,1,2,3", header="tomo,x,y,z"))
+    assert "is by its name of tomogram" in refusal(csv(tmp_path, "1,2,3", header="x,y,z"))  # then the file must bear it
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 4)
     refusal(tmp_path / "binary.csv")
     (tmp_path / "ragged.csv").write_text("tomo_id,x,y,z\nTS_1,1,2,3\nTS_1,1,2,3,4,5,6\n")

@@ -86,10 +86,11 @@ def test_classes_and_picks_outside(run, tomograms, tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("tomo_id,x,y,z,class\nTS_1,1,2,3,a\nTS_1,4,5,6,b\nTS_1,99,5,6,a\n")
     options = ("-i", path, "-o", tmp_path / "p.json", "--to", "copick", "--tomograms", *tomograms)
-    said_refusing(run, *options, words=["1 picks lie outside", "pick 3", "--dropOutside"])
+    words = ["p.csv", "1 picks lie outside", "pick 3", "they would fit as Å: divide them by 10", "--dropOutside"]
+    said_refusing(run, *options, words=words)
     said_refusing(run, *options, "--dropOutside", words=["'a', 'b'", "--class"])
     said_refusing(run, *options, "--dropOutside", "--class", "c", words=["no class 'c'", "'a', 'b'"])
-    assert "1 picks outside the tomogram left out" in run(*options, "--dropOutside", "--class", "a")[1]
+    assert "1 picks outside the tomogram 'TS_1' left out" in run(*options, "--dropOutside", "--class", "a")[1]
 
 
 @pytest.mark.parametrize(
@@ -141,3 +142,27 @@ def test_outputs_are_never_replaced_in_silence(run, tomograms, tmp_path):
     run(*options, "--overwrite")
     assert str(tomograms[0]) in (tmp_path / "p.doc").read_text()
     said_refusing(run, *options, words=["p.tbl", "exists"])
+
+
+def test_of_many_outputs_all_are_written_or_none(run, tomograms, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("tomo_id,x,y,z,samplingRate\nTS_1,1,2,3,10\nb c,1,2,3,10\n")
+    said_refusing(run, "-i", path, "-o", tmp_path / "p_{tomo}.star", "--to", "relion3", words=["-o: 'b c' cannot be"])
+    (tmp_path / "p_b_c.mod").write_text("mine")
+    said_refusing(run, "-i", path, "-o", tmp_path / "p_{tomo}.mod", words=["p_b_c.mod' exists"])
+
+
+def test_tomograms_are_called_in_the_output_as_relion_calls_them(run, tmp_path):
+    tomograms = [tmp_path / f"rec_{name}_10.00Apx.mrc" for name in ("TS_1", "TS_10")]
+    for path in tomograms:
+        write_volume(path, np.zeros(SIZE[::-1], dtype=np.float32), RATE)
+    (tmp_path / "TS_1.coords").write_text("10 20 15\n")
+    files = ("-i", tmp_path / "TS_1.coords", "-o", tmp_path / "p.star", "--tomograms", *tomograms)
+    options = (*files, "--to", "relion5", "--overwrite")
+    assert "RELION must call the tomogram 'rec_TS_1_10.00Apx', as the picks do; else give --rename" in run(*options)[1]
+    assert "RELION must" not in run(*options, "--rename", "plain")[1]
+    assert " TS_1 " in (tmp_path / "p.star").read_text() and "rec_" not in (tmp_path / "p.star").read_text()
+    run(*options, "--rename", "rec_TS_1_10.00Apx=tomo_7")
+    assert " tomo_7 " in (tmp_path / "p.star").read_text()
+    said_refusing(run, *options, "--rename", "TS_5=a", words=["--rename: there are no picks of tomogram 'TS_5'"])
+    said_refusing(run, *options, "--rename", "all", words=["--rename: expected TOMOGRAM=NAME_IN_OUTPUT, or plain alone"])

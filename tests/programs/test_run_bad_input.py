@@ -57,7 +57,7 @@ def folder(scene, tmp_path) -> Path:
         ("--picks", "one.csv columns.csv", ["--picks: 'columns.csv' lacks the column tomo_id"]),
         ("--picks", "one.csv short.xmd", ["--picks: 'short.xmd' has no coordinates", "x, y, z"]),
         ("--picks", "one.csv garbage.xmd", ["--picks: 'garbage.xmd' is not an XMD file"]),
-        ("--picks", "one.csv nan.csv", ["--picks: 'nan.csv', pick 3: x is 'nan', not a number", "remove that row"]),
+        ("--picks", "one.csv nan.csv", ["--picks: 'nan.csv', line 4: x is 'nan', not a number", "remove that row"]),
         ("--picks", "one.csv nan.xmd", ["--picks: 'nan.xmd', row 1: y is 'nan', not a number", "remove that row"]),
         (
             "--picks",

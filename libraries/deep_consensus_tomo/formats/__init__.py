@@ -3,6 +3,7 @@ these modules follow is docs/formats.md; how to add one stands there too."""
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from .tables import CSV, XMD
 from .xml_lists import DEEPFINDER, MEMBRANORAMA
 
 __all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "format_named", "format_to_write", "read", "recognise",
-           "refuse_existing", "write"]
+           "refuse_existing", "sniffed", "write", "write_all"]
 
 FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,
                                PORTAL, MOTIVE_LIST)
@@ -45,8 +46,7 @@ def recognise(path: str | Path, option: str = "-i") -> Format:
     Raises InputError for a file that does not exist or is empty, a pickle, and one that fits no format or several.
     """
     path = require_file(path, option)
-    with path.open("rb") as file:
-        head = file.read(HEAD)
+    head = _head(path)
     _refuse_pickle(path, head, option)
     fitting = [one for one in FORMATS if one.sniff(head)]
     of_extension = [one for one in FORMATS if path.suffix.lower() in one.extensions]
@@ -62,6 +62,17 @@ def recognise(path: str | Path, option: str = "-i") -> Format:
                          "damaged, or misses the columns of positions; write it again, or say with --from what it is")
     every = ", ".join(one.name for one in FORMATS)
     raise InputError(f"{option}: '{path}' is of no known format ({every}); say which with --from")
+
+
+def sniffed(path: Path) -> bool:
+    """Whether the content of a file is of any of the formats."""
+    head = _head(path)
+    return any(one.sniff(head) for one in FORMATS)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
 
 
 def _refuse_pickle(path: Path, head: bytes, option: str) -> None:
@@ -98,23 +109,32 @@ def format_to_write(path: str | Path, name: str = "") -> Format:
 
 
 def write(path: str | Path, picks: Mapping[str, Picks], context: Context, found: Format, overwrite: bool = False) -> list[Path]:
-    """Write picks, by id of their tomogram, and return the files (Dynamo writes two); all of them or none.
+    """Write picks, by id of their tomogram, and return the files (Dynamo writes two); as `write_all`."""
+    return write_all({Path(path): picks}, context, found, overwrite)[Path(path)]
+
+
+def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found: Format,
+              overwrite: bool = False) -> dict[Path, list[Path]]:
+    """Write several files of picks, each with its own, and return what was written for each; all of them or none.
 
     Raises InputError for a file that exists already, unless it may be overwritten.
     """
-    path = Path(path)
     if found.write is None:
         raise ValueError(f"{found.name} is only read")
-    refuse_existing(path, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert_") as folder:
-        found.write(Path(folder) / path.name, picks, context)
-        made = {part: path.with_name(part.name) for part in sorted(Path(folder).iterdir())}
-        for final in made.values():
+    made: dict[Path, dict[Path, Path]] = {}  # of each job: final paths by those written aside
+    with contextlib.ExitStack() as stack:
+        for path, picks in jobs.items():
+            refuse_existing(path, overwrite)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert_")))
+            found.write(folder / path.name, picks, context)
+            made[path] = {part: path.with_name(part.name) for part in sorted(folder.iterdir())}
+        parts = [pair for of_job in made.values() for pair in of_job.items()]
+        for _, final in parts:
             refuse_existing(final, overwrite)
-        for part, final in made.items():
+        for part, final in parts:
             part.replace(final)
-    return list(made.values())
+    return {path: list(of_job.values()) for path, of_job in made.items()}
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -29,8 +29,9 @@ def _where_finite(values: np.ndarray, width: tuple[int, ...], convert: Callable[
 def from_dynamo(angles: np.ndarray) -> np.ndarray:
     """(n, 3) rot, tilt, psi of Dynamo's tdrot, tilt, narot, degrees.
 
-    Turns about fixed z, x, z that take the particle onto the reference: alisterburt/eulerangles `conventions.py`, and copick
-    `util/formats.py`, which checked itself against it.
+    Turns about fixed z, x, z that take the particle onto the reference. That is Dynamo's wiki, *Euler angles convention* (the
+    template turns clockwise about z, its new x, its new z), with the sense of a pair of angles that gave the same average in
+    Dynamo and RELION (tests of alisterburt/eulerangles); copick `util/formats.py` agrees.
     """
     return _where_finite(angles, (3,), lambda a: angles_of(Rotation.from_euler("zxz", a, degrees=True).inv()))
 
@@ -52,7 +53,8 @@ def from_tom(angles: np.ndarray) -> np.ndarray:
 def from_matrices(matrices: np.ndarray) -> np.ndarray:
     """(n, 3) rot, tilt, psi of (n, 3, 3) matrices that take the reference onto the particle, acting on x, y, z.
 
-    copick and the CryoET Data Portal: both make them of RELION's angles as `Rotation.from_euler("ZYZ", ...).inv()`.
+    The CryoET Data Portal makes them of RELION's angles as `Rotation.from_euler("ZYZ", ...).inv()`, "to be applied to the
+    instance volume" (`point_converter.py`), and turns meshes by them; copick copies them (`impl/cryoet_data_portal.py`).
     """
     return _where_finite(matrices, (3,), lambda m: angles_of(Rotation.from_matrix(m)))
 

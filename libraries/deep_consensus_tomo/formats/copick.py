@@ -19,6 +19,7 @@ from .eman import point, read_json
 from .model import BY_FILE, BY_NAME, Context, Format, Found, read_text, text_of
 
 USER, SESSION = "xmipptomo", "0"
+MAX_SKEW = 0.01  # by which a matrix of rounded numbers may miss being a rotation
 
 
 def _sniff_copick(head: bytes) -> bool:
@@ -38,8 +39,8 @@ def parse_copick(path: Path, option: str) -> list[Found]:
     transforms = _matrices([own.get("transformation_") for own in points], 4, path, option)
     positions = positions + np.nan_to_num(transforms[:, :3, 3])
     return [Found(str(picked.get("run_name") or path.name), BY_NAME if picked.get("run_name") else BY_FILE, positions,
-                  angstrom=True, rate=picked.get("voxel_spacing") or None, score=_floats(points, "score"),
-                  angles=_angles(transforms[:, :3, :3]), group=[int(own.get("instance_id") or 0) for own in points],
+                  angstrom=True, rate=_spacing(picked, path, option), score=_floats(points, "score", path, option),
+                  angles=_angles(transforms[:, :3, :3]), group=_groups(points, path, option),
                   species=[str(picked.get("pickable_object_name") or "")] * len(points))]
 
 
@@ -55,8 +56,7 @@ def parse_portal(path: Path, option: str) -> list[Found]:
     positions = np.array([_location(own, f"line {number}", path, option)
                           for own, (number, _) in zip(points, lines, strict=True)]).reshape(-1, 3)
     turns = _matrices([own.get("xyz_rotation_matrix") for own in points], 3, path, option)
-    group = [int(own.get("instance_id") or 0) for own in points]
-    return [Found(path.name, BY_FILE, positions, angles=_angles(turns), group=group)]
+    return [Found(path.name, BY_FILE, positions, angles=_angles(turns), group=_groups(points, path, option))]
 
 
 def _object(value: Any, what: str, path: object, option: str) -> dict:
@@ -71,9 +71,29 @@ def _location(own: dict, what: str, path: object, option: str) -> list[float]:
     return point(values, what, path, option)
 
 
-def _floats(points: list[dict], key: str) -> np.ndarray | None:
-    values = np.array([np.nan if own.get(key) is None else float(own[key]) for own in points], dtype=float)
+def _spacing(picked: dict, path: object, option: str) -> float | None:
+    rate = _number(picked.get("voxel_spacing") or None, "voxel_spacing", path, option)
+    if rate <= 0:
+        raise InputError(f"{option}: '{path}': voxel_spacing is {rate:g}, expected Å; correct it")
+    return None if np.isnan(rate) else rate
+
+
+def _number(value: Any, what: str, path: object, option: str) -> float:
+    """A number; NaN for none."""
+    try:
+        return np.nan if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{option}: '{path}', {what}: '{str(value)[:40]}' is not a number; correct or remove it") from error
+
+
+def _floats(points: list[dict], key: str, path: object, option: str) -> np.ndarray | None:
+    values = np.array([_number(own.get(key), f"point {i}, {key}", path, option) for i, own in enumerate(points, start=1)])
     return values if np.isfinite(values).any() else None
+
+
+def _groups(points: list[dict], path: object, option: str) -> np.ndarray:
+    values = _floats(points, "instance_id", path, option)
+    return np.zeros(len(points), dtype=int) if values is None else np.nan_to_num(values).astype(int)
 
 
 def _matrices(values: list[Any], width: int, path: object, option: str) -> np.ndarray:
@@ -82,9 +102,15 @@ def _matrices(values: list[Any], width: int, path: object, option: str) -> np.nd
     for row, value in enumerate(values):
         if value is None:
             continue
-        matrix = np.array(value, dtype=float) if isinstance(value, list) else np.zeros(0)
+        try:
+            matrix = np.array(value, dtype=float)
+        except (TypeError, ValueError):  # words, or rows of different lengths
+            matrix = np.zeros(0)
         if matrix.shape != (width, width):
             raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is not {width} x {width}; correct or remove it")
+        turn = matrix[:3, :3]
+        if not (np.allclose(turn @ turn.T, np.eye(3), atol=MAX_SKEW) and np.linalg.det(turn) > 0):
+            raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is no rotation; correct or remove it")
         result[row] = matrix
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,8 @@ LEAST_COLUMNS = 26  # x, y, z are the columns 24 to 26
 # The first voxel's outer corner is 0, so that voxel centres are at halves: Dynamo's wiki (Volume center), RELION's reader
 # (`dynamo_particle.cpp`).
 FIRST_VOXEL = 0.5
+LISTS, CROPPED_LIST = (".doc", ".vll"), "indices_column20.doc"  # of the tomograms' names, beside a table
+_INDEX = re.compile(r"\*\s*index\s*=\s*(\d+)")
 
 
 def _sniff(head: bytes) -> bool:
@@ -40,8 +43,7 @@ def parse(path: Path, option: str) -> list[Found]:
     angles = from_dynamo(angles) if angles.any() else np.full(angles.shape, np.nan)  # picks that nobody turned
     score = column("cc")
     rates = column("apix") if "apix" in table else np.zeros(len(table))
-    beside = path.with_suffix(".doc")
-    tomograms, names = column("tomo").astype(int), read_list(beside, option) if beside.is_file() else {}
+    tomograms, names = column("tomo").astype(int), _names_beside(path, option)
     return [Found(names.get(number, str(number)), BY_NAME if number in names else BY_NUMBER, positions[own],
                   rate=float(rate) if rate > 0 else None, score=score[own] if score.any() else None, angles=angles[own],
                   group=column("reg").astype(int)[own])
@@ -61,13 +63,35 @@ def _check_lines(path: Path, option: str) -> list[int]:
     return [number for number, _ in rows]
 
 
+def _names_beside(path: Path, option: str) -> dict[int, str]:
+    """The list of tomograms that lies with a table: of its own name, or that of the data folder which Dynamo cropped."""
+    beside = [path.with_suffix(ending) for ending in LISTS] + [path.with_name(CROPPED_LIST)]
+    return next((read_list(one, option) for one in beside if one.is_file()), {})
+
+
 def read_list(path: Path, option: str) -> dict[int, str]:
-    """Paths of tomograms by their number, from a list such as Dynamo's .doc: a number and a path a line."""
+    """Paths of tomograms by their number: a number and a path a line (.doc), or a path a line (.vll).
+
+    In a volume list (Dynamo's wiki, *Volume list file*) `* index = 2` numbers the volume above, other volumes are counted;
+    # are comments, > and ! what belongs to a volume.
+    """
+    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
+    if path.suffix.lower() != ".vll":
+        return _numbered(lines, path, option)
+    volumes: list[str] = []
+    numbers: dict[int, int] = {}  # by the place of the volume in the list
+    for _, line in lines:
+        if index := _INDEX.fullmatch(line):
+            numbers[len(volumes) - 1] = int(index[1])
+        elif line[0] not in "#*>!":
+            volumes.append(line)
+    return {numbers.get(place, place + 1): volume for place, volume in enumerate(volumes)}
+
+
+def _numbered(lines: list[tuple[int, str]], path: object, option: str) -> dict[int, str]:
     names: dict[int, str] = {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in lines:
         words = line.split(maxsplit=1)
-        if not words:
-            continue
         if len(words) != 2 or not words[0].isdigit():
             raise InputError(f"{option}: '{path}', line {number}: '{line[:60]}', expected a number and the path of a tomogram")
         names[int(words[0])] = words[1].strip()

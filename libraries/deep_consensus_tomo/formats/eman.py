@@ -11,6 +11,9 @@ import numpy as np
 from ..errors import InputError
 from .model import BY_FILE, CORNER, MIDDLE_VOXEL, Format, Found, read_text, text_of
 
+# What an info file has; before anybody picked, it has no boxes.
+INFO_KEYS = ("boxes_3d", "apix_unbin", "tlt_params", "tlt_file")
+
 
 def read_json(text: str, path: object, option: str, line: int = 1) -> Any:
     """The object of a JSON text that begins at a line of a file. Raises InputError naming the line."""
@@ -36,7 +39,7 @@ def point(values: Any, what: str, path: object, option: str) -> list[float]:
 
 def _sniff(head: bytes) -> bool:
     text = text_of(head)
-    return text.lstrip().startswith("{") and '"boxes_3d"' in text
+    return text.lstrip().startswith("{") and any(f'"{key}"' in text for key in INFO_KEYS)
 
 
 def parse(path: Path, option: str) -> list[Found]:
@@ -45,7 +48,7 @@ def parse(path: Path, option: str) -> list[Found]:
     A box is x, y, z, method, score, class; the file is that of the tomogram whose name it bears.
     """
     info = read_json(read_text(path), path, option)
-    boxes = info.get("boxes_3d") if isinstance(info, dict) else None
+    boxes = info.get("boxes_3d", [] if set(INFO_KEYS) & set(info) else None) if isinstance(info, dict) else None
     if not isinstance(boxes, list):
         raise InputError(f"{option}: '{path}' lacks the list boxes_3d; expected an info file of EMAN2's tomogram boxer")
     for number, box in enumerate(boxes, start=1):
@@ -55,9 +58,11 @@ def parse(path: Path, option: str) -> list[Found]:
     apix = info.get("apix_unbin")
     try:
         rate = None if apix is None else float(apix)
+        if rate is not None and not 0 < rate < np.inf:
+            raise ValueError(f"apix_unbin {rate:g}")
         score = [float(box[4]) if len(box) > 4 else np.nan for box in boxes]
     except (TypeError, ValueError) as error:
-        raise InputError(f"{option}: '{path}': a score or apix_unbin is not a number ({error}); correct it") from error
+        raise InputError(f"{option}: '{path}': a score or apix_unbin is wrong ({error}); correct it") from error
     return [Found(path.name, BY_FILE, positions.reshape(-1, 3), CORNER if rate is None else MIDDLE_VOXEL, rate=rate,
                   score=score if any(score) else None, species=[_class_of(box, info) for box in boxes])]
 

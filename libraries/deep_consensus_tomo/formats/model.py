@@ -41,6 +41,8 @@ class Context:
     not say it.  size: x, y, z, voxels of sampling_rate, of the tomograms that are not at hand.
     names: the id of a tomogram by the name or number that files give it.
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
+    among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
+    only one at hand. Empty: there is but one file.
     """
 
     frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
@@ -49,6 +51,7 @@ class Context:
     names: Mapping[str, str] = field(default_factory=dict)
     unknown: str = REFUSE
     option: str = "-i"
+    among: str = ""
 
     def frame(self, tomo_id: str) -> TomogramFrame:
         """The tomogram of an id; of one that is not at hand only what the user says of all."""
@@ -130,5 +133,8 @@ def text_of(head: bytes) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The whole text of a file, whatever its Unicode encoding."""
-    return text_of(path.read_bytes())
+    """The whole text of a file, whatever its Unicode encoding. Raises ValueError for what is no text."""
+    content = path.read_bytes()
+    if text := text_of(content):
+        return text
+    raise ValueError("it is no text")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..errors import InputError
-from .model import BY_FILE, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found
+from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found
 
 # What programs add to the name of a tilt series: a voxel size, a binning, what was done, who wrote the file.
 _ENDINGS = re.compile(
-    r"(_\d+(\.\d+)?(apx|a)|_bin\d+|_b\d+|_(full_)?rec|_info|_ali|_aligned|_wbp|_sirt|_corrected|_denoised|_filtered|_tomo"
-    r"|_relion\d*|_particles|_picks|_coords|_extracted|_job)$")
-_BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D))")
-_EXTENSIONS = re.compile(r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|csv)$", re.I)
+    r"(_\d+(\.\d+)?(apx|a)|_+bin\d+|_b\d+|_(full_)?rec|_info|_ali|_aligned|_wbp|_sirt|_corrected|_denoised|_filtered|_tomo"
+    r"|_relion\d*|_particles|_picks|_coords|_objlist|_objl|_boxes|_extracted|_job)$", re.I)
+_BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D)|(objlist|objl|particles|picks|coords)_)", re.I)
+_EXTENSIONS = re.compile(r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|xmd)$",
+                         re.I)
 
 
 def stem_of(name: str) -> str:
@@ -26,8 +29,13 @@ def stem_of(name: str) -> str:
 
 
 def bare(name: str) -> str:
-    """A name without what programs add to it, in lower case: 'rec_TS_01_12.23Apx.mrc' is 'ts_01'."""
-    stem = _BEGINNINGS.sub("", stem_of(name).lower())
+    """A name as names are compared: plain, in lower case."""
+    return plain(name).lower()
+
+
+def plain(name: str) -> str:
+    """A name without what programs add to it: 'rec_TS_01_12.23Apx.mrc' is 'TS_01'."""
+    stem = _BEGINNINGS.sub("", stem_of(name))
     while (shorter := _ENDINGS.sub("", stem)) != stem and shorter:
         stem = shorter
     return stem
@@ -40,9 +48,14 @@ def listed(names: Iterable[str], most: int = 6) -> str:
 
 
 def require_numbers_known(found: Iterable[Found], path: object, context: Context) -> None:
-    """Raise InputError, listing them, for tomograms that a file only numbers while nobody says which they are."""
+    """Raise InputError, listing them, for tomograms that a file only numbers while nobody says which they are.
+
+    A file with one number only may be that of the tomogram whose name it bears, or of the only one.
+    """
     numbers = [one.name for one in found if one.named == BY_NUMBER and one.name not in context.names]
-    if numbers and not (len(context.frames) == 1 and len(set(numbers)) == 1):
+    lone = context.frames and len(set(numbers)) == 1 and (
+        len(context.frames) == 1 or context.among or _matches_of_file(path, context))
+    if numbers and not lone:
         which = f"which of {listed(context.frames)} they are" if context.frames else "which they are"
         every = ", ".join(dict.fromkeys(numbers))
         raise InputError(f"{context.option}: '{path}' names tomograms by numbers ({every}); say {which} with "
@@ -62,11 +75,12 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
         return told
     if not context.frames:
         return stem_of(found.name)
-    if found.named != BY_NUMBER and (matches := _matches(found.name, context)):
+    if found.named == BY_NAME:
+        matches = _matches(found.name, context)
+        return _only(matches, found, path, context) if matches else _unmatched(found, path, context)
+    if matches := _matches_of_file(path, context):  # a number says less than the name of the file
         return _only(matches, found, path, context)
-    if found.named not in (BY_FILE, BY_NUMBER):
-        return _unmatched(found, path, context)
-    if len(context.frames) == 1:  # the file does not say it, but there is only one
+    if len(context.frames) == 1 and not context.among:  # the file does not say it, but there is only one
         return next(iter(context.frames))
     return _unmatched(found, path, context)
 
@@ -81,6 +95,16 @@ def _matches(name: str, context: Context) -> list[str]:
     return []
 
 
+def _matches_of_file(path: object, context: Context) -> list[str]:
+    """The ids that the name of a file fits; of one of several else those that the nearest of its own folders fits: TomoTwin calls
+    its files by the particle, in a folder a tomogram."""
+    file = Path(str(path))
+    if (matches := _matches(file.name, context)) or not context.among:
+        return matches
+    folders = Path(os.path.relpath(file, context.among)).parts[-2::-1]
+    return next((matches for folder in folders if (matches := _matches(folder, context))), [])
+
+
 def _only(matches: list[str], found: Found, path: object, context: Context) -> str:
     if len(matches) > 1:
         raise InputError(f"{context.option}: '{path}': tomogram '{found.name}' may be {listed(matches)}; say which with "
@@ -91,10 +115,18 @@ def _only(matches: list[str], found: Found, path: object, context: Context) -> s
 def _unmatched(found: Found, path: object, context: Context) -> str | None:
     if context.unknown == KEEP:
         return stem_of(found.name)
-    if context.unknown == LEAVE_OUT and found.named != BY_FILE:
+    if context.unknown == LEAVE_OUT and (found.named == BY_NAME or context.among):
         return None
-    near = difflib.get_close_matches(stem_of(found.name), list(context.frames), n=3, cutoff=0.5)
-    candidates = f"the nearest are {listed(near)}" if near else f"there are {listed(sorted(context.frames))}"
+    name = stem_of(found.name)
     what = "is by its name of" if found.named == BY_FILE else "has picks of"
-    raise InputError(f"{context.option}: '{path}' {what} tomogram '{stem_of(found.name)}', which is none of those given; "
-                     f"{candidates}; give that tomogram, or say which it is with --names {stem_of(found.name)}=NAME")
+    column = " or a column tomo_id" if found.named == BY_FILE and str(path).lower().endswith(".csv") else ""
+    raise InputError(f"{context.option}: '{path}' {what} tomogram '{name}', which is none of those given; "
+                     f"{candidates([name], context.frames)}; give that tomogram, or say which it is with "
+                     f"--names {name}=NAME{column}")
+
+
+def candidates(names: Iterable[str], known: Iterable[str]) -> str:
+    """The tomograms that names may have meant: the nearest, else the first of them all."""
+    every = sorted(known)
+    near = [one for name in names for one in difflib.get_close_matches(name, every, n=3, cutoff=0.5)]
+    return f"the nearest are {listed(dict.fromkeys(near))}" if near else f"there are {listed(every)}"

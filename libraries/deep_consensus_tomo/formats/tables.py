@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..picks import Picks
-from .model import BY_NAME, Context, Format, Found, text_of
+from .model import BY_FILE, BY_NAME, Context, Format, Found, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ANGLES = ("rot", "tilt", "psi")
+OPTIONAL = ("score", "class", *ANGLES, "group", "samplingRate")
 DEFAULT_BOX = 2  # voxels: particleSize of picks whose box nobody said; the programs that cut boxes ask for it
 
 
 def _sniff_csv(head: bytes) -> bool:
+    labels = header_of(head)
+    return "tomo_id" in labels or set("xyz") <= labels <= {*"xyz", *OPTIONAL}
+
+
+def header_of(head: bytes) -> set[str]:
+    """The labels of a CSV, from the beginning of the file."""
     lines = [line for line in text_of(head[:65536]).splitlines() if line.strip() and not line.startswith("#")]
-    return bool(lines) and "tomo_id" in [word.strip() for word in lines[0].split(",")]
+    return {word.strip().strip('"') for word in lines[0].split(",")} if lines else set()
 
 
 def _sniff_xmd(head: bytes) -> bool:
@@ -29,7 +36,14 @@ def _sniff_xmd(head: bytes) -> bool:
     return text.lstrip().startswith("# XMIPP_STAR_1") or bool(labels & {"_x", "_xcoor"})
 
 
-def _found(name: str, rows: pd.DataFrame) -> list[Found]:
+def is_nameless(path: Path) -> bool:
+    """Whether a file is a CSV of one tomogram: it has our columns, but none that names the tomogram."""
+    with path.open("rb") as file:
+        labels = header_of(file.read(65536))
+    return "tomo_id" not in labels and set("xyz") <= labels <= {*"xyz", *OPTIONAL}
+
+
+def _found(name: str, named: str, rows: pd.DataFrame) -> list[Found]:
     from ..pick_files import species_of
 
     rates = rows["samplingRate"].to_numpy(float) if "samplingRate" in rows else np.zeros(len(rows))
@@ -37,7 +51,7 @@ def _found(name: str, rows: pd.DataFrame) -> list[Found]:
     for rate in dict.fromkeys(rates.tolist()):
         own = rows[rates == rate]
         found.append(Found(
-            name, BY_NAME, own[["x", "y", "z"]].to_numpy(float), rate=float(rate) or None,
+            name, named, own[["x", "y", "z"]].to_numpy(float), rate=float(rate) or None,
             score=own["score"].to_numpy(float) if "score" in own else None,
             angles=own[list(ANGLES)].to_numpy(float) if all(angle in own for angle in ANGLES) else None,
             group=own["group"].to_numpy(int) if "group" in own else None,
@@ -46,10 +60,12 @@ def _found(name: str, rows: pd.DataFrame) -> list[Found]:
 
 
 def parse(path: Path, option: str) -> list[Found]:
-    """One Found a tomogram; `pick_files` says what the columns are."""
+    """One Found a tomogram; `pick_files` says what the columns are. Without the column tomo_id the file's name is that of it."""
     from ..pick_files import rows_by_tomogram
 
-    return [found for name, rows in rows_by_tomogram(path, option, final_score=True).items() for found in _found(name, rows)]
+    named = BY_FILE if is_nameless(path) else BY_NAME
+    groups = rows_by_tomogram(path, option, final_score=True)
+    return [found for name, rows in groups.items() for found in _found(path.name if named == BY_FILE else name, named, rows)]
 
 
 def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
