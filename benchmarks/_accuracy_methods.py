@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from deep_consensus_tomo import labels
+from deep_consensus_tomo import labels, network_input
 from deep_consensus_tomo.calibration import expected_calibration_error, precision_recall
 from deep_consensus_tomo.evaluation import match
 from deep_consensus_tomo.metadata_io import read_table
@@ -164,7 +164,7 @@ def replaced(owner: object, name: str, value: object) -> Iterator[None]:
 
 def _single_voxels(box_size: int, edge: int) -> np.ndarray:
     """The same samples of the box without smoothing: the nearest voxels, as averaging down by a whole number would take."""
-    step = network_data.SMALL_VIEW * box_size / edge
+    step = network_input.SMALL_VIEW * box_size / edge
     centres = box_size // 2 + step * (np.arange(edge) - (edge - 1) / 2)
     share = np.clip(0.5 + step / 2 - np.abs(np.arange(box_size) - centres[:, None]), 0, 1)
     return (share / share.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -176,7 +176,7 @@ def _none_stands_out(columns: dict, agreed: np.ndarray) -> np.ndarray:
 
 # What the recipe is without one of its ingredients. Each needs its own training.
 ABLATIONS: dict[str, Callable] = {
-    "no smoothing of the input": lambda: replaced(network_data, "sampling_weights", _single_voxels),
+    "no smoothing of the input": lambda: replaced(network_input, "sampling_weights", _single_voxels),
     "no turns about the tilt axis": lambda: replaced(network_data, "LARGEST_TURN", 0.0),
     "as much noise as picks": lambda: replaced(labels, "NOISE_SHARE", 1e6),
     "beads not told by contrast in training": lambda: replaced(_training_examples, "contrast_outliers_of", _none_stands_out),

@@ -91,6 +91,7 @@ def box_rows(folder: Path, shape: tuple[int, int, int], n: int, threads: int, me
     size = (folder / "tomogram.mrc").stat().st_size
     of_boxes = n * BOX**3 * 4
     limit = (2 * of_boxes / memory_speed, "boxes read and written at memory speed")
+    small = isolated(stages.extract, folder, shape, n, threads, "small")
     ours = isolated(stages.extract, folder, shape, n, threads)
     loop = isolated(stages.extract_loop, folder, shape, n).seconds
     copy = isolated(stages.copy_map, folder / "tomogram.mrc")
@@ -99,6 +100,7 @@ def box_rows(folder: Path, shape: tuple[int, int, int], n: int, threads: int, me
     copied = stages.Measured(copy.seconds * of_boxes / size, copy.memory)
     return [
         row_of(f"extraction, {n} boxes of {BOX}^3", ours, loop, *limit),
+        row_of(f"extraction, what the small network sees of {n} boxes", small, loop),
         row_of("numpy's memory-mapped copy of as many bytes", copied),
     ]
 

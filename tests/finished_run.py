@@ -1,9 +1,8 @@
-"""A finished run of the deep consensus, made up without training: known scores, votes and boxes, in either layout."""
+"""A finished run of the deep consensus, made up without training: known scores and votes, in either layout."""
 
 import json
 from pathlib import Path
 
-import mrcfile
 import numpy as np
 import pandas as pd
 
@@ -34,17 +33,12 @@ LOG = (
 )
 
 
-def _columns(folder: Path, boxes: Path) -> dict[str, list]:
+def _columns(folder: Path) -> dict[str, list]:
     rng = np.random.default_rng(1)
     rows: dict[str, list] = {}
     for tomo_id in TOMOGRAMS:
         write_volume(folder / f"{tomo_id}.mrc", rng.normal(size=SIZE[::-1]), RATE)
-        boxes.mkdir(parents=True, exist_ok=True)
-        with mrcfile.new(boxes / f"{tomo_id}.mrcs") as stack:
-            stack.set_data(
-                np.broadcast_to(np.arange(len(PICKS), dtype=np.float32)[:, None, None, None], (len(PICKS), BOX, BOX, BOX))
-            )
-        for i, (comment, score, label) in enumerate(PICKS):
+        for comment, score, label in PICKS:
             x, y, z = rng.uniform(0, SIZE)
             row = {
                 "tiltSeriesId": tomo_id,
@@ -58,7 +52,6 @@ def _columns(folder: Path, boxes: Path) -> dict[str, list]:
                 "enabled": label,
                 "CoordConsScore": score,
                 "zScoreDeepLearning1": 0.9 * score,
-                "image": f"{i + 1:06d}@{boxes / f'{tomo_id}.mrcs'}",
             }
             for name, value in row.items():
                 rows.setdefault(name, []).append(value)
@@ -68,7 +61,7 @@ def _columns(folder: Path, boxes: Path) -> dict[str, list]:
 def make_run(folder: Path, *, voting: bool = False) -> Path:
     """As xmipp_run_deep_consensus_tomo leaves it; returns the folder of --odir."""
     odir = folder / "run"
-    columns = _columns(folder, odir / "boxes" / "pos")
+    columns = _columns(folder)
     scored = odir / ("voted" if voting else "scored") / "merged.xmd"
     write_table(scored, columns)
     summary = {
@@ -95,7 +88,7 @@ def make_run(folder: Path, *, voting: bool = False) -> Path:
 def make_protocol_run(folder: Path) -> Path:
     """As the Scipion protocol leaves it; returns the folder extra/consensus."""
     root = folder / "consensus"
-    columns = _columns(folder, root / "subtomograms")
+    columns = _columns(folder)
     write_table(root / "scored.xmd", columns)
     tomograms = [
         {"ts_id": t, "file_name": str(folder / f"{t}.mrc"), "tomogram_rate": RATE, "counts": [10, 12, 11]} for t in TOMOGRAMS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from ._run_config import Frame, PipelineConfig, picker_names, read_frames
@@ -39,13 +40,30 @@ class Pipeline:
         given = self.config.training.input_model
         return given if given and self.config.skip_training else str(self.odir / "network" / "model.h5")
 
+    @cached_property
+    def network(self) -> str:
+        """The network that the boxes are prepared for: that of a given model, else the one to train."""
+        from deep_consensus_tomo.model_files import architecture_of
+
+        given = self.config.training.input_model
+        return architecture_of(given, "--inputModel") if given else self.config.training.network
+
+    @cached_property
+    def pick_files(self) -> list[Path]:
+        """Every file that picks are read from."""
+        from deep_consensus_tomo.pick_folders import files_of
+
+        config = self.config
+        return [file for path in (*config.picks, config.truth, config.lie) if path for file in files_of(path, "--picks")]
+
     def run(self) -> dict:
         """Do what is not done yet; returns the summary."""
         from ._run_outputs import write_outputs
 
         started = time.monotonic()
         config = self.config
-        picks = self._read_picks()
+        notes: list[str] = []
+        picks = self._read_picks(notes)
         if not config.voting and not self.file("scored", "merged").exists():  # a wrong option must not wait for the boxes
             prepare_training(
                 config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, threads=config.threads
@@ -53,28 +71,31 @@ class Pipeline:
         self.odir.mkdir(parents=True, exist_ok=True)
         steps = Steps(self.odir)
         frames = [frame for frame in self.frames if any(frame.tomo_id in of_picker for of_picker in picks["picks"])]
-        notes = [f"tomogram '{f.tomo_id}' has no picks and is left out" for f in self.frames if f not in frames]
+        notes += [f"tomogram '{f.tomo_id}' has no picks and is left out" for f in self.frames if f not in frames]
         for frame in frames:
             notes += self._prepare(frame, picks, steps)
         scored = self._vote(frames, steps) if config.voting else self._learn(frames, steps)
         return write_outputs(self, frames, scored, notes, started)
 
-    def _read_picks(self) -> dict[str, list]:
+    def _read_picks(self, notes: list[str]) -> dict[str, list]:
+        """Picks of every picker, truth and lie, by tomogram; notes receives what files were left out."""
         from deep_consensus_tomo.pick_files import read_pick_file
+        from deep_consensus_tomo.pick_folders import refuse_split_picker
         from deep_consensus_tomo.picks import check_inside, rescale_size
 
         config = self.config
+        refuse_split_picker(config.picks, [frame.tomo_id for frame in self.frames], "--picks")
         rates = {frame.tomo_id: frame.sampling_rate for frame in self.frames}
         sizes = {frame.tomo_id: frame.size for frame in self.frames}  # for formats that count from the centre
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
         picks = {
             "picks": [
-                read_pick_file(path, rates, picker=i + 1, sampling_rate=rate or None, sizes=sizes)
+                read_pick_file(path, rates, picker=i + 1, sampling_rate=rate or None, sizes=sizes, notes=notes)
                 for i, (path, rate) in enumerate(zip(config.picks, own_rates, strict=True))
             ]
         }
         for kind, path in (("truth", config.truth), ("lie", config.lie)):
-            picks[kind] = [read_pick_file(path, rates, option=f"--{kind}", sizes=sizes)] if path else []
+            picks[kind] = [read_pick_file(path, rates, option=f"--{kind}", sizes=sizes, notes=notes)] if path else []
         for kind, paths in (("picks", config.picks), ("truth", [config.truth]), ("lie", [config.lie])):
             for path, by_tomogram in zip(paths, picks[kind], strict=False):
                 for frame in self.frames:
@@ -84,6 +105,7 @@ class Pipeline:
                             own.positions,
                             rescale_size(frame.size, frame.sampling_rate, own.sampling_rate),
                             f"--{kind}: '{path}', tomogram '{frame.tomo_id}'",
+                            own.sampling_rate,
                         )
         return picks
 
@@ -113,7 +135,7 @@ class Pipeline:
                 write_picks(path, Picks.concatenate(sets[kind]), config.box_size, frame.path)
 
         settings = (self.rate, frame.sampling_rate, config.picks_sampling_rates, config.box_size)
-        sources = [path for path in (*config.picks, config.truth, config.lie, frame.path) if path]
+        sources = [frame.path, *self.pick_files]
         steps.run(f"collect {tomo_id}", settings, sources, list(collected.values()), collect)
         return collected
 
@@ -180,6 +202,7 @@ class Pipeline:
             invert=config.invert,
             border="drop" if name == "noise" else config.border,
             threads=config.threads,
+            network=self.network,
         )
         steps.run(
             f"extract {name} {frame.tomo_id}",

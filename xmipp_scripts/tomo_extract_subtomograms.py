@@ -38,6 +38,7 @@ class ExtractionConfig:
     border: str = "pad"
     threads: int = 1
     individual: bool = False
+    network: str | None = None  # extract what this network sees of the boxes
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
@@ -48,6 +49,10 @@ class ExtractionConfig:
                 require_positive(value, option, "Å/voxel")
         if self.border not in BORDERS:
             raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
+        if self.network is not None:
+            from deep_consensus_tomo.network_input import require_architecture
+
+            require_architecture(self.network, "--network")
 
     @property
     def base(self) -> Path:
@@ -97,9 +102,12 @@ def _write_boxes(config: ExtractionConfig, tomogram: Tomogram, picks: Picks) -> 
     """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value."""
     import numpy as np
 
+    from deep_consensus_tomo.network_input import input_edge, input_sampling_rate
     from deep_consensus_tomo.stacks import image_name, new_stack, read_ahead, write_volume
 
-    rate = picks.sampling_rate
+    edge, rate = config.box_size, picks.sampling_rate
+    if config.network is not None:
+        edge, rate = input_edge(config.network, edge), input_sampling_rate(config.network, edge, rate)
     if len(picks) * config.box_size**3 > tomogram.data.size:
         read_ahead(tomogram.path)
     if config.individual:
@@ -108,7 +116,7 @@ def _write_boxes(config: ExtractionConfig, tomogram: Tomogram, picks: Picks) -> 
         return images, contrast
     contrast = np.zeros((0, 2))
     if len(picks):
-        with new_stack(f"{config.base}.mrcs", len(picks), config.box_size, rate) as stack:
+        with new_stack(f"{config.base}.mrcs", len(picks), edge, rate) as stack:
             contrast = _cut_boxes(config, tomogram, picks, stack.write)
     return [image_name(row + 1, f"{config.base}.mrcs") for row in range(len(picks))], contrast
 
@@ -120,10 +128,12 @@ def _cut_boxes(
     import numpy as np
 
     from deep_consensus_tomo.contrast import extremes, grey_scale
+    from deep_consensus_tomo.network_input import network_input
     from deep_consensus_tomo.picks import rescale_positions, same_sampling_rate
     from deep_consensus_tomo.subtomograms import Cutter, fits_inside
 
-    cutter = Cutter(config.box_size, picks.sampling_rate, config.normalise, config.invert, config.factor)
+    normalise = config.normalise and config.network is None  # what a network sees is always normalised
+    cutter = Cutter(config.box_size, picks.sampling_rate, normalise, config.invert, config.factor)
     scale = grey_scale(tomogram.data)
     own_positions = rescale_positions(picks.positions, picks.sampling_rate, tomogram.sampling_rate)
     reach = max(1, round(config.box_size / 4 * picks.sampling_rate / tomogram.sampling_rate))
@@ -139,13 +149,23 @@ def _cut_boxes(
             box = cutter.raw(tomogram.data, picks.positions[row], tomogram.sampling_rate, memory)
             seen = (box, centre) if whole[row] else (tomogram.data, own_positions[row])
             contrast[row] = extremes(*seen, reach, scale)
-            write(row, cutter.finish(box))
+            box = cutter.finish(box)
+            write(row, box if config.network is None else network_input(box[None], config.network)[0])
 
     # In the order of the slices, so that the tomogram is read once from front to back, by all threads in step.
     order = np.argsort(picks.positions[:, 2], kind="stable")
     with ThreadPoolExecutor(config.threads) as pool:
         list(pool.map(work, [order[start :: config.threads] for start in range(config.threads)]))
     return contrast
+
+
+def _network_of(name: str) -> str:
+    """The name of the network that a model file holds, or the name itself."""
+    if not name.endswith((".h5", ".keras")):
+        return name
+    from deep_consensus_tomo.model_files import architecture_of
+
+    return architecture_of(name, "--network")
 
 
 class TomoExtractSubtomograms(Program):
@@ -173,6 +193,10 @@ class TomoExtractSubtomograms(Program):
         self.addParamsLine("      where <what>")
         self.addParamsLine("        pad : are kept; what is missing is filled with the box's mean")
         self.addParamsLine("        drop : are left out")
+        self.addParamsLine(
+            " [--network <name>] : write what this network sees of the boxes instead of the boxes, for the program that trains "
+            "and scores (it takes both): small (at most 16 voxels an edge), reference (the whole box), or that of a model file"
+        )
         self.addParamsLine(" [--threads <int=1>] : threads")
         self.addParamsLine(" [--individual] : one .mrc file per subtomogram instead of a stack")
         self.addExampleLine(
@@ -193,6 +217,7 @@ class TomoExtractSubtomograms(Program):
             border=self.getParam("--border"),
             threads=self.integer("--threads"),
             individual=self.checkParam("--individual"),
+            network=_network_of(self.getParam("--network")) if self.checkParam("--network") else None,
         )
 
     def run(self) -> None:

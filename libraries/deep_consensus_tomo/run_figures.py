@@ -80,10 +80,17 @@ def gallery_figure(run: RunResults, tomo_id: str) -> Figure:
     """Boxes of one tomogram: best, doubtful, rejected."""
     own = run.of_tomogram(tomo_id)
     score, accepted = run.table["score"].to_numpy()[own], run.accepted[own]
-    images = run.table["image"].to_numpy()[own]
+    positions = run.positions()[own]
     rows = draw.gallery_rows(score, accepted, run.threshold)
+    try:
+        slices = {
+            name: central_slices(_tomogram(run, tomo_id), positions[chosen], run.box_size, run.sampling_rate)
+            for name, chosen in rows.items()
+        }
+    except InputError as error:
+        return note_figure(f"The boxes cannot be shown: {error}")
     return draw.plot_gallery(
-        {name: central_slices(list(images[chosen]), run.folder) for name, chosen in rows.items()},
+        slices,
         {name: score[chosen].tolist() for name, chosen in rows.items()},
         {name: accepted[chosen].tolist() for name, chosen in rows.items()},
         tomo_id,

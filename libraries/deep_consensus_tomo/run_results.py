@@ -1,7 +1,7 @@
 """A finished run of the deep consensus, read from its folder: of the run program or of the Scipion protocol.
 
-Both write the same tables under different names. Nothing is computed here; what a run left out (voting trains nothing, boxes
-may have been deleted) is absent, what is there and damaged is refused.
+Both write the same tables under different names. Nothing is computed here; what a run left out (voting trains nothing) is
+absent, what is there and damaged is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RunResults:
     """Everything of a run that can be shown; m merged picks, K pickers.
 
     table: a row a merged pick: tomo_id, x y z (voxels of `sampling_rate`), score, network (its score of the look alone), support,
-    label (1 positive, 0 doubtful, -1 known to be wrong), known (a reference of the user), image (its box, "" for none).
+    label (1 positive, 0 doubtful, -1 known to be wrong), known (a reference of the user).
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
     sampling_rate: Å/voxel, common frame.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
     each network.  summary: what the run wrote about itself, {} if it has not finished.
@@ -194,7 +194,6 @@ def _results(
             "support": np.asarray(columns["count"], dtype=int),
             "label": np.asarray(columns["enabled"], dtype=int),
             "known": np.array([ids.split("+")[0] == "0" for ids in columns["comment"]], dtype=bool),
-            "image": np.array(columns.get("image", [""] * n), dtype=object),
         }
     )
     return RunResults(

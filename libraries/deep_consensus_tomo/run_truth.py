@@ -43,8 +43,15 @@ def measure(run: RunResults, truth: str | os.PathLike, radius: float, option: st
     Tomograms that the file does not name are left out: nothing is known of them. Raises InputError for a file that cannot be
     read or names none of the run's tomograms.
     """
-    rates = {tomogram.tomo_id: tomogram.sampling_rate or _rate_of(tomogram.path) for tomogram in run.tomograms}
-    known = read_pick_file(truth, rates, option=option)
+    rates: dict[str, float] = {}
+    sizes: dict[str, tuple[int, int, int]] = {}  # for formats that count from the centre; a tomogram may be gone
+    for tomogram in run.tomograms:
+        if tomogram.sampling_rate is None or tomogram.path.is_file():
+            with open_tomogram(tomogram.path, tomogram.sampling_rate) as opened:
+                rates[tomogram.tomo_id], sizes[tomogram.tomo_id] = opened.sampling_rate, opened.size
+        else:
+            rates[tomogram.tomo_id] = tomogram.sampling_rate
+    known = read_pick_file(truth, rates, option=option, sizes=sizes)
     positions, eligible = run.positions(), run.table["label"].to_numpy() != NEGATIVE
     true = np.zeros(len(positions), dtype=bool)
     covered = np.zeros(len(positions), dtype=bool)
@@ -59,8 +66,3 @@ def measure(run: RunResults, truth: str | os.PathLike, radius: float, option: st
         sum(len(particles) for particles in known.values()),
         len(known),
     )
-
-
-def _rate_of(path: os.PathLike) -> float:
-    with open_tomogram(path) as tomogram:
-        return tomogram.sampling_rate

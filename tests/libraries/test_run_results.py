@@ -9,9 +9,11 @@ from finished_run import ACCEPTED, BOX, NAMES, PICKS, RATE, TOMOGRAMS, make_prot
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.expectation import expect
 from deep_consensus_tomo.metadata_io import read_table, write_table
+from deep_consensus_tomo.picks import rescale_positions
 from deep_consensus_tomo.run_boxes import central_slices
 from deep_consensus_tomo.run_figures import eligible
-from deep_consensus_tomo.run_results import read_run
+from deep_consensus_tomo.run_results import TomogramFile, read_run
+from deep_consensus_tomo.stacks import write_volume
 
 
 @pytest.mark.parametrize("make", [make_run, make_protocol_run])
@@ -47,24 +49,21 @@ def test_voting_has_neither_threshold_nor_training(tmp_path):
     assert run.accepted.sum() == 2 * 9 and not run.scores_are_probabilities
 
 
-def test_a_moved_run_finds_its_boxes_and_tomograms(tmp_path):
+def test_a_moved_run_finds_its_tomograms(tmp_path):
     make_run(tmp_path / "old")
     shutil.move(tmp_path / "old", tmp_path / "new")
     run = read_run(tmp_path / "new" / "run")
     assert all(t.path.is_file() for t in run.tomograms)
-    images = run.table["image"].tolist()
-    slices = central_slices([images[3], "", images[0]], run.folder)
-    assert slices[1] is None and np.allclose(slices[0], 3) and np.allclose(slices[2], 0)
 
 
-def test_boxes_that_are_gone_are_absent_and_damaged_ones_refused(tmp_path):
-    run = read_run(make_run(tmp_path))
-    images, stack = run.table["image"].tolist(), run.folder / "boxes" / "pos" / "TS_1.mrcs"
-    stack.write_bytes(stack.read_bytes()[:2000])
-    with pytest.raises(InputError, match="not a complete stack"):
-        central_slices(images[:1], run.folder)
-    stack.unlink()
-    assert central_slices(images[:1], run.folder) == [None]
+def test_slices_show_the_place_of_the_pick_whatever_the_sampling_rate(tmp_path):
+    z, y, x = np.ogrid[:24, :32, :40]
+    write_volume(tmp_path / "t.mrc", np.exp(-((z - 12) ** 2 + (y - 9) ** 2 + (x - 30) ** 2) / 8), 10.0)
+    tomogram = TomogramFile("t", tmp_path / "t.mrc", None)
+    places = rescale_positions(np.array([[30.0, 9, 12]]), 10.0, 5.0)
+    for positions, box, rate in (([[30, 9, 12]], 16, 10.0), (places, 32, 5.0)):
+        (seen,) = central_slices(tomogram, np.array(positions), box, rate)
+        assert seen.shape == (box, box) and seen.argmax() == box // 2 * (box + 1)
 
 
 def break_json(folder):

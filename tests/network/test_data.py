@@ -13,13 +13,12 @@ from deep_consensus_tomo.network.data import (
     Schedule,
     batches,
     flip_each,
-    prepare,
     read_boxes,
-    sampling_weights,
     tilt_axis_turns,
     turn_each,
     vary,
 )
+from deep_consensus_tomo.network_input import input_sampling_rate, network_input
 from deep_consensus_tomo.training_set import FLIPS, flip
 
 CONFIG = NetworkConfig(8, 10.0)
@@ -36,7 +35,7 @@ def test_boxes_come_in_the_order_asked_normalised(tmp_path, rng):
     order = rng.permutation(7)
     boxes = read_boxes([images[i] for i in order], CONFIG)
     assert boxes.dtype == np.float16
-    assert np.allclose(boxes, prepare(np.concatenate([one, two])[order], CONFIG), atol=3e-3)
+    assert np.allclose(boxes, network_input(np.concatenate([one, two])[order], "small"), atol=3e-3)
     assert np.allclose(boxes.astype(float).mean((1, 2, 3)), 0, atol=1e-3)
     assert np.allclose(boxes.astype(float).std((1, 2, 3)), 1, atol=1e-3)
 
@@ -48,38 +47,16 @@ def test_single_volumes_are_read_too(tmp_path, rng):
     assert np.array_equal(*(read_boxes([name], CONFIG) for name in (f"{tmp_path}/one.mrc", f"000001@{tmp_path}/one.mrc")))
 
 
-def test_the_small_network_sees_the_smoothed_inner_box_and_no_units(rng):
-    config = NetworkConfig(48, 10.0)
-    boxes = rng.standard_normal((2, 48, 48, 48)).astype(np.float32)
-    seen = prepare(boxes, config)
-    assert seen.shape == (2, 16, 16, 16)
-    assert np.allclose(prepare(7 * boxes - 40, config), seen, atol=1e-3)
-    outside = boxes.copy()
-    outside[:, 0] += 3  # a bright border is a neighbour's
-    assert np.allclose(prepare(outside, config), seen, atol=0.05)
-    weights = sampling_weights(48, 16)
-    one = np.einsum("z,y,x,zyx", weights[3], weights[5], weights[7], boxes[0])
-    every = np.einsum("az,by,cx,zyx->abc", weights, weights, weights, boxes[0])
-    assert seen[0, 3, 5, 7] == pytest.approx((one - every.mean()) / every.std(), abs=1e-4)
-
-
-@pytest.mark.parametrize("box", [8, 24, 32, 50])
-def test_the_centre_of_the_box_is_the_centre_of_what_the_network_sees(box):
-    z, y, x = np.mgrid[:box, :box, :box] - box // 2
-    seen = prepare(np.exp(-(z**2 + y**2 + x**2) / (2 * (box / 12) ** 2))[None], NetworkConfig(box, 10.0))[0]
-    for axis in range(3):
-        assert np.allclose(seen, np.flip(seen, axis), atol=1e-4)
-
-
-def test_the_reference_network_sees_the_whole_box(rng):
-    boxes = rng.standard_normal((2, 22, 22, 22)).astype(np.float32)
-    seen = prepare(boxes, NetworkConfig(22, 10.0, "reference"))
-    assert np.allclose(seen[0], (boxes[0] - boxes[0].mean()) / boxes[0].std(), atol=1e-4)
-
-
-def test_flat_and_broken_boxes_become_grey():
-    boxes = np.stack([np.full((8, 8, 8), 3.0), np.full((8, 8, 8), np.nan)])
-    assert not prepare(boxes, CONFIG).any()
+def test_what_the_extraction_made_for_the_network_is_taken_as_it_is(tmp_path, rng):
+    config = NetworkConfig(24, 10.0)
+    boxes = rng.normal(5, 3, (3, 24, 24, 24)).astype(np.float32)
+    seen = network_input(boxes, "small")
+    whole, small = write_stack(tmp_path / "whole.mrcs", boxes), write_stack(tmp_path / "small.mrcs", seen)
+    with pytest.raises(InputError, match="16 x 16 x 16"):  # without the sampling rate these may be any boxes of 16 voxels
+        read_boxes(small, config)
+    with mrcfile.open(tmp_path / "small.mrcs", "r+") as stack:
+        stack.voxel_size = input_sampling_rate("small", 24, 10.0)
+    np.testing.assert_array_equal(read_boxes(small, config), read_boxes(whole, config))
 
 
 def test_turns_are_about_the_tilt_axis_and_the_middle_one_is_none(rng):

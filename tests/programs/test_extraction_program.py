@@ -2,12 +2,14 @@
 
 import tracemalloc
 
+import h5py
 import mrcfile
 import numpy as np
 import pytest
 import xmippLib
 
 from deep_consensus_tomo.metadata_io import read_table, write_picks
+from deep_consensus_tomo.network_input import input_sampling_rate, network_input
 from deep_consensus_tomo.picks import Picks
 from deep_consensus_tomo.stacks import write_volume
 from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
@@ -80,6 +82,18 @@ def test_threads_do_not_change_the_boxes(boxes):
     np.testing.assert_array_equal(boxes("--threads", 1)[2], boxes("--threads", 3)[2])
 
 
+def test_what_a_network_sees_instead_of_the_boxes(boxes, tmp_path):
+    _, _, whole = boxes("--invert")
+    _, table, seen = boxes("--invert", "--network", "small")
+    np.testing.assert_allclose(seen, network_input(whole, "small"), atol=1e-4)
+    assert seen.shape == (4, 6, 6, 6) and table["particleSize"] == [BOX] * 4 and table["samplingRate"] == [10] * 4
+    with mrcfile.open(tmp_path / "out" / "all picks.mrcs") as stack:
+        assert stack.voxel_size.x == pytest.approx(input_sampling_rate("small", BOX, 10))
+    with h5py.File(tmp_path / "model.h5", "w") as model:
+        model.attrs["deep_consensus_tomo"], model.attrs["model_config"] = '{"architecture": "reference"}', "{}"
+    np.testing.assert_allclose(boxes("--network", tmp_path / "model.h5")[2], boxes("--normalize")[2], atol=1e-4)
+
+
 def test_individual_files(boxes, tmp_path):
     _, _, stacked = boxes()
     _, table, cut = boxes("--individual")
@@ -147,6 +161,9 @@ def test_coordinates_outside_the_tomogram_are_refused(refused, volume, picks_xmd
         ("--boxsize", 0, "--boxsize"),
         ("--boxsize", 9, "even number"),
         ("--boxsize", 22, "does not fit in 'a b.mrc'"),
+        ("--network", "big", "--network: expected small or reference"),
+        ("--network", "none.h5", "--network: file 'none.h5' does not exist"),
+        ("--network", "text.h5", "--network: 'text.h5' is not a model"),
         ("--tomogram", "no.mrc", "--tomogram: file 'no.mrc' does not exist"),
         ("--tomogram", "flat.mrc", "not a 3D tomogram"),
         ("--tomogram", "cut.mrc", "not a complete MRC"),
@@ -160,6 +177,7 @@ def test_wrong_files_and_values_are_refused(refused, volume, picks_xmd, tmp_path
     write_volume(tmp_path / "rateless.mrc", volume, 0.0)
     (tmp_path / "cut.mrc").write_bytes((tmp_path / "a b.mrc").read_bytes()[:-1000])
     (tmp_path / "empty.xmd").touch()
+    (tmp_path / "text.h5").write_text("no model")
     picks_xmd("in.xmd", POSITIONS)
     options = {"--tomogram": "a b.mrc", "--coordinates": "in.xmd", "--boxsize": BOX, "-o": "out"} | {option: value}
     refused(NAME, *(word for pair in options.items() for word in pair), words=[said], folder=tmp_path, cwd=tmp_path)

@@ -15,7 +15,7 @@ from deep_consensus_tomo.orientation_means import symmetry_group
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 pytest.importorskip("xmipptomo.convert")
-from xmipptomo import constants  # noqa: E402
+from xmipptomo import constants, protocols  # noqa: E402
 from xmipptomo.files import NOISE, POSITIVE, RunFiles  # noqa: E402
 from xmipptomo.protocols import deep_consensus_commands as commands  # noqa: E402
 from xmipptomo.protocols import program_steps as steps  # noqa: E402
@@ -37,7 +37,7 @@ ALL = {
     constants.CONSENSUS_PROGRAM: commands.consensus_arguments(FILES, replace(FRAME, has_truth=True, has_lie=True), radius=0.35,
                                                               number=2, representative=2, symmetry="c1"),
     constants.NOISE_PROGRAM: commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1),
-    constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, FRAME, NOISE, invert=True, threads=4),
+    constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, FRAME, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
     + commands.scoring_arguments("m.h5", ["a.xmd"], "out.xmd", recipe="paper", frame=(10.0, 24), gpus="", threads=1),
 }
@@ -113,7 +113,7 @@ def test_tomograms_differ_in_size_and_seed():
 
 def test_only_noise_is_dropped_at_the_border():
     def border(label):
-        return value_of(commands.extraction_arguments(FILES, FRAME, label, invert=False, threads=1), "--border")
+        return value_of(commands.extraction_arguments(FILES, FRAME, label, network="small", invert=False, threads=1), "--border")
 
     assert (border(NOISE), border(POSITIVE)) == ("drop", "pad")
 
@@ -125,6 +125,25 @@ def test_the_reason_of_a_failure_is_the_error_line(tmp_path):
     assert steps.reason_of(str(messages)) == "xmipp_x: error: --input: file 'a' does not exist"
     messages.write_text("Traceback\nKeyError: 'x'\n\n")
     assert steps.reason_of(str(messages)) == "KeyError: 'x'"
+
+
+def test_the_reason_names_fields_of_the_form_not_options():
+    labels = {"-i": "*Files*", "--names": "*Names of tomograms*", "--no": "*Never*"}
+    reason = "xmipp_x: error: -i: 'a-i.star' has picks of '1'; say which it is with --names 1=NAME; --not this"
+    told = "*Files*: 'a-i.star' has picks of '1'; say which it is with *Names of tomograms* 1=NAME; --not this"
+    assert steps.in_terms_of_the_form(reason, labels) == told
+    assert steps.in_terms_of_the_form("xmipp_x: error: --other: no", labels) == "xmipp_x: error: --other: no"
+
+
+def test_the_fields_of_options_are_on_the_form():
+    classes = [value for value in vars(protocols).values() if isinstance(value, type) and issubclass(value, steps.ProgramSteps)]
+    assert len(classes) == 7
+    for protocol_class in classes:
+        protocol = protocol_class()
+        for option, label in protocol._labelsOfOptions().items():
+            assert re.fullmatch(r"\*[^*]+\*( \(expert level advanced\))?", label), f"{protocol_class.__name__}: {option}"
+    imported = protocols.XmippProtImportCoordinates3D()
+    assert imported._labelsOfOptions()["--names"] == "*Names of tomograms* (expert level advanced)"
 
 
 # ---- the protocol's own code

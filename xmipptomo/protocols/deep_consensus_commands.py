@@ -64,12 +64,13 @@ def noise_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, lim
             "--radius", radius, "--size", *frame.size, "--limit", limit, "--threads", threads, "--seed", seed]
 
 
-def extraction_arguments(files: RunFiles, frame: TomogramFrame, label: str, *, invert: bool, threads: int) -> Arguments:
-    """Subtomograms of the picks of one label, rescaled to the common sampling rate and normalised."""
+def extraction_arguments(files: RunFiles, frame: TomogramFrame, label: str, *, network: str, invert: bool,
+                         threads: int) -> Arguments:
+    """What a network (its name, or a model file) sees of the picks of one label, at the common sampling rate."""
     return ["--tomogram", frame.file_name, "--tomogramSamplingrate", frame.tomogram_rate,
             "--coordinates", files.labelled(frame.ts_id, label), *_common(frame), "-o", files.subtomograms_folder(frame.ts_id),
             "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
-            "--threads", threads]
+            "--network", network, "--threads", threads]
 
 
 @dataclass(frozen=True)

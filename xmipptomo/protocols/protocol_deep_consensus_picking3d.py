@@ -31,7 +31,7 @@ from ..files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
 from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .deep_consensus_inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
-from .deep_consensus_outputs import append_merged, disagreements, merged_picks, put_together
+from .deep_consensus_outputs import append_merged, disagreements, expected, merged_picks, put_together
 from .deep_consensus_report import collect_summary, methods_text, settings_of, summary_lines
 from .deep_consensus_validation import validation_errors, validation_warnings
 from .program_steps import ProgramSteps, seed_of, tomogram_step
@@ -102,6 +102,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _devStatus = BETA
     _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, TOMOGRAMS: SetOfTomograms}
     stepsExecutionMode = STEPS_PARALLEL
+    _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--boxsize": "boxSizeChoice",
+                     "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius", "--symmetry": "symmetry"}
 
     # --------------------------------------------------------------------------------------------- form and inputs
     def _defineParams(self, form):
@@ -129,9 +131,14 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _skipsTraining(self) -> bool:
         return self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
 
+    def _network(self) -> str:
+        """The network that subtomograms are prepared for: that of the given model file, or the name of the one to train."""
+        return self.modelFile.get() if self.modelType.get() == MODEL_EXISTING else NETWORKS[self.network.get()]
+
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):
         prepared = self._values(*PREPROCESS_PARAMS, "modelType", "skipTraining", "scoreRawPicks")
+        extracted = self._values(*PREPROCESS_PARAMS, "modelType", "modelFile", "skipTraining", "network", "scoreRawPicks")
         trained = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS)
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
@@ -142,7 +149,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             if not self._skipsTraining():
                 last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
                         for ts_id, step in zip(ts_ids, last, strict=True)]
-            last = [self._insertFunctionStep(self.extractionStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
+            last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             if not self._skipsTraining():
                 last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
@@ -189,7 +196,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         for label in labels:
             if count_rows(files.labelled(frame.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
-                    files, frame, label, invert=self.invertContrast.get(), threads=self.binThreads.get()),
+                    files, frame, label, network=self._network(), invert=self.invertContrast.get(),
+                    threads=self.binThreads.get()),
                     job=f"extraction_{label}_{frame.ts_id}")
 
     def trainStep(self, _: str):
@@ -252,7 +260,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                 self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, frames, rows))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, frames, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
-                        settings | {"orientations": disagreements(merged.values())})
+                        settings | {"orientations": disagreements(merged.values()),
+                                    "expected": expected(merged.values(), self._threshold())})
         if self.writeReport:
             self._writeReport()
 
@@ -279,7 +288,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """
         if not self.useGpu:
             return ""
-        if not commands.machine_has_gpu():
+        if not self.useQueueForSteps() and not commands.machine_has_gpu():  # a job finds its GPU where the queue puts it
             logger.warning("No NVIDIA GPU on this machine: the CPU does the work, which takes much longer")
             return ""
         return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
@@ -295,10 +304,10 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return validation_errors(self, self._inputSets())
 
     def _warnings(self):
-        return validation_warnings(self)
+        return validation_warnings(self, self._inputSets())
 
     def _summary(self):
-        return summary_lines(self._files(), self._threshold(), self.randomSeed.get())
+        return summary_lines(self._files())
 
     def _methods(self):
         return methods_text(self, self._files())

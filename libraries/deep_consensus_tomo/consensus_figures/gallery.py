@@ -37,20 +37,17 @@ def gallery_rows(
 
 
 def plot_gallery(
-    rows: Mapping[str, Sequence[np.ndarray | None]],
+    rows: Mapping[str, Sequence[np.ndarray]],
     scores: Mapping[str, Sequence[float]],
     accepted: Mapping[str, Sequence[bool]],
     title: str = "",
 ) -> Figure:
-    """A row of slices (y, x) a name, each with its score and a frame in the colour of its fate; all in one grey scale.
-
-    None for a slice whose box is gone.
-    """
+    """A row of slices (y, x) a name, each with its score and a frame in the colour of its fate; all in one grey scale."""
     from matplotlib.patches import Rectangle
 
-    slices = [image for images in rows.values() for image in images if image is not None]
+    slices = [image for images in rows.values() for image in images]
     if not slices:
-        return note_figure(f"{title}: the boxes of these picks are no longer on disk." if rows else f"{title}: no pick.")
+        return note_figure(f"{title}: no pick.")
     # The median over the boxes: one gold bead must not flatten all others.
     low, high = np.median([np.percentile(image, GREY_PERCENTILES) for image in slices], axis=0)
     columns = max(COLUMNS, *(len(images) for images in rows.values()))
@@ -60,11 +57,10 @@ def plot_gallery(
         top = ROW_HEIGHT * row + 0.25
         axes.text(0, top - 0.06, name, fontsize=10, va="bottom")
         for column, image in enumerate(images):
-            if image is not None:
-                colour = ACCEPTED if accepted[name][column] else REJECTED
-                axes.imshow(image, cmap="gray", vmin=low, vmax=high, extent=(column, column + TILE, top + TILE, top))
-                axes.add_patch(Rectangle((column, top), TILE, TILE, fill=False, edgecolor=colour, linewidth=2.2))
-                axes.text(column + TILE / 2, top + TILE + 0.05, f"{scores[name][column]:.2f}", fontsize=9, ha="center", va="top")
+            colour = ACCEPTED if accepted[name][column] else REJECTED
+            axes.imshow(image, cmap="gray", vmin=low, vmax=high, extent=(column, column + TILE, top + TILE, top))
+            axes.add_patch(Rectangle((column, top), TILE, TILE, fill=False, edgecolor=colour, linewidth=2.2))
+            axes.text(column + TILE / 2, top + TILE + 0.05, f"{scores[name][column]:.2f}", fontsize=9, ha="center", va="top")
     axes.set(xlim=(-0.03, columns), ylim=(ROW_HEIGHT * len(rows), 0), aspect="equal")
     axes.set_axis_off()
     if title:

@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..errors import InputError
+from ..network_input import input_edge, require_architecture
 from ..training_set import Region
 
-ARCHITECTURES = ("small", "reference")
-SMALL_INPUT_EDGE = 16  # voxels: enough for the shape of a particle, and a quarter of the cost of 24
-SMALL_VIEW = 0.8  # of the box's edge: what lies further out is neighbours
 SMALL_MIN_BOX, REFERENCE_MIN_BOX = 8, 22  # voxels; below 22 the third unpadded convolution of 'reference' has no room
 MAX_BOX = 256  # voxels: a larger box does not fit a training batch
 NORMALISATION = "box"  # every box for itself: zero mean, unit deviation, of what the network sees
@@ -52,7 +50,7 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         _require(self.version == VERSION, "version", f"{VERSION} (train the model again with this program)", self.version)
-        _require(self.architecture in ARCHITECTURES, "--network", " or ".join(ARCHITECTURES), self.architecture)
+        require_architecture(self.architecture, "--network")
         low = SMALL_MIN_BOX if self.architecture == "small" else REFERENCE_MIN_BOX
         _require(_is_int(self.box_size, low, MAX_BOX), "--boxsize",
                  f"{low} to {MAX_BOX} voxels for the network '{self.architecture}'", self.box_size)
@@ -64,10 +62,8 @@ class NetworkConfig:
 
     @property
     def input_size(self) -> int:
-        """Edge of what the network sees, voxels; even, so that the particle's centre is the centre of the input."""
-        if self.architecture == "reference":
-            return self.box_size
-        return min(SMALL_INPUT_EDGE, 2 * int(SMALL_VIEW * self.box_size / 2))
+        """Edge of what the network sees, voxels."""
+        return input_edge(self.architecture, self.box_size)
 
     def to_json(self) -> str:
         """The text that travels in the model file; an open end of a region is null."""
@@ -126,7 +122,7 @@ class TrainingConfig:
     auto_stop: bool = True
     patience: int = 4
     augment: bool = True
-    views: tuple[int, int] = (2400, 8000)
+    views: tuple[int, int] = (2400, 4000)
 
     def __post_init__(self) -> None:
         _require(_is_int(self.epochs, 1, 10_000), "--epochs", "1 or more", self.epochs)

@@ -14,12 +14,13 @@ import tensorflow as tf
 
 from ..errors import InputError
 from ..files import require_file
+from ..network_input import SMALL_INPUT_EDGE, input_sampling_rate, network_input
+from ..picks import same_sampling_rate
 from ..training_set import FLIPS
-from .config import SMALL_INPUT_EDGE, SMALL_VIEW, NetworkConfig
+from .config import NetworkConfig
 
 READ_AT_ONCE = 128  # boxes converted to float32 together: enough for numpy, little memory
 GREY_JITTER = 0.1  # standard deviation of the change of contrast and offset, in deviations of the box
-SMOOTHING = 1 / 28  # deviation of the Gaussian that boxes are smoothed with, in edges of the box
 LARGEST_TURN, TURNS = 30.0, 13  # degrees to either side about the tilt axis, in steps of five
 MAX_SHIFT = 1  # voxels of the network's input: about how well pickers agree on a centre
 
@@ -54,10 +55,11 @@ class Schedule:
 
 
 def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = "--input") -> np.ndarray:
-    """(n, edge, edge, edge) float16 boxes, axes z, y, x, as `prepare` makes them, in the given order.
+    """(n, edge, edge, edge) float16 boxes, axes z, y, x, as `network_input` makes them, in the given order.
 
-    images: Xmipp names "000012@stack.mrcs" (from 1) or the path of a single volume. Stacks are read memory-mapped in
-    their own order. Raises InputError naming `option` and the file that is missing, no MRC or of another box size.
+    images: Xmipp names "000012@stack.mrcs" (from 1) or the path of a single volume, of boxes or of what `network_input` made
+    of them, as the extraction writes it. Stacks are read memory-mapped in their own order. Raises InputError naming `option`
+    and the file that is missing, no MRC or of another box size.
     """
     boxes = np.empty((len(images), *(config.input_size,) * 3), dtype=np.float16)
     rows_of: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -81,45 +83,21 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
         raise InputError(f"{option}: '{path}' is not a complete MRC file ({reason}); extract the subtomograms again") from error
     with stack:
         data = stack.data[None] if stack.data.ndim == 3 else stack.data
-        edge = config.box_size
-        if data.shape[1:] != (edge,) * 3:
-            shape = " x ".join(map(str, data.shape[:0:-1]))
+        whole = data.shape[1:] == (config.box_size,) * 3
+        if not whole and not _is_network_input(data.shape[1:], float(stack.voxel_size.x), config):
+            shape, edge = " x ".join(map(str, data.shape[:0:-1])), config.box_size
             raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels, --boxsize is {edge}; extract again at {edge}")
         if not 0 <= wanted[0, 0] <= wanted[-1, 0] < len(data):
             raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
         for start in range(0, len(wanted), READ_AT_ONCE):
             index, row = wanted[start:start + READ_AT_ONCE].T
-            boxes[row] = prepare(data[index], config)
+            boxes[row] = network_input(data[index], config.architecture) if whole else data[index]
 
 
-def prepare(boxes: np.ndarray, config: NetworkConfig) -> np.ndarray:
-    """(n, edge, edge, edge) what the network sees of (n, box, box, box) boxes, each of zero mean and unit deviation.
-
-    'reference' sees the box as it is, 'small' its inner part, smoothed and sampled as `sampling_weights` says. Boxes that are
-    flat, or not numbers, become 0.
-    """
-    boxes = np.nan_to_num(np.asarray(boxes, dtype=np.float32), nan=0, posinf=0, neginf=0)
-    if config.architecture == "small":
-        n, edge = len(boxes), config.input_size
-        weights = sampling_weights(config.box_size, edge)
-        boxes = weights @ (boxes @ weights.T)  # axes x and y, as matrix products of every section z
-        boxes = (weights @ boxes.reshape(n, config.box_size, edge * edge)).reshape(n, edge, edge, edge)
-    boxes = boxes - boxes.mean(axis=(1, 2, 3), keepdims=True)
-    deviation = boxes.std(axis=(1, 2, 3), keepdims=True)
-    return np.divide(boxes, deviation, out=np.zeros_like(boxes), where=deviation > 1e-6)
-
-
-@lru_cache(maxsize=8)
-def sampling_weights(box_size: int, edge: int) -> np.ndarray:
-    """(edge, box_size) float32: what each sample along an axis takes of the box's voxels; rows add up to 1.
-
-    Samples lie evenly in the inner SMALL_VIEW of the box, around its centre voxel box_size // 2. Each is a Gaussian mean: the
-    noise of single voxels is far stronger than any detail that samples so far apart can show.
-    """
-    step = SMALL_VIEW * box_size / edge
-    centres = box_size // 2 + step * (np.arange(edge) - (edge - 1) / 2)
-    weights = np.exp(-0.5 * ((np.arange(box_size) - centres[:, None]) / (SMOOTHING * box_size)) ** 2)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+def _is_network_input(shape: tuple[int, ...], sampling_rate: float, config: NetworkConfig) -> bool:
+    """Whether volumes of that shape and sampling rate (Å/voxel) are what the network sees of the boxes, and not smaller boxes."""
+    expected = input_sampling_rate(config.architecture, config.box_size, config.sampling_rate)
+    return shape == (config.input_size,) * 3 and same_sampling_rate(sampling_rate, expected)
 
 
 @lru_cache(maxsize=8)
@@ -155,8 +133,8 @@ def batches(boxes: np.ndarray, labels: np.ndarray, schedule: Schedule, augment: 
         return box[..., None], tf.gather(targets, index), weight
 
     data = tf.data.Dataset.from_tensor_slices((schedule.index, schedule.weight, schedule.seed))
-    options = tf.data.Options()  # all workers are in this process: there are no files to divide among them
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    options = tf.data.Options()  # every machine has all boxes, and takes its own rows of each batch
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return data.map(load, num_parallel_calls=2, deterministic=True).prefetch(2).with_options(options)
 
 

@@ -20,22 +20,19 @@ import keras
 import tensorflow as tf
 
 from ..errors import InputError
-from ..files import require_file, written_aside
+from ..files import written_aside
+from ..model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, require_suffix
 from ..picks import same_sampling_rate
 from .architecture import build_network
 from .config import NetworkConfig
 from .training import Ensemble
 
-SUFFIXES = (".h5", ".keras")
-ATTRIBUTE = "deep_consensus_tomo"  # of an .h5 file
-MEMBER = "deep_consensus_tomo.json"  # of a .keras file, which is a zip
-KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all members of a .keras file: the same model gives the same bytes
 
 
 def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = "--model") -> None:
     """Write the ensemble; `path` ends in .h5 or .keras. Nothing half-written is ever left under that name."""
-    suffix = _suffix(path, option)
+    suffix = require_suffix(path, option)
     model, networks = _joined(ensemble.config)
     for network, trained in zip(networks, ensemble.networks, strict=True):
         network.set_weights(trained.get_weights())
@@ -55,13 +52,7 @@ def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling
     box_size (voxels), sampling_rate (Å/voxel): what the model must have been trained at, where given.
     Raises InputError naming `option`, the file and the remedy, for a file that is not ours or does not fit.
     """
-    require_file(path, option)
-    read = {".h5": _read_h5, ".keras": _read_keras}[_suffix(path, option)]
-    try:
-        metadata, structure = read(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{option}: '{path}' is not a model that this program wrote ({_first_line(error)}); "
-                         "give one of its own, or train a new one") from error
+    metadata, structure = read_model_texts(path, option)
     try:
         config = NetworkConfig.from_json(metadata)
     except InputError as error:
@@ -76,7 +67,7 @@ def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling
             model.load_weights(path)
     except (OSError, KeyError, ValueError, UserWarning) as error:
         raise InputError(f"{option}: '{path}' does not hold the weights of {config.folds} network(s) '{config.architecture}' "
-                         f"({_first_line(error)}); train a new model") from error
+                         f"({first_line(error)}); train a new model") from error
     return Ensemble(config, networks)
 
 
@@ -87,13 +78,6 @@ def _joined(config: NetworkConfig) -> tuple[keras.Model, tuple[keras.Model, ...]
     scores = [network(box) for network in networks]
     joined = scores[0] if len(scores) == 1 else keras.layers.Concatenate(name="scores")(scores)
     return keras.Model(box, joined, name="ensemble"), networks
-
-
-def _suffix(path: str | os.PathLike, option: str) -> str:
-    suffix = Path(path).suffix
-    if suffix not in SUFFIXES:
-        raise InputError(f"{option}: '{path}' must end in .h5 or .keras")
-    return suffix
 
 
 def _save_quietly(model: keras.Model, path: Path) -> None:
@@ -115,19 +99,6 @@ def _add_member(path: Path, metadata: str) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
-
-
-def _read_h5(path: str | os.PathLike) -> tuple[str, str]:
-    """Our metadata, and Keras's configuration as text."""
-    with h5py.File(path) as file:
-        return str(file.attrs[ATTRIBUTE]), str(file.attrs["model_config"])
-
-
-def _read_keras(path: str | os.PathLike) -> tuple[str, str]:
-    with zipfile.ZipFile(path) as archive:
-        if unknown := set(archive.namelist()) - KERAS_MEMBERS - {MEMBER}:
-            raise ValueError(f"it holds '{min(unknown)}'")
-        return archive.read(MEMBER).decode(), archive.read("config.json").decode()
 
 
 def _check_fit(path: object, option: str, config: NetworkConfig, box_size: int | None, sampling_rate: float | None) -> None:
@@ -160,7 +131,3 @@ def _classes(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for part in value:
             yield from _classes(part)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

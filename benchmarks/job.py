@@ -1,0 +1,186 @@
+"""The whole job at the thesis' size: 24 000 picks of three pickers in 7 tomograms of 960 x 928 x 300 voxels, boxes of 50.
+
+The baseline of training and scoring is the thesis' network on this machine, from its seconds a subtomogram: all picks scored
+once, and OLD_VIEWS subtomograms trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from _report import as_markdown, finish
+
+from deep_consensus_tomo.evaluation import match
+from deep_consensus_tomo.stacks import write_volume
+from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_tomogram
+
+OLD_VIEWS = 35_800  # what is left of the 105 minutes that the old schedule took at 0.151 s a subtomogram trained on
+BASELINE_BOXES = 96
+BOX, RADIUS, RATE = 50, 14.0, 8.68  # voxels, voxels, Å/voxel
+TILE = np.array((480, 464, 300))  # x, y, z: a tomogram is 2 x 2 of them, each turned its own way
+IN_TILE = {"target": 250, "rod": 80, "bead": 6}
+PICKERS = {
+    "a": SimulatedPicker(recall=0.85, jitter=2.0, beads=0.9, others=0.2, noise=0.1, twice=0.05),
+    "b": SimulatedPicker(recall=0.75, jitter=2.5, beads=0.9, others=0.1, noise=0.25, twice=0.05),
+    "c": SimulatedPicker(recall=0.7, jitter=3.0, beads=0.5, others=0.4, noise=0.3, twice=0.05),
+}
+
+
+def make_tomogram(tiles: list[Simulation], rng: np.random.Generator) -> Simulation:
+    """Four tiles, each mirrored along random axes (what the missing wedge allows), and fresh noise over all."""
+    volume = np.empty((TILE[2], 2 * TILE[1], 2 * TILE[0]), dtype=np.float32)
+    positions: dict[str, list[np.ndarray]] = {name: [] for name in IN_TILE}
+    for number, tile in enumerate(tiles):
+        start = TILE * (number % 2, number // 2, 0)
+        mirrored = rng.random(3) < 0.5
+        flipped = np.flip(tile.volume, [2 - axis for axis in np.flatnonzero(mirrored)])
+        volume[:, start[1] : start[1] + TILE[1], start[0] : start[0] + TILE[0]] = flipped
+        for name, places in tile.positions.items():
+            positions[name].append(start + np.where(mirrored, TILE - 1 - places, places))
+    noise = 0.2 * tiles[0].volume[:4].std()
+    for section in volume:
+        section += noise * rng.standard_normal(section.shape, dtype=np.float32)
+    return Simulation(volume, {name: np.concatenate(parts) for name, parts in positions.items()}, RATE)
+
+
+def make_job(folder: Path, tomograms: int, picks: int, seed: int) -> None:
+    """Tomograms, a pick file a picker with `picks` in all, and the truth; what is there already is kept."""
+    rng = np.random.default_rng(seed)
+    tiles = [simulate_tomogram(tuple(TILE), IN_TILE, rng=rng, radius=RADIUS, noise=1.0, sampling_rate=RATE) for _ in range(4)]
+    rows: dict[str, list[pd.DataFrame]] = {name: [] for name in (*PICKERS, "truth")}
+    for number in range(tomograms):
+        name = f"TS_{number + 1:02d}"
+        simulation = make_tomogram(tiles, rng)
+        write_volume(folder / f"{name}.mrc", simulation.volume, RATE)
+        found = {picker: faults.pick(simulation, rng=rng) for picker, faults in PICKERS.items()}
+        for picker, (positions, score) in found.items():
+            rows[picker].append(_table(name, positions, score))
+        rows["truth"].append(_table(name, simulation.truth, np.ones(len(simulation.truth))))
+    share = picks / sum(len(table) for picker in PICKERS for table in rows[picker])
+    for name, tables in rows.items():
+        table = pd.concat(tables)
+        if name != "truth":
+            table = table.sample(frac=min(1.0, share), random_state=seed).sort_index(kind="stable")
+        table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def repeat_job(folder: Path, copies: int, target: Path) -> None:
+    """The job `copies` times over, every tomogram under more names (links), for time and memory alone."""
+    target.mkdir(exist_ok=True)
+    for path in sorted(folder.glob("TS_*.mrc")):
+        for copy in range(copies):
+            (target / f"{path.stem}_{copy:02d}.mrc").symlink_to(path.resolve())
+    for name in (*PICKERS, "truth"):
+        table = pd.read_csv(folder / f"{name}.csv")
+        parts = [table.assign(tomo_id=table.tomo_id + f"_{copy:02d}") for copy in range(copies)]
+        pd.concat(parts).to_csv(target / f"{name}.csv", index=False)
+
+
+def _table(name: str, positions: np.ndarray, score: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"tomo_id": name, **dict(zip("xyz", positions.T, strict=True)), "score": score})
+
+
+def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, list[tuple[float, str]]]:
+    """Seconds, peak memory (GB) and the lines that the run program printed, each with its second."""
+    command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
+    command += ["--threads", str(threads), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
+    command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
+    start = time.perf_counter()
+    lines = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+        for line in process.stdout:
+            lines.append((time.perf_counter() - start, line.rstrip()))
+            print(f"{lines[-1][0]:7.1f} {lines[-1][1]}", flush=True)
+    if process.returncode:
+        raise SystemExit(f"the run ended with {process.returncode}")
+    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20, lines
+
+
+def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
+    """Seconds of each kind of step, from the lines that end it."""
+    kinds: dict[str, float] = {}
+    before = 0.0
+    for second, line in lines:
+        kind = line.split()[0] if line.startswith(("consensus", "noise", "extract", "network", "scored")) else "rest"
+        kinds[kind] = kinds.get(kind, 0.0) + second - before
+        before = second
+    return pd.DataFrame({"stage": kinds.keys(), "s": kinds.values()})
+
+
+def baseline_seconds(folder: Path, picks: int, threads: int) -> float:
+    """Training and scoring the whole job with the thesis' network, from its seconds a subtomogram."""
+    from _speed_network import network_seconds
+
+    from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+
+    with tempfile.TemporaryDirectory() as boxes:
+        tomogram = min(folder.glob("TS_*.mrc"))
+        positives = folder / "run" / "pos" / f"{tomogram.stem}.xmd"
+        write_subtomograms(ExtractionConfig(str(tomogram), str(positives), BOX, boxes, normalise=True, threads=threads))
+        found = network_seconds(Path(boxes) / f"{tomogram.stem}.mrcs", BOX, "reference", BASELINE_BOXES, threads)
+    return OLD_VIEWS * found["training"] + picks * found["scoring"]
+
+
+def f1(picks: pd.DataFrame, truth: pd.DataFrame) -> float:
+    """F1 of picks within a particle's radius, over all tomograms."""
+    hits = sum(
+        len(match(picks.loc[picks.tomo_id == name, list("xyz")].to_numpy(), own[list("xyz")].to_numpy(), RADIUS)[0])
+        for name, own in truth.groupby("tomo_id")
+    )
+    return 2 * hits / (len(picks) + len(truth))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, help="where tomograms and results are kept; default: a temporary folder (9 GB)")
+    parser.add_argument("--tomograms", type=int, default=7)
+    parser.add_argument("--picks", type=int, default=24_000)
+    parser.add_argument("--copies", type=int, default=1, help="the whole job so many times over, for its growth")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "truth.csv").exists():
+            make_job(folder, options.tomograms, options.picks, options.seed)
+        if options.copies > 1:
+            folder, job = folder / f"times_{options.copies}", folder
+            if not folder.exists():
+                repeat_job(job, options.copies, folder)
+        shutil.rmtree(folder / "run", ignore_errors=True)
+        seconds, memory, lines = run_job(folder, folder / "run", options.threads)
+        truth = pd.read_csv(folder / "truth.csv")
+        scores = {name: f1(pd.read_csv(folder / f"{name}.csv"), truth) for name in PICKERS}
+        scores["consensus"] = f1(pd.read_csv(folder / "run" / "accepted.csv"), truth)
+        n = sum(len(pd.read_csv(folder / f"{name}.csv")) for name in PICKERS)
+        baseline = baseline_seconds(folder, n, options.threads)
+        size = sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file()) / 1e9
+    stages = stages_of(lines)
+    learning = stages.loc[stages.stage.isin(["network", "scored"]), "s"].sum()
+    text = "\n\n".join(
+        [
+            f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s, peak resident memory {memory:.2f} GB (mapped "
+            f"tomograms included), output folder {size:.2f} GB.",
+            as_markdown(stages),
+            f"Training and scoring: {learning:.0f} s; the thesis' network with the old schedule {baseline:.0f} s, "
+            f"{baseline / learning:.0f} times as long. Load of the machine at the end: {os.getloadavg()[1]:.1f}.",
+            "F1: " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()) + ".",
+        ]
+    )
+    finish("job" if options.copies == 1 else f"job_times_{options.copies}", text, options.write)
+
+
+if __name__ == "__main__":
+    main()
