@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,9 +29,10 @@ TRAINING_OPTIONS = (
     "from the network's score, from who saw the pick and with which scores, the votes weighed by what the network makes of their "
     "picks; it learns from all merged picks by their agreement; paper: agreed picks against noise, the network's score alone",
     " [--network <name=small>] : small, or reference: the network of the thesis",
-    " [--epochs <int=12>] : rounds of training at most, each of 2400 to 8000 subtomograms: few are seen several times a round, "
+    " [--epochs <int=12>] : rounds of training at most, each of 2400 to 4000 subtomograms: few are seen several times a round, "
     "of many a part",
-    " [--batch <int=32>] : subtomograms a training step",
+    " [--batch <int=32>] : subtomograms a training step, over all GPUs and machines together: with more of them each gets fewer, "
+    "the steps and the learning rate stay",
     " [--learningRate <double=0.001>] : at the start; it decays towards zero",
     " [--l2 <double=0.0001>] : strength of the L2 regularisation",
     " [--validation <double=0.15>] : fraction of the subtomograms held back to choose the best epoch",
@@ -110,7 +112,13 @@ def require_model_name(path: str, option: str) -> str:
 
 
 def prepare_training(
-    settings: TrainingSettings, *, box_size: int, sampling_rate: float, seed: int, threads: int
+    settings: TrainingSettings,
+    *,
+    box_size: int,
+    sampling_rate: float,
+    seed: int,
+    threads: int,
+    several_machines: bool = False,
 ) -> tuple[NetworkConfig, TrainingConfig, tf.distribute.Strategy, Ensemble | None]:
     """The checked configurations of model and training, the devices, and the model to start from, if any.
 
@@ -130,7 +138,7 @@ def prepare_training(
         auto_stop=settings.auto_stop,
         augment=settings.augment,
     )
-    strategy = select_devices(settings.gpus, threads)
+    strategy = select_devices(settings.gpus, threads, several_machines=several_machines)
     start = None
     if settings.input_model:
         start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, strategy=strategy)
@@ -147,18 +155,27 @@ def train_files(
     log: str | None,
     seed: int,
     threads: int,
+    several_machines: bool = False,
     progress: Callable[[str], None] = print,
-) -> None:
-    """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file."""
-    from deep_consensus_tomo.network import save_model, train
+) -> bool:
+    """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
 
+    several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
+    """
+    from deep_consensus_tomo.network import save_model, train, works_alone_or_leads
+
+    if several_machines and os.environ.get("TF_CONFIG"):
+        progress("TF_CONFIG is set: waiting until all its machines have started")
     network, training, strategy, start = prepare_training(
-        settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed, threads=threads
+        settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed, threads=threads, several_machines=several_machines
     )
     examples, n_outliers = read_examples(inputs, settings.recipe)
     if n_outliers:
         progress(f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives")
-    save_model(model, train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress))
+    ensemble = train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress)
+    if leads := works_alone_or_leads(strategy):
+        save_model(model, ensemble)
+    return leads
 
 
 def score_files(config: ScoringConfig) -> int:
@@ -267,7 +284,7 @@ class DeepPickingConsensusTomo(Program):
     def run(self) -> None:
         if self.mode == "training":
             inputs = {kind: self.optional_list(option) for kind, option in INPUT_OPTIONS.items()}
-            train_files(
+            written = train_files(
                 inputs,
                 read_training_settings(self),
                 box_size=self.box_size,
@@ -276,8 +293,9 @@ class DeepPickingConsensusTomo(Program):
                 log=self.optional_path("--log"),
                 seed=self.integer("--seed"),
                 threads=self.threads,
+                several_machines=True,
             )
-            print(f"model written to {self.model}")
+            print(f"model written to {self.model}" if written else "done; the first machine writes the model")
         else:
             config = ScoringConfig(
                 tuple(self.getListParam("--input")),

@@ -67,3 +67,27 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
         print(strategy.num_replicas_in_sync, len(copies), same, np.isfinite(scores).all(), len(scores))
     """, blobs.images[0].split("@")[1])
     assert out.split() == ["2", "2", "True", "True", "5"]
+
+
+@pytest.mark.slow
+def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
+    """A batch is shared, not multiplied. Without dropout, whose random numbers depend on how: the rest agrees to rounding."""
+    out = run("""
+        import sys
+        import keras, numpy as np, tensorflow as tf
+        keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
+        from deep_consensus_tomo.training_set import Examples
+        images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(60)]
+        examples = Examples(images, np.full(60, "a"), np.zeros((60, 3)), np.arange(60) % 2, np.ones(60))
+        training = TrainingConfig(views=(1, 8000), epochs=2, batch_size=16)
+        weights = []
+        for strategy in (None, tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])):
+            ensemble = train(examples, NetworkConfig(8, 10.0, folds=1), training, strategy=strategy, progress=lambda line: None)
+            weights.append(ensemble.networks[0].get_weights())
+        print(max(np.abs(one - two).max() for one, two in zip(*weights)), max(np.abs(one).max() for one in weights[0]))
+    """, blobs.images[0].split("@")[1])
+    difference, largest = map(float, out.split())
+    assert difference < 1e-6 < 0.1 < largest

@@ -5,14 +5,18 @@ from __future__ import annotations
 import tensorflow as tf
 
 from ..errors import InputError
+from .machines import Machine
 
 
-def select_devices(gpus: str = "", threads: int | None = None) -> tf.distribute.Strategy:
+def select_devices(gpus: str = "", threads: int | None = None, *, several_machines: bool = False) -> tf.distribute.Strategy:
     """The strategy for a list of GPUs such as "0,1"; "" works on the CPU, several GPUs share every batch (mirrored).
 
     Memory of a GPU is taken as it is needed, so that others can share it. `threads` limits the CPU threads; None
-    leaves the choice to TensorFlow. Raises InputError naming --gpus or --threads.
+    leaves the choice to TensorFlow. several_machines: where the variable TF_CONFIG of the environment names more than one
+    machine, share every batch with the others too, each with its GPUs `gpus`; this waits for them.
+    Raises InputError naming --gpus, --threads or TF_CONFIG.
     """
+    machine = Machine.of_environment() if several_machines else None
     wanted = _indices(gpus)
     found = tf.config.list_physical_devices("GPU")
     if missing := [index for index in wanted if index >= len(found)]:
@@ -21,6 +25,8 @@ def select_devices(gpus: str = "", threads: int | None = None) -> tf.distribute.
                          "or --gpus \"\" for the CPU")
     _set_threads(threads)
     _prepare([found[index] for index in wanted])
+    if machine and len(machine.addresses) > 1:
+        return machine.join()
     if len(wanted) <= 1:
         return tf.distribute.get_strategy()  # everything on the one device that TensorFlow is shown
     return tf.distribute.MirroredStrategy([f"/gpu:{k}" for k in range(len(wanted))])

@@ -18,6 +18,7 @@ from ..training_set import POSITIVE, Examples, Region, balanced_weights, make_fo
 from .architecture import build_network
 from .config import NetworkConfig, TrainingConfig
 from .data import Schedule, batches, read_boxes
+from .machines import fit, together, works_alone_or_leads
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
 MIN_EXAMPLES = 10  # of each class: with fewer there is nothing to learn and nothing to validate on
@@ -41,10 +42,13 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     """Train `config.folds` networks; the regions of the result say where which of them must not score.
 
     start: a model to continue from, of the same box size, sampling rate, architecture and number of folds; its regions
-    are kept.  log_path: CSV with a row an epoch, LOG_COLUMNS.  The same arguments give the same weights on a CPU.
+    are kept.  log_path: CSV with a row an epoch, LOG_COLUMNS; on several machines the first alone writes it and tells its
+    progress.  The same arguments give the same weights on a CPU.
     Raises InputError where the examples are too few or `start` does not fit.
     """
     strategy = strategy or tf.distribute.get_strategy()
+    if not works_alone_or_leads(strategy):
+        log_path, progress = None, lambda line: None
     _check_counts(examples, training.batch_size)
     _check_start(config, start)
     config = replace(config, regions=_regions(examples, config, start))
@@ -53,7 +57,7 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     if config.folds == 1:
         progress("One network sees all examples: its scores of these are not out-of-fold. Use --folds 3 for honest ones.")
     networks = []
-    with _Log(log_path, config.folds, training.epochs, progress) as report:
+    with together(strategy), _Log(log_path, config.folds, training.epochs, progress) as report:
         for fold in range(config.folds):
             allowed = _training_part(config, fold, examples)
             networks.append(_train_network(fold, allowed, boxes, examples, config, training, strategy,
@@ -86,8 +90,12 @@ def _train_network(fold: int, allowed: np.ndarray, boxes: np.ndarray, examples: 
         _compile(network, training.learning_rate, steps * training.epochs)
     patience = training.patience if training.auto_stop else training.epochs
     best = keras.callbacks.EarlyStopping("val_entropy", patience=patience, mode="min", restore_best_weights=True)
-    network.fit(learn, epochs=training.epochs, steps_per_epoch=steps, validation_data=validate, shuffle=False, verbose=0,
-                callbacks=[best, _Epochs(fold, report)])
+    callbacks = [best, _Epochs(fold, report)]
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        fit(network, learn, validate, epochs=training.epochs, steps=steps, callbacks=callbacks)
+    else:
+        network.fit(learn, epochs=training.epochs, steps_per_epoch=steps, validation_data=validate, shuffle=False, verbose=0,
+                    callbacks=callbacks)
     return network
 
 
