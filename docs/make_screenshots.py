@@ -17,20 +17,23 @@ import tempfile
 import time
 from pathlib import Path
 
-DISPLAY = ":97"
+DISPLAY = next(f":{n}" for n in range(97, 1000) if not Path(f"/tmp/.X{n}-lock").exists())
 PROJECT, BENCH = "DeepConsensus", "SimulatePickEvaluate"
 MAX_BYTES = 200_000
+FEWEST_COLOURS = 16  # of a window that shows anything
 # Places in the project window at the size given below.
 SAVED_RUN, FINISHED_RUN = (467, 290), (620, 290)
-SASH_X, WIDER = 237, 150  # between the tree and the runs
+SASH_X, WIDER = 237, 190  # between the tree and the runs
 PICKING_GROUP = (57, 450)
 BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matching": (428, 292), "evaluate": (290, 356)}
 ANALYZE_RESULTS = (1157, 572)
-CLOSE_BUTTON = (294, 22)  # of a form, from its lower right corner
-SHOW_CURVES = (562, 115)  # the eye in the form of the viewer
-EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes of the viewer of a consensus, from top to bottom
-# eye: title of its window, name of the picture
-FIGURES = {4: ("Who saw", "consensus_votes"), 8: ("Gallery", "consensus_gallery"), 9: ("Picks on slices", "consensus_slices")}
+CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of a viewer, from its lower right corner
+EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer, from top to bottom
+SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first three of an evaluation, the last of picks
+# Every eye of the viewer of a consensus but those that open a browser or another viewer: title of its window, name of the picture
+FIGURES = {1: ("Scores", None), 2: ("Expected precision", None), 3: ("Expected number", None), 4: ("Who saw", "consensus_votes"),
+           5: ("Reliability", None), 6: ("Training", None), 8: ("Gallery", "consensus_gallery"),
+           9: ("Picks on slices", "consensus_slices"), 10: ("Picks in space", None)}
 THRESHOLD_WAND, PREPROCESS_TAB, RADIUS_WAND = (721, 758), (90, 273), (741, 323)  # in the form of the finished run
 REPORT_SIZE = "1240,2000"
 MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)
@@ -47,7 +50,7 @@ folder, name = sys.argv[1:]
 project = Manager().createProject(name)
 os.chdir(project.path)
 rng = np.random.default_rng(1)
-simulated = [simulate(folder, ts_id, seed) for seed, ts_id in enumerate(("TS_01", "TS_02", "TS_03"))]
+simulated = [simulate(folder, ts_id, seed, (160, 144, 72), noise=0.25) for seed, ts_id in enumerate(("TS_01", "TS_02", "TS_03"))]
 fine = add_tomograms(project, "tomograms 10 A", {t.ts_id: t.path for t in simulated}, RATE)
 binned = add_tomograms(project, "tomograms 20 A", {t.ts_id: t.binned_path for t in simulated}, 2 * RATE)
 def picks(recall, false, beads):
@@ -62,7 +65,7 @@ pickers = [add_coordinates(project, "crYOLO", fine, picks(0.9, 6, 1), 20),
            add_coordinates(project, "template matching", binned, picks(0.95, 9, 0), 12)]
 manual = add_coordinates(project, "by hand", fine, {t.ts_id: t.truth[:5] for t in simulated}, 20)
 beads = add_coordinates(project, "gold beads", fine, {t.ts_id: t.beads for t in simulated}, 20)
-changed = dict(samplingRateChoice=2, epochs=8, batchSize=16, noiseRadius=0.5)  # these tomograms are small
+changed = dict(samplingRateChoice=2, epochs=8, batchSize=16)
 for label, values in (("deep consensus", {}), ("finished consensus", changed)):
     inputs = dict(inputSets=pickers, positiveReferences=[manual], negativeReferences=[beads])
     copies = {name: [Pointer(p.getObjValue(), extended=p.getExtended()) for p in pointers] for name, pointers in inputs.items()}
@@ -103,7 +106,8 @@ project.mapper.commit()
 
 def environment(home: Path) -> dict[str, str]:
     """Scipion's environment for a home folder of its own."""
-    return {**os.environ, "SCIPION_HOME": str(home), "SCIPION_USER_DATA": str(home / "data"), "SCIPION_NOTIFY": "False",
+    inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # windows are wanted here
+    return {**inherited, "SCIPION_HOME": str(home), "SCIPION_USER_DATA": str(home / "data"), "SCIPION_NOTIFY": "False",
             "SCIPION_DOMAIN": "pwem", "DISPLAY": DISPLAY, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
@@ -154,15 +158,26 @@ class Desktop:
         width, height = re.search(r"Geometry: (\d+)x(\d+)", self.do("getwindowgeometry", window, wait=0.1)).groups()
         return int(width), int(height)
 
-    def close_form(self, window: str) -> None:
-        """Press the button Close of a form."""
+    def close_form(self, window: str, button: tuple[int, int] = CLOSE_BUTTON) -> None:
+        """Press the button Close of a form, or of the form of a viewer."""
         width, height = self.size(window)
-        self.click(window, width - CLOSE_BUTTON[0], height - CLOSE_BUTTON[1])
+        self.click(window, width - button[0], height - button[1])
+
+    def open_eye(self, viewer: str, eye: int, title: str) -> str:
+        """Press one of the eyes in the form of a viewer; the window that it opens."""
+        self.do("windowraise", viewer)
+        self.click(viewer, EYE_X, FIRST_EYE_Y + eye * EYE_STEP)
+        window = self.window(title)
+        time.sleep(2)
+        self.do("windowraise", window)
+        return window
 
     def photograph(self, window: str, path: Path) -> None:
         """PNG of a window, in few colours so that it stays small."""
         command = ["import", "-window", window, "+dither", "-colors", "128", "-strip", f"PNG8:{path}"]
         subprocess.run(command, env=self.env, check=True)
+        colours = subprocess.run(["identify", "-format", "%k", path], capture_output=True, text=True, check=True).stdout
+        assert int(colours) >= FEWEST_COLOURS, f"{path} is empty: {colours} colours"
         assert path.stat().st_size <= MAX_BYTES, f"{path} is larger than {MAX_BYTES} bytes"
         print(path)
 
@@ -222,14 +237,11 @@ def photograph_results(desktop: Desktop, main: str, folder: Path) -> None:
     time.sleep(2)
     desktop.photograph(viewer, folder / "consensus_viewer.png")
     for eye, (title, name) in FIGURES.items():
-        desktop.do("windowraise", viewer)
-        desktop.click(viewer, EYE_X, FIRST_EYE_Y + eye * EYE_STEP)
-        window = desktop.window(title)
-        time.sleep(2)
-        desktop.photograph(window, folder / f"{name}.png")
+        window = desktop.open_eye(viewer, eye, title)
+        desktop.photograph(window, folder / f"{name}.png" if name else Path(desktop.env["SCIPION_HOME"]) / "figure.png")
         desktop.do("windowunmap", window)
     desktop.do("windowraise", viewer)
-    desktop.close_form(viewer)
+    desktop.close_form(viewer, CLOSE_VIEWER)
     report = next(Path(desktop.env["SCIPION_USER_DATA"]).glob(f"projects/{PROJECT}/Runs/*/extra/consensus/report.html"))
     photograph_page(report, folder / "report.png")
 
@@ -279,7 +291,7 @@ def photograph_page(page: Path, path: Path) -> None:
 
 
 def photograph_bench(desktop: Desktop, folder: Path) -> None:
-    """The forms of the simulation, the pickers and the evaluation, its summary, its viewer and its curves."""
+    """The forms of the simulation, the pickers and the evaluation; the viewer of picks; summary and curves of the last."""
     main = open_tomography(desktop, BENCH)
     for name, place in BENCH_RUNS.items():
         desktop.click(main, *place, times=2)
@@ -288,6 +300,15 @@ def photograph_bench(desktop: Desktop, folder: Path) -> None:
         desktop.do("windowmove", form, "300", "100")
         desktop.photograph(form, folder / f"form_{name}.png")
         desktop.close_form(form)
+    desktop.click(main, *BENCH_RUNS["pick_blobs"])
+    time.sleep(2)
+    desktop.click(main, *ANALYZE_RESULTS)
+    viewer = desktop.window("Protocol Viewer")
+    time.sleep(2)
+    slices = desktop.open_eye(viewer, SHOW_SLICES, "Picks on slices")
+    desktop.photograph(slices, folder / "coordinates_slices.png")
+    desktop.do("windowunmap", slices)
+    desktop.close_form(viewer, CLOSE_VIEWER)
     desktop.click(main, *BENCH_RUNS["evaluate"])
     time.sleep(2)
     desktop.photograph(main, folder / "bench_project.png")
@@ -295,10 +316,10 @@ def photograph_bench(desktop: Desktop, folder: Path) -> None:
     viewer = desktop.window("Protocol Viewer")
     time.sleep(2)
     desktop.photograph(viewer, folder / "evaluation_viewer.png")
-    desktop.click(viewer, *SHOW_CURVES)
-    curves = desktop.window("Evaluation of pickings")
-    time.sleep(2)
+    curves = desktop.open_eye(viewer, SHOW_CURVES, "Evaluation of pickings")
     desktop.photograph(curves, folder / "evaluation_curves.png")
+    for eye, title in ((SHOW_PICTURES, "evaluation_1_curves"), (SHOW_NUMBERS, "Numbers of")):
+        desktop.photograph(desktop.open_eye(viewer, eye, title), Path(desktop.env["SCIPION_HOME"]) / "figure.png")
 
 
 def main() -> None:

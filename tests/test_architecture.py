@@ -21,10 +21,10 @@ SCIPION = {"pyworkflow", "pwem", "tomo"}
 TENSORFLOW = {"tensorflow", "keras"}
 # What a program may not load before it has read its arguments: each costs from half a second to many seconds
 HEAVY = {*TENSORFLOW, "scipy", "pandas", "matplotlib"}
-# What the plugin may know of the library: data and files, never the algorithms
-LIBRARY_FOR_PLUGIN = {"", "errors", "files", "metadata_io", "picks"}
+# What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
+LIBRARY_FOR_PLUGIN = {"", "errors", "expectation", "files", "metadata_io", "model_files", "picks"}
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
-LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"run_results", "run_figures", "consensus_figures", "pick_spacing"}
+LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"run_results", "run_figures", "consensus_figures", "pick_spacing", "stacks"}
 WINDOWS = {"viewers", "wizards"}
 MAX_LINES = 400
 

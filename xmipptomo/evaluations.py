@@ -13,8 +13,8 @@ from .files import EvaluationFiles
 RULE = "distance"  # a pick hits a particle by its distance
 # Numbers of an evaluation and how they are called in a table.
 COLUMNS = {"particles": "particles", "RR": "picks", "TP": "true", "FP": "false", "FN": "missed", "MH": "repeated",
-           "AD": "distance", "recall": "recall", "precision": "precision", "F1": "F1", "F4": "F4", "average_precision": "AP",
-           "brier": "Brier", "ECE": "ECE"}
+           "AD_angstrom": "distance Å", "recall": "recall", "precision": "precision", "F1": "F1", "F4": "F4",
+           "average_precision": "AP", "brier": "Brier", "ECE": "ECE"}
 
 
 @dataclass(frozen=True)
@@ -69,15 +69,16 @@ def summary_lines(evaluations: Sequence[Evaluation]) -> list[str]:
     return lines + [f"{evaluation.name}: {note}" for evaluation in evaluations for note in evaluation.report["notes"]]
 
 
-def numbers_text(evaluation: Evaluation) -> str:
-    """Every number as an aligned table: a line for all, each species, and each size group."""
+def numbers_table(evaluation: Evaluation) -> list[list[str]]:
+    """Every number, as COLUMNS has them after a name: a row for all, each species, and each size group."""
     groups = {f"{name} (mean F1)": {"F1": f1} for name, f1 in evaluation.report["all"][RULE]["size_groups"].items()}
     rows = {"all": evaluation.numbers, **evaluation.classes, **groups}
-    first = max(map(len, rows)) + 2
-    lines = [" " * first + "".join(f"{title:>10}" for title in COLUMNS.values())]
-    lines += [name.ljust(first) + "".join(f"{_shown(values.get(key)):>10}" for key in COLUMNS) for name, values in rows.items()]
-    return "\n".join([evaluation.name, "", *lines, "", f"as many random positions: F1 {evaluation.random_f1:.3f}",
-                      *evaluation.report["notes"]]) + "\n"
+    return [[name, *(_shown(values.get(key)) for key in COLUMNS)] for name, values in rows.items()]
+
+
+def notes_of(evaluation: Evaluation) -> list[str]:
+    """What to read beside the numbers."""
+    return [f"as many random positions: F1 {evaluation.random_f1:.3f}", *evaluation.report["notes"]]
 
 
 def _shown(value: float | None) -> str:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases op
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import read_pickings, species_of  # noqa: E402
-from xmipptomo.evaluations import Evaluation, numbers_text, summary_lines  # noqa: E402
+from xmipptomo.evaluations import COLUMNS, Evaluation, notes_of, numbers_table, summary_lines  # noqa: E402
 from xmipptomo.files import EvaluationFiles, file_stem  # noqa: E402
 from xmipptomo.protocols.evaluation_inputs import write_picking, write_reference  # noqa: E402
 
@@ -124,14 +124,15 @@ def test_the_summary_has_the_best_first_and_says_what_is_not_known():
     assert "blobs: a note" in text
 
 
-def test_the_table_is_aligned_and_has_a_line_for_each_species_and_size_group():
-    lines = numbers_text(evaluation_of("matching", 0.8, classes=["rod", "two subunits"])).splitlines()
-    table = [line for line in lines if line.startswith((" ", "all", "rod", "two subunits", "small"))]
-    assert len(table) == 5
-    assert len({len(line) for line in table}) == 1
-    assert table[1].split()[:4] == ["all", "20", "30", "10"]
+def test_the_table_has_a_row_for_each_species_and_size_group():
+    table = numbers_table(evaluation_of("matching", 0.8, classes=["rod", "two subunits"]))
+    assert [row[0] for row in table[:3]] == ["all", "rod", "two subunits"]
+    assert len(table) == 4
+    assert {len(row) for row in table} == {1 + len(COLUMNS)}
+    assert table[0][1:4] == ["20", "30", "10"]
     assert "0.250" in table[-1]
     assert "-" in table[-1]
+    assert notes_of(evaluation_of("matching", 0.8))[0].startswith("as many random positions: F1")
 
 
 @pytest.mark.parametrize(("kinds", "panels"), [

@@ -10,7 +10,7 @@ from deep_consensus_tomo.errors import InputError
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from xmipptomo.wizards.frame import advice, positions_of, proposed_radius
+    from xmipptomo.wizards.frame import advice, positions_of, proposed_radius, unusable
     from xmipptomo.wizards.threshold import results_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
@@ -51,6 +51,32 @@ def test_positions_of_different_binnings_are_in_angstrom(sets):
     second = sets.coordinates(binned, {"TS_1": [(10.0, 5.0, 15.0)]})
     one, other = positions_of([first, second])
     assert one["TS_1"] == pytest.approx(other["TS_1"], abs=1e-3)
+
+
+def test_what_cannot_be_shown_is_said(sets):
+    class Pointer:
+        def __init__(self, found):
+            self.found = found
+
+        def get(self):
+            return self.found
+
+        def getObjValue(self):
+            return self.found
+
+    class Inputs:
+        def __init__(self, *found):
+            self.inputSets = [Pointer(one) for one in found]
+
+    tomograms = sets.tomograms({"TS_1": (64, 60, 40)}, 10.0)
+    good = sets.coordinates(tomograms, {"TS_1": [(20, 10, 30)]})
+    assert unusable(Inputs(good)) == []
+    assert unusable(Inputs()) == unusable(Inputs(None)) == ["Choose the input coordinates first."]
+    without_box = sets.coordinates(tomograms, {"TS_1": [(20, 10, 30)]}, 0)
+    (box,) = unusable(Inputs(good, without_box))
+    assert "it has no box size" in box
+    (empty,) = unusable(Inputs(good, sets.coordinates(tomograms, {})))
+    assert "it is empty" in empty
 
 
 def test_the_radius_keeps_neighbours_apart():

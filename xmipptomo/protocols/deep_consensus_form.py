@@ -36,7 +36,9 @@ def define_params(form: params.Form) -> None:
     _define_training(form)
     form.addParallelSection(threads=3, mpi=1, binThreads=4, binThreadsHelp=(
         "*Threads*:\nthreads of each program (noise picking, extraction, training and scoring on the CPU). "
-        "Several tomograms are prepared at the same time: Scipion threads - 1 of them, each with this many threads.\n"
+        "Several tomograms are prepared at the same time: Scipion threads - 1 of them, each with this many threads; together "
+        "they should not exceed the processors of the machine. In a queue that runs each step as a job, every job asks for "
+        "this many processors, and Scipion threads - 1 is the number of jobs at a time.\n"
         "*MPI*: not used by these programs; leave it at 1."))
 
 
@@ -45,9 +47,9 @@ def _define_gpu(form: params.Form) -> None:
                    help="Train and score the network on GPUs. With No, or where no GPU is found, the CPU does it: the same "
                         "result, many times slower.")
     form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
-                   help="GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3. Training shares each batch among all of them "
-                        "(mirrored strategy), whatever the number of Scipion threads: more than one pays off for large boxes "
-                        "and batches only.")
+                   help="GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3; in a queue only their number counts. Training shares "
+                        "each batch among all of them (mirrored strategy), whatever the number of Scipion threads: more than one "
+                        "pays off for large boxes and batches only.")
 
 
 def _define_input(form: params.Form) -> None:
@@ -149,7 +151,7 @@ def _define_training(form: params.Form) -> None:
                        "_Reference_: the network of the original work (1.3 million parameters), for many thousands of positives "
                        "and a GPU.\nAn existing model that is trained further keeps its own: choose the same here.")
     form.addParam("epochs", params.IntParam, default=12, condition=TRAINING, label="Cycles (epochs)",
-                  help="Rounds of training, at the most if it stops on convergence. A round shows 2400 to 8000 subtomograms: "
+                  help="Rounds of training, at the most if it stops on convergence. A round shows 2400 to 4000 subtomograms: "
                        "few are seen several times, of many a part.")
     form.addParam("validationFraction", params.FloatParam, default=0.15, condition=TRAINING, label="Validation fraction",
                   help="Fraction of the positives and negatives kept out of training to judge the network after each epoch; by "

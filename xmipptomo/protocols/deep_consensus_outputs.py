@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
+from deep_consensus_tomo.expectation import expect
 from deep_consensus_tomo.metadata_io import DISAGREEMENT, picks_of, read_table, with_nan
 from deep_consensus_tomo.picks import Picks
 
@@ -38,7 +39,7 @@ class MergedPicks:
 
     score: the final one, in [0, 1].  network: the network's alone, NaN where there is no network.  support: number of pickers.
     pickers: their numbers.  scores: what each gave.  disagreement: of their orientations, degrees, NaN for fewer than two.
-    label: 1, 0, -1.  accepted: whether the user gets them.
+    label: 1, 0, -1.  known: whether a positive reference says so.  accepted: whether the user gets them.
     """
 
     picks: Picks
@@ -49,6 +50,7 @@ class MergedPicks:
     scores: np.ndarray
     disagreement: np.ndarray
     label: np.ndarray
+    known: np.ndarray
     accepted: np.ndarray
 
     def __len__(self) -> int:
@@ -94,20 +96,34 @@ def _merged(table: dict[str, list], scores: Sequence[float] | np.ndarray, thresh
     absent = [np.nan] * len(picks)
     score, label = np.asarray(scores, dtype=float), np.asarray(table.get(LABEL, []), dtype=int)
     pickers = np.asarray(table.get("comment", []), dtype=object)
-    known = np.array([ids.split("+")[0] == str(REFERENCE) for ids in pickers], dtype=bool)
     good = label == POSITIVE_LABEL
-    accepted = good if threshold is None else (label != NEGATIVE_LABEL) & ((score >= threshold) | (known & good))
+    known = good & np.array([ids.split("+")[0] == str(REFERENCE) for ids in pickers], dtype=bool)
+    accepted = good if threshold is None else (label != NEGATIVE_LABEL) & ((score >= threshold) | known)
     return MergedPicks(
         picks, score, network=with_nan(table.get(NETWORK_SCORE, absent)),
         support=np.asarray(table.get("count", []), dtype=int), pickers=pickers,
         scores=np.asarray(table.get("keywords", []), dtype=object), disagreement=with_nan(table.get(DISAGREEMENT, absent)),
-        label=label, accepted=accepted)
+        label=label, known=known, accepted=accepted)
 
 
 def disagreements(merged: Iterable[MergedPicks]) -> dict[str, float | int]:
     """Of all accepted picks, how many have orientations of several pickers, and by how much these differ (median, degrees)."""
     every = np.concatenate([own.disagreement[own.accepted & np.isfinite(own.disagreement)] for own in merged])
     return {"compared": len(every), "medianDisagreement": round(float(np.median(every)), 2)} if len(every) else {}
+
+
+def expected(merged: Iterable[MergedPicks], threshold: float | None) -> dict[str, float]:
+    """Expected precision and recall (of what any picker saw) of the accepted picks, by their scores; empty for voting.
+
+    The same numbers as in the report, the viewer and the wizard: a positive reference counts as 1, negative ones are left out.
+    """
+    if threshold is None:
+        return {}
+    every = [np.where(own.known, 1.0, own.score)[own.label != NEGATIVE_LABEL] for own in merged]
+    promise = expect(np.concatenate(every) if every else np.zeros(0), np.array([threshold]))
+    if not promise.accepted[0]:
+        return {}
+    return {"precision": round(float(promise.precision[0]), 3), "recall": round(float(promise.recall[0]), 3)}
 
 
 def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], precedents: Precedents) -> SetOfTomograms:

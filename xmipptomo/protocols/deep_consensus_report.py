@@ -20,6 +20,7 @@ from ..files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
 from .deep_consensus_inputs import Frames, count_rows
 
 MAX_TOMOGRAM_LINES = 20
+FEWEST_PICKS = 20  # below that the score is not calibrated (judgement.FEWEST)
 
 
 def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int],
@@ -57,18 +58,20 @@ def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
         return {row["picker"]: {name: float(row[name]) for name in ("recall", "precision")} for row in csv.DictReader(file)}
 
 
-def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[str]:
-    """The summary of a finished run; threshold None: voting."""
+def summary_lines(files: RunFiles) -> list[str]:
+    """The summary of a finished run, by what it wrote: the form may say something else by now."""
     if not os.path.exists(files.summary):
         return ["The results are not ready yet."]
     content = json.loads(Path(files.summary).read_text(encoding="utf-8"))
     tomograms = content["tomograms"]
     total = {label: sum(t[label] for t in tomograms.values()) for label in (*LABELS, "accepted", "left_out")}
-    lines = [f"*{total['accepted']} picks accepted* in {len(tomograms)} tomograms "
+    threshold = content["threshold"]
+    lines = [f"*{total['accepted']} picks accepted* in {len(tomograms)} tomogram{'s' * (len(tomograms) != 1)} "
              + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
+             *_expectation_lines(content),
              f"Common frame: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
-    lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {seed}")
+    lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
     if compared := content.get("orientations"):
         lines.append(f"Orientations: those of different pickers are {compared['medianDisagreement']:.1f} degrees from their mean "
                      f"(median of {compared['compared']} picks)")
@@ -80,6 +83,17 @@ def summary_lines(files: RunFiles, threshold: float | None, seed: int) -> list[s
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
     results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored}
     return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
+
+
+def _expectation_lines(content: dict) -> list[str]:
+    """What the scores promise of the accepted picks, where they are probabilities; runs of older versions did not write it."""
+    promise = content.get("expected")
+    if not promise or content["parameters"]["recipe"] != RECIPES[0]:
+        return []
+    merged = sum(t[POSITIVE] + t[DOUBTFUL] for t in content["tomograms"].values())
+    doubt = f"; scores of only {merged} merged picks are rough" if merged < FEWEST_PICKS else ""
+    return [f"Expected of them, by their scores: precision {promise['precision']:.2f}, recall {promise['recall']:.2f} "
+            f"(of what any picker saw){doubt}"]
 
 
 def _picker_line(content: dict, number: int) -> str:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections import Counter
+from collections.abc import Iterable
 
+import numpy as np
 from pwem.protocols import EMProtocol
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
+from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.picks import same_sampling_rate
 
 from ..constants import MODEL_EXISTING, MODEL_SUFFIXES, SYMMETRY_NAMES
 from .deep_consensus_form import LIMITS
 from .deep_consensus_inputs import InputSets
 from .form_checks import limit_errors
+
+MOST_NAMES = 3  # of tomograms in a message
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
@@ -25,7 +32,8 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates)]
         errors += _repeated(field, sets)
     errors += _contradictory(inputs)
-    return errors + _agreement_errors(protocol, inputs)
+    errors += _agreement_errors(protocol, inputs)
+    return errors or [*_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
 
 
 def set_errors(coordinates: SetOfCoordinates3D) -> list[str]:
@@ -35,6 +43,8 @@ def set_errors(coordinates: SetOfCoordinates3D) -> list[str]:
     tomograms = coordinates.getPrecedents()
     if not isinstance(tomograms, SetOfTomograms):
         return ["its tomograms cannot be found; choose coordinates that were picked in tomograms."]
+    if not any(coordinates.getTSIds()):
+        return ["its coordinates do not say in which tomogram they are; import them again."]
     errors = []
     rate, box_size = coordinates.getSamplingRate(), coordinates.getBoxSize()
     if not rate or rate <= 0:
@@ -60,9 +70,9 @@ def _contradictory(inputs: InputSets) -> list[str]:
 
 def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     pickers = len({coordinates.getFileName() for coordinates in inputs.pickers})
-    scores_only = not protocol.doVoting and protocol.modelType == MODEL_EXISTING and protocol.skipTraining
-    if pickers < 2:
-        return [] if scores_only and pickers else [
+    scores_only = _scores_only(protocol)
+    if pickers < 2:  # Scipion itself says that there is none
+        return [] if scores_only or not pickers else [
             f"*Input coordinates*: a consensus takes at least two different sets, received {pickers}; add the set of another "
             "picker (with *Model* Existing and *Skip training?* one is enough)."]
     name = "votingAgreement" if protocol.doVoting else "minPickers"
@@ -71,6 +81,64 @@ def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
         return []
     return [f"*{protocol.getParam(name).label.get()}* is {number}, but only {pickers} sets are given: nothing could be accepted; "
             f"lower it to {pickers} or fewer."]
+
+
+def _scores_only(protocol: EMProtocol) -> bool:
+    return not protocol.doVoting and protocol.modelType == MODEL_EXISTING and protocol.skipTraining
+
+
+def _unshared_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """Sets that have no tomogram in common cannot agree: ids that differ in writing, as a rule."""
+    counts = Counter(ts_id for coordinates in inputs.pickers for ts_id in set(coordinates.getTSIds()))
+    if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.truth and not protocol.doVoting):
+        return []
+    sets = "; ".join(f"set {i} has {_some(coordinates.getTSIds())}" for i, coordinates in enumerate(inputs.pickers, start=1))
+    return [f"*Input coordinates*: no tomogram is in two of the sets, so that nothing could agree: {sets}. The same tomogram "
+            "must have the same tilt-series id: import the coordinates with one set of tomograms."]
+
+
+def _some(ts_ids: Iterable[str | None]) -> str:
+    names = sorted(ts_id for ts_id in ts_ids if ts_id)
+    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+
+
+def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """A box that does not fit in a tomogram: no program takes it, and its unit is mistaken as a rule."""
+    rate, box = _common_frame(protocol, inputs)
+    sizes = [[n * tomograms.getSamplingRate() for n in size] for tomograms in inputs.tomogram_sets()
+             if (size := tomograms.getDim())]  # what the set says: no file is opened while the user waits
+    smallest = min(sizes, key=min, default=[np.inf])
+    if rate * box <= min(smallest):
+        return []
+    return [f"*Box size*: the common box of {box} voxels of {rate:.4g} Å = {rate * box:.0f} Å does not fit in a tomogram of "
+            f"{' x '.join(f'{side:.0f}' for side in smallest)} Å; correct the box size of the sets (it is in voxels), or choose "
+            "*Smallest*."]
+
+
+def _common_frame(protocol: EMProtocol, inputs: InputSets) -> tuple[float, int]:
+    return inputs.common_frame(protocol.samplingRateChoice.get(), protocol.boxSizeChoice.get())
+
+
+def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """A model of other boxes, or a file that is no model."""
+    if not protocol.evalParamCondition("modelFile"):
+        return []
+    from deep_consensus_tomo.model_files import read_model_texts
+
+    path = protocol.modelFile.get().strip()
+    try:
+        model = json.loads(read_model_texts(path, "*Model file*")[0])
+        own_rate, own_box = float(model["sampling_rate"]), int(model["box_size"])
+    except InputError as error:
+        return [str(error)]
+    except (ValueError, KeyError, TypeError):
+        return [f"*Model file*: '{path}' does not say what it was trained on; train a new model."]
+    rate, box = _common_frame(protocol, inputs)
+    if box == own_box and same_sampling_rate(rate, own_rate):
+        return []
+    return [f"*Model file*: '{path}' was trained on boxes of {own_box} voxels at {own_rate:.4g} Å/voxel, the inputs have "
+            f"{box} at {rate:.4g}; choose another *Box size* or *Sampling rate*, import the coordinates with the box of the "
+            "model, or train a new one."]
 
 
 def _symmetry_errors(protocol: EMProtocol) -> list[str]:
@@ -91,7 +159,7 @@ def _model_errors(protocol: EMProtocol) -> list[str]:
     return [] if os.path.isfile(path) else [f"*Model file* does not exist: {path}."]
 
 
-def validation_warnings(protocol: EMProtocol) -> list[str]:
+def validation_warnings(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """What is allowed but probably not meant."""
     warnings = []
     if protocol.numberOfMpi.get() > 1:
@@ -100,4 +168,18 @@ def validation_warnings(protocol: EMProtocol) -> list[str]:
         warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
     if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:
         warnings.append("*Noise picking evasion radius* is below 0.5: noise may show parts of particles.")
+    return warnings + _lonely_warnings(inputs)
+
+
+def _lonely_warnings(inputs: InputSets) -> list[str]:
+    """Sets that share no tomogram with any other."""
+    if any(set_errors(coordinates) for coordinates in inputs.pickers):
+        return []  # validation says it
+    ids = [set(coordinates.getTSIds()) for coordinates in inputs.pickers]
+    warnings = []
+    for number, own in enumerate(ids, start=1):
+        others = set().union(*(other for i, other in enumerate(ids, start=1) if i != number))
+        if others and not own & others:
+            warnings.append(f"*Input coordinates*, set {number} shares no tomogram with the others: it has {_some(own)}, they "
+                            f"have {_some(others)}; nobody can agree with it.")
     return warnings

@@ -66,6 +66,8 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _label = "evaluate picking 3D"
     _devStatus = BETA
     _possibleOutputs = {}
+    _optionFields = {"--picks": "inputPickings", "--truth": "reference", "--radius": "radius", "--classes": "classesFile",
+                     "--target": "targetSpecies"}
     stepsExecutionMode = STEPS_PARALLEL
     _itemsName = "Pickings and tomograms"
 

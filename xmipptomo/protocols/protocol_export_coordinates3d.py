@@ -47,6 +47,7 @@ class XmippProtExportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _label = "export coordinates 3D to packages"
     _devStatus = BETA
     _possibleOutputs = {}
+    _optionFields = {"-i": "inputCoordinates", "--to": "fileFormat", "--class": "species"}
 
     # ---- form
     def _defineParams(self, form):

@@ -64,16 +64,18 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _label = "import coordinates 3D from pickers"
     _devStatus = BETA
     _possibleOutputs = ImportOutputs
+    _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate",
+                     "--names": "names", "--subset": "subset", "--dropOutside": "dropOutside"}
 
     # ---- form
     def _defineParams(self, form):
         form.addSection(label="Input")
         form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
                       help="The tomograms that the coordinates belong to, at any binning.")
-        form.addParam("filesPath", params.PathParam, label="Files", important=True,
+        form.addParam("filesPath", params.PathParam, label="File or folder", important=True,
                       help="A file, or a folder if a pattern is given below.")
         form.addParam("filesPattern", params.StringParam, default="", label="Pattern",
-                      help="Which files of the folder, as _*.cbox_. Empty: *Files* is one file.")
+                      help="Which files of the folder, as _*.cbox_. Empty: the path above is one file.")
         form.addParam("fileFormat", params.EnumParam, choices=["Automatic", *IMPORT_FORMATS], default=0, label="Format",
                       help="_Automatic_: by content and extension. What fits several formats is refused; then choose one here.")
         form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)",
@@ -157,7 +159,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
             errors.append(f"*Pattern*: no file in {self.filesPath.get()} is called {self.filesPattern.get()}; correct it.")
         for path in paths[:1] if not errors else []:
             if not os.path.isfile(path):
-                errors.append(f"*Files*: {path or 'nothing'} is no file; choose one, or give a *Pattern* with a folder.")
+                errors.append(f"*File or folder*: {path or 'nothing'} is no file; choose one, or give a *Pattern* with a folder.")
         return errors
 
     def _summary(self):
@@ -165,7 +167,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not path.exists() or not hasattr(self, ImportOutputs.coordinates.name):
             return ["The coordinates are not ready yet."]
         counts = json.loads(path.read_text(encoding="utf-8"))
-        lines = [f"*{sum(counts.values())} coordinates* in {len(counts)} tomograms, from {len(self._paths())} files"]
+        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(self._paths()), "file"))]
+        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {numbers[1]}"]
         lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
         return lines + [f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more"] * (len(counts) > MAX_TOMOGRAM_LINES)
 

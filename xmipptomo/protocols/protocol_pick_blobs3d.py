@@ -44,6 +44,7 @@ class XmippProtPickBlobs3D(TomogramPicker):
     _label = "pick blobs 3D"
     _program = BLOB_PROGRAM
     _stepParams = ("diameter", "method")
+    _optionFields = {**TomogramPicker._optionFields, "--diameter": "diameter", "--method": "method"}
     _outputParams = ("boxFactor",)
 
     def _defineParams(self, form):

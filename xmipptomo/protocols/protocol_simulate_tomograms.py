@@ -73,6 +73,9 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
     _label = "simulate tomograms"
     _devStatus = BETA
     _possibleOutputs = OUTPUTS
+    _optionFields = {"--maps": "mapFiles", "--counts": "counts", "--beads": "beads", "--vesicles": "vesicles",
+                     "--tomograms": "numberOfTomograms", "--samplingrate": "samplingRate", "--snr": "snr", "--defocus": "defocus",
+                     "--voltage": "voltage", "--prefix": "prefix"}
 
     # ---- form
     def _defineParams(self, form):

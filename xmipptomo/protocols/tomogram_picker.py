@@ -52,6 +52,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
 
     _devStatus = BETA
     _possibleOutputs = PickerOutputs
+    _optionFields = {"--tomograms": "inputTomograms", "--number": "number", "--threshold": "threshold"}
     stepsExecutionMode = STEPS_PARALLEL
 
     _program = ""
@@ -100,7 +101,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
     def _defineThreads(self, form: params.Form) -> None:
         form.addParallelSection(threads=2, mpi=0, binThreads=2, binThreadsHelp=(
             "Threads of the program. Several tomograms are picked at the same time: Scipion threads - 1 of them, each with this "
-            "many."))
+            "many; together they should not exceed the processors of the machine."))
 
     # ---- steps
     def _files(self) -> PickingFiles:

@@ -36,9 +36,10 @@ class SimulatedTomogram:
     beads: np.ndarray
 
 
-def simulate(folder: str, ts_id: str, seed: int, size: tuple[int, int, int] = SIZE) -> SimulatedTomogram:
+def simulate(folder: str, ts_id: str, seed: int, size: tuple[int, int, int] = SIZE,
+             noise: float = 0.5) -> SimulatedTomogram:
     """Write a tomogram with particles and gold beads, and its copy of averaged 2 x 2 x 2 voxels."""
-    simulation = simulate_tomogram(size, {"target": 22, "bead": 3}, rng=np.random.default_rng(seed), radius=RADIUS, noise=0.5,
+    simulation = simulate_tomogram(size, {"target": 22, "bead": 3}, rng=np.random.default_rng(seed), radius=RADIUS, noise=noise,
                                    sampling_rate=RATE)
     z, y, x = (n // 2 for n in simulation.volume.shape)
     binned = simulation.volume.reshape(z, 2, y, 2, x, 2).mean(axis=(1, 3, 5))

@@ -20,6 +20,8 @@ from tomo.constants import BOTTOM_LEFT_CORNER
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.metadata_io import read_table
 from deep_consensus_tomo.picks import rescale_positions
+from deep_consensus_tomo.report_tables import expected_now
+from deep_consensus_tomo.run_results import read_run
 
 from ..constants import CHOICE_RULES, MODEL_EXISTING, NO_DISAGREEMENT
 from ..files import NOISE, POSITIVE, RunFiles
@@ -163,7 +165,11 @@ class TestDeepConsensusPicking3D(BaseTest):
         self.assertLess(expected, 66)
         self.assertEqual(resumed.scoredCoordinates.getSize(), len(scored["x"]))
         self.assertEqual(os.stat(files.model).st_mtime_ns, trained_at)
+        promise = expected_now(read_run(files.root))  # as the report has it
+        self.assertIn(f"precision {promise['precision']:.2f}, recall {promise['recall']:.2f} (of what any picker saw)",
+                      "\n".join(resumed.summary()))
         resumed.threshold.set(0.0)
+        self.assertIn(f"with a score of at least {threshold:g}", "\n".join(resumed.summary()))  # of the run, not of the form
         type(self)._trained = self.launchProtocol(resumed)
 
     def test_existing_model_scores_one_picker_without_training(self):
@@ -177,12 +183,12 @@ class TestDeepConsensusPicking3D(BaseTest):
         files = RunFiles(protocol._getExtraPath())
         self.assertFalse(os.path.exists(files.model) or os.path.exists(files.labelled("TS_1", NOISE)))
 
-    def test_model_of_another_box_size_ends_with_the_reason(self):
+    def test_model_of_another_box_size_and_files_that_are_no_model_are_refused(self):
         model = RunFiles(self.trained()._getExtraPath()).model
-        protocol = self.protocol(inputSets=[self.picker_a], modelType=MODEL_EXISTING, modelFile=model, skipTraining=True)
-        message = self.failure_of(protocol)
-        self.assertIn("24", message)
-        self.assertIn("20", message)
+        self.assert_refused("Model file", "24 voxels at 10", "have 20 at 10", inputSets=[self.picker_a], modelType=MODEL_EXISTING,
+                            modelFile=model, skipTraining=True)
+        Path("no model.h5").write_text("hello")
+        self.assert_refused("Model file", "is not a model", modelType=MODEL_EXISTING, modelFile="no model.h5")
 
     # ---------------------------------------------------------------------------------------- viewer and wizards
     def test_viewer_shows_every_figure_of_the_run_and_its_report(self):
@@ -333,6 +339,18 @@ class TestDeepConsensusPicking3D(BaseTest):
         for field, label in (("threshold", "Tolerance threshold"), ("consensusRadius", "Same-element relative radius"),
                              ("epochs", "Cycles (epochs)"), ("batchSize", "batch size"), ("learningRate", "Learning rate")):
             self.assert_refused(label, **{field: -1})
+
+    def test_sets_that_cannot_agree_and_boxes_that_do_not_fit_are_refused_before_anything_is_computed(self):
+        elsewhere = self.coordinates("elsewhere", self.tomograms("TS_3 alone", "TS_3"), 20)
+        self.assert_refused("Input coordinates", "set 1 has TS_1, TS_10", "set 2 has TS_3", "same tilt-series id",
+                            inputSets=[self.picker_a, elsewhere])
+        three = self.protocol(inputSets=[self.picker_a, self.picker_b, elsewhere])
+        self.assertEqual(three.validate(), [])
+        self.assertIn("set 3 shares no tomogram with the others: it has TS_3", "\n".join(three.warnings()))
+        thick = self.coordinates("thick box", self.fine, SIZE[2] + 4)
+        self.assert_refused("Box size", "60 voxels of 10 Å = 600 Å", "960 x 800 x 560 Å", inputSets=[self.picker_a, thick])
+        self.assertEqual(self.protocol(inputSets=[self.picker_a, thick], boxSizeChoice=SMALLEST).validate(), [])
+        self.assertEqual(self.protocol(inputSets=[]).warnings(), [])
 
     def test_wrong_model_is_refused_by_the_name_of_the_field(self):
         self.assert_refused("Model file", "EMPTY", modelType=MODEL_EXISTING)

@@ -7,10 +7,12 @@ import os
 import shutil
 
 import numpy as np
+import pyworkflow as pw
 from pyworkflow.object import Pointer
 from pyworkflow.project import Manager
 from pyworkflow.tests import BaseTest, setupTestProject
 from pyworkflow.utils import cleanPath
+from pyworkflow.viewer import DESKTOP_TKINTER
 from tomo.constants import BOTTOM_LEFT_CORNER
 
 from deep_consensus_tomo.metadata_io import read_table
@@ -26,6 +28,9 @@ from ..protocols import (
 )
 from ..protocols.simulation_form import FILES, VOLUMES
 from ..protocols.tomogram_picker import KEEP_NUMBER, KEEP_THRESHOLD
+from ..viewers import Coordinates3DViewer
+from ..viewers.figure_window import FigureWindow
+from ..viewers.viewer_coordinates3d import coordinate_sets
 from .simulated_project import add_coordinates, add_tomograms
 
 RATE = 10.0
@@ -119,6 +124,19 @@ class TestSimulatePickEvaluate(BaseTest):
         for text in ("2 tomograms", "shell: 16", "bead: 2", "seed 1"):
             self.assertIn(text, summary)
         self.assertIn("SHREC 2020", self.simulation.methods()[0])
+
+    # ---- viewer
+    def test_picks_are_shown_on_slices_of_their_tomogram(self):
+        for protocol, sets in ((self.blobs, 1), (self.simulation, 3)):
+            self.assertIn(Coordinates3DViewer, pw.Config.getDomain().findViewers(protocol, DESKTOP_TKINTER))
+            viewer = Coordinates3DViewer(project=self.proj, protocol=protocol)
+            viewer.setProtocol(protocol)
+            self.assertEqual(viewer.getParam("tomogram").choices, ["tomo_1", "tomo_2"])
+            (window,) = viewer._getVisualizeDict()["showSlices"]("showSlices")
+            self.assertIsInstance(window, FigureWindow)
+            labels = {text.get_text().split(" ", 1)[1] for text in window.figure.axes[0].get_legend().get_texts()}
+            self.assertEqual(len(labels), sets)
+            self.assertEqual(labels, set(coordinate_sets(protocol)))
 
     # ---- pickers
     def test_blobs_are_scored_and_placed_as_the_program_said(self):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyworkflow as pw
 from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
@@ -17,6 +16,7 @@ from deep_consensus_tomo.errors import InputError
 from ..files import RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
 from .figure_window import FigureWindow
+from .viewer_coordinates3d import show_elsewhere
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,17 +114,4 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         return []
 
     def _output(self, _=None) -> list[View]:
-        """Open the output coordinates as a double click on them would."""
-        outputs = [output for name, output in self.protocol.iterOutputAttributes() if name.startswith("coordinates")]
-        for output in outputs:
-            viewers = pw.Config.getDomain().findViewers(output, DESKTOP_TKINTER)
-            if not viewers:
-                return [
-                    self.infoMessage(
-                        "No installed plugin has a viewer for 3D coordinates. scipion-em-imod and "
-                        "scipion-em-emantomo have one; *Picks on slices* shows them here.",
-                        "No viewer",
-                    )
-                ]
-            viewers[0](project=self.getProject(), protocol=self.protocol, parent=self.formWindow).visualize(output)
-        return []
+        return show_elsewhere(self, "coordinates")

@@ -9,9 +9,10 @@ from pyworkflow.gui.plotter import Plotter
 from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
-from ..evaluations import numbers_text
+from ..evaluations import COLUMNS, Evaluation, notes_of, numbers_table
 from ..protocols import XmippProtEvaluatePicking3D
 from .evaluation_figure import draw_evaluations
+from .table_window import TableWindow
 
 
 class EvaluatePicking3DViewer(ProtocolViewer):
@@ -36,35 +37,42 @@ class EvaluatePicking3DViewer(ProtocolViewer):
     def _getVisualizeDict(self) -> dict[str, Callable]:
         return {"showCurves": self._curves, "showPictures": self._pictures, "showNumbers": self._numbers}
 
-    def _chosen(self):
+    def _chosen(self) -> Evaluation:
         return self.protocol.evaluations()[self.picking.get()]
+
+    def _nothing(self) -> list[View]:
+        return [self.infoMessage("The evaluation has not finished yet.", "No results")]
 
     def _curves(self, _=None) -> list[View]:
         evaluations = self.protocol.evaluations()
         if not evaluations:
-            return [self.infoMessage("The evaluation has not finished yet.", "No results")]
+            return self._nothing()
         plotter = Plotter(windowTitle="Evaluation of pickings")
         plotter.tightLayoutOn = False  # the figure arranges itself
         draw_evaluations(plotter.getFigure(), evaluations)
         return [plotter]
 
     def _pictures(self, _=None) -> list[View]:
-        return [_picture(path) for path in self._chosen().pictures]
+        if not self.protocol.evaluations():
+            return self._nothing()
+        chosen = self._chosen()
+        return [_picture(path, chosen.name) for path in chosen.pictures]
 
     def _numbers(self, _=None) -> list[View]:
+        if not self.protocol.evaluations():
+            return self._nothing()
         chosen = self._chosen()
-        path = Path(self.getProject().getTmpPath(f"evaluation_{self.picking.get() + 1}.txt"))
-        path.write_text(numbers_text(chosen), encoding="utf-8")
-        return [self.textView([str(path)], title=chosen.name)]
+        title = f"Numbers of {chosen.name}"
+        return [TableWindow(title, list(COLUMNS.values()), numbers_table(chosen), notes_of(chosen), self.getTkRoot())]
 
 
-def _picture(path: str) -> Plotter:
+def _picture(path: str, name: str) -> Plotter:
     """A PNG in a window of its own, as large as it is drawn for a screen."""
     import matplotlib.image
 
     image = matplotlib.image.imread(path)
     height, width = image.shape[:2]
-    plotter = Plotter(figsize=(width / 160, height / 160), windowTitle=path)
+    plotter = Plotter(figsize=(width / 160, height / 160), windowTitle=f"{name}: {Path(path).name}")
     plotter.tightLayoutOn = False
     axes = plotter.getFigure().add_axes((0, 0, 1, 1))
     axes.imshow(image, interpolation="antialiased")

@@ -15,6 +15,7 @@ from tomo.objects import SetOfCoordinates3D
 from ..constants import CHOICE_RULES
 from ..convert import common_frame, name_of, read_picks, tomogram_of
 from ..protocols import XmippProtDeepConsensusPicking3D
+from ..protocols.deep_consensus_validation import set_errors
 from ..viewers.figure_window import put_figure
 
 MAX_TOMOGRAMS = 5  # read for the distances: enough to see how crowded they are
@@ -45,6 +46,14 @@ def frames_of(protocol: XmippProtDeepConsensusPicking3D) -> list[InputFrame]:
         for pointer in protocol.inputSets
         if (found := pointer.get()) is not None
     ]
+
+
+def unusable(protocol: XmippProtDeepConsensusPicking3D) -> list[str]:
+    """Why there is nothing to show: no set is chosen, or one is empty or has no box size."""
+    sets = [(name_of(pointer), found) for pointer in protocol.inputSets if (found := pointer.get()) is not None]
+    if not sets:
+        return ["Choose the input coordinates first."]
+    return [f"{name}: {error}" for name, coordinates in sets for error in set_errors(coordinates)]
 
 
 def positions_of(sets: Sequence[SetOfCoordinates3D]) -> list[dict[str, np.ndarray]]:
@@ -176,10 +185,10 @@ class FrameWizard(Wizard):
     def show(self, form, *params):
         """Open the dialog on the inputs that the form has now."""
         protocol = form.protocol
-        frames = frames_of(protocol)
-        if not frames:
-            showInfo("Box size and radius", "Choose the input coordinates first.", form.root)
+        if reasons := unusable(protocol):
+            showInfo("Box size and radius", "\n".join(reasons), form.root)
             return
+        frames = frames_of(protocol)
         sets = [pointer.get() for pointer in protocol.inputSets if pointer.get() is not None]
         dialog = FrameDialog(
             form.root,

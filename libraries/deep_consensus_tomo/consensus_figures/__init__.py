@@ -1,7 +1,7 @@
 """Pictures of a run of the deep consensus, for the report and the viewer: data in, matplotlib Figure out, nothing written."""
 
 from .gallery import gallery_rows, plot_gallery
-from .places import plot_places, plot_slices
+from .places import plot_picks, plot_places, plot_slices
 from .scores import THRESHOLDS, fill_threshold, plot_calibration, plot_expected_counts, plot_scores, plot_threshold
 from .spacing import fill_spacing, plot_spacing
 from .training import plot_training
@@ -16,6 +16,7 @@ __all__ = [
     "plot_expected_counts",
     "plot_gallery",
     "plot_pickers",
+    "plot_picks",
     "plot_places",
     "plot_scores",
     "plot_slices",

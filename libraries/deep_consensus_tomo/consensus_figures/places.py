@@ -25,10 +25,21 @@ def plot_slices(
     box_size: float,
     fractions: Sequence[float] = (0.25, 0.5, 0.75),
 ) -> Figure:
-    """Accepted and rejected picks, as circles half a box wide, on slices of a tomogram (z, y, x), memory-mapped or not.
+    """Accepted and rejected picks on slices of a tomogram, as `plot_picks`. positions: (n, 3) x, y, z, voxels."""
+    groups = [("rejected", REJECTED, positions[~accepted]), ("accepted", ACCEPTED, positions[accepted])]
+    return plot_picks(volume, groups, box_size, fractions)
 
-    positions: (n, 3) x, y, z, voxels.  Each slice is the mean of a fifth of a box and shows the picks within a quarter of a box
-    of it.  fractions: places of the slices along z.
+
+def plot_picks(
+    volume: np.ndarray,
+    groups: Sequence[tuple[str, str, np.ndarray]],
+    box_size: float,
+    fractions: Sequence[float] = (0.25, 0.5, 0.75),
+) -> Figure:
+    """Groups of picks, as circles half a box wide, on slices of a tomogram (z, y, x), memory-mapped or not.
+
+    groups: name, colour, (n, 3) x, y, z in voxels; the last are drawn on top.  Each slice is the mean of a fifth of a box and
+    shows the picks within a quarter of a box of it.  fractions: places of the slices along z.
     """
     depth, height, width = volume.shape
     step = max(1, -(-max(height, width) // MAX_PIXELS))
@@ -42,10 +53,10 @@ def plot_slices(
         image = np.asarray(volume[max(0, centre - half) : centre + half + 1, ::step, ::step], dtype=np.float32).mean(axis=0)
         low, high = np.percentile(image, GREY_PERCENTILES)
         axes.imshow(image, cmap="gray", vmin=low, vmax=high, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
-        near = np.abs(positions[:, 2] - centre) <= max(1.0, box_size / 4)
-        for chosen, colour, name in ((near & ~accepted, REJECTED, "rejected"), (near & accepted, ACCEPTED, "accepted")):
-            _circles(axes, positions[chosen], box_size / 4, colour)
-            axes.plot([], [], "o", markerfacecolor="none", color=colour, markeredgewidth=1.6, label=f"{chosen.sum()} {name}")
+        for name, colour, positions in groups:
+            near = np.abs(positions[:, 2] - centre) <= max(1.0, box_size / 4)
+            _circles(axes, positions[near], box_size / 4, colour)
+            axes.plot([], [], "o", markerfacecolor="none", color=colour, markeredgewidth=1.6, label=f"{near.sum()} {name}")
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xlabel="x (voxels)")
         axes.set_title(f"z = {centre}", fontsize=10)
         legend_below(axes, 2, -0.13)

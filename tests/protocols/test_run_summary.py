@@ -1,0 +1,49 @@
+"""The summary of a finished consensus in the project window."""
+
+import json
+import warnings
+
+import pytest
+
+with warnings.catch_warnings():  # of Scipion's own modules
+    warnings.simplefilter("ignore")
+    from xmipptomo.files import RunFiles
+    from xmipptomo.protocols.deep_consensus_report import summary_lines
+
+COUNTS = {"picks": [30, 20], "positive": 25, "doubtful": 10, "negative": 0, "noise": 40, "accepted": 24, "left_out": 0}
+
+
+@pytest.fixture
+def summary(tmp_path):
+    def lines(counts=COUNTS, **changes):
+        files = RunFiles(str(tmp_path))
+        files.root.mkdir(exist_ok=True)
+        content = {"seed": 3, "threshold": 0.4, "samplingRate": 10.0, "boxSize": 24, "pickers": ["crYOLO", "blobs"],
+                   "tomograms": {"TS_1": counts}, "failures": [], "reliability": {}, "parameters": {"recipe": "consensus"},
+                   "expected": {"precision": 0.912, "recall": 0.85}, **changes}
+        with open(files.summary, "w") as file:
+            json.dump(content, file)
+        return "\n".join(summary_lines(files))
+
+    return lines
+
+
+def test_it_says_what_the_threshold_promises(summary):
+    text = summary()
+    assert "*24 picks accepted* in 1 tomogram with a score of at least 0.4" in text
+    assert "precision 0.91, recall 0.85 (of what any picker saw)" in text
+    assert "rough" not in text and "seed 3" in text
+
+
+def test_it_warns_where_the_scores_are_not_calibrated(summary):
+    assert "only 15 merged picks are rough" in summary({**COUNTS, "positive": 5})
+
+
+@pytest.mark.parametrize("changes", [{"expected": {}}, {"parameters": {"recipe": "paper"}}, {"threshold": None, "expected": {}}])
+def test_it_promises_nothing_where_scores_are_no_probabilities(summary, changes):
+    assert "Expected" not in summary(**changes)
+
+
+def test_runs_of_earlier_versions_have_a_summary(summary):
+    text = summary(expected=None, threshold=None)
+    assert "by voting" in text and "Expected" not in text
