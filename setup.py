@@ -66,7 +66,8 @@ DEPENDENCIES = [
 ]
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],                 # the CUDA libraries as wheels; the driver is the machine's
-    "test": ["pytest>=8", "hypothesis>=6"],          # hypothesis: invariants of consensus, noise and rescaling
+    # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: a process a core, half the time on two
+    "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5"],
     "dev": ["ruff>=0.6", "mypy>=1.11"],              # make lint
 }
 

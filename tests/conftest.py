@@ -9,7 +9,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
-SCIPION_HOME = Path(sys.prefix) / "scipion"  # inside the virtual environment: never the user's own Scipion
+# Inside the virtual environment: never the user's own Scipion; one for each process of pytest-xdist, which share no project.
+SCIPION_HOME = Path(sys.prefix) / "scipion" / os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def _set_environment() -> None:

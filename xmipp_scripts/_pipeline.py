@@ -72,8 +72,10 @@ class Pipeline:
         steps = Steps(self.odir)
         frames = [frame for frame in self.frames if any(frame.tomo_id in of_picker for of_picker in picks["picks"])]
         notes += [f"tomogram '{f.tomo_id}' has no picks and is left out" for f in self.frames if f not in frames]
+        of_noise: dict[str, list[str]] = {}
         for frame in frames:
-            notes += self._prepare(frame, picks, steps)
+            of_noise.setdefault(self._prepare(frame, picks, steps), []).append(frame.tomo_id)
+        notes += [f"noise of {_some(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
         scored = self._vote(frames, steps) if config.voting else self._learn(frames, steps)
         return write_outputs(self, frames, scored, notes, started)
 
@@ -109,16 +111,16 @@ class Pipeline:
                         )
         return picks
 
-    def _prepare(self, frame: Frame, picks: dict[str, list], steps: Steps) -> list[str]:
-        """Consensus, noise and boxes of one tomogram; returns notes for the summary."""
+    def _prepare(self, frame: Frame, picks: dict[str, list], steps: Steps) -> str:
+        """Consensus, noise and boxes of one tomogram; returns a note on its noise for the summary, if there is one."""
         collected = self._collect(frame, picks, steps)
         self._merge(frame, collected, steps)
         if self.config.voting:
-            return []
+            return ""
         note = self._pick_noise(frame, collected["avoid"], steps)
         for name in SETS:
             self._extract(frame, name, collected["picks"] if name == "raw" else self.file(name, frame.tomo_id), steps)
-        return [f"noise of {frame.tomo_id}: {note}"] if note else []
+        return note
 
     def _collect(self, frame: Frame, picks: dict[str, list], steps: Steps) -> dict[str, Path]:
         """XMD files at the common sampling rate: every raw pick, truths, lies, and all of them, for the noise to avoid."""
@@ -292,6 +294,11 @@ class Pipeline:
 def _seed_of(seed: int, tomo_id: str) -> int:
     """A seed of its own for every tomogram, independent of which others are in the run."""
     return int.from_bytes(hashlib.sha256(f"{seed} {tomo_id}".encode()).digest()[:4], "big") % 2**31
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    """The first of some names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _text(path: Path | None) -> str | None:
