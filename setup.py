@@ -55,6 +55,7 @@ DEPENDENCIES = [
     "tensorflow>=2.16",            # the network; 2.16 is the first with Keras 3, whose files (.h5, .keras) we write
     "numpy>=1.26",                 # arrays; 1.26 is the first that runs on Python 3.12
     "pandas",                      # pick files and result tables in CSV
+    "h5py>=3.7",                   # what a model file says of itself, read without TensorFlow, which brings it
     "mrcfile>=1.4",                # tomograms and subtomogram stacks, memory-mapped
     "jinja2>=3.1",                 # the HTML report: escapes names of files and pickers; pure Python, one small dependency
     "emtable>=0.0.14",             # RELION and crYOLO STAR files; scipion-em brings it (starfile would bring pyarrow, 55 MB)

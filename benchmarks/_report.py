@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -22,10 +23,19 @@ def machine() -> str:
     return f"{names[0] if names else platform.machine()}, {len(names)} cores, Python {platform.python_version()}"
 
 
+def commit() -> str:
+    """The commit of the code that ran, with a + where files were changed since."""
+    command = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty=+"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):  # no git, or no repository
+        return "unknown"
+
+
 def finish(name: str, text: str, write: bool) -> None:
     """Print a result; keep it as results/<name>.md."""
     command = "python " + " ".join([f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    page = f"# {name}\n\n`{command}`, version {__version__}; {machine()}.\n\n{text}\n"
+    page = f"# {name}\n\n`{command}`, version {__version__}, commit {commit()}; {machine()}.\n\n{text}\n"
     print(page)
     if write:
         RESULTS.mkdir(exist_ok=True)

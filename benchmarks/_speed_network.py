@@ -34,10 +34,10 @@ def network_seconds(stack: Path, box_size: int, architecture: str, n_boxes: int,
 
 
 def _training_seconds(network, images: list[str], config) -> float:
-    from deep_consensus_tomo.network.data import Schedule, batches, read_boxes
+    from deep_consensus_tomo.network.data import Schedule, batches, in_memory, read_boxes
 
     n, batch = len(images), BATCH["training"]
-    boxes = read_boxes(images, config)
+    boxes = in_memory(read_boxes(images, config))
     labels = np.arange(n) % 2.0
     network.compile("adam", "binary_crossentropy")
     rng = np.random.default_rng(0)

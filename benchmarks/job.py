@@ -174,7 +174,8 @@ def main() -> None:
             f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s, peak resident memory {memory:.2f} GB (mapped "
             f"tomograms included), output folder {size:.2f} GB.",
             as_markdown(stages),
-            f"Training and scoring: {learning:.0f} s; the thesis' network with the old schedule {baseline:.0f} s, "
+            f"Training and scoring: {learning:.0f} s; the thesis' network with the old schedule {baseline:.0f} s "
+            f"(estimated from its seconds for {BASELINE_BOXES} subtomograms), "
             f"{baseline / learning:.0f} times as long. Load of the machine at the end: {os.getloadavg()[1]:.1f}.",
             "F1: " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()) + ".",
         ]

@@ -32,8 +32,9 @@ EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer,
 SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first three of an evaluation, the last of picks
 # Every eye of the viewer of a consensus but those that open a browser or another viewer: title of its window, name of the picture
 FIGURES = {1: ("Scores", None), 2: ("Expected precision", None), 3: ("Expected number", None), 4: ("Who saw", "consensus_votes"),
-           5: ("Reliability", None), 6: ("Training", None), 8: ("Gallery", "consensus_gallery"),
-           9: ("Picks on slices", "consensus_slices"), 10: ("Picks in space", None)}
+           5: ("Reliability", None), 6: ("Training", None), 8: ("Calibration", None), 10: ("Gallery", "consensus_gallery"),
+           11: ("Picks on slices", "consensus_slices"), 12: ("Picks in space", None)}
+KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 325)  # a file beside the project, and its field in that viewer
 THRESHOLD_WAND, PREPROCESS_TAB, RADIUS_WAND = (721, 758), (90, 273), (741, 323)  # in the form of the finished run
 REPORT_SIZE = "1240,2000"
 MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)
@@ -65,6 +66,9 @@ pickers = [add_coordinates(project, "crYOLO", fine, picks(0.9, 6, 1), 20),
            add_coordinates(project, "template matching", binned, picks(0.95, 9, 0), 12)]
 manual = add_coordinates(project, "by hand", fine, {t.ts_id: t.truth[:5] for t in simulated}, 20)
 beads = add_coordinates(project, "gold beads", fine, {t.ts_id: t.beads for t in simulated}, 20)
+with open(os.path.join(folder, "by_hand.csv"), "w") as file:
+    rows = [("tomo_id,x,y,z",), *((t.ts_id, *place) for t in simulated[:2] for place in t.truth)]
+    file.write("".join(",".join(map(str, row)) + chr(10) for row in rows))
 changed = dict(samplingRateChoice=2, epochs=8, batchSize=16)
 for label, values in (("deep consensus", {}), ("finished consensus", changed)):
     inputs = dict(inputSets=pickers, positiveReferences=[manual], negativeReferences=[beads])
@@ -236,6 +240,8 @@ def photograph_results(desktop: Desktop, main: str, folder: Path) -> None:
     viewer = desktop.window("Protocol Viewer")
     time.sleep(2)
     desktop.photograph(viewer, folder / "consensus_viewer.png")
+    desktop.click(viewer, *KNOWN_FIELD)
+    desktop.do("type", str(Path(desktop.env["SCIPION_HOME"]) / KNOWN_PARTICLES))
     for eye, (title, name) in FIGURES.items():
         window = desktop.open_eye(viewer, eye, title)
         desktop.photograph(window, folder / f"{name}.png" if name else Path(desktop.env["SCIPION_HOME"]) / "figure.png")

@@ -10,8 +10,7 @@ import numpy as np
 
 from deep_consensus_tomo.complexes import DISTRACTORS, Complex, radii_of, read_complexes
 from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomogram_id, tomograms_named
-from deep_consensus_tomo.pick_folders import is_single
+from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomogram_id
 from deep_consensus_tomo.picks import Picks, rescale_size
 from deep_consensus_tomo.stacks import open_tomogram
 
@@ -94,24 +93,16 @@ def _read_truth(path: str, headers: dict[str, Header], sampling_rate: float | No
     if not headers:
         return read_every_tomogram(path, sampling_rate=sampling_rate, option="--truth")
     rates = {tomo_id: rate for tomo_id, (_, rate) in headers.items()}
-    truths = read_pick_file(path, rates, sampling_rate=sampling_rate, option="--truth", sizes=_sizes(headers))
-    if left := [tomo_id for tomo_id in tomograms_named(path, "--truth") if tomo_id not in truths]:
-        notes.append(f"truth of {_named(left)} left out: not among --tomograms")
-    return truths
+    return read_pick_file(path, rates, sampling_rate=sampling_rate, option="--truth", sizes=_sizes(headers), notes=notes)
 
 
 def _read_picks(path: str, truths: dict[str, Picks], headers: dict[str, Header], sampling_rate: float | None,
                 notes: list[str]) -> dict[str, Picks]:
     rates = {tomo_id: headers[tomo_id][1] if tomo_id in headers else own.sampling_rate for tomo_id, own in truths.items()}
-    if not is_single(path):  # files are matched by their names, too, and what fits none is noted
+    try:
         return read_pick_file(path, rates, sampling_rate=sampling_rate, sizes=_sizes(headers), notes=notes)
-    named = tomograms_named(path)
-    if not set(named) & set(truths):
-        raise InputError(f"--picks: '{path}' and --truth have no tomogram in common: the picks name {_named(named)}, "
-                         f"the truth {_named(list(truths))}; tomo_id must be the same in both")
-    if unknown := [tomo_id for tomo_id in named if tomo_id not in truths]:
-        notes.append(f"picks of {_named(unknown)} ignored: no truth for them")
-    return read_pick_file(path, rates, sampling_rate=sampling_rate, sizes=_sizes(headers))
+    except InputError as error:
+        raise InputError(f"{error} [the tomograms of --truth count]") from error
 
 
 def _sizes(headers: dict[str, Header]) -> dict[str, tuple[int, int, int]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from ._run_config import Frame, PipelineConfig, picker_names, read_frames
+from ._run_config import Frame, PipelineConfig, read_frames
 from ._steps import Steps
 from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
 from .deep_picking_consensus_tomo import ScoringConfig, prepare_training, score_files, train_files
@@ -23,10 +23,12 @@ class Pipeline:
     """Runs the steps of one output folder in order; files are the only thing that passes between them."""
 
     def __init__(self, config: PipelineConfig, progress=print) -> None:
+        from deep_consensus_tomo.pick_folders import source_names
+
         self.config = config
         self.progress = progress
         self.odir = Path(config.odir)
-        self.names = picker_names(config.picks)
+        self.names = source_names(config.picks)
         self.frames = read_frames(config)
         self.rate = config.sampling_rate or self.frames[0].sampling_rate
 

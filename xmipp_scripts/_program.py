@@ -131,5 +131,7 @@ def require_box_size(box_size: int, option: str = "--boxsize") -> int:
 def run(program: type[Program]) -> int:
     """Entry point of a console script: the exit code of the program."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # `network.start_up` keeps back what ignores this
+    if not sys.stdout.isatty():
+        os.environ.setdefault("XMIPP_COLOR_OFF", "1")  # Xmipp's parser writes --help: no colour codes into files and pipes
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  a log must show progress as it happens
     return program().tryRun()

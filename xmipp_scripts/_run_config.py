@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.files import require_file
@@ -94,17 +93,6 @@ def _refuse_same_files(paths: Sequence[str]) -> None:
                 f"--picks: '{path}' and '{seen[digest]}' hold the same picks; a picker counts once, give another picker's file"
             )
         seen[digest] = path
-
-
-def picker_names(paths: Sequence[str]) -> list[str]:
-    """A short name for every picker: its file's without extension, or its folder's; with the folder above where two are alike."""
-    from deep_consensus_tomo.pick_folders import source_name
-
-    names = [source_name(path) for path in paths]
-    return [
-        name if names.count(name) == 1 else f"{Path(path).resolve().parent.name}/{name}"
-        for path, name in zip(paths, names, strict=True)
-    ]
 
 
 @dataclass(frozen=True)

@@ -143,12 +143,13 @@ def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Seque
         "count": rows["support"],
         "comment": rows["pickers"],
         "CoordConsScore": rows["score"],
-        "zScoreDeepLearning1": rows["network"],
         "enabled": rows["label"],
         "ref2": rows["group"],
         "fom": rows["picker_score"],
         "keywords": rows["picker_scores"],
     }
+    if not pipeline.config.voting:  # where no network looked there is no score of its own, not even an unknown one
+        columns["zScoreDeepLearning1"] = rows["network"]
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
     if SPREAD in given:

@@ -67,7 +67,7 @@ def convert(config: ConvertConfig) -> list[str]:
     if TOMOGRAM not in config.output:
         refuse_existing(Path(config.output), config.overwrite)
     files, notes = _files(config)
-    context = _context(config, files)
+    context = _context(config, files, notes)
     picks = _read(files, config, context, notes)
     picks = {tomo_id: own for tomo_id, own in _of_classes(picks, config).items() if len(own)}
     if not picks:
@@ -89,7 +89,7 @@ def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
     return files, notes
 
 
-def _context(config: ConvertConfig, files: Sequence[Path]) -> Context:
+def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> Context:
     from deep_consensus_tomo.formats import Context, TomogramFrame
     from deep_consensus_tomo.pick_files import tomogram_id
     from deep_consensus_tomo.pick_folders import shared_folder
@@ -103,7 +103,7 @@ def _context(config: ConvertConfig, files: Sequence[Path]) -> Context:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             frames[tomo_id] = TomogramFrame(tomo_id, tomogram.sampling_rate, tomogram.size, str(path))
     unknown = "leave out" if config.subset else "refuse"
-    return Context(frames, config.sampling_rate, config.size, _names(config), unknown, among=shared_folder(files))
+    return Context(frames, config.sampling_rate, config.size, _names(config), unknown, among=shared_folder(files), notes=notes)
 
 
 def _names(config: ConvertConfig) -> dict[str, str]:
@@ -216,7 +216,7 @@ def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, tar
     if TOMOGRAM not in config.output and target.single and len(picks) > 1:
         raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({_named(picks)}); put "
                          f"{TOMOGRAM} in its name, as in picks_{TOMOGRAM}{target.extensions[0]}")
-    if len({_in_file_name(tomo_id) for tomo_id in picks}) < len(picks):
+    if TOMOGRAM in config.output and len({_in_file_name(tomo_id) for tomo_id in picks}) < len(picks):
         raise InputError(f"-o: two of the tomograms {_named(picks)} would have the same file; give other names with --rename")
     for own in picks.values() if target.one_species else ():
         if len(set(own.species)) > 1:

@@ -38,7 +38,8 @@ TRAINING_OPTIONS = (
     " [--validation <double=0.15>] : fraction of the subtomograms held back to choose the best epoch",
     " [--folds <int=3>] : networks to train; each leaves a part of the tomograms out and is the one that scores it",
     " [--noAutoStop] : run all epochs, even if the validation loss no longer improves",
-    " [--noAugment] : no data augmentation (mirrors and 180 degree turns, which keep the missing wedge)",
+    " [--noAugment] : no data augmentation (mirrors and 180 degree turns, which keep the missing wedge; shifts; changes of "
+    "contrast; for the small network turns of up to 30 degrees about the tilt axis, too)",
     " [--inputModel <file>] : go on from this trained model",
     ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1; none: CPU',
 )
@@ -124,7 +125,7 @@ def prepare_training(
 
     Raises InputError for whatever of it cannot be; a run of the whole pipeline calls this before anything is computed.
     """
-    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, load_model, select_devices
+    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, check_start, load_model, select_devices
 
     network = NetworkConfig(
         box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed
@@ -142,6 +143,7 @@ def prepare_training(
     start = None
     if settings.input_model:
         start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, strategy=strategy)
+        check_start(network, start)
     return network, training, strategy, start
 
 

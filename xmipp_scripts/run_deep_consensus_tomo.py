@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from deep_consensus_tomo.errors import InputError
+
 from ._pipeline import Pipeline
 from ._program import Program, run
 from ._run_config import PipelineConfig
@@ -33,7 +35,7 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
         self.addParamsLine(" [--number <int=2>] : distinct pickers that must agree for a training positive")
-        self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted")
+        self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted; not with --voting")
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
         self.addParamsLine(" [--lie <file>] : pick file of positions known to be wrong: always negative")
         self.addParamsLine(" [--noReport] : do not write report.html, the run on one page")
@@ -71,6 +73,8 @@ class RunDeepConsensusTomo(Program):
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
+        if self.checkParam("--voting") and self.checkParam("--threshold"):
+            raise InputError("--threshold: voting has none; use --number, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
         self.config = PipelineConfig(
             tomograms=tuple(self.getListParam("--tomograms")),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FEWEST_PICKS = 20  # merged picks, below which scores are what was fitted to them, and no shares of true picks
+
 
 @dataclass(frozen=True)
 class Expectation:

@@ -38,8 +38,9 @@ def network_input(boxes: np.ndarray, architecture: str) -> np.ndarray:
     flat, or not numbers, become 0.
     """
     boxes = np.asarray(boxes, dtype=np.float32)
-    seen = _seen(boxes, architecture)
-    if not np.isfinite(seen).all():
+    with np.errstate(invalid="ignore", over="ignore"):
+        seen = _seen(boxes, architecture)
+    if not np.isfinite(seen).all():  # of few boxes, if any: looking at every voxel of all would take longer
         seen = _seen(np.nan_to_num(boxes, nan=0, posinf=0, neginf=0), architecture)
     seen = seen - seen.mean(axis=(1, 2, 3), keepdims=True)
     deviation = seen.std(axis=(1, 2, 3), keepdims=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ import pandas as pd
 
 from .errors import InputError, NoPicksError
 from .files import require_file, written_aside
-from .pick_folders import files_of, is_blank, is_single, joined, shared_folder
+from .pick_folders import files_of, joined, shared_folder
 from .picks import NO_SPECIES, Picks, check_inside, rescale_size, same_sampling_rate
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
     rates: sampling rate (Å/voxel) of each known tomogram, by id; a pick's rate is its samplingRate column, else
     `sampling_rate`, else its tomogram's. Ids are matched whole: 'TS_1' is not 'TS_10'.
     sizes: x, y, z, voxels of the tomograms, for formats that count from their centre; these are refused without.
-    notes: receives what was left out of several files, a line each.
+    notes: receives what was left out: which files, and of a file the picks of tomograms that are not known, a line each.
     Raises InputError for a file that cannot be read, has no picks, lacks a column, has a coordinate that is no
     number, mixes sampling rates in one tomogram, or names none of the known tomograms.
     """
@@ -54,7 +56,7 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
     frames = {tomo_id: _frame(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
 
     def of_file(file: Path) -> dict[str, Picks]:
-        context = _context(frames, sampling_rate, "leave out", option, shared_folder(files))
+        context = _context(frames, sampling_rate, "leave out", option, shared_folder(files), notes)
         found = _read_known(file, rates, context)
         if len(files) > 1:  # who reads one file checks himself and can name it; of several only we know which
             for tomo_id, own in found.items():
@@ -76,55 +78,41 @@ def _read_known(path: Path, rates: Mapping[str, float], context: Context) -> dic
     if other := _other_format(path, option):
         return _read_other(other, path, context)
     groups = rows_by_tomogram(path, option)
-    if not set(groups) & set(rates) and not context.among:
+    strange = {tomo_id: len(rows) for tomo_id, rows in groups.items() if tomo_id not in rates}
+    if len(strange) == len(groups) and not context.among:
         raise InputError(f"{option}: '{path}' names the tomograms {_some(groups)}, but those given are {_some(rates)}; "
                          "tomo_id must be a tomogram's file name without extension")
+    if 0 < len(strange) < len(groups):
+        from .formats.naming import left_out
+
+        context.notes.append(left_out(strange, path, rates))
     return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
             for tomo_id, rows in groups.items() if tomo_id in rates}
 
 
-def read_every_tomogram(path: str | os.PathLike, *, rates: Mapping[str, float] | None = None, sampling_rate: float | None = None,
-                        option: str = "--picks") -> dict[str, Picks]:
-    """Picks of every tomogram that a file (a folder, a pattern) names, known or not; the rest as `read_pick_file`.
+def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None = None, option: str = "--picks"
+                        ) -> dict[str, Picks]:
+    """Picks of every tomogram that a file (a folder, a pattern) names; the rest as `read_pick_file`.
 
-    rates: sampling rate (Å/voxel) of the tomograms of which it is known; a pick's rate is its samplingRate column, else
-    `sampling_rate`, else its tomogram's. Raises InputError, also for a tomogram whose rate nothing tells.
+    A pick's rate is its samplingRate column, else `sampling_rate` (Å/voxel). Raises InputError, also where nothing tells it, and
+    for files of the same name, which only known tomograms can tell apart by their folders.
     """
     files = files_of(path, option)
     if len(files) > 1:
-        return joined(path, files, lambda file: read_every_tomogram(file, rates=rates, sampling_rate=sampling_rate,
-                                                                    option=option), option, [], {})
+        if twice := next((name for name, n in Counter(file.name for file in files).items() if n > 1), None):
+            raise InputError(f"{option}: '{path}' holds several files called '{twice}'; give --tomograms, so that they can be "
+                             "told by their folders")
+        return joined(path, files, lambda file: read_every_tomogram(file, sampling_rate=sampling_rate, option=option), option, [],
+                      {})
     path = files[0]
     if other := _other_format(path, option):
-        frames = {tomo_id: _frame(tomo_id, rate, None) for tomo_id, rate in (rates or {}).items()}
-        return _read_other(other, path, _context(frames, sampling_rate, "keep", option, ""))
+        return _read_other(other, path, _context({}, sampling_rate, "keep", option, "", []))
     groups = rows_by_tomogram(path, option)
     for tomo_id, rows in groups.items():
-        if not (sampling_rate or tomo_id in (rates or {}) or "samplingRate" in rows):
+        if not (sampling_rate or "samplingRate" in rows):
             raise InputError(f"{option}: '{path}' has no column samplingRate, so the voxel size of tomogram '{tomo_id}' is "
                              "unknown; add the column or give --samplingrate")
-    return {tomo_id: _picks(tomo_id, rows, sampling_rate or (rates or {}).get(tomo_id, np.nan), path, option)
-            for tomo_id, rows in groups.items()}
-
-
-def tomograms_named(path: str | os.PathLike, option: str = "--picks") -> list[str]:
-    """The ids of the tomograms that a pick file (the files of a folder or pattern) names, in the file's order.
-
-    Raises InputError as `read_pick_file`.
-    """
-    names: dict[str, None] = {}
-    for file in files_of(path, option):
-        if is_single(path) or not is_blank(file):
-            names |= dict.fromkeys(_names_in(file, option))
-    return list(names)
-
-
-def _names_in(path: Path, option: str) -> list[str]:
-    if other := _other_format(path, option):
-        from .formats.naming import stem_of
-
-        return [stem_of(found.name) for found in other.found_in(path, option)]
-    return list(rows_by_tomogram(path, option))
+    return {tomo_id: _picks(tomo_id, rows, sampling_rate or np.nan, path, option) for tomo_id, rows in groups.items()}
 
 
 def _other_format(path: Path, option: str) -> Format | None:
@@ -147,10 +135,11 @@ def _frame(tomo_id: str, rate: float, size: Sequence[int] | None):  # type: igno
     return TomogramFrame(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
 
 
-def _context(frames: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str) -> Context:
+def _context(frames: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str,
+             notes: list[str]) -> Context:
     from .formats import Context
 
-    return Context(frames, sampling_rate, unknown=unknown, option=option, among=among)
+    return Context(frames, sampling_rate, unknown=unknown, option=option, among=among, notes=notes)
 
 
 def _read_other(found: Format, path: Path, context: Context) -> dict[str, Picks]:
@@ -202,10 +191,16 @@ def _is_xmd(path: str | os.PathLike) -> bool:
 
 
 def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
+    from .formats.tables import our_names, separator_of
+
+    with open(path, "rb") as file:
+        separator = separator_of(file.read(65536))
+    read = partial(pd.read_csv, path, sep=separator, skipinitialspace=True, comment="#", index_col=False)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
-            table = pd.read_csv(path, dtype={"tomo_id": str, "class": str}, skipinitialspace=True, comment="#", index_col=False)
+            names = our_names(read(nrows=0).columns)
+            table = read(dtype={label: str for label, name in names.items() if name in ("tomo_id", "class")})
     except UnicodeDecodeError as error:
         raise InputError(f"{option}: '{path}' is no CSV in UTF-8; if it is a table, save it as CSV UTF-8") from error
     except (ValueError, pd.errors.ParserWarning) as error:
@@ -213,7 +208,7 @@ def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
                          f"expected a header {','.join(REQUIRED)}[,score]") from error
     if twice := [name for name in table.columns if f"{name}.1" in table.columns]:
         raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
-    return table
+    return table.rename(columns=names)
 
 
 def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.DataFrame:
@@ -239,6 +234,8 @@ def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.Dat
 def _numbers(column: pd.Series, path: str | os.PathLike, option: str, allow_empty: bool) -> pd.Series:
     values = pd.to_numeric(column, errors="coerce")
     bad, expected = ~np.isfinite(values) & ~(column.isna() & allow_empty), "not a number"
+    if bad.any() and "," in str(column[bad].iloc[0]):
+        expected = "not a number with a decimal point"
     if column.name == "samplingRate" and not bad.any():
         bad, expected = values <= 0, "expected Å/voxel"
     elif column.name == "group" and not bad.any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,24 @@ def is_single(source: str | os.PathLike) -> bool:
     return not (os.path.isdir(source) or is_pattern(source))
 
 
-def source_name(source: str | os.PathLike) -> str:
-    """What to call a picker by its file, folder or pattern: of 'runs/cryolo/*.cbox' 'cryolo'."""
+def source_names(sources: Sequence[str | os.PathLike]) -> list[str]:
+    """What to call pickers by their files, folders or patterns: of 'runs/cryolo/*.cbox' 'cryolo'; all different.
+
+    Where two would be called alike, the folders above come before; where these are the same, a number behind.
+    """
+    places = [_place(source) for source in sources]
+    names = [place.name for place in places]
+    for depth in range(2, max((len(place.parts) for place in places), default=1) + 1):
+        names = [name if names.count(name) == 1 else "/".join(place.parts[-depth:])
+                 for name, place in zip(names, places, strict=True)]
+    return [name if names.count(name) == 1 else f"{name}#{number}" for number, name in enumerate(names, start=1)]
+
+
+def _place(source: str | os.PathLike) -> Path:
+    """A file without its ending, a folder, or the folder below which a pattern looks; absolute."""
     if is_single(source):
-        return Path(source).stem
-    parts = [part for part in Path(source).parts if not any(sign in part for sign in MAGIC)]
-    return Path(*parts).resolve().name if parts else Path.cwd().name
+        return Path(os.path.abspath(source)).with_suffix("")
+    return Path(os.path.abspath(Path(*takewhile(lambda part: not any(sign in part for sign in MAGIC), Path(source).parts))))
 
 
 def files_of(source: str | os.PathLike, option: str, notes: list[str] | None = None) -> list[Path]:
@@ -59,20 +72,23 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[Path]:
     from .formats import FORMATS, Format, recognise, sniffed
 
     extensions = {extension for one in FORMATS for extension in one.extensions}
-    candidates = _with_extension(folder.iterdir(), extensions) or _with_extension(folder.rglob("*"), extensions)
-    by_format: dict[str, tuple[Format, list[Path]]] = {}
-    blank, others = [], []
-    for path in candidates:
-        if is_blank(path):
-            blank.append(path)
-        elif path.suffix.lower() in SHARED_EXTENSIONS and not sniffed(path):
-            others.append(path)
-        else:
-            one = recognise(path, option)
-            by_format.setdefault(one.name, (one, []))[1].append(path)
-    if not by_format:
-        raise InputError(f"{option}: folder '{folder}' has no file of picks ({len(candidates)} files looked at, {len(blank)} "
-                         "of them empty); give the folder that holds them, or the files as a pattern in quotes")
+    for listing in (folder.iterdir(), folder.rglob("*")):
+        by_format: dict[str, tuple[Format, list[Path]]] = {}
+        blank: list[Path] = []
+        others: list[Path] = []
+        for path in _with_extension(listing, extensions):
+            if is_blank(path):
+                blank.append(path)
+            elif path.suffix.lower() in SHARED_EXTENSIONS and not sniffed(path):
+                others.append(path)
+            else:
+                one = recognise(path, option)
+                by_format.setdefault(one.name, (one, []))[1].append(path)
+        if by_format:
+            break
+    else:
+        raise InputError(f"{option}: folder '{folder}' has no file of picks ({len(blank) + len(others)} files looked at, "
+                         f"{len(blank)} of them empty); give the folder that holds them, or the files as a pattern in quotes")
     if len(by_format) > 1:
         each = ", ".join(f"{len(paths)} {name} ({paths[0].name})" for name, (_, paths) in by_format.items())
         ((_, some), *_) = by_format.values()

@@ -25,7 +25,7 @@ from .report_tables import (
     promises,
 )
 from .run_results import FRAME, RunResults, read_run
-from .run_truth import Measured, measure
+from .run_truth import HIT_RADIUS, Measured, measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 MAX_TOMOGRAMS = 6  # whose boxes and slices are shown: a megabyte each
 DPI = 110
-HIT_RADIUS = 0.35  # of the box: the default of the consensus
 
 
 @dataclass(frozen=True)

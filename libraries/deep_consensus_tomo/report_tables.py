@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .expectation import expect
+from .expectation import FEWEST_PICKS, expect
 from .run_figures import eligible
 from .run_results import SUMMARY, RunResults
 
 TABLED_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MOST_UNANIMOUS_REJECTED = 0.5  # share of what all pickers saw that may be rejected without a word
-FEWEST_PICKS = 20  # below that the score is not calibrated (judgement.FEWEST)
 LINKS = {  # what the program and the protocol leave, where it is there
     "accepted.csv": "accepted picks",
     "accepted.xmd": "accepted picks, Xmipp's metadata",

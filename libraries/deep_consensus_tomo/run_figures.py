@@ -12,9 +12,12 @@ from .errors import InputError
 from .expectation import expect
 from .run_boxes import central_slices
 from .run_results import NEGATIVE, RunResults, TomogramFile
+from .run_truth import measure
 from .stacks import open_tomogram
 
 if TYPE_CHECKING:
+    import os
+
     from matplotlib.figure import Figure
 
 
@@ -52,6 +55,26 @@ def counts_figure(run: RunResults) -> Figure:
     if run.threshold is None:
         return note_figure("Voting gives no probabilities.")
     return draw.plot_expected_counts(eligible(run))
+
+
+def calibration_figure(run: RunResults, truth: str | os.PathLike, option: str = "--truth") -> Figure:
+    """The scores against the particles of a pick file that names every one of some tomograms; measured, not promised.
+
+    Raises InputError naming `option` and the file for one that cannot be read or names none of the run's tomograms.
+    """
+    if run.threshold is None:
+        return note_figure("Voting gives no probabilities: run with the network to measure whether they hold.")
+    found = measure(run, truth, option=option)
+    if not len(found.score):
+        return note_figure("No pick lies in the tomograms of the known particles: there is nothing to measure.")
+    figure = draw.plot_calibration(found.score, found.true)
+    care = "" if run.scores_are_probabilities else "\nwith care: these scores were not made to be probabilities"
+    figure.suptitle(
+        f"Measured with {found.particles} known particles in {found.tomograms} tomogram{'s' * (found.tomograms != 1)}:\n"
+        f"of the accepted picks {found.precision:.0%} are particles, which is {found.recall:.0%} of the particles{care}",
+        fontsize=10,
+    )
+    return figure
 
 
 def votes_figure(run: RunResults) -> Figure:

@@ -9,8 +9,11 @@ import numpy as np
 
 from .hits import hits_of, reach_within
 from .pick_files import read_pick_file
+from .picks import check_inside, rescale_size
 from .run_results import NEGATIVE, RunResults
 from .stacks import open_tomogram
+
+HIT_RADIUS = 0.35  # of the box: the default of the consensus
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,11 @@ class Measured:
         return float((self.true & self.accepted).sum() / self.particles) if self.particles else float("nan")
 
 
-def measure(run: RunResults, truth: str | os.PathLike, radius: float, option: str = "--truth") -> Measured:
+def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIUS, option: str = "--truth") -> Measured:
     """Match the picks of a run with the particles of a pick file, one to one, within `radius` (fraction of the box).
 
     Tomograms that the file does not name are left out: nothing is known of them. Raises InputError for a file that cannot be
-    read or names none of the run's tomograms.
+    read, names none of the run's tomograms, or has particles outside of one.
     """
     rates: dict[str, float] = {}
     sizes: dict[str, tuple[int, int, int]] = {}  # for formats that count from the centre; a tomogram may be gone
@@ -56,6 +59,9 @@ def measure(run: RunResults, truth: str | os.PathLike, radius: float, option: st
     true = np.zeros(len(positions), dtype=bool)
     covered = np.zeros(len(positions), dtype=bool)
     for tomo_id, particles in known.items():
+        if tomo_id in sizes:
+            extent = rescale_size(sizes[tomo_id], rates[tomo_id], particles.sampling_rate)
+            check_inside(particles.positions, extent, f"{option}: '{truth}', tomogram '{tomo_id}'", particles.sampling_rate)
         own = np.flatnonzero(run.of_tomogram(tomo_id) & eligible)
         reach = reach_within(positions[own], particles.at_sampling_rate(run.sampling_rate).positions, radius * run.box_size)
         true[own], covered[own] = hits_of(reach).counts, True

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from finished_run import TOMOGRAMS, make_run
+from finished_run import SIZE, TOMOGRAMS, make_run
 
 from deep_consensus_tomo import consensus_figures as draw
 from deep_consensus_tomo import run_figures
+from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.pick_spacing import measure_spacing
 from deep_consensus_tomo.run_results import read_run
 
@@ -34,6 +35,19 @@ def test_calibration_against_a_truth():
     rng = np.random.default_rng(4)
     score = rng.random(5000)
     assert "mean error 0.0" in shown(draw.plot_calibration(score, rng.random(5000) < score))
+
+
+def test_a_run_is_measured_with_a_file_of_known_particles(tmp_path):
+    run = read_run(make_run(tmp_path))
+    own = run.table[(run.table["tomo_id"] == TOMOGRAMS[0]) & run.accepted]
+    truth = tmp_path / "hand.csv"
+    inside = own[["x", "y", "z"]].clip(upper=np.subtract(SIZE, 1))
+    inside.assign(tomo_id=own["tomo_id"]).to_csv(truth, index=False)
+    text = shown(run_figures.calibration_figure(run, truth))
+    assert f"{len(own)} known particles in 1 tomogram:" in text and "mean error" in text and "with care" not in text
+    assert "Voting" in shown(run_figures.calibration_figure(read_run(make_run(tmp_path / "voting", voting=True)), truth))
+    with pytest.raises(InputError, match=r"\*Known particles\*"):
+        run_figures.calibration_figure(run, tmp_path / "none.csv", "*Known particles*")
 
 
 def test_votes_are_counted_by_combination():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from format_samples import KNOWN, RATE, SHIFTS, SIZE, XYZ, context, refusal, star
+from format_samples import CENTRED, KNOWN, RATE, SHIFTS, SIZE, XYZ, context, refusal, star
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ from deep_consensus_tomo.formats import FORMATS, format_named, read, recognise, 
 from deep_consensus_tomo.formats.conventions import from_dynamo, from_matrices, from_tom, to_dynamo, to_matrices
 from deep_consensus_tomo.formats.naming import bare
 from deep_consensus_tomo.orientations import rotation_of
-from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomograms_named
+from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file
 from deep_consensus_tomo.picks import Picks
 
 WRITABLE = [one for one in FORMATS if one.write]
@@ -181,9 +181,18 @@ def test_a_run_reads_other_formats_where_that_is_safe(tmp_path):
     path.write_text(KNOWN["TS_1.cbox"])
     picks = read_pick_file(path, {"TS_1": RATE, "TS_10": RATE}, picker=3)
     assert picks["TS_1"].positions.tolist() == [[10, 20, 30]] and picks["TS_1"].picker.tolist() == [3]
-    assert tomograms_named(path) == ["TS_1"] and list(read_every_tomogram(path, sampling_rate=5.0)) == ["TS_1"]
+    assert list(read_every_tomogram(path, sampling_rate=5.0)) == ["TS_1"]
     (tmp_path / "r5.star").write_text(KNOWN["r5.star"])
     with pytest.raises(InputError, match=r"whose size is not known .*convert the file first"):
         read_pick_file(tmp_path / "r5.star", {"TS_1": RATE})
     np.testing.assert_allclose(read_pick_file(tmp_path / "r5.star", {"TS_1": RATE}, sizes={"TS_1": SIZE})["TS_1"].positions,
                                [[10, 20, 30]], atol=1e-6)
+
+
+def test_a_star_of_more_tomograms_than_given_says_what_is_left_out(tmp_path):
+    path, notes = tmp_path / "r5.star", []
+    rows = [f"{name} 0 0 0" for name in ("TS_01", "TS_2", "TS_2")]
+    path.write_text(star("particles", f"TomoName {CENTRED}", *rows))
+    ids = ("TS_01", "TS_02")
+    assert list(read_pick_file(path, dict.fromkeys(ids, RATE), sizes=dict.fromkeys(ids, SIZE), notes=notes)) == ["TS_01"]
+    assert notes == [f"{path}: 2 picks of 'TS_2' are of no tomogram given and left out; nearest: 'TS_02'"]

@@ -1,7 +1,6 @@
 """Which pick hits which particle: both rules, the best matching, and the one that follows the scores."""
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -125,9 +124,9 @@ def test_nothing_reaches_nothing():
         assert not counts_by_score(reach, np.ones(len(picks))).any()
 
 
-def test_ten_thousand_picks_and_particles_take_seconds():
+def test_ten_thousand_picks_and_particles():
     truth = RNG.random((10_000, 3)) * (512, 512, 200)
     picks = RNG.permutation(truth + RNG.normal(0, 3, truth.shape))
-    start = time.perf_counter()
-    hits = hits_of(reach_within(picks, truth, 8.0))
-    assert hits.counts.mean() > 0.9 and time.perf_counter() - start < 5
+    reach = reach_within(picks, truth, 8.0)
+    assert len(reach.pick) < 40_000  # the pairs near each other, of which the matching is made, not every pair
+    assert hits_of(reach).counts.mean() > 0.9

@@ -6,7 +6,7 @@ import pytest
 
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.metadata_io import write_picks, write_table
-from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomogram_id, tomograms_named, write_csv
+from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomogram_id, write_csv
 from deep_consensus_tomo.picks import Picks
 
 RATES = {"TS_1": 10.0, "TS_10": 5.0, "my tomo": 8.68}
@@ -140,6 +140,41 @@ def test_picks_of_other_tomograms_only_are_refused_with_both_lists(tmp_path):
     assert "'TS_2'" in message and "'TS_10'" in message
 
 
+def test_picks_of_tomograms_not_given_are_left_out_in_a_line(tmp_path):
+    notes: list[str] = []
+    path = csv(tmp_path, "TS_1,1,2,3", "TS_01,4,5,6", *["TS_7,1,1,1"] * 3, *[f"x{i},0,0,0" for i in range(30, 40)])
+    assert list(read_pick_file(path, RATES, notes=notes)) == ["TS_1"]
+    names = "'TS_01', 'TS_7', 'x30', 'x31' and 8 more"
+    assert notes == [f"{path}: 14 picks of {names} are of no tomogram given and left out; nearest: 'TS_1'"]
+    refusal(csv(tmp_path, "TS_01,1,2,3"), notes=notes)
+    assert len(notes) == 1
+    read_pick_file(csv(tmp_path, "TS_1,1,2,3", "TS_2,4,5,6"), RATES, notes=notes)  # nothing that was meant otherwise
+    assert notes[1] == f"{path}: 1 picks of 'TS_2' are of no tomogram given and left out"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "Tomo_ID,X,Y,Z,SCORE\nTS_1,1,2,3,4\n"),
+        ("b.csv", "tomo_id;x;y;z;score\nTS_1;1;2;3;4\n"),
+        ("c.tsv", "# of a picker\ntomo_id\tX\tY\tZ\tScore\nTS_1\t1\t2\t3\t4\n"),
+        ("TS_1.tsv", "x\ty\tz\tscore\n1\t2\t3\t4\n"),
+        ("d.csv", "X,tomo_id,x,y,z,score\n9,TS_1,1,2,3,4\n"),
+    ],
+)
+def test_other_capitals_and_separators(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    picks = read_pick_file(tmp_path / name, RATES)
+    assert list(picks) == ["TS_1"] and picks["TS_1"].positions.tolist() == [[1, 2, 3]] and picks["TS_1"].score.tolist() == [4]
+
+
+def test_names_that_mean_two_columns_and_decimal_commas_are_refused(tmp_path):
+    said = refusal(csv(tmp_path, "TS_1,TS_1,1,2,3", header="Tomo_id,TOMO_ID,x,y,z"))
+    assert "lacks the column tomo_id" in said and "found Tomo_id,TOMO_ID" in said
+    said = refusal(csv(tmp_path, "TS_1;1,5;2;3", header="tomo_id;x;y;z"))
+    assert "line 2: x is '1,5', not a number with a decimal point" in said
+
+
 def test_ids_and_tables(tmp_path):
     assert tomogram_id("a/b.c/TS_01.rec.mrc") == "TS_01.rec"
     write_csv(tmp_path / "t.csv", pd.DataFrame({"tomo_id": ["a b"], "x": [1234.56789], "n": [3]}))
@@ -150,12 +185,10 @@ def test_a_file_is_read_though_its_tomograms_are_not_known(tmp_path):
     path = csv(tmp_path, "TS_1,1,2,3,4", "elsewhere,4,5,6,8", "TS_1,7,8,9,4", header="tomo_id,x,y,z,samplingRate")
     picks = read_every_tomogram(path)
     assert {name: (len(own), own.sampling_rate) for name, own in picks.items()} == {"TS_1": (2, 4.0), "elsewhere": (1, 8.0)}
-    assert tomograms_named(path) == ["TS_1", "elsewhere"]
 
 
 def test_whose_sampling_rate_counts_if_the_tomograms_are_not_known(tmp_path):
     path = csv(tmp_path, "TS_1,1,2,3", "elsewhere,4,5,6")
-    with pytest.raises(InputError, match="'elsewhere' is unknown; add the column or give --samplingrate"):
-        read_every_tomogram(path, rates=RATES)
-    assert read_every_tomogram(path, rates=RATES | {"elsewhere": 3.0})["elsewhere"].sampling_rate == 3.0
-    assert read_every_tomogram(path, rates=RATES, sampling_rate=7.0)["TS_1"].sampling_rate == 7.0
+    with pytest.raises(InputError, match="'TS_1' is unknown; add the column or give --samplingrate"):
+        read_every_tomogram(path)
+    assert read_every_tomogram(path, sampling_rate=7.0)["TS_1"].sampling_rate == 7.0

@@ -8,8 +8,8 @@ from format_samples import KNOWN
 
 from deep_consensus_tomo.errors import InputError, NoPicksError
 from deep_consensus_tomo.formats.dynamo import read_list
-from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomograms_named
-from deep_consensus_tomo.pick_folders import files_of, refuse_split_picker, source_name
+from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file
+from deep_consensus_tomo.pick_folders import files_of, refuse_split_picker, source_names
 
 RATES = {"TS_1": 10.0, "TS_10": 10.0}
 SIZES = dict.fromkeys(RATES, (40, 36, 30))
@@ -45,7 +45,7 @@ def test_a_folder_is_a_picker_and_a_file_is_of_the_tomogram_whose_name_it_bears(
     assert len(notes) == 3 and "passed over, no picks: notes.txt" in notes[0]
     assert "1 of 4 files are of no tomogram given and left out: TS_7.coords" in notes[1] and "no picks in TS_8.coords" in notes[2]
     assert places(read_pick_file(f"{picker}/TS_1*.coords", RATES)) == places(picks)
-    assert tomograms_named(picker) == ["TS_1", "TS_10", "TS_7"] == list(read_every_tomogram(picker, sampling_rate=5.0))
+    assert list(read_every_tomogram(picker, sampling_rate=5.0)) == ["TS_1", "TS_10", "TS_7"]
 
 
 def test_one_of_many_files_is_not_taken_for_the_only_tomogram(tmp_path):
@@ -103,12 +103,31 @@ def test_what_is_wrong_with_a_folder(tmp_path):
 
 def test_names_of_pickers_and_a_pattern_that_the_shell_has_opened(tmp_path):
     picker = folder(tmp_path, TS_1_coords="1 2 3\n", TS_10_coords="1 2 3\n")
-    of = {rest: source_name(f"{picker}{rest}") for rest in ("", "/", "/*.coords", "/**/T*.coords", "/TS_1.coords")}
-    assert list(of.values()) == ["picker"] * 4 + ["TS_1"]
+    for rest in ("", "/", "/*.coords", "/**/T*.coords"):
+        assert source_names([f"{picker}{rest}"]) == ["picker"]
+    assert source_names([picker / "TS_1.coords"]) == ["TS_1"]
     opened = files_of(picker, "--picks")
     with pytest.raises(InputError, match=r"one picker's files of two tomograms; give their folder, or .*, '.*/\*.coords'"):
         refuse_split_picker([*opened, "b.csv"], list(RATES), "--picks")
     refuse_split_picker([opened[0], picker], list(RATES), "--picks")
+
+
+def test_files_of_one_name_are_not_joined_where_nothing_tells_them_apart(tmp_path):
+    picker = folder(tmp_path, TS_1__ribosome_coords="1 2 3\n", TS_10__ribosome_coords="4 5 6\n")
+    with pytest.raises(InputError, match="several files called 'ribosome.coords'; give --tomograms"):
+        read_every_tomogram(picker, sampling_rate=5.0)
+
+
+def test_pickers_have_different_names():
+    assert source_names(["a/cbox/*.coords", "b/cbox/*.coords", "c.csv"]) == ["a/cbox", "b/cbox", "c"]
+    assert source_names(["tt/*/ribo.coords", "tm/*/ribo.coords"]) == ["tt", "tm"]
+    assert source_names(["x/*.cbox", "x/*.star", "y.csv"])[2] == "y"
+    assert len(set(source_names(["x/*.cbox", "x/*.star"]))) == 2
+
+
+def test_a_folder_of_one_tomogram_and_a_folder_with_other_files_on_top(tmp_path):
+    one = folder(tmp_path, TS_1__ribosome_coords="1 2 3\n", TS_1__fas_coords="4 5 6\n", config_json="{}")
+    assert places(read_pick_file(one, {"TS_1": 10.0})) == {"TS_1": [[4, 5, 6], [1, 2, 3]]}
 
 
 def test_dynamo_lists_of_tomograms_lie_beside_the_table(tmp_path):

@@ -120,6 +120,13 @@ def test_bad_input_is_one_line(run, tomograms, tmp_path, text, arguments, words)
     assert of_option or path.name in line
 
 
+def test_a_subset_says_what_is_left_out_of_a_file(run, tomograms, tmp_path):
+    path = tmp_path / "p.star"
+    path.write_text(STAR + "TS_1 1 2 3\nTS_01 4 5 6\n")
+    code, text = run("-i", path, "-o", tmp_path / "o.csv", "--tomograms", *tomograms, "--subset")
+    assert code == 0 and f"{path}: 1 picks of 'TS_01' are of no tomogram given and left out; nearest: 'TS_1'" in text
+
+
 def test_a_refusal_on_the_terminal(refused, tomograms, tmp_path):
     path = tmp_path / "TS.star"
     path.write_text(STAR + "TS_1 1 2 3\nTS_1 4 5\n")

@@ -198,7 +198,7 @@ def test_only_a_target(page):
 def test_only_the_tomograms_given(page, data):
     found = page(tomograms=(str(data / "TS_2.mrc"),))
     assert list(found["tomograms"]) == ["TS_2"] and counts(found["all"]["distance"]["localisation"]) == [2, 1, 1, 1, 0, 0]
-    assert [note.split(" ")[0] for note in found["notes"]] == ["truth", "picks"]
+    assert [Path(note.partition(":")[0]).name for note in found["notes"]] == ["truth.csv", "picks.csv"]
 
 
 def write_rescaled(path, source, rate: float):
@@ -247,7 +247,7 @@ def test_picks_without_classes_are_localised_only(data, tmp_path):
     found = json.loads((tmp_path / "o.json").read_text())
     assert found["all"]["distance"]["classes"] == {} and counts(found["all"]["distance"]["localisation"])[:4] == [1, 1, 0, 3]
     assert not (tmp_path / "o_confusion.csv").exists() and (tmp_path / "o_curves.png").exists()
-    for words in ("'TS_9' ignored", "no picks in 'TS_2'", "no classes", "no scores"):
+    for words in ("'TS_9' are of no tomogram given and left out", "no picks in 'TS_2'", "no classes", "no scores"):
         assert any(words in note for note in found["notes"]), words
 
 
@@ -285,7 +285,7 @@ def test_files_that_count_from_the_centre_of_the_tomogram(page, data, tmp_path):
         ({"--picks": "no.csv"}, ["--picks: file 'no.csv' does not exist"]),
         ({"--classes": None}, ["--radius", "--classes"]),
         ({"--radius": -2}, ["--radius: must be positive", "-2"]),
-        ({"--picks": "elsewhere.csv"}, ["no tomogram in common", "'TS_7'", "'TS_1', 'TS_2'"]),
+        ({"--picks": "elsewhere.csv"}, ["names the tomograms 'TS_7'", "'TS_1', 'TS_2'", "of --truth"]),
         ({"--classes": "few.csv", "--radius": 5}, ["--classes", "no row for 'b', 'bead' of the truth"]),
         ({"--target": "proteasome"}, ["--target", "no class 'proteasome'", "'a', 'b', 'bead'"]),
         (

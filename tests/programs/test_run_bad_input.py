@@ -99,11 +99,18 @@ def test_one_line_with_the_way_out_and_nothing_written(refused, folder, option, 
     assert not (folder / "out").exists()
 
 
-def test_skipping_the_training_needs_a_model(refused, folder):
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--skipTraining", ["--skipTraining: needs a trained model", "--inputModel"]),
+        ("--voting --threshold 0.5", ["--threshold: voting has none; use --number"]),
+    ],
+)
+def test_options_that_do_not_go_together(refused, folder, options, words):
     refused(
         NAME,
-        *["--tomograms", "good.mrc", "--picks", "one.csv", "two.csv", "--boxsize", "12", "--odir", "out", "--skipTraining"],
-        words=["--skipTraining: needs a trained model", "--inputModel"],
+        *["--tomograms", "good.mrc", "--picks", "one.csv", "two.csv", "--boxsize", "12", "--odir", "out", *options.split()],
+        words=words,
         folder=folder,
         cwd=folder,
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def test_a_folder_votes_as_one_picker_and_a_changed_file_in_it_is_noticed(start)
     Path("crYOLO runs/CBOX é/TS_10.coords").write_text("5 5 5\n")
     code, said = start(RunDeepConsensusTomo, "--picks", "crYOLO runs/*/*.coords", "b.csv", *options)
     assert code == 0 and "TS_10: 2 picks, 2 merged, 0 accepted" in said, said
+
+
+def test_picks_of_tomograms_not_given_are_said_once_a_file(start):
+    options = ("--tomograms", "TS_1.mrc", "--boxsize", 10, "--odir", "out", "--voting", "--noReport")
+    Path("a.csv").write_text("tomo_id,x,y,z\nTS_1,10,10,10\nTS_01,20,20,20\nTS_10,20,20,20\n")
+    code, said = start(RunDeepConsensusTomo, "--picks", "a.csv", "b.csv", *options)
+    notes = json.loads(Path("out/summary.json").read_text())["notes"]
+    assert code == 0 and notes == [
+        "a.csv: 2 picks of 'TS_01', 'TS_10' are of no tomogram given and left out; nearest: 'TS_1'",
+        "b.csv: 1 picks of 'TS_10' are of no tomogram given and left out",
+    ]
+    assert all(f"note: {note}\n" in said for note in notes)
 
 
 def test_a_pattern_that_the_shell_opened_is_not_taken_for_many_pickers(start):

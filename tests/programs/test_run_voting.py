@@ -92,6 +92,7 @@ def test_votes_find_the_particles_and_every_file_is_there(of_three, scene):
         xmd = read_table(out / f"{name}.xmd")
         np.testing.assert_allclose(xmd["x"], rows["x"], atol=1e-3)
         assert xmd["tiltSeriesId"] == rows["tomo_id"].tolist() and xmd["count"] == rows["support"].tolist()
+        assert "zScoreDeepLearning1" not in xmd  # no network looked
         assert xmd["CoordConsScore"] == pytest.approx(rows["score"].tolist(), abs=1e-5)
     summary = json.loads((out / "summary.json").read_text())
     assert summary["accepted"] == len(accepted) and summary["merged"] == len(scored) and summary["seed"] == 1

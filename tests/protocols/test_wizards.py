@@ -10,7 +10,7 @@ from deep_consensus_tomo.errors import InputError
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from xmipptomo.wizards.frame import advice, positions_of, proposed_radius, unusable
+    from xmipptomo.wizards.frame import advice, positions_of, proposed_box, proposed_radius, unusable
     from xmipptomo.wizards.threshold import results_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
@@ -85,7 +85,16 @@ def test_the_radius_keeps_neighbours_apart():
     assert proposed_radius(np.nan, 320) is None
 
 
+def test_the_box_comes_nearest_to_one_and_a_half_to_two_diameters():
+    boxes = [240, 400, 160, 320]  # Å, of the four rules
+    assert proposed_box(160, boxes, 0) == 0 and proposed_box(160, boxes, 3) == 3  # both are right: what is chosen stays
+    assert proposed_box(160, boxes, 1) == 0 and proposed_box(210, boxes, 0) == 1
+    assert proposed_box(50, boxes, 1) == 2 and proposed_box(400, boxes, 0) == 1  # none is right: the nearest
+    assert proposed_box(np.nan, boxes, 1) is None
+
+
 def test_advice_names_what_does_not_fit():
     assert "neighbours would be merged" in advice(100, 120, 300)
     assert "may cut the particle" in advice(100, 40, 80)
+    assert "1.2 particle diameters wide; 1.5 to 2 are right, 150 to 200 Å" in advice(100, 40, 120)
     assert "fit" in advice(100, 50, 200) and "too few" in advice(np.nan, 50, 200)

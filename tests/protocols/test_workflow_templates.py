@@ -8,7 +8,11 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from deep_consensus_tomo.formats import Context, TomogramFrame, read
+from deep_consensus_tomo.stacks import write_volume
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
@@ -120,7 +124,37 @@ def test_one_command_runs_it_from_simulation_to_evaluation(templates, tmp_path):
     entries[0].update(sizeX=96, sizeY=96, sizeZ=64, counts="0 0 0 0 0 2 8", beads=1, vesicles=0)
     entries[4].update(doVoting=True)  # the network has tests of its own
     entries[3].update(angularStep=45.0)
-    path, name = tmp_path / "small.json.template", "TestWorkflowTemplate"
+    folder = run_scheduled(entries, "TestWorkflowTemplate", tmp_path)
+    assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
+
+
+@pytest.mark.slow
+def test_one_command_leads_from_the_files_of_three_pickers_to_a_star_file(templates, tmp_path):
+    """Each picker wrote another format; the two particles that two of them saw are in the star file, at their places."""
+    write_volume(tmp_path / "TS_1.mrc", np.random.default_rng(1).normal(size=(24, 32, 40)), 10.0)
+    particles = [(10.0, 12.0, 8.0), (28.0, 20.0, 14.0)]
+    rows = [" ".join(map(str, place)) for place in particles]
+    objects = "".join('<object tomo_idx="0" class_label="1" x="{}" y="{}" z="{}"/>'.format(*place) for place in particles)
+    files = {"TS_1.csv": "tomo_id,x,y,z\nTS_1,34,6,4\n", "TS_1.coords": "\n".join(rows),
+             "TS_1_objl.xml": f"<objlist>{objects}</objlist>"}
+    given = {"tomograms": str(tmp_path), "rate": "10.0", "box": "8"}
+    for number, (file_name, text) in enumerate(files.items(), start=1):
+        folder = tmp_path / f"picker{number}"
+        folder.mkdir()
+        (folder / file_name).write_text(text)
+        given |= {f"folder{number}": str(folder), f"pattern{number}": f"*{Path(file_name).suffix}"}
+    entries = rendered(templates["deep_consensus_from_files"], **given)
+    entries[4].update(doVoting=True)  # the network has tests of its own
+    project = run_scheduled(entries, "TestTemplateFromFiles", tmp_path)
+    (star,) = project.glob("Runs/*ExportCoordinates3D/extra/export/files/*.star")
+    frame = TomogramFrame("TS_1", 10.0, (40, 32, 24), str(tmp_path / "TS_1.mrc"))
+    written = read(star, Context({"TS_1": frame}))["TS_1"]
+    np.testing.assert_allclose(sorted(written.at_sampling_rate(10.0).positions.tolist()), particles, atol=0.01)
+
+
+def run_scheduled(entries: list[dict], name: str, tmp_path: Path) -> Path:
+    """Run a workflow to its end as the command `template` does, and return the folder of its project."""
+    path = tmp_path / "small.json.template"
     path.write_text("Small\n" + json.dumps(entries, indent=1).replace("%", "%%"), encoding="utf-8")
     cleanPath(Manager().getProjectPath(name))
     command = [sys.executable, "-m", "scipion", "template", str(path), f"project_name={name}", "--nogui"]
@@ -130,7 +164,7 @@ def test_one_command_runs_it_from_simulation_to_evaluation(templates, tmp_path):
     while time.time() < end and len(statuses(folder)) < len(entries):
         time.sleep(10)
     assert statuses(folder) == ["FINISHED"] * len(entries)
-    assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
+    return folder
 
 
 def statuses(folder: Path) -> list[str]:

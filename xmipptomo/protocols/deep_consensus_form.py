@@ -104,8 +104,9 @@ def _define_input(form: params.Form) -> None:
 def _define_preprocess(form: params.Form) -> None:
     form.addSection(label="Preprocess")
     form.addParam("consensusRadius", params.FloatParam, default=0.35, label="Same-element relative radius",
-                  help="Picks nearer than this are the same particle, in fractions of the box size: about the particle's "
-                       "radius, or near neighbours are merged.")
+                  help="Picks nearer than this are the same particle, in fractions of the box size: 0.35 for a box of 1.5 "
+                       "particle diameters, 0.25 for one of 2. Larger, near neighbours are merged; smaller, one particle stays "
+                       "several. The wizard shows how far the picks of the inputs lie apart.")
     form.addParam("representative", params.EnumParam, choices=[name.capitalize() for name in REPRESENTATIVES],
                   default=REPRESENTATIVES.index("robust"), label="Representative",
                   help="Position of a merged pick.\n_First_: that of the pick which came first in the order of the "
@@ -117,12 +118,13 @@ def _define_preprocess(form: params.Form) -> None:
                        "apart; under a symmetry orientations that look the same are the same. Positions do not depend on it.")
     form.addParam("minPickers", params.IntParam, default=MIN_AGREEMENT, condition=NOT_VOTING, label="Pickers that must agree",
                   help="A merged pick that at least this many different pickers saw is positive, all others are doubtful. With "
-                       "three pickers or more the network learns from every merged pick by its agreement, and this is the "
-                       "least agreement that counts fully; with the recipe of the paper it learns positives against noise.")
+                       "the score _Consensus_ the network learns from every merged pick by its agreement, and this is the least "
+                       "agreement that counts fully; with _Paper_ it learns positives against noise.")
     form.addParam("boxSizeChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Box size",
                   help="Common box size where the inputs differ: that of the first set, the biggest, the smallest or the mean. "
-                       "They are compared in Å, and the result is rounded to an even number of voxels.")
+                       "1.5 to 2 particle diameters are right, and the wizard proposes which comes nearest. Boxes are compared "
+                       "in Å, and the result is rounded to an even number of voxels.")
     form.addParam("samplingRateChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Sampling rate",
                   help="Common sampling rate where the inputs differ: that of the first set, the biggest (coarsest, in Å/voxel: "
@@ -163,9 +165,10 @@ def _define_training(form: params.Form) -> None:
     form.addParam("autoStop", params.BooleanParam, default=True, condition=TRAINING, label="Stop on convergence?",
                   help="End the training when the validation loss no longer falls. The best weights are kept in any case.")
     form.addParam("forceAugmentation", params.BooleanParam, default=True, condition=TRAINING, label="Force data augmentation?",
-                  help="Yes: the network also sees turned and mirrored copies of the subtomograms, however many there are; only "
-                       "turns of 180 degrees and mirrors, which leave the missing wedge where it is. No: only where there are "
-                       f"fewer than {LARGE_DATA_SET} positives.")
+                  help="Yes: the network sees each subtomogram varied, however many there are: mirrored and turned by 180 "
+                       "degrees, which leaves the missing wedge where it is; with the small network turned by up to 30 degrees "
+                       "about the tilt axis, too, with which the wedge turns; shifted by up to a voxel of what the network sees; "
+                       f"and with some more or less contrast. No: only where there are fewer than {LARGE_DATA_SET} positives.")
     form.addParam("folds", params.IntParam, default=3, condition=TRAINING, label="Networks in the ensemble",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="So many networks are trained, each without one part of the data, and each training pick is scored by "

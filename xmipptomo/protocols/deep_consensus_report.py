@@ -1,4 +1,4 @@
-"""The numbers of a run, as JSON for the summary, and the texts that the window shows of them."""
+"""The numbers of a run, as JSON, and the summary that the window shows of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pwem.protocols import EMProtocol
 from pyworkflow.protocol import params
 
 from deep_consensus_tomo import __version__
+from deep_consensus_tomo.expectation import FEWEST_PICKS
 from deep_consensus_tomo.files import written_aside
 
 from ..constants import RECIPES
@@ -20,7 +21,6 @@ from ..files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
 from .deep_consensus_inputs import Frames, count_rows
 
 MAX_TOMOGRAM_LINES = 20
-FEWEST_PICKS = 20  # below that the score is not calibrated (judgement.FEWEST)
 
 
 def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int],
@@ -42,11 +42,13 @@ def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], acce
 
 
 def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[str]) -> dict[str, Any]:
-    """Seed, threshold (None: voting) and the parameters of these names, for the summary file."""
+    """Seed, threshold (None: voting), references and the parameters of these names, for the summary file."""
     parameters = {name: protocol.getEnumText(name) if isinstance(protocol.getParam(name), params.EnumParam)
                   else protocol.getAttributeValue(name) for name in names}
     recipe = RECIPES[protocol.recipe.get()]
     return {"seed": protocol.randomSeed.get(), "threshold": threshold, "method": "voting" if threshold is None else "network",
+            "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
+                           (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
 
 
@@ -106,23 +108,3 @@ def _picker_line(content: dict, number: int) -> str:
 def _tomogram_line(ts_id: str, counts: dict) -> str:
     picks = " + ".join(str(n) for n in counts["picks"])
     return f"- {ts_id}: {picks} picks, {counts[POSITIVE]} positive, {counts[DOUBTFUL]} doubtful, {counts['accepted']} accepted"
-
-
-def methods_text(protocol: EMProtocol, files: RunFiles) -> list[str]:
-    """A paragraph for a publication; empty before the run has finished."""
-    if not os.path.exists(files.summary):
-        return []
-    content = json.loads(Path(files.summary).read_text(encoding="utf-8"))
-    accepted = sum(t["accepted"] for t in content["tomograms"].values())
-    merge = (f"The coordinates of {len(content['pickers'])} pickers in {len(content['tomograms'])} tomograms were brought to "
-             f"{content['samplingRate']:.4g} Å/voxel and merged within {protocol.consensusRadius.get():g} of the box size "
-             f"({content['boxSize']} voxels; representative: {protocol.getEnumText('representative').lower()}).")
-    if protocol.doVoting:
-        return [f"{merge} The {accepted} positions on which at least {protocol.votingAgreement} pickers agreed were kept."]
-    return [f"{merge} Positions on which at least {protocol.minPickers} pickers agreed, against noise picked from the same "
-            "tomograms, trained a 3D convolutional network [SanchezGarcia2018, IcetaTena2023], which scored every merged "
-            f"position{_fusion(protocol)}; the {accepted} with a score of at least {protocol.threshold.get():g} were kept."]
-
-
-def _fusion(protocol: EMProtocol) -> str:
-    return ", together with the votes of the pickers weighed by their estimated reliability" if protocol.recipe.get() == 0 else ""

@@ -15,7 +15,7 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from deep_consensus_tomo.errors import InputError
 from deep_consensus_tomo.picks import same_sampling_rate
 
-from ..constants import MODEL_EXISTING, MODEL_SUFFIXES, SYMMETRY_NAMES
+from ..constants import MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS, SYMMETRY_NAMES
 from .deep_consensus_form import LIMITS
 from .deep_consensus_inputs import InputSets
 from .form_checks import limit_errors
@@ -129,10 +129,14 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     try:
         model = json.loads(read_model_texts(path, "*Model file*")[0])
         own_rate, own_box = float(model["sampling_rate"]), int(model["box_size"])
+        own_network, own_folds = str(model["architecture"]), int(model["folds"])
     except InputError as error:
         return [str(error)]
     except (ValueError, KeyError, TypeError):
         return [f"*Model file*: '{path}' does not say what it was trained on; train a new model."]
+    if not protocol.skipTraining and (own_network, own_folds) != (NETWORKS[protocol.network.get()], protocol.folds.get()):
+        return [f"*Model file*: '{path}' has the network {own_network.capitalize()} in {own_folds} folds; to train it further, "
+                "choose the same under *Network* and *Networks in the ensemble*, or train a new one."]
     rate, box = _common_frame(protocol, inputs)
     if box == own_box and same_sampling_rate(rate, own_rate):
         return []

@@ -117,13 +117,17 @@ def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How to read files of coordinates: format '' to recognise it, rate Å/voxel or None, names as IN_FILE=TOMOGRAM."""
+    """How to read files of coordinates: format '' to recognise it, rate Å/voxel or None, names as IN_FILE=TOMOGRAM.
+
+    classes: only these, () for all.
+    """
 
     format: str = ""
     rate: float | None = None
     names: Sequence[str] = ()
     subset: bool = False
     drop_outside: bool = False
+    classes: Sequence[str] = ()
 
 
 def import_arguments(paths: Sequence[str], output: str, tomograms: Sequence[str], rate: float,
@@ -133,6 +137,7 @@ def import_arguments(paths: Sequence[str], output: str, tomograms: Sequence[str]
     arguments += ["--from", options.format] if options.format else []
     arguments += ["--samplingrate", options.rate] if options.rate else []
     arguments += ["--names", *options.names] if options.names else []
+    arguments += ["--class", *options.classes] if options.classes else []
     arguments += ["--subset"] if options.subset else []
     return arguments + (["--dropOutside"] if options.drop_outside else [])
 

@@ -68,13 +68,14 @@ def appears(path: str, patience: float) -> bool:
 def tomogram_step(step: Callable) -> Callable:
     """Make a method that works on one tomogram a step of (tsId, values it depends on).
 
-    The method receives what the protocol's `_tomogram(tsId)` gives. A tomogram that failed before is passed over; one
-    that fails now is recorded and left out, and the run goes on.
+    The method receives what the protocol's `_tomogram(tsId)` gives. A tomogram that failed in a step before is passed over;
+    one that fails now is recorded and left out, and the run goes on.
     """
     @wraps(step)
     def run(self, ts_id: str, _: str) -> None:
+        self._forgetFailure(ts_id, step.__name__)  # this step is done again: with other values, it may succeed
         if not self._failed(ts_id):
-            with self._collectingFailure(ts_id):
+            with self._collectingFailure(ts_id, step.__name__):
                 step(self, self._tomogram(ts_id))
 
     return run
@@ -141,7 +142,7 @@ class ProgramSteps:
         if not appears(done, 0 if named else PATIENCE):
             raise RuntimeError(reason) if named else JobLost(
                 f"the job of {job} ended before its program did{f' ({reason})' if reason else ''}: see the .err files in "
-                f"{self._getLogsPath()}")
+                f"{self._getLogsPath()}; Restart tries it again")
 
     def _labelsOfOptions(self) -> dict[str, str]:
         """How the form calls what an option sets, and where to find it."""
@@ -149,7 +150,7 @@ class ProgramSteps:
         return {option: f"*{field.label}*{' (expert level advanced)' * field.isExpert()}" for option, field in fields.items()}
 
     @contextmanager
-    def _collectingFailure(self, ts_id: str) -> Iterator[None]:
+    def _collectingFailure(self, ts_id: str, step: str = "") -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -157,6 +158,13 @@ class ProgramSteps:
             path = Path(self._files().failure(ts_id))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{ts_id}: {error}", encoding="utf-8")
+            path.with_suffix(".step").write_text(step, encoding="utf-8")
+
+    def _forgetFailure(self, ts_id: str, step: str) -> None:
+        path = Path(self._files().failure(ts_id))
+        of = path.with_suffix(".step")
+        if of.is_file() and of.read_text(encoding="utf-8") == step:
+            cleanPath(str(path), str(of))
 
     def _failed(self, ts_id: str) -> bool:
         return os.path.exists(self._files().failure(ts_id))

@@ -31,8 +31,9 @@ from ..files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
 from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .deep_consensus_inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
+from .deep_consensus_methods import methods_text
 from .deep_consensus_outputs import append_merged, disagreements, expected, merged_picks, put_together
-from .deep_consensus_report import collect_summary, methods_text, settings_of, summary_lines
+from .deep_consensus_report import collect_summary, settings_of, summary_lines
 from .deep_consensus_validation import validation_errors, validation_warnings
 from .program_steps import ProgramSteps, seed_of, tomogram_step
 
@@ -49,9 +50,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     *Overview*
 
     No picker is perfect: each misses particles, and each takes gold beads, membranes or ice for particles. This
-    protocol merges the picks of all of them, trains a neural network on the picks that the pickers agree on,
-    against noise taken from the same tomograms, scores every merged pick from 0 to 1 with it and returns those
-    above a threshold, ready for subtomogram averaging. Nothing has to be labelled by hand.
+    protocol merges the picks of all of them, trains a neural network on the merged picks by how many pickers agreed on
+    them, and on noise taken from the same tomograms, scores every merged pick from 0 to 1 and returns those of at least
+    a threshold, ready for subtomogram averaging. Nothing has to be labelled by hand.
 
     1. All coordinates are brought to one sampling rate and box size.
     2. Picks of the same particle are merged. Those of enough different pickers are _positive_, the rest _doubtful_.
@@ -87,8 +88,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     *Practical recommendations*
 
     - Choose pickers that err in different ways: agreement is worth most between independent ones.
-    - The box should hold the particle and little else. If it is twice the particle, lower the same-element radius to
-    about 0.3, or near neighbours will be merged.
+    - The box: 1.5 to 2 particle diameters. The same-element radius: 0.35 of a box of 1.5 diameters, 0.25 of one of 2, or
+    near neighbours will be merged. The wizard beside them proposes both from the picks.
     - A hundred positives are few, a thousand plenty. If the run says there are none, lower the number of pickers that
     must agree, raise the radius, or check that the sets are at the sampling rate they claim.
     - Gold beads are high in contrast and every picker may take them: give some as negative references.
@@ -102,8 +103,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _devStatus = BETA
     _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, TOMOGRAMS: SetOfTomograms}
     stepsExecutionMode = STEPS_PARALLEL
-    _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--boxsize": "boxSizeChoice",
-                     "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius", "--symmetry": "symmetry"}
+    _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
+                     "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
+                     "--symmetry": "symmetry"}
 
     # --------------------------------------------------------------------------------------------- form and inputs
     def _defineParams(self, form):
@@ -133,7 +135,11 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _network(self) -> str:
         """The network that subtomograms are prepared for: that of the given model file, or the name of the one to train."""
-        return self.modelFile.get() if self.modelType.get() == MODEL_EXISTING else NETWORKS[self.network.get()]
+        return self._modelFile() or NETWORKS[self.network.get()]
+
+    def _modelFile(self) -> str:
+        """The existing model; '' for a new one."""
+        return self.modelFile.get().strip() if self.modelType.get() == MODEL_EXISTING else ""
 
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):
@@ -201,7 +207,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                     job=f"extraction_{label}_{frame.ts_id}")
 
     def trainStep(self, _: str):
-        """Train the network on positives against noise and negative references."""
+        """Train the network on the merged picks, noise and references, as the recipe has it."""
         frames = self._frames()
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         if not positive:
@@ -213,7 +219,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                                f"radius*, or give *Negative references*. {self._failures()}")
         augment = self.forceAugmentation.get() or sum(count_rows(path) for path in positive) < LARGE_DATA_SET
         options = commands.NetworkOptions(
-            start_model=self.modelFile.get() if self.modelType.get() == MODEL_EXISTING else "",
+            start_model=self._modelFile(),
             network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
             learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
             folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
@@ -228,7 +234,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
-        model = self.modelFile.get() if self._skipsTraining() else files.model
+        model = self._modelFile() if self._skipsTraining() else files.model
         for inputs, output in ((merged, files.scored), (raw, files.scored_raw)):
             if inputs:
                 self._runProgram(NETWORK_PROGRAM, commands.scoring_arguments(
@@ -310,7 +316,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return summary_lines(self._files())
 
     def _methods(self):
-        return methods_text(self, self._files())
+        return methods_text(self._files())
 
     def _citations(self):
         return ["IcetaTena2023", "SanchezGarcia2018"]

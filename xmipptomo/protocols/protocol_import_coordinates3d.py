@@ -54,6 +54,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Practical recommendations*
 
+    - The box size is that of the consensus, too: 1.5 to 2 particle diameters.
+    - One kind of particle in each consensus: if the files have several classes, name one in _Classes_.
     - Files that do not name their tomogram, as those of crYOLO, are matched by their own name: call them as the tomogram.
     - If names differ (TS_01 and 20230101_A_01), say which is which; a name that fits two tomograms is refused.
     - Give the sampling rate of the coordinates where the file cannot say it and it is not that of the tomograms, as for RELION 3
@@ -65,7 +67,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _devStatus = BETA
     _possibleOutputs = ImportOutputs
     _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate",
-                     "--names": "names", "--subset": "subset", "--dropOutside": "dropOutside"}
+                     "--names": "names", "--class": "species", "--subset": "subset", "--dropOutside": "dropOutside"}
 
     # ---- form
     def _defineParams(self, form):
@@ -73,13 +75,19 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
                       help="The tomograms that the coordinates belong to, at any binning.")
         form.addParam("filesPath", params.PathParam, label="File or folder", important=True,
-                      help="A file, or a folder if a pattern is given below.")
+                      help="What one picker wrote: its file, or the folder where it wrote a file a tomogram.")
         form.addParam("filesPattern", params.StringParam, default="", label="Pattern",
-                      help="Which files of the folder, as _*.cbox_. Empty: the path above is one file.")
+                      help="Which files of the folder, as _*.cbox_. Empty: those that are coordinates by their ending and "
+                           "content; a folder with files of several formats needs a pattern.")
         form.addParam("fileFormat", params.EnumParam, choices=["Automatic", *IMPORT_FORMATS], default=0, label="Format",
                       help="_Automatic_: by content and extension. What fits several formats is refused; then choose one here.")
         form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)",
-                      help="In voxels of the tomograms; rounded to an even number. Coordinates themselves do not depend on it.")
+                      help="In voxels of the tomograms; rounded to an even number. The consensus cuts boxes of this size: 1.5 to "
+                           "2 particle diameters are right. The coordinates themselves do not depend on it.")
+        form.addParam("species", params.StringParam, default="", label="Classes",
+                      help="Names of classes in the files, with blanks between them: only their coordinates are imported, since "
+                           "a consensus is of one kind of particle. Empty: all. A name that is not there is refused, and the "
+                           "message says which are.")
         form.addParam("samplingRate", params.FloatParam, default=0, label="Sampling rate of the coordinates (Å/voxel)",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Only for coordinates in voxels of another size than the tomograms', whose file does not say so. "
@@ -128,7 +136,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         links = [link_tomogram(tomogram_of(tomograms, ts_id), files.tomogram(ts_id)) for ts_id in sorted(tomograms.getTSIds())]
         options = ImportOptions(
             format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
-            names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get())
+            names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
+            classes=self.species.get().split())
         self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, links, tomograms.getSamplingRate(),
                                                            options), job="conversion")
 
@@ -157,9 +166,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         paths = self._paths()
         if not paths:
             errors.append(f"*Pattern*: no file in {self.filesPath.get()} is called {self.filesPattern.get()}; correct it.")
-        for path in paths[:1] if not errors else []:
-            if not os.path.isfile(path):
-                errors.append(f"*File or folder*: {path or 'nothing'} is no file; choose one, or give a *Pattern* with a folder.")
+        elif not os.path.exists(paths[0]):
+            errors.append(f"*File or folder*: {paths[0] or 'nothing'} is neither; choose what the picker wrote.")
         return errors
 
     def _summary(self):
@@ -167,8 +175,10 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not path.exists() or not hasattr(self, ImportOutputs.coordinates.name):
             return ["The coordinates are not ready yet."]
         counts = json.loads(path.read_text(encoding="utf-8"))
-        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(self._paths()), "file"))]
-        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {numbers[1]}"]
+        paths = self._paths()
+        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(paths), "file"))]
+        source = f"the folder {paths[0]}" if len(paths) == 1 and os.path.isdir(paths[0]) else numbers[1]
+        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {source}"]
         lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
         return lines + [f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more"] * (len(counts) > MAX_TOMOGRAM_LINES)
 

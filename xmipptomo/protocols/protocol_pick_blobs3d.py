@@ -37,7 +37,8 @@ class XmippProtPickBlobs3D(TomogramPicker):
     - Give the diameter of the compact body of the particle: for one that is long, the shorter diameter.
     - Picking is fast where the diameter is 8 to 20 voxels: bin the tomograms for large particles.
     - Gold beads are the strongest blobs of all. Erase them beforehand, or give them as negative references to the consensus.
-    - Begin with twice as many picks as you expect particles, look at the scores, and set a threshold if you want fewer.
+    - Begin with twice as many picks as you expect particles, look at them on slices (right click, analyse results), and set
+    a threshold if you want fewer.
     - A tomogram that fails (missing file, no volume) is left out and named in the summary; the others go on.
     """
 
@@ -57,10 +58,11 @@ class XmippProtPickBlobs3D(TomogramPicker):
                       help="Two filters that answer to blobs of the given diameter. They differ little.")
         self._defineSelection(form, number=500, threshold=5.0, score=(
             "Answer of the filter at the pick, in robust standard deviations of its answers in the tomogram: noise seldom "
-            "exceeds 4. Run once with Automatic and look at the scores (right click, analyse results) to choose it."))
+            "exceeds 4. Run once with Automatic and look at the picks on slices (right click, analyse results): lower it if "
+            "particles are missed, raise it if noise is picked."))
         form.addParam("boxFactor", params.FloatParam, default=1.6, label="Box size (diameters)",
                       expertLevel=params.LEVEL_ADVANCED,
-                      help="Box size of the output in diameters of the particle: 1.5 to 2 shows it with its surroundings.")
+                      help="Box size of the output: 1.5 to 2 particle diameters are right for the consensus.")
         self._defineThreads(form)
 
     def _arguments(self, tomogram: Tomogram, link: str, picks: str) -> commands.Arguments:

@@ -92,7 +92,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
                            "because the search then runs on coarser voxels.")
         self._defineSelection(form, number=300, threshold=0.3, score=(
             "Locally normalised correlation, from -1 to 1. Particles have 0.2 to 0.5 in noisy tomograms. Run once with Automatic "
-            "and look at the scores (right click, analyse results) to choose it."))
+            "and look at the picks on slices (right click, analyse results): lower it if particles are missed, raise it if "
+            "other things are picked."))
         form.addParam("select", params.EnumParam, choices=[name.capitalize() for name in SELECTIONS],
                       default=SELECTIONS.index("all"), display=params.EnumParam.DISPLAY_HLIST, label="Selection",
                       help="Where there are several templates.\n_All_: the picks of each, whatever the others found there.\n"
@@ -102,7 +103,7 @@ class XmippProtTemplateMatching3D(TomogramPicker):
                            "places of the others.")
         form.addParam("boxSize", params.FloatParam, default=0.0, label="Box size of the output (Å)",
                       expertLevel=params.LEVEL_ADVANCED,
-                      help="0: the box of the largest template.")
+                      help="1.5 to 2 particle diameters are right for the consensus. 0: the box of the largest template.")
         form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Yes writes the best score of every voxel, for each template, into picking/score_maps of the extra "

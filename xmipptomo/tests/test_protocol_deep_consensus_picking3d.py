@@ -187,6 +187,7 @@ class TestDeepConsensusPicking3D(BaseTest):
         model = RunFiles(self.trained()._getExtraPath()).model
         self.assert_refused("Model file", "24 voxels at 10", "have 20 at 10", inputSets=[self.picker_a], modelType=MODEL_EXISTING,
                             modelFile=model, skipTraining=True)
+        self.assert_refused("Model file", "network Small in 2 folds", modelType=MODEL_EXISTING, modelFile=model, folds=5)
         Path("no model.h5").write_text("hello")
         self.assert_refused("Model file", "is not a model", modelType=MODEL_EXISTING, modelFile="no model.h5")
 
@@ -198,9 +199,13 @@ class TestDeepConsensusPicking3D(BaseTest):
         viewer = DeepConsensusPicking3DViewer(project=self.proj, protocol=protocol)
         viewer.setProtocol(protocol)
         self.assertEqual(len(viewer.getParam("tomogram").choices), 3)
-        opened_elsewhere = ("showReport", "showOutput")
+        opened_elsewhere = ("showReport", "showOutput", "showScored")
+        truth = Path("by hand.csv")
+        rows = [f"TS_1,{x},{y},{z},{RATE}" for x, y, z in self.simulated["TS_1"].truth]
+        truth.write_text("\n".join(["tomo_id,x,y,z,samplingRate", *rows]) + "\n")
+        viewer.truth.set(str(truth))
         shown = {name: show(name) for name, show in viewer._getVisualizeDict().items() if name not in opened_elsewhere}
-        self.assertEqual(len(shown), 9)
+        self.assertEqual(len(shown), 10)
         for name, views in shown.items():
             self.assertEqual([type(view) for view in views], [FigureWindow], name)
         page = Path(RunFiles(protocol._getExtraPath()).report).read_text(encoding="utf-8")

@@ -87,12 +87,21 @@ class TestImportCoordinates3D(BaseTest):
             self.assertTrue(np.isnan(picks.angles).all() and np.isnan(picks.score).all())
         self.assertIn("3 coordinates", run.summary()[0])
 
+    def test_a_folder_is_one_picker(self):
+        os.makedirs(os.path.join(self.folder, "cryolo"), exist_ok=True)
+        for name, ts_id in (("first", "TS 1"), ("TS_10", "TS_10")):
+            self.write(f"cryolo/{name}.coords", "\n".join(" ".join(map(str, place)) for place in PLACES[ts_id]))
+        run = self.imported(os.path.join(self.folder, "cryolo"))
+        for ts_id, picks in self.picks_of(run.coordinates).items():
+            np.testing.assert_allclose(picks.positions, PLACES[ts_id], atol=0.01)
+        self.assertIn("3 coordinates* in 2 tomograms, from the folder", run.summary()[0])
+
     def test_numbered_tomograms_and_classes(self):
-        objects = "".join(f'<object tomo_idx="{n}" class_label="7" x="{x}" y="{y}" z="{z}"/>\n'
+        objects = "".join(f'<object tomo_idx="{n}" class_label="{label}" x="{x}" y="{y}" z="{z}"/>\n' for label in (7, 3)
                           for n, ts_id in ((0, "TS 1"), (1, "TS_10")) for x, y, z in PLACES[ts_id].round())
         path = self.write("objects.xml", f"<objlist>\n{objects}</objlist>\n")
         listed = self.write("list.txt", "0 somewhere/rec_first.mrc\n1 TS_10.mrc\n")
-        picks = self.picks_of(self.imported(path, names=listed).coordinates)
+        picks = self.picks_of(self.imported(path, names=listed, species="7").coordinates)
         self.assertEqual({ts_id: len(own) for ts_id, own in picks.items()}, {"TS 1": 2, "TS_10": 1})
         self.assertEqual(set(picks["TS 1"].species), {"7"})
 
@@ -131,7 +140,10 @@ class TestImportCoordinates3D(BaseTest):
         protocol = self.form_of(self.folder, boxSize=0)
         self.assertIn("Box size", protocol.validate()[0])
         protocol.boxSize.set(20)
-        self.assertIn("Pattern", protocol.validate()[0])
+        self.assertEqual(protocol.validate(), [])  # a folder is one picker
+        protocol.filesPath.set(os.path.join(self.folder, "nothing"))
+        self.assertIn("File or folder", protocol.validate()[0])
+        protocol.filesPath.set(self.folder)
         protocol.filesPattern.set("*.nothing")
         self.assertIn("no file", protocol.validate()[0])
 

@@ -33,12 +33,15 @@ def coordinate_sets(protocol: EMProtocol) -> dict[str, SetOfCoordinates3D]:
 
 def show_elsewhere(viewer: ProtocolViewer, names: str) -> list[View]:
     """Open the outputs whose name begins with `names` as a double click on them would, or say that nothing can."""
-    for name, output in coordinate_sets(viewer.protocol).items():
-        if name.startswith(names):
-            found = pw.Config.getDomain().findViewers(output, DESKTOP_TKINTER)
-            if not found:
-                return [viewer.infoMessage(NO_VIEWER, "No viewer")]
-            found[0](project=viewer.getProject(), protocol=viewer.protocol, parent=viewer.formWindow).visualize(output)
+    outputs = [output for name, output in coordinate_sets(viewer.protocol).items() if name.startswith(names)]
+    if not outputs:
+        return [viewer.infoMessage("The run has no such coordinates; it has not finished, or an earlier version made it.",
+                                   "No coordinates")]
+    for output in outputs:
+        found = pw.Config.getDomain().findViewers(output, DESKTOP_TKINTER)
+        if not found:
+            return [viewer.infoMessage(NO_VIEWER, "No viewer")]
+        found[0](project=viewer.getProject(), protocol=viewer.protocol, parent=viewer.formWindow).visualize(output)
     return []
 
 

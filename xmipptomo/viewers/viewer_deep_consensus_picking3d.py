@@ -42,6 +42,12 @@ TOMOGRAM_FIGURES = {
     "showSlices": ("slices_figure", "Picks on slices", "Accepted and rejected picks on three slices of the tomogram."),
     "showPlaces": ("places_figure", "Picks in space", "Accepted picks coloured by score, rejected ones grey."),
 }
+# Parameter of the viewer: beginning of the names of outputs, title, which these are.
+OUTPUTS = {
+    "showOutput": ("coordinates", "Accepted coordinates in another viewer", "accepted coordinates"),
+    "showScored": ("scoredCoordinates", "All scored coordinates in another viewer", "coordinates, accepted or not,"),
+}
+TRUTH = "Known particles"
 
 
 class DeepConsensusPicking3DViewer(ProtocolViewer):
@@ -58,23 +64,40 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         )
         for name, (_, label, text) in RUN_FIGURES.items():
             form.addParam(name, params.LabelParam, label=label, help=text)
+        form.addParam(
+            "truth",
+            params.FileParam,
+            label=TRUTH,
+            help="A file with _every_ particle of one or more of the tomograms, picked by hand for example, in any format that "
+            "the import takes and named after the tomograms; in voxels of the tomograms that the run read, unless the file says "
+            "of which. For the calibration below; other tomograms are left out.",
+        )
+        form.addParam(
+            "showCalibration",
+            params.LabelParam,
+            label="Calibration by known particles",
+            help="Of the picks with each score, how many are particles: whether the scores can be believed. Measured in the "
+            "tomograms of the file above, with precision and recall; a pick within 0.35 of the box of a particle is right.",
+        )
         names = self._tomograms() or ["none"]
         form.addParam("tomogram", params.EnumParam, choices=names, default=0, label="Tomogram", help="Whose picks to show below.")
         for name, (_, label, text) in TOMOGRAM_FIGURES.items():
             form.addParam(name, params.LabelParam, label=label, help=text)
-        form.addParam(
-            "showOutput",
-            params.LabelParam,
-            label="Coordinates in another viewer",
-            help="The accepted coordinates in the viewer that Scipion prefers for them. Plugins bring such viewers, "
-            "scipion-em-imod or scipion-em-emantomo for example.",
-        )
+        for name, (_, label, which) in OUTPUTS.items():
+            form.addParam(
+                name,
+                params.LabelParam,
+                label=label,
+                help=f"The {which} in the viewer that Scipion prefers for them. Plugins bring such viewers, scipion-em-imod or "
+                "scipion-em-emantomo for example.",
+            )
 
     def _getVisualizeDict(self) -> dict[str, Callable]:
         return {
             "showReport": self._report,
             **dict.fromkeys((*RUN_FIGURES, *TOMOGRAM_FIGURES), self._figure),
-            "showOutput": self._output,
+            "showCalibration": self._calibration,
+            **dict.fromkeys(OUTPUTS, self._output),
         }
 
     def _files(self) -> RunFiles:
@@ -113,5 +136,17 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         webbrowser.open_new_tab(Path(path).resolve().as_uri())
         return []
 
-    def _output(self, _=None) -> list[View]:
-        return show_elsewhere(self, "coordinates")
+    def _calibration(self, _=None) -> list[View]:
+        """The window of the scores against the file of known particles, or a message what is wrong with it."""
+        from deep_consensus_tomo.run_figures import calibration_figure
+
+        title, path = "Calibration by known particles", (self.truth.get() or "").strip()
+        if not path:
+            return [self.infoMessage(f"Choose a file of *{TRUTH}* first, with every particle of a tomogram.", title)]
+        try:
+            return [FigureWindow(calibration_figure(self._results(), path, f"*{TRUTH}*"), title, self.getTkRoot())]
+        except InputError as error:
+            return [self.errorMessage(str(error), title)]
+
+    def _output(self, name: str) -> list[View]:
+        return show_elsewhere(self, OUTPUTS[name][0])

@@ -19,6 +19,7 @@ from ..protocols.deep_consensus_validation import set_errors
 from ..viewers.figure_window import put_figure
 
 MAX_TOMOGRAMS = 5  # read for the distances: enough to see how crowded they are
+BOX_DIAMETERS = (1.5, 2.0)  # of the particle: what surrounds it, but not its neighbours
 LEAST_RADIUS, MOST_RADIUS = 0.05, 0.5  # of the box: a picker's error is larger, and half a box is a neighbour's place
 
 
@@ -77,6 +78,15 @@ def proposed_radius(closest: float, box: float) -> float | None:
     return float(np.clip(round(closest / 2 / box, 2), LEAST_RADIUS, MOST_RADIUS))
 
 
+def proposed_box(closest: float, boxes: Sequence[float], present: int) -> int | None:
+    """Which of some boxes (Å) is nearest to 1.5 to 2 particle diameters, `closest` (Å); the `present` one if none is nearer."""
+    if not np.isfinite(closest):
+        return None
+    low, high = (closest * factor for factor in BOX_DIAMETERS)
+    off = [max(low - box, box - high, 0.0) for box in boxes]
+    return present if off[present] <= min(off) else int(np.argmin(off))
+
+
 class FrameDialog(Dialog):
     """Inputs and distances above, the three choices below. rate, box: indices of CHOICE_RULES.  radius: of the box."""
 
@@ -95,11 +105,10 @@ class FrameDialog(Dialog):
         self.rate, self.box, self.radius = rate, box, radius
         super().__init__(parent, "Box size, sampling rate and radius")
 
-    def common(self) -> tuple[float, int]:
-        """Sampling rate (Å/voxel) and box size (voxels) of the present choices."""
-        return common_frame(
-            [(f.sampling_rate, f.box_size) for f in self._frames], CHOICE_RULES[self.rate], CHOICE_RULES[self.box]
-        )
+    def common(self, box: int | None = None) -> tuple[float, int]:
+        """Sampling rate (Å/voxel) and box size (voxels) of the present choices, or with another one for the box."""
+        rules = CHOICE_RULES[self.rate], CHOICE_RULES[self.box if box is None else box]
+        return common_frame([(f.sampling_rate, f.box_size) for f in self._frames], *rules)
 
     def body(self, body_frame):
         """The inputs, the figure of distances, the choices and what they give."""
@@ -118,7 +127,7 @@ class FrameDialog(Dialog):
         self._entry = tk.Spinbox(row, from_=LEAST_RADIUS, to=1.0, increment=0.01, width=6, format="%.2f", command=self._changed)
         self._entry.pack(side=tk.LEFT, padx=6)
         self._entry.bind("<KeyRelease>", lambda _: self._changed())
-        tk.Button(row, text="Propose radius", command=self._propose).pack(side=tk.LEFT, padx=6)
+        tk.Button(row, text="Propose box and radius", command=self._propose).pack(side=tk.LEFT, padx=6)
         self._text = tk.Label(body_frame, justify=tk.LEFT, background="white")
         self._text.pack(anchor=tk.W, padx=12, pady=(2, 8))
         self._set_radius(self.radius)
@@ -137,9 +146,15 @@ class FrameDialog(Dialog):
         return self.radius * box * rate, box * rate
 
     def _propose(self) -> None:
-        proposal = proposed_radius(self._spacing.closest, self._lengths()[1])
-        if proposal is not None:
-            self._set_radius(proposal)
+        """Choose the box that fits the picks' distances best, and the radius for that box; nothing where there are too few."""
+        boxes = [rate * box for rate, box in map(self.common, range(len(CHOICE_RULES)))]
+        choice = proposed_box(self._spacing.closest, boxes, self.box)
+        if choice is not None:
+            self.box = choice
+            self._rules[1].current(choice)
+        radius = proposed_radius(self._spacing.closest, self._lengths()[1])
+        if radius is not None:
+            self._set_radius(radius)
 
     def _set_radius(self, radius: float) -> None:
         self._entry.delete(0, tk.END)
@@ -174,7 +189,13 @@ def advice(closest: float, radius: float, box: float) -> str:
         return text + "The radius is larger: neighbours would be merged; lower it."
     if box < closest:
         return text + "The box is smaller than that and may cut the particle: check the box size of the inputs."
-    return text + "Radius and box fit."
+    low, high = (closest * factor for factor in BOX_DIAMETERS)
+    if low <= box <= high:
+        return text + f"If they touch, the box is {box / closest:.2g} particle diameters wide: radius and box fit."
+    return text + (
+        f"If they touch, the box is {box / closest:.2g} particle diameters wide; 1.5 to 2 are right, {low:.0f} to {high:.0f} Å: "
+        "choose another, or give the inputs such a box."
+    )
 
 
 class FrameWizard(Wizard):

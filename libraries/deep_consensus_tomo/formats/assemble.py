@@ -9,13 +9,14 @@ import numpy as np
 from ..errors import InputError, NoPicksError
 from ..picks import Picks, same_sampling_rate
 from .model import CORNER, HALF, Context, Found, TomogramFrame
-from .naming import listed, require_numbers_known, tomogram_of
+from .naming import left_out, listed, require_numbers_known, stem_of, tomogram_of
 
 
 def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str, Picks]:
     """Picks of each tomogram at hand, by id, in the order of the file.
 
-    Empty only for one of several files, if its tomograms are not at hand and such are left out.
+    Empty only for one of several files, if its tomograms are not at hand and such are left out; context.notes says so where a
+    file has others, too.
     Raises InputError for a file without picks, names that fit no tomogram or several, an unknown or contradictory voxel
     size, and positions from the centre of a tomogram of unknown size.
     """
@@ -23,13 +24,18 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
         raise NoPicksError(f"{context.option}: '{path}' has no picks; leave it out")
     require_numbers_known(found, path, context)
     parts: dict[str, list[Picks]] = {}
+    strange: dict[str, int] = {}
     for one in found:
         tomo_id = tomogram_of(one, path, context)
-        if tomo_id is not None and len(one.positions):
+        if tomo_id is None:
+            strange[stem_of(one.name)] = strange.get(stem_of(one.name), 0) + len(one.positions)
+        elif len(one.positions):
             parts.setdefault(tomo_id, []).append(_picks(one, tomo_id, path, context))
     if not parts and not context.among:
         raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
                          f"are {listed(sorted(context.frames))}; give their tomograms, or say which is which with --names")
+    if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
+        context.notes.append(left_out(strange, path, context.frames))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
 
 

@@ -43,6 +43,7 @@ class Context:
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
     among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
     only one at hand. Empty: there is but one file.
+    notes: receives what was left out of a file, a line each.
     """
 
     frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Context:
     unknown: str = REFUSE
     option: str = "-i"
     among: str = ""
+    notes: list[str] = field(default_factory=list, compare=False)
 
     def frame(self, tomo_id: str) -> TomogramFrame:
         """The tomogram of an id; of one that is not at hand only what the user says of all."""

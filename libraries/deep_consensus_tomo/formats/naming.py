@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from ..errors import InputError
@@ -16,8 +16,8 @@ _ENDINGS = re.compile(
     r"(_\d+(\.\d+)?(apx|a)|_+bin\d+|_b\d+|_(full_)?rec|_info|_ali|_aligned|_wbp|_sirt|_corrected|_denoised|_filtered|_tomo"
     r"|_relion\d*|_particles|_picks|_coords|_objlist|_objl|_boxes|_extracted|_job)$", re.I)
 _BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D)|(objlist|objl|particles|picks|coords)_)", re.I)
-_EXTENSIONS = re.compile(r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|xmd)$",
-                         re.I)
+_EXTENSIONS = re.compile(
+    r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd)$", re.I)
 
 
 def stem_of(name: str) -> str:
@@ -101,7 +101,7 @@ def _matches_of_file(path: object, context: Context) -> list[str]:
     file = Path(str(path))
     if (matches := _matches(file.name, context)) or not context.among:
         return matches
-    folders = Path(os.path.relpath(file, context.among)).parts[-2::-1]
+    folders = (*Path(os.path.relpath(file, context.among)).parts[-2::-1], Path(context.among).name)
     return next((matches for folder in folders if (matches := _matches(folder, context))), [])
 
 
@@ -130,3 +130,25 @@ def candidates(names: Iterable[str], known: Iterable[str]) -> str:
     every = sorted(known)
     near = [one for name in names for one in difflib.get_close_matches(name, every, n=3, cutoff=0.5)]
     return f"the nearest are {listed(dict.fromkeys(near))}" if near else f"there are {listed(every)}"
+
+
+def left_out(counts: Mapping[str, int], path: object, known: Collection[str]) -> str:
+    """The line that says that picks of a file, so many of each name, are left out, and which tomograms may have been meant."""
+    strange = [name for name, count in counts.items() if count]
+    near = dict.fromkeys(one for name in strange for one in _nearest(name, known))
+    return (f"{path}: {sum(counts.values())} picks of {listed(strange, 4)} are of no tomogram given and left out"
+            + (f"; nearest: {listed(near, 4)}" if near else ""))
+
+
+def _nearest(name: str, known: Collection[str]) -> list[str]:
+    """The tomogram that a name is a spelling of, if any: like it, and of no other number; 'TS_2' may be 'TS_02', never 'TS_03'.
+
+    A run on some of the tomograms of a file shall not be told that each of the others resembles one of them.
+    """
+    numbers = _numbers(name)
+    may_be = [one for one in known if numbers <= _numbers(one) or _numbers(one) <= numbers]
+    return difflib.get_close_matches(name, may_be, n=1, cutoff=0.6)
+
+
+def _numbers(name: str) -> set[int]:
+    return {int(digits) for digits in re.findall(r"[0-9]+", name)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ANGLES = ("rot", "tilt", "psi")
 OPTIONAL = ("score", "class", *ANGLES, "group", "samplingRate")
+SEPARATORS = (",", "\t", ";")
 DEFAULT_BOX = 2  # voxels: particleSize of picks whose box nobody said; the programs that cut boxes ask for it
 
 
@@ -25,9 +26,28 @@ def _sniff_csv(head: bytes) -> bool:
 
 
 def header_of(head: bytes) -> set[str]:
-    """The labels of a CSV, from the beginning of the file."""
-    lines = [line for line in text_of(head[:65536]).splitlines() if line.strip() and not line.startswith("#")]
-    return {word.strip().strip('"') for word in lines[0].split(",")} if lines else set()
+    """The labels of a CSV by our names of them, from the beginning of the file."""
+    labels = [word.strip().strip('"') for word in _first_line(head).split(separator_of(head))]
+    return {our_names(labels)[label] for label in labels}
+
+
+def separator_of(head: bytes) -> str:
+    """What separates the columns of a table, from the beginning of the file: the first of SEPARATORS that its header has."""
+    header = _first_line(head)
+    return next((sign for sign in SEPARATORS if sign in header), SEPARATORS[0])
+
+
+def our_names(labels: Iterable[str]) -> dict[str, str]:
+    """By each label of a table our name of it: that which differs in capitals only (X, Tomo_ID), unless two labels do."""
+    ours = {name.lower(): name for name in ("tomo_id", *"xyz", *OPTIONAL)}
+    meant = {label: ours.get(label.strip().lower(), label) for label in labels}
+    every = list(meant.values())
+    return {label: name if every.count(name) == 1 else label for label, name in meant.items()}
+
+
+def _first_line(head: bytes) -> str:
+    lines = (line for line in text_of(head[:65536]).splitlines() if line.strip() and not line.startswith("#"))
+    return next(lines, "")
 
 
 def _sniff_xmd(head: bytes) -> bool:

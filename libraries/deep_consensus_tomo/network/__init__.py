@@ -10,7 +10,7 @@ from .devices import select_devices
 from .machines import works_alone_or_leads
 from .scoring import score
 from .storage import load_model, save_model
-from .training import Ensemble, train
+from .training import Ensemble, check_start, train
 
-__all__ = ["Ensemble", "NetworkConfig", "TrainingConfig", "load_model", "save_model", "score", "select_devices", "train",
-           "works_alone_or_leads"]
+__all__ = ["Ensemble", "NetworkConfig", "TrainingConfig", "check_start", "load_model", "save_model", "score", "select_devices",
+           "train", "works_alone_or_leads"]

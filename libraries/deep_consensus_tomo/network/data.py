@@ -83,10 +83,12 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
         raise InputError(f"{option}: '{path}' is not a complete MRC file ({reason}); extract the subtomograms again") from error
     with stack:
         data = stack.data[None] if stack.data.ndim == 3 else stack.data
-        whole = data.shape[1:] == (config.box_size,) * 3
-        if not whole and not _is_network_input(data.shape[1:], float(stack.voxel_size.x), config):
-            shape, edge = " x ".join(map(str, data.shape[:0:-1])), config.box_size
-            raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels, --boxsize is {edge}; extract again at {edge}")
+        rate = float(stack.voxel_size.x)  # 0 where nobody said it
+        whole = data.shape[1:] == (config.box_size,) * 3 and (rate == 0 or same_sampling_rate(rate, config.sampling_rate))
+        if not whole and not _is_network_input(data.shape[1:], rate, config):
+            shape, said = " x ".join(map(str, data.shape[:0:-1])), f" of {rate:.4g} Å" if rate else ""
+            raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels{said}, --boxsize is {config.box_size} of "
+                             f"{config.sampling_rate:.4g} Å; extract again")
         if not 0 <= wanted[0, 0] <= wanted[-1, 0] < len(data):
             raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
         for start in range(0, len(wanted), READ_AT_ONCE):
@@ -119,16 +121,22 @@ def tilt_axis_turns(edge: int) -> np.ndarray:
     return matrices
 
 
-def batches(boxes: np.ndarray, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
+def in_memory(boxes: np.ndarray) -> tf.Tensor:
+    """The boxes as a tensor in the computer's memory, whatever the GPU's size: made once, shared by all that `batches` makes."""
+    with tf.device("/cpu:0"):
+        return tf.constant(boxes)
+
+
+def batches(boxes: tf.Tensor, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
     """Batches (box (b, edge, edge, edge, 1), label (b, 1), weight (b,)), float32, as `schedule` orders them.
 
-    `augment` varies every box, at random but the same for the same schedule; never ask for it on validation data.
+    boxes: from `in_memory`.  `augment` varies every box, at random but the same for the same schedule; never ask for it on validation data.
     """
-    with tf.device("/cpu:0"):  # the boxes stay in the computer's memory, whatever the GPU's size
-        stored, targets = tf.constant(boxes), tf.constant(labels[:, None], tf.float32)
+    with tf.device("/cpu:0"):
+        targets = tf.constant(labels[:, None], tf.float32)
 
     def load(index: tf.Tensor, weight: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        box = tf.cast(tf.gather(stored, index), tf.float32)
+        box = tf.cast(tf.gather(boxes, index), tf.float32)
         box = vary(box, seed) if augment else box
         return box[..., None], tf.gather(targets, index), weight
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from ..training_set import fold_of
-from .data import Schedule, batches, read_boxes
+from .data import Schedule, batches, in_memory, read_boxes
 from .training import Ensemble
 
 BOXES_AT_ONCE = 2048  # kept in memory together: 57 MB of 24^3 boxes
@@ -40,5 +40,5 @@ def _predict(network: keras.Model, boxes: np.ndarray, batch_size: int) -> np.nda
     """(n,) scores of normalised boxes. The last batch is filled up, so the network is compiled for one shape only."""
     n = len(boxes)
     everything = Schedule.of(np.arange(n), np.ones(n), batch_size, np.random.default_rng(0))
-    data = batches(boxes, np.zeros(n), everything, augment=False)
+    data = batches(in_memory(boxes), np.zeros(n), everything, augment=False)
     return network.predict(data.map(lambda box, label, weight: box), verbose=0)[:n, 0]

@@ -1,7 +1,7 @@
 """TensorFlow imported without the notes that it writes while it starts: they look like errors to whoever reads a log.
 
-Its variable TF_CPP_MIN_LOG_LEVEL does not reach them: they are written before its logging is set up. So what reaches the error
-output during the import is kept back, and given out again but for those notes.
+Its variable TF_CPP_MIN_LOG_LEVEL does not reach them: they are written before its logging is set up. So the error output is
+filtered during the import.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import logging
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # 0: everything; the programs set 3, unless the user has set it
 # "WARNING: All log messages before absl::InitializeLog()...", and lines as "I0000 00:00:1795.79 13190 port.cc:153] oneDNN..."
@@ -22,25 +22,42 @@ RETRACING = "triggered tf.function retracing"  # three networks are traced three
 
 @contextmanager
 def notes_kept_back() -> Iterator[None]:
-    """Keep back start-up notes while the block runs, where TF_CPP_MIN_LOG_LEVEL asks for few; give out everything if it fails."""
+    """Keep back start-up notes while the block runs, where TF_CPP_MIN_LOG_LEVEL asks for few; everything else passes at once.
+
+    A child process does it: TensorFlow ends the process at once on a processor that it was not built for, and the reason that it
+    writes must still come out.
+    """
     if os.environ.get(LEVEL, "0") == "0":
         yield
         return
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
-        os.dup2(notes.fileno(), 2)
-        failed = True
-        try:
-            yield
-            failed = False
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
-            notes.seek(0)
-            lines = notes.readlines()
-            os.write(2, b"".join(line for line in lines if failed or not NOTE.match(line)))
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        _filter(reading)
+    os.close(reading)
+    shown = os.dup(2)
+    os.dup2(writing, 2)
+    os.close(writing)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(shown, 2)  # the last writer is gone, so that the child ends
+        os.close(shown)
+        os.waitpid(child, 0)
+
+
+def _filter(reading: int) -> NoReturn:
+    """Pass the lines of a pipe on to the error output but for the notes; then end this process, with nothing cleaned up."""
+    try:
+        with os.fdopen(reading, "rb", buffering=0) as lines:
+            for line in lines:
+                if not NOTE.match(line):
+                    os.write(2, line)
+    finally:
+        os._exit(0)
 
 
 def import_quietly() -> None:

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..training_set import POSITIVE, Examples, Region, balanced_weights, make_folds, may_train, split_validation
 from .architecture import build_network
 from .config import NetworkConfig, TrainingConfig
-from .data import Schedule, batches, read_boxes
+from .data import Schedule, batches, in_memory, read_boxes
 from .machines import fit, together, works_alone_or_leads
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
@@ -50,10 +50,10 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     if not works_alone_or_leads(strategy):
         log_path, progress = None, lambda line: None
     _check_counts(examples, training.batch_size)
-    _check_start(config, start)
+    check_start(config, start)
     config = replace(config, regions=_regions(examples, config, start))
     tf.config.experimental.enable_op_determinism()
-    boxes = read_boxes(examples.images, config, "--inputPos/--inputNeg")
+    boxes = in_memory(read_boxes(examples.images, config, "--inputPos/--inputNeg"))
     if config.folds == 1:
         progress("One network sees all examples: its scores of these are not out-of-fold. Use --folds 3 for honest ones.")
     networks = []
@@ -65,7 +65,7 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     return Ensemble(config, tuple(networks))
 
 
-def _train_network(fold: int, allowed: np.ndarray, boxes: np.ndarray, examples: Examples, config: NetworkConfig,
+def _train_network(fold: int, allowed: np.ndarray, boxes: tf.Tensor, examples: Examples, config: NetworkConfig,
                    training: TrainingConfig, strategy: tf.distribute.Strategy, start: keras.Model | None,
                    report: Report) -> keras.Model:
     """One network, trained on the examples `allowed` (indices), with the weights of its best epoch."""
@@ -171,7 +171,8 @@ def _check_counts(examples: Examples, batch_size: int) -> None:
                              f"{smaller}{remedy}")
 
 
-def _check_start(config: NetworkConfig, start: Ensemble | None) -> None:
+def check_start(config: NetworkConfig, start: Ensemble | None) -> None:
+    """Raise InputError where training cannot go on from `start`."""
     if start is None:
         return
     for option, name in (("--network", "architecture"), ("--boxsize", "box_size"), ("--folds", "folds")):
