@@ -130,7 +130,8 @@ def in_memory(boxes: np.ndarray) -> tf.Tensor:
 def batches(boxes: tf.Tensor, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
     """Batches (box (b, edge, edge, edge, 1), label (b, 1), weight (b,)), float32, as `schedule` orders them.
 
-    boxes: from `in_memory`.  `augment` varies every box, at random but the same for the same schedule; never ask for it on validation data.
+    boxes: from `in_memory`.  `augment` varies every box, at random but the same for the same schedule; never ask for it on
+    validation data.
     """
     with tf.device("/cpu:0"):
         targets = tf.constant(labels[:, None], tf.float32)
