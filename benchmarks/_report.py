@@ -43,10 +43,12 @@ def finish(name: str, text: str, write: bool) -> None:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """The table in Markdown, numbers with three decimals."""
+    """The table in Markdown, numbers with three decimals, small ones with three digits."""
 
     def cell(value: object) -> str:
-        return ("" if np.isnan(value) else f"{value:.3f}") if isinstance(value, float) else str(value)
+        if not isinstance(value, float):
+            return str(value)
+        return "" if np.isnan(value) else f"{value:.3g}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
 
     lines = [
         list(map(str, table.columns)),

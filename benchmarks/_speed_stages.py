@@ -67,11 +67,11 @@ def particles(n: int, size: np.ndarray, seed: int = 0) -> Picks:
 
 
 def merge(n: int, tomograms: int = 1) -> float:
-    """Clustering n picks in all."""
-    picks = particles(n // tomograms, size_for(n // tomograms))
+    """Clustering n picks in all, those of each tomogram at places of their own."""
+    picks = [particles(n // tomograms, size_for(n // tomograms), seed) for seed in range(tomograms)]
     start = time.perf_counter()
-    for _ in range(tomograms):
-        merge_picks(picks, MERGE_RADIUS)
+    for own in picks:
+        merge_picks(own, MERGE_RADIUS)
     return time.perf_counter() - start
 
 
@@ -98,19 +98,34 @@ def merge_files(n: int, tomograms: int) -> float:
 
 def noise(n: int, scattered: bool = False) -> float:
     """As many noise picks as there are picks; `scattered`: every pick at a place of its own, a crowded tomogram."""
-    size, rng = size_for(n), np.random.default_rng(1)
-    avoid = rng.random((n, 3)) * (size - 1) if scattered else particles(n, size).positions
+    *arguments, rng = _noise_arguments(n, scattered)
     start = time.perf_counter()
-    pick_noise(avoid, tuple(size), PARTICLE_BOX, NOISE_RADIUS, n, rng=rng, threads=2)
+    pick_noise(*arguments, rng=rng, threads=2)
     return time.perf_counter() - start
+
+
+def noise_found(n: int, scattered: bool) -> int:
+    """How many of n noise picks find room."""
+    *arguments, rng = _noise_arguments(n, scattered)
+    return len(pick_noise(*arguments, rng=rng, threads=2).positions)
+
+
+def noise_found_loop(n: int, scattered: bool) -> int:
+    return len(_baselines.rejection_noise(*_noise_arguments(n, scattered)))
 
 
 def noise_loop(n: int, scattered: bool = False) -> float:
+    arguments = _noise_arguments(n, scattered)
+    start = time.perf_counter()
+    _baselines.rejection_noise(*arguments)
+    return time.perf_counter() - start
+
+
+def _noise_arguments(n: int, scattered: bool) -> tuple:
+    """avoid, size, box size, radius, count, random numbers."""
     size, rng = size_for(n), np.random.default_rng(1)
     avoid = rng.random((n, 3)) * (size - 1) if scattered else particles(n, size).positions
-    start = time.perf_counter()
-    _baselines.rejection_noise(avoid, size, PARTICLE_BOX, NOISE_RADIUS, n, rng)
-    return time.perf_counter() - start
+    return avoid, tuple(size), PARTICLE_BOX, NOISE_RADIUS, n, rng
 
 
 def table(n: int) -> float:

@@ -84,8 +84,8 @@ def pick_rows(memory_speed: float, tomograms: int) -> list[dict]:
     ]
 
 
-def box_rows(folder: Path, shape: tuple[int, int, int], n: int, threads: int, memory_speed: float) -> list[dict]:
-    """Extraction of n boxes, beside copies of as many bytes; leaves the boxes for the networks to read."""
+def box_rows(folder: Path, shape: tuple[int, int, int], n: int, threads: int, memory_speed: float) -> tuple[list[dict], str]:
+    """Extraction of n boxes, beside copies of as many bytes, and MB/s; leaves the boxes for the networks to read."""
     rng = np.random.default_rng(0)
     write_volume(folder / "tomogram.mrc", rng.standard_normal(shape, dtype=np.float32), 10.0)
     size = (folder / "tomogram.mrc").stat().st_size
@@ -96,13 +96,13 @@ def box_rows(folder: Path, shape: tuple[int, int, int], n: int, threads: int, me
     loop = isolated(stages.extract_loop, folder, shape, n).seconds
     copy = isolated(stages.copy_map, folder / "tomogram.mrc")
     rates = ", ".join(f"{name} {of_boxes / s / 1e6:.0f}" for name, s in (("ours", ours.seconds), ("one file a box", loop)))
-    print(f"extraction MB/s: {rates}; numpy's memory-mapped copy {size / copy.seconds / 1e6:.0f}")
+    speeds = f"Boxes written, MB/s: {rates}, numpy's memory-mapped copy {size / copy.seconds / 1e6:.0f}."
     copied = stages.Measured(copy.seconds * of_boxes / size, copy.memory)
     return [
         row_of(f"extraction, {n} boxes of {BOX}^3", ours, loop, *limit),
         row_of(f"extraction, what the small network sees of {n} boxes", small, loop),
         row_of("numpy's memory-mapped copy of as many bytes", copied),
-    ]
+    ], speeds
 
 
 def network_rows(folder: Path, n: int, threads: int) -> list[dict]:
@@ -187,7 +187,8 @@ def main() -> None:
     memory_speed = 2**28 / stages.copy_memory()
     rows = pick_rows(memory_speed, options.tomograms)
     with tempfile.TemporaryDirectory() as folder:
-        rows += box_rows(Path(folder), tuple(options.shape), options.boxes, options.threads, memory_speed)
+        of_boxes, speeds = box_rows(Path(folder), tuple(options.shape), options.boxes, options.threads, memory_speed)
+        rows += of_boxes
         if not options.no_network:
             rows += network_rows(Path(folder), min(options.boxes, 1024), options.threads)
     ladder = tuple(n for n in LADDER if n <= options.largest)
@@ -197,12 +198,16 @@ def main() -> None:
         "tables": growth(stages.table, stages.table_cells, ladder),
     }
     load = os.getloadavg()[1]
+    found = {n: stages.noise_found(n, True) for n in (3300, stages.DENSITY)}
     text = "\n\n".join(
         [
             f"{options.threads} threads; load of the machine {load:.1f} at the end, 1 to {options.threads} of it ours; memory "
             f"{memory_speed / 1e9:.1f} GB/s. Ours and baseline ran one after the other, each in a process of its own; GB is the "
             "peak of that process with its imports.",
             as_markdown(pd.DataFrame(rows)),
+            f"{speeds} Beside scattered picks {found[3300]} of 3300 noise picks find room (old loop: "
+            f"{stages.noise_found_loop(3300, True)}), and {found[stages.DENSITY]} of {stages.DENSITY}: it is full then. "
+            f"Beside particles {stages.noise_found(stages.DENSITY, False)} do. Stages of less than a second: the best of three.",
             "Growth at a constant density of picks: the tomogram grows with them beyond 11 000 picks. exponent: of the growth "
             "since the row before, 1 is linear. Baselines that are not `measured` are extrapolated from their last two points, "
             "as n^2 at most.",
