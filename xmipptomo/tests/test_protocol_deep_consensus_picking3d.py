@@ -187,7 +187,8 @@ class TestDeepConsensusPicking3D(BaseTest):
         model = RunFiles(self.trained()._getExtraPath()).model
         self.assert_refused("Model file", "24 voxels at 10", "have 20 at 10", inputSets=[self.picker_a], modelType=MODEL_EXISTING,
                             modelFile=model, skipTraining=True)
-        self.assert_refused("Model file", "network Small in 2 folds", modelType=MODEL_EXISTING, modelFile=model, folds=5)
+        self.assert_refused("Model file", "network Small in 2 folds", modelType=MODEL_EXISTING, modelFile=model,
+                            skipTraining=False, folds=5)
         Path("no model.h5").write_text("hello")
         self.assert_refused("Model file", "is not a model", modelType=MODEL_EXISTING, modelFile="no model.h5")
 
