@@ -11,14 +11,16 @@ import numpy as np
 BATCH = {"training": 32, "scoring": 64}
 
 
-def network_seconds(stack: Path, box_size: int, architecture: str, n_boxes: int, threads: int) -> dict[str, float]:
+def network_seconds(
+    stack: Path, box_size: int, sampling_rate: float, architecture: str, n_boxes: int, threads: int
+) -> dict[str, float]:
     """Seconds a subtomogram for training (one pass) and scoring, and the GFLOP of one scoring; boxes of an MRC stack."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from deep_consensus_tomo.network import Ensemble, NetworkConfig, score, select_devices
     from deep_consensus_tomo.network.architecture import build_network
 
     select_devices("", threads)
-    config = NetworkConfig(box_size=box_size, sampling_rate=10.0, architecture=architecture, folds=1)
+    config = NetworkConfig(box_size=box_size, sampling_rate=sampling_rate, architecture=architecture, folds=1)
     network = build_network(config)
     images = [f"{index + 1:06d}@{stack}" for index in range(n_boxes)]
     places = np.zeros((n_boxes, 3))

@@ -127,7 +127,7 @@ def baseline_seconds(folder: Path, picks: int, threads: int) -> float:
         tomogram = min(folder.glob("TS_*.mrc"))
         positives = folder / "run" / "pos" / f"{tomogram.stem}.xmd"
         write_subtomograms(ExtractionConfig(str(tomogram), str(positives), BOX, boxes, normalise=True, threads=threads))
-        found = network_seconds(Path(boxes) / f"{tomogram.stem}.mrcs", BOX, "reference", BASELINE_BOXES, threads)
+        found = network_seconds(Path(boxes) / f"{tomogram.stem}.mrcs", BOX, RATE, "reference", BASELINE_BOXES, threads)
     return OLD_VIEWS * found["training"] + picks * found["scoring"]
 
 

@@ -111,7 +111,7 @@ def network_rows(folder: Path, n: int, threads: int) -> list[dict]:
     stack = folder / "boxes" / "boxes.mrcs"
     seconds = {}
     for name, count in zip(NETWORKS, (n, max(64, n // 8)), strict=True):
-        found, memory = _in_own_process(_speed_network.network_seconds, stack, BOX, name, count, threads)
+        found, memory = _in_own_process(_speed_network.network_seconds, stack, BOX, 10.0, name, count, threads)
         seconds[name] = found | {"memory": memory}
     ours, reference = (seconds[name] for name in NETWORKS)
     rows = []
