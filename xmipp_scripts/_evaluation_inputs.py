@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deep_consensus_tomo.complexes import DISTRACTORS, Complex, radii_of, read_complexes
-from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.errors import InputError, listed
 from deep_consensus_tomo.pick_files import read_every_tomogram, read_pick_file, tomogram_id
 from deep_consensus_tomo.picks import Picks, rescale_size
 from deep_consensus_tomo.stacks import open_tomogram
@@ -69,7 +69,7 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
     if not any(case.target.any() for case in cases.values()):
         raise InputError(f"--truth: '{truth}' holds no particle, only {', '.join(names)}; give a truth with particles")
     if missed := [tomo_id for tomo_id in cases if tomo_id not in picked]:
-        notes.append(f"no picks in {_named(missed)}: the particles there count as missed")
+        notes.append(f"no picks in {listed(missed)}: the particles there count as missed")
     inputs = Inputs(cases, targets if names else [], complexes, notes)
     _note_classes(inputs)
     if any(case.size is None for case in cases.values()):
@@ -114,7 +114,7 @@ def _require_known(names: Sequence[str], complexes: dict[str, Complex], path: st
         raise InputError(f"--classes: '{path}' cannot be used with a truth in which particles have no class; "
                          "add the column class to the truth, or give --radius instead")
     if unknown := [name for name in names if name not in complexes]:
-        raise InputError(f"--classes: '{path}' has no row for {_named(unknown)} of the truth, only {_named(list(complexes))}; "
+        raise InputError(f"--classes: '{path}' has no row for {listed(unknown)} of the truth, only {listed(list(complexes))}; "
                          "add it, with its diameter")
 
 
@@ -122,8 +122,8 @@ def _targets(names: Sequence[str], complexes: dict[str, Complex], asked: Sequenc
     """The classes to be found, by weight where it is known, else by name; those asked for in the order asked."""
     known = [name for name in names if not (complexes[name].distractor if name in complexes else name in DISTRACTORS)]
     if wrong := [name for name in asked if name not in names]:
-        there = _named(names, len(names)) or "none"
-        raise InputError(f"--target: '{truth}' has no class {_named(wrong)}; its classes are {there}")
+        there = listed(names, len(names)) or "none"
+        raise InputError(f"--target: '{truth}' has no class {listed(wrong)}; its classes are {there}")
     by_weight = sorted(known, key=lambda name: (complexes[name].weight if name in complexes else 0.0, name))
     return list(dict.fromkeys(asked)) or by_weight
 
@@ -138,7 +138,7 @@ def _volumes(paths: Sequence[str], truths: dict[str, Picks]) -> dict[str, str]:
             raise InputError(f"--occupancy: '{path}' must be named <tomogram>{OCCUPANCY_ENDING}.mrc; rename it")
         by_id[stem.removesuffix(OCCUPANCY_ENDING)] = path
     if lacking := [tomo_id for tomo_id in truths if tomo_id not in by_id]:
-        raise InputError(f"--occupancy: no volume for {_named(lacking)} of the truth; give one a tomogram, named "
+        raise InputError(f"--occupancy: no volume for {listed(lacking)} of the truth; give one a tomogram, named "
                          f"<tomogram>{OCCUPANCY_ENDING}.mrc")
     return by_id
 
@@ -190,12 +190,8 @@ def _note_classes(inputs: Inputs) -> None:
         if (said == "").any():
             inputs.notes.append(f"{int((said == '').sum())} of {len(said)} picks name no class: only localisation counts them")
         if unknown := sorted({str(name) for name in said} - known - {""}):
-            inputs.notes.append(f"the picks name {_named(unknown)}, which the truth does not have")
+            inputs.notes.append(f"the picks name {listed(unknown)}, which the truth does not have")
 
 
 def _edges(size: Sequence[float] | np.ndarray) -> str:
     return " x ".join(f"{edge:.0f}" for edge in size)
-
-
-def _named(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(f"'{name}'" for name in names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

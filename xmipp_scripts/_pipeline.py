@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from deep_consensus_tomo.errors import listed
+
 from ._run_config import Frame, PipelineConfig, read_frames
 from ._steps import Steps
 from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
@@ -77,7 +79,7 @@ class Pipeline:
         of_noise: dict[str, list[str]] = {}
         for frame in frames:
             of_noise.setdefault(self._prepare(frame, picks, steps), []).append(frame.tomo_id)
-        notes += [f"noise of {_some(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
+        notes += [f"noise of {listed(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
         scored = self._vote(frames, steps) if config.voting else self._learn(frames, steps)
         return write_outputs(self, frames, scored, notes, started)
 
@@ -296,11 +298,6 @@ class Pipeline:
 def _seed_of(seed: int, tomo_id: str) -> int:
     """A seed of its own for every tomogram, independent of which others are in the run."""
     return int.from_bytes(hashlib.sha256(f"{seed} {tomo_id}".encode()).digest()[:4], "big") % 2**31
-
-
-def _some(names: Sequence[str], most: int = 3) -> str:
-    """The first of some names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _text(path: Path | None) -> str | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.errors import InputError, listed
 
 from ._program import Program, require_positive, run
 
@@ -129,16 +129,10 @@ def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes:
         picks = read(path, context, config.source)
         picks = {tomo_id: _on_tomogram(own, path, context, config, notes) for tomo_id, own in picks.items()}
         if picks:
-            notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {_named(picks)}")
+            notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {listed(picks)}")
         return picks
 
     return read_one(files[0]) if len(files) == 1 else joined("", files, read_one, "-i", notes, context.frames)
-
-
-def _named(names: Mapping[str, object] | Sequence[str]) -> str:
-    from deep_consensus_tomo.formats.naming import listed
-
-    return listed(names)
 
 
 def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str]) -> Picks:
@@ -169,7 +163,7 @@ def _of_classes(picks: dict[str, Picks], config: ConvertConfig) -> dict[str, Pic
 
     there = sorted({str(name) for own in picks.values() for name in own.species} - {""})
     if wrong := [name for name in config.classes if name not in there]:
-        raise InputError(f"--class: the picks have no class '{wrong[0]}'; there are {_named(there) or 'none'}")
+        raise InputError(f"--class: the picks have no class '{wrong[0]}'; there are {listed(there) or 'none'}")
     return {tomo_id: own[np.isin(own.species.astype(str), config.classes)] for tomo_id, own in picks.items()}
 
 
@@ -181,10 +175,10 @@ def _renamed(picks: dict[str, Picks], context: Context, config: ConvertConfig) -
 
     told = dict(pair.split("=") for pair in config.rename if "=" in pair)
     if unknown := [name for name in told if name not in picks]:
-        raise InputError(f"--rename: there are no picks of tomogram '{unknown[0]}', only of {_named(picks)}")
+        raise InputError(f"--rename: there are no picks of tomogram '{unknown[0]}', only of {listed(picks)}")
     new = {tomo_id: plain(tomo_id) if config.rename == (PLAIN,) else told.get(tomo_id, tomo_id) for tomo_id in picks}
     if len(set(new.values())) < len(new):
-        raise InputError(f"--rename: two tomograms would be called the same: {_named(sorted(new.values()))}; choose other names")
+        raise InputError(f"--rename: two tomograms would be called the same: {listed(sorted(new.values()))}; choose other names")
     frames = {new[tomo_id]: replace(context.frame(tomo_id), tomo_id=new[tomo_id]) for tomo_id in picks}
     return {new[tomo_id]: replace(own, tomo_id=new[tomo_id]) for tomo_id, own in picks.items()}, replace(context, frames=frames)
 
@@ -214,13 +208,13 @@ def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, tar
     from deep_consensus_tomo.formats import write_all
 
     if TOMOGRAM not in config.output and target.single and len(picks) > 1:
-        raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({_named(picks)}); put "
+        raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({listed(picks)}); put "
                          f"{TOMOGRAM} in its name, as in picks_{TOMOGRAM}{target.extensions[0]}")
     if TOMOGRAM in config.output and len({_in_file_name(tomo_id) for tomo_id in picks}) < len(picks):
-        raise InputError(f"-o: two of the tomograms {_named(picks)} would have the same file; give other names with --rename")
+        raise InputError(f"-o: two of the tomograms {listed(picks)} would have the same file; give other names with --rename")
     for own in picks.values() if target.one_species else ():
         if len(set(own.species)) > 1:
-            classes = _named(sorted(set(own.species)))
+            classes = listed(sorted(set(own.species)))
             raise InputError(
                 f"-o: a file of {target.name} holds one class, and '{own.tomo_id}' has {classes}; choose one with --class"
             )

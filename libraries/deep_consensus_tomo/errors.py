@@ -1,4 +1,6 @@
-"""The one exception whose message is meant for the person at the form or the terminal."""
+"""The one exception whose message is meant for the person at the form or the terminal, and how such a message lists names."""
+
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -7,3 +9,9 @@ class InputError(ValueError):
 
 class NoPicksError(InputError):
     """A pick file without any pick: wrong alone, common as one of the files that a picker wrote, a file a tomogram."""
+
+
+def listed(names: Iterable[object], most: int = 4, quote: str = "'") -> str:
+    """Names for a message: the first of them, and how many more there are."""
+    every = [f"{quote}{name}{quote}" for name in names]
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")

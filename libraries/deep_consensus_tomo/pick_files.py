@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .errors import InputError, NoPicksError
+from .errors import InputError, NoPicksError, listed
 from .files import require_file, written_aside
 from .pick_folders import files_of, joined, shared_folder
 from .picks import NO_SPECIES, Picks, check_inside, rescale_size, same_sampling_rate
@@ -80,7 +80,8 @@ def _read_known(path: Path, rates: Mapping[str, float], context: Context) -> dic
     groups = rows_by_tomogram(path, option)
     strange = {tomo_id: len(rows) for tomo_id, rows in groups.items() if tomo_id not in rates}
     if len(strange) == len(groups) and not context.among:
-        raise InputError(f"{option}: '{path}' names the tomograms {_some(groups)}, but those given are {_some(rates)}; "
+        raise InputError(f"{option}: '{path}' names the tomograms {listed(sorted(groups))}, but those given are "
+                         f"{listed(sorted(rates))}; "
                          "tomo_id must be a tomogram's file name without extension")
     if 0 < len(strange) < len(groups):
         from .formats.naming import left_out
@@ -280,8 +281,3 @@ def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:
     """Write a table as CSV with six significant decimals, aside and renamed."""
     with written_aside(path) as aside:
         table.to_csv(aside, index=False, float_format="%.6g")
-
-
-def _some(names: object) -> str:
-    listed = sorted(map(str, names))  # type: ignore[call-overload]
-    return ", ".join(f"'{name}'" for name in listed[:4]) + (f" and {len(listed) - 4} more" if len(listed) > 4 else "")

@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import InputError, NoPicksError
+from .errors import InputError, NoPicksError, listed
 from .files import require_file
 
 if TYPE_CHECKING:
@@ -111,10 +111,9 @@ def is_blank(path: Path) -> bool:
         return not file.read(4096).strip()
 
 
-def _names(paths: Sequence[Path], among: str = "", most: int = 4) -> str:
+def _names(paths: Sequence[Path], among: str = "") -> str:
     """The first of some names, from the folder that they share with others."""
-    listed = ", ".join(os.path.relpath(path, among) if among else path.name for path in paths[:most])
-    return listed + (f" and {len(paths) - most} more" if len(paths) > most else "")
+    return listed([os.path.relpath(path, among) if among else path.name for path in paths], quote="")
 
 
 def refuse_split_picker(sources: Sequence[str | os.PathLike], known: Collection[str], option: str) -> None:

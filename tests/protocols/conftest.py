@@ -1,5 +1,6 @@
 """Scipion's sets without a project: a set of tomograms of different sizes, and coordinates in them."""
 
+import json
 import warnings
 
 import mrcfile
@@ -10,6 +11,8 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from tomo.constants import BOTTOM_LEFT_CORNER
     from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
+
+    from xmipptomo.files import RunFiles
 
 
 class SetMaker:
@@ -68,3 +71,18 @@ class SetMaker:
 @pytest.fixture
 def sets(tmp_path) -> SetMaker:
     return SetMaker(tmp_path)
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """Write the summary of a finished consensus of two pickers in one tomogram; gives the files of the run."""
+    def write(tomogram: dict, **changes) -> RunFiles:
+        files = RunFiles(str(tmp_path))
+        files.root.mkdir(exist_ok=True)
+        content = {"threshold": 0.4, "samplingRate": 10.0, "boxSize": 24, "pickers": ["crYOLO", "blobs"],
+                   "tomograms": {"TS_1": tomogram}, **changes}
+        with open(files.summary, "w") as file:
+            json.dump(content, file)
+        return files
+
+    return write

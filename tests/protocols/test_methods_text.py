@@ -1,6 +1,5 @@
 """The paragraph for a publication says what the run did, for each way to run it."""
 
-import json
 import warnings
 
 import pytest
@@ -15,14 +14,9 @@ PARAMETERS = {"recipe": "consensus", "minPickers": 2, "votingAgreement": 2, "con
 
 
 @pytest.fixture
-def text(tmp_path):
+def text(finished):
     def of_run(parameters=(), **changes):
-        files = RunFiles(str(tmp_path))
-        files.root.mkdir(exist_ok=True)
-        content = {"threshold": 0.4, "samplingRate": 10.0, "boxSize": 24, "pickers": ["crYOLO", "blobs"],
-                   "tomograms": {"TS_1": {"accepted": 24}}, "parameters": PARAMETERS | dict(parameters), **changes}
-        with open(files.summary, "w") as file:
-            json.dump(content, file)
+        files = finished({"accepted": 24}, **{"parameters": PARAMETERS | dict(parameters), **changes})
         return "".join(methods_text(files))
 
     return of_run

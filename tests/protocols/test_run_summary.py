@@ -1,29 +1,22 @@
 """The summary of a finished consensus in the project window."""
 
-import json
 import warnings
 
 import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from xmipptomo.files import RunFiles
     from xmipptomo.protocols.deep_consensus_report import summary_lines
 
 COUNTS = {"picks": [30, 20], "positive": 25, "doubtful": 10, "negative": 0, "noise": 40, "accepted": 24, "left_out": 0}
 
 
 @pytest.fixture
-def summary(tmp_path):
+def summary(finished):
     def lines(counts=COUNTS, **changes):
-        files = RunFiles(str(tmp_path))
-        files.root.mkdir(exist_ok=True)
-        content = {"seed": 3, "threshold": 0.4, "samplingRate": 10.0, "boxSize": 24, "pickers": ["crYOLO", "blobs"],
-                   "tomograms": {"TS_1": counts}, "failures": [], "reliability": {}, "parameters": {"recipe": "consensus"},
-                   "expected": {"precision": 0.912, "recall": 0.85}, **changes}
-        with open(files.summary, "w") as file:
-            json.dump(content, file)
-        return "\n".join(summary_lines(files))
+        rest = {"seed": 3, "failures": [], "reliability": {}, "parameters": {"recipe": "consensus"},
+                "expected": {"precision": 0.912, "recall": 0.85}}
+        return "\n".join(summary_lines(finished(counts, **{**rest, **changes})))
 
     return lines
 

@@ -12,15 +12,13 @@ import numpy as np
 from pwem.protocols import EMProtocol
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
-from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.errors import InputError, listed
 from deep_consensus_tomo.picks import same_sampling_rate
 
 from ..constants import MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS, SYMMETRY_NAMES
 from .deep_consensus_form import LIMITS
 from .deep_consensus_inputs import InputSets
 from .form_checks import limit_errors
-
-MOST_NAMES = 3  # of tomograms in a message
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
@@ -92,14 +90,13 @@ def _unshared_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     counts = Counter(ts_id for coordinates in inputs.pickers for ts_id in set(coordinates.getTSIds()))
     if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.truth and not protocol.doVoting):
         return []
-    sets = "; ".join(f"set {i} has {_some(coordinates.getTSIds())}" for i, coordinates in enumerate(inputs.pickers, start=1))
+    sets = "; ".join(f"set {i} has {_ids(coordinates.getTSIds())}" for i, coordinates in enumerate(inputs.pickers, start=1))
     return [f"*Input coordinates*: no tomogram is in two of the sets, so that nothing could agree: {sets}. The same tomogram "
             "must have the same tilt-series id: import the coordinates with one set of tomograms."]
 
 
-def _some(ts_ids: Iterable[str | None]) -> str:
-    names = sorted(ts_id for ts_id in ts_ids if ts_id)
-    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+def _ids(ts_ids: Iterable[str | None]) -> str:
+    return listed(sorted(ts_id for ts_id in ts_ids if ts_id), quote="")
 
 
 def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
@@ -184,6 +181,6 @@ def _lonely_warnings(inputs: InputSets) -> list[str]:
     for number, own in enumerate(ids, start=1):
         others = set().union(*(other for i, other in enumerate(ids, start=1) if i != number))
         if others and not own & others:
-            warnings.append(f"*Input coordinates*, set {number} shares no tomogram with the others: it has {_some(own)}, they "
-                            f"have {_some(others)}; nobody can agree with it.")
+            warnings.append(f"*Input coordinates*, set {number} shares no tomogram with the others: it has {_ids(own)}, they "
+                            f"have {_ids(others)}; nobody can agree with it.")
     return warnings

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import InputError, NoPicksError
+from ..errors import InputError, NoPicksError, listed
 from ..picks import Picks, same_sampling_rate
 from .model import CORNER, HALF, Context, Found, TomogramFrame
-from .naming import left_out, listed, require_numbers_known, stem_of, tomogram_of
+from .naming import left_out, require_numbers_known, stem_of, tomogram_of
 
 
 def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str, Picks]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, listed
 from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found
 
 # What programs add to the name of a tilt series: a voxel size, a binning, what was done, who wrote the file.
@@ -39,12 +39,6 @@ def plain(name: str) -> str:
     while (shorter := _ENDINGS.sub("", stem)) != stem and shorter:
         stem = shorter
     return stem
-
-
-def listed(names: Iterable[str], most: int = 6) -> str:
-    """Names quoted, the first of them if they are many."""
-    quoted = [f"'{name}'" for name in names]
-    return ", ".join(quoted[:most]) + (f" and {len(quoted) - most} more" if len(quoted) > most else "")
 
 
 def require_numbers_known(found: Iterable[Found], path: object, context: Context) -> None:
@@ -136,8 +130,8 @@ def left_out(counts: Mapping[str, int], path: object, known: Collection[str]) ->
     """The line that says that picks of a file, so many of each name, are left out, and which tomograms may have been meant."""
     strange = [name for name, count in counts.items() if count]
     near = dict.fromkeys(one for name in strange for one in _nearest(name, known))
-    return (f"{path}: {sum(counts.values())} picks of {listed(strange, 4)} are of no tomogram given and left out"
-            + (f"; nearest: {listed(near, 4)}" if near else ""))
+    return (f"{path}: {sum(counts.values())} picks of {listed(strange)} are of no tomogram given and left out"
+            + (f"; nearest: {listed(near)}" if near else ""))
 
 
 def _nearest(name: str, known: Collection[str]) -> list[str]:
