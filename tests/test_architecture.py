@@ -22,7 +22,7 @@ TENSORFLOW = {"tensorflow", "keras"}
 # What a program may not load before it has read its arguments: each costs from half a second to many seconds
 HEAVY = {*TENSORFLOW, "scipy", "pandas", "matplotlib"}
 # What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
-LIBRARY_FOR_PLUGIN = {"", "errors", "expectation", "files", "metadata_io", "model_files", "picks"}
+LIBRARY_FOR_PLUGIN = {"", "errors", "expectation", "files", "metadata_io", "model_files", "picks", "verdict"}
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
 LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"run_results", "run_figures", "consensus_figures", "pick_spacing", "stacks"}
 WINDOWS = {"viewers", "wizards"}

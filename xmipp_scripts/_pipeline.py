@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deep_consensus_tomo.errors import listed
 
@@ -16,6 +17,9 @@ from .coordinates_consensus_tomo import ConsensusConfig, write_consensus
 from .deep_picking_consensus_tomo import ScoringConfig, prepare_training, score_files, train_files
 from .pick_noise_tomo import NoiseConfig, write_noise
 from .tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+
+if TYPE_CHECKING:
+    from deep_consensus_tomo.verdict import Verdict
 
 SETS = ("pos", "doubt", "neg", "noise", "raw")
 MERGED_SETS = ("pos", "doubt", "neg")
@@ -226,53 +230,78 @@ class Pipeline:
 
     def _learn(self, frames: Sequence[Frame], steps: Steps) -> Path:
         config = self.config
+        model = self.model
         if not config.skip_training:
-            inputs = {name: self.boxes(name, frames) for name in ("pos", "doubt")}
-            inputs["neg"] = self.boxes("noise", frames) + self.boxes("neg", frames)
-            log = str(self.odir / "network" / "training_log.csv")
-            sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
-            steps.run(
-                "training",
-                (config.training, config.box_size, self.rate, config.seed, config.threads),
-                sources,
-                [self.model, log],
-                lambda: train_files(
-                    inputs,
-                    config.training,
-                    box_size=config.box_size,
-                    sampling_rate=self.rate,
-                    model=self.model,
-                    log=log,
-                    seed=config.seed,
-                    threads=config.threads,
-                    progress=self.progress,
-                ),
-            )
-        scored = self.file("scored", "merged")
+            model = model if self._enough_agreed(frames) else ""
+            if model:
+                self._train(frames, steps)
+        noise = self.boxes("noise", frames)
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
-            inputs_of = tuple(path for s in sets for path in self.boxes(s, frames))
-            scoring = self._scoring(name, inputs_of)
+            inputs = tuple(path for s in sets for path in self.boxes(s, frames))
+            scoring = self._scoring(name, inputs, noise if name == "merged" else (), model)
+            merged_only = [scoring.verdict, scoring.reliability] if name == "merged" else []
             steps.run(
                 f"scoring {name}",
                 scoring,
-                [*inputs_of, self.model],
-                [scoring.output],
+                [*inputs, *scoring.noise, *([model] if model else [])],
+                [scoring.output, *merged_only],
                 lambda scoring=scoring, name=name: self.progress(f"scored {score_files(scoring)} {name} picks"),
             )
-        return scored
+        return self.file("scored", "merged")
 
-    def _scoring(self, name: str, inputs: tuple[str, ...] = ()) -> ScoringConfig:
+    def _enough_agreed(self, frames: Sequence[Frame]) -> bool:
+        """Whether a network can learn from the agreed picks. Where none is agreed on, the training says what to change."""
+        from deep_consensus_tomo.metadata_io import read_table
+        from deep_consensus_tomo.verdict import FEWEST_AGREED
+
+        agreed = sum(len(read_table(path)["image"]) for path in self.boxes("pos", frames))
+        return not 0 < agreed < FEWEST_AGREED or self.config.training.recipe != "consensus"
+
+    def _train(self, frames: Sequence[Frame], steps: Steps) -> None:
+        config = self.config
+        inputs = {name: self.boxes(name, frames) for name in ("pos", "doubt")}
+        inputs["neg"] = self.boxes("noise", frames) + self.boxes("neg", frames)
+        log = str(self.odir / "network" / "training_log.csv")
+        sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
+        steps.run(
+            "training",
+            (config.training, config.box_size, self.rate, config.seed, config.threads),
+            sources,
+            [self.model, log],
+            lambda: train_files(
+                inputs,
+                config.training,
+                box_size=config.box_size,
+                sampling_rate=self.rate,
+                model=self.model,
+                log=log,
+                seed=config.seed,
+                threads=config.threads,
+                progress=self.progress,
+            ),
+        )
+
+    def _scoring(
+        self, name: str, inputs: tuple[str, ...] = (), noise: tuple[str, ...] = (), model: str | None = None
+    ) -> ScoringConfig:
         config = self.config
         return ScoringConfig(
             input=inputs,
-            model=self.model,
+            model=self.model if model is None else model,
             output=str(self.file("scored", name)),
+            noise=noise,
             box_size=config.box_size,
             sampling_rate=self.rate,
             gpus=config.training.gpus,
             threads=config.threads,
             recipe=config.training.recipe,
         )
+
+    def verdict(self) -> Verdict:
+        """The verdict on the scores of this run."""
+        from deep_consensus_tomo.verdict import Verdict
+
+        return Verdict.from_json(self._scoring("merged").verdict.read_text(encoding="utf-8"))
 
     @property
     def reliability(self) -> Path:

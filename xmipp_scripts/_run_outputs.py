@@ -24,6 +24,8 @@ from deep_consensus_tomo.picks import NO_SPECIES, rescale_positions
 from ._run_orientations import SPREAD, orientation_notes, orientation_summary
 
 if TYPE_CHECKING:
+    from deep_consensus_tomo.verdict import Verdict
+
     from ._pipeline import Pipeline
     from ._run_config import Frame
 
@@ -104,7 +106,7 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
             "y": columns["y"],
             "z": columns["z"],
             "rate": columns["samplingRate"],
-            "score": columns.get("CoordConsScore", columns.get("zScoreDeepLearning1")),
+            "score": columns.get("CoordConsScore", columns.get("zScoreDeepLearning1", [np.nan] * n)),
             "network": columns.get("zScoreDeepLearning1", [np.nan] * n),
             "support": columns.get("count", [1] * n),
             "label": columns.get("enabled", [0] * n),
@@ -148,7 +150,7 @@ def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Seque
         "fom": rows["picker_score"],
         "keywords": rows["picker_scores"],
     }
-    if not pipeline.config.voting:  # where no network looked there is no score of its own, not even an unknown one
+    if rows["network"].notna().any():  # where no network looked there is no score of its own, not even an unknown one
         columns["zScoreDeepLearning1"] = rows["network"]
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
@@ -161,19 +163,21 @@ def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Seque
 
 def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, good: np.ndarray, notes: list[str]) -> dict:
     config = pipeline.config
+    verdict = None if config.voting or not len(table) else pipeline.verdict()
     raw = {f.tomo_id: read_table(pipeline.file("picks", f.tomo_id))["ref"] for f in frames}
     counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(pipeline.names)}
     return {
+        "verdict": verdict and json.loads(verdict.to_json()),
         "version": __version__,
         "seed": config.seed,
         "threshold": config.threshold,
         "samplingRate": pipeline.rate,
         "boxSize": config.box_size,
         "method": "voting" if config.voting else "network",
-        "model": None if config.voting else pipeline.model,
+        "model": pipeline.model if verdict and Path(pipeline.model).exists() else None,
         "picks": counts,
         "reliability": _reliability(pipeline),
-        "expected": {} if config.voting else _expected(table["score"].to_numpy(), config.threshold),
+        "expected": _expected(table["score"].to_numpy(), config.threshold, verdict) if verdict else {},
         "merged": len(table),
         "accepted": int(good.sum()),
         "tomograms": {
@@ -193,19 +197,17 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
     }
 
 
-def _expected(score: np.ndarray, threshold: float) -> dict[str, float]:
-    """What the scores promise at the threshold: precision, and recall of what any picker saw; empty where nothing is accepted."""
-    promise = expect(score, np.array([threshold]))
-    if not promise.accepted[0]:
-        return {}
-    return {"precision": round(float(promise.precision[0]), 3), "recall": round(float(promise.recall[0]), 3)}
+def _expected(score: np.ndarray, threshold: float, verdict: Verdict) -> dict[str, float | None]:
+    """What the scores promise at the threshold: precision, and recall of what any picker saw, with the ends of their intervals;
+    empty where nothing is accepted, None for what is unknown."""
+    return expect(score, np.array([threshold]), verdict).at(0)
 
 
 def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:
-    """Estimated recall and precision of each picker, by name; empty where there was nothing to score."""
+    """Estimated recall and precision of each picker, by name; empty where they are unknown."""
     if pipeline.config.voting or not pipeline.reliability.exists():
         return {}
-    table = pd.read_csv(pipeline.reliability).round(3)
+    table = pd.read_csv(pipeline.reliability).round(3).dropna()
     return {
         pipeline.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]}
         for _, row in table.iterrows()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,9 @@ from deep_consensus_tomo.errors import InputError
 
 from ._program import Program, require_positive, run
 from ._training_examples import INPUT_OPTIONS, contrast_outliers_of, read_examples
+from ._verdict import confirmed, verdict_on
 
 if TYPE_CHECKING:
-    import numpy as np
     import tensorflow as tf
 
     from deep_consensus_tomo.network import Ensemble, NetworkConfig, TrainingConfig
@@ -69,11 +69,16 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class ScoringConfig:
-    """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's."""
+    """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's.
+
+    model: empty where none could be trained; then the votes score alone.  noise: XMD files of noise picks, to tell whether the
+    network sees anything in the picks.
+    """
 
     input: tuple[str, ...]
     model: str
     output: str
+    noise: tuple[str, ...] = ()
     box_size: int | None = None
     sampling_rate: float | None = None
     batch: int = 64
@@ -84,7 +89,20 @@ class ScoringConfig:
     @property
     def reliability(self) -> Path:
         """CSV with the estimated reliability of each picker, beside the output."""
-        return Path(self.output).with_name(f"{Path(self.output).stem}_reliability.csv")
+        return self._beside("_reliability.csv")
+
+    @property
+    def verdict(self) -> Path:
+        """JSON with the verdict on the scores of merged picks, beside the output."""
+        return self._beside("_verdict.json")
+
+    @property
+    def scored_noise(self) -> Path:
+        """XMD with the scored noise picks, beside the output."""
+        return self._beside("_noise.xmd")
+
+    def _beside(self, ending: str) -> Path:
+        return Path(self.output).with_name(f"{Path(self.output).stem}{ending}")
 
 
 def read_training_settings(program: Program) -> TrainingSettings:
@@ -181,51 +199,80 @@ def train_files(
 
 
 def score_files(config: ScoringConfig) -> int:
-    """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many."""
-    from deep_consensus_tomo.metadata_io import join_tables, positions_of, read_table, write_table
+    """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many.
+
+    Merged picks receive the final score, CoordConsScore, too, and a verdict on their scores is written beside the output.
+    """
+    from deep_consensus_tomo.metadata_io import join_tables, read_table, write_table
 
     columns = join_tables([read_table(path) for path in config.input])
-    if "image" not in columns:
-        raise InputError(
-            f"--input: '{config.input[0]}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
-        )
-    columns["zScoreDeepLearning1"] = []
-    if columns["image"]:  # TensorFlow is not started for nothing
-        import numpy as np
-
-        from deep_consensus_tomo.network import load_model, score, select_devices
-
-        strategy = select_devices(config.gpus, config.threads)
-        model = load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate, strategy=strategy)
-        scores = score(
-            columns["image"],
-            np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str),
-            positions_of(columns, config.input[0], "--input"),
-            model,
-            batch_size=config.batch,
-        )
-        columns["zScoreDeepLearning1"] = scores.tolist()
-        if {"comment", "enabled"} <= set(columns):
-            columns["CoordConsScore"] = _consensus_scores(columns, scores, config)
+    _require_images(columns, "--input", config.input[0])
+    noise = join_tables([read_table(path, "--inputNeg") for path in config.noise]) if config.noise else {}
+    if noise:
+        _require_images(noise, "--inputNeg", config.noise[0])
+    if config.model:
+        _add_network_scores((columns, noise), config)
+    if {"comment", "enabled"} <= set(columns):
+        columns["CoordConsScore"] = _consensus_scores(columns, noise, config)
     write_table(config.output, columns)
+    if noise and config.model:
+        write_table(config.scored_noise, noise)
     return len(columns["image"])
 
 
-def _consensus_scores(columns: Mapping[str, list], scores: np.ndarray, config: ScoringConfig) -> list[float]:
-    """The final score of merged picks; writes what it found out about the pickers."""
+def _require_images(columns: Mapping[str, list], option: str, path: str) -> None:
+    if "image" not in columns:
+        raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+
+
+def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig) -> None:
+    """Give each of the tables the column zScoreDeepLearning1."""
+    import numpy as np
+
+    from deep_consensus_tomo.metadata_io import positions_of
+
+    model = None
+    for columns in tables:
+        if not columns.get("image"):  # TensorFlow is not started for nothing
+            columns["zScoreDeepLearning1"] = []
+            continue
+        from deep_consensus_tomo.network import load_model, score, select_devices
+
+        model = model or load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate,
+                                    strategy=select_devices(config.gpus, config.threads))
+        tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str)
+        positions = positions_of(columns, config.input[0], "--input")
+        columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
+
+
+def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], config: ScoringConfig) -> list[float]:
+    """The final score of merged picks; writes the verdict and what it found out about the pickers."""
     import numpy as np
     import pandas as pd
 
+    from deep_consensus_tomo.files import written_aside
     from deep_consensus_tomo.pick_files import write_csv
     from deep_consensus_tomo.reliability import judge_merged
+    from deep_consensus_tomo.verdict import SUPPORTED, VOTES_ALONE, too_few_agreed
 
     labels = np.array(columns["enabled"])
     outlying = contrast_outliers_of(columns, labels == 1)
-    judged = judge_merged(columns["comment"], labels, scores, columns.get("keywords"))
+    network = np.array(columns["zScoreDeepLearning1"]) if config.model else None
+    verdict = verdict_on(columns, outlying, noise) if config.model else too_few_agreed(int((labels == 1).sum()))
+    judged = judge_merged(columns["comment"], labels, network, columns.get("keywords"), verdict.say)
+    final = np.where(outlying, 0.0, verdict.bounded(judged.posterior, labels == 1))
+    if verdict.kind == SUPPORTED:
+        verdict = replace(verdict, confirmed=confirmed(columns, final))
+    with written_aside(config.verdict) as aside:
+        aside.write_text(verdict.to_json(), encoding="utf-8")
+    known = np.full(len(judged.pickers), np.nan) if verdict.kind == VOTES_ALONE else 1.0
     write_csv(
-        config.reliability, pd.DataFrame({"picker": judged.pickers, "recall": judged.recall, "precision": judged.precision})
+        config.reliability,
+        pd.DataFrame({"picker": judged.pickers, "recall": judged.recall * known, "precision": judged.precision * known}),
     )
-    return (np.where(outlying, 0.0, judged.posterior) if config.recipe == "consensus" else scores).tolist()
+    if network is not None and config.recipe != "consensus":
+        return network.tolist()
+    return final.tolist()
 
 
 class DeepPickingConsensusTomo(Program):
@@ -242,13 +289,19 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine("  --mode <mode> : what to do")
         self.addParamsLine("      where <mode>")
         self.addParamsLine("        training : needs --inputPos, --inputNeg, --model, --boxsize, --samplingrate")
-        self.addParamsLine("        scoring : needs --input, --model, --output")
-        self.addParamsLine("  --model <file> : model file, .h5 or .keras; training writes it")
+        self.addParamsLine("        scoring : needs --input, --output")
+        self.addParamsLine(
+            " [--model <file>] : model file, .h5 or .keras; training writes it; scoring without it scores merged picks by "
+            "their votes"
+        )
         self.addParamsLine(" [--inputPos <...>] : XMD files of positive subtomograms")
         self.addParamsLine(
             " [--inputDoubt <...>] : XMD files of doubtful subtomograms; recipe consensus learns from them by their agreement"
         )
-        self.addParamsLine(" [--inputNeg <...>] : XMD files of negative subtomograms: noise and known wrong picks")
+        self.addParamsLine(
+            " [--inputNeg <...>] : XMD files of negative subtomograms. training: noise and known wrong picks; scoring: noise, "
+            "which tells whether the network sees anything in the merged picks"
+        )
         self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
         self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
@@ -275,10 +328,9 @@ class DeepPickingConsensusTomo(Program):
         self.mode = self.getParam("--mode")
         if self.mode not in MODES:
             raise InputError(f"--mode: must be {' or '.join(MODES)}, received '{self.mode}'")
-        self._needs(
-            *(("--inputPos", "--inputNeg", "--boxsize", "--samplingrate") if self.mode == "training" else ("--input", "--output"))
-        )
-        self.model = require_model_name(self.getParam("--model"), "--model")
+        of_training = ("--inputPos", "--inputNeg", "--model", "--boxsize", "--samplingrate")
+        self._needs(*(of_training if self.mode == "training" else ("--input", "--output")))
+        self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
@@ -303,6 +355,7 @@ class DeepPickingConsensusTomo(Program):
                 tuple(self.getListParam("--input")),
                 self.model,
                 self.getParam("--output"),
+                self.optional_list("--inputNeg"),
                 self.box_size,
                 self.sampling_rate,
                 batch=self.integer("--batch"),

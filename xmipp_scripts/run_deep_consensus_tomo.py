@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.expectation import promise_text
 
 from ._pipeline import Pipeline
 from ._program import Program, run
@@ -105,16 +106,14 @@ class RunDeepConsensusTomo(Program):
 
     def run(self) -> None:
         summary = Pipeline(self.config).run()
+        if verdict := summary["verdict"]:
+            print(f"verdict: {verdict['text']}")
         for tomo_id, counts in summary["tomograms"].items():
             print("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():
             print("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
         if expected := summary["expected"]:
-            print(
-                "expected of the accepted picks: precision {precision:.2f}, recall {recall:.2f} (of what any picker saw)".format(
-                    **expected
-                )
-            )
+            print(f"expected of the accepted picks: {promise_text(expected)}")
         for note in summary["notes"]:
             print(f"note: {note}")
         why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"

@@ -74,6 +74,11 @@ class RunFiles(ProtocolFiles):
         return self._at("scored_reliability.csv")
 
     @property
+    def verdict(self) -> str:
+        """JSON: the verdict on the scores; the program names it after the scored XMD."""
+        return self._at("scored_verdict.json")
+
+    @property
     def scored_raw(self) -> str:
         """XMD: every pick of every picker with its score."""
         return self._at("scored_raw.xmd")

@@ -1,23 +1,33 @@
 """What a threshold on probabilities promises: how many of the accepted picks are particles, and how many it leaves behind.
 
 A pick of probability p is a particle p times in one, so that sums of probabilities are expected numbers of particles. This is
-as true as the probabilities are; it says nothing of particles that no picker saw.
+as true as the probabilities are; it says nothing of particles that no picker saw. Every promise is an interval, and where the
+votes decide alone there is no promise at all: then only the upper end is known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from .verdict import VOTES_ALONE, Verdict
+
 FEWEST_PICKS = 20  # merged picks, below which scores are what was fitted to them, and no shares of true picks
+NORMAL_QUANTILE = 1.96  # of the intervals: 95 %
+# Probabilities of one run share the errors of one fit: their mean is as uncertain as that of so many times fewer independent
+# picks. Chosen on seeds 1 and 2 of benchmarks/honesty.py.
+SHARED_ERRORS = 4.0
 
 
 @dataclass(frozen=True)
 class Expectation:
     """Arrays (k,), one value a threshold. accepted: number of picks.  particles: how many of them are expected to be particles.
 
-    precision: particles / accepted, NaN where nothing is accepted.  recall: particles / all expected particles among the picks.
+    precision: particles / accepted, NaN where nothing is accepted or the votes decide alone.  recall: particles / all expected
+    particles among the picks, NaN where the votes decide alone.  precision_low, precision_high, recall_low, recall_high: ends
+    of 95 % intervals, NaN where nothing is accepted.
     """
 
     threshold: np.ndarray
@@ -25,13 +35,17 @@ class Expectation:
     particles: np.ndarray
     precision: np.ndarray
     recall: np.ndarray
+    precision_low: np.ndarray
+    precision_high: np.ndarray
+    recall_low: np.ndarray
+    recall_high: np.ndarray
 
     @property
     def f1(self) -> np.ndarray:
-        """(k,) harmonic mean of expected precision and recall, 0 where nothing is accepted."""
-        precision = np.nan_to_num(self.precision)
-        both = precision + self.recall
-        return np.where(both > 0, 2 * precision * self.recall / np.maximum(both, 1e-12), 0.0)
+        """(k,) harmonic mean of expected precision and recall, 0 where nothing is accepted or promised."""
+        precision, recall = np.nan_to_num(self.precision), np.nan_to_num(self.recall)
+        both = precision + recall
+        return np.where(both > 0, 2 * precision * recall / np.maximum(both, 1e-12), 0.0)
 
     @property
     def best(self) -> int:
@@ -39,18 +53,57 @@ class Expectation:
         top = np.flatnonzero(self.f1 >= self.f1.max() - 1e-9)
         return int(top[len(top) // 2])
 
+    def at(self, index: int) -> dict[str, float | None]:
+        """Precision, recall and the ends of their intervals at one threshold, rounded; None for what is unknown. Empty where
+        nothing is accepted."""
+        if not self.accepted[index]:
+            return {}
+        names = ("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high")
+        values = {name: float(getattr(self, name)[index]) for name in names}
+        return {name: None if np.isnan(value) else round(value, 3) for name, value in values.items()}
 
-def expect(probability: np.ndarray, thresholds: np.ndarray) -> Expectation:
-    """What each of `thresholds` (k,) promises for picks of `probability` (n,) in [0, 1]; >= the threshold is accepted."""
+
+def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | None = None) -> Expectation:
+    """What each of `thresholds` (k,) promises for picks of `probability` (n,) in [0, 1]; >= the threshold is accepted.
+
+    verdict: of the run. The lower end of precision counts only what it has confirmed. VOTES_ALONE: nothing is promised,
+    precision lies between 0 and what the votes say.
+    """
     ranked = np.sort(np.asarray(probability, dtype=float))
     sums = np.append(0.0, np.cumsum(ranked))
     first = np.searchsorted(ranked, thresholds, side="left")
     accepted, particles = len(ranked) - first, sums[-1] - sums[first]
     precision = np.where(accepted > 0, particles / np.maximum(accepted, 1), np.nan)
-    return Expectation(
-        np.asarray(thresholds, dtype=float),
-        accepted,
-        particles,
-        precision,
-        particles / sums[-1] if sums[-1] > 0 else np.ones(len(first)),
-    )
+    recall = particles / sums[-1] if sums[-1] > 0 else np.ones(len(first))
+    precision_low, precision_high = wilson(precision, accepted / SHARED_ERRORS)
+    recall_low, recall_high = wilson(recall, np.full(len(first), sums[-1] / SHARED_ERRORS))
+    if verdict:
+        precision_low = precision_low * verdict.confirmed
+    if verdict and verdict.kind == VOTES_ALONE:
+        recall_low, recall_high = np.zeros(len(first)), np.ones(len(first))
+        precision, recall = np.full(len(first), np.nan), np.full(len(first), np.nan)
+    return Expectation(np.asarray(thresholds, dtype=float), accepted, particles, precision, recall, precision_low, precision_high,
+                       recall_low, recall_high)
+
+
+def wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % interval of a share (k,) found in n (k,) trials, of which there may be a fraction; (0, 1) for none.
+
+    Wilson, J. Am. Stat. Assoc. 22, 209 (1927), equation of the score interval. NaN stays NaN.
+    """
+    z2, n = NORMAL_QUANTILE**2, np.maximum(np.asarray(n, dtype=float), 1e-9)
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = NORMAL_QUANTILE / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n**2))
+    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+
+
+def in_words(promise: Mapping[str, float | None], of: str) -> str:
+    """One number of `Expectation.at` with its interval: "0.91 (0.85 to 0.95)", or "unknown (0.00 to 0.90)"."""
+    share, low, high = promise[of], promise.get(f"{of}_low"), promise.get(f"{of}_high")
+    shown = "unknown" if share is None else f"{share:.2f}"
+    return shown if low is None or high is None else f"{shown} ({low:.2f} to {high:.2f})"
+
+
+def promise_text(promise: Mapping[str, float | None]) -> str:
+    """What `Expectation.at` gave, as one line."""
+    return f"precision {in_words(promise, 'precision')}, recall {in_words(promise, 'recall')} (of what any picker saw)"

@@ -35,14 +35,18 @@ def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.
     look = np.asarray(look, dtype=float)
     if not len(look):
         return np.zeros(0)
-    log_odds = _logit(look)
-    by_look = labelled_odds(log_odds[:, None], agreement**2, RIDGE_OF_ONE)  # squared: hardly less than all is agreement here
-    probability = _expit(by_look)
+    log_odds, by_look = logit_of(look), odds_by_look(look, agreement)
+    probability = expit(by_look)
     clear = clear_looks(log_odds, probability)
     by_testimony = labelled_odds(features_of(seen, scores), clear, RIDGE, ends_of(clear, probability))
-    base = _logit((probability.mean() + _expit(by_testimony).mean()) / 2)
+    base = logit_of((probability.mean() + expit(by_testimony).mean()) / 2)
     of_particles, of_others = ends_of(probability, probability)
-    return _expit(by_testimony + min(1.0, LOOK_TRUST * (of_particles - of_others) ** 2) * (by_look - base))
+    return expit(by_testimony + min(1.0, LOOK_TRUST * (of_particles - of_others) ** 2) * (by_look - base))
+
+
+def odds_by_look(look: np.ndarray, agreement: np.ndarray) -> np.ndarray:
+    """(m,) log-odds of each merged pick to be a particle by its look (m,) alone; see `judge`."""
+    return labelled_odds(logit_of(look)[:, None], agreement**2, RIDGE_OF_ONE)  # squared: hardly less than all is agreement here
 
 
 def clear_looks(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -54,7 +58,7 @@ def clear_looks(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
     share = np.cumsum(probability[order]) / probability.sum()
     limit = log_odds[order[min(int(np.searchsorted(share, CLEARLY)), len(order) - 1)]]
     spread = np.sqrt(np.average((log_odds - limit) ** 2, weights=probability))
-    return _expit((log_odds - limit) / max(SOFTNESS * spread, np.finfo(float).tiny))
+    return expit((log_odds - limit) / max(SOFTNESS * spread, np.finfo(float).tiny))
 
 
 def features_of(seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -95,8 +99,8 @@ def labelled_odds(
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         weights, free = values[:size], values[size:]
-        top, ratio = _expit(free) if ends is None else (ends[0], ends[1] / ends[0])
-        p = _expit(design @ weights)
+        top, ratio = expit(free) if ends is None else (ends[0], ends[1] / ends[0])
+        p = expit(design @ weights)
         expected = np.clip(top * (ratio + (1 - ratio) * p), 1e-6, 1 - 1e-6)
         cost = -(label * np.log(expected) + (1 - label) * np.log(1 - expected)).sum() + 0.5 * (penalty * weights**2).sum()
         slope = (1 - label) / (1 - expected) - label / expected
@@ -113,10 +117,12 @@ def labelled_odds(
     return design @ weights
 
 
-def _expit(x: np.ndarray) -> np.ndarray:
+def expit(x: np.ndarray) -> np.ndarray:
+    """Logistic function: the probability of log-odds."""
     return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
 
 
-def _logit(probability: np.ndarray) -> np.ndarray:
+def logit_of(probability: np.ndarray) -> np.ndarray:
+    """Log-odds of a probability, which is never taken for more certain than SURENESS."""
     p = np.clip(probability, SURENESS, 1 - SURENESS)
     return np.log(p / (1 - p))

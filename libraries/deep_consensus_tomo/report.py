@@ -93,6 +93,7 @@ def _content(run: RunResults, final: Path) -> dict[str, Any]:
         "title": _name_of(run.folder.resolve()),
         "folder": str(run.folder.resolve()),
         "run": run,
+        "verdict": run.verdict,
         "counts": {"merged": len(run.table), "accepted": int(run.accepted.sum())},
         "expected": expected_now(run),
         "promises": promises(run),
@@ -139,7 +140,7 @@ def _pictures(run: RunResults) -> dict[str, Picture]:
         "Expected precision and recall",
         figures.threshold_figure,
         "Computed from the scores themselves: the sum of the scores above a threshold is the number of "
-        "particles expected there. No truth is used, and particles that no picker saw are not counted.",
+        "particles expected there. Bands are 95 % intervals. No truth is used, and particles that no picker saw are not counted.",
     )
     pictures["counts"] = chart(
         "Expected number of particles",

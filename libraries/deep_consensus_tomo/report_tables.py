@@ -15,6 +15,7 @@ from . import __version__
 from .expectation import FEWEST_PICKS, expect
 from .run_figures import eligible
 from .run_results import SUMMARY, RunResults
+from .verdict import VOTES_ALONE
 
 TABLED_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MOST_UNANIMOUS_REJECTED = 0.5  # share of what all pickers saw that may be rejected without a word
@@ -35,26 +36,27 @@ LINKS = {  # what the program and the protocol leave, where it is there
 }
 
 
-def expected_now(run: RunResults) -> dict[str, float] | None:
+def expected_now(run: RunResults) -> dict[str, float | None] | None:
     """What the threshold of the run promises; None for voting."""
-    return None if run.threshold is None else _row(eligible(run), run.threshold)
+    return None if run.threshold is None else _row(run, run.threshold)
 
 
-def promises(run: RunResults) -> list[dict[str, float]]:
+def promises(run: RunResults) -> list[dict[str, float | None]]:
     """What each of some thresholds would give, the run's own among them."""
     if run.threshold is None:
         return []
-    return [_row(eligible(run), threshold) for threshold in sorted({*TABLED_THRESHOLDS, run.threshold})]
+    return [_row(run, threshold) for threshold in sorted({*TABLED_THRESHOLDS, run.threshold})]
 
 
-def _row(probability: np.ndarray, threshold: float) -> dict[str, float]:
-    expected = expect(probability, np.array([threshold]))
+def _row(run: RunResults, threshold: float) -> dict[str, float | None]:
+    expected = expect(eligible(run), np.array([threshold]), run.verdict)
+    unknown = dict.fromkeys(("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high"))
     return {
         "threshold": threshold,
         "accepted": int(expected.accepted[0]),
-        "particles": float(expected.particles[0]),
-        "precision": float(expected.precision[0]),
-        "recall": float(expected.recall[0]),
+        "particles": None if run.verdict_kind == VOTES_ALONE else float(expected.particles[0]),
+        **unknown,
+        **expected.at(0),
     }
 
 
@@ -79,7 +81,7 @@ def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
 
 def doubts(run: RunResults) -> list[str]:
     """What in the run itself speaks against trusting its scores."""
-    if run.threshold is None:
+    if run.threshold is None or run.verdict_kind == VOTES_ALONE:
         return []
     found = []
     unanimous = run.seen.all(axis=1) & (run.seen.shape[1] > 1)

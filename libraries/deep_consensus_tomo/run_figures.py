@@ -14,6 +14,7 @@ from .run_boxes import central_slices
 from .run_results import NEGATIVE, RunResults, TomogramFile
 from .run_truth import measure
 from .stacks import open_tomogram
+from .verdict import VOTES_ALONE
 
 if TYPE_CHECKING:
     import os
@@ -36,16 +37,18 @@ def threshold_figure(run: RunResults) -> Figure:
     """Expected precision and recall at each threshold."""
     if run.threshold is None:
         return note_figure("Voting gives no probabilities: run with the network to see what a threshold promises.")
-    return draw.plot_threshold(eligible(run), run.threshold, run.scores_are_probabilities)
+    return draw.plot_threshold(eligible(run), run.threshold, run.scores_are_probabilities, run.verdict)
 
 
 def refill_threshold(figure: Figure, run: RunResults, threshold: float) -> None:
     """The figure of `threshold_figure` again, at another threshold."""
-    draw.fill_threshold(figure, eligible(run), threshold, run.scores_are_probabilities)
+    draw.fill_threshold(figure, eligible(run), threshold, run.scores_are_probabilities, run.verdict)
 
 
-def best_threshold(run: RunResults) -> float:
-    """The threshold with the highest expected F1."""
+def best_threshold(run: RunResults) -> float | None:
+    """The threshold with the highest expected F1; None where the votes decide alone and nothing is promised."""
+    if run.verdict_kind == VOTES_ALONE:
+        return None
     expected = expect(eligible(run), draw.THRESHOLDS)
     return float(expected.threshold[expected.best])
 
@@ -54,6 +57,8 @@ def counts_figure(run: RunResults) -> Figure:
     """How many particles the scores promise."""
     if run.threshold is None:
         return note_figure("Voting gives no probabilities.")
+    if run.verdict is not None and run.verdict_kind == VOTES_ALONE:
+        return note_figure(f"The number of particles is unknown.\n{run.verdict.text}")
     return draw.plot_expected_counts(eligible(run))
 
 
@@ -84,7 +89,7 @@ def votes_figure(run: RunResults) -> Figure:
 
 def pickers_figure(run: RunResults) -> Figure:
     """Estimated precision and recall of the pickers."""
-    if run.reliability is None:
+    if run.reliability is None or run.verdict_kind == VOTES_ALONE:
         return note_figure("Nothing was estimated of the pickers: that takes the scores of a network.")
     precision, recall = (np.full(len(run.pickers), np.nan) for _ in range(2))
     rows = run.reliability["picker"].to_numpy(dtype=int) - 1

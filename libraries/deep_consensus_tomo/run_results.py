@@ -20,6 +20,7 @@ from .errors import InputError
 from .metadata_io import Columns, join_tables, read_table
 from .picks import rescale_positions
 from .reliability import votes_of
+from .verdict import Verdict
 
 SUMMARY, FRAME = "summary.json", "frame.json"
 POSITIVE, DOUBTFUL, NEGATIVE = 1, 0, -1  # the column `enabled`: what a pick was to the training
@@ -44,7 +45,8 @@ class RunResults:
     label (1 positive, 0 doubtful, -1 known to be wrong), known (a reference of the user).
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
     sampling_rate: Å/voxel, common frame.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
-    each network.  summary: what the run wrote about itself, {} if it has not finished.
+    each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
+    and for runs of versions that gave none.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class RunResults:
     training: pd.DataFrame | None
     tomograms: tuple[TomogramFile, ...]
     summary: Mapping[str, Any]
+    verdict: Verdict | None = None
 
     @property
     def accepted(self) -> np.ndarray:
@@ -75,6 +78,11 @@ class RunResults:
         label, known = self.table["label"].to_numpy(), self.table["known"].to_numpy()
         score = np.where(known & (label == POSITIVE), 1.0, self.table["score"].to_numpy(dtype=float))
         return np.where(label == NEGATIVE, 0.0, score)
+
+    @property
+    def verdict_kind(self) -> str:
+        """What kind of verdict there is; empty for none."""
+        return self.verdict.kind if self.verdict else ""
 
     @property
     def scores_are_probabilities(self) -> bool:
@@ -129,6 +137,7 @@ def _read_program_run(root: Path, threshold: float | None, option: str) -> RunRe
         int(summary["boxSize"]),
         float(summary["samplingRate"]),
         _read_csv(root / "scored" / "merged_reliability.csv", option, "picker", "recall", "precision") if not voting else None,
+        None if voting else _read_verdict(root / "scored" / "merged_verdict.json", option),
         _read_csv(root / "network" / "training_log.csv", option, *LOG_COLUMNS) if not voting else None,
         tuple(TomogramFile(tomo_id, found(path, root), own_rate) for tomo_id, path in sorted(files.items())),
         summary,
@@ -159,6 +168,7 @@ def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunR
         int(frame["boxSize"]),
         float(frame["samplingRate"]),
         _read_csv(root / "scored_reliability.csv", option, "picker", "recall", "precision"),
+        None if voting else _read_verdict(root / "scored_verdict.json", option),
         _read_csv(root / "training_log.csv", option, *LOG_COLUMNS),
         tuple(TomogramFile(t["ts_id"], found(t["file_name"], root), t["tomogram_rate"]) for t in frame["tomograms"]),
         summary,
@@ -175,6 +185,7 @@ def _results(
     box_size: int,
     rate: float,
     reliability: pd.DataFrame | None,
+    verdict: Verdict | None,
     training: pd.DataFrame | None,
     tomograms: tuple[TomogramFile, ...],
     summary: Mapping[str, Any],
@@ -209,6 +220,7 @@ def _results(
         training,
         tomograms,
         summary,
+        verdict,
     )
 
 
@@ -261,6 +273,15 @@ def _read_json(path: Path, option: str, *needed: str) -> dict[str, Any]:
     if missing:
         raise InputError(f"{option}: '{path}' has no {', '.join(missing)}; run again with this version to write it anew")
     return content
+
+
+def _read_verdict(path: Path, option: str) -> Verdict | None:
+    if not path.is_file():
+        return None
+    try:
+        return Verdict.from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
 
 
 def _read_csv(path: Path, option: str, *needed: str) -> pd.DataFrame | None:

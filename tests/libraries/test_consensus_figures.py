@@ -27,7 +27,8 @@ def test_scores_of_any_number_are_drawn(scores):
 
 def test_a_threshold_says_what_it_accepts_and_whether_to_trust_it():
     text = shown(draw.plot_threshold(np.array([0.9, 0.9, 0.7, 0.2]), 0.5))
-    assert "at 0.5: 3 accepted,\nabout 2 of them particles\nprecision 0.83, recall 0.93" in text and "with care" not in text
+    assert "at 0.5: 3 accepted\nabout 2 of them particles\nprecision 0.83 (0.11 to 0.99)\nrecall 0.93 (" in text
+    assert "with care" not in text
     assert "with care" in shown(draw.plot_threshold(np.array([0.9, 0.2]), 0.5, trusted=False))
 
 

@@ -39,7 +39,8 @@ ALL = {
     constants.NOISE_PROGRAM: commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1),
     constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, FRAME, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
-    + commands.scoring_arguments("m.h5", ["a.xmd"], "out.xmd", recipe="paper", frame=(10.0, 24), gpus="", threads=1),
+    + commands.scoring_arguments(
+        "m.h5", ["a.xmd"], "out.xmd", noise=["noise.xmd"], recipe="paper", frame=(10.0, 24), gpus="", threads=1),
 }
 
 

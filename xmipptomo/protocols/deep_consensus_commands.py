@@ -110,9 +110,10 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str,
     return arguments + _device(gpus, threads)
 
 
-def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, recipe: str, frame: tuple[float, int], gpus: str,
-                      threads: int) -> Arguments:
-    """Score subtomogram XMDs of all tomograms with a model into one XMD."""
+def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, noise: Sequence[str], recipe: str,
+                      frame: tuple[float, int], gpus: str, threads: int) -> Arguments:
+    """Score subtomogram XMDs of all tomograms with a model into one XMD. model: '' for votes alone.  noise: to compare with."""
     rate, box_size = frame
-    return ["--mode", "scoring", "--input", *inputs, "--model", model, "--output", output, "--recipe", recipe,
+    compared = [*(["--model", model] if model else []), *(["--inputNeg", *noise] if noise else [])]
+    return ["--mode", "scoring", "--input", *inputs, *compared, "--output", output, "--recipe", recipe,
             "--boxsize", box_size, "--samplingrate", rate, *_device(gpus, threads)]

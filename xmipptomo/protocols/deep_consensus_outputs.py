@@ -11,6 +11,7 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 from deep_consensus_tomo.expectation import expect
 from deep_consensus_tomo.metadata_io import DISAGREEMENT, picks_of, read_table, with_nan
 from deep_consensus_tomo.picks import Picks
+from deep_consensus_tomo.verdict import Verdict
 
 from ..constants import (
     DISAGREEMENT_ATTRIBUTE,
@@ -112,18 +113,16 @@ def disagreements(merged: Iterable[MergedPicks]) -> dict[str, float | int]:
     return {"compared": len(every), "medianDisagreement": round(float(np.median(every)), 2)} if len(every) else {}
 
 
-def expected(merged: Iterable[MergedPicks], threshold: float | None) -> dict[str, float]:
+def expected(merged: Iterable[MergedPicks], threshold: float | None, verdict: Verdict | None) -> dict[str, float | None]:
     """Expected precision and recall (of what any picker saw) of the accepted picks, by their scores; empty for voting.
 
     The same numbers as in the report, the viewer and the wizard: a positive reference counts as 1, negative ones are left out.
+    verdict: of the run.
     """
     if threshold is None:
         return {}
     every = [np.where(own.known, 1.0, own.score)[own.label != NEGATIVE_LABEL] for own in merged]
-    promise = expect(np.concatenate(every) if every else np.zeros(0), np.array([threshold]))
-    if not promise.accepted[0]:
-        return {}
-    return {"precision": round(float(promise.precision[0]), 3), "recall": round(float(promise.recall[0]), 3)}
+    return expect(np.concatenate(every) if every else np.zeros(0), np.array([threshold]), verdict).at(0)
 
 
 def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], precedents: Precedents) -> SetOfTomograms:

@@ -13,7 +13,7 @@ from pwem.protocols import EMProtocol
 from pyworkflow.protocol import params
 
 from deep_consensus_tomo import __version__
-from deep_consensus_tomo.expectation import FEWEST_PICKS
+from deep_consensus_tomo.expectation import FEWEST_PICKS, promise_text
 from deep_consensus_tomo.files import written_aside
 
 from ..constants import RECIPES
@@ -57,7 +57,8 @@ def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
     if not os.path.exists(files.reliability):
         return {}
     with open(files.reliability, newline="", encoding="utf-8") as file:
-        return {row["picker"]: {name: float(row[name]) for name in ("recall", "precision")} for row in csv.DictReader(file)}
+        return {row["picker"]: {name: float(row[name]) for name in ("recall", "precision")} for row in csv.DictReader(file)
+                if row["recall"]}
 
 
 def summary_lines(files: RunFiles) -> list[str]:
@@ -68,7 +69,8 @@ def summary_lines(files: RunFiles) -> list[str]:
     tomograms = content["tomograms"]
     total = {label: sum(t[label] for t in tomograms.values()) for label in (*LABELS, "accepted", "left_out")}
     threshold = content["threshold"]
-    lines = [f"*{total['accepted']} picks accepted* in {len(tomograms)} tomogram{'s' * (len(tomograms) != 1)} "
+    lines = [*_verdict_lines(content),
+             f"*{total['accepted']} picks accepted* in {len(tomograms)} tomogram{'s' * (len(tomograms) != 1)} "
              + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
              *_expectation_lines(content),
              f"Common frame: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
@@ -94,8 +96,13 @@ def _expectation_lines(content: dict) -> list[str]:
         return []
     merged = sum(t[POSITIVE] + t[DOUBTFUL] for t in content["tomograms"].values())
     doubt = f"; scores of only {merged} merged picks are rough" if merged < FEWEST_PICKS else ""
-    return [f"Expected of them, by their scores: precision {promise['precision']:.2f}, recall {promise['recall']:.2f} "
-            f"(of what any picker saw){doubt}"]
+    return [f"Expected of them, by their scores: {promise_text(promise)}{doubt}"]
+
+
+def _verdict_lines(content: dict) -> list[str]:
+    """What the scores rest on; runs of older versions did not write it."""
+    verdict = content.get("verdict")
+    return [f"*{verdict['kind'].capitalize()}*: {verdict['reason']}"] if verdict else []
 
 
 def _picker_line(content: dict, number: int) -> str:

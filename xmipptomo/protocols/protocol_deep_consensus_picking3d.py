@@ -15,6 +15,8 @@ from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
+from deep_consensus_tomo.verdict import FEWEST_AGREED, Verdict
+
 from ..constants import (
     CONSENSUS_PROGRAM,
     EXTRACTION_PROGRAM,
@@ -152,9 +154,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
                 for ts_id in ts_ids]
         if not self.doVoting:
-            if not self._skipsTraining():
-                last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
-                        for ts_id, step in zip(ts_ids, last, strict=True)]
+            last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
+                    for ts_id, step in zip(ts_ids, last, strict=True)]
             last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             if not self._skipsTraining():
@@ -198,7 +199,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def extractionStep(self, frame: commands.TomogramFrame):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, *([] if self._skipsTraining() else [NOISE]), *([RAW] if self.scoreRawPicks else [])]
+        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks else [])]
         for label in labels:
             if count_rows(files.labelled(frame.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
@@ -217,6 +218,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not negative:
             raise RuntimeError("No negatives to train with: no noise fits between the picks. Lower *Noise picking evasion "
                                f"radius*, or give *Negative references*. {self._failures()}")
+        if not self._trains():
+            logger.warning("Too few agreed picks to train a network: the votes score alone")
+            return
         augment = self.forceAugmentation.get() or sum(count_rows(path) for path in positive) < LARGE_DATA_SET
         options = commands.NetworkOptions(
             start_model=self._modelFile(),
@@ -234,12 +238,14 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
-        model = self._modelFile() if self._skipsTraining() else files.model
-        for inputs, output in ((merged, files.scored), (raw, files.scored_raw)):
+        model = self._modelFile() if self._skipsTraining() else files.model if self._trains() else ""
+        noise = self._subtomograms(NOISE)
+        for inputs, output, compared in ((merged, files.scored, noise), (raw if model else [], files.scored_raw, [])):
             if inputs:
                 self._runProgram(NETWORK_PROGRAM, commands.scoring_arguments(
-                    model, inputs, output, recipe=RECIPES[self.recipe.get()], frame=(frames.sampling_rate, frames.box_size),
-                    gpus=self._gpus(), threads=self.binThreads.get()), job=f"scoring_{Path(output).stem}")
+                    model, inputs, output, noise=compared, recipe=RECIPES[self.recipe.get()],
+                    frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(), threads=self.binThreads.get()),
+                    job=f"scoring_{Path(output).stem}")
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
@@ -264,10 +270,12 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             for name, kind, rows in ((ACCEPTED, "", accepted), (SCORED, "Scored", merged)):
                 coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
                 self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, frames, rows))
+        verdict = self._verdict()
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, frames, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         settings | {"orientations": disagreements(merged.values()),
-                                    "expected": expected(merged.values(), self._threshold())})
+                                    "verdict": verdict and json.loads(verdict.to_json()),
+                                    "expected": expected(merged.values(), self._threshold(), verdict)})
         if self.writeReport:
             self._writeReport()
 
@@ -277,6 +285,15 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
         except Exception as error:
             logger.warning("The report could not be written: %s", error)
+
+    def _trains(self) -> bool:
+        """Whether enough picks are agreed on for a network to learn from."""
+        return (sum(count_rows(path) for path in self._subtomograms(POSITIVE)) >= FEWEST_AGREED
+                or RECIPES[self.recipe.get()] != RECIPES[0])
+
+    def _verdict(self) -> Verdict | None:
+        """What the scoring wrote of its scores; None for voting."""
+        return None if self.doVoting else Verdict.from_json(Path(self._files().verdict).read_text(encoding="utf-8"))
 
     def _threshold(self) -> float | None:
         return None if self.doVoting else self.threshold.get()

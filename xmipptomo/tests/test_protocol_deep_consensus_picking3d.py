@@ -18,6 +18,7 @@ from pyworkflow.viewer import DESKTOP_TKINTER
 from tomo.constants import BOTTOM_LEFT_CORNER
 
 from deep_consensus_tomo.errors import InputError
+from deep_consensus_tomo.expectation import promise_text
 from deep_consensus_tomo.metadata_io import read_table
 from deep_consensus_tomo.picks import rescale_positions
 from deep_consensus_tomo.report_tables import expected_now
@@ -125,7 +126,7 @@ class TestDeepConsensusPicking3D(BaseTest):
         items = [(c.getTomoId(), c.getScore(), c._support.get(), c._pickers.get()) for c in output.iterCoordinates()]
         self.assertTrue(all(0 <= score <= 1 for _, score, *_ in items))
         self.assertTrue(all(0 < c._networkScore.get() < 1 for c in output.iterCoordinates()))
-        self.assertGreater(len({score for _, score, *_ in items}), 10)
+        self.assertGreater(len({c._networkScore.get() for c in output.iterCoordinates()}), 10)
         self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_2"}, {(1, "2")})
         # Three particles are positive references too: 0 in the list of pickers, which is none of them.
         seen = {(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_1"}
@@ -166,7 +167,8 @@ class TestDeepConsensusPicking3D(BaseTest):
         self.assertEqual(resumed.scoredCoordinates.getSize(), len(scored["x"]))
         self.assertEqual(os.stat(files.model).st_mtime_ns, trained_at)
         promise = expected_now(read_run(files.root))  # as the report has it
-        self.assertIn(f"precision {promise['precision']:.2f}, recall {promise['recall']:.2f} (of what any picker saw)",
+        self.assertTrue(resumed.summary()[0].startswith("*Supported*"))
+        self.assertIn(promise_text(promise),
                       "\n".join(resumed.summary()))
         resumed.threshold.set(0.0)
         self.assertIn(f"with a score of at least {threshold:g}", "\n".join(resumed.summary()))  # of the run, not of the form
@@ -181,7 +183,9 @@ class TestDeepConsensusPicking3D(BaseTest):
                                scoreRawPicks=False)
         self.assertEqual(protocol.coordinates.getSize(), picker.get().getSize())
         files = RunFiles(protocol._getExtraPath())
-        self.assertFalse(os.path.exists(files.model) or os.path.exists(files.labelled("TS_1", NOISE)))
+        self.assertFalse(os.path.exists(files.model))
+        self.assertTrue(os.path.exists(files.labelled("TS_1", NOISE)))  # to compare the picks with
+        self.assertIn("nobody confirms them", protocol.summary()[0])
 
     def test_model_of_another_box_size_and_files_that_are_no_model_are_refused(self):
         model = RunFiles(self.trained()._getExtraPath()).model

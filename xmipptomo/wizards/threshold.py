@@ -71,7 +71,8 @@ class ThresholdDialog(Dialog):
         self._slider.set(self.value)
         self._slider.pack(side=tk.LEFT, fill=tk.X, expand=True, padx=8)
         best = best_threshold(self._run)
-        tk.Button(row, text=f"Highest expected F1: {best:.2f}", command=lambda: self._slider.set(best)).pack(side=tk.LEFT)
+        if best is not None:
+            tk.Button(row, text=f"Highest expected F1: {best:.2f}", command=lambda: self._slider.set(best)).pack(side=tk.LEFT)
 
     def _moved(self, text: str) -> None:
         self.value = float(text)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..calibration import expected_calibration_error, reliability_bins
-from ..expectation import Expectation, expect
+from ..expectation import Expectation, expect, in_words
+from ..verdict import SUPPORTED, VOTES_ALONE, Verdict
 from ._style import (
     ACCEPTED,
     F1,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 BINS = np.linspace(0, 1, 41)
 THRESHOLDS = np.linspace(0, 1, 201)
+TITLE_WIDTH = 90  # characters of a line of the title
 CURVE_POINTS = 400  # of the picks: a million of them would make a page of hundreds of megabytes
 
 
@@ -70,35 +73,55 @@ def _outlines(axes: Axes, parts: list[np.ndarray], colours: list[str], names: li
     axes.yaxis.set_major_formatter("{x:g}")
 
 
-def plot_threshold(probability: np.ndarray, threshold: float | None = None, trusted: bool = True) -> Figure:
+def plot_threshold(
+    probability: np.ndarray, threshold: float | None = None, trusted: bool = True, verdict: Verdict | None = None
+) -> Figure:
     """What each threshold accepts and promises, from the probabilities (m,) of the picks that may be accepted.
 
-    trusted: whether the scores are probabilities at all; if not, the figure says so.
+    trusted: whether the scores are probabilities at all; if not, the figure says so.  verdict: of the run; the figure says it
+    where it is not SUPPORTED.
     """
     figure = new_figure(9.0, 6.0)
-    fill_threshold(figure, probability, threshold, trusted)
+    fill_threshold(figure, probability, threshold, trusted, verdict)
     return figure
 
 
-def fill_threshold(figure: Figure, probability: np.ndarray, threshold: float | None, trusted: bool) -> None:
+def fill_threshold(
+    figure: Figure, probability: np.ndarray, threshold: float | None, trusted: bool, verdict: Verdict | None
+) -> None:
     """`plot_threshold` into an empty figure, or again into its own after the threshold has changed."""
     figure.clear()
     counts, promise = figure.subplots(2, 1, sharex=True, squeeze=False, height_ratios=(1, 1.35))[:, 0]
     counts.hist(np.clip(probability, 0, 1), bins=BINS.tolist(), color="#9fb6c9", edgecolor="white", linewidth=0.3)
     counts.set_ylabel("merged picks")
-    _draw_expectation(promise, expect(probability, THRESHOLDS))
+    kind = verdict.kind if verdict else ""
+    _draw_expectation(promise, expect(probability, THRESHOLDS, verdict), kind)
     mark_threshold(counts, threshold)
     if threshold is not None:
-        _draw_choice(promise, expect(probability, np.array([threshold])))
+        _draw_choice(promise, expect(probability, np.array([threshold]), verdict), kind)
     for axes in (counts, promise):
         thin_axes(axes)
         axes.set_xlim(0, 1)
-    title = "Expected precision and recall at each threshold"
-    figure.suptitle(title if trusted else f"{title}\nwith care: these scores are not calibrated probabilities", fontsize=12)
+    lines = ["Expected precision and recall at each threshold"]
+    if verdict and kind != SUPPORTED:
+        lines.append(fill(verdict.text, TITLE_WIDTH))
+    if not trusted:
+        lines.append("with care: these scores are not calibrated probabilities")
+    figure.suptitle("\n".join(lines), fontsize=12)
 
 
-def _draw_expectation(axes: Axes, expected: Expectation) -> None:
-    """Curves of expected precision, recall and F1, and a mark at the best F1."""
+def _draw_expectation(axes: Axes, expected: Expectation, kind: str) -> None:
+    """Curves of expected precision, recall and F1 with their intervals, and a mark at the best F1."""
+    for low, high, colour in (
+        (expected.precision_low, expected.precision_high, PRECISION),
+        (expected.recall_low, expected.recall_high, RECALL),
+    ):
+        axes.fill_between(expected.threshold, low, high, color=colour, alpha=0.12, linewidth=0)
+    axes.set(xlabel="threshold on the score", ylabel="share", ylim=(0, 1.03))
+    if kind == VOTES_ALONE:
+        axes.plot(expected.threshold, expected.precision_high, color=PRECISION, linestyle=":", label="most that precision can be")
+        legend_below(axes, 1)
+        return
     for values, colour, name, line in (
         (expected.precision, PRECISION, "expected precision", "-"),
         (expected.recall, RECALL, "expected recall, of what any picker saw", "-"),
@@ -107,21 +130,20 @@ def _draw_expectation(axes: Axes, expected: Expectation) -> None:
         axes.plot(expected.threshold, values, color=colour, linestyle=line, linewidth=2, label=name)
     best = float(expected.threshold[expected.best])
     axes.plot(best, expected.f1[expected.best], "v", color=F1, markersize=7, label=f"highest F1, at {best:.2f}")
-    axes.set(xlabel="threshold on the score", ylabel="share", ylim=(0, 1.03))
     legend_below(axes, 4)
 
 
-def _draw_choice(axes: Axes, here: Expectation) -> None:
+def _draw_choice(axes: Axes, here: Expectation, kind: str) -> None:
     """Dots and numbers at one threshold."""
-    threshold, precision, recall = float(here.threshold[0]), float(here.precision[0]), float(here.recall[0])
+    threshold, promise = float(here.threshold[0]), here.at(0)
     mark_threshold(axes, threshold, text=False)
-    for value, colour in ((precision, PRECISION), (recall, RECALL)):
+    for value, colour in ((here.precision[0], PRECISION), (here.recall[0], RECALL)):
         axes.plot(threshold, value, "o", color=colour, markersize=7)
-    share = f"{precision:.2f}" if here.accepted[0] else "none"
-    text = (
-        f"at {threshold:g}: {here.accepted[0]} accepted,\nabout {here.particles[0]:.0f} of them particles\n"
-        f"precision {share}, recall {recall:.2f}"
-    )
+    lines = [f"at {threshold:g}: {here.accepted[0]} accepted"]
+    if promise:
+        lines += [] if kind == VOTES_ALONE else [f"about {here.particles[0]:.0f} of them particles"]
+        lines += [f"precision {in_words(promise, 'precision')}", f"recall {in_words(promise, 'recall')}"]
+    text = "\n".join(lines)
     left = threshold > 0.6
     axes.annotate(
         text,

@@ -23,7 +23,7 @@ from .machines import fit, together, works_alone_or_leads
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
 MIN_EXAMPLES = 10  # of each class: with fewer there is nothing to learn and nothing to validate on
 MAX_VALIDATED = 2000  # examples to choose the best epoch on; more cost time and choose no better
-MIN_EXAMPLES_OF_FOLD = 4  # of each class, left to a network once its fold is taken out
+MIN_EXAMPLES_OF_FOLD = 2  # of each class, left to a network once its fold is taken out
 
 Report = Callable[[dict[str, float]], None]
 
@@ -49,7 +49,7 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     strategy = strategy or tf.distribute.get_strategy()
     if not works_alone_or_leads(strategy):
         log_path, progress = None, lambda line: None
-    _check_counts(examples, training.batch_size)
+    _check_counts(examples)
     check_start(config, start)
     config = replace(config, regions=_regions(examples, config, start))
     tf.config.experimental.enable_op_determinism()
@@ -159,16 +159,13 @@ def _counts(labels: np.ndarray) -> tuple[int, int]:
     return positives, len(labels) - positives
 
 
-def _check_counts(examples: Examples, batch_size: int) -> None:
+def _check_counts(examples: Examples) -> None:
     positives, negatives = _counts(examples.labels)
-    needed = max(batch_size, MIN_EXAMPLES)
     for option, kind, count, remedy in (
             ("--inputPos", "positives", positives, "lower --number of the consensus, or add positive references"),
             ("--inputNeg", "negatives", negatives, "pick more noise (--limit), or add negative references")):
-        if count < needed:
-            smaller = f"lower --batch to {count}, " if count >= MIN_EXAMPLES else ""
-            raise InputError(f"{option}: {count} {kind}, at least {needed} are needed with --batch {batch_size}; "
-                             f"{smaller}{remedy}")
+        if count < MIN_EXAMPLES:
+            raise InputError(f"{option}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {remedy}")
 
 
 def check_start(config: NetworkConfig, start: Ensemble | None) -> None:

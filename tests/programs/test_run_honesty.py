@@ -1,0 +1,58 @@
+"""A run with nothing to see, trained for real: it says so first, promises nothing, and ends well."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deep_consensus_tomo.stacks import write_volume
+from deep_consensus_tomo.synthetic import simulate_tomogram
+
+BOX, SIZE, RATE = 12, (80, 80, 40), 10.0
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """A tomogram of noise, and two pickers at random places, half of them shared; and the same with hardly any shared."""
+    folder = tmp_path_factory.mktemp("noise")
+    rng = np.random.default_rng(5)
+    write_volume(folder / "TS_1.mrc", simulate_tomogram(SIZE, {"target": 0}, rng=rng).volume, RATE)
+    shared = rng.random((40, 3)) * (np.array(SIZE) - 1)
+    for name, own, n_shared in (("a", 30, 40), ("b", 30, 40), ("c", 40, 4), ("d", 40, 4)):
+        places = np.concatenate([shared[:n_shared], rng.random((own, 3)) * (np.array(SIZE) - 1)])
+        table = pd.DataFrame(places, columns=["x", "y", "z"]).assign(tomo_id="TS_1", score=rng.random(len(places)))
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def summary_of(folder) -> dict:
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_a_network_that_sees_nothing_leaves_the_votes_alone_and_promises_nothing(done, noise, tmp_path):
+    text = done("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", noise / "a.csv", noise / "b.csv",
+                "--boxsize", BOX, "--odir", tmp_path, "--epochs", 2, "--folds", 2, "--seed", 1)
+    summary = summary_of(tmp_path)
+    assert next(iter(summary)) == "verdict" and summary["verdict"]["kind"] == "votes alone", summary["verdict"]
+    assert summary["expected"]["precision"] is None and summary["expected"]["precision_low"] == 0
+    assert summary["reliability"] == {}
+    scored = pd.read_csv(tmp_path / "scored.csv")
+    assert (scored["score"] >= 0.5).equals(scored["support"] == 2)  # nothing but the votes decides
+    assert 0 < summary["accepted"] == len(pd.read_csv(tmp_path / "accepted.csv")) < summary["merged"]
+    results = text[text.index("verdict: "):].splitlines()
+    assert results[0].startswith("verdict: votes alone: the network tells these picks from noise no better than chance")
+    assert any(line.startswith("expected of the accepted picks: precision unknown (0.00 to ") for line in results)
+    page = (tmp_path / "report.html").read_text()
+    assert page.index("no better than chance") < page.index("accepted picks</div>") and "unknown" in page
+
+
+def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noise, tmp_path):
+    text = done("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", noise / "c.csv", noise / "d.csv",
+                "--boxsize", BOX, "--odir", tmp_path, "--radius", 0.1)
+    summary = summary_of(tmp_path)
+    assert summary["verdict"]["kind"] == "votes alone" and "agree on 4 picks only" in summary["verdict"]["reason"]
+    assert summary["model"] is None and not (tmp_path / "network").exists()
+    assert "verdict: votes alone" in text and summary["merged"] == 84
+    scored = pd.read_csv(tmp_path / "scored.csv")
+    assert scored.groupby("support")["score"].mean().is_monotonic_increasing and scored["score"].notna().all()
