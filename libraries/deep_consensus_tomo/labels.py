@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .verdict import FEWEST_AGREED
+
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
 # Noise picks to learn from, of the merged picks. A network that sees much noise learns to tell protein from noise; telling the
 # particle from what false picks show is harder and matters more.
@@ -23,12 +25,15 @@ def label_by_votes(support: np.ndarray, number: int) -> np.ndarray:
 def agreement_labels(support: np.ndarray, n_pickers: int, number: int = 2) -> np.ndarray:
     """(m,) label in [0, 1] with which a network learns from each merged pick.
 
-    The square of the agreement, from 0 (one picker) to 1 (as many as a tenth of the picks reach, at least `number`). Pickers
-    that err alike agree on the same false picks; what fewer of them saw is then mostly false, and a network that is told
-    so learns to tell the two apart, though some labels are wrong (positive-unlabelled learning, Elkan and Noto, KDD 2008).
+    The square of the agreement, from 0 (one picker) to 1 (as many as a tenth of the picks reach, at least `number`; in a small
+    set FEWEST_AGREED picks, if so many agree at all). Pickers that err alike agree on the same false picks; what fewer of them
+    saw is then mostly false, and a network that is told so learns to tell the two apart, though some labels are wrong
+    (positive-unlabelled learning, Elkan and Noto, KDD 2008).
     """
     support = np.asarray(support)
-    enough = [s for s in range(2, n_pickers + 1) if (support >= s).sum() >= UNANIMOUS_SHARE * len(support)]
+    agreed = (support >= max(2, number)).sum()
+    fewest = max(UNANIMOUS_SHARE * len(support), FEWEST_AGREED if agreed >= FEWEST_AGREED else 0)
+    enough = [s for s in range(2, n_pickers + 1) if (support >= s).sum() >= fewest]
     level = max([2, number, *enough])
     return (np.clip(support - 1, 0, level - 1) / (level - 1)) ** 2
 

@@ -132,11 +132,11 @@ def test_a_model_of_another_kind_cannot_be_continued(trained, blobs):
 
 @pytest.mark.parametrize(("keep", "option"), [
     (lambda y: y == 0, "--inputPos: 0 positives"), (lambda y: y == 1, "--inputNeg: 0 negatives"),
-    (lambda y: (y == 0) | (np.arange(len(y)) < 12), "--inputPos: 6 positives")])
+    (lambda y: (y == 0) | (np.arange(len(y)) < 8), "--inputPos: 4 positives")])
 def test_too_few_examples_say_what_to_change(blobs, keep, option):
     with pytest.raises(InputError, match=option) as error:
         quick(select(blobs, keep(blobs.labels)))
-    assert "add " in str(error.value) and "at least 10" in str(error.value)
+    assert "add " in str(error.value) and "at least 6" in str(error.value)
 
 
 def test_one_class_in_one_tomogram_falls_back_to_slabs_and_too_many_folds_are_refused(blobs):

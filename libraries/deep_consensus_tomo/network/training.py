@@ -21,7 +21,7 @@ from .data import Schedule, batches, in_memory, read_boxes
 from .machines import fit, together, works_alone_or_leads
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
-MIN_EXAMPLES = 10  # of each class: with fewer there is nothing to learn and nothing to validate on
+MIN_EXAMPLES = 6  # of each class: with fewer there is nothing to learn and nothing to validate on
 MAX_VALIDATED = 2000  # examples to choose the best epoch on; more cost time and choose no better
 MIN_EXAMPLES_OF_FOLD = 2  # of each class, left to a network once its fold is taken out
 
