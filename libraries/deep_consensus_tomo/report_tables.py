@@ -61,7 +61,7 @@ def _row(run: RunResults, threshold: float) -> dict[str, float | None]:
 
 
 def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
-    """Counts and expected particles, a row a tomogram."""
+    """Counts and expected particles (None where the votes decide alone), one row per tomogram."""
     table = run.table[["tomo_id"]].assign(merged=1, accepted=run.accepted, expected=run.probability)
     sums = table.groupby("tomo_id").sum()
     rows: list[dict[str, Any]] = []
@@ -73,7 +73,7 @@ def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
                 "file": str(tomogram.path),
                 "merged": int(own["merged"]),
                 "accepted": int(own["accepted"]),
-                "expected": float(own["expected"]),
+                "expected": None if run.verdict_kind == VOTES_ALONE else float(own["expected"]),
             }
         )
     return rows

@@ -89,7 +89,9 @@ def votes_figure(run: RunResults) -> Figure:
 
 def pickers_figure(run: RunResults) -> Figure:
     """Estimated precision and recall of the pickers."""
-    if run.reliability is None or run.verdict_kind == VOTES_ALONE:
+    if run.verdict_kind == VOTES_ALONE:
+        return note_figure("The reliability of the pickers is unknown: only the votes decided.")
+    if run.reliability is None:
         return note_figure("Nothing was estimated of the pickers: that takes the scores of a network.")
     precision, recall = (np.full(len(run.pickers), np.nan) for _ in range(2))
     rows = run.reliability["picker"].to_numpy(dtype=int) - 1

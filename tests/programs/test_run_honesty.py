@@ -45,6 +45,7 @@ def test_a_network_that_sees_nothing_leaves_the_votes_alone_and_promises_nothing
     assert any(line.startswith("expected of the accepted picks: precision unknown (0.00 to ") for line in results)
     page = (tmp_path / "report.html").read_text()
     assert page.index("no better than chance") < page.index("accepted picks</div>") and "unknown" in page
+    assert "<td>unknown</td>" in page[page.index('id="tomograms"'):]  # no number of particles is promised of a tomogram either
 
 
 def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noise, tmp_path):
