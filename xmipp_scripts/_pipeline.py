@@ -186,18 +186,16 @@ class Pipeline:
             sampling_rate=self.rate,
             size=tuple(int(edge) for edge in rescale_size(frame.size, frame.sampling_rate, self.rate)),
             limit=config.noise_amount,
+            static=config.noise_static,
             threads=config.threads,
             seed=_seed_of(config.seed, frame.tomo_id),
         )
-        note_file = self.file("noise", frame.tomo_id, ".txt")
-
         def pick() -> None:
             count, note = write_noise(noise)
-            note_file.write_text(note, encoding="utf-8")
             self.progress(f"noise {frame.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
-        steps.run(f"noise {frame.tomo_id}", noise, [avoid], [noise.output, note_file], pick)
-        return note_file.read_text(encoding="utf-8")
+        steps.run(f"noise {frame.tomo_id}", noise, [avoid], [noise.output, noise.note], pick)
+        return noise.note.read_text(encoding="utf-8")
 
     def _extract(self, frame: Frame, name: str, coordinates: Path, steps: Steps) -> None:
         config = self.config

@@ -34,6 +34,7 @@ class PipelineConfig:
     symmetry: str = "c1"
     noise_amount: float = 1.0
     noise_radius: float = 0.7
+    noise_static: bool = False
     invert: bool = False
     border: str = "pad"
     voting: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from deep_consensus_tomo.errors import InputError
 
@@ -25,6 +26,11 @@ class NoiseConfig:
     static: bool = False
     seed: int = 1
 
+    @property
+    def note(self) -> Path:
+        """Text beside the output: why there are fewer noise picks, or nearer ones, than asked; empty where there are not."""
+        return Path(self.output).with_suffix(".txt")
+
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
         require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
@@ -41,9 +47,13 @@ class NoiseConfig:
 
 
 def write_noise(config: NoiseConfig) -> tuple[int, str]:
-    """Pick noise from file to file; returns how many there are and a note where fewer than asked fit."""
+    """Pick noise from file to file; returns how many there are and a note where fewer than asked fit, or nearer to picks.
+
+    The note is written beside the output, too: a program that runs this one finds it there.
+    """
     import numpy as np
 
+    from deep_consensus_tomo.files import written_aside
     from deep_consensus_tomo.metadata_io import picks_of, read_table, write_picks
     from deep_consensus_tomo.noise import pick_noise
     from deep_consensus_tomo.picks import Picks
@@ -63,6 +73,8 @@ def write_noise(config: NoiseConfig) -> tuple[int, str]:
     tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
     found = Picks(picks.tomo_id, noise.positions, config.sampling_rate)
     write_picks(config.output, found, config.box_size, tomogram, {"randomSeed": [config.seed] * len(found)})
+    with written_aside(config.note) as aside:
+        aside.write_text(noise.note, encoding="utf-8")
     return len(found), noise.note
 
 

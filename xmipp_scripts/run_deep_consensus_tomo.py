@@ -57,7 +57,11 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--constype <type=2>] : position of a merged pick: 0 first, 1 centroid, 2 robust")
         self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
         self.addParamsLine(" [--noise <double=1>] : noise picks, as a fraction of the number of picks")
-        self.addParamsLine(" [--noiseRadius <double=0.7>] : noise keeps this fraction of the box size away from every pick")
+        self.addParamsLine(
+            " [--noiseRadius <double=0.7>] : noise keeps this fraction of the box size away from every pick; in a crowded "
+            "tomogram the radius is lowered by steps, to half at the least, and a note says so"
+        )
+        self.addParamsLine(" [--noiseStatic] : never lower the radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
             " [--voting] : vote instead of training a network: what --number pickers agree on is accepted, the score "
             "is the share of the pickers"
@@ -94,6 +98,7 @@ class RunDeepConsensusTomo(Program):
             symmetry=self.getParam("--symmetry"),
             noise_amount=self.number("--noise"),
             noise_radius=self.number("--noiseRadius"),
+            noise_static=self.checkParam("--noiseStatic"),
             invert=self.checkParam("--invert"),
             border=self.getParam("--border"),
             voting=self.checkParam("--voting"),

@@ -117,6 +117,10 @@ class RunFiles(ProtocolFiles):
         """Folder of the subtomogram stacks of one tomogram."""
         return self._at("subtomograms", file_stem(ts_id))
 
+    def noise_note(self, ts_id: str) -> str:
+        """Text: what there is to say about the noise of a tomogram; the program names it after the XMD of the noise."""
+        return str(Path(self.labelled(ts_id, NOISE)).with_suffix(".txt"))
+
     def subtomograms(self, ts_id: str, label: str) -> str:
         """XMD: the extracted picks of one label; the program names it after the coordinate file."""
         return self._at("subtomograms", file_stem(ts_id), Path(self.labelled(ts_id, label)).name)

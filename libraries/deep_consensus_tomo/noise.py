@@ -54,16 +54,20 @@ def pick_noise(avoid: np.ndarray, size: tuple[int, int, int], box_size: int, rad
         if len(positions) >= count or not shrink or kept_radius * SHRINK_FACTOR < radius * SMALLEST_SHRINK:
             break
         kept_radius *= SHRINK_FACTOR
-    return NoisePicks(positions, kept_radius, _note(len(positions), count, kept_radius, radius))
+    return NoisePicks(positions, kept_radius, _note(len(positions), count, kept_radius, radius, box_size))
 
 
-def _note(found: int, count: int, kept_radius: float, radius: float) -> str:
+def _note(found: int, count: int, kept_radius: float, radius: float, box_size: int) -> str:
     if found < count:
-        return (f"only {found} of {count} noise picks fit: the rest of the tomogram lies within {kept_radius:.1f} voxels "
+        note = (f"only {found} of {count} noise picks fit: the rest of the tomogram lies within {kept_radius:.1f} voxels "
                 "of a pick or of the border")
-    if kept_radius < radius:
-        return f"the evasion radius was lowered from {radius:.1f} to {kept_radius:.1f} voxels: the tomogram is crowded"
-    return ""
+    elif kept_radius < radius:
+        note = f"the evasion radius was lowered from {radius:.1f} to {kept_radius:.1f} voxels: the tomogram is crowded"
+    else:
+        return ""
+    near = found and kept_radius < min(radius, box_size / 2)
+    warning = f"; that is less than half a box ({box_size / 2:g} voxels), so noise may show parts of particles"
+    return note + (warning if near else "")
 
 
 def box_limits(size: tuple[int, int, int], box_size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -77,14 +77,18 @@ def test_picks_of_another_sampling_rate_are_avoided_where_they_are(noise, picks_
     assert cKDTree(picks).query(found)[0].min() >= 0.7 * 12 - 1e-3
 
 
-def test_a_crowded_tomogram_ends_with_what_fits_and_says_why(noise, picks_xmd):
+def test_a_crowded_tomogram_ends_with_what_fits_and_says_why(noise, picks_xmd, tmp_path):
     # STYLE flaw: noise gives up silently
     grid = np.array(np.meshgrid(*(np.arange(0, n, 10.0) for n in SIZE))).reshape(3, -1).T
     text, found = noise(picks_xmd("in.xmd", grid), "--static", radius=1.0)
     assert len(found) == 0 and "only 0 of" in text and "lies within 12.0 voxels" in text
     text, found = noise(picks_xmd("in.xmd", grid), "--limit", 0.02, radius=1.0)
-    assert len(found) > 0 and "lowered" in text
+    assert len(found) > 0 and "lowered" in text and "less than half a box" not in text
     assert cKDTree(grid).query(found)[0].min() >= 6.0
+    assert (tmp_path / "noise.txt").read_text() in text  # the note lies beside the noise, for the program that asked for it
+    dense = np.array(np.meshgrid(*(np.arange(0, n, 7.0) for n in SIZE))).reshape(3, -1).T
+    text, found = noise(picks_xmd("in.xmd", dense), "--limit", 0.02, radius=0.7)
+    assert "less than half a box (6 voxels), so noise may show parts of particles" in text
 
 
 def test_no_picks_no_noise(noise, picks_xmd):

@@ -36,7 +36,7 @@ def training(options=OPTIONS, **changes):
 ALL = {
     constants.CONSENSUS_PROGRAM: commands.consensus_arguments(FILES, replace(FRAME, has_truth=True, has_lie=True), radius=0.35,
                                                               number=2, representative=2, symmetry="c1"),
-    constants.NOISE_PROGRAM: commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1),
+    constants.NOISE_PROGRAM: commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, static=True, threads=4, seed=1),
     constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, FRAME, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
     + commands.scoring_arguments(
@@ -106,7 +106,7 @@ def test_all_training_options_are_passed():
 
 
 def test_tomograms_differ_in_size_and_seed():
-    size = commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, threads=4, seed=1)
+    size = commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, static=False, threads=4, seed=1)
     assert size[size.index("--size") + 1: size.index("--size") + 4] == [96, 80, 40]
     assert steps.seed_of(1, "TS_1") != steps.seed_of(1, "TS_2")
     assert steps.seed_of(1, "TS_1") == steps.seed_of(1, "TS_1") != steps.seed_of(2, "TS_1")

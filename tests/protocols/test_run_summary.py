@@ -28,6 +28,15 @@ def test_it_says_what_the_threshold_promises(summary):
     assert "rough" not in text and "seed 3" in text
 
 
+def test_the_verdict_is_the_first_line_and_intervals_and_notes_are_shown(summary):
+    promise = {"precision": None, "precision_low": 0.0, "precision_high": 0.85,
+               "recall": None, "recall_low": 0.0, "recall_high": 1.0}
+    verdict = {"kind": "votes alone", "reason": "nothing to see"}
+    text = summary(verdict=verdict, expected=promise, notes=["Noise of TS_1: crowded"])
+    assert text.startswith("*Votes alone*: nothing to see\n*24 picks accepted*")
+    assert "precision unknown (0.00 to 0.85), recall unknown (0.00 to 1.00)" in text and "Noise of TS_1: crowded" in text
+
+
 def test_it_warns_where_the_scores_are_not_calibrated(summary):
     assert "only 15 merged picks are rough" in summary({**COUNTS, "positive": 5})
 

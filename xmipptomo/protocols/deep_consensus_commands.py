@@ -58,10 +58,12 @@ def consensus_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float,
     return arguments
 
 
-def noise_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, limit: float, threads: int, seed: int) -> Arguments:
+def noise_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, limit: float, static: bool, threads: int,
+                    seed: int) -> Arguments:
     """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks."""
     return ["--input", files.every_pick(frame.ts_id), "--output", files.labelled(frame.ts_id, NOISE), *_common(frame),
-            "--radius", radius, "--size", *frame.size, "--limit", limit, "--threads", threads, "--seed", seed]
+            *(["--static"] if static else []), "--radius", radius, "--size", *frame.size, "--limit", limit,
+            "--threads", threads, "--seed", seed]
 
 
 def extraction_arguments(files: RunFiles, frame: TomogramFrame, label: str, *, network: str, invert: bool,

@@ -13,7 +13,8 @@ TRAINING = f"{NOT_VOTING} and not (modelType == {MODEL_EXISTING} and skipTrainin
 # Parameters that a step's result depends on. They travel as the step's arguments, because Scipion does a step
 # again on resuming only if its arguments changed.
 PREPROCESS_PARAMS = ("doVoting", "consensusRadius", "representative", "symmetry", "minPickers", "votingAgreement",
-                     "boxSizeChoice", "samplingRateChoice", "noiseAmount", "noiseRadius", "invertContrast", "randomSeed")
+                     "boxSizeChoice", "samplingRateChoice", "noiseAmount", "noiseRadius",
+                     "noiseStatic", "invertContrast", "randomSeed")
 NETWORK_PARAMS = ("modelType", "modelFile", "skipTraining", "batchSize", "network", "folds", "epochs", "validationFraction",
                   "l2", "learningRate", "autoStop", "forceAugmentation", "recipe", "scoreRawPicks")
 OUTPUT_PARAMS = ("threshold", "writeReport")
@@ -129,13 +130,18 @@ def _define_preprocess(form: params.Form) -> None:
                   default=CHOICE_RULES.index("biggest"), label="Sampling rate",
                   help="Common sampling rate where the inputs differ: that of the first set, the biggest (coarsest, in Å/voxel: "
                        "fastest), the smallest (finest) or the mean. Subtomograms come from the tomograms nearest to it.")
-    form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=TRAINING,
+    form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=NOT_VOTING,
                   label="Amount of noise picked for negative input",
-                  help="Noise picks for training, in fractions of the number of all picks of each tomogram; 1.0 gives about as "
-                       "many negatives as there are picks to judge. A crowded tomogram yields what fits; the log says how many.")
-    form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=TRAINING, label="Noise picking evasion radius",
-                  help="Noise keeps at least this far away from every pick of every picker and from the references, in "
-                       "fractions of the box size. Below 0.5 a noise box may show a particle.")
+                  help="Noise picks, in fractions of the number of all picks of each tomogram. They are negatives for the "
+                       "training. The picks are also compared with them: the verdict of the run says whether the network "
+                       "tells the two apart. A crowded tomogram yields what fits; the summary says how many.")
+    form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=NOT_VOTING, label="Noise picking evasion radius",
+                  help="Noise keeps this far away from every pick of every picker and from the references, in fractions of the "
+                       "box size. In a crowded tomogram the radius is lowered by steps, to half at the least, and the summary "
+                       "says so. Below 0.5 of the box a noise box may show a particle.")
+    form.addParam("noiseStatic", params.BooleanParam, default=False, condition=NOT_VOTING, label="Never lower this radius?",
+                  expertLevel=params.LEVEL_ADVANCED,
+                  help="Yes: a crowded tomogram gives fewer noise picks, or none, but no noise nearer to a pick than the radius.")
     form.addParam("invertContrast", params.BooleanParam, default=False, condition=NOT_VOTING, label="Invert contrast?",
                   help="Proteins are usually dark in tomograms. Yes shows them bright to the network. It learns either just as "
                        "well, so this matters only for an existing model: give the same answer as the run that trained it.")

@@ -13,6 +13,7 @@ from pwem.protocols import EMProtocol
 from pyworkflow.protocol import params
 
 from deep_consensus_tomo import __version__
+from deep_consensus_tomo.errors import listed
 from deep_consensus_tomo.expectation import FEWEST_PICKS, promise_text
 from deep_consensus_tomo.files import written_aside
 
@@ -36,7 +37,7 @@ def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], acce
                             "left_out": frames.tomograms[ts_id].left_out}
     content = {"version": __version__, **settings, "samplingRate": frames.sampling_rate, "boxSize": frames.box_size,
                "pickers": frames.names, "tomograms": tomograms,
-               "failures": list(failures), "reliability": _reliability(files)}
+               "failures": list(failures), "notes": _noise_notes(files, ts_ids), "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -50,6 +51,16 @@ def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[s
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
+
+
+def _noise_notes(files: RunFiles, ts_ids: Sequence[str]) -> list[str]:
+    """What the noise program said, each of the texts once with its tomograms."""
+    of_note: dict[str, list[str]] = {}
+    for ts_id in ts_ids:
+        path = Path(files.noise_note(ts_id))
+        if path.is_file() and (note := path.read_text(encoding="utf-8")):
+            of_note.setdefault(note, []).append(ts_id)
+    return [f"Noise of {listed(names)}: {note}" for note, names in of_note.items()]
 
 
 def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
@@ -84,6 +95,7 @@ def summary_lines(files: RunFiles) -> list[str]:
         lines.append(f"... and {len(tomograms) - MAX_TOMOGRAM_LINES} tomograms more")
     if total["left_out"]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
+    lines += content.get("notes", [])
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
     results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored}
     return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]

@@ -58,7 +58,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     1. All coordinates are brought to one sampling rate and box size.
     2. Picks of the same particle are merged. Those of enough different pickers are _positive_, the rest _doubtful_.
-    3. Noise is picked far away from every pick.
+    3. Noise is picked far away from every pick: examples of nothing, which also tell whether the network sees anything.
     4. Subtomograms are extracted and normalised.
     5. The network learns from the merged picks by their agreement, and from noise; then it scores them. Each pick is
     scored by networks that did not see it.
@@ -192,7 +192,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def noiseStep(self, frame: commands.TomogramFrame):
         """Pick noise in one tomogram."""
         self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
-            self._files(), frame, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(), threads=self.binThreads.get(),
+            self._files(), frame, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
+            static=self.noiseStatic.get(), threads=self.binThreads.get(),
             seed=seed_of(self.randomSeed.get(), frame.ts_id)), job=f"noise_{frame.ts_id}")
 
     @tomogram_step
