@@ -51,10 +51,10 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
     """45 boxes in batches of 12 (11 asked) over two devices; both devices hold the same weights at the end."""
     out = run("""
         import sys
+        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train
         import numpy as np, tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train
         from deep_consensus_tomo.training_set import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(45)]
         tomo_ids, positions, labels = np.full(45, "a"), np.zeros((45, 3)), np.arange(45) % 2
@@ -74,11 +74,11 @@ def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
     """A batch is shared, not multiplied. Without dropout, whose random numbers depend on how: the rest agrees to rounding."""
     out = run("""
         import sys
+        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
         import keras, numpy as np, tensorflow as tf
         keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
         from deep_consensus_tomo.training_set import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(60)]
         examples = Examples(images, np.full(60, "a"), np.zeros((60, 3)), np.arange(60) % 2, np.ones(60))
