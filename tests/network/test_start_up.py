@@ -44,7 +44,10 @@ def test_other_warnings_of_tensorflow_are_still_given(monkeypatch):
 WATCHED = f"""
 import os, runpy, sys
 seen = []
-sys.addaudithook(lambda event, arguments: event == "import" and arguments[0] == "tensorflow" and seen.append(os.environ.get("{ONE_DNN}")))
+def watch(event, arguments):
+    if event == "import" and arguments[0] == "tensorflow":
+        seen.append(os.environ.get("{ONE_DNN}"))
+sys.addaudithook(watch)
 sys.argv = sys.argv[1:]
 try:
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -17,8 +17,8 @@ from typing import NoReturn
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # 0: everything; the programs set 3, unless the user has set it
 # "WARNING: All log messages before absl::InitializeLog()...", and lines as "I0000 00:00:1795.79 13190 port.cc:153] oneDNN..."
 NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] ")
-# TensorFlow reads this once, when it is imported. By itself it uses oneDNN only on processors with AVX512_VNNI, AVX_VNNI or newer;
-# on the others its 3D convolutions are many times slower.
+# TensorFlow reads this once, when it is imported. By itself it uses oneDNN only on processors with AVX512_VNNI, AVX_VNNI or newer
+# units; on the others its 3D convolutions are then many times slower.
 ONE_DNN = "TF_ENABLE_ONEDNN_OPTS"
 RETRACING = "triggered tf.function retracing"  # three networks are traced three times: no advice for users
 
