@@ -11,16 +11,14 @@ import numpy as np
 import pandas as pd
 
 from deep_consensus_tomo import __version__
+from deep_consensus_tomo.processor import processor
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> str:
-    """Processor, cores and Python, in one line."""
-    names = [
-        line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.machine()}, {len(names)} cores, Python {platform.python_version()}"
+    """Processor with its vector unit and oneDNN, cores and Python, in one line."""
+    return f"{processor()}, Python {platform.python_version()}"
 
 
 def commit() -> str:

@@ -1,4 +1,4 @@
-"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, or score subtomograms with it."""
+"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, or score subtomograms with it, or try the GPUs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
     from deep_consensus_tomo.network import Ensemble, NetworkConfig, TrainingConfig
 
-MODES = ("training", "scoring")
+NEEDS = {  # the options without which a mode can do nothing
+    "training": ("--inputPos", "--inputNeg", "--model", "--boxsize", "--samplingrate"),
+    "scoring": ("--input", "--output"),
+    "devices": (),
+}
 MODEL_ENDINGS = (".h5", ".keras")
 RECIPES = ("consensus", "paper")
 TRAINING_OPTIONS = (
@@ -290,6 +294,7 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine("      where <mode>")
         self.addParamsLine("        training : needs --inputPos, --inputNeg, --model, --boxsize, --samplingrate")
         self.addParamsLine("        scoring : needs --input, --output")
+        self.addParamsLine("        devices : tells whether the GPUs of --gpus can be used; needs nothing else")
         self.addParamsLine(
             " [--model <file>] : model file, .h5 or .keras; training writes it; scoring without it scores merged picks by "
             "their votes"
@@ -326,17 +331,21 @@ class DeepPickingConsensusTomo(Program):
 
     def readParams(self) -> None:
         self.mode = self.getParam("--mode")
-        if self.mode not in MODES:
-            raise InputError(f"--mode: must be {' or '.join(MODES)}, received '{self.mode}'")
-        of_training = ("--inputPos", "--inputNeg", "--model", "--boxsize", "--samplingrate")
-        self._needs(*(of_training if self.mode == "training" else ("--input", "--output")))
+        if self.mode not in NEEDS:
+            raise InputError(f"--mode: must be {' or '.join(NEEDS)}, received '{self.mode}'")
+        self._needs(*NEEDS[self.mode])
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
 
     def run(self) -> None:
-        if self.mode == "training":
+        if self.mode == "devices":
+            from deep_consensus_tomo.network import select_devices
+
+            select_devices(gpus := self.getParam("--gpus"), self.threads)
+            print(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
+        elif self.mode == "training":
             inputs = {kind: self.optional_list(option) for kind, option in INPUT_OPTIONS.items()}
             written = train_files(
                 inputs,

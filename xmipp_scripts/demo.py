@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from deep_consensus_tomo.processor import processor
+
 SIZE = (256, 256, 80)  # voxels of 10 Å
 TARGET = "twosubunits"  # of the built-in complexes the one that looks like a ribosome, 2.1 MDa
 # Of each built-in complex in a tomogram, from globule to twosubunits: the particle is not alone.
@@ -155,7 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"\n{'':14}{'picks':>8}{'precision':>11}{'recall':>9}{'F1':>8}{'beads':>8}")
     for name, row in table.items():
         print(f"{name:14}{row['RR']:8d}{row['precision']:11.3f}{row['recall']:9.3f}{row['F1']:8.3f}{row['beads']:8d}")
-    print(f"\nresults: {consensus}   picture: {consensus}/picks.png   ({time.time() - start:.0f} s)")
+    print(f"\nresults: {consensus}   picture: {consensus}/picks.png")
+    print(f"{time.time() - start:.0f} s on {processor()}")
     return 0
 
 

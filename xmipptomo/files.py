@@ -59,6 +59,11 @@ class RunFiles(ProtocolFiles):
         return self._at("model.h5")
 
     @property
+    def without_gpu(self) -> str:
+        """Text: why the CPU works instead of the GPUs of the form. It exists only then."""
+        return self._at("without_gpu.txt")
+
+    @property
     def training_log(self) -> str:
         """CSV: a line an epoch."""
         return self._at("training_log.csv")

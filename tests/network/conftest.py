@@ -1,17 +1,14 @@
 """TensorFlow imported quietly, and one ensemble trained on blobs that the tests share."""
 
-import os
 import warnings
 
 import pytest
 from blob_boxes import BOX, RATE, make_blobs
 
-os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # without it training on a CPU takes about 20 times as long
 with warnings.catch_warnings():  # the packages that Keras imports are not ours to mend
     warnings.simplefilter("ignore")
-    import tensorflow  # noqa: F401
+    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
 
-from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
 from deep_consensus_tomo.training_set import Examples
 
 

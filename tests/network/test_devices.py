@@ -1,13 +1,17 @@
-"""Devices: bad choices are named; threads are set; two logical CPU devices share batches, the partial last one too."""
+"""Devices: bad choices are named, and GPUs that cannot work; threads are set; two logical CPU devices share batches.
+
+The tests have no GPU: they simulate what TensorFlow and the machine answer about one.
+"""
 
 import subprocess
 import sys
 import textwrap
 
 import pytest
+import tensorflow as tf
 
 from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.network import select_devices
+from deep_consensus_tomo.network import devices, select_devices
 
 
 def run(program: str, *arguments: object) -> str:
@@ -18,10 +22,56 @@ def run(program: str, *arguments: object) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("gpus", ["0", "7", "0,1"])
-def test_gpu_that_does_not_exist_is_named_with_those_found(gpus):
-    with pytest.raises(InputError, match=rf"--gpus: GPU {gpus[0]} does not exist.*none"):
+@pytest.fixture
+def machine(monkeypatch):
+    """machine(found, card, visible): TensorFlow finds so many GPUs, the driver shows a card, and CUDA_VISIBLE_DEVICES."""
+
+    def simulate(found: int, card: bool = True, visible: str | None = None) -> None:
+        gpus = [tf.config.PhysicalDevice(f"/physical_device:GPU:{i}", "GPU") for i in range(found)]
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
+        monkeypatch.setattr(devices, "_has_nvidia_card", lambda: card)
+        monkeypatch.setattr(devices, "_prepare", lambda chosen: None)  # TensorFlow has none of them
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+        if visible is not None:
+            monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    return simulate
+
+
+@pytest.mark.parametrize(("answers", "gpus", "words"), [
+    ((0, True), "0", "GPU 0: there is an NVIDIA card.*pip install '.\\[gpu\\]'.*nvidia-smi"),
+    ((0, False), "0", "GPU 0: this machine has no NVIDIA card, or no driver"),
+    ((0, True, ""), "1", "GPU 1: CUDA_VISIBLE_DEVICES='' hides every GPU; unset this variable"),
+    ((0, True, "-1"), "0", "GPU 0: CUDA_VISIBLE_DEVICES='-1' hides"),
+    ((0, True, "5"), "0", "GPU 0: .*CUDA_VISIBLE_DEVICES='5', which counts from 0.*pip install"),
+    ((2, True), "0,7", "GPU 7: it finds 0, 1; give one of these"),
+    ((1, True, "1"), "1", "GPU 1: it finds 0 with CUDA_VISIBLE_DEVICES='1', which counts from 0 what it leaves; give"),
+])
+def test_a_gpu_that_tensorflow_does_not_find_is_refused_with_the_remedy(machine, answers, gpus, words):
+    machine(*answers)
+    with pytest.raises(InputError, match=rf"^--gpus: TensorFlow does not find {words}.*; or leave out --gpus to use the CPU$"):
         select_devices(gpus)
+
+
+@pytest.mark.parametrize("error", [
+    tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory\nmore lines"),
+    tf.errors.ResourceExhaustedError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+    RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+])
+def test_a_full_gpu_is_refused_before_anything_is_computed_on_it(machine, monkeypatch, error):
+    def fails(*arguments):
+        raise error
+
+    machine(2)
+    monkeypatch.setattr(tf.nn, "conv3d", fails)
+    with pytest.raises(InputError, match=r"^--gpus: GPU 1 cannot be used: CUDA_ERROR_OUT_OF_MEMORY: out of memory; see in"):
+        select_devices("1")
+
+
+def test_a_gpu_that_tensorflow_passes_over_is_refused(machine):
+    machine(1)  # there is none, and TensorFlow then computes on the CPU, as it does for a card that is too old
+    with pytest.raises(InputError, match=r"^--gpus: GPU 0 cannot be used: TensorFlow computes elsewhere.*leave out --gpus"):
+        select_devices("0")
 
 
 @pytest.mark.parametrize("gpus", ["a", "-1", "0;1"])
@@ -51,10 +101,10 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
     """45 boxes in batches of 12 (11 asked) over two devices; both devices hold the same weights at the end."""
     out = run("""
         import sys
+        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train
         import numpy as np, tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train
         from deep_consensus_tomo.training_set import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(45)]
         tomo_ids, positions, labels = np.full(45, "a"), np.zeros((45, 3)), np.arange(45) % 2
@@ -74,11 +124,11 @@ def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
     """A batch is shared, not multiplied. Without dropout, whose random numbers depend on how: the rest agrees to rounding."""
     out = run("""
         import sys
+        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
         import keras, numpy as np, tensorflow as tf
         keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
         from deep_consensus_tomo.training_set import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(60)]
         examples = Examples(images, np.full(60, "a"), np.zeros((60, 3)), np.arange(60) % 2, np.ones(60))

@@ -162,7 +162,7 @@ def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned,
     [
         ({"--boxsize": 16}, ["--boxsize", "12"]),
         ({"--model": "text.h5"}, ["--model", "text.h5"]),
-        ({"--gpus": "7"}, ["--gpus: GPU 7 does not exist"]),
+        ({"--gpus": "7"}, ["--gpus: TensorFlow does not find GPU 7"]),
         ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),
     ],
 )
@@ -182,6 +182,12 @@ def test_a_model_or_input_that_does_not_fit_is_refused(program, learned, tmp_pat
     message = finished.stderr.strip().splitlines()[-1]
     assert message.startswith(f"xmipp_{NETWORK}: error: ") and all(word in message for word in words), message
     assert not (tmp_path / "scored.xmd").exists()
+
+
+def test_the_mode_devices_tells_whether_gpus_can_be_used_and_needs_nothing_else(done, refused, tmp_path):
+    assert done(NETWORK, "--mode", "devices") == "the CPU is used\n"
+    words = ["--gpus: TensorFlow does not find GPU 0", "unset this variable"]
+    refused(NETWORK, "--mode", "devices", "--gpus", "0", words=words, folder=tmp_path, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("n", [0, 3])

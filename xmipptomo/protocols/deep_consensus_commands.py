@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RunFiles
 from .program_steps import Arguments
@@ -34,11 +33,6 @@ class TomogramFrame:
     has_lie: bool
     counts: list[int]
     left_out: int
-
-
-def machine_has_gpu() -> bool:
-    """Whether this machine has an NVIDIA GPU at all; which of them can be used, the program finds out."""
-    return any(Path("/dev").glob("nvidia[0-9]*"))
 
 
 def _common(frame: TomogramFrame) -> Arguments:
@@ -94,6 +88,11 @@ class NetworkOptions:
 
 def _device(gpus: str, threads: int) -> Arguments:
     return ["--gpus", gpus, "--threads", threads]
+
+
+def devices_arguments(gpus: str) -> Arguments:
+    """Find out whether GPUs can be used."""
+    return ["--mode", "devices", "--gpus", gpus]
 
 
 def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str, positive: Sequence[str],

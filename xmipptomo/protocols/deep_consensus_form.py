@@ -29,6 +29,9 @@ LIMITS = {
 }
 
 
+GPU_FIELD = "*GPU IDs*"  # as Scipion's window calls the list of GPUs, whatever label its parameter has
+
+
 def define_params(form: params.Form) -> None:
     """Add all parameters to the form, section by section."""
     _define_gpu(form)
@@ -45,8 +48,8 @@ def define_params(form: params.Form) -> None:
 
 def _define_gpu(form: params.Form) -> None:
     form.addHidden(params.USE_GPU, params.BooleanParam, default=True, label="Use GPU for execution",
-                   help="Train and score the network on GPUs. With No, or where no GPU is found, the CPU does it: the same "
-                        "result, many times slower.")
+                   help="Train and score the network on GPUs. With No, or where the GPUs cannot be used, the CPU does it: "
+                        "the same result, many times slower. The summary then says why, and what would bring the GPU.")
     form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
                    help="GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3; in a queue only their number counts. Training shares "
                         "each batch among all of them (mirrored strategy), whatever the number of Scipion threads: more than one "

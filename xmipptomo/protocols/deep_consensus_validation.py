@@ -16,14 +16,14 @@ from deep_consensus_tomo.errors import InputError, listed
 from deep_consensus_tomo.picks import same_sampling_rate
 
 from ..constants import MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS, SYMMETRY_NAMES
-from .deep_consensus_form import LIMITS
+from .deep_consensus_form import GPU_FIELD, LIMITS
 from .deep_consensus_inputs import InputSets
 from .form_checks import limit_errors
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol, LIMITS) + _symmetry_errors(protocol) + _model_errors(protocol)
+    errors = limit_errors(protocol, LIMITS) + _symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.truth, "Negative references": inputs.lies}
     for field, sets in fields.items():
         for number, coordinates in enumerate(sets, start=1):
@@ -147,6 +147,15 @@ def _symmetry_errors(protocol: EMProtocol) -> list[str]:
     if re.fullmatch(SYMMETRY_NAMES, name, re.IGNORECASE):
         return []
     return [f"*Symmetry* must be c1, c2, c3..., d2, d3..., t, o, i1 or i2, received '{name}'."]
+
+
+def _gpu_errors(protocol: EMProtocol) -> list[str]:
+    """Scipion reads this list even where no GPU is used, and ends with an error of its own over another one."""
+    text = (protocol.gpuList.get() or "").strip()
+    ranges = [part.split("-") for part in re.split(r"[,\s]+", text)]
+    if all(len(ends) <= 2 and all(end.isdecimal() for end in ends) and int(ends[0]) <= int(ends[-1]) for ends in ranges):
+        return []
+    return [f"{GPU_FIELD} must be numbers of GPUs, such as 0 or 0,1 or 0-3, received '{text}'."]
 
 
 def _model_errors(protocol: EMProtocol) -> list[str]:

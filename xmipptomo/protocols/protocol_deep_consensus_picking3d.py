@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pwem.protocols import EMProtocol
@@ -31,7 +33,7 @@ from ..constants import (
 from ..convert import name_of, plan_precedents, tomogram_sources
 from ..files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from . import deep_consensus_commands as commands
-from .deep_consensus_form import NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
+from .deep_consensus_form import GPU_FIELD, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .deep_consensus_inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
 from .deep_consensus_methods import methods_text
 from .deep_consensus_outputs import append_merged, disagreements, expected, merged_picks, put_together
@@ -151,6 +153,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
         convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
+        if self.useGpu and not self.doVoting:
+            self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
                 for ts_id in ts_ids]
         if not self.doVoting:
@@ -208,6 +212,13 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                     threads=self.binThreads.get()),
                     job=f"extraction_{label}_{frame.ts_id}")
 
+    def gpuStep(self, _: str):
+        """Try the GPUs of the form while nothing is computed yet: who waits for a GPU learns at once that the CPU will work."""
+        cleanPath(self._files().without_gpu)  # another choice of GPUs
+        if gpus := self._gpus():
+            with self._cpuInstead():
+                self._runProgram(NETWORK_PROGRAM, commands.devices_arguments(gpus), job="gpus")
+
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
         frames = self._frames()
@@ -228,10 +239,10 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
             learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
             folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
-        self._runProgram(NETWORK_PROGRAM, commands.training_arguments(
+        self._runNetwork(lambda gpus: commands.training_arguments(
             self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
             doubtful=self._subtomograms(DOUBTFUL), negative=negative, frame=(frames.sampling_rate, frames.box_size),
-            gpus=self._gpus(), threads=self.binThreads.get()), job="training")
+            gpus=gpus, threads=self.binThreads.get()), job="training")
 
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
@@ -243,9 +254,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         noise = self._subtomograms(NOISE)
         for inputs, output, compared in ((merged, files.scored, noise), (raw if model else [], files.scored_raw, [])):
             if inputs:
-                self._runProgram(NETWORK_PROGRAM, commands.scoring_arguments(
+                self._runNetwork(lambda gpus, inputs=inputs, output=output, compared=compared: commands.scoring_arguments(
                     model, inputs, output, noise=compared, recipe=RECIPES[self.recipe.get()],
-                    frame=(frames.sampling_rate, frames.box_size), gpus=self._gpus(), threads=self.binThreads.get()),
+                    frame=(frames.sampling_rate, frames.box_size), gpus=gpus, threads=self.binThreads.get()),
                     job=f"scoring_{Path(output).stem}")
 
     def createOutputStep(self, _: str):
@@ -305,17 +316,40 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             self._defineSourceRelation(pointer, output)
 
     # ------------------------------------------------------------------------------------------- helpers of the steps
+    def _labelsOfOptions(self) -> dict[str, str]:
+        return {**super()._labelsOfOptions(), "--gpus": GPU_FIELD}  # its parameter is hidden: Scipion gives it no label
+
     def _gpus(self) -> str:
-        """Every GPU of the form, '0,1'; '' for the CPU, also where the machine that runs this has no GPU.
+        """Every GPU of the form, '0,1'; '' for the CPU, also where the GPUs of the form could not be used.
 
         Training runs alone, so it takes all of them; %(GPU)s would give it the share of one Scipion thread only.
         """
-        if not self.useGpu:
-            return ""
-        if not self.useQueueForSteps() and not commands.machine_has_gpu():  # a job finds its GPU where the queue puts it
-            logger.warning("No NVIDIA GPU on this machine: the CPU does the work, which takes much longer")
+        if not self.useGpu or os.path.exists(self._files().without_gpu):
             return ""
         return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
+
+    def _runNetwork(self, arguments: Callable[[str], commands.Arguments], job: str) -> None:
+        """Run the network's program with `arguments(gpus)`: on the GPUs of the form, or on the CPU where they cannot be used.
+
+        They may have become full since gpuStep, or a queue may have put this job on another machine.
+        """
+        if gpus := self._gpus():
+            with self._cpuInstead():
+                self._runProgram(NETWORK_PROGRAM, arguments(gpus), job=job)
+                return
+        self._runProgram(NETWORK_PROGRAM, arguments(""), job=job)
+
+    @contextmanager
+    def _cpuInstead(self) -> Iterator[None]:
+        """Go on where the program refuses the GPUs, and keep why: 0 is the form's default, and nobody may have asked for it."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not str(error).startswith(GPU_FIELD):
+                raise
+            why = str(error).partition("; or leave out")[0]  # the rest is for the terminal
+            Path(self._files().without_gpu).write_text(why, encoding="utf-8")
+            logger.warning("The CPU works instead of the GPU, with the same result, many times slower: %s", why)
 
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
@@ -331,7 +365,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return validation_warnings(self, self._inputSets())
 
     def _summary(self):
-        return summary_lines(self._files())
+        lines, without_gpu = summary_lines(self._files()), Path(self._files().without_gpu)
+        return [*lines, f"*CPU instead of GPU* {without_gpu.read_text(encoding='utf-8')}"] if without_gpu.exists() else lines
 
     def _methods(self):
         return methods_text(self._files())

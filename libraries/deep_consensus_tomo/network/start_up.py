@@ -1,7 +1,7 @@
-"""TensorFlow imported without the notes that it writes while it starts: they look like errors to whoever reads a log.
+"""TensorFlow imported with fast convolutions, and without the notes that it writes while it starts.
 
-Its variable TF_CPP_MIN_LOG_LEVEL does not reach them: they are written before its logging is set up. So the error output is
-filtered during the import.
+The notes look like errors to whoever reads a log. Its variable TF_CPP_MIN_LOG_LEVEL does not reach them: they are written before
+its logging is set up. So the error output is filtered during the import.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from typing import NoReturn
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # 0: everything; the programs set 3, unless the user has set it
 # "WARNING: All log messages before absl::InitializeLog()...", and lines as "I0000 00:00:1795.79 13190 port.cc:153] oneDNN..."
 NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] ")
+# TensorFlow reads this once, when it is imported. By itself it uses oneDNN only on processors with AVX512_VNNI, AVX_VNNI or newer
+# units; on the others its 3D convolutions are then many times slower.
+ONE_DNN = "TF_ENABLE_ONEDNN_OPTS"
 RETRACING = "triggered tf.function retracing"  # three networks are traced three times: no advice for users
 
 
@@ -61,7 +64,8 @@ def _filter(reading: int) -> NoReturn:
 
 
 def import_quietly() -> None:
-    """Import TensorFlow; afterwards it is there for every other module."""
+    """Import TensorFlow, with oneDNN unless the user decided; afterwards it is there for every other module."""
+    os.environ.setdefault(ONE_DNN, "1")
     if os.environ.get(LEVEL, "0") != "0":
         logging.getLogger("tensorflow").addFilter(lambda record: RETRACING not in record.getMessage())
     with notes_kept_back():
