@@ -74,7 +74,12 @@ class Pipeline:
         picks = self._read_picks(notes)
         if not config.voting and not self.file("scored", "merged").exists():  # a wrong option must not wait for the boxes
             prepare_training(
-                config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, threads=config.threads
+                config.training,
+                box_size=config.box_size,
+                sampling_rate=self.rate,
+                seed=config.seed,
+                threads=config.threads,
+                trains=not config.skip_training,
             )
         self.odir.mkdir(parents=True, exist_ok=True)
         steps = Steps(self.odir)
@@ -263,7 +268,7 @@ class Pipeline:
         sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
         steps.run(
             "training",
-            (config.training, config.box_size, self.rate, config.seed, config.threads),
+            (config.training, config.box_size, self.rate, config.seed),
             sources,
             [self.model, log],
             lambda: train_files(

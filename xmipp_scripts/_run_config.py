@@ -72,11 +72,13 @@ class PipelineConfig:
             raise InputError(
                 f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}"
             )
-        if len(self.picks) < 2:
+        scores_only = self.skip_training and not self.voting  # a trained model judges the picks of one picker, too
+        if len(self.picks) < 2 and not scores_only:
             raise InputError(
-                "--picks: a consensus needs the picks of at least two pickers, received one file; add another picker's"
+                "--picks: a consensus needs the picks of at least two pickers, received one file; add another picker's, or give "
+                "a trained model with --inputModel and --skipTraining"
             )
-        if self.number > len(self.picks):
+        if self.number > len(self.picks) and not scores_only:
             raise InputError(f"--number: {self.number} pickers cannot agree where there are {len(self.picks)}; lower it")
         if self.skip_training and not self.training.input_model:
             raise InputError("--skipTraining: needs a trained model; give it with --inputModel")

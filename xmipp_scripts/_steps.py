@@ -17,7 +17,8 @@ class Steps:
     """The record of finished steps of one output folder.
 
     A step is done if it was finished with the same settings, from input files that have not changed since, and
-    its output files are still there. A changed option therefore repeats its step and all that follow from it.
+    its output files are still there. A changed option therefore repeats its step and all that follow from it. Settings
+    are compared by their repr: a field that changes no result (threads, GPUs) is left out of it.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ class TrainingSettings:
     auto_stop: bool = True
     augment: bool = True
     input_model: str | None = None
-    gpus: str = ""
+    gpus: str = field(default="", repr=False)  # who works, not what is done: `Steps` does not see it
     recipe: str = "consensus"
 
     def __post_init__(self) -> None:
@@ -86,8 +86,8 @@ class ScoringConfig:
     box_size: int | None = None
     sampling_rate: float | None = None
     batch: int = 64
-    gpus: str = ""
-    threads: int = 2
+    gpus: str = field(default="", repr=False)  # who works, not what is done: `Steps` does not see it
+    threads: int = field(default=2, repr=False)
     recipe: str = "consensus"
 
     @property
@@ -142,9 +142,11 @@ def prepare_training(
     seed: int,
     threads: int,
     several_machines: bool = False,
+    trains: bool = True,
 ) -> tuple[NetworkConfig, TrainingConfig, tf.distribute.Strategy, Ensemble | None]:
     """The checked configurations of model and training, the devices, and the model to start from, if any.
 
+    trains: whether that model is trained further, so that it must have the network and the folds of the settings.
     Raises InputError for whatever of it cannot be; a run of the whole pipeline calls this before anything is computed.
     """
     from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, check_start, load_model, select_devices
@@ -165,7 +167,8 @@ def prepare_training(
     start = None
     if settings.input_model:
         start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, strategy=strategy)
-        check_start(network, start)
+        if trains:
+            check_start(network, start)
     return network, training, strategy, start
 
 

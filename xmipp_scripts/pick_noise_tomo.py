@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deep_consensus_tomo.errors import InputError
@@ -22,7 +22,7 @@ class NoiseConfig:
     sampling_rate: float
     size: tuple[int, int, int]
     limit: float = 0.7
-    threads: int = 4
+    threads: int = field(default=4, repr=False)  # of no consequence for the result: `Steps` does not see it
     static: bool = False
     seed: int = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ class ExtractionConfig:
     invert: bool = False
     factor: float = 1.0
     border: str = "pad"
-    threads: int = 1
+    threads: int = field(default=1, repr=False)  # of no consequence for the result: `Steps` does not see it
     individual: bool = False
     network: str | None = None  # extract what this network sees of the boxes
 

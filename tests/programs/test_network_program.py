@@ -13,7 +13,7 @@ from deep_consensus_tomo.metadata_io import read_table, write_table
 RUN = "run_deep_consensus_tomo"
 NETWORK = "deep_picking_consensus_tomo"
 BOX = 12
-QUICK = ("--epochs", 2, "--folds", 2, "--batch", 32, "--threads", 1)
+QUICK = ("--epochs", 2, "--folds", 2, "--batch", 32)
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def table(path: Path) -> pd.DataFrame:
 def learn(done, scene):
     """Run the whole pipeline with a network."""
 
-    def run(odir: Path, *options) -> str:
+    def run(odir: Path, *options, threads: int = 1) -> str:
         return done(
             RUN,
             "--tomograms",
@@ -36,6 +36,8 @@ def learn(done, scene):
             "--odir",
             odir,
             *QUICK,
+            "--threads",
+            threads,
             *options,
         )
 
@@ -89,6 +91,17 @@ def test_started_again_it_does_nothing_again_and_a_changed_threshold_does_not_tr
     assert len(table(out / "accepted.csv")) == (table(out / "scored.csv")["score"] >= 0.4).sum()
     learn(out)
     assert state(out) == before
+    learn(out, threads=2)
+    assert state(out) == before
+
+
+def test_a_trained_model_scores_the_picks_of_one_picker(done, scene, learned, tmp_path):
+    model = learned[0] / "network" / "model.h5"
+    options = ("--boxsize", BOX, "--inputModel", model, "--skipTraining", "--odir", tmp_path / "one")
+    text = done("run_deep_consensus_tomo", "--tomograms", *scene.tomograms, "--picks", *scene.csv("one"), *options)
+    scored = table(tmp_path / "one" / "scored.csv")
+    assert set(scored["pickers"]) == {"one"} and scored["score"].nunique() > 10
+    assert "epoch" not in text
 
 
 def test_the_same_seed_gives_the_same_files(learn, learned, tmp_path):
