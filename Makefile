@@ -56,7 +56,7 @@ lint: $(VENV)/installed-dev
 
 # A candidate counts when it runs (pyenv leaves commands that only fail), is of a supported version and can make environments.
 # An existing environment that works is brought up to date (new dependencies, new version); one that does not is made again.
-$(VENV)/installed: setup.py libraries/deep_consensus_tomo/__init__.py
+$(VENV)/installed: setup.py libraries/tomo_particles/__init__.py
 	@set -e; python=; without_venv=; \
 	for candidate in $(CANDIDATES); do \
 	  "$$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' 2>/dev/null || continue; \

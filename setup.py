@@ -26,7 +26,7 @@ PROGRAMS = (
 
 def read_version() -> str:
     """The version, read as text: importing the package here would need its dependencies."""
-    text = (HERE / LIBRARIES / "deep_consensus_tomo" / "__init__.py").read_text(encoding="utf-8")
+    text = (HERE / LIBRARIES / "tomo_particles" / "__init__.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE).group(1)
 
 
@@ -97,7 +97,8 @@ setup(
     packages=find_packages(LIBRARIES) + find_packages(include=[PLUGIN, f"{PLUGIN}.*", "xmipp_scripts", "xmipp_scripts.*"]),
     # "" also says where the .egg-info goes: in the root, a Scipion started from there would take it for the installed plugin
     package_dir={"": LIBRARIES, PLUGIN: PLUGIN, "xmipp_scripts": "xmipp_scripts"},
-    package_data={PLUGIN: ["protocols.conf", "*.png", "*.svg", "templates/*.json.template"], "deep_consensus_tomo": ["*.html"]},
+    package_data={PLUGIN: ["protocols.conf", "*.png", "*.svg", "templates/*.json.template"],
+                  "tomo_particles": ["reports/*.html"]},
     cmdclass={"egg_info": EggInfoPluginFirst},
     entry_points={
         "pyworkflow.plugin": [f"{PLUGIN} = {PLUGIN}"],

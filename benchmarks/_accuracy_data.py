@@ -15,7 +15,7 @@ from _measure import run_program
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
-from deep_consensus_tomo.pick_files import write_csv
+from tomo_particles.formats.pick_files import write_csv
 
 # Species to pick: diameter (Å, of template and blobs) and box size (voxels). Two sizes, a compact, an elongated and a small one.
 SPECIES = {"4v4r": (260, 40), "4cr2": (220, 36), "1bxn": (130, 24)}

@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from deep_consensus_tomo import labels, network_input
-from deep_consensus_tomo.calibration import expected_calibration_error, precision_recall
-from deep_consensus_tomo.evaluation import match
-from deep_consensus_tomo.metadata_io import read_table
-from deep_consensus_tomo.network import data as network_data
-from deep_consensus_tomo.reliability import judge_merged
-from xmipp_scripts import _training_examples
-from xmipp_scripts._pipeline import Pipeline
-from xmipp_scripts._run_config import PipelineConfig
+from tomo_particles.consensus import labels, training_examples
+from tomo_particles.consensus.picker_reliability import judge_merged
+from tomo_particles.evaluation.calibration import expected_calibration_error, precision_recall
+from tomo_particles.formats.xmd import read_table
+from tomo_particles.learning import network_input
+from tomo_particles.network import data as network_data
+from tomo_particles.testing.agreement import match
+from xmipp_scripts._consensus_run.config import PipelineConfig
+from xmipp_scripts._consensus_run.pipeline import Pipeline
 from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
 
 OWN, PAPER = "ours", "paper's recipe"
@@ -179,7 +179,7 @@ ABLATIONS: dict[str, Callable] = {
     "no smoothing of the input": lambda: replaced(network_input, "sampling_weights", _single_voxels),
     "no turns about the tilt axis": lambda: replaced(network_data, "LARGEST_TURN", 0.0),
     "as much noise as picks": lambda: replaced(labels, "NOISE_SHARE", 1e6),
-    "beads not told by contrast in training": lambda: replaced(_training_examples, "contrast_outliers_of", _none_stands_out),
+    "beads not told by contrast in training": lambda: replaced(training_examples, "contrast_outliers_of", _none_stands_out),
 }
 
 

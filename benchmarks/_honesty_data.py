@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from _measure import run_program
 
-from deep_consensus_tomo.pick_files import write_csv
-from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_tomogram
+from tomo_particles.formats.pick_files import write_csv
+from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
 NULL, HALF, PARTICLES = "null", "half-null", "particles"
 LARGE, SMALL = "large", "small"

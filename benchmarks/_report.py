@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deep_consensus_tomo import __version__
-from deep_consensus_tomo.processor import processor
+from tomo_particles import __version__
+from tomo_particles.core.processor import processor
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -8,7 +8,7 @@ import mrcfile
 import numpy as np
 import pandas as pd
 
-from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_tomogram
+from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
 SIZE = (256, 256, 64)
 COUNTS = {"target": 120, "rod": 40, "small": 60, "bead": 8}

@@ -16,8 +16,8 @@ def network_seconds(
 ) -> dict[str, float]:
     """Seconds a subtomogram for training (one pass) and scoring, and the GFLOP of one scoring; boxes of an MRC stack."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from deep_consensus_tomo.network import Ensemble, NetworkConfig, score, select_devices
-    from deep_consensus_tomo.network.architecture import build_network
+    from tomo_particles.network import Ensemble, NetworkConfig, score, select_devices
+    from tomo_particles.network.architecture import build_network
 
     select_devices("", threads)
     config = NetworkConfig(box_size=box_size, sampling_rate=sampling_rate, architecture=architecture, folds=1)
@@ -36,7 +36,7 @@ def network_seconds(
 
 
 def _training_seconds(network, images: list[str], config) -> float:
-    from deep_consensus_tomo.network.data import Schedule, batches, in_memory, read_boxes
+    from tomo_particles.network.data import Schedule, batches, in_memory, read_boxes
 
     n, batch = len(images), BATCH["training"]
     boxes = in_memory(read_boxes(images, config))
@@ -63,7 +63,7 @@ def _flops(network) -> float:
 
 def matrix_flops(threads: int) -> float:
     """FLOP/s of a large float32 matrix product of TensorFlow."""
-    from deep_consensus_tomo.network import select_devices
+    from tomo_particles.network import select_devices
 
     select_devices("", threads)
     import tensorflow as tf

@@ -13,10 +13,10 @@ from pathlib import Path
 import _baselines
 import numpy as np
 
-from deep_consensus_tomo.consensus import merge_picks
-from deep_consensus_tomo.metadata_io import picks_columns, read_picks, write_picks
-from deep_consensus_tomo.noise import pick_noise
-from deep_consensus_tomo.picks import Picks
+from tomo_particles.consensus.merging import merge_picks
+from tomo_particles.consensus.noise_picks import pick_noise
+from tomo_particles.core.picks import Picks
+from tomo_particles.formats.xmd import picks_columns, read_picks, write_picks
 
 SIZE, DENSITY = np.array((1024, 1024, 300)), 11_000  # voxels of a tomogram, and picks in it
 PARTICLE_BOX, MERGE_RADIUS, NOISE_RADIUS = 32, 0.35 * 32, 0.7 * 32

@@ -17,8 +17,8 @@ import pandas as pd
 from _measure import run_program
 from _report import as_markdown, finish
 
-from deep_consensus_tomo.blobs import DOG_RATIO, SPHERE_SCALE
-from deep_consensus_tomo.evaluation import agreement
+from tomo_particles.pickers.blobs import DOG_RATIO, SPHERE_SCALE
+from tomo_particles.testing.agreement import agreement
 
 THEIRS = r"""
 import json, resource, sys, time

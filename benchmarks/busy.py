@@ -19,8 +19,8 @@ from _report import finish
 TRAINING = """
 import sys, time
 import numpy as np
-from deep_consensus_tomo.network import NetworkConfig, select_devices
-from deep_consensus_tomo.network.architecture import build_network
+from tomo_particles.network import NetworkConfig, select_devices
+from tomo_particles.network.architecture import build_network
 threads, steps = map(int, sys.argv[1:])
 select_devices("", threads)
 network = build_network(NetworkConfig(box_size=32, sampling_rate=10.0, architecture="small", folds=1))

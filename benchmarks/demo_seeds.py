@@ -12,8 +12,8 @@ import pandas as pd
 from _measure import Cost, run_command
 from _report import as_markdown, finish
 
-from deep_consensus_tomo.calibration import expected_calibration_error
-from deep_consensus_tomo.evaluation import match
+from tomo_particles.evaluation.calibration import expected_calibration_error
+from tomo_particles.testing.agreement import match
 from xmipp_scripts import demo
 
 METHODS = (*demo.PICKERS, *(f"votes_{n}" for n in (1, 2, 3)), "consensus")

@@ -20,9 +20,9 @@ import pandas as pd
 from _honesty_data import HALF, NULL, PARTICLES, Case
 from _report import as_markdown, finish
 
-from deep_consensus_tomo.calibration import expected_calibration_error
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.evaluation import match
+from tomo_particles.core.errors import InputError
+from tomo_particles.evaluation.calibration import expected_calibration_error
+from tomo_particles.testing.agreement import match
 
 # Limits and constants were chosen on seeds 1 and 2; these seeds were looked at only when all was fixed.
 SEEDS = (11, 12, 13)
@@ -38,8 +38,8 @@ UNKNOWABLE = ("lookalikes only", "blob pickers", "greedy twice$")
 
 def measure(case: Case) -> dict:
     """What one run said and what was true."""
-    from xmipp_scripts._pipeline import Pipeline
-    from xmipp_scripts._run_config import PipelineConfig
+    from xmipp_scripts._consensus_run.config import PipelineConfig
+    from xmipp_scripts._consensus_run.pipeline import Pipeline
 
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:

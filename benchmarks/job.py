@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from _report import as_markdown, finish
 
-from deep_consensus_tomo.evaluation import match
-from deep_consensus_tomo.stacks import write_volume
-from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_tomogram
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.testing.agreement import match
+from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
 OLD_VIEWS = 35_800  # what is left of the 105 minutes that the old schedule took at 0.151 s a subtomogram trained on
 BASELINE_BOXES = 96

@@ -55,12 +55,12 @@ def main() -> None:
 def compare(options: argparse.Namespace) -> dict[str, object]:
     from scipy.spatial import cKDTree
 
-    from deep_consensus_tomo.fourier import filtered, low_pass
-    from deep_consensus_tomo.orientations import rotation_grid
-    from deep_consensus_tomo.peaks import find_peaks
-    from deep_consensus_tomo.stacks import open_tomogram
-    from deep_consensus_tomo.template_kernels import Imaging, Kernels, density_diameter, spherical_mask
-    from deep_consensus_tomo.template_matching import match, prepare
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.fourier.filters import filtered, low_pass
+    from tomo_particles.geometry.orientations import rotation_grid
+    from tomo_particles.pickers.peaks import find_peaks
+    from tomo_particles.pickers.template_kernels import Imaging, Kernels, density_diameter, spherical_mask
+    from tomo_particles.pickers.template_matching import match, prepare
 
     with open_tomogram(options.tomogram) as tomogram, open_tomogram(options.template) as template:
         volume, rate = np.array(tomogram.data, dtype=np.float32), tomogram.sampling_rate
@@ -103,7 +103,7 @@ def corrcoef(a: np.ndarray, b: np.ndarray) -> float:
 def f1(positions: np.ndarray, options: argparse.Namespace, radius: float) -> float:
     import pandas as pd
 
-    from deep_consensus_tomo.evaluation import agreement
+    from tomo_particles.testing.agreement import agreement
 
     truth = pd.read_csv(options.truth)
     own = truth[(truth["class"] == options.template.stem) & (truth["tomo_id"] == options.tomogram.stem)]

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from _report import as_markdown, finish
 
-from deep_consensus_tomo.consensus import merge_picks
-from deep_consensus_tomo.evaluation import Agreement, agreement
-from deep_consensus_tomo.picks import Picks
-from deep_consensus_tomo.reliability import estimate_reliability
-from xmipp_scripts._pipeline import Pipeline
-from xmipp_scripts._run_config import PipelineConfig
+from tomo_particles.consensus.merging import merge_picks
+from tomo_particles.consensus.picker_reliability import estimate_reliability
+from tomo_particles.core.picks import Picks
+from tomo_particles.testing.agreement import Agreement, agreement
+from xmipp_scripts._consensus_run.config import PipelineConfig
+from xmipp_scripts._consensus_run.pipeline import Pipeline
 
 VOXEL = 10.012  # Å
 RADII = {

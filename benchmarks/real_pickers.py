@@ -11,9 +11,9 @@ import pandas as pd
 from _measure import run_program
 from _report import RESULTS, as_markdown, finish
 
-from deep_consensus_tomo.evaluation import agreement
-from deep_consensus_tomo.pictures import draw_picks
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.reports.pictures import draw_picks
+from tomo_particles.testing.agreement import agreement
 
 RATE, HIT = 10.0, 6.0  # Å/voxel of the apoferritin tomogram; voxels, half its diameter
 APOFERRITIN, LYSOSOME = 120.0, 300.0  # Å: the shell; dense granules inside the lysosome

@@ -13,9 +13,9 @@ from _measure import Cost, run_program
 from _report import as_markdown, finish
 from shrec_2020_tables import CLASSES, CLASSIFICATION, LOCALISATION, SIZE_GROUPS
 
-from deep_consensus_tomo.pick_files import read_pick_file, write_csv
-from deep_consensus_tomo.picks import Picks
-from deep_consensus_tomo.template_selection import CANDIDATES, select
+from tomo_particles.core.picks import Picks
+from tomo_particles.formats.pick_files import read_pick_file, write_csv
+from tomo_particles.pickers.template_selection import CANDIDATES, select
 
 MAP_OF = {"4d8q": "4v94"}  # the maps at hand hold TRiC under another entry
 RATE = 10.0  # Å/voxel

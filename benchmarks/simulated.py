@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from _report import as_markdown, finish
 
-from deep_consensus_tomo.calibration import expected_calibration_error
-from deep_consensus_tomo.evaluation import Agreement, agreement, match
-from deep_consensus_tomo.metadata_io import read_table
-from deep_consensus_tomo.reliability import judge_merged
-from xmipp_scripts._pipeline import Pipeline
-from xmipp_scripts._run_config import PipelineConfig
+from tomo_particles.consensus.picker_reliability import judge_merged
+from tomo_particles.evaluation.calibration import expected_calibration_error
+from tomo_particles.formats.xmd import read_table
+from tomo_particles.testing.agreement import Agreement, agreement, match
+from xmipp_scripts._consensus_run.config import PipelineConfig
+from xmipp_scripts._consensus_run.pipeline import Pipeline
 from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
 
 

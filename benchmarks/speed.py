@@ -20,7 +20,7 @@ import pandas as pd
 from _report import RESULTS, as_markdown, finish
 from _speed_stages import BOX, isolated
 
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
 
 LADDER = (1_000, 3_000, 10_000, 100_000, 1_000_000)
 AFFORDABLE = 15.0  # seconds that a baseline may take; beyond, it is extrapolated from its last two points, as n^2 at most

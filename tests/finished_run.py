@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deep_consensus_tomo.metadata_io import write_table
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.formats.xmd import write_table
 
 RATE, BOX = 10.0, 8
 SIZE = (40, 32, 24)  # x, y, z

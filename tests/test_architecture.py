@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGES = {
-    "deep_consensus_tomo": REPOSITORY / "libraries" / "deep_consensus_tomo",
+    "tomo_particles": REPOSITORY / "libraries" / "tomo_particles",
     "xmipp_scripts": REPOSITORY / "xmipp_scripts",
     "xmipptomo": REPOSITORY / "xmipptomo",
 }
@@ -22,9 +22,15 @@ TENSORFLOW = {"tensorflow", "keras"}
 # What a program may not load before it has read its arguments: each costs from half a second to many seconds
 HEAVY = {*TENSORFLOW, "scipy", "pandas", "matplotlib"}
 # What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
-LIBRARY_FOR_PLUGIN = {"", "errors", "expectation", "files", "metadata_io", "model_files", "picks", "verdict"}
+LIBRARY_FOR_PLUGIN = {
+    "", "consensus", "consensus.expected_precision", "consensus.verdict", "core", "core.errors", "core.files",
+    "core.picks", "formats", "formats.xmd", "learning", "learning.model_files",
+}
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
-LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"run_results", "run_figures", "consensus_figures", "pick_spacing", "stacks"}
+LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {
+    "consensus", "consensus.pick_spacing", "core", "core.tomograms", "reports", "reports.figures",
+    "reports.run_figures", "runs", "runs.results",
+}
 WINDOWS = {"viewers", "wizards"}
 MAX_LINES = 400
 
@@ -80,13 +86,15 @@ def top(name: str) -> str:
 
 
 def library_module(name: str) -> str | None:
-    """`noise` for deep_consensus_tomo.noise and for a name in it; None for what is not of the library."""
-    first, _, rest = name.partition(".")
-    module = top(rest)
-    if first != "deep_consensus_tomo":
+    """`core.picks` for tomo_particles.core.picks and for a name in it, `core` for its folder; None for what is elsewhere."""
+    first, *parts = name.split(".")
+    if first != "tomo_particles":
         return None
-    root = PACKAGES["deep_consensus_tomo"]
-    return module if (root / module).is_dir() or (root / f"{module}.py").is_file() else ""
+    path = PACKAGES[first].joinpath(*parts)
+    while parts and not (path.is_dir() or path.with_suffix(".py").is_file()):
+        parts.pop()
+        path = path.parent
+    return ".".join(parts[:2])
 
 
 def test_imports_are_read_as_python_would():
@@ -109,15 +117,15 @@ def test_the_packages_are_found():
 def test_the_library_knows_nothing_of_scipion_or_the_programs():
     forbidden = SCIPION | {"xmipptomo", "xmipp_scripts", "xmipp_script"}
     wrong = {
-        file: i.name for file, imports in imports_of("deep_consensus_tomo").items() for i in imports if top(i.name) in forbidden
+        file: i.name for file, imports in imports_of("tomo_particles").items() for i in imports if top(i.name) in forbidden
     }
     assert not wrong
 
 
-def test_only_metadata_io_imports_xmipplib():
+def test_only_xmd_imports_xmipplib():
     wrong = [
         file for package in PACKAGES for file, imports in imports_of(package).items()
-        if Path(file).name != "metadata_io.py" and any(top(i.name) == "xmippLib" for i in imports)
+        if Path(file).parts[-2:] != ("formats", "xmd.py") and any(top(i.name) == "xmippLib" for i in imports)
     ]
     assert not wrong
 
@@ -132,8 +140,8 @@ def test_only_network_imports_tensorflow():
 
 def test_the_library_does_not_depend_on_its_network():
     wrong = [
-        file for file, imports in imports_of("deep_consensus_tomo").items()
-        if Path(file).parent.name != "network" and any(library_module(i.name) == "network" for i in imports)
+        file for file, imports in imports_of("tomo_particles").items()
+        if Path(file).parent.name != "network" and any(top(library_module(i.name) or "") == "network" for i in imports)
     ]
     assert not wrong
 
@@ -147,7 +155,7 @@ def test_programs_know_nothing_of_scipion():
 def test_programs_import_the_network_only_inside_functions():
     wrong = {
         file: i.name for file, imports in imports_of("xmipp_scripts").items() for i in imports
-        if i.at_module_level and library_module(i.name) == "network"
+        if i.at_module_level and top(library_module(i.name) or "") == "network"
     }
     assert not wrong
 

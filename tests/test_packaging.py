@@ -8,7 +8,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PLUGIN = REPOSITORY / "xmipptomo"
-LIBRARY = REPOSITORY / "libraries" / "deep_consensus_tomo"
+LIBRARY = REPOSITORY / "libraries" / "tomo_particles"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_scipion_installs_the_plugin_in_development_mode(installed: Distribution
 def test_the_plugin_can_be_imported_before_its_library():
     # `scipion3 installp` imports the new plugin in the running process, which does not see the other new packages yet
     source = (PLUGIN / "__init__.py").read_text(encoding="utf-8")
-    assert not re.search(r"^\s*(from|import) deep_consensus_tomo", source, re.MULTILINE)
+    assert not re.search(r"^\s*(from|import) tomo_particles", source, re.MULTILINE)
 
 
 def test_one_version_everywhere(installed: Distribution):

@@ -6,9 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ReportConfig:
 
 
 class ConsensusReportTomo(Program):
-    """Command line of `report.write_report`."""
+    """Command line of `html_report.write_report`."""
 
     name = "xmipp_consensus_report_tomo"
 
@@ -74,7 +74,7 @@ class ConsensusReportTomo(Program):
         )
 
     def run(self) -> None:
-        from deep_consensus_tomo.report import write_report
+        from tomo_particles.reports.html_report import write_report
 
         config = self.config
         print(f"report: {write_report(config.run, config.threshold, config.path, config.truth, config.hit_radius)}")

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep_consensus_tomo.errors import InputError, listed
+from tomo_particles.core.errors import InputError, listed
 
-from ._program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run
 
 if TYPE_CHECKING:
-    from deep_consensus_tomo.formats import Context, Format
-    from deep_consensus_tomo.picks import Picks
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.formats.registry import Context, Format
 
 TOMOGRAM = "{tomo}"  # in the name of the output: one file a tomogram
 PLAIN = "plain"  # tomograms are called without what programs added to their names
@@ -61,7 +61,7 @@ class ConvertConfig:
 
 def convert(config: ConvertConfig) -> list[str]:
     """Convert from files to files; returns what to tell the user, a line each."""
-    from deep_consensus_tomo.formats import format_to_write, refuse_existing
+    from tomo_particles.formats.registry import format_to_write, refuse_existing
 
     target = format_to_write(config.output, config.target)
     if TOMOGRAM not in config.output:
@@ -79,7 +79,7 @@ def convert(config: ConvertConfig) -> list[str]:
 
 def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
     """The files behind -i, and what was passed over in folders. Raises InputError for a file that is named twice."""
-    from deep_consensus_tomo.pick_folders import files_of
+    from tomo_particles.formats.pick_folders import files_of
 
     notes: list[str] = []
     files = [file for source in config.inputs for file in files_of(source, "-i", notes)]
@@ -90,10 +90,10 @@ def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
 
 
 def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> Context:
-    from deep_consensus_tomo.formats import Context, TomogramFrame
-    from deep_consensus_tomo.pick_files import tomogram_id
-    from deep_consensus_tomo.pick_folders import shared_folder
-    from deep_consensus_tomo.stacks import open_tomogram
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.formats.pick_files import tomogram_id
+    from tomo_particles.formats.pick_folders import shared_folder
+    from tomo_particles.formats.registry import Context, TomogramFrame
 
     frames: dict[str, TomogramFrame] = {}
     for path in config.tomograms:
@@ -107,8 +107,8 @@ def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> 
 
 
 def _names(config: ConvertConfig) -> dict[str, str]:
-    from deep_consensus_tomo.formats.dynamo import read_list
-    from deep_consensus_tomo.formats.naming import stem_of
+    from tomo_particles.formats.dynamo import read_list
+    from tomo_particles.formats.naming import stem_of
 
     names: dict[str, str] = {}
     for value in config.names:
@@ -121,8 +121,8 @@ def _names(config: ConvertConfig) -> dict[str, str]:
 
 
 def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str]) -> dict[str, Picks]:
-    from deep_consensus_tomo.formats import format_named, read, recognise
-    from deep_consensus_tomo.pick_folders import joined
+    from tomo_particles.formats.pick_folders import joined
+    from tomo_particles.formats.registry import format_named, read, recognise
 
     def read_one(path: Path) -> dict[str, Picks]:
         found = format_named(config.source, "--from") if config.source else recognise(path)
@@ -139,7 +139,7 @@ def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConf
     """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
     import numpy as np
 
-    from deep_consensus_tomo.picks import check_inside
+    from tomo_particles.core.picks import check_inside
 
     frame = context.frame(picks.tomo_id)
     placed = picks.at_sampling_rate(frame.sampling_rate) if frame.sampling_rate else picks
@@ -171,7 +171,7 @@ def _renamed(picks: dict[str, Picks], context: Context, config: ConvertConfig) -
     """Picks and tomograms by the names that they shall have in the output."""
     from dataclasses import replace
 
-    from deep_consensus_tomo.formats.naming import plain
+    from tomo_particles.formats.naming import plain
 
     told = dict(pair.split("=") for pair in config.rename if "=" in pair)
     if unknown := [name for name in told if name not in picks]:
@@ -187,7 +187,7 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
     """What the picks have that the target does not keep, or keeps as 0, and names that the target may not know."""
     import numpy as np
 
-    from deep_consensus_tomo.formats.naming import plain
+    from tomo_particles.formats.naming import plain
 
     every = list(picks.values())
     total = sum(map(len, every))
@@ -205,7 +205,7 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
 
 
 def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, target: Format) -> list[str]:
-    from deep_consensus_tomo.formats import write_all
+    from tomo_particles.formats.registry import write_all
 
     if TOMOGRAM not in config.output and target.single and len(picks) > 1:
         raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({listed(picks)}); put "

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._program import Program, require_box_size, require_positive, run
+from ._shared.program import Program, require_box_size, require_positive, run
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from deep_consensus_tomo.identity import Identity
-    from deep_consensus_tomo.picks import Picks
+    from tomo_particles.consensus.attributes import Identity
+    from tomo_particles.core.picks import Picks
 
 SYMMETRY_HELP = (
     "symmetry of the particle, for the mean of the orientations that pickers give: c1, c2..., d2..., t, o, i1 or i2, axes as in "
@@ -58,12 +58,12 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     """Run the consensus from files to files; returns the number of picks, clusters and of each label."""
     import numpy as np
 
-    from deep_consensus_tomo.consensus import merge_picks
-    from deep_consensus_tomo.identity import merged_identity
-    from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE, explained_by, label_by_votes
-    from deep_consensus_tomo.metadata_io import DISAGREEMENT
-    from deep_consensus_tomo.orientation_means import symmetry_group
-    from deep_consensus_tomo.picks import Picks
+    from tomo_particles.consensus.attributes import merged_identity
+    from tomo_particles.consensus.labels import DOUBTFUL, NEGATIVE, POSITIVE, explained_by, label_by_votes
+    from tomo_particles.consensus.merging import merge_picks
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.formats.xmd import DISAGREEMENT
+    from tomo_particles.geometry.orientation_means import symmetry_group
 
     symmetry = symmetry_group(config.symmetry)
     picks, tomogram = _read_input(config)
@@ -111,7 +111,7 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
 
 def _read_input(config: ConsensusConfig) -> tuple[Picks, str]:
     """The picks at the common sampling rate, and the file of their tomogram, empty where the table does not say it."""
-    from deep_consensus_tomo.metadata_io import picks_of, read_table
+    from tomo_particles.formats.xmd import picks_of, read_table
 
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
@@ -124,8 +124,8 @@ def _write(config: ConsensusConfig, merged: Picks, labels: np.ndarray, extra: di
     """All of them and those of each label, into the files that are asked for."""
     import numpy as np
 
-    from deep_consensus_tomo.labels import DOUBTFUL, NEGATIVE, POSITIVE
-    from deep_consensus_tomo.metadata_io import write_picks
+    from tomo_particles.consensus.labels import DOUBTFUL, NEGATIVE, POSITIVE
+    from tomo_particles.formats.xmd import write_picks
 
     outputs = (
         (config.output_all, None),
@@ -145,8 +145,8 @@ def _reference(path: str | None, option: str, sampling_rate: float, tomo_id: str
 
     import numpy as np
 
-    from deep_consensus_tomo.metadata_io import read_picks
-    from deep_consensus_tomo.picks import Picks
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.formats.xmd import read_picks
 
     if path is None:
         return Picks(tomo_id, np.zeros((0, 3)), sampling_rate)

@@ -9,16 +9,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.consensus.run_verdict import confirmed, verdict_on
+from tomo_particles.consensus.training_examples import INPUT_OPTIONS, contrast_outliers_of, read_examples
+from tomo_particles.core.errors import InputError
 
-from ._program import Program, require_positive, run
-from ._training_examples import INPUT_OPTIONS, contrast_outliers_of, read_examples
-from ._verdict import confirmed, verdict_on
+from ._shared.program import Program, require_positive, run
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from deep_consensus_tomo.network import Ensemble, NetworkConfig, TrainingConfig
+    from tomo_particles.network import Ensemble, NetworkConfig, TrainingConfig
 
 NEEDS = {  # the options without which a mode can do nothing
     "training": ("--inputPos", "--inputNeg", "--model", "--boxsize", "--samplingrate"),
@@ -149,7 +149,7 @@ def prepare_training(
     trains: whether that model is trained further, so that it must have the network and the folds of the settings.
     Raises InputError for whatever of it cannot be; a run of the whole pipeline calls this before anything is computed.
     """
-    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, check_start, load_model, select_devices
+    from tomo_particles.network import NetworkConfig, TrainingConfig, check_start, load_model, select_devices
 
     network = NetworkConfig(
         box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed
@@ -189,7 +189,7 @@ def train_files(
 
     several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
     """
-    from deep_consensus_tomo.network import save_model, train, works_alone_or_leads
+    from tomo_particles.network import save_model, train, works_alone_or_leads
 
     if several_machines and os.environ.get("TF_CONFIG"):
         progress("TF_CONFIG is set: waiting until all its machines have started")
@@ -210,7 +210,7 @@ def score_files(config: ScoringConfig) -> int:
 
     Merged picks receive the final score, CoordConsScore, too, and a verdict on their scores is written beside the output.
     """
-    from deep_consensus_tomo.metadata_io import join_tables, read_table, write_table
+    from tomo_particles.formats.xmd import join_tables, read_table, write_table
 
     columns = join_tables([read_table(path) for path in config.input])
     _require_images(columns, "--input", config.input[0])
@@ -236,14 +236,14 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
     """Give each of the tables the column zScoreDeepLearning1."""
     import numpy as np
 
-    from deep_consensus_tomo.metadata_io import positions_of
+    from tomo_particles.formats.xmd import positions_of
 
     model = None
     for columns in tables:
         if not columns.get("image"):  # TensorFlow is not started for nothing
             columns["zScoreDeepLearning1"] = []
             continue
-        from deep_consensus_tomo.network import load_model, score, select_devices
+        from tomo_particles.network import load_model, score, select_devices
 
         model = model or load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate,
                                     strategy=select_devices(config.gpus, config.threads))
@@ -257,10 +257,10 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     import numpy as np
     import pandas as pd
 
-    from deep_consensus_tomo.files import written_aside
-    from deep_consensus_tomo.pick_files import write_csv
-    from deep_consensus_tomo.reliability import judge_merged
-    from deep_consensus_tomo.verdict import SUPPORTED, VOTES_ALONE, too_few_agreed
+    from tomo_particles.consensus.picker_reliability import judge_merged
+    from tomo_particles.consensus.verdict import SUPPORTED, VOTES_ALONE, too_few_agreed
+    from tomo_particles.core.files import written_aside
+    from tomo_particles.formats.pick_files import write_csv
 
     labels = np.array(columns["enabled"])
     outlying = contrast_outliers_of(columns, labels == 1)
@@ -344,7 +344,7 @@ class DeepPickingConsensusTomo(Program):
 
     def run(self) -> None:
         if self.mode == "devices":
-            from deep_consensus_tomo.network import select_devices
+            from tomo_particles.network import select_devices
 
             select_devices(gpus := self.getParam("--gpus"), self.threads)
             print(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")

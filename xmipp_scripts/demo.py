@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from deep_consensus_tomo.processor import processor
+from tomo_particles.core.processor import processor
 
 SIZE = (256, 256, 80)  # voxels of 10 Å
 TARGET = "twosubunits"  # of the built-in complexes the one that looks like a ribosome, 2.1 MDa
@@ -117,7 +117,7 @@ def write_votes(scored: Path, odir: Path) -> dict[str, Path]:
     """What plain voting would return: the merged picks that at least 1, 2, 3 pickers saw."""
     import pandas as pd
 
-    from deep_consensus_tomo.pick_files import write_csv
+    from tomo_particles.formats.pick_files import write_csv
 
     table = pd.read_csv(scored, dtype={"tomo_id": str})
     files = {f"votes_{n}": odir / f"votes_{n}.csv" for n in range(1, len(PICKERS) + 1)}

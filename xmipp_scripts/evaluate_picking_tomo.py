@@ -8,14 +8,14 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run
 
 if TYPE_CHECKING:
-    from deep_consensus_tomo.picking_report import Comparison
+    from tomo_particles.evaluation.report import Comparison
 
-    from ._evaluation_inputs import Inputs
+    from ._evaluation.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class EvaluationConfig:
 
 def read(config: EvaluationConfig) -> Inputs:
     """Read and check the files of an evaluation. Raises InputError."""
-    from ._evaluation_inputs import read_inputs
+    from ._evaluation.inputs import read_inputs
 
     return read_inputs(
         config.picks,
@@ -67,8 +67,8 @@ def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
     """The picks of every tomogram beside its truth, by id."""
     import numpy as np
 
-    from deep_consensus_tomo.picking_report import compare
-    from deep_consensus_tomo.stacks import open_tomogram
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.evaluation.report import compare
 
     comparisons = {}
     for tomo_id, case in inputs.cases.items():
@@ -85,9 +85,9 @@ def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
 
 def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Comparison]) -> dict[str, Any]:
     """Every number, and how it came about, as it goes into the JSON file."""
-    from deep_consensus_tomo import __version__
-    from deep_consensus_tomo.calibration import why_not_probabilities
-    from deep_consensus_tomo.picking_report import Joined, curve_numbers, report, score_curves
+    from tomo_particles import __version__
+    from tomo_particles.evaluation.calibration import why_not_probabilities
+    from tomo_particles.evaluation.report import Joined, curve_numbers, report, score_curves
 
     joined = Joined.of(list(comparisons.values()))
     reason = why_not_probabilities(joined.score)
@@ -108,7 +108,7 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
 def evaluate(config: EvaluationConfig) -> tuple[list[str], str]:
     """Evaluate from files to files; returns the paths written and the text for the terminal. Raises InputError."""
     inputs = read(config)
-    from ._evaluation_outputs import summary_text, write_outputs  # after reading: wrong input is told before scipy is loaded
+    from ._evaluation.outputs import summary_text, write_outputs  # after reading: wrong input is told before scipy is loaded
 
     comparisons = compare_tomograms(inputs, config.seed)
     page = page_of(config, inputs, comparisons)

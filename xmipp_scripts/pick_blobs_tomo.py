@@ -6,14 +6,14 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._picker_output import require_distinct, require_pick_file, write_pickings
-from ._program import Program, require_positive, run
+from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
+from ._shared.program import Program, require_positive, run
 
 if TYPE_CHECKING:
-    from deep_consensus_tomo.picks import Picks
-    from deep_consensus_tomo.stacks import Tomogram
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.core.tomograms import Tomogram
 
 METHODS = ("log", "dog")
 
@@ -51,7 +51,7 @@ class BlobConfig:
 
 def write_blobs(config: BlobConfig) -> list[Picks]:
     """Pick from files to a file; returns the picks of each tomogram. Every tomogram is opened before the first is picked."""
-    from deep_consensus_tomo.stacks import open_tomogram
+    from tomo_particles.core.tomograms import open_tomogram
 
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
@@ -80,9 +80,9 @@ def _check_diameter(config: BlobConfig, tomogram: Tomogram) -> None:
 
 
 def _pick(config: BlobConfig, tomogram: Tomogram) -> Picks:
-    from deep_consensus_tomo.blobs import find_blobs
-    from deep_consensus_tomo.pick_files import tomogram_id
-    from deep_consensus_tomo.picks import Picks
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.formats.pick_files import tomogram_id
+    from tomo_particles.pickers.blobs import find_blobs
 
     found = find_blobs(
         tomogram.data,

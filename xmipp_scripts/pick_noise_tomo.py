@@ -6,9 +6,9 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._program import Program, require_box_size, require_positive, run
+from ._shared.program import Program, require_box_size, require_positive, run
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def write_noise(config: NoiseConfig) -> tuple[int, str]:
     """
     import numpy as np
 
-    from deep_consensus_tomo.files import written_aside
-    from deep_consensus_tomo.metadata_io import picks_of, read_table, write_picks
-    from deep_consensus_tomo.noise import pick_noise
-    from deep_consensus_tomo.picks import Picks
+    from tomo_particles.consensus.noise_picks import pick_noise
+    from tomo_particles.core.files import written_aside
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.formats.xmd import picks_of, read_table, write_picks
 
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.expectation import promise_text
+from tomo_particles.consensus.expected_precision import promise_text
+from tomo_particles.core.errors import InputError
 
-from ._pipeline import Pipeline
-from ._program import Program, run
-from ._run_config import PipelineConfig
+from ._consensus_run.config import PipelineConfig
+from ._consensus_run.pipeline import Pipeline
+from ._shared.program import Program, run
 from .coordinates_consensus_tomo import SYMMETRY_HELP
 from .deep_picking_consensus_tomo import TRAINING_OPTIONS, read_training_settings
 

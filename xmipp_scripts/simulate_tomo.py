@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run
 
 if TYPE_CHECKING:
-    from deep_consensus_tomo.simulation import Complex, Imaging
+    from tomo_particles.simulation import Complex, Imaging
 
 SMALLEST = 32  # voxels: no complex of the table has room to turn in less
 LARGEST = 2048  # voxels along an edge: above it nothing fits into memory
@@ -85,7 +85,7 @@ class SimulationConfig:
 
 def simulate(config: SimulationConfig, say: Callable[[str], None] = print) -> None:
     """Write the tomograms with all that is known of them into `config.odir`, one after the other."""
-    from deep_consensus_tomo.simulation import outputs
+    from tomo_particles.simulation import outputs
 
     folder = Path(config.odir)
     if taken := [name for name in outputs.TRUTH_TABLES if (folder / name).exists()]:
@@ -108,8 +108,8 @@ def simulate(config: SimulationConfig, say: Callable[[str], None] = print) -> No
 
 
 def _imaging(config: SimulationConfig) -> Imaging:
-    from deep_consensus_tomo.ctf import CTF
-    from deep_consensus_tomo.simulation import Imaging
+    from tomo_particles.fourier.ctf import CTF
+    from tomo_particles.simulation import Imaging
 
     try:
         ctf = CTF(config.defocus, config.voltage, config.spherical_aberration, config.amplitude_contrast, config.envelope)
@@ -119,7 +119,7 @@ def _imaging(config: SimulationConfig) -> Imaging:
 
 
 def _complexes(config: SimulationConfig) -> list[Complex]:
-    from deep_consensus_tomo.simulation import DISTRACTORS, builtin_complexes, read_map
+    from tomo_particles.simulation import DISTRACTORS, builtin_complexes, read_map
 
     if not config.maps:
         try:
@@ -141,8 +141,8 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
     """Simulate and write one tomogram; its truth, and what there is to say of it."""
     import numpy as np
 
-    from deep_consensus_tomo.simulation import back_projected, build_sample, outputs, record
-    from deep_consensus_tomo.simulation.pictures import draw_simulation
+    from tomo_particles.simulation import back_projected, build_sample, outputs, record
+    from tomo_particles.simulation.pictures import draw_simulation
 
     start = time.perf_counter()
     # From the name and not the order: a tomogram stays the same however many are made.
@@ -160,8 +160,8 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
 
 
 def _write_parameters(config: SimulationConfig, reports: list[dict], seconds: float) -> None:
-    from deep_consensus_tomo import __version__
-    from deep_consensus_tomo.files import written_aside
+    from tomo_particles import __version__
+    from tomo_particles.core.files import written_aside
 
     parameters = {"version": __version__, "parameters": asdict(config), "tomograms": reports, "seconds": seconds}
     with written_aside(Path(config.odir) / "simulation.json") as aside:

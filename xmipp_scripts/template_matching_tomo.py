@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._picker_output import require_distinct, require_pick_file
-from ._program import Program, require_positive, run
+from ._shared.picker_output import require_distinct, require_pick_file
+from ._shared.program import Program, require_positive, run
 
 SELECTIONS = ("all", "thresholded", "filtered")
 
@@ -84,7 +84,7 @@ class TemplateMatchingConfig:
 
 
 class TemplateMatchingTomo(Program):
-    """Command line of `_template_search.write_matches`."""
+    """Command line of `search.write_matches`."""
 
     name = "xmipp_template_matching_tomo"
 
@@ -164,7 +164,7 @@ class TemplateMatchingTomo(Program):
         )
 
     def run(self) -> None:
-        from ._template_search import write_matches
+        from ._template_matching.search import write_matches
 
         pickings = write_matches(self.config)
         print(f"{sum(map(len, pickings))} picks in {self.config.output}")

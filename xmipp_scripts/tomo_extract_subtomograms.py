@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
-from ._program import Program, require_box_size, require_positive, run
+from ._shared.program import Program, require_box_size, require_positive, run
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from deep_consensus_tomo.picks import Picks
-    from deep_consensus_tomo.stacks import Tomogram
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.core.tomograms import Tomogram
 
 BORDERS = ("pad", "drop")
 
@@ -50,7 +50,7 @@ class ExtractionConfig:
         if self.border not in BORDERS:
             raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
         if self.network is not None:
-            from deep_consensus_tomo.network_input import require_architecture
+            from tomo_particles.learning.network_input import require_architecture
 
             require_architecture(self.network, "--network")
 
@@ -64,10 +64,10 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
     """Extract from file to files; returns how many boxes were written and how many were dropped at the border."""
     import numpy as np
 
-    from deep_consensus_tomo.metadata_io import picks_of, read_table, write_table
-    from deep_consensus_tomo.picks import check_inside, rescale_size
-    from deep_consensus_tomo.stacks import open_tomogram
-    from deep_consensus_tomo.subtomograms import fits_inside
+    from tomo_particles.core.picks import check_inside, rescale_size
+    from tomo_particles.core.subtomograms import fits_inside
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.formats.xmd import picks_of, read_table, write_table
 
     columns = read_table(config.coordinates, "--coordinates")
     with open_tomogram(config.tomogram, config.tomogram_sampling_rate) as tomogram:
@@ -102,8 +102,8 @@ def _write_boxes(config: ExtractionConfig, tomogram: Tomogram, picks: Picks) -> 
     """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value."""
     import numpy as np
 
-    from deep_consensus_tomo.network_input import input_edge, input_sampling_rate
-    from deep_consensus_tomo.stacks import image_name, new_stack, read_ahead, write_volume
+    from tomo_particles.core.tomograms import image_name, new_stack, read_ahead, write_volume
+    from tomo_particles.learning.network_input import input_edge, input_sampling_rate
 
     edge, rate = config.box_size, picks.sampling_rate
     if config.network is not None:
@@ -127,10 +127,10 @@ def _cut_boxes(
     """Cut the boxes of all picks and give each to `write`; returns their (n, 2) contrast."""
     import numpy as np
 
-    from deep_consensus_tomo.contrast import extremes, grey_scale
-    from deep_consensus_tomo.network_input import network_input
-    from deep_consensus_tomo.picks import rescale_positions, same_sampling_rate
-    from deep_consensus_tomo.subtomograms import Cutter, fits_inside
+    from tomo_particles.consensus.contrast_outliers import extremes, grey_scale
+    from tomo_particles.core.picks import rescale_positions, same_sampling_rate
+    from tomo_particles.core.subtomograms import Cutter, fits_inside
+    from tomo_particles.learning.network_input import network_input
 
     normalise = config.normalise and config.network is None  # what a network sees is always normalised
     cutter = Cutter(config.box_size, picks.sampling_rate, normalise, config.invert, config.factor)
@@ -163,7 +163,7 @@ def _network_of(name: str) -> str:
     """The name of the network that a model file holds, or the name itself."""
     if not name.endswith((".h5", ".keras")):
         return name
-    from deep_consensus_tomo.model_files import architecture_of
+    from tomo_particles.learning.model_files import architecture_of
 
     return architecture_of(name, "--network")
 

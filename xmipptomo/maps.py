@@ -11,8 +11,8 @@ import numpy as np
 from pwem.emlib.image import ImageHandler
 from pwem.objects import SetOfVolumes, Volume
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.files import written_aside
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import written_aside
 
 
 def volumes_of(objects: Iterable[Volume | SetOfVolumes]) -> Iterator[Volume]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from deep_consensus_tomo.training_set import Examples
+from tomo_particles.learning.folds import Examples
 
 BOX, RATE = 8, 10.0
 

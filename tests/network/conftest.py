@@ -7,9 +7,9 @@ from blob_boxes import BOX, RATE, make_blobs
 
 with warnings.catch_warnings():  # the packages that Keras imports are not ours to mend
     warnings.simplefilter("ignore")
-    from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
+    from tomo_particles.network import NetworkConfig, TrainingConfig, train
 
-from deep_consensus_tomo.training_set import Examples
+from tomo_particles.learning.folds import Examples
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.network import NetworkConfig, TrainingConfig
-from deep_consensus_tomo.training_set import Region
+from tomo_particles.core.errors import InputError
+from tomo_particles.learning.folds import Region
+from tomo_particles.network import NetworkConfig, TrainingConfig
 
 REGIONS = (Region("tomo a", 0, -np.inf, 12.5, 0), Region("tomo a", 0, 12.5, np.inf, 1))
 CONFIG = NetworkConfig(32, 13.48, folds=2, seed=7, regions=REGIONS)

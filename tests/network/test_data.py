@@ -6,9 +6,11 @@ import pytest
 import tensorflow as tf
 from blob_boxes import write_stack
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.network import NetworkConfig
-from deep_consensus_tomo.network.data import (
+from tomo_particles.core.errors import InputError
+from tomo_particles.learning.folds import FLIPS, flip
+from tomo_particles.learning.network_input import input_sampling_rate, network_input
+from tomo_particles.network import NetworkConfig
+from tomo_particles.network.data import (
     TURNS,
     Schedule,
     batches,
@@ -19,8 +21,6 @@ from deep_consensus_tomo.network.data import (
     turn_each,
     vary,
 )
-from deep_consensus_tomo.network_input import input_sampling_rate, network_input
-from deep_consensus_tomo.training_set import FLIPS, flip
 
 CONFIG = NetworkConfig(8, 10.0)
 

@@ -10,8 +10,8 @@ import textwrap
 import pytest
 import tensorflow as tf
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.network import devices, select_devices
+from tomo_particles.core.errors import InputError
+from tomo_particles.network import devices, select_devices
 
 
 def run(program: str, *arguments: object) -> str:
@@ -87,7 +87,7 @@ def test_threads_must_be_positive():
 
 def test_no_gpu_is_the_cpu_with_the_threads_asked():
     out = run("""
-        from deep_consensus_tomo.network import select_devices
+        from tomo_particles.network import select_devices
         import tensorflow as tf
         strategy = select_devices("", threads=3)
         tf.constant(1.0) + 1
@@ -101,11 +101,11 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
     """45 boxes in batches of 12 (11 asked) over two devices; both devices hold the same weights at the end."""
     out = run("""
         import sys
-        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train
+        from tomo_particles.network import NetworkConfig, TrainingConfig, score, train
         import numpy as np, tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from deep_consensus_tomo.training_set import Examples
+        from tomo_particles.learning.folds import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(45)]
         tomo_ids, positions, labels = np.full(45, "a"), np.zeros((45, 3)), np.arange(45) % 2
         strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
@@ -124,12 +124,12 @@ def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
     """A batch is shared, not multiplied. Without dropout, whose random numbers depend on how: the rest agrees to rounding."""
     out = run("""
         import sys
-        from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, train
+        from tomo_particles.network import NetworkConfig, TrainingConfig, train
         import keras, numpy as np, tensorflow as tf
         keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from deep_consensus_tomo.training_set import Examples
+        from tomo_particles.learning.folds import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(60)]
         examples = Examples(images, np.full(60, "a"), np.zeros((60, 3)), np.arange(60) % 2, np.ones(60))
         training = TrainingConfig(views=(1, 8000), epochs=2, batch_size=16)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from blob_boxes import BOX, RATE
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.metadata_io import write_table
-from deep_consensus_tomo.network import load_model, select_devices
-from deep_consensus_tomo.network.machines import Machine
+from tomo_particles.core.errors import InputError
+from tomo_particles.formats.xmd import write_table
+from tomo_particles.network import load_model, select_devices
+from tomo_particles.network.machines import Machine
 
 TWO = ["localhost:23457", "localhost:23458"]
 

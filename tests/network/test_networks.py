@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.network import NetworkConfig
-from deep_consensus_tomo.network.architecture import build_network
+from tomo_particles.network import NetworkConfig
+from tomo_particles.network.architecture import build_network
 
 
 def test_reference_network_has_the_parameters_of_the_paper():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.network import score
-from deep_consensus_tomo.network.data import read_boxes
-from deep_consensus_tomo.training_set import fold_of
+from tomo_particles.learning.folds import fold_of
+from tomo_particles.network import score
+from tomo_particles.network.data import read_boxes
 
 
 @pytest.fixture(scope="module")

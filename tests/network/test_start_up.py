@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from deep_consensus_tomo.network import start_up
-from deep_consensus_tomo.network.start_up import LEVEL, ONE_DNN, RETRACING, notes_kept_back
+from tomo_particles.network import start_up
+from tomo_particles.network.start_up import LEVEL, ONE_DNN, RETRACING, notes_kept_back
 
 NOTES = (b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
          b"I0000 00:00:1795267781.594946   13190 port.cc:153] oneDNN custom operations are on.\n")
@@ -57,7 +57,7 @@ from tensorflow.python.util import _pywrap_util_port
 print("STARTED", seen[0], _pywrap_util_port.IsMklEnabled())
 """
 WAYS_IN = {
-    "the package": ["deep_consensus_tomo.network.start_up"],
+    "the package": ["tomo_particles.network.start_up"],
     "the training": ["xmipp_scripts.deep_picking_consensus_tomo", "--mode", "training", "--inputPos", "no.xmd", "--inputNeg",
                      "no.xmd", "--model", "no.h5", "--boxsize", "12", "--samplingrate", "10"],
 }

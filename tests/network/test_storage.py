@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from blob_boxes import BOX, RATE
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.network import NetworkConfig, load_model, save_model
-from deep_consensus_tomo.network.storage import ATTRIBUTE, MEMBER
-from deep_consensus_tomo.network.training import Ensemble
+from tomo_particles.core.errors import InputError
+from tomo_particles.network import NetworkConfig, load_model, save_model
+from tomo_particles.network.storage import ATTRIBUTE, MEMBER
+from tomo_particles.network.training import Ensemble
 
 both = pytest.mark.parametrize("suffix", [".h5", ".keras"])
 
@@ -57,7 +57,7 @@ def test_keras_itself_opens_the_file(trained, tmp_path, suffix):
 
 def test_the_reference_network_and_a_single_fold_are_stored_too(tmp_path):
     config = NetworkConfig(22, 8.68, "reference", folds=1)
-    from deep_consensus_tomo.network.architecture import build_network
+    from tomo_particles.network.architecture import build_network
     save_model(tmp_path / "m.h5", Ensemble(config, (build_network(config),)))
     assert load_model(tmp_path / "m.h5").config == config
 

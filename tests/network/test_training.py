@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from blob_boxes import BOX, RATE, make_blobs
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.network import NetworkConfig, TrainingConfig, score, train, training
-from deep_consensus_tomo.training_set import Examples
+from tomo_particles.core.errors import InputError
+from tomo_particles.learning.folds import Examples
+from tomo_particles.network import NetworkConfig, TrainingConfig, score, train, training
 
 CONFIG = NetworkConfig(BOX, RATE, folds=1)
 ONE_PASS = (1, 8000)  # an epoch is one pass over the examples, however few: the tests are quick

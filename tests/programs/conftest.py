@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.metadata_io import write_picks
-from deep_consensus_tomo.picks import Picks
-from deep_consensus_tomo.stacks import write_volume
-from deep_consensus_tomo.synthetic import SimulatedPicker, Simulation, simulate_tomogram
+from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.formats.xmd import write_picks
+from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
 RATE = 10.0  # Å/voxel
 BOX = 12

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo.evaluation import agreement
-from deep_consensus_tomo.pick_files import read_pick_file
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.testing.agreement import agreement
 
 NAME = "pick_blobs_tomo"
 RATE = 10.0

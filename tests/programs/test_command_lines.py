@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
 
 PROGRAMS = (
     "simulate_tomo",

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.metadata_io import read_picks, read_table, write_picks
-from deep_consensus_tomo.picks import Picks
+from tomo_particles.core.picks import Picks
+from tomo_particles.formats.xmd import read_picks, read_table, write_picks
 
 NAME = "coordinates_consensus_tomo"
 # Three places 20 voxels apart: seen by pickers 1, 2 and 3; by 1 and 2; by 3 alone.

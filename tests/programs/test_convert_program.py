@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo.metadata_io import read_table, write_table
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.formats.xmd import read_table, write_table
 from xmipp_scripts.convert_coordinates_tomo import ConvertCoordinatesTomo
 
 RATE, SIZE = 10.0, (40, 36, 30)

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo import __version__
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.metadata_io import read_table, write_picks
-from deep_consensus_tomo.pick_files import read_every_tomogram
-from deep_consensus_tomo.picks import Picks, rescale_positions
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles import __version__
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.picks import Picks, rescale_positions
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.formats.pick_files import read_every_tomogram
+from tomo_particles.formats.xmd import read_table, write_picks
 from xmipp_scripts.evaluate_picking_tomo import EvaluationConfig, compare_tomograms, evaluate, page_of, read
 
 NAME = "evaluate_picking_tomo"

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import xmippLib
 
-from deep_consensus_tomo.metadata_io import read_table, write_picks
-from deep_consensus_tomo.network_input import input_sampling_rate, network_input
-from deep_consensus_tomo.picks import Picks
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.formats.xmd import read_table, write_picks
+from tomo_particles.learning.network_input import input_sampling_rate, network_input
 from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 
 NAME = "tomo_extract_subtomograms"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo.metadata_io import read_table, write_table
+from tomo_particles.formats.xmd import read_table, write_table
 
 RUN = "run_deep_consensus_tomo"
 NETWORK = "deep_picking_consensus_tomo"

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
-from deep_consensus_tomo.metadata_io import read_picks, read_table
+from tomo_particles.formats.xmd import read_picks, read_table
 
 NAME = "pick_noise_tomo"
 SIZE = (80, 70, 40)

@@ -4,8 +4,8 @@ import json
 
 import pandas as pd
 
-from xmipp_scripts._pipeline import Pipeline
-from xmipp_scripts._run_config import PipelineConfig
+from xmipp_scripts._consensus_run.config import PipelineConfig
+from xmipp_scripts._consensus_run.pipeline import Pipeline
 
 
 def test_two_real_pickings_agree_as_their_documentation_says(shared_data, tmp_path):

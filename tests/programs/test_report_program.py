@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 import pytest
 from finished_run import ACCEPTED, PICKS, make_protocol_run, make_run
 
-from deep_consensus_tomo import report
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.report import write_report
-from deep_consensus_tomo.report_tables import doubts
-from deep_consensus_tomo.run_results import read_run
-from deep_consensus_tomo.run_truth import measure
+from tomo_particles.core.errors import InputError
+from tomo_particles.reports import html_report
+from tomo_particles.reports.html_report import write_report
+from tomo_particles.reports.tables import doubts
+from tomo_particles.runs.measured import measure
+from tomo_particles.runs.results import read_run
 
 
 class Page(HTMLParser):
@@ -74,8 +74,8 @@ def test_the_page_tells_numbers_parameters_and_names_as_they_are(page):
 @pytest.fixture
 def quick(monkeypatch):
     """Pages without pictures of tomograms but one, and with empty pictures: drawing them is tried elsewhere."""
-    monkeypatch.setattr(report, "MAX_TOMOGRAMS", 1)
-    monkeypatch.setattr(report, "_as_url", lambda figure, kind, mime: f"data:{mime};base64,")
+    monkeypatch.setattr(html_report, "MAX_TOMOGRAMS", 1)
+    monkeypatch.setattr(html_report, "_as_url", lambda figure, kind, mime: f"data:{mime};base64,")
 
 
 def test_the_links_lead_to_files(tmp_path, quick):

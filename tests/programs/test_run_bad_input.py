@@ -5,7 +5,7 @@ from pathlib import Path
 import mrcfile
 import pytest
 
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
 
 NAME = "run_deep_consensus_tomo"
 XMD = "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n"

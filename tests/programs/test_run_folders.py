@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
 from xmipp_scripts.convert_coordinates_tomo import ConvertCoordinatesTomo
 from xmipp_scripts.run_deep_consensus_tomo import RunDeepConsensusTomo
 

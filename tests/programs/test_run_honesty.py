@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo.stacks import write_volume
-from deep_consensus_tomo.synthetic import simulate_tomogram
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.testing.synthetic import simulate_tomogram
 
 BOX, SIZE, RATE = 12, (80, 80, 40), 10.0
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy.spatial.transform import Rotation
 
-from deep_consensus_tomo.metadata_io import read_table
-from deep_consensus_tomo.orientation_means import angles_between, symmetry_group
-from deep_consensus_tomo.orientations import angles_of, rotation_of
+from tomo_particles.formats.xmd import read_table
+from tomo_particles.geometry.orientation_means import angles_between, symmetry_group
+from tomo_particles.geometry.orientations import angles_of, rotation_of
 
 RATE = 10.0
 PLACES = np.array([[15, 15, 15], [45, 15, 20], [15, 40, 20], [45, 40, 20.0]])

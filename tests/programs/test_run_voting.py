@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo.evaluation import agreement
-from deep_consensus_tomo.metadata_io import read_table, write_picks
-from deep_consensus_tomo.picks import Picks, rescale_positions
+from tomo_particles.core.picks import Picks, rescale_positions
+from tomo_particles.formats.xmd import read_table, write_picks
+from tomo_particles.testing.agreement import agreement
 
 NAME = "run_deep_consensus_tomo"
 BOX = 12

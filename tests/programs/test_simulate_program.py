@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.pick_files import read_pick_file
-from deep_consensus_tomo.simulation import builtin_complexes
-from deep_consensus_tomo.stacks import open_tomogram, write_volume
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.tomograms import open_tomogram, write_volume
+from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.simulation import builtin_complexes
 from xmipp_scripts.simulate_tomo import SimulationConfig, simulate
 
 NAME = "simulate_tomo"

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deep_consensus_tomo.orientations import rotation_of, turned
-from deep_consensus_tomo.pick_files import read_pick_file
-from deep_consensus_tomo.stacks import open_tomogram, write_volume
-from deep_consensus_tomo.synthetic import through_missing_wedge
+from tomo_particles.core.tomograms import open_tomogram, write_volume
+from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.geometry.orientations import rotation_of, turned
+from tomo_particles.testing.synthetic import through_missing_wedge
 
 NAME = "template_matching_tomo"
 RATE = 10.0

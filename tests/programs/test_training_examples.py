@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.metadata_io import write_table
-from xmipp_scripts._training_examples import FEWEST_NOISE, read_examples
+from tomo_particles.consensus.training_examples import FEWEST_NOISE, read_examples
+from tomo_particles.formats.xmd import write_table
 
 SEEN_BY = {"pos": ["1+2+3", "1+2", "2+3", "0+1"], "doubt": ["1", "3"], "neg": []}
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.orientation_means import symmetry_group
+from tomo_particles.core.errors import InputError
+from tomo_particles.geometry.orientation_means import symmetry_group
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo import constants, protocols  # noqa: E402
 from xmipptomo.files import NOISE, POSITIVE, RunFiles  # noqa: E402
-from xmipptomo.protocols import deep_consensus_commands as commands  # noqa: E402
-from xmipptomo.protocols import program_steps as steps  # noqa: E402
+from xmipptomo.protocols.deep_consensus import commands  # noqa: E402
+from xmipptomo.protocols.shared import program_steps as steps  # noqa: E402
 
 FILES = RunFiles("extra")
 FRAME = commands.TomogramFrame("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
@@ -148,18 +148,18 @@ def test_the_fields_of_options_are_on_the_form():
 
 
 # ---- the protocol's own code
-PROTOCOLS = Path(commands.__file__).parent
+PROTOCOLS = Path(protocols.__file__).parent
 
 
 def test_the_protocol_keeps_nothing_on_itself_between_steps():
-    tree = ast.parse((PROTOCOLS / "protocol_deep_consensus_picking3d.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PROTOCOLS / "deep_consensus" / "protocol_deep_consensus_picking3d.py").read_text(encoding="utf-8"))
     targets = [t for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
                for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
     assert [ast.unparse(t) for t in targets if ast.unparse(t).startswith("self.")] == []
 
 
 def test_the_protocol_stays_thin():
-    assert all(len(path.read_text(encoding="utf-8").splitlines()) < 400 for path in PROTOCOLS.glob("*.py"))
+    assert all(len(path.read_text(encoding="utf-8").splitlines()) < 400 for path in PROTOCOLS.rglob("*.py"))
 
 
 def test_programs_are_those_that_are_installed():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from finished_run import make_protocol_run
 
-from deep_consensus_tomo.run_results import read_run
+from tomo_particles.runs.results import read_run
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")

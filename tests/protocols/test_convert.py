@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.picks import Picks, rescale_positions
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.picks import Picks, rescale_positions
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 
@@ -160,7 +160,7 @@ def test_a_pick_without_a_score_gets_zero_which_reads_as_none(sets):
 
 @pytest.mark.parametrize("angles", [(0, 90, 0), (10, 20, 30), (-170, 179, 5)])
 def test_orientations_are_those_of_xmipp(angles):
-    from deep_consensus_tomo.metadata_io import xmippLib
+    from tomo_particles.formats.xmd import xmippLib
 
     matrix = convert.matrix_of(np.array(angles, dtype=float))
     # Scipion's matrix takes the particle onto its reference, Xmipp's the reference onto the particle.
@@ -170,7 +170,7 @@ def test_orientations_are_those_of_xmipp(angles):
 
 @pytest.mark.parametrize("angles", [(0, 90, 0), (10, 20, 30), (-170, 179, 5)])
 def test_the_matrix_undoes_the_rotation_of_the_reference(angles):
-    from deep_consensus_tomo.orientations import rotation_of
+    from tomo_particles.geometry.orientations import rotation_of
 
     matrix = convert.matrix_of(np.array(angles, dtype=float))
     np.testing.assert_allclose(matrix[:3, :3] @ rotation_of(np.array([angles])).as_matrix()[0], np.eye(3), atol=1e-6)

@@ -7,15 +7,15 @@ import mrcfile
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import read_pickings, species_of  # noqa: E402
-from xmipptomo.evaluations import COLUMNS, Evaluation, notes_of, numbers_table, summary_lines  # noqa: E402
 from xmipptomo.files import EvaluationFiles, file_stem  # noqa: E402
-from xmipptomo.protocols.evaluation_inputs import write_picking, write_reference  # noqa: E402
+from xmipptomo.protocols.evaluation.inputs import write_picking, write_reference  # noqa: E402
+from xmipptomo.protocols.evaluation.results import COLUMNS, Evaluation, notes_of, numbers_table, summary_lines  # noqa: E402
 
 
 @pytest.fixture

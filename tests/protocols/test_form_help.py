@@ -15,7 +15,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
         XmippProtTemplateMatching3D,
     )
 
-NETWORK_DATA = Path(__file__).resolve().parents[2] / "libraries" / "deep_consensus_tomo" / "network" / "data.py"
+NETWORK_DATA = Path(__file__).resolve().parents[2] / "libraries" / "tomo_particles" / "network" / "data.py"
 
 
 def help_of(protocol_class, name: str) -> str:

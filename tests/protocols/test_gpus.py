@@ -11,7 +11,7 @@ from xmipptomo.files import RunFiles
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
-    from xmipptomo.protocols.deep_consensus_validation import _gpu_errors
+    from xmipptomo.protocols.deep_consensus.validation import _gpu_errors
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LABEL = "*GPU IDs*"

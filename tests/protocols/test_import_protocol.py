@@ -6,7 +6,7 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from xmipptomo.protocols.picking_commands import ImportOptions, export_arguments, import_arguments
+    from xmipptomo.protocols.shared.commands import ImportOptions, export_arguments, import_arguments
     from xmipptomo.tests import test_protocol_import_coordinates3d as scipion_tests
 
 
@@ -40,7 +40,7 @@ def test_the_command_line_of_an_export():
 
 
 def test_the_form_offers_every_format_that_the_library_writes():
-    from deep_consensus_tomo.formats import FORMATS
+    from tomo_particles.formats.registry import FORMATS
     from xmipptomo.constants import EXPORT_FILES
 
     written = {one.name: one for one in FORMATS if one.write is not None}
@@ -51,7 +51,7 @@ def test_the_form_offers_every_format_that_the_library_writes():
 
 
 def test_the_form_offers_the_formats_of_the_library():
-    from deep_consensus_tomo.formats import FORMATS
+    from tomo_particles.formats.registry import FORMATS
     from xmipptomo.constants import IMPORT_FORMATS
 
     assert tuple(one.name for one in FORMATS) == IMPORT_FORMATS

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.metadata_io import read_picks
+from tomo_particles.core.errors import InputError
+from tomo_particles.formats.xmd import read_picks
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import tomogram_sources  # noqa: E402
 from xmipptomo.files import RunFiles, file_stem  # noqa: E402
-from xmipptomo.protocols.deep_consensus_inputs import InputSets, count_rows, read_frames, write_frames  # noqa: E402
-from xmipptomo.protocols.deep_consensus_inputs import write_tomogram as write_tomogram_of  # noqa: E402
-from xmipptomo.protocols.deep_consensus_validation import set_errors  # noqa: E402
+from xmipptomo.protocols.deep_consensus.inputs import InputSets, count_rows, read_frames, write_frames  # noqa: E402
+from xmipptomo.protocols.deep_consensus.inputs import write_tomogram as write_tomogram_of  # noqa: E402
+from xmipptomo.protocols.deep_consensus.validation import set_errors  # noqa: E402
 
 
 def write_tomogram(files, inputs, ts_id, frame, starting_id):

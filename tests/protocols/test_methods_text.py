@@ -7,7 +7,7 @@ import pytest
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from xmipptomo.files import RunFiles
-    from xmipptomo.protocols.deep_consensus_methods import methods_text
+    from xmipptomo.protocols.deep_consensus.methods import methods_text
 
 PARAMETERS = {"recipe": "consensus", "minPickers": 2, "votingAgreement": 2, "consensusRadius": 0.35, "representative": "Robust",
               "modelType": "New", "skipTraining": True, "folds": 3}

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo import constants  # noqa: E402
-from xmipptomo.protocols import picking_commands as commands  # noqa: E402
-from xmipptomo.protocols.simulation_form import numbers  # noqa: E402
+from xmipptomo.protocols.shared import commands  # noqa: E402
+from xmipptomo.protocols.simulation.form import numbers  # noqa: E402
 
 OPTICS = commands.Optics(3.0, 300.0, 2.7, 0.08)
 SIMULATION = commands.SimulationOptions(
@@ -81,7 +81,7 @@ def test_choices_of_the_forms_are_those_of_the_programs():
 
 
 def test_the_form_knows_the_complexes_and_distractors_of_the_simulation():
-    from deep_consensus_tomo.simulation import DISTRACTORS, builtin_complexes
+    from tomo_particles.simulation import DISTRACTORS, builtin_complexes
 
     assert tuple(which.name for which in builtin_complexes(20.0)) == constants.BUILTIN_COMPLEXES
     assert set(DISTRACTORS) == set(constants.DISTRACTORS)

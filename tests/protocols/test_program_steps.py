@@ -6,8 +6,8 @@ import pytest
 from pyworkflow.constants import QUEUE_FOR_JOBS
 
 from xmipptomo.files import ProtocolFiles
-from xmipptomo.protocols import program_steps
-from xmipptomo.protocols.program_steps import ProgramSteps, appears
+from xmipptomo.protocols.shared import program_steps
+from xmipptomo.protocols.shared.program_steps import ProgramSteps, appears
 
 
 class ScipionProtocol:

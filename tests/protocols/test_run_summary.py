@@ -6,7 +6,7 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from xmipptomo.protocols.deep_consensus_report import summary_lines
+    from xmipptomo.protocols.deep_consensus.summary import summary_lines
 
 COUNTS = {"picks": [30, 20], "positive": 25, "doubtful": 10, "negative": 0, "noise": 40, "accepted": 24, "left_out": 0}
 

@@ -4,7 +4,7 @@ import mrcfile
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from finished_run import ACCEPTED, make_protocol_run
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from xmipptomo.wizards.frame import advice, positions_of, proposed_box, proposed_radius, unusable
+    from xmipptomo.wizards.box_and_radius import advice, positions_of, proposed_box, proposed_radius, unusable
     from xmipptomo.wizards.threshold import results_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep_consensus_tomo.formats import Context, TomogramFrame, read
-from deep_consensus_tomo.stacks import write_volume
+from tomo_particles.core.tomograms import write_volume
+from tomo_particles.formats.registry import Context, TomogramFrame, read
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")

@@ -17,12 +17,12 @@ from pyworkflow.utils import cleanPath
 from pyworkflow.viewer import DESKTOP_TKINTER
 from tomo.constants import BOTTOM_LEFT_CORNER
 
-from deep_consensus_tomo.errors import InputError
-from deep_consensus_tomo.expectation import promise_text
-from deep_consensus_tomo.metadata_io import read_table
-from deep_consensus_tomo.picks import rescale_positions
-from deep_consensus_tomo.report_tables import expected_now
-from deep_consensus_tomo.run_results import read_run
+from tomo_particles.consensus.expected_precision import promise_text
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.picks import rescale_positions
+from tomo_particles.formats.xmd import read_table
+from tomo_particles.reports.tables import expected_now
+from tomo_particles.runs.results import read_run
 
 from ..constants import CHOICE_RULES, MODEL_EXISTING, NO_DISAGREEMENT
 from ..files import NOISE, POSITIVE, RunFiles
@@ -30,7 +30,7 @@ from ..protocols import XmippProtDeepConsensusPicking3D
 from ..viewers import DeepConsensusPicking3DViewer
 from ..viewers.figure_window import FigureWindow
 from ..wizards import FrameWizard, ThresholdWizard
-from ..wizards.frame import frames_of, positions_of
+from ..wizards.box_and_radius import frames_of, positions_of
 from ..wizards.threshold import results_of
 from .simulated_project import RATE, SIZE, SimulatedTomogram, add_coordinates, add_tomograms, simulate
 

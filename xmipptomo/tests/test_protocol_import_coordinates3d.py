@@ -11,8 +11,8 @@ from pyworkflow.project import Manager
 from pyworkflow.tests import BaseTest, setupTestProject
 from pyworkflow.utils import cleanPath
 
-from deep_consensus_tomo.orientations import rotation_of
-from deep_consensus_tomo.picks import Picks
+from tomo_particles.core.picks import Picks
+from tomo_particles.geometry.orientations import rotation_of
 
 from ..constants import EXPORT_FILES, IMPORT_FORMATS
 from ..convert import read_picks
@@ -148,6 +148,6 @@ class TestImportCoordinates3D(BaseTest):
         self.assertIn("no file", protocol.validate()[0])
 
     def test_the_form_offers_the_formats_of_the_library(self):
-        from deep_consensus_tomo.formats import FORMATS
+        from tomo_particles.formats.registry import FORMATS
 
         self.assertEqual(IMPORT_FORMATS, tuple(one.name for one in FORMATS))

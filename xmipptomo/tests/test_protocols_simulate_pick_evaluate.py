@@ -15,8 +15,8 @@ from pyworkflow.utils import cleanPath
 from pyworkflow.viewer import DESKTOP_TKINTER
 from tomo.constants import BOTTOM_LEFT_CORNER
 
-from deep_consensus_tomo.metadata_io import read_table
-from deep_consensus_tomo.orientations import rotation_of
+from tomo_particles.formats.xmd import read_table
+from tomo_particles.geometry.orientations import rotation_of
 
 from ..constants import BUILTIN_COMPLEXES, SELECTIONS
 from ..convert import read_pickings
@@ -26,8 +26,8 @@ from ..protocols import (
     XmippProtSimulateTomograms,
     XmippProtTemplateMatching3D,
 )
-from ..protocols.simulation_form import FILES, VOLUMES
-from ..protocols.tomogram_picker import KEEP_NUMBER, KEEP_THRESHOLD
+from ..protocols.picking.base import KEEP_NUMBER, KEEP_THRESHOLD
+from ..protocols.simulation.form import FILES, VOLUMES
 from ..viewers import Coordinates3DViewer
 from ..viewers.figure_window import FigureWindow
 from ..viewers.viewer_coordinates3d import coordinate_sets

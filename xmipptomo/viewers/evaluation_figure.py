@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..evaluations import Evaluation
+from ..protocols.evaluation.results import Evaluation
 
 # Apart for every kind of colour vision (Okabe and Ito); repeated with another line where there are more pickings.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

@@ -10,7 +10,7 @@ from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 from tomo.objects import SetOfCoordinates3D
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
 from ..convert import read_picks, tomogram_of
 from ..protocols import (
@@ -83,8 +83,8 @@ class Coordinates3DViewer(ProtocolViewer):
 
 def _draw(sets: dict[str, SetOfCoordinates3D], ts_id: str):
     """The figure of one tomogram. Raises InputError if its file cannot be read."""
-    from deep_consensus_tomo.consensus_figures import plot_picks
-    from deep_consensus_tomo.stacks import open_tomogram
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.reports.figures import plot_picks
 
     groups = []  # a set may be a part of another: the smallest is drawn last
     for (name, coordinates), colour in zip(sets.items(), COLOURS, strict=False):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
 from ..files import RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
@@ -21,7 +21,7 @@ from .viewer_coordinates3d import show_elsewhere
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from deep_consensus_tomo.run_results import RunResults
+    from tomo_particles.runs.results import RunResults
 
 # Parameter of the viewer: function of run_figures, title, help. First what is of the run, then what is of one tomogram.
 RUN_FIGURES = {
@@ -104,7 +104,7 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         return RunFiles(self.protocol._getExtraPath())
 
     def _results(self) -> RunResults:
-        from deep_consensus_tomo.run_results import read_run
+        from tomo_particles.runs.results import read_run
 
         return read_run(self._files().root)
 
@@ -116,7 +116,7 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
 
     def _figure(self, name: str) -> list[View]:
         """The window of the figure behind this parameter, or a message why there is none."""
-        from deep_consensus_tomo import run_figures
+        from tomo_particles.reports import run_figures
 
         function, title, _ = (RUN_FIGURES | TOMOGRAM_FIGURES)[name]
         draw: Callable[..., Figure] = getattr(run_figures, function)
@@ -138,7 +138,7 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
 
     def _calibration(self, _=None) -> list[View]:
         """The window of the scores against the file of known particles, or a message what is wrong with it."""
-        from deep_consensus_tomo.run_figures import calibration_figure
+        from tomo_particles.reports.run_figures import calibration_figure
 
         title, path = "Calibration by known particles", (self.truth.get() or "").strip()
         if not path:

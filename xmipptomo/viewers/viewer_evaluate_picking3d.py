@@ -9,8 +9,8 @@ from pyworkflow.gui.plotter import Plotter
 from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
-from ..evaluations import COLUMNS, Evaluation, notes_of, numbers_table
 from ..protocols import XmippProtEvaluatePicking3D
+from ..protocols.evaluation.results import COLUMNS, Evaluation, notes_of, numbers_table
 from .evaluation_figure import draw_evaluations
 from .table_window import TableWindow
 

@@ -1,6 +1,6 @@
 """Wizards of the forms: the buttons beside parameters that propose a value."""
 
-from .frame import FrameWizard
+from .box_and_radius import FrameWizard
 from .threshold import ThresholdWizard
 
 __all__ = ["FrameWizard", "ThresholdWizard"]

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from pyworkflow.gui.dialog import Dialog, showInfo
 from pyworkflow.wizard import Wizard
 
-from deep_consensus_tomo.errors import InputError
+from tomo_particles.core.errors import InputError
 
 from ..files import RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
 from ..viewers.figure_window import put_figure
 
 if TYPE_CHECKING:
-    from deep_consensus_tomo.run_results import RunResults
+    from tomo_particles.runs.results import RunResults
 
 STEP = 0.01
 REDRAW_AFTER = 60  # ms without a movement of the slider
@@ -23,7 +23,7 @@ REDRAW_AFTER = 60  # ms without a movement of the slider
 
 def results_of(protocol: XmippProtDeepConsensusPicking3D, threshold: float) -> RunResults:
     """The scores of the protocol's own run. Raises InputError with what to do where there are none yet."""
-    from deep_consensus_tomo.run_results import read_run
+    from tomo_particles.runs.results import read_run
 
     if protocol.doVoting:
         raise InputError("Voting has no threshold: the number of pickers that agree decides.")
@@ -49,7 +49,7 @@ class ThresholdDialog(Dialog):
 
     def body(self, body_frame):
         """Figure, slider, and a button for the best expected F1."""
-        from deep_consensus_tomo.run_figures import best_threshold, threshold_figure
+        from tomo_particles.reports.run_figures import best_threshold, threshold_figure
 
         body_frame.configure(background="white")
         self._figure = threshold_figure(self._run)
@@ -81,7 +81,7 @@ class ThresholdDialog(Dialog):
         self._waiting = self.after(REDRAW_AFTER, self._redraw)
 
     def _redraw(self) -> None:
-        from deep_consensus_tomo.run_figures import refill_threshold
+        from tomo_particles.reports.run_figures import refill_threshold
 
         refill_threshold(self._figure, self._run, self.value)
         self._canvas.draw_idle()

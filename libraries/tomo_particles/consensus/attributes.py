@@ -1,0 +1,89 @@
+"""What a merged pick keeps of its members besides their place: class, group id, orientation, and a score.
+
+Each picker has one voice in a merged pick, that of its best-scored pick which says anything, so that neither the order of the
+picks nor how often a picker repeats itself matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from ..core.picks import Picks
+from ..geometry.orientation_means import mean_orientations
+from .merging import Clusters
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Of m merged picks: what Picks has of each, and disagreement, (m,) mean angle of the orientations to theirs in degrees.
+
+    disagreement: NaN where fewer than two pickers gave an orientation.
+    """
+
+    picks: Picks
+    disagreement: np.ndarray
+
+
+def merged_identity(picks: Picks, clusters: Clusters, symmetry: Rotation) -> Identity:
+    """The merged picks of `merge_picks` with what their members say of them.
+
+    Score: that of the member nearest the merged position.  Orientation: the robust mean, under the symmetry.  Class: that of
+    most pickers, of equals the best-scored.  Group id: of the nearest member that has one, rather one of that class.
+    """
+    oriented = _voices(picks, clusters.labels, np.isfinite(picks.angles).all(axis=1))
+    mean = mean_orientations(picks.angles[oriented], clusters.labels[oriented], len(clusters), symmetry)
+    species = _species(picks, clusters)
+    merged = Picks(picks.tomo_id, clusters.positions, picks.sampling_rate, score=picks.score[clusters.medoid],
+                   angles=mean.angles, group=_groups(picks, clusters, species), species=species)
+    return Identity(merged, mean.disagreement)
+
+
+def _voices(picks: Picks, labels: np.ndarray, says: np.ndarray) -> np.ndarray:
+    """Rows that speak for their pickers, at most one of each in each cluster, among those that say anything.
+
+    Best score first, then by what the picks are and not by the order they came in.
+    """
+    rows = np.flatnonzero(says)
+    keys = (*picks.angles[rows].T, *picks.positions[rows].T, -_scores(picks)[rows])
+    rows = rows[np.lexsort(keys)]
+    if not len(rows):
+        return rows
+    pair = labels[rows] * (np.int64(picks.picker.max()) + 1) + picks.picker[rows]
+    return rows[np.sort(np.unique(pair, return_index=True)[1])]
+
+
+def _scores(picks: Picks) -> np.ndarray:
+    return np.where(np.isnan(picks.score), -np.inf, picks.score)
+
+
+def _species(picks: Picks, clusters: Clusters) -> np.ndarray:
+    """(m,) the class that most pickers say, of equals the best-scored, then the first by name; empty for none."""
+    species = np.full(len(clusters), "", dtype=object)
+    rows = _voices(picks, clusters.labels, picks.species != "")
+    if not len(rows):
+        return species
+    names, code = np.unique(picks.species[rows].astype(str), return_inverse=True)
+    pair, at, votes = np.unique(clusters.labels[rows] * len(names) + code, return_inverse=True, return_counts=True)
+    best = np.full(len(pair), -np.inf)
+    np.maximum.at(best, at, _scores(picks)[rows])
+    cluster, code = np.divmod(pair, len(names))
+    order = np.lexsort((code, -best, -votes, cluster))
+    chosen = order[np.unique(cluster[order], return_index=True)[1]]
+    species[cluster[chosen]] = names[code[chosen]]
+    return species
+
+
+def _groups(picks: Picks, clusters: Clusters, species: np.ndarray) -> np.ndarray:
+    """(m,) group ids; 0 where no member has one."""
+    groups = np.zeros(len(clusters), dtype=np.int64)
+    rows = np.flatnonzero(picks.group != 0)
+    label = clusters.labels[rows]
+    distance = np.linalg.norm(picks.positions[rows] - clusters.positions[label], axis=1)
+    of_others = (picks.species[rows] != "") & (picks.species[rows] != species[label])
+    order = np.lexsort((picks.group[rows], -_scores(picks)[rows], np.round(distance, 6), of_others, label))
+    own, first = np.unique(label[order], return_index=True)
+    groups[own] = picks.group[rows[order[first]]]
+    return groups

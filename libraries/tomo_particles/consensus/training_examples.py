@@ -1,0 +1,112 @@
+"""What the network learns from: subtomograms of XMD files with the labels of a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ..core.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..learning.folds import Examples
+
+FEWEST_NOISE = 50  # noise picks that are always learned from, where there are so many
+INPUT_OPTIONS = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
+
+
+def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Examples, int]:
+    """The training examples of the XMD files, and how many positives were taken as negatives for their contrast.
+
+    Recipe of the paper: positives are 1, negatives 0. Ours: positives and doubtful picks have the label of their agreement,
+    and those of a contrast out of all proportion (gold beads, ice) become negatives: several pickers like them, and noise
+    does not teach a network what they are. Where false picks are learned from, little noise is enough.
+    """
+    import numpy as np
+
+    from ..formats.xmd import join_tables, positions_of
+    from ..learning.folds import Examples
+    from .labels import NOISE_SHARE
+    from .picker_reliability import agreement_of
+
+    merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",))
+    outlying = np.zeros(len(target), dtype=bool)
+    most_noise = None
+    if recipe == "consensus":
+        outlying = contrast_outliers_of(merged, target == 1) & (target == 1)
+        if "comment" in merged:  # which tells who saw a pick; a reference stays positive
+            agreement = agreement_of(merged["comment"], target)
+            voted = np.array([comment.split("+")[0] != "0" for comment in merged["comment"]], dtype=bool)
+            target = np.where(voted, agreement, target)
+        target[outlying] = 0.0
+        if (target[~outlying] < 1).any():
+            most_noise = max(FEWEST_NOISE, round(NOISE_SHARE * np.isfinite(target).sum()))
+    negative = _read_negatives(inputs, most_noise)
+    learned = np.concatenate([np.isfinite(target), np.ones(len(negative.get("image", [])), dtype=bool)])
+    target = np.concatenate([target, np.zeros(len(learned) - len(target))])[learned]
+    columns = join_tables([table for table in (merged, negative) if table])
+    images = [image for image, used in zip(columns["image"], learned, strict=True) if used]
+    tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(learned)), dtype=str)[learned]
+    positions = positions_of(columns, "the input", "--inputPos")[learned]
+    return Examples(images, tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
+
+
+def _read_table_of(path: str, kind: str) -> dict[str, list]:
+    from ..formats.xmd import read_table
+
+    table = read_table(path, INPUT_OPTIONS[kind])
+    if "image" not in table:
+        raise InputError(
+            f"{INPUT_OPTIONS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
+        )
+    return table
+
+
+def _read_boxes(inputs: Mapping[str, Sequence[str]], kinds: Sequence[str]) -> tuple[dict[str, list], np.ndarray]:
+    """The joined tables of subtomograms of some kinds, and (n,) 1 for those of positives, else NaN."""
+    import numpy as np
+
+    from ..formats.xmd import join_tables
+
+    tables, target = [], []
+    for kind in kinds:
+        for path in inputs.get(kind, ()):
+            tables.append(_read_table_of(path, kind))
+            target += [1.0 if kind == "pos" else np.nan] * len(tables[-1]["image"])
+    return join_tables(tables) if tables else {}, np.array(target)
+
+
+def _read_negatives(inputs: Mapping[str, Sequence[str]], most_noise: int | None) -> dict[str, list]:
+    """The joined negatives: every known wrong pick (these tell who saw them), and noise up to a number, evenly from all of it."""
+    import numpy as np
+
+    from ..formats.xmd import join_tables
+
+    tables = [_read_table_of(path, "neg") for path in inputs.get("neg", ())]
+    noise = [table for table in tables if "comment" not in table]
+    n_noise = sum(len(table["image"]) for table in noise)
+    if most_noise is not None and n_noise > most_noise:
+        for table in noise:
+            n = len(table["image"])
+            rows = np.unique(np.linspace(0, n - 1, round(n * most_noise / n_noise)).astype(int))
+            table.update({name: [values[row] for row in rows] for name, values in table.items()})
+    return join_tables(tables) if tables else {}
+
+
+def contrast_outliers_of(columns: Mapping[str, list], agreed: np.ndarray) -> np.ndarray:
+    """(n,) picks that stand out by contrast, where the extraction measured it; a reference of the user never does."""
+    import numpy as np
+
+    from .contrast_outliers import contrast_outliers
+
+    if not {"min", "max", "tiltSeriesId"} <= set(columns):
+        return np.zeros(len(agreed), dtype=bool)
+    comments = columns.get("comment", ["1"] * len(agreed))
+    free = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
+    return (
+        contrast_outliers(
+            np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["min"]), np.array(columns["max"]), agreed
+        )
+        & free
+    )

@@ -1,0 +1,1 @@
+"""Picks, coordinates and sampling rates, tomograms (MRC), boxes, grey values, seeds, errors, safe writing."""

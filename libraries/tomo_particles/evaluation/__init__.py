@@ -1,0 +1,1 @@
+"""Picks against a truth: matching, SHREC's metrics, calibration, report, figures."""

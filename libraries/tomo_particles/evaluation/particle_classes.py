@@ -1,0 +1,78 @@
+"""The table of complexes (classes.csv of the simulator): weight, diameter, and which are no particles to be picked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..core.errors import InputError
+from ..core.files import require_file
+
+DISTRACTORS = ("bead", "vesicle")  # never particles, even where no table says so
+SIZE_GROUPS = ("small", "medium", "large")
+SMALL_BELOW, LARGE_ABOVE = 200.0, 600.0  # kDa (SHREC 2020, table 5)
+COLUMNS = ("class", "diameter")
+
+
+@dataclass(frozen=True)
+class Complex:
+    """One class: molecular weight in kDa (NaN where unknown), diameter in Å, whether it is a distractor."""
+
+    name: str
+    weight: float
+    diameter: float
+    distractor: bool
+
+    @property
+    def size_group(self) -> str:
+        """small, medium or large; empty where the weight is unknown."""
+        if not self.weight > 0:
+            return ""
+        return SIZE_GROUPS[(self.weight >= SMALL_BELOW) + (self.weight > LARGE_ABOVE)]
+
+
+def read_complexes(path: str | os.PathLike, option: str = "--classes") -> dict[str, Complex]:
+    """Complexes by name from a CSV with the columns class, diameter[, molecular_weight, distractor].
+
+    Raises InputError naming file and option for a file that is no such table.
+    """
+    require_file(path, option)
+    try:
+        table = pd.read_csv(path, dtype={"class": str}, skipinitialspace=True, comment="#", index_col=False)
+    except ValueError as error:
+        raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
+                         "expected a header id,class,molecular_weight,diameter,voxels,distractor") from error
+    if missing := [name for name in COLUMNS if name not in table]:
+        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected "
+                         f"id,class,molecular_weight,diameter,voxels,distractor, found {','.join(map(str, table.columns))}")
+    if table["class"].duplicated().any() or table["class"].isna().any():
+        name = table["class"][table["class"].duplicated() | table["class"].isna()].iloc[0]
+        raise InputError(f"{option}: '{path}' has no name or several rows for the class '{name}'; give each class one row")
+    diameter, weight, distractor = (
+        pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(np.nan, table.index)
+        for name in ("diameter", "molecular_weight", "distractor")
+    )
+    if (~(diameter > 0)).any():
+        row = int(np.argmax(~(diameter > 0)))
+        raise InputError(f"{option}: '{path}', class '{table['class'][row]}': diameter is '{table['diameter'][row]}', "
+                         "not a positive number of Å; correct that row")
+    return {name: Complex(name, float(w), float(d), bool(flag > 0) or name in DISTRACTORS)
+            for name, w, d, flag in zip(table["class"], weight, diameter, distractor, strict=True)}
+
+
+def mean_f1_by_group(f1: Mapping[str, float], complexes: Mapping[str, Complex]) -> dict[str, float]:
+    """Mean class F1 of every size group that has a class (SHREC 2020, table 6)."""
+    members: dict[str, list[float]] = {name: [] for name in SIZE_GROUPS}
+    for name, value in f1.items():
+        if name in complexes and complexes[name].size_group:
+            members[complexes[name].size_group].append(value)
+    return {group: float(np.mean(values)) for group, values in members.items() if values}
+
+
+def radii_of(species: Sequence[str], complexes: Mapping[str, Complex], voxel_size: float) -> np.ndarray:
+    """(n,) half the diameter of the class of each particle, voxels of `voxel_size` Å. Raises KeyError for an unknown class."""
+    return np.array([complexes[name].diameter / (2 * voxel_size) for name in species], dtype=float)

@@ -1,0 +1,108 @@
+"""From what a file states to Picks: the tomogram's id, voxels, the corner as origin. Every format goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..core.errors import InputError, NoPicksError, listed
+from ..core.picks import Picks, same_sampling_rate
+from .model import CORNER, HALF, Context, Found, TomogramFrame
+from .naming import left_out, require_numbers_known, stem_of, tomogram_of
+
+
+def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str, Picks]:
+    """Picks of each tomogram at hand, by id, in the order of the file.
+
+    Empty only for one of several files, if its tomograms are not at hand and such are left out; context.notes says so where a
+    file has others, too.
+    Raises InputError for a file without picks, names that fit no tomogram or several, an unknown or contradictory voxel
+    size, and positions from the centre of a tomogram of unknown size.
+    """
+    if not any(len(one.positions) for one in found):
+        raise NoPicksError(f"{context.option}: '{path}' has no picks; leave it out")
+    require_numbers_known(found, path, context)
+    parts: dict[str, list[Picks]] = {}
+    strange: dict[str, int] = {}
+    for one in found:
+        tomo_id = tomogram_of(one, path, context)
+        if tomo_id is None:
+            strange[stem_of(one.name)] = strange.get(stem_of(one.name), 0) + len(one.positions)
+        elif len(one.positions):
+            parts.setdefault(tomo_id, []).append(_picks(one, tomo_id, path, context))
+    if not parts and not context.among:
+        raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
+                         f"are {listed(sorted(context.frames))}; give their tomograms, or say which is which with --names")
+    if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
+        context.notes.append(left_out(strange, path, context.frames))
+    return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
+
+
+def _joined(parts: Sequence[Picks], path: object, context: Context) -> Picks:
+    first = parts[0]
+    for part in parts:
+        if not same_sampling_rate(part.sampling_rate, first.sampling_rate):
+            raise InputError(f"{context.option}: '{path}' mixes sampling rates in tomogram '{first.tomo_id}' "
+                             f"({first.sampling_rate:g} and {part.sampling_rate:g} Å/voxel); write one file a sampling rate")
+    return Picks.concatenate(parts)
+
+
+def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
+    frame = context.frame(tomo_id)
+    positions, rate = _in_voxels(found, frame, path, context)
+    try:
+        return Picks(tomo_id, positions, rate, score=found.score, angles=found.angles, group=found.group, species=found.species)
+    except InputError as error:
+        raise InputError(f"{context.option}: '{path}': {error}") from error
+
+
+def _in_voxels(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
+    """Positions (n, 3) x, y, z in voxels from the corner, and their sampling rate."""
+    if found.origin != CORNER:
+        return _from_centre(found, frame, path, context)
+    if found.angstrom:
+        rate = found.rate or frame.sampling_rate or context.sampling_rate
+        return found.positions / _known(rate, frame.tomo_id, path, context), float(rate or 0)
+    return found.positions, _known(_stated_rate(found, frame, path, context), frame.tomo_id, path, context)
+
+
+def _stated_rate(found: Found, frame: TomogramFrame, path: object, context: Context) -> float | None:
+    asked = context.sampling_rate
+    if found.rate and asked and not same_sampling_rate(found.rate, asked):
+        if found.sure:
+            raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
+                             f"--samplingrate says {asked:g}; leave --samplingrate out, or correct the file")
+        return asked
+    _check_size(found, frame, path, context)
+    return found.rate or asked or frame.sampling_rate
+
+
+def _check_size(found: Found, frame: TomogramFrame, path: object, context: Context) -> None:
+    """Voxels of a tomogram that had another size than ours are not our voxels."""
+    if not (found.rate or context.sampling_rate) and found.size and frame.size and found.size != frame.size:
+        raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels, but tomogram "
+                         f"'{frame.tomo_id}' has {_edges(frame.size)}; say in voxels of how many Å its coordinates are, with "
+                         "--samplingrate")
+
+
+def _edges(size: Sequence[float]) -> str:
+    return " x ".join(f"{edge:g}" for edge in size)
+
+
+def _from_centre(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
+    if frame.size is None:
+        raise InputError(f"{context.option}: '{path}' counts from the centre of tomogram '{frame.tomo_id}', whose size is not "
+                         "known here; give the tomogram (--tomograms), or --size")
+    rate = _known(frame.sampling_rate or context.sampling_rate, frame.tomo_id, path, context)
+    size = np.asarray(frame.size)
+    centre = size / 2 if found.origin == HALF else size // 2
+    angstrom = found.positions * (1.0 if found.angstrom else float(found.rate or rate))
+    return angstrom / rate + centre, rate
+
+
+def _known(rate: float | None, tomo_id: str, path: object, context: Context) -> float:
+    if rate is None or not rate > 0:
+        raise InputError(f"{context.option}: '{path}' does not say how many Å the voxels of its coordinates have in tomogram "
+                         f"'{tomo_id}'; give the tomogram (--tomograms), or --samplingrate")
+    return rate

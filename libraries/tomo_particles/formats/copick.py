@@ -1,0 +1,143 @@
+"""copick picks (json) and point annotations of the CryoET Data Portal (ndjson).
+
+Read and written here: the package copick needs numpy 2, zarr and some sixty packages more, for a file of a few plain fields.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.picks import Picks
+from .conventions import from_matrices, to_matrices
+from .eman import point, read_json
+from .model import BY_FILE, BY_NAME, Context, Format, Found, read_text, text_of
+
+USER, SESSION = "xmipptomo", "0"
+MAX_SKEW = 0.01  # by which a matrix of rounded numbers may miss being a rotation
+
+
+def _sniff_copick(head: bytes) -> bool:
+    text = text_of(head)
+    return text.lstrip().startswith("{") and '"pickable_object_name"' in text and '"points"' in text
+
+
+def parse_copick(path: Path, option: str) -> list[Found]:
+    """Å from the centre of the first voxel; a point may be moved by the translation of its own transformation."""
+    picked = read_json(read_text(path), path, option)
+    if not isinstance(picked, dict) or not isinstance(picked.get("points"), list):
+        raise InputError(f"{option}: '{path}' lacks the list points; expected picks of copick")
+    if picked.get("unit", "angstrom") != "angstrom":
+        raise InputError(f"{option}: '{path}': its unit is '{picked['unit']}'; only angstrom is known of copick, change it")
+    points = [_object(own, f"point {i}", path, option) for i, own in enumerate(picked["points"], start=1)]
+    positions = np.array([_location(own, f"point {i}", path, option) for i, own in enumerate(points, start=1)]).reshape(-1, 3)
+    transforms = _matrices([own.get("transformation_") for own in points], 4, path, option)
+    positions = positions + np.nan_to_num(transforms[:, :3, 3])
+    return [Found(str(picked.get("run_name") or path.name), BY_NAME if picked.get("run_name") else BY_FILE, positions,
+                  angstrom=True, rate=_spacing(picked, path, option), score=_floats(points, "score", path, option),
+                  angles=_angles(transforms[:, :3, :3]), group=_groups(points, path, option),
+                  species=[str(picked.get("pickable_object_name") or "")] * len(points))]
+
+
+def _sniff_portal(head: bytes) -> bool:
+    lines = text_of(head).lstrip().splitlines()
+    return bool(lines) and lines[0].startswith("{") and '"location"' in lines[0] and '"points"' not in lines[0]
+
+
+def parse_portal(path: Path, option: str) -> list[Found]:
+    """0-based voxels of the tomogram of the annotation, one JSON object a line."""
+    lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
+    points = [_object(read_json(line, path, option, number), f"line {number}", path, option) for number, line in lines]
+    positions = np.array([_location(own, f"line {number}", path, option)
+                          for own, (number, _) in zip(points, lines, strict=True)]).reshape(-1, 3)
+    turns = _matrices([own.get("xyz_rotation_matrix") for own in points], 3, path, option)
+    return [Found(path.name, BY_FILE, positions, angles=_angles(turns), group=_groups(points, path, option))]
+
+
+def _object(value: Any, what: str, path: object, option: str) -> dict:
+    if not isinstance(value, dict):
+        raise InputError(f"{option}: '{path}', {what}: {str(value)[:60]} is no point; correct or remove it")
+    return value
+
+
+def _location(own: dict, what: str, path: object, option: str) -> list[float]:
+    location = own.get("location")
+    values = [location.get(axis) for axis in "xyz"] if isinstance(location, dict) else location
+    return point(values, what, path, option)
+
+
+def _spacing(picked: dict, path: object, option: str) -> float | None:
+    rate = _number(picked.get("voxel_spacing") or None, "voxel_spacing", path, option)
+    if rate <= 0:
+        raise InputError(f"{option}: '{path}': voxel_spacing is {rate:g}, expected Å; correct it")
+    return None if np.isnan(rate) else rate
+
+
+def _number(value: Any, what: str, path: object, option: str) -> float:
+    """A number; NaN for none."""
+    try:
+        return np.nan if value is None else float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{option}: '{path}', {what}: '{str(value)[:40]}' is not a number; correct or remove it") from error
+
+
+def _floats(points: list[dict], key: str, path: object, option: str) -> np.ndarray | None:
+    values = np.array([_number(own.get(key), f"point {i}, {key}", path, option) for i, own in enumerate(points, start=1)])
+    return values if np.isfinite(values).any() else None
+
+
+def _groups(points: list[dict], path: object, option: str) -> np.ndarray:
+    values = _floats(points, "instance_id", path, option)
+    return np.zeros(len(points), dtype=int) if values is None else np.nan_to_num(values).astype(int)
+
+
+def _matrices(values: list[Any], width: int, path: object, option: str) -> np.ndarray:
+    """(n, width, width), NaN where there is none."""
+    result = np.full((len(values), width, width), np.nan)
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        try:
+            matrix = np.array(value, dtype=float)
+        except (TypeError, ValueError):  # words, or rows of different lengths
+            matrix = np.zeros(0)
+        if matrix.shape != (width, width):
+            raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is not {width} x {width}; correct or remove it")
+        turn = matrix[:3, :3]
+        if not (np.allclose(turn @ turn.T, np.eye(3), atol=MAX_SKEW) and np.linalg.det(turn) > 0):
+            raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is no rotation; correct or remove it")
+        result[row] = matrix
+    return result
+
+
+def _angles(turns: np.ndarray) -> np.ndarray | None:
+    """rot, tilt, psi; None if all are the identity, which copick writes where nobody knows the orientation."""
+    known = turns[np.isfinite(turns).all(axis=(1, 2))]
+    return None if not len(known) or np.allclose(known, np.eye(3)) else from_matrices(turns)
+
+
+def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
+    """One file a tomogram and species; copick finds it by its place in a project, which is the user's to choose."""
+    (own,) = picks.values()
+    turns, known = to_matrices(own.angles), np.isfinite(own.angles).all(axis=1)
+    transforms = np.tile(np.eye(4), (len(own), 1, 1))
+    transforms[known, :3, :3] = turns[known]
+    points = []
+    for i, place in enumerate((own.positions * own.sampling_rate).tolist()):
+        entry = {"location": dict(zip("xyz", place, strict=True)), "transformation_": transforms[i].tolist(),
+                 "instance_id": int(own.group[i])}
+        points.append(entry | ({"score": float(own.score[i])} if np.isfinite(own.score[i]) else {}))
+    content = {"pickable_object_name": next(iter(own.species), "") or "particle", "user_id": USER, "session_id": SESSION,
+               "run_name": own.tomo_id, "voxel_spacing": own.sampling_rate, "unit": "angstrom", "points": points,
+               "trust_orientation": bool(known.all())}
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+COPICK = Format("copick", "copick json", (".json",), _sniff_copick, parse_copick, write,
+                frozenset({"score", "angles", "group", "species"}), single=True, one_species=True)
+PORTAL = Format("portal", "CryoET Data Portal ndjson", (".ndjson", ".json"), _sniff_portal, parse_portal)

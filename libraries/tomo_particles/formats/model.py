@@ -1,0 +1,142 @@
+"""What a format is, what its reader finds in a file, and what is known from elsewhere of the tomograms that the file names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.picks import Picks
+
+# Where a file counts its positions from. CORNER: the centre of the first voxel is 0. The others count from a point of the
+# tomogram: half its size (RELION 5), or the voxel of index size // 2 (EMAN2); both as 0-based index of the tomogram at hand.
+CORNER, HALF, MIDDLE_VOXEL = "corner", "half", "middle voxel"
+
+# How a file names a tomogram: by its name, by a number of a list kept elsewhere, or not at all (then by the file's own name).
+BY_NAME, BY_NUMBER, BY_FILE = "name", "number", "file"
+
+# What becomes of the picks of a tomogram that is not at hand.
+REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
+
+
+@dataclass(frozen=True)
+class TomogramFrame:
+    """A tomogram at hand: its id, sampling rate (Å/voxel) and size x, y, z in voxels; None what is unknown."""
+
+    tomo_id: str
+    sampling_rate: float | None = None
+    size: tuple[int, int, int] | None = None
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the user says besides the file.
+
+    frames: the tomograms at hand by id; empty: not known.  sampling_rate: Å/voxel of coordinates in voxels whose file does
+    not say it.  size: x, y, z, voxels of sampling_rate, of the tomograms that are not at hand.
+    names: the id of a tomogram by the name or number that files give it.
+    unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
+    among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
+    only one at hand. Empty: there is but one file.
+    notes: receives what was left out of a file, a line each.
+    """
+
+    frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
+    sampling_rate: float | None = None
+    size: tuple[int, int, int] | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    unknown: str = REFUSE
+    option: str = "-i"
+    among: str = ""
+    notes: list[str] = field(default_factory=list, compare=False)
+
+    def frame(self, tomo_id: str) -> TomogramFrame:
+        """The tomogram of an id; of one that is not at hand only what the user says of all."""
+        return self.frames.get(tomo_id, TomogramFrame(tomo_id, self.sampling_rate, self.size))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Picks of one tomogram as a file states them.
+
+    positions: (n, 3) x, y, z, counted from `origin`, in Å if `angstrom`, else in voxels of `rate` Å.
+    rate: None where the file does not say it; of positions in Å, the voxel size that they were made of.
+    sure: False if `rate` is stated of something else than the tomogram, so that a user may know better.
+    size: of the tomogram, voxels, where the file says it.
+    score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
+    """
+
+    name: str
+    named: str
+    positions: np.ndarray
+    origin: str = CORNER
+    angstrom: bool = False
+    rate: float | None = None
+    sure: bool = True
+    size: tuple[int, int, int] | None = None
+    score: Any = None
+    angles: Any = None
+    group: Any = None
+    species: Any = None
+
+
+@dataclass(frozen=True)
+class Format:
+    """One file format.
+
+    name: for options.  title: for people.  extensions: with the dot, lower case.
+    sniff: whether the beginning of a file, bytes, is of this format.  parse: path and option to what the file holds.
+    write: to a path that is free; None where we only read.  keeps: which of score, angles, group, species are written.
+    fills: a score or orientation that is not known is written as 0.
+    single: a file holds one tomogram only.  one_species: and one species only.
+    """
+
+    name: str
+    title: str
+    extensions: tuple[str, ...]
+    sniff: Callable[[bytes], bool]
+    parse: Callable[[Path, str], Sequence[Found]]
+    write: Callable[[Path, Mapping[str, Picks], Context], None] | None = None
+    keeps: frozenset[str] = frozenset()
+    fills: bool = False
+    single: bool = False
+    one_species: bool = False
+
+    def found_in(self, path: Path, option: str) -> Sequence[Found]:
+        """What a file holds, as it states it. Raises InputError naming the file, and the line where there is one."""
+        try:
+            return self.parse(path, option)
+        except InputError:
+            raise
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
+            # what other packages' readers raise over damage that our own looks did not find
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(f"{option}: '{path}' cannot be read as {self.title} ({reason}); the file is damaged, write it "
+                             "again, or say with --from what it is") from error
+
+    def read(self, path: Path, context: Context) -> dict[str, Picks]:
+        """The picks of each tomogram, by its id. Raises InputError as `found_in`, and for what contradicts the context."""
+        from .assemble import assemble
+
+        return assemble(self.found_in(path, context.option), path, context)
+
+
+def text_of(head: bytes) -> str:
+    """The text of the beginning of a file, whatever its Unicode encoding; empty for what is no text."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if head.startswith(mark):
+            return head[: len(head) // 2 * 2].decode(encoding, errors="replace")
+    return "" if b"\0" in head else head.decode("utf-8", errors="replace")
+
+
+def read_text(path: Path) -> str:
+    """The whole text of a file, whatever its Unicode encoding. Raises ValueError for what is no text."""
+    content = path.read_bytes()
+    if text := text_of(content):
+        return text
+    raise ValueError("it is no text")

@@ -1,0 +1,143 @@
+"""File formats of pickers: which there are, which one a file is, and reading and writing it. The table of conventions that
+these modules follow is docs/formats.md; how to add one stands there too."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..core.errors import InputError
+from ..core.files import require_file
+from ..core.picks import Picks
+from .copick import COPICK, PORTAL
+from .cryolo import CBOX, COORDS
+from .dynamo import DYNAMO
+from .eman import EMAN2
+from .imod import IMOD
+from .model import Context, Format, TomogramFrame
+from .motive_list import MOTIVE_LIST
+from .relion import RELION3, RELION5
+from .tables import CSV, XMD
+from .xml_lists import DEEPFINDER, MEMBRANORAMA
+
+__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "format_named", "format_to_write", "read", "recognise",
+           "refuse_existing", "sniffed", "write", "write_all"]
+
+FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,
+                               PORTAL, MOTIVE_LIST)
+OWN = (CSV, XMD)
+HEAD = 1 << 22  # bytes that are looked at: EMAN2 writes its boxes after long lists of other things
+PICKLE_EXTENSIONS = (".tloc", ".tlpkl", ".temb", ".pkl", ".pickle")  # TomoTwin's own files
+
+
+def format_named(name: str, option: str) -> Format:
+    """The format of a name. Raises InputError listing the names."""
+    for one in FORMATS:
+        if one.name == name.lower():
+            return one
+    raise InputError(f"{option}: '{name}' is no format; it must be one of {', '.join(one.name for one in FORMATS)}")
+
+
+def recognise(path: str | Path, option: str = "-i") -> Format:
+    """The format of a file, by its content and then its extension.
+
+    Raises InputError for a file that does not exist or is empty, a pickle, and one that fits no format or several.
+    """
+    path = require_file(path, option)
+    head = _head(path)
+    _refuse_pickle(path, head, option)
+    fitting = [one for one in FORMATS if one.sniff(head)]
+    of_extension = [one for one in FORMATS if path.suffix.lower() in one.extensions]
+    both = [one for one in fitting if one in of_extension]
+    candidates = both or fitting or of_extension
+    if len(candidates) == 1:
+        return candidates[0]
+    names = " or ".join(one.name for one in candidates)
+    if fitting:
+        raise InputError(f"{option}: '{path}' may be {names}; say which with --from")
+    if of_extension:
+        raise InputError(f"{option}: '{path}' should be {names} by its extension, but its content is none of them: it is "
+                         "damaged, or misses the columns of positions; write it again, or say with --from what it is")
+    every = ", ".join(one.name for one in FORMATS)
+    raise InputError(f"{option}: '{path}' is of no known format ({every}); say which with --from")
+
+
+def sniffed(path: Path) -> bool:
+    """Whether the content of a file is of any of the formats."""
+    head = _head(path)
+    return any(one.sniff(head) for one in FORMATS)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD)
+
+
+def _refuse_pickle(path: Path, head: bytes, option: str) -> None:
+    """Python's pickles run what their author wrote when they are opened; they are never opened here."""
+    if path.suffix.lower() in PICKLE_EXTENSIONS or (len(head) > 2 and head[0] == 0x80 and head[1] in (2, 3, 4, 5)):
+        raise InputError(f"{option}: '{path}' is a pickle, which could run any program when it is opened, so it is not; let "
+                         "TomoTwin write .cbox, .coords or .star (tomotwin_pick.py) and give that")
+
+
+def read(path: str | Path, context: Context, format_name: str = "") -> dict[str, Picks]:
+    """The picks of each tomogram of a file, by its id. Raises InputError with one line for whatever is wrong with it."""
+    found = format_named(format_name, "--from") if format_name else recognise(path, context.option)
+    if format_name:
+        path = require_file(path, context.option)
+        with Path(path).open("rb") as file:
+            _refuse_pickle(Path(path), file.read(4), context.option)
+    return found.read(Path(path), context)
+
+
+def format_to_write(path: str | Path, name: str = "") -> Format:
+    """The format to write a file in, by its name or else its extension. Raises InputError, listing those there are."""
+    writable = [one for one in FORMATS if one.write is not None]
+    if name:
+        asked = format_named(name, "--to")
+        if asked not in writable:
+            raise InputError(f"--to: {asked.name} is only read; it must be one of {', '.join(one.name for one in writable)}")
+        return asked
+    fitting = [one for one in writable if Path(path).suffix.lower() in one.extensions]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = " or ".join(one.name for one in fitting) if fitting else ", ".join(one.name for one in writable)
+    raise InputError(f"-o: '{path}' may be {names}; say which with --to" if fitting else
+                     f"-o: the extension of '{path}' names no format that is written; say which with --to ({names})")
+
+
+def write(path: str | Path, picks: Mapping[str, Picks], context: Context, found: Format, overwrite: bool = False) -> list[Path]:
+    """Write picks, by id of their tomogram, and return the files (Dynamo writes two); as `write_all`."""
+    return write_all({Path(path): picks}, context, found, overwrite)[Path(path)]
+
+
+def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found: Format,
+              overwrite: bool = False) -> dict[Path, list[Path]]:
+    """Write several files of picks, each with its own, and return what was written for each; all of them or none.
+
+    Raises InputError for a file that exists already, unless it may be overwritten.
+    """
+    if found.write is None:
+        raise ValueError(f"{found.name} is only read")
+    made: dict[Path, dict[Path, Path]] = {}  # of each job: final paths by those written aside
+    with contextlib.ExitStack() as stack:
+        for path, picks in jobs.items():
+            refuse_existing(path, overwrite)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert_")))
+            found.write(folder / path.name, picks, context)
+            made[path] = {part: path.with_name(part.name) for part in sorted(folder.iterdir())}
+        parts = [pair for of_job in made.values() for pair in of_job.items()]
+        for _, final in parts:
+            refuse_existing(final, overwrite)
+        for part, final in parts:
+            part.replace(final)
+    return {path: list(of_job.values()) for path, of_job in made.items()}
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise InputError for a file that exists and may not be overwritten."""
+    if path.exists() and not overwrite:
+        raise InputError(f"-o: file '{path}' exists; choose another name or give --overwrite")

@@ -1,0 +1,193 @@
+"""RELION particle STAR files of every version, and those of pytom-match-pick, Warp, crYOLO and TomoTwin in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import InputError
+from ..core.picks import Picks, same_sampling_rate
+from ..geometry.orientations import angles_of, rotation_of
+from .model import BY_FILE, BY_NAME, CORNER, HALF, Context, Format, Found, text_of
+from .star import StarTable, read_star, require_columns
+
+AXES = "XYZ"
+CENTRED = [f"rlnCenteredCoordinate{axis}Angst" for axis in AXES]
+PIXELS = [f"rlnCoordinate{axis}" for axis in AXES]
+SHIFTS = [f"rlnOrigin{axis}Angst" for axis in AXES]
+PIXEL_SHIFTS = [f"rlnOrigin{axis}" for axis in AXES]
+ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
+BOX_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
+SCORES = ("rlnLCCmax", "rlnAutopickFigureOfMerit", "rlnParticleFigureOfMerit")
+TILT_SERIES_RATE = "rlnTomoTiltSeriesPixelSize"
+
+
+def _sniff_relion5(head: bytes) -> bool:
+    return "_" + CENTRED[0] in text_of(head)
+
+
+def _sniff_relion3(head: bytes) -> bool:
+    text = text_of(head)
+    return f"_{PIXELS[0]} " in text.replace("\n", " ").replace("\t", " ") and "_" + CENTRED[0] not in text
+
+
+def parse(path: Path, option: str) -> list[Found]:
+    """One Found a tomogram and sampling rate; the shifts of a refinement are applied, as RELION applies them.
+
+    RELION takes the centred coordinates where a file has both kinds (`particle_set.cpp`); so do we.
+    """
+    tables = read_star(path, option)
+    table = tables.get("particles") or next((t for t in tables.values() if {PIXELS[0], CENTRED[0]} & set(t.columns)),
+                                            max(tables.values(), key=len))
+    if not len(table):
+        return []
+    centred = CENTRED[0] in table.columns
+    require_columns(table, CENTRED if centred else PIXELS, path, option)
+    positions = _columns(table, CENTRED if centred else PIXELS, path, option)
+    rates, sure = (np.full(len(table), np.nan), True) if centred else _rates(table, tables.get("optics"), path, option)
+    positions = positions - _shifts(table, rates, centred, path, option)
+    angles = _angles(table, path, option)
+    score = next((table.numbers(label, path, option, allow_empty=True) for label in SCORES if label in table.columns), None)
+    names, named = _names(table, path)
+    return [Found(name, named, positions[own], HALF if centred else CORNER, centred,
+                  None if np.isnan(rate) else rate, sure, score=None if score is None else score[own],
+                  angles=None if angles is None else angles[own])
+            for name, rate, own in _groups(names, rates)]
+
+
+def _groups(names: np.ndarray, rates: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
+    keys = dict.fromkeys(zip(names.tolist(), np.nan_to_num(rates).tolist(), strict=True))
+    return [(name, rate or np.nan, (names == name) & (np.nan_to_num(rates) == rate)) for name, rate in keys]
+
+
+def _columns(table: StarTable, labels: list[str], path: object, option: str) -> np.ndarray:
+    return np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
+
+
+def _names(table: StarTable, path: Path) -> tuple[np.ndarray, str]:
+    for label in ("rlnTomoName", "rlnMicrographName"):
+        if label in table.columns:
+            return np.array(table.columns[label], dtype=object), BY_NAME
+    return np.full(len(table), path.name, dtype=object), BY_FILE
+
+
+def _rates(table: StarTable, optics: StarTable | None, path: object, option: str) -> tuple[np.ndarray, bool]:
+    """(n,) Å of a voxel of the coordinates, NaN where the file does not say, and whether it says it of the tomogram."""
+    own = table.columns
+    if TILT_SERIES_RATE in own:
+        return table.numbers(TILT_SERIES_RATE, path, option), True
+    if optics is not None and TILT_SERIES_RATE in optics.columns:
+        return _of_optics(table, optics, TILT_SERIES_RATE, path, option), True
+    if "rlnPixelSize" in own:
+        return table.numbers("rlnPixelSize", path, option), True
+    if "rlnDetectorPixelSize" in own:  # RELION 3: µm on the detector; pytom-match-pick: Å, which is a magnification of 10 000
+        detector = table.numbers("rlnDetectorPixelSize", path, option)
+        magnification = table.numbers("rlnMagnification", path, option) if "rlnMagnification" in own else 1e4
+        return detector * 1e4 / magnification, True
+    for label, sure in (("rlnMicrographPixelSize", True), ("rlnImagePixelSize", False)):
+        if optics is not None and label in optics.columns:
+            return _of_optics(table, optics, label, path, option), sure
+    return np.full(len(table), np.nan), True
+
+
+def _of_optics(table: StarTable, optics: StarTable, label: str, path: object, option: str) -> np.ndarray:
+    values = optics.numbers(label, path, option)
+    key = next((k for k in ("rlnOpticsGroup", "rlnOpticsGroupName") if k in table.columns and k in optics.columns), None)
+    if key is None:
+        if len(values) and all(same_sampling_rate(value, values[0]) for value in values):
+            return np.full(len(table), values[0])
+        raise InputError(f"{option}: '{path}' has optics groups of different {label}, and its particles do not say to which they "
+                         "belong; add the column rlnOpticsGroup")
+    groups = dict(zip(optics.columns[key], values, strict=True))
+    for value, line in zip(table.columns[key], table.lines, strict=True):
+        if value not in groups:
+            raise InputError(f"{option}: '{path}', line {line}: optics group {value} is not in table data_optics; correct it")
+    return np.array([groups[value] for value in table.columns[key]])
+
+
+def _shifts(table: StarTable, rates: np.ndarray, centred: bool, path: object, option: str) -> np.ndarray:
+    """(n, 3) to be subtracted, in the unit of the positions; (n, 3) zeros where there are no shifts."""
+    in_angstrom, in_pixels = SHIFTS[0] in table.columns, PIXEL_SHIFTS[0] in table.columns
+    if in_angstrom and in_pixels:
+        raise InputError(f"{option}: '{path}' mixes units: shifts in Å ({SHIFTS[0]}) and in pixels ({PIXEL_SHIFTS[0]}); remove "
+                         "the columns that do not hold")
+    if not (in_angstrom or in_pixels):
+        return np.zeros((len(table), 3))
+    labels = SHIFTS if in_angstrom else PIXEL_SHIFTS
+    require_columns(table, labels, path, option)
+    shifts = _columns(table, labels, path, option)
+    if BOX_ANGLES[0] in table.columns:  # they are stated in the turned box that was cut out
+        shifts = rotation_of(_columns(table, BOX_ANGLES, path, option)).apply(shifts) if len(shifts) else shifts
+    if not in_angstrom and centred:
+        raise InputError(f"{option}: '{path}' mixes units: positions in Å ({CENTRED[0]}), shifts in pixels ({PIXEL_SHIFTS[0]}); "
+                         "write the shifts in Å")
+    if in_angstrom and not centred:
+        if shifts.any() and np.isnan(rates).any():
+            raise InputError(f"{option}: '{path}' mixes units: positions in voxels ({PIXELS[0]}), shifts in Å ({SHIFTS[0]}), and "
+                             "no voxel size; add the column rlnPixelSize")
+        return shifts / rates[:, None] if shifts.any() else shifts
+    return shifts
+
+
+def _angles(table: StarTable, path: object, option: str) -> np.ndarray | None:
+    """(n, 3) rot, tilt, psi: of the particle in its box, after the turn of the box, where it is turned."""
+    box, own = ([label for label in labels if label in table.columns] for labels in (BOX_ANGLES, ANGLES))
+    if len(own) not in (0, 3) or len(box) not in (0, 3):
+        raise InputError(f"{option}: '{path}' has only some of the three angles ({', '.join(own + box)}); add the others")
+    if not own and not box:
+        return None
+    if not box:
+        return _columns(table, ANGLES, path, option)
+    turn = rotation_of(_columns(table, BOX_ANGLES, path, option))
+    return angles_of(turn * rotation_of(_columns(table, ANGLES, path, option)) if own else turn)
+
+
+def _common(picks: Mapping[str, Picks], name_label: str) -> dict[str, list]:
+    """The columns that both versions share; an orientation that is not known is written as 0, as RELION expects numbers."""
+    every = list(picks.values())
+    columns: dict[str, list] = {name_label: [one.tomo_id for one in every for _ in range(len(one))]}
+    angles = np.concatenate([one.angles for one in every])
+    if np.isfinite(angles).any():
+        columns |= dict(zip(ANGLES, np.nan_to_num(angles).T.tolist(), strict=True))
+    score = np.concatenate([one.score for one in every])
+    if np.isfinite(score).any():
+        columns["rlnAutopickFigureOfMerit"] = np.nan_to_num(score).tolist()
+    return columns
+
+
+def _write_positions(path: Path, columns: dict[str, list], labels: list[str], positions: np.ndarray) -> None:
+    from .star import write_star
+
+    write_star(path, "particles", {**columns, **dict(zip(labels, positions.T.tolist(), strict=True))})
+
+
+def write_relion5(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
+    """Å from half the size of the tomogram. Without data_optics, as for RELION's import: it takes them from the tomograms."""
+    parts = []
+    for tomo_id, own in picks.items():
+        frame = context.frame(tomo_id)
+        if frame.size is None:
+            raise InputError(f"-o: RELION 5 counts from the centre of the tomogram, and the size of '{tomo_id}' is not known; "
+                             "give the tomogram (--tomograms), or --size")
+        at = own.at_sampling_rate(frame.sampling_rate or own.sampling_rate)
+        parts.append((at.positions - np.asarray(frame.size) / 2) * at.sampling_rate)
+    columns = _common(picks, "rlnTomoName")
+    counts = [f"{tomo_id}/{i + 1}" for tomo_id, own in picks.items() for i in range(len(own))]
+    _write_positions(path, {**columns, "rlnTomoParticleName": counts}, CENTRED, np.concatenate(parts))
+
+
+def write_relion3(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
+    """Voxels of each tomogram, with their size in rlnPixelSize, and as magnification and detector pixel for RELION 3.0."""
+    rates = [own.sampling_rate for own in picks.values() for _ in range(len(own))]
+    columns = {**_common(picks, "rlnMicrographName"), "rlnPixelSize": rates, "rlnMagnification": [10000.0] * len(rates),
+               "rlnDetectorPixelSize": rates}
+    _write_positions(path, columns, PIXELS, np.concatenate([own.positions for own in picks.values()]))
+
+
+KEEPS = frozenset({"score", "angles"})
+RELION5 = Format("relion5", "RELION 5 star (centred Å; also pytom-match-pick)", (".star",), _sniff_relion5, parse, write_relion5,
+                 KEEPS, fills=True)
+RELION3 = Format("relion3", "RELION 3 and 4 star (voxels; also pytom-match-pick, Warp, crYOLO, TomoTwin)", (".star",),
+                 _sniff_relion3, parse, write_relion3, KEEPS, fills=True)

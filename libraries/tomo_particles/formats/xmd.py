@@ -1,0 +1,228 @@
+"""XMD tables (Xmipp metadata, STAR syntax) to and from columns and Picks; the only importer of xmippLib."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xmippLib
+
+from ..core.errors import InputError
+from ..core.files import require_file, written_aside
+from ..core.picks import NO_SPECIES, Picks, same_sampling_rate
+from .xmd_text import Kind, is_plain, read_plain, write_plain
+
+Columns = dict[str, list]
+_WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")  # Xmipp quotes a value that has blanks
+_COORDINATES = {"x", "y", "z", "xcoor", "ycoor", "zcoor"}
+# Xmipp has no NaN in its tables: it writes this number instead, so that is what an absent value reads as.
+NO_VALUE = sys.float_info.min
+ANGLES = ("angleRot", "angleTilt", "anglePsi")
+DISAGREEMENT = "angleDiff"  # mean angle, degrees, of the pickers' orientations to the merged one
+_KINDS: dict[int, Kind] = {xmippLib.LABEL_INT: int, xmippLib.LABEL_SIZET: int, xmippLib.LABEL_DOUBLE: float,
+                           xmippLib.LABEL_STRING: str}
+
+
+def _label(name: str) -> int:
+    label = xmippLib.str2Label(name)
+    if label < 0:
+        raise ValueError(f"'{name}' is not a label of Xmipp's metadata")
+    return label
+
+
+def _kind(name: str) -> Kind | None:
+    """What the values of a column are, None where the name is no label of Xmipp or an uncommon one."""
+    label = xmippLib.str2Label(name)
+    known = label >= 0 and xmippLib.label2Str(label) == name
+    return _KINDS.get(xmippLib.labelType(label)) if known else None
+
+
+def write_table(path: str | os.PathLike, columns: Mapping[str, Sequence[Any]], block: str = "") -> None:
+    """Write columns of equal length, keyed by Xmipp's label names ("x", "image"...), as one XMD table."""
+    kinds = {name: _KINDS.get(xmippLib.labelType(_label(name)), str) for name in columns}
+    table = {name: _cells(values, kinds[name]) for name, values in columns.items()}
+    rows = {len(values) for values in table.values()}
+    if len(rows) > 1:
+        raise ValueError(f"columns of different lengths: {', '.join(f'{name} {len(v)}' for name, v in table.items())}")
+    plain = all(is_plain(values) for name, values in table.items() if kinds[name] is str)
+    with written_aside(path) as aside:
+        if plain:
+            with open(aside, "w", encoding="utf-8") as stream:
+                write_plain(stream, kinds, table, block or "noname")
+        else:
+            _write_by_xmipp(aside, table, block)
+
+
+def _cells(values: Sequence[Any], kind: Kind) -> list:
+    if kind is float:
+        numbers = np.asarray(values, dtype=float)
+        return np.where(np.isfinite(numbers), numbers, NO_VALUE).tolist()
+    return list(map(kind, values))
+
+
+def _write_by_xmipp(path: os.PathLike, columns: Mapping[str, list], block: str) -> None:
+    table = xmippLib.MetaData()
+    ids: list[int] = []
+    for name, values in columns.items():
+        label = _label(name)
+        if xmippLib.labelType(label) == xmippLib.LABEL_SIZET:  # setColumnValues refuses unsigned columns
+            ids = ids or [table.addObject() for _ in values] if not table.size() else list(table)
+            for row, value in zip(ids, values, strict=True):
+                table.setValue(label, value, row)
+        else:
+            table.setColumnValues(label, values)
+    table.write(f"{block}@{path}" if block else str(path))
+
+
+def _refuse_rows_without_numbers(path: str | os.PathLike, option: str) -> None:
+    """Refuse coordinates of the first table that are no numbers: Xmipp would read 'nan', a word or a missing value as 0."""
+    names: list[str] = []
+    row = 0
+    with open(path, encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            words = _WORD.findall(line)
+            if not words or words[0][0] in "#;":
+                continue
+            if words[0].startswith("data_") and names:
+                return
+            if words[0].startswith("_") and not row:
+                names.append(words[0][1:])
+                values = {names[-1]: words[1]} if len(words) > 1 else {}
+            elif names:
+                row += 1
+                values = dict(zip(names, words, strict=False))
+                values |= dict.fromkeys(names[len(words):], "nothing")
+            else:
+                continue
+            if bad := [name for name in _COORDINATES & values.keys() if not _is_finite(values[name])]:
+                raise InputError(f"{option}: '{path}', row {max(1, row)}: {min(bad)} is '{values[min(bad)]}', not a number; "
+                                 "correct or remove that row")
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
+    """Columns of the first table of an XMD file, keyed by label name. Raises InputError if it is not one."""
+    require_file(path, option)
+    plain = read_plain(path, _kind)
+    if plain is not None:
+        return plain
+    _refuse_rows_without_numbers(path, option)
+    try:
+        table = xmippLib.MetaData(str(path))
+        labels = table.getActiveLabels()
+    except xmippLib.XmippError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{option}: '{path}' is not an XMD file that Xmipp can read ({reason}); "
+                         "give an XMD with columns x, y, z") from error
+    return {xmippLib.label2Str(label): table.getColumnValues(label) if table.size() else [] for label in labels}
+
+
+def join_tables(tables: Sequence[Columns]) -> Columns:
+    """The rows of several tables one after the other, with the columns that all of them have.
+
+    Orientations and species stay even if only some tables have them: where there are none they read as absent.
+    """
+    rows = [len(next(iter(table.values()), [])) for table in tables]
+    names = dict.fromkeys(name for table in tables for name in table)
+    absent = {**dict.fromkeys((*ANGLES, DISAGREEMENT), NO_VALUE), "imageRef": NO_SPECIES}
+    return {name: [value for table, n in zip(tables, rows, strict=True) for value in table.get(name, [absent.get(name)] * n)]
+            for name in names if name in absent or all(name in table for table in tables)}
+
+
+def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
+    """The columns of METHOD's data contract for the picks of one tomogram.
+
+    `xcoor ycoor zcoor` are rounded (Xmipp's C++ programs read integers), `x y z` keep the exact value.
+    """
+    n = len(picks)
+    rounded = np.rint(picks.positions).astype(int)
+    columns: Columns = {
+        "particleId": list(range(1, n + 1)),
+        "tiltSeriesId": [picks.tomo_id] * n,
+        "tomogramVolume": [tomogram] * n,
+        "samplingRate": [picks.sampling_rate] * n,
+        "particleSize": [box_size] * n,
+        "ref": picks.picker.tolist(),
+        "ref2": picks.group.tolist(),
+        "fom": picks.score.tolist(),
+    }
+    for axis, name in enumerate("xyz"):
+        columns[f"{name}coor"] = rounded[:, axis].tolist()
+        columns[name] = picks.positions[:, axis].tolist()
+    if np.isfinite(picks.angles).any():
+        for axis, name in enumerate(ANGLES):
+            columns[name] = picks.angles[:, axis].tolist()
+    if any(picks.species):
+        columns["imageRef"] = [name or NO_SPECIES for name in picks.species]
+    return columns
+
+
+def write_picks(path: str | os.PathLike, picks: Picks, box_size: int, tomogram: str,
+                extra: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write picks as XMD; `extra` adds columns or replaces ours (particleId, for one)."""
+    write_table(path, {**picks_columns(picks, box_size, tomogram), **(extra or {})})
+
+
+def _floats(columns: Columns, name: str, n: int) -> np.ndarray:
+    return with_nan(columns.get(name, [np.nan] * n))
+
+
+def with_nan(column: Any) -> np.ndarray:
+    """The numbers of a column, NaN where it says that there is none."""
+    values = np.asarray(column, dtype=float)
+    # The text of a table holds seven digits: compare with a margin that no real coordinate or score enters.
+    return np.where((values > 0) & (values < 1e-300), np.nan, values)
+
+
+def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
+    values = columns.get(name)
+    if not values:
+        return fallback
+    same = all(same_sampling_rate(v, values[0]) for v in set(values)) if name == "samplingRate" else len(set(values)) == 1
+    if not same:
+        raise InputError(f"'{path}': column {name} holds several values ({values[0]}, ...); write one file a tomogram")
+    return values[0]
+
+
+def positions_of(columns: Columns, path: object, option: str) -> np.ndarray:
+    """(n, 3) x, y, z of a table, voxels: the exact `x y z` where present, else the integer `xcoor ...`."""
+    for names in (("x", "y", "z"), ("xcoor", "ycoor", "zcoor")):
+        if all(name in columns for name in names):
+            return with_nan([columns[name] for name in names]).T.reshape(-1, 3)
+    raise InputError(f"{option}: '{path}' has no coordinates; expected the columns x, y, z (or xcoor, ycoor, zcoor), "
+                     f"found {', '.join(columns) or 'none'}")
+
+
+def picks_of(columns: Columns, path: object, option: str = "--input", sampling_rate: float | None = None) -> Picks:
+    """Picks of one tomogram from the columns of a table. Raises InputError naming `path` and `option`.
+
+    `sampling_rate` (Å/voxel) is used where the table has none.
+    """
+    positions = positions_of(columns, path, option)
+    n = len(positions)
+    rate = _one_value(columns, "samplingRate", path, sampling_rate)
+    if rate is None:
+        raise InputError(f"{option}: '{path}' has no column samplingRate; add it or give --samplingrate")
+    angles = np.stack([_floats(columns, name, n) for name in ANGLES], axis=1)
+    try:
+        return Picks(str(_one_value(columns, "tiltSeriesId", path, "")), positions, float(rate),
+                     picker=np.asarray(columns.get("ref", [0] * n)), score=_floats(columns, "fom", n), angles=angles,
+                     group=np.asarray(columns.get("ref2", [0] * n)),
+                     species=["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)])
+    except InputError as error:
+        raise InputError(f"{option}: '{path}': {error}") from error
+
+
+def read_picks(path: str | os.PathLike, option: str = "--input", sampling_rate: float | None = None) -> Picks:
+    """Picks of one tomogram from an XMD file; see `picks_of`."""
+    return picks_of(read_table(path, option), path, option, sampling_rate)

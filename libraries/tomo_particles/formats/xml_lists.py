@@ -1,0 +1,96 @@
+"""Two XML formats: the object lists of DeepFinder, and the sessions of Membranorama that MemBrain reads and writes.
+
+Read with expat, for the line of each element; a file that declares a document type or entities is refused, never expanded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+from xml.parsers import expat
+
+import numpy as np
+
+from ..core.errors import InputError
+from .model import BY_FILE, BY_NAME, BY_NUMBER, Format, Found, text_of
+from .star import numbers_of
+
+
+class _Element(NamedTuple):
+    name: str
+    attributes: dict[str, str]
+    line: int
+
+
+def _elements(path: Path, option: str) -> list[_Element]:
+    """All elements in the order of the file."""
+    found: list[_Element] = []
+    parser = expat.ParserCreate()
+
+    def refuse(*_: object) -> None:
+        raise InputError(f"{option}: '{path}', line {parser.CurrentLineNumber}: a document type or entities, which no picker "
+                         "writes; remove the declaration")
+
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    parser.StartElementHandler = lambda name, attributes: found.append(_Element(name, attributes, parser.CurrentLineNumber))
+    try:
+        parser.Parse(path.read_bytes(), True)
+    except expat.ExpatError as error:
+        raise InputError(f"{option}: '{path}', line {error.lineno}: no complete XML ({expat.ErrorString(error.code)}); the file "
+                         "is damaged or cut off, write it again") from error
+    return found
+
+
+def _numbers(elements: list[_Element], name: str, path: object, option: str) -> np.ndarray:
+    for element in elements:
+        if name not in element.attributes:
+            raise InputError(f"{option}: '{path}', line {element.line}: {element.name} has no attribute {name}; add it or remove "
+                             "that line")
+    return numbers_of([e.attributes[name] for e in elements], name, [e.line for e in elements], path, option)
+
+
+def _sniff_deepfinder(head: bytes) -> bool:
+    return "<objlist" in text_of(head[:4096])
+
+
+def parse_deepfinder(path: Path, option: str) -> list[Found]:
+    """0-based voxels of the tomogram. Its angles are not carried: nowhere could their order be confirmed."""
+    objects = [element for element in _elements(path, option) if element.name == "object"]
+    positions = np.stack([_numbers(objects, axis, path, option) for axis in "xyz"], axis=1).reshape(-1, 3)
+    species = np.array([e.attributes.get("class_label", "") for e in objects], dtype=object)
+    score = _numbers(objects, "cluster_size", path, option) if objects and "cluster_size" in objects[0].attributes else None
+    names = np.array([e.attributes.get("tomo_name") or e.attributes.get("tomo_idx", "") for e in objects], dtype=object)
+    named = BY_NAME if objects and "tomo_name" in objects[0].attributes else BY_NUMBER
+    return [Found(name or path.name, named if name else BY_FILE, positions[names == name], species=species[names == name],
+                  score=None if score is None else score[names == name]) for name in dict.fromkeys(names.tolist())]
+
+
+def _sniff_membranorama(head: bytes) -> bool:
+    text = text_of(head)
+    return "<Session" in text and "<PointGroups" in text
+
+
+def parse_membranorama(path: Path, option: str) -> list[Found]:
+    """Å from the centre of the first voxel (MemBrain `data_utils.py`: voxels times pixel size); groups are species."""
+    group, tomogram = "", ""
+    points: list[tuple[_Element, str]] = []
+    for element in _elements(path, option):
+        if element.name == "Group":
+            group = element.attributes.get("Name", "")
+        elif element.name == "Param" and element.attributes.get("Name") == "TomogramPath":
+            tomogram = element.attributes.get("Value", "")
+        elif element.name == "Point":
+            points.append((element, group))
+    texts = [(element.attributes.get("Position") or "").split(",") for element, _ in points]
+    for (element, _), words in zip(points, texts, strict=True):
+        if len(words) != 3:
+            raise InputError(f"{option}: '{path}', line {element.line}: Position is '{','.join(words)}', expected x,y,z in Å; "
+                             "correct or remove that line")
+    lines = [element.line for element, _ in points]
+    columns = [numbers_of([words[axis] for words in texts], "Position", lines, path, option) for axis in range(3)]
+    name, named = (tomogram, BY_NAME) if tomogram else (path.name, BY_FILE)
+    return [Found(name, named, np.stack(columns, axis=1).reshape(-1, 3), angstrom=True, species=[name for _, name in points])]
+
+
+DEEPFINDER = Format("deepfinder", "DeepFinder object list", (".xml",), _sniff_deepfinder, parse_deepfinder)
+MEMBRANORAMA = Format("membranorama", "Membranorama session (MemBrain)", (".xml",), _sniff_membranorama, parse_membranorama)

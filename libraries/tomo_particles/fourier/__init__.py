@@ -1,0 +1,1 @@
+"""Fourier space: filters, contrast transfer function (CTF), whitening."""

@@ -1,0 +1,1 @@
+"""Points and rotations: complete linkage, suppression, Euler angles, symmetry, mean orientations."""

@@ -1,0 +1,133 @@
+"""What describes a model (it travels in the model file) and what describes its training; checked where they are made."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ..core.errors import InputError
+from ..learning.folds import Region
+from ..learning.network_input import input_edge, require_architecture
+
+SMALL_MIN_BOX, REFERENCE_MIN_BOX = 8, 22  # voxels; below 22 the third unpadded convolution of 'reference' has no room
+MAX_BOX = 256  # voxels: a larger box does not fit a training batch
+NORMALISATION = "box"  # every box for itself: zero mean, unit deviation, of what the network sees
+VERSION = 2  # of the model file; raise it when a file of before can no longer be read
+MAX_FOLDS = 10
+
+
+def _require(condition: bool, option: str, expected: str, received: object) -> None:
+    if not condition:
+        raise InputError(f"{option}: expected {expected}, received {received!r}")
+
+
+def _is_number(value: object, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+
+
+def _is_int(value: object, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What a model is, checked on loading. Raises InputError naming the option of a value that cannot be.
+
+    box_size: voxels.  sampling_rate: Å/voxel.  folds: number of networks.  regions: where which network must not
+    score, because it was trained around there; none for a single network.
+    """
+
+    box_size: int
+    sampling_rate: float
+    architecture: str = "small"
+    folds: int = 3
+    seed: int = 1
+    regions: tuple[Region, ...] = ()
+    normalisation: str = NORMALISATION
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        _require(self.version == VERSION, "version", f"{VERSION} (train the model again with this program)", self.version)
+        require_architecture(self.architecture, "--network")
+        low = SMALL_MIN_BOX if self.architecture == "small" else REFERENCE_MIN_BOX
+        _require(_is_int(self.box_size, low, MAX_BOX), "--boxsize",
+                 f"{low} to {MAX_BOX} voxels for the network '{self.architecture}'", self.box_size)
+        _require(_is_number(self.sampling_rate, 1e-3, 1e4), "--samplingrate", "a positive number of Å/voxel", self.sampling_rate)
+        _require(_is_int(self.folds, 1, MAX_FOLDS), "--folds", f"1 to {MAX_FOLDS}", self.folds)
+        _require(_is_int(self.seed, 0, 2**31 - 1), "--seed", "a whole number that is not negative", self.seed)
+        _require(self.normalisation == NORMALISATION, "normalisation", repr(NORMALISATION), self.normalisation)
+        _require(all(0 <= region.fold < self.folds for region in self.regions), "regions", f"folds below {self.folds}", "more")
+
+    @property
+    def input_size(self) -> int:
+        """Edge of what the network sees, voxels."""
+        return input_edge(self.architecture, self.box_size)
+
+    def to_json(self) -> str:
+        """The text that travels in the model file; an open end of a region is null."""
+        values = asdict(self)
+        for region in values["regions"]:
+            for end in ("start", "stop"):
+                region[end] = region[end] if math.isfinite(region[end]) else None
+        return json.dumps(values, allow_nan=False, sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> NetworkConfig:
+        """The opposite of `to_json`. Raises InputError for anything but exactly its keys with values of its types."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"the description of the model is not JSON ({error})") from error
+        _require_keys(values, NetworkConfig, "the description of the model")
+        _require(isinstance(values["regions"], list), "regions", "a list", values["regions"])
+        return NetworkConfig(**{**values, "regions": tuple(map(_region, values["regions"]))})
+
+
+def _require_keys(values: Any, of: type, what: str) -> None:
+    expected = {field.name for field in fields(of)}
+    if not isinstance(values, dict) or set(values) != expected:
+        received = ", ".join(sorted(values)) if isinstance(values, dict) else type(values).__name__
+        raise InputError(f"{what}: expected {', '.join(sorted(expected))}; received {received}")
+
+
+def _region(values: Any) -> Region:
+    _require_keys(values, Region, "a region of the model")
+    ends = {"start": -math.inf, "stop": math.inf}
+    for name in ends:
+        _require(values[name] is None or _is_number(values[name], -1e9, 1e9), name, "a number or null", values[name])
+        ends[name] = ends[name] if values[name] is None else float(values[name])
+    _require(isinstance(values["tomo_id"], str), "tomo_id", "a text", values["tomo_id"])
+    _require(_is_int(values["axis"], 0, 2), "axis", "0, 1 or 2", values["axis"])
+    _require(_is_int(values["fold"], 0, MAX_FOLDS - 1), "fold", f"0 to {MAX_FOLDS - 1}", values["fold"])
+    return Region(values["tomo_id"], values["axis"], ends["start"], ends["stop"], values["fold"])
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained. Raises InputError naming the option of a value that cannot be.
+
+    epochs: rounds of training, each followed by a validation. A round is one pass over the examples, or several where they are
+    fewer than the first of `views`, or a part where they are more than the second: the work grows gently with the picks.
+    validation: fraction of a network's examples it does not learn from, on which the best epoch is chosen.
+    auto_stop: stop once the validation loss has not improved for `patience` epochs.
+    """
+
+    epochs: int = 12
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    l2: float = 1e-4
+    validation: float = 0.15
+    auto_stop: bool = True
+    patience: int = 4
+    augment: bool = True
+    views: tuple[int, int] = (2400, 4000)
+
+    def __post_init__(self) -> None:
+        _require(_is_int(self.epochs, 1, 10_000), "--epochs", "1 or more", self.epochs)
+        _require(_is_int(self.batch_size, 1, 4096), "--batch", "1 to 4096", self.batch_size)
+        _require(_is_number(self.learning_rate, 1e-9, 1), "--learningRate", "a number above 0, at most 1", self.learning_rate)
+        _require(_is_number(self.l2, 0, 10), "--l2", "0 to 10", self.l2)
+        _require(_is_number(self.validation, 0.01, 0.5), "--validation", "a fraction from 0.01 to 0.5", self.validation)
+        _require(_is_int(self.patience, 1, 10_000), "patience", "1 or more", self.patience)

@@ -1,0 +1,182 @@
+"""From subtomograms on disk to batches: one float16 array in memory, batches of static shape, seeded variation."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+
+import mrcfile
+import numpy as np
+import tensorflow as tf
+
+from ..core.errors import InputError
+from ..core.files import require_file
+from ..core.picks import same_sampling_rate
+from ..learning.folds import FLIPS
+from ..learning.network_input import SMALL_INPUT_EDGE, input_sampling_rate, network_input
+from .config import NetworkConfig
+
+READ_AT_ONCE = 128  # boxes converted to float32 together: enough for numpy, little memory
+GREY_JITTER = 0.1  # standard deviation of the change of contrast and offset, in deviations of the box
+LARGEST_TURN, TURNS = 30.0, 13  # degrees to either side about the tilt axis, in steps of five
+MAX_SHIFT = 1  # voxels of the network's input: about how well pickers agree on a centre
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which boxes make which batch. index, weight: (n_batches, batch_size); seed: (n_batches, 2) for their variation.
+
+    A batch that is not full is filled with box 0 at weight 0, so that all shapes are static: nothing is dropped, nothing
+    is compiled twice, and several GPUs share it evenly.
+    """
+
+    index: np.ndarray
+    weight: np.ndarray
+    seed: np.ndarray
+
+    @staticmethod
+    def of(order: np.ndarray, weights: np.ndarray, batch_size: int, rng: np.random.Generator) -> Schedule:
+        """One pass over the boxes `order`, each with its weight of `weights` (indexed like the boxes)."""
+        missing = -len(order) % batch_size
+        index = np.concatenate([order, np.zeros(missing, dtype=int)]).astype(np.int32)
+        weight = np.concatenate([weights[order], np.zeros(missing)]).astype(np.float32)
+        seed = rng.integers(2**31 - 1, size=(len(index) // batch_size, 2), dtype=np.int32)
+        return Schedule(index.reshape(-1, batch_size), weight.reshape(-1, batch_size), seed)
+
+    @staticmethod
+    def shuffled(indices: np.ndarray, weights: np.ndarray, batch_size: int, batches: int, rng: np.random.Generator) -> Schedule:
+        """`batches` full batches from pass after pass over the boxes `indices`, each pass in a new order."""
+        passes = -(-batches * batch_size // len(indices))
+        order = np.concatenate([rng.permutation(indices) for _ in range(passes)])[:batches * batch_size]
+        return Schedule.of(order, weights, batch_size, rng)
+
+
+def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = "--input") -> np.ndarray:
+    """(n, edge, edge, edge) float16 boxes, axes z, y, x, as `network_input` makes them, in the given order.
+
+    images: Xmipp names "000012@stack.mrcs" (from 1) or the path of a single volume, of boxes or of what `network_input` made
+    of them, as the extraction writes it. Stacks are read memory-mapped in their own order. Raises InputError naming `option`
+    and the file that is missing, no MRC or of another box size.
+    """
+    boxes = np.empty((len(images), *(config.input_size,) * 3), dtype=np.float16)
+    rows_of: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for row, image in enumerate(images):
+        number, at, path = image.rpartition("@")
+        if at and not number.isdecimal():
+            raise InputError(f"{option}: expected an image such as 000001@stack.mrcs, received '{image}'; extract first")
+        rows_of[path].append((int(number) - 1 if at else 0, row))
+    for path, wanted in rows_of.items():
+        _read_stack(path, np.array(sorted(wanted)), boxes, config, option)
+    return boxes
+
+
+def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: NetworkConfig, option: str) -> None:
+    """Fill boxes[row] with volume `index` of the stack, for every (index, row) of `wanted`."""
+    require_file(path, option)
+    try:
+        stack = mrcfile.mmap(path, mode="r", permissive=False)
+    except (ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{option}: '{path}' is not a complete MRC file ({reason}); extract the subtomograms again") from error
+    with stack:
+        data = stack.data[None] if stack.data.ndim == 3 else stack.data
+        rate = float(stack.voxel_size.x)  # 0 where nobody said it
+        whole = data.shape[1:] == (config.box_size,) * 3 and (rate == 0 or same_sampling_rate(rate, config.sampling_rate))
+        if not whole and not _is_network_input(data.shape[1:], rate, config):
+            shape, said = " x ".join(map(str, data.shape[:0:-1])), f" of {rate:.4g} Å" if rate else ""
+            raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels{said}, --boxsize is {config.box_size} of "
+                             f"{config.sampling_rate:.4g} Å; extract again")
+        if not 0 <= wanted[0, 0] <= wanted[-1, 0] < len(data):
+            raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            index, row = wanted[start:start + READ_AT_ONCE].T
+            boxes[row] = network_input(data[index], config.architecture) if whole else data[index]
+
+
+def _is_network_input(shape: tuple[int, ...], sampling_rate: float, config: NetworkConfig) -> bool:
+    """Whether volumes of that shape and sampling rate (Å/voxel) are what the network sees of the boxes, and not smaller boxes."""
+    expected = input_sampling_rate(config.architecture, config.box_size, config.sampling_rate)
+    return shape == (config.input_size,) * 3 and same_sampling_rate(sampling_rate, expected)
+
+
+@lru_cache(maxsize=8)
+def tilt_axis_turns(edge: int) -> np.ndarray:
+    """(TURNS, edge^2, edge^2) float32: turns of a section across the tilt axis y, flattened (z, x), as matrices.
+
+    Angles from -LARGEST_TURN to LARGEST_TURN, linear interpolation, the border goes on outside.
+    """
+    z, x = (axis.ravel() - (edge - 1) / 2 for axis in np.mgrid[:edge, :edge])
+    matrices = np.zeros((TURNS, edge**2, edge**2), dtype=np.float32)
+    for matrix, angle in zip(matrices, np.radians(np.linspace(-LARGEST_TURN, LARGEST_TURN, TURNS)), strict=True):
+        source = np.array([z * np.cos(angle) + x * np.sin(angle), x * np.cos(angle) - z * np.sin(angle)])
+        source = np.clip(source + (edge - 1) / 2, 0, edge - 1)
+        low = np.minimum(source.astype(int), edge - 2)
+        part = source - low
+        for dz, dx in product((0, 1), repeat=2):
+            share = np.abs(1 - dz - part[0]) * np.abs(1 - dx - part[1])
+            np.add.at(matrix, (np.arange(edge**2), (low[0] + dz) * edge + low[1] + dx), share)
+    return matrices
+
+
+def in_memory(boxes: np.ndarray) -> tf.Tensor:
+    """The boxes as a tensor in the computer's memory, whatever the GPU's size: made once, shared by all that `batches` makes."""
+    with tf.device("/cpu:0"):
+        return tf.constant(boxes)
+
+
+def batches(boxes: tf.Tensor, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
+    """Batches (box (b, edge, edge, edge, 1), label (b, 1), weight (b,)), float32, as `schedule` orders them.
+
+    boxes: from `in_memory`.  `augment` varies every box, at random but the same for the same schedule; never ask for it on
+    validation data.
+    """
+    with tf.device("/cpu:0"):
+        targets = tf.constant(labels[:, None], tf.float32)
+
+    def load(index: tf.Tensor, weight: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        box = tf.cast(tf.gather(boxes, index), tf.float32)
+        box = vary(box, seed) if augment else box
+        return box[..., None], tf.gather(targets, index), weight
+
+    data = tf.data.Dataset.from_tensor_slices((schedule.index, schedule.weight, schedule.seed))
+    options = tf.data.Options()  # every machine has all boxes, and takes its own rows of each batch
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return data.map(load, num_parallel_calls=2, deterministic=True).prefetch(2).with_options(options)
+
+
+def vary(boxes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Another view of each of the (b, edge, edge, edge) boxes that the fixed missing wedge allows.
+
+    Each box is turned about the tilt axis (the wedge turns along, but hardly changes what is seen of the particle), flipped in
+    one of the 8 ways of FLIPS, and gets its own small change of contrast and offset; all boxes of the batch are shifted together
+    by up to MAX_SHIFT voxels.
+    """
+    seeds = tf.unstack(tf.random.split(seed, 5))
+    n, edge = boxes.shape[0], boxes.shape[1]
+    if edge <= SMALL_INPUT_EDGE:  # the matrices of larger ones would fill the memory
+        boxes = turn_each(boxes, tf.random.stateless_uniform([n], seeds[4], 0, TURNS, tf.int32))
+    boxes = flip_each(boxes, tf.random.stateless_uniform([n], seeds[0], 0, len(FLIPS), tf.int32))
+    start = tf.random.stateless_uniform([3], seeds[1], 0, 2 * MAX_SHIFT + 1, tf.int32)
+    padded = tf.pad(boxes, [[0, 0], *[[MAX_SHIFT, MAX_SHIFT]] * 3])  # with 0, the mean of every box
+    boxes = tf.slice(padded, [0, *tf.unstack(start)], [n, edge, edge, edge])
+    contrast = 1 + GREY_JITTER * tf.random.stateless_normal([n, 1, 1, 1], seeds[2])
+    return boxes * contrast + GREY_JITTER * tf.random.stateless_normal([n, 1, 1, 1], seeds[3])
+
+
+def turn_each(boxes: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+    """Turn box i of (b, z, y, x) about the tilt axis y by the turn which[i] of `tilt_axis_turns`."""
+    n, edge = boxes.shape[0], boxes.shape[1]
+    sections = tf.reshape(tf.transpose(boxes, [0, 1, 3, 2]), [n, edge * edge, edge])
+    turned = tf.gather(tf.constant(tilt_axis_turns(edge)), which) @ sections
+    return tf.transpose(tf.reshape(turned, [n, edge, edge, edge]), [0, 1, 3, 2])
+
+
+def flip_each(boxes: tf.Tensor, which: tf.Tensor) -> tf.Tensor:
+    """Flip box i of (b, z, y, x) along the axes that FLIPS[which[i]] names."""
+    flips = tf.gather(tf.constant(FLIPS), which)
+    for axis in range(3):
+        boxes = tf.where(flips[:, axis, None, None, None], tf.reverse(boxes, [axis + 1]), boxes)
+    return boxes

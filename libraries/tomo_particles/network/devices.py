@@ -1,0 +1,104 @@
+"""On which GPUs or CPU threads TensorFlow works. To be called before anything else uses TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from ..core.errors import InputError
+from .machines import Machine
+
+USE_CPU = "leave out --gpus to use the CPU"  # the way out that is always there
+
+
+def select_devices(gpus: str = "", threads: int | None = None, *, several_machines: bool = False) -> tf.distribute.Strategy:
+    """The strategy for a list of GPUs such as "0,1"; "" works on the CPU, several GPUs share every batch (mirrored).
+
+    Each GPU has to compute something at once: one that cannot is refused here, not after everything else is done. Its memory is
+    taken as it is needed, so that others can share it. `threads` limits the CPU threads; None leaves the choice to TensorFlow.
+    several_machines: where the variable TF_CONFIG of the environment names more than one machine, share every batch with the
+    others too, each with its GPUs `gpus`; this waits for them. Raises InputError naming --gpus, --threads or TF_CONFIG.
+    """
+    machine = Machine.of_environment() if several_machines else None
+    wanted = _indices(gpus)
+    found = tf.config.list_physical_devices("GPU")
+    if missing := [index for index in wanted if index >= len(found)]:
+        raise InputError(f"--gpus: TensorFlow does not find GPU {missing[0]}: {_why_missing(len(found))}; or {USE_CPU}")
+    _set_threads(threads)
+    _prepare([found[index] for index in wanted])
+    if machine and len(machine.addresses) > 1:
+        strategy = machine.join()
+        _try_out(wanted)  # not before: TensorFlow joins machines only while it has computed nothing
+        return strategy
+    _try_out(wanted)
+    if len(wanted) <= 1:
+        return tf.distribute.get_strategy()  # everything on the one device that TensorFlow is shown
+    return tf.distribute.MirroredStrategy([f"/gpu:{k}" for k in range(len(wanted))])
+
+
+def _indices(gpus: str) -> list[int]:
+    parts = [part.strip() for part in gpus.split(",") if part.strip()]
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(f"--gpus: expected numbers separated by commas, such as 0,1, or \"\" for the CPU; received '{gpus}'")
+    return list(dict.fromkeys(map(int, parts)))
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is None:
+        return
+    if threads < 1:
+        raise InputError(f"--threads: expected 1 or more, received {threads}")
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError as error:  # TensorFlow is running: too late, unless nothing changes
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            raise RuntimeError("select_devices must be called before TensorFlow is used") from error
+
+
+def _prepare(chosen: list[tf.config.PhysicalDevice]) -> None:
+    """Show TensorFlow these GPUs only (they become /gpu:0, 1...), and have it take their memory bit by bit."""
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.set_visible_devices(chosen, "GPU")
+    for device in chosen:
+        tf.config.experimental.set_memory_growth(device, True)
+
+
+def _why_missing(found: int) -> str:
+    """Why TensorFlow finds only so many GPUs, as far as it can be known from outside, and what helps."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    limit = "" if visible is None else f" with CUDA_VISIBLE_DEVICES='{visible}', which counts from 0 what it leaves"
+    if found:
+        return f"it finds {', '.join(map(str, range(found)))}{limit}; give one of these"
+    if visible in ("", "-1"):
+        return f"CUDA_VISIBLE_DEVICES='{visible}' hides every GPU; unset this variable"
+    if _has_nvidia_card():
+        return (f"there is an NVIDIA card, but it finds none{limit}; install its CUDA libraries in the folder of this plugin "
+                "with pip install '.[gpu]', and see whether nvidia-smi works")
+    return "this machine has no NVIDIA card, or no driver for it; see whether nvidia-smi works"
+
+
+def _has_nvidia_card() -> bool:
+    """Whether the driver shows one; WSL has a device of its own for it."""
+    return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+
+
+def _try_out(gpus: Sequence[int]) -> None:
+    """Let every chosen GPU convolve something; gpus: their numbers as the user gave them. Raises InputError for one that cannot.
+
+    Only at its first use TensorFlow takes memory of a GPU and loads the libraries for it.
+    """
+    for place, index in enumerate(gpus):
+        try:
+            with tf.device(f"/gpu:{place}"):
+                result = tf.nn.conv3d(tf.ones((1, 4, 4, 4, 1)), tf.ones((3, 3, 3, 1, 1)), [1] * 5, "SAME")
+            result.numpy()  # waits for the GPU
+            if "GPU" not in result.device:  # a card that is too old is passed over without a word
+                raise RuntimeError("TensorFlow computes elsewhere, as for cards that are too old for it")
+        except (tf.errors.OpError, RuntimeError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise InputError(f"--gpus: GPU {index} cannot be used: {reason}; see in nvidia-smi whether other programs fill "
+                             f"it; give another one; or {USE_CPU}") from error

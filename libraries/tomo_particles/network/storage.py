@@ -1,0 +1,133 @@
+"""One file for all networks of an ensemble and what they are: `.h5` or `.keras`, valid for Keras too.
+
+Loading never builds anything from the file's own Keras configuration, which may name code to run. The architecture is built
+from our checked metadata, and of the file only numbers are read into it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import absl.logging
+import h5py
+import keras
+import tensorflow as tf
+
+from ..core.errors import InputError
+from ..core.files import written_aside
+from ..core.picks import same_sampling_rate
+from ..learning.model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, require_suffix
+from .architecture import build_network
+from .config import NetworkConfig
+from .training import Ensemble
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all members of a .keras file: the same model gives the same bytes
+
+
+def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = "--model") -> None:
+    """Write the ensemble; `path` ends in .h5 or .keras. Nothing half-written is ever left under that name."""
+    suffix = require_suffix(path, option)
+    model, networks = _joined(ensemble.config)
+    for network, trained in zip(networks, ensemble.networks, strict=True):
+        network.set_weights(trained.get_weights())
+    with written_aside(path) as aside:
+        _save_quietly(model, aside)
+        if suffix == ".h5":
+            with h5py.File(aside, "a") as file:
+                file.attrs[ATTRIBUTE] = ensemble.config.to_json()
+        else:
+            _add_member(aside, ensemble.config.to_json())
+
+
+def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling_rate: float | None = None,
+               strategy: tf.distribute.Strategy | None = None, option: str = "--model") -> Ensemble:
+    """Read what `save_model` wrote, with no code of the file run.
+
+    box_size (voxels), sampling_rate (Å/voxel): what the model must have been trained at, where given.
+    Raises InputError naming `option`, the file and the remedy, for a file that is not ours or does not fit.
+    """
+    metadata, structure = read_model_texts(path, option)
+    try:
+        config = NetworkConfig.from_json(metadata)
+    except InputError as error:
+        raise InputError(f"{option}: '{path}' has a wrong description: {error}; train a new model") from error
+    _check_fit(path, option, config, box_size, sampling_rate)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model, networks = _joined(config)
+    _check_structure(path, option, structure, model)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns of weights that it does not find
+            model.load_weights(path)
+    except (OSError, KeyError, ValueError, UserWarning) as error:
+        raise InputError(f"{option}: '{path}' does not hold the weights of {config.folds} network(s) '{config.architecture}' "
+                         f"({first_line(error)}); train a new model") from error
+    return Ensemble(config, networks)
+
+
+def _joined(config: NetworkConfig) -> tuple[keras.Model, tuple[keras.Model, ...]]:
+    """One Keras model with a branch a fold, (n, folds) probabilities, and its branches."""
+    networks = tuple(build_network(config, name=f"network_{fold}") for fold in range(config.folds))
+    box = keras.Input(networks[0].input_shape[1:], name="box")
+    scores = [network(box) for network in networks]
+    joined = scores[0] if len(scores) == 1 else keras.layers.Concatenate(name="scores")(scores)
+    return keras.Model(box, joined, name="ensemble"), networks
+
+
+def _save_quietly(model: keras.Model, path: Path) -> None:
+    """Without Keras's advice against .h5, which is the format other programs of Xmipp read."""
+    level = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    try:
+        model.save(path)
+    finally:
+        absl.logging.set_verbosity(level)
+
+
+def _add_member(path: Path, metadata: str) -> None:
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in sorted(archive.namelist())}
+    about = json.loads(members["metadata.json"])
+    members["metadata.json"] = json.dumps({**about, "date_saved": "1980-01-01@00:00:00"}).encode()
+    members[MEMBER] = metadata.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
+
+
+def _check_fit(path: object, option: str, config: NetworkConfig, box_size: int | None, sampling_rate: float | None) -> None:
+    if box_size is not None and box_size != config.box_size:
+        raise InputError(f"{option}: '{path}' was trained at a box size of {config.box_size} voxels, --boxsize is {box_size}; "
+                         f"use --boxsize {config.box_size}, or train a new model")
+    if sampling_rate is not None and not same_sampling_rate(sampling_rate, config.sampling_rate):
+        raise InputError(f"{option}: '{path}' was trained at {config.sampling_rate} Å/voxel, --samplingrate is {sampling_rate}; "
+                         f"use --samplingrate {config.sampling_rate}, or train a new model")
+
+
+def _check_structure(path: object, option: str, structure: str, model: keras.Model) -> None:
+    """Refuse a file whose Keras configuration names anything that our own architecture does not: it is not our file."""
+    try:
+        found = set(_classes(json.loads(structure)))
+    except ValueError as error:
+        raise InputError(f"{option}: '{path}' has a damaged Keras configuration; train a new model") from error
+    if strange := found - set(_classes(json.loads(model.to_json()))):
+        raise InputError(f"{option}: '{path}' is refused: it holds '{min(strange)}', which may run code "
+                         "and is in no model of this program; train a new model")
+
+
+def _classes(value: Any) -> Iterator[str]:
+    """The class names everywhere in a Keras configuration; a class from outside Keras with its module."""
+    if isinstance(value, dict):
+        module = str(value.get("module") or "keras")
+        if "class_name" in value:
+            yield str(value["class_name"]) if module.split(".")[0] in ("keras", "builtins") else f"{module}.{value['class_name']}"
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _classes(part)

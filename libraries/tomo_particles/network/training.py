@@ -1,0 +1,201 @@
+"""Train the networks of an ensemble, each on everything but its own fold, each with its own validation examples."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..core.errors import InputError
+from ..learning.folds import POSITIVE, Examples, Region, balanced_weights, make_folds, may_train, split_validation
+from .architecture import build_network
+from .config import NetworkConfig, TrainingConfig
+from .data import Schedule, batches, in_memory, read_boxes
+from .machines import fit, together, works_alone_or_leads
+
+LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
+MIN_EXAMPLES = 6  # of each class: with fewer there is nothing to learn and nothing to validate on
+MAX_VALIDATED = 2000  # examples to choose the best epoch on; more cost time and choose no better
+MIN_EXAMPLES_OF_FOLD = 2  # of each class, left to a network once its fold is taken out
+
+Report = Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Trained networks, one a fold, and what they are."""
+
+    config: NetworkConfig
+    networks: tuple[keras.Model, ...]
+
+
+def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *, strategy: tf.distribute.Strategy | None = None,
+          start: Ensemble | None = None, log_path: str | os.PathLike | None = None,
+          progress: Callable[[str], None] = print) -> Ensemble:
+    """Train `config.folds` networks; the regions of the result say where which of them must not score.
+
+    start: a model to continue from, of the same box size, sampling rate, architecture and number of folds; its regions
+    are kept.  log_path: CSV with a row an epoch, LOG_COLUMNS; on several machines the first alone writes it and tells its
+    progress.  The same arguments give the same weights on a CPU.
+    Raises InputError where the examples are too few or `start` does not fit.
+    """
+    strategy = strategy or tf.distribute.get_strategy()
+    if not works_alone_or_leads(strategy):
+        log_path, progress = None, lambda line: None
+    _check_counts(examples)
+    check_start(config, start)
+    config = replace(config, regions=_regions(examples, config, start))
+    tf.config.experimental.enable_op_determinism()
+    boxes = in_memory(read_boxes(examples.images, config, "--inputPos/--inputNeg"))
+    if config.folds == 1:
+        progress("One network sees all examples: its scores of these are not out-of-fold. Use --folds 3 for honest ones.")
+    networks = []
+    with together(strategy), _Log(log_path, config.folds, training.epochs, progress) as report:
+        for fold in range(config.folds):
+            allowed = _training_part(config, fold, examples)
+            networks.append(_train_network(fold, allowed, boxes, examples, config, training, strategy,
+                                           start.networks[fold] if start else None, report))
+    return Ensemble(config, tuple(networks))
+
+
+def _train_network(fold: int, allowed: np.ndarray, boxes: tf.Tensor, examples: Examples, config: NetworkConfig,
+                   training: TrainingConfig, strategy: tf.distribute.Strategy, start: keras.Model | None,
+                   report: Report) -> keras.Model:
+    """One network, trained on the examples `allowed` (indices), with the weights of its best epoch."""
+    keras.utils.set_random_seed(config.seed + fold)
+    rng = np.random.default_rng([config.seed, fold])
+    parts = split_validation(examples.tomo_ids[allowed], examples.labels[allowed], training.validation, rng=rng)
+    learned, validated = (allowed[part] for part in parts)
+    validated = rng.permutation(validated)[:MAX_VALIDATED]
+    weights = np.zeros(len(examples))
+    for part in (learned, validated):
+        weights[part] = balanced_weights(examples.labels[part], examples.weights[part])
+    replicas = strategy.num_replicas_in_sync
+    batch_size = -(-training.batch_size // replicas) * replicas  # every GPU gets the same number
+    steps = -(-min(max(len(learned), training.views[0]), training.views[1]) // batch_size)
+    passes = Schedule.shuffled(learned, weights, batch_size, steps * training.epochs, rng)
+    learn = batches(boxes, examples.labels, passes, training.augment)
+    validate = batches(boxes, examples.labels, Schedule.of(validated, weights, batch_size, rng), augment=False)
+    with strategy.scope():
+        network = build_network(config, training.l2, name=f"network_{fold}")
+        if start is not None:
+            network.set_weights(start.get_weights())
+        _compile(network, training.learning_rate, steps * training.epochs)
+    patience = training.patience if training.auto_stop else training.epochs
+    best = keras.callbacks.EarlyStopping("val_entropy", patience=patience, mode="min", restore_best_weights=True)
+    callbacks = [best, _Epochs(fold, report)]
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        fit(network, learn, validate, epochs=training.epochs, steps=steps, callbacks=callbacks)
+    else:
+        network.fit(learn, epochs=training.epochs, steps_per_epoch=steps, validation_data=validate, shuffle=False, verbose=0,
+                    callbacks=callbacks)
+    return network
+
+
+def _compile(network: keras.Model, learning_rate: float, steps: int) -> None:
+    rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    metrics = [keras.metrics.BinaryCrossentropy(name="entropy"), keras.metrics.MeanMetricWrapper(_agreement, name="accuracy")]
+    # Not compiled by XLA: its 3D convolutions on a CPU are 6 to 20 times slower (measured with TensorFlow 2.21).
+    network.compile(keras.optimizers.Adam(rate), "binary_crossentropy", weighted_metrics=metrics, jit_compile=False)
+
+
+def _agreement(labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
+    """1 where label and score are on the same side; unlike Keras's accuracy it takes soft labels."""
+    return tf.cast(tf.equal(labels >= POSITIVE, scores >= POSITIVE), tf.float32)[:, 0]
+
+
+class _Epochs(keras.callbacks.Callback):
+    """Reports every epoch; losses are the weighted cross-entropy plus the L2 penalty at the end of the epoch."""
+
+    def __init__(self, fold: int, report: Report) -> None:
+        super().__init__()
+        self._fold, self._report, self._started = fold, report, 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        logs = logs or {}
+        penalty = float(sum(self.model.losses))
+        values = (self._fold + 1, epoch + 1, logs["entropy"] + penalty, logs["val_entropy"] + penalty, logs["accuracy"],
+                  logs["val_accuracy"], float(self.model.optimizer.learning_rate), time.perf_counter() - self._started)
+        self._report(dict(zip(LOG_COLUMNS, values, strict=True)))
+
+
+class _Log:
+    """A line an epoch for the reader, and a row an epoch in the CSV file, readable while the training runs."""
+
+    def __init__(self, path: str | os.PathLike | None, folds: int, epochs: int, progress: Callable[[str], None]) -> None:
+        self._path, self._folds, self._epochs, self._progress = path, folds, epochs, progress
+
+    def __enter__(self) -> Report:
+        if self._path:
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(self._path or os.devnull, "w", newline="", encoding="utf-8")
+        self._writer = csv.DictWriter(self._file, LOG_COLUMNS)
+        self._writer.writeheader()
+        return self._report
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def _report(self, row: dict[str, float]) -> None:
+        self._writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+        self._file.flush()
+        line = ("network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
+                "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s")
+        self._progress(line.format(folds=self._folds, epochs=self._epochs, **row))
+
+
+def _counts(labels: np.ndarray) -> tuple[int, int]:
+    positives = int((labels >= POSITIVE).sum())
+    return positives, len(labels) - positives
+
+
+def _check_counts(examples: Examples) -> None:
+    positives, negatives = _counts(examples.labels)
+    for option, kind, count, remedy in (
+            ("--inputPos", "positives", positives, "lower --number of the consensus, or add positive references"),
+            ("--inputNeg", "negatives", negatives, "pick more noise (--limit), or add negative references")):
+        if count < MIN_EXAMPLES:
+            raise InputError(f"{option}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {remedy}")
+
+
+def check_start(config: NetworkConfig, start: Ensemble | None) -> None:
+    """Raise InputError where training cannot go on from `start`."""
+    if start is None:
+        return
+    for option, name in (("--network", "architecture"), ("--boxsize", "box_size"), ("--folds", "folds")):
+        wanted, received = getattr(config, name), getattr(start.config, name)
+        if wanted != received:
+            raise InputError(f"--inputModel: the model to continue from has {option} {received}, this training {wanted}; "
+                             f"use {option} {received}, or train a new model")
+
+
+def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:
+    """Indices of the examples that network `fold` may see; half a box of margin, so that it hardly sees into its fold."""
+    return np.flatnonzero(may_train(config.regions, fold, examples.tomo_ids, examples.positions, config.box_size / 2))
+
+
+def _regions(examples: Examples, config: NetworkConfig, start: Ensemble | None) -> tuple[Region, ...]:
+    """The regions of the folds: those of the model we continue from, and new ones in tomograms it does not know.
+
+    Slabs where whole tomograms would leave a network without enough of both classes.
+    """
+    kept = start.config.regions if start else ()
+    new = ~np.isin(examples.tomo_ids, [region.tomo_id for region in kept])
+    for by_slabs in (None, True):
+        regions = kept + make_folds(examples.tomo_ids[new], examples.positions[new], config.folds, by_slabs=by_slabs)
+        trial = replace(config, regions=regions)
+        left = [min(_counts(examples.labels[_training_part(trial, fold, examples)])) for fold in range(config.folds)]
+        if min(left) >= MIN_EXAMPLES_OF_FOLD:
+            return regions
+    raise InputError(f"--folds: with {config.folds} folds one network is left with {min(left)} examples of a class; "
+                     "lower --folds, lower --number of the consensus, or add references")

@@ -1,0 +1,1 @@
+"""Pickers: blobs, template matching."""

@@ -1,0 +1,131 @@
+"""Blobs of one diameter in a tomogram, without a reference: Laplacian or difference of Gaussians.
+
+Lindeberg, Int. J. Comput. Vis. 30, 1998 (scale of a blob); Voss et al., J. Struct. Biol. 166, 2009 (DoG picker).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, gaussian_laplace, maximum_filter, uniform_filter
+
+from ..consensus.contrast_outliers import SAMPLE_STEP, robust_scale
+from .peaks import Peaks, find_peaks
+
+METHODS = ("log", "dog")
+# Sigma over radius. The Laplacian of Gaussian of a ball is strongest at 1 / sqrt(3) = 0.58, that of a hollow shell at 0.7 to 0.8.
+SPHERE_SCALE = 0.65
+DOG_RATIO = 1.6  # of the two Gaussians: the difference is then nearest to a Laplacian (Marr and Hildreth)
+REACH = 4.0  # sigmas of a Gaussian that are computed
+# Grey values are cut at MAX_GREY times what COMMON of them stay within: five deviations of noise. Where most of a tomogram is
+# empty a deviation says nothing about the particles in it, this does. Gold beads and dirt, rarer than that, lose their weight.
+COMMON, MAX_GREY = 0.99, 2.0
+MIN_TEXTURE = 0.1  # local deviation, as a fraction of the tomogram's median one, below which there are no data
+SLAB = 32  # slices worked on at once: bounds the memory
+
+
+def find_blobs(volume: np.ndarray, diameter: float, *, method: str = "log", bright: bool = False, number: int | None = None,
+               threshold: float | None = None, threads: int = 1) -> Peaks:
+    """Blobs of `diameter` voxels in a tomogram (z, y, x), the best first, at least one radius from each other.
+
+    Particles are darker than their surroundings unless `bright`. A score is the filter's response in robust deviations
+    of the response. number: the best n; threshold: the lowest score. With neither, the one of `automatic_threshold`.
+    """
+    score = blob_scores(volume, diameter, method=method, bright=bright, threads=threads)
+    if threshold is None:
+        threshold = automatic_threshold(score, diameter) if number is None else -np.inf
+    return find_peaks(score, diameter / 2, threshold=threshold, number=number)
+
+
+def automatic_threshold(score: np.ndarray, diameter: float) -> float:
+    """The score that about one peak of filtered white noise passes in the places with data.
+
+    Expected number of peaks above u in a Gaussian field (Adler, The Geometry of Random Fields, 1981):
+    voxels roughness^(3/2) (u^2 - 1) exp(-u^2 / 2) / (2 pi)^2, with the roughness 3.5 / (3 sigma^2) of a Laplacian of Gaussian.
+    """
+    roughness = 3.5 / 3 / (diameter / 2 * SPHERE_SCALE) ** 2
+    u = np.linspace(2, 8, 601)
+    expected = np.isfinite(score).sum() * roughness**1.5 * (u**2 - 1) * np.exp(-(u**2) / 2) / (2 * np.pi) ** 2
+    return float(u[np.argmax(expected <= 1)])
+
+
+def blob_scores(volume: np.ndarray, diameter: float, *, method: str = "log", bright: bool = False,
+                threads: int = 1) -> np.ndarray:
+    """Response (z, y, x) float32 in robust deviations from its median; -inf where the tomogram holds no data.
+
+    The tomogram may be memory-mapped and of any type: it is read in slabs.
+    """
+    if not 0 < diameter <= min(volume.shape):
+        raise ValueError(f"a diameter of {diameter:g} voxels does not fit in a tomogram of {volume.shape}")
+    sigma = diameter / 2 * SPHERE_SCALE
+    centre, largest = grey_limits(volume)
+    sign = 1.0 if bright else -1.0
+    empty = empty_places(volume, diameter, threads)
+    response = np.empty(volume.shape, dtype=np.float32)
+
+    def work(grey: np.ndarray, inner: slice, slab: slice, halo: slice) -> None:
+        grey = np.clip((grey - centre) / largest, -1, 1)
+        grey[empty[halo]] = 0  # the step to an empty border would be a blob
+        response[slab] = sign * _filtered(grey, sigma, method)[inner]
+
+    _by_slabs(volume, int(np.ceil(REACH * sigma * DOG_RATIO)) + 1, work, threads)
+    return _in_deviations(response, empty)
+
+
+def grey_limits(volume: np.ndarray) -> tuple[float, float]:
+    """Median of a (z, y, x) tomogram and how far from it grey values may be, from a regular sample of its voxels."""
+    sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32)
+    centre = float(np.median(sample))
+    away = np.abs(sample - centre)
+    return centre, MAX_GREY * float(np.quantile(away, COMMON)) or float(away.max()) or 1.0
+
+
+def _filtered(grey: np.ndarray, sigma: float, method: str) -> np.ndarray:
+    """Positive in the middle of a bright blob."""
+    if method == "log":  # outside of the tomogram lies its median, 0: a mirror would double what the border shows
+        return -gaussian_laplace(grey, sigma, truncate=REACH, mode="constant")
+    narrow, wide = sigma / np.sqrt(DOG_RATIO), sigma * np.sqrt(DOG_RATIO)
+    return (gaussian_filter(grey, narrow, truncate=REACH, mode="constant")
+            - gaussian_filter(grey, wide, truncate=REACH, mode="constant"))
+
+
+def empty_places(volume: np.ndarray, diameter: float, threads: int = 1) -> np.ndarray:
+    """(z, y, x) bool: no data; the deviation in a cube half a diameter wide is a small fraction of its median."""
+    width = max(3, round(diameter / 2))
+    texture = np.empty(volume.shape, dtype=np.float32)
+
+    def work(grey: np.ndarray, inner: slice, slab: slice, halo: slice) -> None:
+        grey = grey - grey.mean()  # keeps the difference of squares exact
+        mean = uniform_filter(grey, width)
+        texture[slab] = np.sqrt(np.maximum(uniform_filter(grey * grey, width) - mean * mean, 0))[inner]
+
+    _by_slabs(volume, width, work, threads)
+    usual = float(np.median(texture[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP]))
+    # a cube that reaches from an empty place into the data has texture: widen by half of it, up to the data
+    return maximum_filter(texture < MIN_TEXTURE * usual, 2 * (width // 2) + 1)
+
+
+def _by_slabs(volume: np.ndarray, halo: int, work: Callable[[np.ndarray, slice, slice, slice], None], threads: int) -> None:
+    """Call work(grey float32 with a halo, the slab in it, the slab in the volume, grey in the volume) for every slab."""
+    depth = len(volume)
+
+    def one(start: int) -> None:
+        stop = min(start + SLAB, depth)
+        around = slice(max(0, start - halo), min(stop + halo, depth))
+        grey = np.array(volume[around], dtype=np.float32)
+        work(grey, slice(start - around.start, stop - around.start), slice(start, stop), around)
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, range(0, depth, SLAB)))
+
+
+def _in_deviations(response: np.ndarray, empty: np.ndarray) -> np.ndarray:
+    sample = (slice(None, None, SAMPLE_STEP),) * 3
+    known = response[sample][~empty[sample]]
+    centre, deviation = robust_scale(known) if len(known) else (0.0, 0.0)
+    response -= centre
+    response /= deviation or float(known.std() if len(known) else 0.0) or 1.0
+    response[empty] = -np.inf
+    return response

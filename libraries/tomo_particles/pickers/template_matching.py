@@ -1,0 +1,257 @@
+"""Template matching: the best locally normalised correlation over all rotations, at every voxel of a tomogram.
+
+Roseman, Ultramicroscopy 94, 2003; Förster et al., PNAS 102, 2005. The mask is a ball, so that the local deviation of the
+tomogram under it is the same for all rotations and is computed once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.fft
+from scipy.spatial.transform import Rotation
+
+from ..consensus.contrast_outliers import MAD_TO_DEVIATION
+from ..fourier.filters import filtered, fourier_resized
+from .peaks import Peaks, find_peaks, noise_threshold
+from .template_kernels import Imaging, Kernels
+
+SAMPLING = 3.0  # search voxels within one resolution: at 2.2, the least that holds a spectrum, peaks between voxels lose a fifth
+WORTH = 1.1  # a search grid is made coarser only for at least this factor
+# A tomogram whose local deviation is below this fraction of its median one, or of its highest, holds no data there.
+MIN_DEVIATION, MIN_OF_HIGHEST = 0.1, 1e-3
+SLAB_BYTES = 1 << 20  # of a spectrum worked on at once: fits the processor's cache
+NOISE_ROTATIONS = 64  # about as many rotations' scores tell how noise scores
+NOISE_STEP = 2  # every second voxel of each axis of them
+BINS = 4000  # of the histogram of scores from -1 to 1
+MAX_OVERHANG = 0.5  # of the mask's radius: centres nearer than that to the border are not scored
+
+
+@dataclass(frozen=True)
+class Space:
+    """A tomogram made ready: filtered, dark turned bright, sampled as coarsely as its resolution allows, padded.
+
+    spectrum: (z, y, kept x) complex64 half spectrum of the padded volume, without the columns beyond the resolution;
+    rows: along y that are not beyond it; padded, shape: z, y, x; scale: z, y, x of the tomogram's voxels over those here;
+    voxel: edges z, y, x, Å.
+    """
+
+    spectrum: np.ndarray
+    rows: tuple[slice, ...]
+    padded: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    scale: np.ndarray
+    voxel: tuple[float, float, float]
+    imaging: Imaging
+
+
+@dataclass(frozen=True)
+class ScoreMap:
+    """score: (z, y, x) best correlation in [-1, 1], -inf where not scored; rotation: (z, y, x) index of the best one;
+    scale: z, y, x of the tomogram's voxels over those here; noise: median and robust deviation of the scores of one rotation;
+    trials: voxels times rotations."""
+
+    score: np.ndarray
+    rotation: np.ndarray
+    scale: np.ndarray
+    noise: tuple[float, float]
+    trials: float
+
+    @property
+    def automatic_threshold(self) -> float:
+        """The score that Gaussian noise like this map's reaches about once among all voxels and rotations."""
+        return noise_threshold(*self.noise, self.trials)
+
+    def peaks(self, distance: float, *, threshold: float | None = None, number: int | None = None) -> Peaks:
+        """Peaks in voxels of the tomogram, at least `distance` of its voxels apart; `voxels` are those of this map."""
+        if threshold is None:
+            threshold = self.automatic_threshold if number is None else -np.inf
+        found = find_peaks(self.score, distance / float(np.mean(self.scale)), threshold=threshold, number=number)
+        return Peaks(found.positions * self.scale[::-1], found.voxels, found.scores)
+
+
+def search_shape(shape: tuple[int, int, int], sampling_rate: float, resolution: float) -> tuple[int, int, int]:
+    """Voxels z, y, x of the coarsest grid that still samples the resolution (Å) well; the tomogram's own if that gains little."""
+    factor = resolution / SAMPLING / sampling_rate
+    if factor < WORTH:
+        return shape
+    nz, ny, nx = (int(np.ceil(edge / factor)) for edge in shape)
+    return nz, ny, nx
+
+
+def prepare(volume: np.ndarray, sampling_rate: float, imaging: Imaging, reach: float, *, bright: bool = False,
+            workers: int = 1) -> Space:
+    """Make a tomogram (z, y, x; any type, particles dark unless `bright`) ready for masks of up to `reach` Å radius."""
+    shape = search_shape(volume.shape, sampling_rate, imaging.resolution)  # type: ignore[arg-type]
+    grey = np.array(volume, dtype=np.float32)
+    grey -= np.float32(grey.mean(dtype=float))
+    grey *= np.float32((1.0 if bright else -1.0) / (float(grey.std(dtype=float)) or 1.0))
+    if shape != grey.shape:
+        grey = fourier_resized(grey, shape, workers)
+    scale = np.array(volume.shape) / np.array(shape)
+    voxel = tuple(float(edge) for edge in scale * sampling_rate)
+    rate = float(np.mean(voxel))
+    grey = filtered(grey, imaging.band(shape, rate), workers)
+    overhang = int(np.ceil(MAX_OVERHANG * reach / rate)) + 2
+    padded = tuple(scipy.fft.next_fast_len(edge + overhang, real=True) for edge in shape)
+    full = scipy.fft.rfftn(grey, s=padded, workers=workers)
+    edge_y, edge_x = (_kept_frequencies(n, rate, imaging.resolution) for n in padded[1:])
+    ny = padded[1]
+    rows = (slice(0, ny),) if 2 * edge_y > ny else (slice(0, edge_y), slice(ny - edge_y + 1, ny))
+    return Space(np.ascontiguousarray(full[..., :edge_x]), rows, padded, shape, scale, voxel, imaging)  # type: ignore[arg-type]
+
+
+def _kept_frequencies(n: int, rate: float, resolution: float) -> int:
+    """Coefficients from 0 up to the end of the low-pass' edge, with a margin for what the padding smears."""
+    return min(n // 2 + 1, int(np.ceil(n * rate / resolution * 1.15)) + 2)
+
+
+def match(space: Space, kernels: Kernels, rotations: Rotation, *, threads: int = 1,
+          progress: Callable[[int], None] = lambda done: None) -> ScoreMap:
+    """Correlate every rotation of a template with a tomogram; the result does not depend on the number of threads.
+
+    progress: called with the number of rotations done, from several threads.
+    """
+    backwards = rotations.as_matrix().transpose(0, 2, 1)[:, ::-1, ::-1]  # inverse, acting on z, y, x
+    inverse_deviation = _inverse_deviation(space, kernels.mask, threads)
+    every = max(1, len(backwards) // NOISE_ROTATIONS)
+
+    def work(first: int) -> _Best:
+        best = _Best(space.padded)
+        spectrum = np.zeros(space.spectrum.shape, dtype=np.complex64)
+        for index in range(first, len(backwards), threads):
+            noise = inverse_deviation if index % every == 0 else None
+            _correlate(space, kernels.kernel(backwards[index]), spectrum, lambda z, values: best.update(z, values, index, noise))  # noqa: B023
+            progress(1)
+        return best
+
+    with ThreadPoolExecutor(threads) as pool:
+        parts = list(pool.map(work, range(min(threads, len(backwards)))))
+    best = parts[0].merged(parts[1:])
+    best.value *= inverse_deviation
+    best.value[inverse_deviation == 0] = -np.inf
+    scored = float(np.count_nonzero(inverse_deviation))
+    return ScoreMap(_centred(best.value, kernels.mask, space.shape), _centred(best.index, kernels.mask, space.shape), space.scale,
+                    best.noise(), scored * len(backwards))
+
+
+def working_bytes(space: Space, threads: int) -> int:
+    """Memory that `match` takes besides the space itself."""
+    voxels = int(np.prod(space.padded))
+    best_and_index, deviation = 8 * voxels, 4 * voxels
+    return deviation + max(threads * (best_and_index + space.spectrum.nbytes), 5 * deviation)
+
+
+def seconds_per_rotation(space: Space, kernels: Kernels) -> float:
+    """How long one rotation takes on one thread now, measured."""
+    spectrum = np.zeros(space.spectrum.shape, dtype=np.complex64)
+    best = _Best(space.padded)
+    for _ in range(2):  # the first one plans the transforms
+        start = time.perf_counter()
+        _correlate(space, kernels.kernel(np.eye(3)), spectrum, lambda z, values: best.update(z, values, 0, None))
+    return time.perf_counter() - start
+
+
+class _Best:
+    """The best value so far, which rotation gave it, and a histogram of the scores of some rotations."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.value = np.full(shape, -np.inf, dtype=np.float32)
+        self.index = np.zeros(shape, dtype=np.int32)
+        self.counts = np.zeros(BINS, dtype=np.int64)
+
+    def update(self, z: slice, values: np.ndarray, index: int, inverse_deviation: np.ndarray | None) -> None:
+        better = values > self.value[z]  # an equal value of a later rotation is none
+        np.copyto(self.value[z], values, where=better)
+        np.copyto(self.index[z], index, where=better)
+        if inverse_deviation is not None:
+            few = (slice(z.start % NOISE_STEP, None, NOISE_STEP),) * 3
+            inverse = inverse_deviation[z][few]
+            scores = (values[few] * inverse)[inverse > 0]
+            self.counts += np.histogram(scores, BINS, (-1, 1))[0]
+
+    def merged(self, others: list[_Best]) -> _Best:
+        for other in others:
+            better = (other.value > self.value) | ((other.value == self.value) & (other.index < self.index))
+            np.copyto(self.value, other.value, where=better)
+            np.copyto(self.index, other.index, where=better)
+            self.counts += other.counts
+        return self
+
+    def noise(self) -> tuple[float, float]:
+        """Median and robust deviation of the scores in the histogram."""
+        middles = (np.arange(BINS) + 0.5) * (2 / BINS) - 1
+        median = _weighted_median(middles, self.counts)
+        return median, MAD_TO_DEVIATION * _weighted_median(np.abs(middles - median), self.counts)
+
+
+def _weighted_median(values: np.ndarray, counts: np.ndarray) -> float:
+    order = np.argsort(values, kind="stable")
+    total = np.cumsum(counts[order])
+    return float(values[order][min(len(values) - 1, int(np.searchsorted(total, total[-1] / 2)))])
+
+
+def _correlate(space: Space, kernel: np.ndarray, spectrum: np.ndarray, take: Callable[[slice, np.ndarray], None]) -> None:
+    """Correlate the padded tomogram with an odd cube; the values come slab by slab, shifted by half the cube.
+
+    spectrum: working space shaped like the tomogram's, zero in the rows that are beyond the resolution. The cube fills
+    few rows of the padded volume and the transforms go through the cache slab by slab: half the work of two plain 3D FFTs.
+    """
+    nz, ny, nx = space.padded
+    columns = spectrum.shape[2]
+    flipped = kernel[::-1, ::-1, ::-1]  # a correlation is the convolution with the flipped cube
+    lines = scipy.fft.rfft(flipped, nx, axis=2, workers=1)[..., :columns]
+    lines = scipy.fft.fft(lines, ny, axis=1, workers=1)
+    step = max(1, SLAB_BYTES // (nz * columns * 8))
+    for rows in space.rows:
+        for start in range(rows.start, rows.stop, step):
+            y = slice(start, min(start + step, rows.stop))
+            part = scipy.fft.fft(lines[:, y], nz, axis=0, workers=1)
+            part *= space.spectrum[:, y]
+            spectrum[:, y] = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=1)
+    step = max(1, SLAB_BYTES // (ny * columns * 8))
+    for start in range(0, nz, step):
+        z = slice(start, min(start + step, nz))
+        part = scipy.fft.ifft(spectrum[z], axis=1, workers=1)
+        take(z, scipy.fft.irfft(part, nx, axis=2, workers=1))
+
+
+def _inverse_deviation(space: Space, mask: np.ndarray, workers: int) -> np.ndarray:
+    """1 / sqrt(sum w (f - mean_w f)^2) at every voxel of the padded volume, shifted like `_correlate`; 0 where not scored."""
+    nz, ny, nx = space.padded
+    weights = scipy.fft.rfftn(mask, s=space.padded, workers=workers)
+    full = np.zeros((nz, ny, nx // 2 + 1), dtype=np.complex64)
+    for rows in space.rows:
+        full[:, rows, :space.spectrum.shape[2]] = space.spectrum[:, rows]
+    grey = scipy.fft.irfftn(full, s=space.padded, workers=workers)
+    full *= weights
+    mean = scipy.fft.irfftn(full, s=space.padded, overwrite_x=True, workers=workers)
+    full = scipy.fft.rfftn(np.square(grey, out=grey), overwrite_x=True, workers=workers)
+    full *= weights
+    variance = scipy.fft.irfftn(full, s=space.padded, overwrite_x=True, workers=workers)
+    variance -= np.square(mean, out=mean) / np.float32(mask.sum(dtype=float))
+    deviation = np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
+    scored = _scored(space, mask)
+    inside = deviation[scored]
+    if inside.size:
+        scored &= deviation > max(MIN_DEVIATION * float(np.median(inside)), MIN_OF_HIGHEST * float(inside.max()))
+    return np.divide(1, deviation, out=np.zeros_like(deviation), where=scored)
+
+
+def _scored(space: Space, mask: np.ndarray) -> np.ndarray:
+    """Where a mask's centre may lie: at least MAX_OVERHANG of its radius from the border; shifted like `_correlate`."""
+    half = len(mask) // 2
+    margin = int(np.ceil(MAX_OVERHANG * np.cbrt(3 / (4 * np.pi) * mask.sum(dtype=float))))
+    scored = np.zeros(space.padded, dtype=bool)
+    scored[tuple(slice(margin, edge - margin) for edge in space.shape)] = True
+    return np.roll(scored, half, axis=(0, 1, 2))
+
+
+def _centred(values: np.ndarray, mask: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    half = len(mask) // 2
+    nz, ny, nx = shape
+    return np.ascontiguousarray(np.roll(values, -half, axis=(0, 1, 2))[:nz, :ny, :nx])

@@ -1,0 +1,209 @@
+"""One HTML file that tells a run: figures, tables, parameters and links; it needs no network and no other file to be seen."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.files import written_aside
+from ..runs.measured import HIT_RADIUS, Measured, measure
+from ..runs.results import FRAME, RunResults, read_run
+from . import run_figures as figures
+from .figures import plot_calibration
+from .tables import (
+    about_run,
+    by_picker,
+    by_support,
+    by_tomogram,
+    doubts,
+    expected_now,
+    flat_parameters,
+    links_of,
+    promises,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REPORT = "report.html"
+MAX_TOMOGRAMS = 6  # whose boxes and slices are shown: a megabyte each
+DPI = 110
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure in the page. data: its whole content as a URL.  caption: how to read it.  name: for who cannot see it."""
+
+    name: str
+    data: str
+    caption: str
+
+
+def write_report(
+    run_folder: str | os.PathLike,
+    threshold: float | None = None,
+    path: str | os.PathLike | None = None,
+    truth: str | os.PathLike | None = None,
+    hit_radius: float = HIT_RADIUS,
+) -> Path:
+    """Write the report of a finished run and return its path, by default report.html in the run's folder.
+
+    threshold: tell what another one would accept; the files of the run stay as they are.  truth: a pick file with every
+    particle of some tomograms, to measure the calibration there, within `hit_radius` (fraction of the box).
+    Raises InputError for a folder that is no finished run, or is damaged, and for a truth that cannot be read.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    run = read_run(run_folder, threshold)
+    final = Path(path) if path else run.folder / REPORT
+    content = _content(run, final)
+    if truth is not None and run.threshold is not None:
+        content["pictures"]["calibration"] = _calibration(measure(run, truth, hit_radius), truth)
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = templates.get_template("report_template.html").render(**content)
+    with written_aside(final) as aside:
+        aside.write_text(page, encoding="utf-8")
+    return final
+
+
+def _calibration(found: Measured, truth: str | os.PathLike) -> Picture:
+    return Picture(
+        "Measured calibration",
+        as_svg(plot_calibration(found.score, found.true)),
+        f"Measured against the {found.particles} particles of {Path(truth).name} in {found.tomograms} tomogram(s): of the "
+        f"accepted picks {found.precision:.0%} are particles (precision), which is {found.recall:.0%} of the particles (recall). "
+        "Bars are standard errors.",
+    )
+
+
+def _content(run: RunResults, final: Path) -> dict[str, Any]:
+    own = run.summary.get("threshold")
+    return {
+        "title": _name_of(run.folder.resolve()),
+        "folder": str(run.folder.resolve()),
+        "run": run,
+        "verdict": run.verdict,
+        "counts": {"merged": len(run.table), "accepted": int(run.accepted.sum())},
+        "expected": expected_now(run),
+        "promises": promises(run),
+        "other_threshold": own if run.threshold is not None and own is not None and own != run.threshold else None,
+        "notes": [str(note) for note in [*doubts(run), *run.summary.get("notes", []), *run.summary.get("failures", [])]],
+        "pictures": _pictures(run),
+        "tomograms": by_tomogram(run),
+        "shown": _shown(run),
+        "by_picker": by_picker(run),
+        "by_support": by_support(run),
+        "parameters": flat_parameters(run.summary.get("parameters", {})),
+        "about": about_run(run),
+        "links": links_of(run.folder, final),
+    }
+
+
+def _name_of(folder: Path) -> str:
+    """The name of a run: its folder's; below a Scipion protocol, that of the protocol's folder."""
+    return folder.parents[1].name if (folder / FRAME).is_file() else folder.name
+
+
+def _pictures(run: RunResults) -> dict[str, Picture]:
+    def chart(name: str, figure: Callable[[RunResults], Figure], caption: str) -> Picture:
+        return Picture(name, as_svg(figure(run)), caption)
+
+    pictures = {
+        "scores": chart(
+            "Histograms of the scores",
+            figures.scores_figure,
+            "Scores of all merged picks; the axis of counts is logarithmic. A good run has two heaps with little "
+            "between them. Positive: enough pickers agreed, or a reference of yours; doubtful: fewer did.",
+        ),
+        "votes": chart(
+            "Who saw what",
+            figures.votes_figure,
+            "Each column is a combination of pickers (dark dots): how many merged picks exactly these pickers saw, and "
+            "how many of them were accepted; without dots: references that no picker saw. On the left, how many merged picks "
+            "each picker saw in all.",
+        ),
+    }
+    if run.threshold is None:
+        return pictures
+    pictures["threshold"] = chart(
+        "Expected precision and recall",
+        figures.threshold_figure,
+        "Computed from the scores themselves: the sum of the scores above a threshold is the number of "
+        "particles expected there. Bands are 95 % intervals. No truth is used, and particles that no picker saw are not counted.",
+    )
+    pictures["counts"] = chart(
+        "Expected number of particles",
+        figures.counts_figure,
+        "What the scores say of themselves. This is a promise and not a measured calibration: to measure "
+        "it, pick one tomogram whole by hand and give it to xmipp_consensus_report_tomo --truth.",
+    )
+    if run.reliability is not None:
+        pictures["pickers"] = chart(
+            "Estimated reliability of the pickers",
+            figures.pickers_figure,
+            "Estimated from the scores of the merged picks: recall of the particles that any picker saw.",
+        )
+    if run.training is not None:
+        pictures["training"] = chart(
+            "Training curves",
+            figures.training_figure,
+            "Each network leaves out one part of the data and scores only that part. Validation that "
+            "rises while training falls means too few examples.",
+        )
+    return pictures
+
+
+def _shown(run: RunResults) -> list[dict[str, Any]]:
+    """The pictures of the tomograms with most picks."""
+    counts = run.table["tomo_id"].value_counts()
+    names = [tomogram.tomo_id for tomogram in run.tomograms if tomogram.tomo_id in counts]
+    chosen = sorted(sorted(names, key=lambda name: -counts[name])[:MAX_TOMOGRAMS])
+    return [
+        {
+            "name": name,
+            "pictures": [
+                Picture(
+                    f"Boxes of {name}",
+                    as_png(figures.gallery_figure(run, name)),
+                    "Mean of the central quarter of each box, slightly smoothed; the score below, the frame green if accepted.",
+                ),
+                Picture(
+                    f"Picks on slices of {name}",
+                    as_png(figures.slices_figure(run, name)),
+                    "Slabs of a fifth of a box; circles are half a box wide, green if accepted.",
+                ),
+                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common frame."),
+            ],
+        }
+        for name in chosen
+    ]
+
+
+def as_svg(figure: Figure) -> str:
+    """A figure as a URL that holds it, with lines and letters that stay sharp."""
+    return _as_url(figure, "svg", "image/svg+xml")
+
+
+def as_png(figure: Figure) -> str:
+    """A figure as a URL that holds it, for pictures of many grey values."""
+    return _as_url(figure, "png", "image/png")
+
+
+def _as_url(figure: Figure, kind: str, mime: str) -> str:
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "report"}):  # the same figure gives the same file
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata={"Date": None} if kind == "svg" else None)
+    return f"data:{mime};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

@@ -1,0 +1,195 @@
+"""The tables of the report: counts, promises, what is known of the run, and the files that it left."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..consensus.expected_precision import FEWEST_PICKS, expect
+from ..consensus.verdict import VOTES_ALONE
+from ..runs.results import SUMMARY, RunResults
+from .run_figures import eligible
+
+TABLED_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MOST_UNANIMOUS_REJECTED = 0.5  # share of what all pickers saw that may be rejected without a word
+LINKS = {  # what the program and the protocol leave, where it is there
+    "accepted.csv": "accepted picks",
+    "accepted.xmd": "accepted picks, Xmipp's metadata",
+    "scored.csv": "every merged pick with its score",
+    "scored.xmd": "every merged pick with its score, Xmipp's metadata",
+    "scored_raw.csv": "every pick of every picker with its score",
+    "scored_raw.xmd": "every pick of every picker with its score, Xmipp's metadata",
+    "network/model.h5": "the trained networks",
+    "model.h5": "the trained networks",
+    "network/training_log.csv": "training, a row an epoch",
+    "training_log.csv": "training, a row an epoch",
+    "picks.png": "picture of one tomogram",
+    "summary.json": "numbers of the run",
+    "frame.json": "common frame and tomograms",
+}
+
+
+def expected_now(run: RunResults) -> dict[str, float | None] | None:
+    """What the threshold of the run promises; None for voting."""
+    return None if run.threshold is None else _row(run, run.threshold)
+
+
+def promises(run: RunResults) -> list[dict[str, float | None]]:
+    """What each of some thresholds would give, the run's own among them."""
+    if run.threshold is None:
+        return []
+    return [_row(run, threshold) for threshold in sorted({*TABLED_THRESHOLDS, run.threshold})]
+
+
+def _row(run: RunResults, threshold: float) -> dict[str, float | None]:
+    expected = expect(eligible(run), np.array([threshold]), run.verdict)
+    unknown = dict.fromkeys(("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high"))
+    return {
+        "threshold": threshold,
+        "accepted": int(expected.accepted[0]),
+        "particles": None if run.verdict_kind == VOTES_ALONE else float(expected.particles[0]),
+        **unknown,
+        **expected.at(0),
+    }
+
+
+def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
+    """Counts and expected particles (None where the votes decide alone), one row per tomogram."""
+    table = run.table[["tomo_id"]].assign(merged=1, accepted=run.accepted, expected=run.probability)
+    sums = table.groupby("tomo_id").sum()
+    rows: list[dict[str, Any]] = []
+    for tomogram in run.tomograms:
+        own = sums.loc[tomogram.tomo_id] if tomogram.tomo_id in sums.index else dict.fromkeys(sums.columns, 0)
+        rows.append(
+            {
+                "name": tomogram.tomo_id,
+                "file": str(tomogram.path),
+                "merged": int(own["merged"]),
+                "accepted": int(own["accepted"]),
+                "expected": None if run.verdict_kind == VOTES_ALONE else float(own["expected"]),
+            }
+        )
+    return rows
+
+
+def doubts(run: RunResults) -> list[str]:
+    """What in the run itself speaks against trusting its scores."""
+    if run.threshold is None or run.verdict_kind == VOTES_ALONE:
+        return []
+    found = []
+    unanimous = run.seen.all(axis=1) & (run.seen.shape[1] > 1)
+    rejected = int((unanimous & ~run.accepted).sum())
+    if rejected > MOST_UNANIMOUS_REJECTED * unanimous.sum():
+        found.append(
+            f"{rejected} of the {unanimous.sum()} picks that every picker saw were rejected: the pickers err alike, the "
+            "threshold is high, or the score is wrong. Look at the gallery and at the picks on slices before you trust it."
+        )
+    if len(run.table) < FEWEST_PICKS:
+        found.append(f"{len(run.table)} merged picks are too few for scores that can be read as probabilities.")
+    return found
+
+
+def by_picker(run: RunResults) -> list[dict[str, Any]]:
+    """What each picker gave and what it is worth, a row a picker."""
+    rows = []
+    for k, name in enumerate(run.pickers):
+        saw = run.seen[:, k]
+        rows.append(
+            {
+                "name": name,
+                "picks": run.picks[k],
+                "merged": int(saw.sum()),
+                "alone": int((saw & (run.seen.sum(axis=1) == 1)).sum()),
+                "accepted": int((saw & run.accepted).sum()),
+                **_reliability(run, k + 1),
+            }
+        )
+    return rows
+
+
+def _reliability(run: RunResults, picker: int) -> dict[str, float | None]:
+    if run.reliability is None or not (own := run.reliability["picker"] == picker).any():
+        return {"precision": None, "recall": None}
+    return {name: float(run.reliability.loc[own, name].iloc[0]) for name in ("precision", "recall")}
+
+
+def by_support(run: RunResults) -> list[dict[str, int | float]]:
+    """Counts by number of pickers."""
+    support = run.table["support"].to_numpy()
+    return [
+        {
+            "support": int(count),
+            "merged": int((support == count).sum()),
+            "accepted": int((run.accepted & (support == count)).sum()),
+            "mean": float(run.table["score"].to_numpy()[support == count].mean()),
+        }
+        for count in np.unique(support)
+    ]
+
+
+def about_run(run: RunResults) -> dict[str, str]:
+    """Seed, versions and times; only what is known."""
+    about = {
+        "plugin that made the run": run.summary.get("version"),
+        "random seed": run.summary.get("seed"),
+        "model": run.summary.get("model"),
+        "common frame": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
+    }
+    if run.training is not None:
+        about["epochs trained"] = f"{len(run.training)} in {run.training['fold'].nunique()} networks"
+        if "seconds" in run.training:
+            about["time of training"] = f"{run.training['seconds'].sum():.0f} s"
+    orientations = run.summary.get("orientations", {})
+    if orientations.get("compared"):
+        about["orientations"] = (
+            f"those of different pickers are {orientations['medianDisagreement']:.1f} degrees from their mean "
+            f"(median of {orientations['compared']} accepted picks)"
+        )
+    if "seconds" in run.summary:
+        about["time of the whole run"] = f"{run.summary['seconds']:.0f} s"
+    summary = run.folder / SUMMARY
+    if summary.exists():
+        about["run finished"] = f"{datetime.fromtimestamp(summary.stat().st_mtime):%Y-%m-%d %H:%M}"
+    about["report made"] = (
+        f"{datetime.now():%Y-%m-%d %H:%M} with plugin {__version__}, Python {platform.python_version()}, "
+        f"numpy {np.__version__}, matplotlib {version('matplotlib')}"
+    )
+    return {name: str(value) for name, value in about.items() if value is not None}
+
+
+def flat_parameters(parameters: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Parameters within parameters as one list, with dots in their names."""
+    flat: dict[str, str] = {}
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            flat |= flat_parameters(value, f"{prefix}{name}.")
+        elif isinstance(value, list | tuple):
+            flat[f"{prefix}{name}"] = ", ".join(map(str, value)) or "-"
+        else:
+            flat[f"{prefix}{name}"] = "-" if value is None else str(value)
+    return flat
+
+
+def links_of(folder: Path, final: Path) -> list[dict[str, str]]:
+    """Relative links, so that the folder can be moved or packed whole."""
+    return [
+        {
+            "href": os.path.relpath(folder / name, final.resolve().parent if final.parent != folder else folder),
+            "name": name,
+            "what": what,
+            "size": _size((folder / name).stat().st_size),
+        }
+        for name, what in LINKS.items()
+        if (folder / name).is_file()
+    ]
+
+
+def _size(n: float) -> str:
+    return f"{n:.0f} bytes" if n < 1000 else f"{n / 1000:.0f} kB" if n < 1e6 else f"{n / 1e6:.1f} MB"

@@ -1,0 +1,295 @@
+"""A finished run of the deep consensus, read from its folder: of the run program or of the Scipion protocol.
+
+Both write the same tables under different names. Nothing is computed here; what a run left out (voting trains nothing) is
+absent, what is there and damaged is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..consensus.picker_reliability import votes_of
+from ..consensus.verdict import Verdict
+from ..core.errors import InputError
+from ..core.picks import rescale_positions
+from ..formats.xmd import Columns, join_tables, read_table
+
+SUMMARY, FRAME = "summary.json", "frame.json"
+POSITIVE, DOUBTFUL, NEGATIVE = 1, 0, -1  # the column `enabled`: what a pick was to the training
+SCORE, NETWORK = "CoordConsScore", "zScoreDeepLearning1"
+LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy")
+
+
+@dataclass(frozen=True)
+class TomogramFile:
+    """A tomogram of the run: its file, which may be gone, and its own sampling rate in Å/voxel (None: the file's header)."""
+
+    tomo_id: str
+    path: Path
+    sampling_rate: float | None
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """Everything of a run that can be shown; m merged picks, K pickers.
+
+    table: a row a merged pick: tomo_id, x y z (voxels of `sampling_rate`), score, network (its score of the look alone), support,
+    label (1 positive, 0 doubtful, -1 known to be wrong), known (a reference of the user).
+    seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
+    sampling_rate: Å/voxel, common frame.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
+    each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
+    and for runs of versions that gave none.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    seen: np.ndarray
+    pickers: tuple[str, ...]
+    picks: tuple[int, ...]
+    threshold: float | None
+    box_size: int
+    sampling_rate: float
+    reliability: pd.DataFrame | None
+    training: pd.DataFrame | None
+    tomograms: tuple[TomogramFile, ...]
+    summary: Mapping[str, Any]
+    verdict: Verdict | None = None
+
+    @property
+    def accepted(self) -> np.ndarray:
+        """(m,) mask: scored at least the threshold, or known to be true; never what is known to be wrong. Voting: positive."""
+        label = self.table["label"].to_numpy()
+        if self.threshold is None:
+            return label == POSITIVE
+        known = self.table["known"].to_numpy() & (label == POSITIVE)
+        return ((self.table["score"].to_numpy() >= self.threshold) | known) & (label != NEGATIVE)
+
+    @property
+    def probability(self) -> np.ndarray:
+        """(m,) the scores, with what the user knows taken for certain; to be read as probabilities with recipe consensus."""
+        label, known = self.table["label"].to_numpy(), self.table["known"].to_numpy()
+        score = np.where(known & (label == POSITIVE), 1.0, self.table["score"].to_numpy(dtype=float))
+        return np.where(label == NEGATIVE, 0.0, score)
+
+    @property
+    def verdict_kind(self) -> str:
+        """What kind of verdict there is; empty for none."""
+        return self.verdict.kind if self.verdict else ""
+
+    @property
+    def scores_are_probabilities(self) -> bool:
+        """Votes are shares, and the paper's recipe gives a network's opinion: neither says how many picks are particles."""
+        parameters = self.summary.get("parameters", {})
+        recipe = parameters.get("training", parameters).get("recipe", "consensus")
+        return self.threshold is not None and recipe == "consensus"
+
+    def of_tomogram(self, tomo_id: str) -> np.ndarray:
+        """(m,) mask of the picks of a tomogram."""
+        return (self.table["tomo_id"] == tomo_id).to_numpy()
+
+    def positions(self, rate: float | None = None) -> np.ndarray:
+        """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common frame."""
+        positions = self.table[["x", "y", "z"]].to_numpy(dtype=float)
+        return rescale_positions(positions, self.sampling_rate, rate or self.sampling_rate)
+
+
+def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = "--run") -> RunResults:
+    """Read a run of the program or of the protocol. threshold: look at it with this one instead of the run's own.
+
+    Raises InputError naming `option` and the file for a folder that is no run, has not finished, or is damaged.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise InputError(f"{option}: '{folder}' is no folder; give the output folder of xmipp_run_deep_consensus_tomo")
+    if (root / FRAME).is_file():
+        return _read_protocol_run(root, threshold, option)
+    if not (root / SUMMARY).is_file():
+        raise InputError(
+            f"{option}: '{folder}' has no {SUMMARY}: it is no run of the deep consensus, or it has not finished; "
+            "give the folder of --odir, or run xmipp_run_deep_consensus_tomo again with the same options to finish"
+        )
+    return _read_program_run(root, threshold, option)
+
+
+def _read_program_run(root: Path, threshold: float | None, option: str) -> RunResults:
+    summary = _read_json(root / SUMMARY, option, "picks", "threshold", "boxSize", "samplingRate")
+    voting = summary.get("method") == "voting"
+    scored = root / "voted" / "merged.xmd" if voting else root / "scored" / "merged.xmd"
+    columns = read_table(scored, option)
+    own_rate = summary.get("parameters", {}).get("tomogram_sampling_rate")
+    files = dict(zip(columns["tiltSeriesId"], columns["tomogramVolume"], strict=True))
+    names = tuple(summary["picks"])
+    return _results(
+        root,
+        scored,
+        columns,
+        names,
+        tuple(summary["picks"].values()),
+        None if voting else _checked(threshold, summary["threshold"], option),
+        int(summary["boxSize"]),
+        float(summary["samplingRate"]),
+        _read_csv(root / "scored" / "merged_reliability.csv", option, "picker", "recall", "precision") if not voting else None,
+        None if voting else _read_verdict(root / "scored" / "merged_verdict.json", option),
+        _read_csv(root / "network" / "training_log.csv", option, *LOG_COLUMNS) if not voting else None,
+        tuple(TomogramFile(tomo_id, found(path, root), own_rate) for tomo_id, path in sorted(files.items())),
+        summary,
+    )
+
+
+def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunResults:
+    frame = _read_json(root / FRAME, option, "samplingRate", "boxSize", "pickers", "tomograms")
+    summary = _read_json(root / SUMMARY, option, "tomograms") if (root / SUMMARY).is_file() else {}
+    scored, names = root / "scored.xmd", tuple(frame["pickers"])
+    voting = not scored.is_file()
+    if voting:
+        voted = sorted((root / "labelled").glob("*_all.xmd"))
+        if not voted:
+            raise InputError(f"{option}: '{root}' has neither scores nor votes: the run has not come that far; continue it")
+        columns = join_tables([read_table(path, option) for path in voted])
+        columns[SCORE] = [count / len(names) for count in columns["count"]]
+    else:
+        columns = read_table(scored, option)
+    counts = [sum(tomogram["counts"][k] for tomogram in frame["tomograms"]) for k in range(len(names))]
+    return _results(
+        root,
+        scored,
+        columns,
+        names,
+        tuple(counts),
+        None if voting else _checked(threshold, summary.get("threshold"), option),
+        int(frame["boxSize"]),
+        float(frame["samplingRate"]),
+        _read_csv(root / "scored_reliability.csv", option, "picker", "recall", "precision"),
+        None if voting else _read_verdict(root / "scored_verdict.json", option),
+        _read_csv(root / "training_log.csv", option, *LOG_COLUMNS),
+        tuple(TomogramFile(t["ts_id"], found(t["file_name"], root), t["tomogram_rate"]) for t in frame["tomograms"]),
+        summary,
+    )
+
+
+def _results(
+    root: Path,
+    path: Path,
+    columns: Columns,
+    pickers: tuple[str, ...],
+    picks: tuple[int, ...],
+    threshold: float | None,
+    box_size: int,
+    rate: float,
+    reliability: pd.DataFrame | None,
+    verdict: Verdict | None,
+    training: pd.DataFrame | None,
+    tomograms: tuple[TomogramFile, ...],
+    summary: Mapping[str, Any],
+) -> RunResults:
+    needed = {"tiltSeriesId", "x", "y", "z", "count", "enabled", "comment"}
+    if missing := sorted(needed - set(columns)):
+        raise InputError(f"'{path}' has no column {', '.join(missing)}: it is damaged or of another program; run again")
+    n = len(columns["x"])
+    table = pd.DataFrame(
+        {
+            "tomo_id": np.array(columns["tiltSeriesId"], dtype=object),
+            "x": columns["x"],
+            "y": columns["y"],
+            "z": columns["z"],
+            "score": np.asarray(columns.get(SCORE, columns.get(NETWORK, [np.nan] * n)), dtype=float),
+            "network": np.asarray(columns.get(NETWORK, [np.nan] * n), dtype=float),
+            "support": np.asarray(columns["count"], dtype=int),
+            "label": np.asarray(columns["enabled"], dtype=int),
+            "known": np.array([ids.split("+")[0] == "0" for ids in columns["comment"]], dtype=bool),
+        }
+    )
+    return RunResults(
+        root,
+        table,
+        _seen(columns["comment"], len(pickers), path),
+        pickers,
+        picks,
+        threshold,
+        box_size,
+        rate,
+        reliability,
+        training,
+        tomograms,
+        summary,
+        verdict,
+    )
+
+
+def _seen(comments: Sequence[str], n_pickers: int, path: Path) -> np.ndarray:
+    try:
+        voted, ids = votes_of(comments)
+    except ValueError as error:
+        raise InputError(f"'{path}': column comment must name pickers such as 1+3 ({error}); run again") from error
+    if len(ids) and ids.max() > n_pickers:
+        raise InputError(
+            f"'{path}' names picker {ids.max()}, but the run had {n_pickers}: the files are of different runs; run again"
+        )
+    seen = np.zeros((len(comments), n_pickers), dtype=bool)
+    seen[:, ids - 1] = voted
+    return seen
+
+
+def _checked(asked: float | None, own: float | None, option: str) -> float:
+    value = own if asked is None else asked
+    if value is None:
+        raise InputError(f"{option}: the run has not finished and has no threshold yet; continue it, or give a threshold")
+    threshold = float(value)
+    if not 0 <= threshold <= 1:
+        raise InputError(f"--threshold: must lie between 0 and 1, received {threshold:g}")
+    return threshold
+
+
+def found(path: str | os.PathLike, folder: Path) -> Path:
+    """Where a file of the run is now: as written, or below the run's folder or those around it, after it was moved.
+
+    The path as written if it is nowhere.
+    """
+    written = Path(path)
+    if written.exists():
+        return written
+    for base in (folder, *folder.resolve().parents[:4]):
+        for start in range(1, len(written.parts)):
+            moved = base.joinpath(*written.parts[start:])
+            if moved.exists():
+                return moved
+    return written
+
+
+def _read_json(path: Path, option: str, *needed: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in needed if name not in content]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
+    if missing:
+        raise InputError(f"{option}: '{path}' has no {', '.join(missing)}; run again with this version to write it anew")
+    return content
+
+
+def _read_verdict(path: Path, option: str) -> Verdict | None:
+    if not path.is_file():
+        return None
+    try:
+        return Verdict.from_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
+
+
+def _read_csv(path: Path, option: str, *needed: str) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    try:
+        table = pd.read_csv(path)
+        numbers = table[list(needed)].apply(pd.to_numeric)
+    except (ValueError, KeyError) as error:  # not a table, a column missing, a word for a number
+        raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
+    return table.assign(**{name: numbers[name] for name in needed})

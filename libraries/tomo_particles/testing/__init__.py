@@ -1,0 +1,1 @@
+"""Synthetic tomograms and pickers for tests and quick benchmarks."""

@@ -1,0 +1,101 @@
+"""The final probability: right where pickers err alike, where they err apart, and where there is little to go by."""
+
+import numpy as np
+import pytest
+
+from tomo_particles.consensus import final_score
+from tomo_particles.consensus.final_score import features_of, labelled_odds
+from tomo_particles.consensus.labels import agreement_labels
+
+
+def correlated(seed: int = 0) -> tuple[np.ndarray, ...]:
+    """Two blob detectors see everything; the third sees particles with high scores, and some others with low ones."""
+    rng = np.random.default_rng(seed)
+    is_true = np.arange(400) < 200
+    seen = np.ones((400, 3), dtype=bool)
+    seen[:, 2] = is_true | (rng.random(400) < 0.3)
+    scores = np.where(seen, rng.normal(np.where(is_true, 1.5, 0.0)[:, None] * [0.3, 0.3, 2], 1), np.nan)
+    look = 1 / (1 + np.exp(-rng.normal(np.where(is_true, 2, -1), 1.5)))
+    return look, seen, scores, is_true
+
+
+def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    agreement = agreement_labels(seen.sum(axis=1), seen.shape[1])
+    return final_score.judge(look, seen, scores, agreement)
+
+
+def f1(accepted: np.ndarray, is_true: np.ndarray) -> float:
+    return 2 * (accepted & is_true).sum() / (accepted.sum() + is_true.sum())
+
+
+def test_pickers_that_err_alike_do_not_count_twice():
+    look, seen, scores, is_true = correlated()
+    probability = judge(look, seen, scores)
+    best_vote = max(f1(seen.sum(axis=1) >= n, is_true) for n in (1, 2, 3))
+    assert f1(probability >= 0.5, is_true) > max(best_vote, f1(look >= 0.5, is_true)) + 0.05
+
+
+def test_neither_the_order_of_the_picks_nor_of_the_pickers_nor_the_unit_of_a_score_matters():
+    look, seen, scores, _ = correlated()
+    rows, columns = np.random.default_rng(1).permutation(len(look)), np.array([2, 0, 1])
+    expected = judge(look, seen, scores)
+    np.testing.assert_allclose(judge(look[rows], seen[rows][:, columns], scores[rows][:, columns]), expected[rows], atol=1e-9)
+    np.testing.assert_allclose(judge(look, seen, scores * [1, 100, 1e-3] + [5, 0, -2]), expected, atol=1e-6)
+
+
+def test_without_scores_votes_and_look_decide():
+    look, seen, scores, is_true = correlated()
+    assert f1(judge(look, seen, np.full(scores.shape, np.nan)) >= 0.5, is_true) > f1(look >= 0.5, is_true)
+
+
+def test_where_all_are_particles_none_is_rejected_for_the_sake_of_two_groups():
+    rng = np.random.default_rng(3)
+    look = 1 / (1 + np.exp(-rng.normal(3, 0.7, 300)))
+    assert (judge(look, np.ones((300, 2), dtype=bool), np.full((300, 2), np.nan)) > 0.5).mean() > 0.97
+
+
+def test_a_few_extreme_picks_do_not_decide_for_the_others():
+    look, seen, scores, is_true = correlated()
+    look[-15:], seen[-15:], scores[-15:] = 1e-6, [False, False, True], [np.nan, np.nan, -30]
+    assert f1(judge(look, seen, scores) >= 0.5, is_true) > 0.85
+
+
+def test_lookalikes_that_all_pickers_like_are_told_by_looking_only_half_like_the_particle():
+    # Noise, a second complex on which the pickers agree nearly as often, and the particle, which one picker scores higher.
+    rng = np.random.default_rng(6)
+    kind = np.repeat([0, 1, 2], [200, 100, 120])
+    seen = rng.random((420, 4)) < np.array([0.35, 0.75, 0.9])[kind][:, None]
+    seen[~seen.any(axis=1), 0] = True
+    scores = np.where(seen, rng.normal(size=(420, 4)), np.nan)
+    scores[:, 3] += 2 * (kind == 2)
+    look = 1 / (1 + np.exp(-rng.normal(np.array([-3.0, 0.0, 3.0])[kind], 1.0)))
+    best_vote = max(f1(seen.sum(axis=1) >= n, kind == 2) for n in (1, 2, 3, 4))
+    assert f1(judge(look, seen, scores) >= 0.5, kind == 2) > max(0.85, best_vote + 0.1)
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 25])
+def test_few_or_equal_picks_give_probabilities(n):
+    probability = judge(np.full(n, 0.7), np.ones((n, 2), dtype=bool), np.full((n, 2), np.nan))
+    assert probability.shape == (n,) and ((probability > 0.5) & (probability < 1)).all()
+
+
+def test_the_odds_are_those_of_the_class_not_of_its_unsure_labels():
+    rng = np.random.default_rng(4)
+    is_true = np.arange(2000) < 600
+    values = rng.normal(np.where(is_true, 3, -1), 1)
+    label = (rng.random(2000) < np.where(is_true, 0.5, 0.1)).astype(float)  # half of the particles have it, and some others
+    odds = labelled_odds(values[:, None], label, 0.1)
+    assert ((odds > 0) == is_true).mean() > 0.95
+    assert (np.diff(odds[np.argsort(values)]) >= 0).all()
+
+
+def test_a_look_that_tells_nothing_leaves_the_testimony_alone():
+    _, seen, scores, _ = correlated()
+    rng = np.random.default_rng(5)
+    probability = [judge(rng.uniform(0.3, 0.7, len(seen)), seen, scores) for _ in range(2)]
+    assert np.abs(probability[0] - probability[1]).mean() < 0.2
+
+
+def test_features_are_neutral_where_a_picker_said_nothing():
+    features = features_of(np.array([[True, False], [True, True]]), np.array([[1.0, np.nan], [3.0, np.nan]]))
+    np.testing.assert_allclose(features, [[1, 0, -1, 0, 0, 0], [1, 1, 1, 0, 0, 0]], atol=1e-12)

@@ -1,0 +1,130 @@
+"""Every choice of a run of the whole pipeline, and its tomograms; checked before anything is computed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import require_file
+
+from .._shared.program import require_box_size, require_positive
+from ..deep_picking_consensus_tomo import TrainingSettings
+from ..tomo_extract_subtomograms import BORDERS
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's)."""
+
+    tomograms: tuple[str, ...]
+    picks: tuple[str, ...]
+    box_size: int
+    odir: str
+    number: int = 2
+    threshold: float = 0.5
+    truth: str | None = None
+    lie: str | None = None
+    sampling_rate: float | None = None
+    tomogram_sampling_rate: float | None = None
+    picks_sampling_rates: tuple[float, ...] = ()
+    radius: float = 0.35
+    representative: int = 2
+    symmetry: str = "c1"
+    noise_amount: float = 1.0
+    noise_radius: float = 0.7
+    noise_static: bool = False
+    invert: bool = False
+    border: str = "pad"
+    voting: bool = False
+    skip_training: bool = False
+    report: bool = True
+    threads: int = 2
+    seed: int = 1
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        from tomo_particles.geometry.orientation_means import symmetry_group
+
+        require_box_size(self.box_size)
+        symmetry_group(self.symmetry)
+        for value, option in (
+            (self.radius, "--radius"),
+            (self.noise_radius, "--noiseRadius"),
+            (self.noise_amount, "--noise"),
+            (self.number, "--number"),
+            (self.threads, "--threads"),
+        ):
+            require_positive(value, option)
+        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
+            if value is not None:
+                require_positive(value, option, "Å/voxel")
+        if self.representative not in (0, 1, 2):
+            raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
+        if self.border not in BORDERS:
+            raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
+        if self.training.input_model:
+            require_file(self.training.input_model, "--inputModel")
+        if not 0 <= self.threshold <= 1:
+            raise InputError(f"--threshold: must lie between 0 and 1, received {self.threshold}")
+        if self.picks_sampling_rates and len(self.picks_sampling_rates) != len(self.picks):
+            raise InputError(
+                f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}"
+            )
+        scores_only = self.skip_training and not self.voting  # a trained model judges the picks of one picker, too
+        if len(self.picks) < 2 and not scores_only:
+            raise InputError(
+                "--picks: a consensus needs the picks of at least two pickers, received one file; add another picker's, or give "
+                "a trained model with --inputModel and --skipTraining"
+            )
+        if self.number > len(self.picks) and not scores_only:
+            raise InputError(f"--number: {self.number} pickers cannot agree where there are {len(self.picks)}; lower it")
+        if self.skip_training and not self.training.input_model:
+            raise InputError("--skipTraining: needs a trained model; give it with --inputModel")
+        _refuse_same_files(self.picks)
+
+
+def _refuse_same_files(paths: Sequence[str]) -> None:
+    from tomo_particles.formats.pick_folders import files_of
+
+    seen: dict[tuple[str, ...], str] = {}
+    for path in paths:
+        digest = tuple(sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(path, "--picks")))
+        if digest in seen:
+            raise InputError(
+                f"--picks: '{path}' and '{seen[digest]}' hold the same picks; a picker counts once, give another picker's file"
+            )
+        seen[digest] = path
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One tomogram of the run: id, file, own sampling rate (Å/voxel) and size x, y, z in voxels of its own."""
+
+    tomo_id: str
+    path: str
+    sampling_rate: float
+    size: tuple[int, int, int]
+
+
+def read_frames(config: PipelineConfig) -> list[Frame]:
+    """The tomograms of the run, checked. Raises InputError for one that cannot be used."""
+    from tomo_particles.core.picks import rescale_size
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.formats.pick_files import tomogram_id
+
+    frames: list[Frame] = []
+    for path in config.tomograms:
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+            frame = Frame(tomogram_id(path), path, tomogram.sampling_rate, tomogram.size)
+        if any(frame.tomo_id == other.tomo_id for other in frames):
+            raise InputError(f"--tomograms: two tomograms are named '{frame.tomo_id}'; their file names must differ")
+        size = rescale_size(frame.size, frame.sampling_rate, config.sampling_rate or frame.sampling_rate)
+        if min(size) < config.box_size:
+            raise InputError(
+                f"--boxsize: a box of {config.box_size} voxels does not fit in '{path}' "
+                f"({' x '.join(f'{s:.0f}' for s in size)} voxels); lower it"
+            )
+        frames.append(frame)
+    return frames

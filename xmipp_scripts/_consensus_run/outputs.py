@@ -1,0 +1,234 @@
+"""What a run leaves for its user: accepted and scored picks as CSV and XMD, a summary and a picture."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from tomo_particles import __version__
+from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import written_aside
+from tomo_particles.core.picks import NO_SPECIES, rescale_positions
+from tomo_particles.formats.pick_files import ANGLES, write_csv
+from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
+from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
+
+from .orientations import SPREAD, orientation_notes, orientation_summary
+
+if TYPE_CHECKING:
+    from tomo_particles.consensus.verdict import Verdict
+
+    from .config import Frame
+    from .pipeline import Pipeline
+
+CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
+
+
+def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, notes: list[str], started: float) -> dict:
+    """Write every final file of the run, which started at that monotonic time; returns the summary."""
+    config, odir = pipeline.config, pipeline.odir
+    names = {"0": "reference", **{str(i + 1): name for i, name in enumerate(pipeline.names)}}
+    table = _in_tomogram_voxels(read_table(scored), frames, names)
+    good = accepted_rows(table, None if config.voting else config.threshold)
+    given = identity_columns(table)
+    for name, rows in (("accepted", table[good]), ("scored", table)):
+        write_csv(odir / f"{name}.csv", rows[CSV_COLUMNS + given])
+        _write_xmd(odir / f"{name}.xmd", rows, pipeline, frames, given)
+    raw = pipeline.file("scored", "raw")
+    if not config.voting:
+        of_pickers = _in_tomogram_voxels(read_table(raw), frames, names)
+        own = [name for name in identity_columns(of_pickers) if name != SPREAD]
+        write_csv(odir / "scored_raw.csv", of_pickers[["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]])
+    orientations = orientation_summary(pipeline, frames, table, good)
+    draw(odir / "picks.png", table, good, frames, config.box_size, pipeline.rate)
+    summary = _summary(pipeline, frames, table, good, notes + orientation_notes(orientations))
+    summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
+    (odir / "report.html").unlink(missing_ok=True)  # of an earlier run with other options
+    _write_summary(odir, summary)
+    if config.report:
+        _write_report(odir, summary)
+    return summary
+
+
+def _write_summary(odir: Path, summary: dict) -> None:
+    with written_aside(odir / "summary.json") as aside:
+        aside.write_text(json.dumps(summary, indent=1))
+
+
+def _write_report(odir: Path, summary: dict) -> None:
+    """One page that tells the run. The picks are written already: without it the run is no failure, but it says so."""
+    from tomo_particles.reports.html_report import write_report
+
+    try:
+        write_report(odir)
+    except InputError as error:
+        summary["notes"].append(f"no report: {error}")
+        _write_summary(odir, summary)
+
+
+def identity_columns(table: pd.DataFrame) -> list[str]:
+    """The columns, besides those that are always there, of which the picks have any value."""
+    given = {
+        ("class",): (table["class"] != "").any(),
+        (*ANGLES, SPREAD): table["rot"].notna().any(),
+        ("group",): (table["group"] != 0).any(),
+    }
+    return [name for names, any_value in given.items() if any_value for name in names]
+
+
+def accepted_rows(table: pd.DataFrame, threshold: float | None) -> np.ndarray:
+    """(n,) mask of the accepted: scored at least the threshold, or known to be true; never what is known to be wrong.
+
+    Without a threshold (voting) the label decides: enough pickers agreed, or it is known to be true.
+    """
+    if threshold is None:
+        return (table["label"] == 1).to_numpy()
+    return ((table["score"] >= threshold) | (table["known"] & (table["label"] == 1))).to_numpy() & (
+        table["label"] != -1
+    ).to_numpy()
+
+
+def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names: dict[str, str]) -> pd.DataFrame:
+    """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
+    n = len(columns["x"])
+    table = pd.DataFrame(
+        {
+            "tomo_id": columns["tiltSeriesId"],
+            "x": columns["x"],
+            "y": columns["y"],
+            "z": columns["z"],
+            "rate": columns["samplingRate"],
+            "score": columns.get("CoordConsScore", columns.get("zScoreDeepLearning1", [np.nan] * n)),
+            "network": columns.get("zScoreDeepLearning1", [np.nan] * n),
+            "support": columns.get("count", [1] * n),
+            "label": columns.get("enabled", [0] * n),
+            "picker": [names[str(ref)] for ref in columns["ref"]],
+            "picker_score": with_nan(columns["fom"]),
+            "pickers": ["+".join(names[i] for i in ids.split("+")) for ids in columns.get("comment", ["0"] * n)],
+            "known": np.array([ids.split("+")[0] == "0" for ids in columns.get("comment", [""] * n)], dtype=bool),
+            "picker_scores": columns.get("keywords", ["nan"] * n),
+            "class": ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)],
+            "group": columns.get("ref2", [0] * n),
+            "particleId": columns["particleId"],
+        }
+    )
+    for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True):
+        table[name] = with_nan(columns.get(label, [np.nan] * n))
+    for frame in frames:
+        own = (table["tomo_id"] == frame.tomo_id).to_numpy()
+        if own.any():
+            rate = float(table.loc[own, "rate"].iloc[0])
+            table.loc[own, ["x", "y", "z"]] = rescale_positions(
+                table.loc[own, ["x", "y", "z"]].to_numpy(), rate, frame.sampling_rate
+            )
+            table.loc[own, "rate"] = frame.sampling_rate
+    return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Sequence[Frame], given: Sequence[str]) -> None:
+    box_size, rate = pipeline.config.box_size, pipeline.rate
+    files = {frame.tomo_id: frame.path for frame in frames}
+    columns = {
+        "particleId": rows["particleId"],
+        "tiltSeriesId": rows["tomo_id"],
+        "tomogramVolume": [files[t] for t in rows["tomo_id"]],
+        "samplingRate": rows["rate"],
+        "particleSize": np.rint(box_size * rate / rows["rate"]),
+        "count": rows["support"],
+        "comment": rows["pickers"],
+        "CoordConsScore": rows["score"],
+        "enabled": rows["label"],
+        "ref2": rows["group"],
+        "fom": rows["picker_score"],
+        "keywords": rows["picker_scores"],
+    }
+    if rows["network"].notna().any():  # where no network looked there is no score of its own, not even an unknown one
+        columns["zScoreDeepLearning1"] = rows["network"]
+    for axis in "xyz":
+        columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
+    if SPREAD in given:
+        columns |= {label: rows[name] for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True)}
+    if "class" in given:
+        columns["imageRef"] = rows["class"].replace("", NO_SPECIES)
+    write_table(path, {name: list(values) for name, values in columns.items()})
+
+
+def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, good: np.ndarray, notes: list[str]) -> dict:
+    config = pipeline.config
+    verdict = None if config.voting or not len(table) else pipeline.verdict()
+    raw = {f.tomo_id: read_table(pipeline.file("picks", f.tomo_id))["ref"] for f in frames}
+    counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(pipeline.names)}
+    return {
+        "verdict": verdict and json.loads(verdict.to_json()),
+        "version": __version__,
+        "seed": config.seed,
+        "threshold": config.threshold,
+        "samplingRate": pipeline.rate,
+        "boxSize": config.box_size,
+        "method": "voting" if config.voting else "network",
+        "model": pipeline.model if verdict and Path(pipeline.model).exists() else None,
+        "picks": counts,
+        "reliability": _reliability(pipeline),
+        "expected": _expected(table["score"].to_numpy(), config.threshold, verdict) if verdict else {},
+        "merged": len(table),
+        "accepted": int(good.sum()),
+        "tomograms": {
+            f.tomo_id: {
+                "picks": len(raw[f.tomo_id]),
+                "merged": int((table["tomo_id"] == f.tomo_id).sum()),
+                "accepted": int((table["tomo_id"][good] == f.tomo_id).sum()),
+            }
+            for f in frames
+        },
+        "bySupport": {
+            str(s): {"merged": int((table["support"] == s).sum()), "accepted": int((table["support"][good] == s).sum())}
+            for s in sorted(table["support"].unique())
+        },
+        "notes": notes,
+        "parameters": asdict(config),
+    }
+
+
+def _expected(score: np.ndarray, threshold: float, verdict: Verdict) -> dict[str, float | None]:
+    """What the scores promise at the threshold: precision, and recall of what any picker saw, with the ends of their intervals;
+    empty where nothing is accepted, None for what is unknown."""
+    return expect(score, np.array([threshold]), verdict).at(0)
+
+
+def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:
+    """Estimated recall and precision of each picker, by name; empty where they are unknown."""
+    if pipeline.config.voting or not pipeline.reliability.exists():
+        return {}
+    table = pd.read_csv(pipeline.reliability).round(3).dropna()
+    return {
+        pipeline.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]}
+        for _, row in table.iterrows()
+    }
+
+
+def draw(path: Path, table: pd.DataFrame, good: np.ndarray, frames: Sequence[Frame], box_size: int, rate: float) -> None:
+    """Picture of the tomogram with most picks."""
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.reports.pictures import draw_picks
+
+    most = table["tomo_id"].value_counts()
+    frame = next((f for f in frames if len(most) and f.tomo_id == most.index[0]), frames[0])
+    own = (table["tomo_id"] == frame.tomo_id).to_numpy()
+    positions = table[["x", "y", "z"]].to_numpy(dtype=float)
+    with open_tomogram(frame.path, frame.sampling_rate) as tomogram:
+        draw_picks(
+            path,
+            f"{frame.tomo_id}: {(own & good).sum()} accepted, {(own & ~good).sum()} rejected",
+            tomogram.data,
+            positions[own & good],
+            positions[own & ~good],
+            max(2, round(box_size * rate / frame.sampling_rate)),
+        )

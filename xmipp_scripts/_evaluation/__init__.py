@@ -1,0 +1,1 @@
+"""The parts of xmipp_evaluate_picking_tomo: inputs, outputs."""

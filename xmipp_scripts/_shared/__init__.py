@@ -1,0 +1,1 @@
+"""What several programs share: option parser, output of pickers."""

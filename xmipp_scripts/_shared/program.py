@@ -1,0 +1,137 @@
+"""What all programs share: Xmipp's option parser with one-line errors and true exit codes."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable
+
+from xmipp_script import XmippScript
+
+from tomo_particles.core.errors import InputError
+
+EXIT_INPUT_ERROR = 2
+_OPTION = re.compile(r"^\s*(?P<optional>\[)?\s*(?P<name>--?[A-Za-z]\w*)")
+
+
+class Program(XmippScript):
+    """An XmippScript whose user errors are one line on stderr and exit code 2, never a traceback or an abort."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._required: set[str] = set()
+        self._known = {"--help", "-h", "--more", "--xmipp_write_definition", "--xmipp_write_wiki", "--xmipp_write_autocomplete"}
+        self._values: dict[str, tuple[int, float]] = {}  # least and most values of an option
+        self._choices: dict[str, list[str]] = {}  # values an option may have, where it names them
+
+    def addParamsLine(self, line: str) -> None:
+        """As Xmipp's, and remember the option: its parser aborts the process over a wrong command line."""
+        found = _OPTION.match(line)
+        if found:
+            name, values = found["name"], re.findall(r"<[^>]*>", line.split(" : ")[0])
+            self._known.add(name)
+            if not found["optional"]:
+                self._required.add(name)
+            least = sum("=" not in value for value in values)
+            self._values[name] = (least, float("inf") if "<...>" in values else len(values))
+        elif line.strip().startswith("where <"):
+            self._choices[list(self._values)[-1]] = []
+        elif self._choices and (choice := re.match(r"\s+(\w+) : ", line)):
+            self._choices[list(self._values)[-1]].append(choice[1])
+        super().addParamsLine(line)
+
+    def _check_command_line(self, arguments: list[str]) -> None:
+        see = f"see {self.name} --help"
+        given: dict[str, list[str]] = {}
+        name = ""
+        for argument in arguments:
+            if not re.match(r"--?[A-Za-z]", argument):
+                given.setdefault(name, []).append(argument)
+                continue
+            name = argument
+            if name not in self._known:
+                raise InputError(f"unknown option {name}; {see}")
+            if name in given:
+                raise InputError(f"option {name} is given twice; give it once")
+            given[name] = []
+        if "" in given:
+            raise InputError(f"'{given[''][0]}' stands before any option; {see}")
+        missing = sorted(self._required - set(given))
+        if missing and arguments and not {"--help", "-h", "--more"} & set(given):
+            raise InputError(f"option {missing[0]} is required; {see}")
+        for name, values in given.items():
+            self._check_values(name, values, see)
+
+    def _check_values(self, name: str, values: list[str], see: str) -> None:
+        least, most = self._values.get(name, (0, float("inf")))
+        if not least <= len(values) <= most:
+            expected = f"{least} or more" if most == float("inf") else str(least) if least == most else f"{least} to {most}"
+            raise InputError(f"{name}: expected {expected} value{'' if expected == '1' else 's'}, received {len(values)}; {see}")
+        choices = self._choices.get(name, values)
+        if wrong := [value for value in values if value not in choices]:
+            raise InputError(f"{name}: must be one of {', '.join(choices)}, received '{wrong[0]}'")
+
+    def tryRun(self) -> int:
+        """defineParams, read, readParams, run; returns the exit code."""
+        try:
+            self.defineParams()
+            self._check_command_line(sys.argv[1:])
+            if self._prog.read([self.name, *sys.argv[1:]]):
+                self.readParams()
+                self.run()
+        except InputError as error:
+            print(f"{self.name}: error: {error}", file=sys.stderr)
+            return EXIT_INPUT_ERROR
+        except OSError as error:  # no right to write, disk full, a file where a folder should be
+            print(f"{self.name}: error: {error.strerror or error}: '{error.filename or ''}'", file=sys.stderr)
+            return EXIT_INPUT_ERROR
+        return 0
+
+    # Reading values: a wrong one is refused by its option's name.
+    def number(self, option: str, kind: Callable[[str], float] = float, index: int = 0) -> float:
+        """The value of a numeric option. Raises InputError naming the option."""
+        text = self.getParam(option, index)
+        try:
+            return kind(text)
+        except ValueError as error:
+            word = "a whole number" if kind is int else "a number"
+            raise InputError(f"{option}: expected {word}, received '{text}'") from error
+
+    def integer(self, option: str, index: int = 0) -> int:
+        """The value of a whole-number option."""
+        return int(self.number(option, int, index))
+
+    def optional_path(self, option: str) -> str | None:
+        """The path after an option, or None where it was not given."""
+        return self.getParam(option) if self.checkParam(option) else None
+
+    def optional_list(self, option: str) -> list[str]:
+        """The values after an option, empty where it was not given."""
+        return list(self.getListParam(option)) if self.checkParam(option) else []
+
+
+def require_positive(value: float, option: str, unit: str = "") -> float:
+    """The value if it is positive and finite, else InputError naming the option."""
+    if not (value > 0 and value < float("inf")):
+        raise InputError(f"{option}: must be positive{' (' + unit + ')' if unit else ''}, received {value}")
+    return value
+
+
+def require_box_size(box_size: int, option: str = "--boxsize") -> int:
+    """The box size if it is even and at least 8 voxels, else InputError naming the option."""
+    if box_size < 8 or box_size % 2:
+        way_out = f"try {box_size + 1}" if box_size > 8 else "a box holds the particle and some surroundings"
+        raise InputError(f"{option}: box size must be an even number of voxels, 8 or more, received {box_size}; {way_out}")
+    return box_size
+
+
+def run(program: type[Program]) -> int:
+    """Entry point of a console script: the exit code of the program."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # `network.start_up` keeps back what ignores this
+    if not sys.stdout.isatty():
+        os.environ.setdefault("XMIPP_COLOR_OFF", "1")  # Xmipp's parser writes --help: no colour codes into files and pipes
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  a log must show progress as it happens
+    return program().tryRun()

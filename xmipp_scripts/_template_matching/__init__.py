@@ -1,0 +1,1 @@
+"""The parts of xmipp_template_matching_tomo."""

@@ -1,0 +1,188 @@
+"""Scipion protocol: coordinates of any picker, from its own files, as a set of coordinates."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+
+from pwem.protocols import EMProtocol
+from pyworkflow import BETA
+from pyworkflow.protocol import params
+from tomo.objects import SetOfCoordinates3D
+from tomo.protocols import ProtTomoBase
+
+from tomo_particles.core.files import written_aside
+
+from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, SPECIES_ATTRIBUTE
+from ...convert import append_picks, even_box_size, read_pickings, tomogram_of
+from ...files import ImportFiles, file_stem
+from ..picking.base import MAX_TOMOGRAM_LINES, link_tomogram
+from ..shared.commands import ImportOptions, import_arguments
+from ..shared.form_checks import limit_errors
+from ..shared.program_steps import ProgramSteps
+
+LIMITS = {"boxSize": (0, None, False), "samplingRate": (0, None, True)}
+
+
+class ImportOutputs(Enum):
+    """Output of the protocol."""
+
+    coordinates = SetOfCoordinates3D
+
+
+class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
+    """Imports the coordinates that pickers wrote, with their scores and orientations, whatever the format of the files.
+
+    *Overview*
+
+    Pickers and averaging packages count differently: from the corner or the centre, in voxels or Å, from 0, 1 or a half, of this
+    binning or that. Each format is read by its own rules (docs/formats.md lists them), and every pick keeps its place.
+
+    *Inputs*
+
+    - A SetOfTomograms: what the coordinates belong to. Any binning of the tomograms that were picked.
+    - Files: crYOLO .cbox and .coords, TomoTwin, RELION 3, 4 and 5 .star, pytom-match-pick .star, DeepFinder .xml, Membranorama
+      .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, CSV, TXT, XMD.
+
+    *Outputs*
+
+    - A SetOfCoordinates3D with scores, orientations, group ids and classes, as far as the files have them.
+
+    *Practical recommendations*
+
+    - The box size is that of the consensus, too: 1.5 to 2 particle diameters.
+    - One kind of particle in each consensus: if the files have several classes, name one in _Classes_.
+    - Files that do not name their tomogram, as those of crYOLO, are matched by their own name: call them as the tomogram.
+    - If names differ (TS_01 and 20230101_A_01), say which is which; a name that fits two tomograms is refused.
+    - Give the sampling rate of the coordinates where the file cannot say it and it is not that of the tomograms, as for RELION 3
+      files in voxels that are not binned.
+    - Files of TomoTwin that end in .tloc are Python pickles, which can run any program when they are opened: they are refused.
+    """
+
+    _label = "import coordinates 3D from pickers"
+    _devStatus = BETA
+    _possibleOutputs = ImportOutputs
+    _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate",
+                     "--names": "names", "--class": "species", "--subset": "subset", "--dropOutside": "dropOutside"}
+
+    # ---- form
+    def _defineParams(self, form):
+        form.addSection(label="Input")
+        form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
+                      help="The tomograms that the coordinates belong to, at any binning.")
+        form.addParam("filesPath", params.PathParam, label="File or folder", important=True,
+                      help="What one picker wrote: its file, or the folder where it wrote a file a tomogram.")
+        form.addParam("filesPattern", params.StringParam, default="", label="Pattern",
+                      help="Which files of the folder, as _*.cbox_. Empty: those that are coordinates by their ending and "
+                           "content; a folder with files of several formats needs a pattern.")
+        form.addParam("fileFormat", params.EnumParam, choices=["Automatic", *IMPORT_FORMATS], default=0, label="Format",
+                      help="_Automatic_: by content and extension. What fits several formats is refused; then choose one here.")
+        form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)",
+                      help="In voxels of the tomograms; rounded to an even number. The consensus cuts boxes of this size: 1.5 to "
+                           "2 particle diameters are right. The coordinates themselves do not depend on it.")
+        form.addParam("species", params.StringParam, default="", label="Classes",
+                      help="Names of classes in the files, with blanks between them: only their coordinates are imported, since "
+                           "a consensus is of one kind of particle. Empty: all. A name that is not there is refused, and the "
+                           "message says which are.")
+        form.addParam("samplingRate", params.FloatParam, default=0, label="Sampling rate of the coordinates (Å/voxel)",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="Only for coordinates in voxels of another size than the tomograms', whose file does not say so. "
+                           "0: as the file says, else as the tomograms.")
+        form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Names of tomograms",
+                      help="What files call a tomogram and which it is, separated by blanks: _1=TS_01 2=TS_02_; or a text file "
+                           "with a number and the path of a tomogram a line, as Dynamo's .doc.")
+        form.addParam("subset", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
+                      label="Leave out other tomograms?",
+                      help="Yes if the files have coordinates of more tomograms than the set. No: a tomogram that the set "
+                           "does not have is an error, because a name that differs would lose its coordinates.")
+        form.addParam("dropOutside", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
+                      label="Leave out what lies outside?",
+                      help="Coordinates outside their tomogram usually tell that the sampling rate or the axes are wrong, so "
+                           "they are an error. Yes leaves them out.")
+
+    # ---- steps
+    def _insertAllSteps(self):
+        self._insertFunctionStep(self.convertStep, needsGPU=False)
+        self._insertFunctionStep(self.createOutputStep, needsGPU=False)
+
+    def _files(self) -> ImportFiles:
+        return ImportFiles(self._getExtraPath())
+
+    def _paths(self) -> list[str]:
+        path = (self.filesPath.get() or "").strip()
+        pattern = self.filesPattern.get().strip()
+        return sorted(glob.glob(os.path.join(glob.escape(path), pattern))) if pattern else [path]
+
+    def _names(self) -> list[str]:
+        """What the form says, and the file names of tomograms that are not called as their tilt series."""
+        tomograms = self.inputTomograms.get()
+        ts_ids = set(tomograms.getTSIds())
+        by_stem: dict[str, list[str]] = {}
+        for tomogram in tomograms.iterItems():
+            by_stem.setdefault(Path(tomogram.getFileName().partition(":")[0]).stem, []).append(file_stem(tomogram.getTsId()))
+        own = [f"{stem}={links[0]}" for stem, links in by_stem.items()
+               if len(links) == 1 and stem not in ts_ids and "=" not in stem]
+        own += [f"{ts_id}={file_stem(ts_id)}" for ts_id in sorted(ts_ids) if file_stem(ts_id) != ts_id and "=" not in ts_id]
+        told = [word.partition("=") for word in self.names.get().split()]
+        return own + [f"{name}{equals}{file_stem(ts_id) if equals else ts_id}" for name, equals, ts_id in told]
+
+    def convertStep(self):
+        """The files as one XMD in voxels of the tomograms."""
+        tomograms, files = self.inputTomograms.get(), self._files()
+        links = [link_tomogram(tomogram_of(tomograms, ts_id), files.tomogram(ts_id)) for ts_id in sorted(tomograms.getTSIds())]
+        options = ImportOptions(
+            format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
+            names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
+            classes=self.species.get().split())
+        self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, links, tomograms.getSamplingRate(),
+                                                           options), job="conversion")
+
+    def createOutputStep(self):
+        """Register the coordinates of all tomograms."""
+        tomograms = self.inputTomograms.get()
+        rate = tomograms.getSamplingRate()
+        found = read_pickings(self._files().coordinates, rate)
+        of_tomogram = {file_stem(ts_id): ts_id for ts_id in tomograms.getTSIds()}
+        coordinates = self._createSetOfCoordinates3D(self.inputTomograms)  # a pointer: a set alone is lost in workflows
+        coordinates.setSamplingRate(rate)
+        coordinates.setBoxSize(even_box_size(self.boxSize.get() * rate, rate))
+        classes = any(any(picks.species) for picks in found.values())
+        for stem, picks in found.items():
+            attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if classes else None
+            append_picks(coordinates, tomogram_of(tomograms, of_tomogram[stem]), replace(picks, tomo_id=of_tomogram[stem]),
+                         attributes=attributes)
+        self._defineOutputs(**{ImportOutputs.coordinates.name: coordinates})
+        self._defineSourceRelation(self.inputTomograms, coordinates)
+        with written_aside(self._files().summary) as aside:
+            aside.write_text(json.dumps({of_tomogram[stem]: len(picks) for stem, picks in found.items()}), encoding="utf-8")
+
+    # ---- information
+    def _validate(self):
+        errors = limit_errors(self, LIMITS)
+        paths = self._paths()
+        if not paths:
+            errors.append(f"*Pattern*: no file in {self.filesPath.get()} is called {self.filesPattern.get()}; correct it.")
+        elif not os.path.exists(paths[0]):
+            errors.append(f"*File or folder*: {paths[0] or 'nothing'} is neither; choose what the picker wrote.")
+        return errors
+
+    def _summary(self):
+        path = Path(self._files().summary)
+        if not path.exists() or not hasattr(self, ImportOutputs.coordinates.name):
+            return ["The coordinates are not ready yet."]
+        counts = json.loads(path.read_text(encoding="utf-8"))
+        paths = self._paths()
+        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(paths), "file"))]
+        source = f"the folder {paths[0]}" if len(paths) == 1 and os.path.isdir(paths[0]) else numbers[1]
+        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {source}"]
+        lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
+        return lines + [f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more"] * (len(counts) > MAX_TOMOGRAM_LINES)
+
+    def _methods(self):
+        if not hasattr(self, ImportOutputs.coordinates.name):
+            return []
+        return [f"{self.coordinates.getSize()} coordinates were imported."]

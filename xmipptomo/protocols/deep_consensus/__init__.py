@@ -1,0 +1,1 @@
+"""Deep consensus picking 3D."""

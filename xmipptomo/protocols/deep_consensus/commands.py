@@ -1,0 +1,120 @@
+"""Arguments of the programs that the deep consensus protocol runs; nothing of Scipion here.
+
+Each function gives a list of separate arguments, made anew for every call; `program_steps.command_line` is the one
+place that joins them for the shell that Scipion runs programs in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RunFiles
+from ..shared.program_steps import Arguments
+
+
+@dataclass(frozen=True)
+class TomogramFrame:
+    """What the steps of one tomogram know of it; all lengths in voxels of the common sampling rate but its own rate.
+
+    tomogram_rate: of the file, Å/voxel.  size: x, y, z at the common rate.  starting_id: first particle id, so that
+    ids are unique in the run.  has_truth, has_lie: whether it has references.  counts: picks of each picker.  left_out: picks
+    outside the tomogram.
+    """
+
+    ts_id: str
+    file_name: str
+    tomogram_rate: float
+    size: list[int]
+    sampling_rate: float
+    box_size: int
+    starting_id: int
+    has_truth: bool
+    has_lie: bool
+    counts: list[int]
+    left_out: int
+
+
+def _common(frame: TomogramFrame) -> Arguments:
+    return ["--boxsize", frame.box_size, "--samplingrate", frame.sampling_rate]
+
+
+def consensus_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, number: int, representative: int,
+                        symmetry: str) -> Arguments:
+    """Merge the picks of one tomogram; radius in fractions of the box, number of pickers that make a positive."""
+    ts_id = frame.ts_id
+    arguments = ["--input", files.picks(ts_id), "--outputPos", files.labelled(ts_id, POSITIVE),
+                 "--outputDoubt", files.labelled(ts_id, DOUBTFUL), "--outputNeg", files.labelled(ts_id, NEGATIVE),
+                 "--outputAll", files.consensus(ts_id), *_common(frame), "--radius", radius, "--number", number,
+                 "--constype", representative, "--symmetry", symmetry, "--startingId", frame.starting_id]
+    arguments += ["--inputTruth", files.truth(ts_id)] if frame.has_truth else []
+    arguments += ["--inputLie", files.lie(ts_id)] if frame.has_lie else []
+    return arguments
+
+
+def noise_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, limit: float, static: bool, threads: int,
+                    seed: int) -> Arguments:
+    """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks."""
+    return ["--input", files.every_pick(frame.ts_id), "--output", files.labelled(frame.ts_id, NOISE), *_common(frame),
+            *(["--static"] if static else []), "--radius", radius, "--size", *frame.size, "--limit", limit,
+            "--threads", threads, "--seed", seed]
+
+
+def extraction_arguments(files: RunFiles, frame: TomogramFrame, label: str, *, network: str, invert: bool,
+                         threads: int) -> Arguments:
+    """What a network (its name, or a model file) sees of the picks of one label, at the common sampling rate."""
+    return ["--tomogram", frame.file_name, "--tomogramSamplingrate", frame.tomogram_rate,
+            "--coordinates", files.labelled(frame.ts_id, label), *_common(frame), "-o", files.subtomograms_folder(frame.ts_id),
+            "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
+            "--network", network, "--threads", threads]
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How to train. start_model: a model to train further, or '' for a new one; the rest as on the form."""
+
+    start_model: str
+    network: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    l2: float
+    validation: float
+    folds: int
+    auto_stop: bool
+    augment: bool
+    seed: int
+
+
+def _device(gpus: str, threads: int) -> Arguments:
+    return ["--gpus", gpus, "--threads", threads]
+
+
+def devices_arguments(gpus: str) -> Arguments:
+    """Find out whether GPUs can be used."""
+    return ["--mode", "devices", "--gpus", gpus]
+
+
+def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str, positive: Sequence[str],
+                       doubtful: Sequence[str], negative: Sequence[str], frame: tuple[float, int], gpus: str,
+                       threads: int) -> Arguments:
+    """Train on subtomogram XMDs; frame: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for the CPU."""
+    rate, box_size = frame
+    arguments = ["--mode", "training", "--recipe", recipe, "--inputPos", *positive, "--inputNeg", *negative]
+    arguments += ["--inputDoubt", *doubtful] if doubtful else []
+    arguments += ["--inputModel", options.start_model] if options.start_model else []
+    arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log, "--boxsize", box_size,
+                  "--samplingrate", rate, "--epochs", options.epochs, "--batch", options.batch_size,
+                  "--learningRate", options.learning_rate, "--l2", options.l2,
+                  "--validation", options.validation, "--folds", options.folds, "--seed", options.seed]
+    arguments += ([] if options.auto_stop else ["--noAutoStop"]) + ([] if options.augment else ["--noAugment"])
+    return arguments + _device(gpus, threads)
+
+
+def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, noise: Sequence[str], recipe: str,
+                      frame: tuple[float, int], gpus: str, threads: int) -> Arguments:
+    """Score subtomogram XMDs of all tomograms with a model into one XMD. model: '' for votes alone.  noise: to compare with."""
+    rate, box_size = frame
+    compared = [*(["--model", model] if model else []), *(["--inputNeg", *noise] if noise else [])]
+    return ["--mode", "scoring", "--input", *inputs, *compared, "--output", output, "--recipe", recipe,
+            "--boxsize", box_size, "--samplingrate", rate, *_device(gpus, threads)]

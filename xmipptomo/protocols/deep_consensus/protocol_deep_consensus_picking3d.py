@@ -1,0 +1,375 @@
+"""Scipion protocol: deep consensus of the 3D picks of several pickers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pwem.protocols import EMProtocol
+from pyworkflow import BETA
+from pyworkflow.object import Pointer
+from pyworkflow.protocol.constants import STEPS_PARALLEL
+from pyworkflow.utils import cleanPath
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms
+from tomo.protocols import ProtTomoBase
+
+from tomo_particles.consensus.verdict import FEWEST_AGREED, Verdict
+
+from ...constants import (
+    CONSENSUS_PROGRAM,
+    EXTRACTION_PROGRAM,
+    LARGE_DATA_SET,
+    MODEL_EXISTING,
+    NETWORK_PROGRAM,
+    NETWORKS,
+    NOISE_PROGRAM,
+    RECIPES,
+    REPORT_PROGRAM,
+)
+from ...convert import name_of, plan_precedents, tomogram_sources
+from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
+from ..shared.program_steps import ProgramSteps, seed_of, tomogram_step
+from . import commands
+from .form import GPU_FIELD, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
+from .inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
+from .methods import methods_text
+from .outputs import append_merged, disagreements, expected, merged_picks, put_together
+from .summary import collect_summary, settings_of, summary_lines
+from .validation import validation_errors, validation_warnings
+
+logger = logging.getLogger(__name__)
+
+
+# Outputs of the protocol: accepted picks, every merged pick, and tomograms only where no input set holds all of them.
+ACCEPTED, SCORED, TOMOGRAMS = "coordinates", "scoredCoordinates", "tomograms"
+
+
+class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
+    """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
+
+    *Overview*
+
+    No picker is perfect: each misses particles, and each takes gold beads, membranes or ice for particles. This
+    protocol merges the picks of all of them, trains a neural network on the merged picks by how many pickers agreed on
+    them, and on noise taken from the same tomograms, scores every merged pick from 0 to 1 and returns those of at least
+    a threshold, ready for subtomogram averaging. Nothing has to be labelled by hand.
+
+    1. All coordinates are brought to one sampling rate and box size.
+    2. Picks of the same particle are merged. Those of enough different pickers are _positive_, the rest _doubtful_.
+    3. Noise is picked far away from every pick: examples of nothing, which also tell whether the network sees anything.
+    4. Subtomograms are extracted and normalised.
+    5. The network learns from the merged picks by their agreement, and from noise; then it scores them. Each pick is
+    scored by networks that did not see it.
+    6. The network's opinion, the votes and the pickers' own scores, weighed by what it makes of them, give one score.
+    What reaches the threshold is the output.
+
+    *Inputs*
+
+    - Two or more sets of 3D coordinates, one from each picker. They may cover different tomograms and have different
+    box sizes and sampling rates. Tomograms are matched by their whole tilt-series id.
+    - Optionally, coordinates known to be particles (positive references) or known not to be (negative references).
+    - Optionally, a model of an earlier run: to score with it as it is, or to train it further.
+
+    *Outputs*
+
+    - coordinates: a SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has its
+    score, the mean orientation of its pickers that gave one, a group id, the number of pickers that saw it (_support),
+    which ones (_pickers, such as 1+3; 0 is a reference), the scores these gave (_pickerScores, such as 0.8+nan), the
+    score of the one that picked nearest (_pickerScore), the network's opinion alone (_networkScore), how far the
+    orientations of its pickers are from their mean (_orientationDisagreement, degrees; -1 where fewer than two gave
+    one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it, the class of most of
+    its pickers (_species). Positive references are always accepted, negative ones never.
+    - scoredCoordinates: the same of every merged pick, accepted or not, to choose by other rules.
+    - If no input set of tomograms holds all tomograms, a SetOfTomograms with all of them. Where they have no sampling
+    rate in common there is one pair of sets for each sampling rate.
+    - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with every score, those of the
+    rejected picks too, scored_raw.xmd with the score of every pick of every picker, and report.html, the run on one page.
+
+    *Practical recommendations*
+
+    - Choose pickers that err in different ways: agreement is worth most between independent ones.
+    - The box: 1.5 to 2 particle diameters. The same-element radius: 0.35 of a box of 1.5 diameters, 0.25 of one of 2, or
+    near neighbours will be merged. The wizard beside them proposes both from the picks.
+    - A hundred positives are few, a thousand plenty. If the run says there are none, lower the number of pickers that
+    must agree, raise the radius, or check that the sets are at the sampling rate they claim.
+    - Gold beads are high in contrast and every picker may take them: give some as negative references.
+    - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). Changing only the
+    threshold and choosing Continue does not train again.
+    - A tomogram that fails (missing file, no volume) is left out and named in the summary; the others go on.
+    - Voting (expert level advanced) needs no network and shows within a minute what the pickers agree on.
+    """
+
+    _label = "deep consensus picking 3D"
+    _devStatus = BETA
+    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, TOMOGRAMS: SetOfTomograms}
+    stepsExecutionMode = STEPS_PARALLEL
+    _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
+                     "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
+                     "--symmetry": "symmetry"}
+
+    # --------------------------------------------------------------------------------------------- form and inputs
+    def _defineParams(self, form):
+        define_params(form)
+
+    def _files(self) -> RunFiles:
+        return RunFiles(self._getExtraPath())
+
+    def _inputSets(self) -> InputSets:
+        return InputSets(*([pointer.get() for pointer in pointers if pointer.get() is not None]
+                           for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences)))
+
+    def _frames(self) -> Frames:
+        return read_frames(self._files().frame)
+
+    def _tomogram(self, ts_id: str) -> commands.TomogramFrame:
+        return self._frames().tomograms[ts_id]
+
+    def _values(self, *names: str) -> str:
+        """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
+        pointers = (*self.inputSets, *self.positiveReferences, *self.negativeReferences)
+        inputs = [f"{pointer.getUniqueId()}:{pointer.get().getSize()}" for pointer in pointers if pointer.get() is not None]
+        return json.dumps([*inputs, {name: self.getAttributeValue(name) for name in names}])
+
+    def _skipsTraining(self) -> bool:
+        return self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
+
+    def _network(self) -> str:
+        """The network that subtomograms are prepared for: that of the given model file, or the name of the one to train."""
+        return self._modelFile() or NETWORKS[self.network.get()]
+
+    def _modelFile(self) -> str:
+        """The existing model; '' for a new one."""
+        return self.modelFile.get().strip() if self.modelType.get() == MODEL_EXISTING else ""
+
+    # ------------------------------------------------------------------------------------------------------- steps
+    def _insertAllSteps(self):
+        prepared = self._values(*PREPROCESS_PARAMS, "modelType", "skipTraining", "scoreRawPicks")
+        extracted = self._values(*PREPROCESS_PARAMS, "modelType", "modelFile", "skipTraining", "network", "scoreRawPicks")
+        trained = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS)
+        final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS)
+        ts_ids = self._inputSets().ts_ids()
+        convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
+        if self.useGpu and not self.doVoting:
+            self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
+        last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
+                for ts_id in ts_ids]
+        if not self.doVoting:
+            last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
+                    for ts_id, step in zip(ts_ids, last, strict=True)]
+            last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
+                    for ts_id, step in zip(ts_ids, last, strict=True)]
+            if not self._skipsTraining():
+                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
+            last = [self._insertFunctionStep(self.scoreStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
+        self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
+
+    def convertInputStep(self, _: str):
+        """Write the frame and one table of picks a tomogram, all at the common sampling rate."""
+        files, inputs = self._files(), self._inputSets()
+        cleanPath(str(files.root))  # of an earlier run with other parameters
+        frame = inputs.common_frame(self.samplingRateChoice.get(), self.boxSizeChoice.get())
+        logger.info("Common frame: %g Å/voxel, boxes of %d voxels", *frame)
+        sources = tomogram_sources(inputs.tomogram_sets(), inputs.ts_ids())
+        tomograms, next_id = [], 1
+        for ts_id in sources:
+            with self._collectingFailure(ts_id):
+                tomograms.append(write_tomogram(files, inputs, ts_id, sources[ts_id], frame, next_id))
+                next_id += count_rows(files.every_pick(ts_id))
+                logger.info("%s: picks of each picker: %s", ts_id, tomograms[-1].counts)
+        write_frames(files.frame, *frame, [name_of(pointer) for pointer in self.inputSets], tomograms)
+        if not tomograms:
+            raise RuntimeError(f"No tomogram could be read: {self._failures()}")
+
+    @tomogram_step
+    def consensusStep(self, frame: commands.TomogramFrame):
+        """Merge the picks of one tomogram and label them."""
+        number = self.votingAgreement.get() if self.doVoting else self.minPickers.get()
+        self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
+            self._files(), frame, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
+            symmetry=self.symmetry.get()), job=f"consensus_{frame.ts_id}")
+
+    @tomogram_step
+    def noiseStep(self, frame: commands.TomogramFrame):
+        """Pick noise in one tomogram."""
+        self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
+            self._files(), frame, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
+            static=self.noiseStatic.get(), threads=self.binThreads.get(),
+            seed=seed_of(self.randomSeed.get(), frame.ts_id)), job=f"noise_{frame.ts_id}")
+
+    @tomogram_step
+    def extractionStep(self, frame: commands.TomogramFrame):
+        """Extract the subtomograms that training and scoring need from one tomogram."""
+        files = self._files()
+        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks else [])]
+        for label in labels:
+            if count_rows(files.labelled(frame.ts_id, label)):
+                self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
+                    files, frame, label, network=self._network(), invert=self.invertContrast.get(),
+                    threads=self.binThreads.get()),
+                    job=f"extraction_{label}_{frame.ts_id}")
+
+    def gpuStep(self, _: str):
+        """Try the GPUs of the form while nothing is computed yet: who waits for a GPU learns at once that the CPU will work."""
+        cleanPath(self._files().without_gpu)  # another choice of GPUs
+        if gpus := self._gpus():
+            with self._cpuInstead():
+                self._runProgram(NETWORK_PROGRAM, commands.devices_arguments(gpus), job="gpus")
+
+    def trainStep(self, _: str):
+        """Train the network on the merged picks, noise and references, as the recipe has it."""
+        frames = self._frames()
+        positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
+        if not positive:
+            raise RuntimeError(
+                f"No positives to train with: no particle was picked by {self.minPickers} pickers. Lower *Pickers that must "
+                f"agree*, raise *Same-element relative radius*, or give *Positive references*. {self._failures()}")
+        if not negative:
+            raise RuntimeError("No negatives to train with: no noise fits between the picks. Lower *Noise picking evasion "
+                               f"radius*, or give *Negative references*. {self._failures()}")
+        if not self._trains():
+            logger.warning("Too few agreed picks to train a network: the votes score alone")
+            return
+        augment = self.forceAugmentation.get() or sum(count_rows(path) for path in positive) < LARGE_DATA_SET
+        options = commands.NetworkOptions(
+            start_model=self._modelFile(),
+            network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
+            learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
+            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
+        self._runNetwork(lambda gpus: commands.training_arguments(
+            self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
+            doubtful=self._subtomograms(DOUBTFUL), negative=negative, frame=(frames.sampling_rate, frames.box_size),
+            gpus=gpus, threads=self.binThreads.get()), job="training")
+
+    def scoreStep(self, _: str):
+        """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
+        frames, files = self._frames(), self._files()
+        merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
+        if not merged:
+            raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
+        model = self._modelFile() if self._skipsTraining() else files.model if self._trains() else ""
+        noise = self._subtomograms(NOISE)
+        for inputs, output, compared in ((merged, files.scored, noise), (raw if model else [], files.scored_raw, [])):
+            if inputs:
+                self._runNetwork(lambda gpus, inputs=inputs, output=output, compared=compared: commands.scoring_arguments(
+                    model, inputs, output, noise=compared, recipe=RECIPES[self.recipe.get()],
+                    frame=(frames.sampling_rate, frames.box_size), gpus=gpus, threads=self.binThreads.get()),
+                    job=f"scoring_{Path(output).stem}")
+
+    def createOutputStep(self, _: str):
+        """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
+        files, frames, inputs = self._files(), self._frames(), self._inputSets()
+        ts_ids = [ts_id for ts_id in frames.tomograms if not self._failed(ts_id)]
+        merged = merged_picks(files, ts_ids, self._threshold(), len(frames.names))
+        accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
+        if not any(len(own) for own in accepted.values()):
+            field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
+            raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
+        sets = inputs.tomogram_sets()
+        plan = plan_precedents(tomogram_sources(sets, ts_ids), frames.sampling_rate)
+        for number, precedents in enumerate(plan, start=1):
+            suffix = str(number) if number > 1 else ""
+            if precedents.set_index is None:
+                tomograms = put_together(self._createSetOfTomograms(suffix), sets, precedents)
+                self._register(f"{TOMOGRAMS}{suffix}", tomograms)
+                pointer = Pointer(self, extended=f"{TOMOGRAMS}{suffix}")
+            else:
+                tomograms = sets[precedents.set_index]
+                pointer = inputs.pointer_to(tomograms)
+            for name, kind, rows in ((ACCEPTED, "", accepted), (SCORED, "Scored", merged)):
+                coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
+                self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, frames, rows))
+        verdict = self._verdict()
+        settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS))
+        collect_summary(files, frames, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
+                        settings | {"orientations": disagreements(merged.values()),
+                                    "verdict": verdict and json.loads(verdict.to_json()),
+                                    "expected": expected(merged.values(), self._threshold(), verdict)})
+        if self.writeReport:
+            self._writeReport()
+
+    def _writeReport(self) -> None:
+        """One page that tells the run. The picks are registered already: without it the run is no failure."""
+        try:
+            self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
+        except Exception as error:
+            logger.warning("The report could not be written: %s", error)
+
+    def _trains(self) -> bool:
+        """Whether enough picks are agreed on for a network to learn from."""
+        return (sum(count_rows(path) for path in self._subtomograms(POSITIVE)) >= FEWEST_AGREED
+                or RECIPES[self.recipe.get()] != RECIPES[0])
+
+    def _verdict(self) -> Verdict | None:
+        """What the scoring wrote of its scores; None for voting."""
+        return None if self.doVoting else Verdict.from_json(Path(self._files().verdict).read_text(encoding="utf-8"))
+
+    def _threshold(self) -> float | None:
+        return None if self.doVoting else self.threshold.get()
+
+    def _register(self, name: str, output) -> None:
+        self._defineOutputs(**{name: output})
+        for pointer in (*self.inputSets, *self.positiveReferences, *self.negativeReferences):
+            self._defineSourceRelation(pointer, output)
+
+    # ------------------------------------------------------------------------------------------- helpers of the steps
+    def _labelsOfOptions(self) -> dict[str, str]:
+        return {**super()._labelsOfOptions(), "--gpus": GPU_FIELD}  # its parameter is hidden: Scipion gives it no label
+
+    def _gpus(self) -> str:
+        """Every GPU of the form, '0,1'; '' for the CPU, also where the GPUs of the form could not be used.
+
+        Training runs alone, so it takes all of them; %(GPU)s would give it the share of one Scipion thread only.
+        """
+        if not self.useGpu or os.path.exists(self._files().without_gpu):
+            return ""
+        return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
+
+    def _runNetwork(self, arguments: Callable[[str], commands.Arguments], job: str) -> None:
+        """Run the network's program with `arguments(gpus)`: on the GPUs of the form, or on the CPU where they cannot be used.
+
+        They may have become full since gpuStep, or a queue may have put this job on another machine.
+        """
+        if gpus := self._gpus():
+            with self._cpuInstead():
+                self._runProgram(NETWORK_PROGRAM, arguments(gpus), job=job)
+                return
+        self._runProgram(NETWORK_PROGRAM, arguments(""), job=job)
+
+    @contextmanager
+    def _cpuInstead(self) -> Iterator[None]:
+        """Go on where the program refuses the GPUs, and keep why: 0 is the form's default, and nobody may have asked for it."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not str(error).startswith(GPU_FIELD):
+                raise
+            why = str(error).partition("; or leave out")[0]  # the rest is for the terminal
+            Path(self._files().without_gpu).write_text(why, encoding="utf-8")
+            logger.warning("The CPU works instead of the GPU, with the same result, many times slower: %s", why)
+
+    def _subtomograms(self, *labels: str) -> list[str]:
+        """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
+        paths = [self._files().subtomograms(ts_id, label)
+                 for ts_id in self._frames().tomograms if not self._failed(ts_id) for label in labels]
+        return [path for path in paths if os.path.exists(path)]
+
+    # -------------------------------------------------------------------------------------------------- information
+    def _validate(self):
+        return validation_errors(self, self._inputSets())
+
+    def _warnings(self):
+        return validation_warnings(self, self._inputSets())
+
+    def _summary(self):
+        lines, without_gpu = summary_lines(self._files()), Path(self._files().without_gpu)
+        return [*lines, f"*CPU instead of GPU* {without_gpu.read_text(encoding='utf-8')}"] if without_gpu.exists() else lines
+
+    def _methods(self):
+        return methods_text(self._files())
+
+    def _citations(self):
+        return ["IcetaTena2023", "SanchezGarcia2018"]

@@ -1,0 +1,129 @@
+"""The numbers of a run, as JSON, and the summary that the window shows of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pwem.protocols import EMProtocol
+from pyworkflow.protocol import params
+
+from tomo_particles import __version__
+from tomo_particles.consensus.expected_precision import FEWEST_PICKS, promise_text
+from tomo_particles.core.errors import listed
+from tomo_particles.core.files import written_aside
+
+from ...constants import RECIPES
+from ...files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
+from .inputs import Frames, count_rows
+
+MAX_TOMOGRAM_LINES = 20
+
+
+def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int],
+                    failures: Sequence[str], settings: dict[str, Any]) -> None:
+    """Count picks by tomogram, picker and label and write them to the summary file.
+
+    settings: what else the report tells, such as seed, threshold and parameters.
+    """
+    tomograms = {}
+    for ts_id in ts_ids:
+        counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
+        tomograms[ts_id] = {"picks": frames.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
+                            "left_out": frames.tomograms[ts_id].left_out}
+    content = {"version": __version__, **settings, "samplingRate": frames.sampling_rate, "boxSize": frames.box_size,
+               "pickers": frames.names, "tomograms": tomograms,
+               "failures": list(failures), "notes": _noise_notes(files, ts_ids), "reliability": _reliability(files)}
+    with written_aside(files.summary) as aside:
+        Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[str]) -> dict[str, Any]:
+    """Seed, threshold (None: voting), references and the parameters of these names, for the summary file."""
+    parameters = {name: protocol.getEnumText(name) if isinstance(protocol.getParam(name), params.EnumParam)
+                  else protocol.getAttributeValue(name) for name in names}
+    recipe = RECIPES[protocol.recipe.get()]
+    return {"seed": protocol.randomSeed.get(), "threshold": threshold, "method": "voting" if threshold is None else "network",
+            "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
+                           (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
+            "parameters": {**parameters, "recipe": recipe}}
+
+
+def _noise_notes(files: RunFiles, ts_ids: Sequence[str]) -> list[str]:
+    """What the noise program said, each of the texts once with its tomograms."""
+    of_note: dict[str, list[str]] = {}
+    for ts_id in ts_ids:
+        path = Path(files.noise_note(ts_id))
+        if path.is_file() and (note := path.read_text(encoding="utf-8")):
+            of_note.setdefault(note, []).append(ts_id)
+    return [f"Noise of {listed(names)}: {note}" for note, names in of_note.items()]
+
+
+def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
+    """Estimated recall and precision by picker's number, as scoring wrote them; empty in voting."""
+    if not os.path.exists(files.reliability):
+        return {}
+    with open(files.reliability, newline="", encoding="utf-8") as file:
+        return {row["picker"]: {name: float(row[name]) for name in ("recall", "precision")} for row in csv.DictReader(file)
+                if row["recall"]}
+
+
+def summary_lines(files: RunFiles) -> list[str]:
+    """The summary of a finished run, by what it wrote: the form may say something else by now."""
+    if not os.path.exists(files.summary):
+        return ["The results are not ready yet."]
+    content = json.loads(Path(files.summary).read_text(encoding="utf-8"))
+    tomograms = content["tomograms"]
+    total = {label: sum(t[label] for t in tomograms.values()) for label in (*LABELS, "accepted", "left_out")}
+    threshold = content["threshold"]
+    lines = [*_verdict_lines(content),
+             f"*{total['accepted']} picks accepted* in {len(tomograms)} tomogram{'s' * (len(tomograms) != 1)} "
+             + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
+             *_expectation_lines(content),
+             f"Common frame: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
+    lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
+    lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
+    if compared := content.get("orientations"):
+        lines.append(f"Orientations: those of different pickers are {compared['medianDisagreement']:.1f} degrees from their mean "
+                     f"(median of {compared['compared']} picks)")
+    lines += [_tomogram_line(ts_id, t) for ts_id, t in list(tomograms.items())[:MAX_TOMOGRAM_LINES]]
+    if len(tomograms) > MAX_TOMOGRAM_LINES:
+        lines.append(f"... and {len(tomograms) - MAX_TOMOGRAM_LINES} tomograms more")
+    if total["left_out"]:
+        lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
+    lines += content.get("notes", [])
+    lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
+    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored}
+    return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
+
+
+def _expectation_lines(content: dict) -> list[str]:
+    """What the scores promise of the accepted picks, where they are probabilities; runs of older versions did not write it."""
+    promise = content.get("expected")
+    if not promise or content["parameters"]["recipe"] != RECIPES[0]:
+        return []
+    merged = sum(t[POSITIVE] + t[DOUBTFUL] for t in content["tomograms"].values())
+    doubt = f"; scores of only {merged} merged picks are rough" if merged < FEWEST_PICKS else ""
+    return [f"Expected of them, by their scores: {promise_text(promise)}{doubt}"]
+
+
+def _verdict_lines(content: dict) -> list[str]:
+    """What the scores rest on; runs of older versions did not write it."""
+    verdict = content.get("verdict")
+    return [f"*{verdict['kind'].capitalize()}*: {verdict['reason']}"] if verdict else []
+
+
+def _picker_line(content: dict, number: int) -> str:
+    picks = sum(tomogram["picks"][number - 1] for tomogram in content["tomograms"].values())
+    line = f"Picker {number} ({content['pickers'][number - 1]}): {picks} picks"
+    found = content["reliability"].get(str(number))
+    return f"{line}, estimated recall {found['recall']:.2f}, precision {found['precision']:.2f}" if found else line
+
+
+def _tomogram_line(ts_id: str, counts: dict) -> str:
+    picks = " + ".join(str(n) for n in counts["picks"])
+    return f"- {ts_id}: {picks} picks, {counts[POSITIVE]} positive, {counts[DOUBTFUL]} doubtful, {counts['accepted']} accepted"

@@ -1,0 +1,195 @@
+"""What is wrong with the form, before anything is computed: every message names the field and the way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+import numpy as np
+from pwem.protocols import EMProtocol
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms
+
+from tomo_particles.core.errors import InputError, listed
+from tomo_particles.core.picks import same_sampling_rate
+
+from ...constants import MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS, SYMMETRY_NAMES
+from ..shared.form_checks import limit_errors
+from .form import GPU_FIELD, LIMITS
+from .inputs import InputSets
+
+
+def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """Errors of the whole form; empty if it can run."""
+    errors = limit_errors(protocol, LIMITS) + _symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
+    fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.truth, "Negative references": inputs.lies}
+    for field, sets in fields.items():
+        for number, coordinates in enumerate(sets, start=1):
+            errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates)]
+        errors += _repeated(field, sets)
+    errors += _contradictory(inputs)
+    errors += _agreement_errors(protocol, inputs)
+    return errors or [*_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
+
+
+def set_errors(coordinates: SetOfCoordinates3D) -> list[str]:
+    """What makes one set unusable."""
+    if not coordinates.getSize():
+        return ["it is empty; remove it from the list."]
+    tomograms = coordinates.getPrecedents()
+    if not isinstance(tomograms, SetOfTomograms):
+        return ["its tomograms cannot be found; choose coordinates that were picked in tomograms."]
+    if not any(coordinates.getTSIds()):
+        return ["its coordinates do not say in which tomogram they are; import them again."]
+    errors = []
+    rate, box_size = coordinates.getSamplingRate(), coordinates.getBoxSize()
+    if not rate or rate <= 0:
+        errors.append("it has no sampling rate; import it again with one.")
+    elif not same_sampling_rate(rate, tomograms.getSamplingRate()):
+        errors.append(f"it says {rate:g} Å/voxel but its tomograms {tomograms.getSamplingRate():g} Å/voxel; bring it to its "
+                      "tomograms with 'extract 3D coordinates'.")
+    if not box_size or box_size <= 0:
+        errors.append("it has no box size; set one when importing or picking.")
+    return errors
+
+
+def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
+    names = [coordinates.getFileName() for coordinates in sets]
+    return [f"*{field}*: set {i + 1} is the same as set {names.index(name) + 1}; a set agrees with itself everywhere: remove it."
+            for i, name in enumerate(names) if names.index(name) < i]
+
+
+def _contradictory(inputs: InputSets) -> list[str]:
+    shared = {s.getFileName() for s in inputs.truth} & {s.getFileName() for s in inputs.lies}
+    return ["*Negative references*: a set is also given as *Positive references*; remove it from one of them."] if shared else []
+
+
+def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    pickers = len({coordinates.getFileName() for coordinates in inputs.pickers})
+    scores_only = _scores_only(protocol)
+    if pickers < 2:  # Scipion itself says that there is none
+        return [] if scores_only or not pickers else [
+            f"*Input coordinates*: a consensus takes at least two different sets, received {pickers}; add the set of another "
+            "picker (with *Model* Existing and *Skip training?* one is enough)."]
+    name = "votingAgreement" if protocol.doVoting else "minPickers"
+    number = protocol.getAttributeValue(name)
+    if number is None or number <= pickers or scores_only or (inputs.truth and not protocol.doVoting):
+        return []
+    return [f"*{protocol.getParam(name).label.get()}* is {number}, but only {pickers} sets are given: nothing could be accepted; "
+            f"lower it to {pickers} or fewer."]
+
+
+def _scores_only(protocol: EMProtocol) -> bool:
+    return not protocol.doVoting and protocol.modelType == MODEL_EXISTING and protocol.skipTraining
+
+
+def _unshared_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """Sets that have no tomogram in common cannot agree: ids that differ in writing, as a rule."""
+    counts = Counter(ts_id for coordinates in inputs.pickers for ts_id in set(coordinates.getTSIds()))
+    if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.truth and not protocol.doVoting):
+        return []
+    sets = "; ".join(f"set {i} has {_ids(coordinates.getTSIds())}" for i, coordinates in enumerate(inputs.pickers, start=1))
+    return [f"*Input coordinates*: no tomogram is in two of the sets, so that nothing could agree: {sets}. The same tomogram "
+            "must have the same tilt-series id: import the coordinates with one set of tomograms."]
+
+
+def _ids(ts_ids: Iterable[str | None]) -> str:
+    return listed(sorted(ts_id for ts_id in ts_ids if ts_id), quote="")
+
+
+def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """A box that does not fit in a tomogram: no program takes it, and its unit is mistaken as a rule."""
+    rate, box = _common_frame(protocol, inputs)
+    sizes = [[n * tomograms.getSamplingRate() for n in size] for tomograms in inputs.tomogram_sets()
+             if (size := tomograms.getDim())]  # what the set says: no file is opened while the user waits
+    smallest = min(sizes, key=min, default=[np.inf])
+    if rate * box <= min(smallest):
+        return []
+    return [f"*Box size*: the common box of {box} voxels of {rate:.4g} Å = {rate * box:.0f} Å does not fit in a tomogram of "
+            f"{' x '.join(f'{side:.0f}' for side in smallest)} Å; correct the box size of the sets (it is in voxels), or choose "
+            "*Smallest*."]
+
+
+def _common_frame(protocol: EMProtocol, inputs: InputSets) -> tuple[float, int]:
+    return inputs.common_frame(protocol.samplingRateChoice.get(), protocol.boxSizeChoice.get())
+
+
+def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """A model of other boxes, or a file that is no model."""
+    if not protocol.evalParamCondition("modelFile"):
+        return []
+    from tomo_particles.learning.model_files import read_model_texts
+
+    path = protocol.modelFile.get().strip()
+    try:
+        model = json.loads(read_model_texts(path, "*Model file*")[0])
+        own_rate, own_box = float(model["sampling_rate"]), int(model["box_size"])
+        own_network, own_folds = str(model["architecture"]), int(model["folds"])
+    except InputError as error:
+        return [str(error)]
+    except (ValueError, KeyError, TypeError):
+        return [f"*Model file*: '{path}' does not say what it was trained on; train a new model."]
+    if not protocol.skipTraining and (own_network, own_folds) != (NETWORKS[protocol.network.get()], protocol.folds.get()):
+        return [f"*Model file*: '{path}' has the network {own_network.capitalize()} in {own_folds} folds; to train it further, "
+                "choose the same under *Network* and *Networks in the ensemble*, or train a new one."]
+    rate, box = _common_frame(protocol, inputs)
+    if box == own_box and same_sampling_rate(rate, own_rate):
+        return []
+    return [f"*Model file*: '{path}' was trained on boxes of {own_box} voxels at {own_rate:.4g} Å/voxel, the inputs have "
+            f"{box} at {rate:.4g}; choose another *Box size* or *Sampling rate*, import the coordinates with the box of the "
+            "model, or train a new one."]
+
+
+def _symmetry_errors(protocol: EMProtocol) -> list[str]:
+    name = protocol.symmetry.get() or ""
+    if re.fullmatch(SYMMETRY_NAMES, name, re.IGNORECASE):
+        return []
+    return [f"*Symmetry* must be c1, c2, c3..., d2, d3..., t, o, i1 or i2, received '{name}'."]
+
+
+def _gpu_errors(protocol: EMProtocol) -> list[str]:
+    """Scipion reads this list even where no GPU is used, and ends with an error of its own over another one."""
+    text = (protocol.gpuList.get() or "").strip()
+    ranges = [part.split("-") for part in re.split(r"[,\s]+", text)]
+    if all(len(ends) <= 2 and all(end.isdecimal() for end in ends) and int(ends[0]) <= int(ends[-1]) for ends in ranges):
+        return []
+    return [f"{GPU_FIELD} must be numbers of GPUs, such as 0 or 0,1 or 0-3, received '{text}'."]
+
+
+def _model_errors(protocol: EMProtocol) -> list[str]:
+    if not protocol.evalParamCondition("modelFile"):
+        return []
+    path = (protocol.modelFile.get() or "").strip()
+    if not path:
+        return ["*Model file* cannot be EMPTY: choose the model of an earlier run, or *Model* New."]
+    if not path.lower().endswith(MODEL_SUFFIXES):
+        return [f"*Model file* must end in {' or '.join(MODEL_SUFFIXES)}, received {path}."]
+    return [] if os.path.isfile(path) else [f"*Model file* does not exist: {path}."]
+
+
+def validation_warnings(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """What is allowed but probably not meant."""
+    warnings = []
+    if protocol.numberOfMpi.get() > 1:
+        warnings.append("*MPI* is not used: tomograms are shared among Scipion threads.")
+    if protocol.evalParamCondition("minPickers") and protocol.minPickers.get() == 1:
+        warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
+    if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:
+        warnings.append("*Noise picking evasion radius* is below 0.5: noise may show parts of particles.")
+    return warnings + _lonely_warnings(inputs)
+
+
+def _lonely_warnings(inputs: InputSets) -> list[str]:
+    """Sets that share no tomogram with any other."""
+    if any(set_errors(coordinates) for coordinates in inputs.pickers):
+        return []  # validation says it
+    ids = [set(coordinates.getTSIds()) for coordinates in inputs.pickers]
+    warnings = []
+    for number, own in enumerate(ids, start=1):
+        others = set().union(*(other for i, other in enumerate(ids, start=1) if i != number))
+        if others and not own & others:
+            warnings.append(f"*Input coordinates*, set {number} shares no tomogram with the others: it has {_ids(own)}, they "
+                            f"have {_ids(others)}; nobody can agree with it.")
+    return warnings

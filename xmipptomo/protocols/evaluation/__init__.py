@@ -1,0 +1,1 @@
+"""Evaluation of picks against a truth."""

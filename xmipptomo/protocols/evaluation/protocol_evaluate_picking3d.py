@@ -1,0 +1,216 @@
+"""Scipion protocol: pickings against a reference."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from pwem.protocols import EMProtocol
+from pyworkflow import BETA
+from pyworkflow.protocol import params
+from pyworkflow.protocol.constants import STEPS_PARALLEL
+from pyworkflow.utils import cleanPath
+from tomo.objects import SetOfCoordinates3D
+from tomo.protocols import ProtTomoBase
+
+from tomo_particles.core.files import written_aside
+
+from ...constants import EVALUATION_PROGRAM
+from ...convert import name_of, species_of
+from ...files import EvaluationFiles, SimulationFiles
+from ..deep_consensus.validation import set_errors
+from ..shared import commands
+from ..shared.form_checks import limit_errors
+from ..shared.program_steps import ProgramSteps
+from ..simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
+from .inputs import write_picking, write_reference
+from .results import Evaluation, summary_lines
+
+LIMITS = {"radius": (0, None, True), "randomSeed": (0, None, True), "numberOfThreads": (1, None, True)}
+
+
+class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
+    """Says how good pickings are, where the truth is known.
+
+    *Overview*
+
+    Each picking is compared with a reference: every pick is given at most one particle within a radius and every particle at most
+    one pick, so that the number of pairs is largest. What is paired is found; other picks are false, other particles are missed.
+
+    - Precision: the fraction of the picks that found a particle. Recall: the fraction of the particles that were found.
+    - F1: their harmonic mean, the number to compare pickings by. The F1 of as many random positions stands beside it.
+    - AP (average precision): how well the scores sort true picks before false ones, whatever the threshold; 1 is perfect.
+    - Calibration: whether a score of 0.8 means that 80 % of such picks are particles. Only for scores from 0 to 1.
+
+    *Inputs*
+
+    - One or more sets of coordinates to judge: pickers, consensus runs, the same picker with several parameters.
+    - The reference: picked by hand, or the particles of a simulation. Tomograms without any coordinate in it are left out.
+    - Optionally, what is known to be no particle (gold beads, vesicles): how many false picks lie on it is counted.
+
+    *Outputs*
+
+    - The summary, and the figure of _analyse results_: precision-recall curves, F1 and calibration of all pickings.
+    - In the folder extra/evaluation, for each picking: all numbers (JSON, CSV), its pictures, and what became of every pick
+    (XMD).
+
+    *Practical recommendations*
+
+    - A picking is judged with all its picks. If it has many with low scores, compare the AP, or lower the number first.
+    - The radius is half the diameter of a particle. If a picker centres badly, its F1 rises with the radius: try twice.
+    - A reference picked by hand misses particles, too: what a picker finds beyond it counts as false.
+    - For a picker of one species, name it as target; picks of other species are then false.
+    """
+
+    _label = "evaluate picking 3D"
+    _devStatus = BETA
+    _possibleOutputs = {}
+    _optionFields = {"--picks": "inputPickings", "--truth": "reference", "--radius": "radius", "--classes": "classesFile",
+                     "--target": "targetSpecies"}
+    stepsExecutionMode = STEPS_PARALLEL
+    _itemsName = "Pickings and tomograms"
+
+    # ---- form
+    def _defineParams(self, form):
+        form.addSection(label="Input")
+        form.addParam("inputPickings", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Coordinates to "
+                                                                                                          "evaluate",
+                      important=True, help="One or more sets. They may have other tomograms, sampling rates and box sizes than "
+                                           "the reference: tomograms are recognised by their tilt-series id.")
+        form.addParam("reference", params.PointerParam, pointerClass="SetOfCoordinates3D", label="Reference", important=True,
+                      help="The particles that are really there: of a simulation, or picked by hand.")
+        form.addParam("distractors", params.PointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
+                      label="Known distractors",
+                      help="Optional: what is known to be no particle, such as the gold beads and vesicles of a simulation. "
+                           "False picks on them are counted.")
+        form.addParam("targetSpecies", params.StringParam, default="", label="Target species",
+                      help="Optional: names of species of the reference, with blanks between them. Only these are particles to "
+                           "be found. Empty: all of the reference.")
+        form.addParam("radius", params.FloatParam, default=0.0, label="Radius (Å)",
+                      help="A pick within this distance of a particle has found it. 0: half the diameter of its species where "
+                           "the diameters are known (see the table of species), else half the box size of the reference.")
+        form.addParam("classesFile", params.FileParam, label="Table of species", expertLevel=params.LEVEL_ADVANCED,
+                      help="Optional: CSV with the columns class, molecular_weight (kDa), diameter (Å), distractor (0 or 1). "
+                           "Empty: the table of the simulation, if the reference comes from one.")
+        form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
+                      help="Of the random positions that the pickings are compared with.")
+        form.addParallelSection(threads=2, mpi=0)
+
+    def _files(self) -> EvaluationFiles:
+        return EvaluationFiles(self._getExtraPath())
+
+    def _pickings(self) -> list[SetOfCoordinates3D]:
+        return [pointer.get() for pointer in self.inputPickings if pointer.get() is not None]
+
+    def _targets(self) -> list[str]:
+        return (self.targetSpecies.get() or "").replace(",", " ").split()
+
+    def _classes(self) -> str:
+        """The table of species: given, of the simulation that made the reference, or ''."""
+        given = (self.classesFile.get() or "").strip()
+        parent = self.reference.getObjValue()
+        if not given and isinstance(parent, XmippProtSimulateTomograms):
+            table = SimulationFiles(parent._getExtraPath()).classes
+            return table if os.path.exists(table) else ""
+        return given
+
+    # ---- steps
+    def _insertAllSteps(self):
+        pointers = [*self.inputPickings, self.reference, self.distractors]
+        inputs = [f"{pointer.getUniqueId()}:{pointer.get().getSize()}" for pointer in pointers if pointer.get() is not None]
+        names = ("targetSpecies", "radius", "classesFile", "randomSeed")
+        values = json.dumps([*inputs, {name: self.getAttributeValue(name) for name in names}])
+        convert = self._insertFunctionStep(self.convertInputStep, values, prerequisites=[], needsGPU=False)
+        steps = [self._insertFunctionStep(self.evaluateStep, number, values, prerequisites=[convert], needsGPU=False)
+                 for number in range(1, len(self._pickings()) + 1)]
+        self._insertFunctionStep(self.collectStep, values, prerequisites=steps, needsGPU=False)
+
+    def convertInputStep(self, _: str):
+        """Write the reference and every picking as one table each, in voxels of the reference."""
+        files, reference = self._files(), self.reference.get()
+        cleanPath(str(files.root))  # of an earlier run with other parameters
+        ts_ids = write_reference(files, reference, self.distractors.get(), self._collectingFailure)
+        if not ts_ids:
+            raise RuntimeError(f"No tomogram of the reference could be read. {self._failures()}")
+        for number, picking in enumerate(self._pickings(), start=1):
+            with self._collectingFailure(self._nameOf(number)):
+                write_picking(files.picks(number), picking, ts_ids, reference.getSamplingRate())
+
+    def evaluateStep(self, number: int, _: str):
+        """Evaluate one picking."""
+        if self._failed(self._nameOf(number)):
+            return
+        files, reference = self._files(), self.reference.get()
+        rate, classes = reference.getSamplingRate(), self._classes()
+        radius = self.radius.get() / rate if self.radius.get() else None if classes else reference.getBoxSize() / 2
+        with self._collectingFailure(self._nameOf(number)):
+            tomograms = sorted(map(str, Path(files.tomograms).glob("*.mrc")))
+            self._runProgram(EVALUATION_PROGRAM, commands.evaluation_arguments(
+                files.picks(number), files.truth, files.root_of(number), radius=radius, classes=classes, targets=self._targets(),
+                tomograms=tomograms, rate=rate, seed=self.randomSeed.get()), job=f"evaluation_{number}")
+
+    def collectStep(self, _: str):
+        """Write down which picking is which; the run has failed if none could be evaluated."""
+        names = list(map(name_of, self.inputPickings))
+        done = {number: name if names.count(name) == 1 else f"{number}: {name}" for number, name in enumerate(names, start=1)
+                if os.path.exists(self._files().report(number))}
+        if not done:
+            raise RuntimeError(f"No picking could be evaluated. {self._failures()}")
+        with written_aside(self._files().summary) as aside:
+            content = {"pickings": done, "failures": self._failureTexts()}
+            Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    def _nameOf(self, number: int) -> str:
+        return f"set {number}, {name_of(self.inputPickings[number - 1])}"
+
+    # ---- information
+    def evaluations(self) -> list[Evaluation]:
+        """What there is to show, in the order of the form; empty before the run has finished."""
+        if not os.path.exists(self._files().summary):
+            return []
+        content = json.loads(Path(self._files().summary).read_text(encoding="utf-8"))
+        return [Evaluation.read(name, self._files(), int(number)) for number, name in content["pickings"].items()]
+
+    def _validate(self):
+        errors = limit_errors(self, LIMITS)
+        sets = {f"*Coordinates to evaluate*, set {n}": picking for n, picking in enumerate(self._pickings(), start=1)}
+        if not sets:
+            errors.append("*Coordinates to evaluate* cannot be EMPTY: choose at least one set.")
+        reference = self.reference.get()
+        if reference is not None:
+            sets["*Reference*"] = reference
+        for field, coordinates in sets.items():
+            errors += [f"{field}: {error}" for error in set_errors(coordinates)]
+        return errors or ([] if reference is None else self._agreementErrors(reference))
+
+    def _agreementErrors(self, reference: SetOfCoordinates3D) -> list[str]:
+        known = set(reference.getTSIds())
+        errors = [f"*Coordinates to evaluate*, set {number}: it has no tomogram in common with the reference (it has "
+                  f"{', '.join(sorted(picking.getTSIds())[:3])}, the reference {', '.join(sorted(known)[:3])})."
+                  for number, picking in enumerate(self._pickings(), start=1) if not known & set(picking.getTSIds())]
+        species = species_of(reference) if self._targets() else []
+        errors += [f"*Target species*: the reference has no '{name}'; it has {', '.join(species) or 'no species'}."
+                   for name in self._targets() if name not in species]
+        given = (self.classesFile.get() or "").strip()
+        return errors + ([f"*Table of species* does not exist: {given}."] if given and not os.path.isfile(given) else [])
+
+    def _summary(self):
+        evaluations = self.evaluations()
+        if not evaluations:
+            return ["The evaluation is not ready yet."]
+        content = json.loads(Path(self._files().summary).read_text(encoding="utf-8"))
+        lines = summary_lines(evaluations) + [f"*Left out* {failure}" for failure in content["failures"]]
+        return [*lines, f"All numbers and pictures: {self._files().root}"]
+
+    def _methods(self):
+        evaluations = self.evaluations()
+        if not evaluations:
+            return []
+        best = max(evaluations, key=lambda evaluation: evaluation.numbers["F1"])
+        return [f"{len(evaluations)} pickings were compared with {best.numbers['particles']} reference particles by one-to-one "
+                f"matching within a radius [Gubins2020]; the best, {best.name}, reached an F1 of {best.numbers['F1']:.3f} "
+                f"(precision {best.numbers['precision']:.3f}, recall {best.numbers['recall']:.3f})."]
+
+    def _citations(self):
+        return ["Gubins2020"]

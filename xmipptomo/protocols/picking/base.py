@@ -1,0 +1,204 @@
+"""What the pickers share: one step a tomogram, one program a step, one scored set of coordinates."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+
+from pwem.protocols import EMProtocol
+from pyworkflow import BETA
+from pyworkflow.protocol import params
+from pyworkflow.protocol.constants import STEPS_PARALLEL
+from pyworkflow.utils import cleanPath, makeFilePath
+from tomo.objects import SetOfCoordinates3D, Tomogram
+from tomo.protocols import ProtTomoBase
+
+from tomo_particles.core.files import written_aside
+from tomo_particles.core.picks import Picks
+from tomo_particles.formats.xmd import picks_of, read_table
+
+from ...constants import SPECIES_ATTRIBUTE
+from ...convert import append_picks, even_box_size, size_of, tomogram_of
+from ...files import PickingFiles
+from ..shared.commands import Selection
+from ..shared.form_checks import limit_errors
+from ..shared.program_steps import ProgramSteps, tomogram_step
+
+KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD = 0, 1, 2
+MAX_TOMOGRAM_LINES = 20
+
+
+class PickerOutputs(Enum):
+    """Output of every picker."""
+
+    coordinates = SetOfCoordinates3D
+
+
+def link_tomogram(tomogram: Tomogram, link: str) -> str:
+    """Make a link to the file of a tomogram, named by its id. Raises InputError if there is no such volume."""
+    size_of(tomogram)
+    makeFilePath(link)
+    if not os.path.islink(link):
+        os.symlink(os.path.abspath(tomogram.getFileName().partition(":")[0]), link)
+    return link
+
+
+class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
+    """A picker: the class of a protocol says which parameters matter, what to prepare and which program to run."""
+
+    _devStatus = BETA
+    _possibleOutputs = PickerOutputs
+    _optionFields = {"--tomograms": "inputTomograms", "--number": "number", "--threshold": "threshold"}
+    stepsExecutionMode = STEPS_PARALLEL
+
+    _program = ""
+    _stepParams: tuple[str, ...] = ()  # what the picks depend on: changing another one does not pick again
+    _outputParams: tuple[str, ...] = ()
+
+    # ---- what a picker says of itself
+    def _arguments(self, tomogram: Tomogram, link: str, picks: str) -> list:
+        """Arguments of the program for one tomogram."""
+        raise NotImplementedError
+
+    def _boxAngstrom(self) -> float:
+        """Edge of the box, Å."""
+        raise NotImplementedError
+
+    def _prepare(self) -> None:
+        """Write what all tomograms need."""
+
+    def _inputPointers(self) -> list:
+        return [self.inputTomograms]
+
+    def _species(self) -> list[str]:
+        """Names of the classes in the order of their group ids, from 1; empty where a picker knows no class."""
+        return []
+
+    # ---- form
+    def _defineTomograms(self, form: params.Form) -> None:
+        form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
+                      help="Reconstructed tomograms. Binning to 10 to 15 Å/voxel makes picking fast and loses little.")
+
+    def _defineSelection(self, form: params.Form, number: int, threshold: float, score: str) -> None:
+        form.addParam("keep", params.EnumParam, choices=["Automatic", "Best of each tomogram", "Above a threshold"],
+                      default=KEEP_AUTOMATIC,
+                      display=params.EnumParam.DISPLAY_HLIST, label="Keep",
+                      help="How many peaks become picks.\n_Automatic_: those that stand out of the noise.\n_Best of each "
+                           "tomogram_: a fixed number, the best first.\n_Above a threshold_: all whose score reaches it, "
+                           "however many they are.")
+        form.addParam("number", params.IntParam, default=number, condition=f"keep == {KEEP_NUMBER}", label="Number of picks",
+                      help="In each tomogram, and of each template where there are several. Rather too many than too few: a "
+                           "later consensus or classification removes false picks, but finds no missing ones.")
+        form.addParam("threshold", params.FloatParam, default=threshold, condition=f"keep == {KEEP_THRESHOLD}",
+                      label="Lowest score", help=score)
+        form.addParam("bright", params.BooleanParam, default=False, label="Are particles bright?",
+                      help="Proteins are usually dark in tomograms. Yes for tomograms of inverted contrast.")
+
+    def _defineThreads(self, form: params.Form) -> None:
+        form.addParallelSection(threads=2, mpi=0, binThreads=2, binThreadsHelp=(
+            "Threads of the program. Several tomograms are picked at the same time: Scipion threads - 1 of them, each with this "
+            "many; together they should not exceed the processors of the machine."))
+
+    # ---- steps
+    def _files(self) -> PickingFiles:
+        return PickingFiles(self._getExtraPath())
+
+    def _tomogram(self, ts_id: str) -> Tomogram:
+        return tomogram_of(self.inputTomograms.get(), ts_id)
+
+    def _selection(self) -> Selection:
+        if self.keep.get() == KEEP_NUMBER:
+            return Selection(number=self.number.get())
+        return Selection(threshold=self.threshold.get() if self.keep.get() == KEEP_THRESHOLD else None)
+
+    def _values(self, names: Sequence[str]) -> str:
+        """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
+        inputs = [f"{pointer.getUniqueId()}:{_size(pointer.get())}" for pointer in self._givenPointers()]
+        return json.dumps([*inputs, {name: self.getAttributeValue(name) for name in names}])
+
+    def _givenPointers(self) -> list:
+        return [pointer for pointer in self._inputPointers() if pointer.get() is not None]
+
+    def _insertAllSteps(self):
+        picking = self._values(("keep", "number", "threshold", "bright", *self._stepParams))
+        prepared = self._insertFunctionStep(self.prepareStep, picking, prerequisites=[], needsGPU=False)
+        picked = [self._insertFunctionStep(self.pickStep, ts_id, picking, prerequisites=[prepared], needsGPU=False)
+                  for ts_id in sorted(self.inputTomograms.get().getTSIds())]
+        final = self._values(("keep", "number", "threshold", "bright", *self._stepParams, *self._outputParams))
+        self._insertFunctionStep(self.createOutputStep, final, prerequisites=picked, needsGPU=False)
+
+    def prepareStep(self, _: str):
+        """Empty the folder of an earlier run and write what all tomograms need."""
+        cleanPath(str(self._files().root))
+        self._prepare()
+
+    @tomogram_step
+    def pickStep(self, tomogram: Tomogram):
+        """Pick one tomogram."""
+        ts_id = tomogram.getTsId()
+        picks = self._files().picks(ts_id)
+        makeFilePath(picks)
+        link = link_tomogram(tomogram, self._files().tomogram(ts_id))
+        self._runProgram(self._program, self._arguments(tomogram, link, picks), job=f"picking_{ts_id}")
+
+    def createOutputStep(self, _: str):
+        """Register the picks of all tomograms."""
+        tomograms = self.inputTomograms.get()
+        found = {ts_id: self._picks(ts_id, tomograms.getSamplingRate()) for ts_id in sorted(tomograms.getTSIds())
+                 if not self._failed(ts_id)}
+        if not any(len(picks) for picks in found.values()):
+            raise RuntimeError(f"Nothing was picked: lower *Lowest score*, or check the contrast of the tomograms. "
+                               f"{self._failures()}")
+        coordinates = self._createSetOfCoordinates3D(self.inputTomograms)  # a pointer: a set alone is lost in workflows
+        coordinates.setSamplingRate(tomograms.getSamplingRate())
+        coordinates.setBoxSize(even_box_size(self._boxAngstrom(), tomograms.getSamplingRate()))
+        for ts_id, picks in found.items():
+            attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if self._species() else None
+            append_picks(coordinates, tomogram_of(tomograms, ts_id), picks, attributes=attributes)
+        self._defineOutputs(**{PickerOutputs.coordinates.name: coordinates})
+        for pointer in self._givenPointers():
+            self._defineSourceRelation(pointer, coordinates)
+        self._writeSummary(found)
+
+    def _picks(self, ts_id: str, rate: float) -> Picks:
+        """What the program found in a tomogram, with the number of the class as group id."""
+        path = self._files().picks(ts_id)
+        picks = picks_of(read_table(path), path, sampling_rate=rate)
+        names = self._species()
+        group = [names.index(name) + 1 if name in names else 0 for name in picks.species]
+        return replace(picks, tomo_id=ts_id, group=group)
+
+    # ---- information
+    def _writeSummary(self, found: dict[str, Picks]) -> None:
+        content = {"counts": {ts_id: len(picks) for ts_id, picks in found.items()}, "failures": self._failureTexts(),
+                   "species": {name: sum(int((picks.species == name).sum()) for picks in found.values())
+                               for name in self._species()}}
+        with written_aside(self._files().summary) as aside:
+            Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    def _summaryContent(self) -> dict | None:
+        path = Path(self._files().summary)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def _summary(self):
+        content = self._summaryContent()
+        if content is None or not hasattr(self, PickerOutputs.coordinates.name):
+            return ["The picks are not ready yet."]
+        counts = content["counts"]
+        lines = [f"*{sum(counts.values())} picks* in {len(counts)} tomograms; box of {self.coordinates.getBoxSize()} voxels, "
+                 f"{self.coordinates.getSamplingRate():.4g} Å/voxel"]
+        lines += [f"Of template {name}: {count}" for name, count in content["species"].items()]
+        lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
+        if len(counts) > MAX_TOMOGRAM_LINES:
+            lines.append(f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more")
+        return lines + [f"*Tomogram left out* {failure}" for failure in content["failures"]]
+
+    def _selectionErrors(self) -> list[str]:
+        return limit_errors(self, dict.fromkeys(("number", "numberOfThreads", "binThreads"), (1, None, True)))
+
+def _size(item: object) -> int:
+    return item.getSize() if hasattr(item, "getSize") else 1

@@ -1,0 +1,199 @@
+"""Scipion protocol: template matching."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pwem.objects import Volume
+from pyworkflow.protocol import params
+from tomo.objects import Tomogram
+
+from ...constants import SELECTIONS, TEMPLATE_PROGRAM
+from ...maps import names_of, volumes_of, write_map, write_maps
+from ..shared import commands
+from ..shared.form_checks import limit_errors
+from .base import KEEP_NUMBER, TomogramPicker
+
+VOLUMES = "Volume, SetOfVolumes, AverageSubTomogram, SetOfAverageSubTomograms"
+LIMITS = {
+    "tiltFirst": (-89, 89, True), "tiltLast": (-89, 89, True), "angularStep": (0, 90, True), "lowPass": (0, None, True),
+    "defocus": (0, None, False), "voltage": (0, None, False), "sphericalAberration": (0, None, True),
+    "amplitudeContrast": (0, 1, True), "boxSize": (0, None, True), "threshold": (-1, 0.99, True),
+}
+
+
+class XmippProtTemplateMatching3D(TomogramPicker):
+    """Finds particles that look like one of several templates in tomograms, with their orientation.
+
+    *Overview*
+
+    Each template is turned to orientations that cover all rotations evenly, given the missing wedge of the tomogram (and,
+    if you like, the microscope's contrast transfer and a low-pass filter), and compared with every place of the tomogram by the
+    locally normalised correlation. The best correlation over all orientations, from -1 to 1, is the score of a place; its
+    peaks are the picks, each with the orientation and the template that fitted best.
+
+    *Inputs*
+
+    - A SetOfTomograms.
+    - One or more templates: volumes or averages, at any sampling rate, with the particle bright on a dark background. The name of
+    a template (its label, else its file's name) becomes the class of its picks.
+    - Optionally, a mask: where the templates are compared with the tomogram.
+
+    *Outputs*
+
+    - A SetOfCoordinates3D: every coordinate has its score, its orientation, the name of its template (_species) and the number
+    of its template as group id, in the order of the input.
+
+    *Practical recommendations*
+
+    - Time grows with the number of orientations: 7000 at 13 degrees, 45000 at 7. Begin at 20 or 30 degrees on binned tomograms.
+    - A template at 20 to 40 Å resolution is enough and biases less: use the low-pass filter.
+    - Give the true tilt range: a template without the missing wedge correlates worse everywhere.
+    - Several templates: with _All_ each has its own picks, so that one particle may have several. With _Filtered_ and about the
+    true number of particles a place belongs to one template, the bigger first, as in the SHREC benchmark.
+    - Give templates of what you do not look for too (membrane, gold beads): they take away false picks.
+    - A tomogram that fails (missing file, no volume) is left out and named in the summary; the others go on.
+    """
+
+    _label = "template matching 3D"
+    _program = TEMPLATE_PROGRAM
+    _stepParams = ("diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf", "defocus", "voltage",
+                   "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
+    _outputParams = ("boxSize",)
+    _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--mask": "mask", "--diameter": "diameters",
+                     "--tilts": "tiltFirst", "--angularstep": "angularStep", "--lowpass": "lowPass", "--defocus": "defocus",
+                     "--voltage": "voltage"}
+
+    # ---- form
+    def _defineParams(self, form):
+        form.addSection(label="Input")
+        self._defineTomograms(form)
+        form.addParam("inputTemplates", params.MultiPointerParam, pointerClass=VOLUMES, label="Templates", important=True,
+                      help="Densities of the particles, bright on dark, in a box that holds them: volumes, averages, or sets of "
+                           "them. They are brought to the tomograms' sampling rate.")
+        form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True, label="Mask",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="Optional, spherical, in the box of the templates: 1 where template and tomogram are compared, 0 "
+                           "elsewhere. Without it, a ball of the diameter with a soft edge.")
+        form.addParam("diameters", params.StringParam, default="", label="Diameters (Å)", expertLevel=params.LEVEL_ADVANCED,
+                      help="Optional: the diameter of each template in their order, or one for all; picks lie at least half of "
+                           "it apart. Empty: measured from the templates.")
+        line = form.addLine("Tilt range (degrees)",
+                            help="First and last angle of the tilt series: what lies outside is the missing wedge. The tilt axis "
+                                 "is y.")
+        line.addParam("tiltFirst", params.FloatParam, default=-60.0, label="First tilt")
+        line.addParam("tiltLast", params.FloatParam, default=60.0, label="Last tilt")
+        form.addParam("angularStep", params.FloatParam, default=0.0, label="Angular step (degrees)",
+                      help="Between neighbouring orientations. 0: as fine as the resolution and the diameter ask for, between 7 "
+                           "and 20. The number of orientations, and the time, grow with its third power: 1900 at 20 degrees, "
+                           "7000 at 13, 45000 at 7.")
+        form.addParam("lowPass", params.FloatParam, default=0.0, label="Low-pass filter (Å)",
+                      help="Finest resolution that is compared. 0: that of the voxels or of the CTF. A coarser one is faster, "
+                           "because the search then runs on coarser voxels.")
+        self._defineSelection(form, number=300, threshold=0.3, score=(
+            "Locally normalised correlation, from -1 to 1. Particles have 0.2 to 0.5 in noisy tomograms. Run once with Automatic "
+            "and look at the picks on slices (right click, analyse results): lower it if particles are missed, raise it if "
+            "other things are picked."))
+        form.addParam("select", params.EnumParam, choices=[name.capitalize() for name in SELECTIONS],
+                      default=SELECTIONS.index("all"), display=params.EnumParam.DISPLAY_HLIST, label="Selection",
+                      help="Where there are several templates.\n_All_: the picks of each, whatever the others found there.\n"
+                           "_Thresholded_: the best number of each (TM-T of SHREC 2020).\n_Filtered_: the best number of each, "
+                           "the biggest template first; what overlaps with a pick of a bigger one is left out (TM-F of SHREC "
+                           "2020). The number must then be about that of the particles, or the biggest template takes the "
+                           "places of the others.")
+        form.addParam("boxSize", params.FloatParam, default=0.0, label="Box size of the output (Å)",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="1.5 to 2 particle diameters are right for the consensus. 0: the box of the largest template.")
+        form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="Yes writes the best score of every voxel, for each template, into picking/score_maps of the extra "
+                           "folder: as large as the tomograms.")
+        self._defineOptics(form)
+        self._defineThreads(form)
+
+    def _defineOptics(self, form: params.Form) -> None:
+        form.addSection(label="Microscope")
+        form.addParam("doCtf", params.BooleanParam, default=False, label="Consider the CTF?",
+                      help="Yes: frequencies beyond the first zero of the contrast transfer function are left out, as they have "
+                           "the wrong sign in tomograms that are not corrected for it.")
+        form.addParam("defocus", params.FloatParam, default=3.0, condition="doCtf", label="Defocus (µm)",
+                      help="Mean underfocus of the tilt series, as a positive number.")
+        form.addParam("voltage", params.FloatParam, default=300.0, condition="doCtf", label="Voltage (kV)",
+                      help="Of the microscope.")
+        form.addParam("sphericalAberration", params.FloatParam, default=2.7, condition="doCtf", label="Spherical aberration (mm)",
+                      help="Of the microscope.")
+        form.addParam("amplitudeContrast", params.FloatParam, default=0.08, condition="doCtf", label="Amplitude contrast",
+                      help="As a fraction: 0.07 to 0.1 for ice.")
+
+    # ---- what the steps need
+    def _inputPointers(self) -> list:
+        return [self.inputTomograms, *self.inputTemplates, self.mask]
+
+    def _volumes(self) -> list[Volume]:
+        return list(volumes_of(pointer.get() for pointer in self.inputTemplates if pointer.get() is not None))
+
+    def _species(self) -> list[str]:
+        return names_of(self._volumes())
+
+    def _diameters(self) -> list[float]:
+        return [float(word) for word in (self.diameters.get() or "").replace(",", " ").split()]
+
+    def _prepare(self) -> None:
+        write_maps(self._files().templates, self._volumes())
+        if self.mask.get() is not None:
+            write_map(self._files().mask, self.mask.get())
+
+    def _arguments(self, tomogram: Tomogram, link: str, picks: str) -> commands.Arguments:
+        files = self._files()
+        optics = commands.Optics(self.defocus.get(), self.voltage.get(), self.sphericalAberration.get(),
+                                 self.amplitudeContrast.get()) if self.doCtf else None
+        options = commands.MatchingOptions(
+            templates=[str(Path(files.templates) / f"{name}.mrc") for name in self._species()],
+            mask=files.mask if self.mask.get() is not None else "", diameters=self._diameters(),
+            tilts=(self.tiltFirst.get(), self.tiltLast.get()), angular_step=self.angularStep.get(), low_pass=self.lowPass.get(),
+            optics=optics, select=SELECTIONS[self.select.get()])
+        return commands.matching_arguments(link, picks, options, rate=self.inputTomograms.get().getSamplingRate(),
+                                           selection=self._selection(), bright=self.bright.get(), threads=self.binThreads.get(),
+                                           score_maps=files.score_maps if self.scoreMaps else "")
+
+    def _boxAngstrom(self) -> float:
+        return self.boxSize.get() or max(max(volume.getDim()) * volume.getSamplingRate() for volume in self._volumes())
+
+    # ---- information
+    def _validate(self):
+        errors = limit_errors(self, LIMITS) + self._selectionErrors()
+        if None not in (first := self.tiltFirst.get(), last := self.tiltLast.get()) and not first < last:
+            errors.append(f"*Tilt range (degrees)*: the first tilt must be smaller than the last, received {first:g} and "
+                          f"{last:g}.")
+        volumes = self._volumes()
+        if not volumes:
+            errors.append("*Templates* cannot be EMPTY: choose at least one volume.")
+        errors += [f"*Templates*: {volume.getFileName()} has no sampling rate; import it again with one."
+                   for volume in volumes if not volume.getSamplingRate()]
+        try:
+            diameters = self._diameters()
+        except ValueError:
+            return [*errors, f"*Diameters (Å)* must be numbers, received '{self.diameters.get()}'."]
+        if diameters and (min(diameters) <= 0 or len(diameters) not in (1, len(volumes))):
+            errors.append(f"*Diameters (Å)* must be one positive number, or one for each of the {len(volumes)} templates, "
+                          f"received '{self.diameters.get()}'.")
+        return errors
+
+    def _warnings(self):
+        warnings = []
+        if self.select.get() == SELECTIONS.index("filtered") and self.keep.get() != KEEP_NUMBER and len(self._volumes()) > 1:
+            warnings.append("*Selection* Filtered without a number of picks: the biggest template takes every place where it "
+                            "stands out of the noise. Give about the true number of particles, or choose All.")
+        return warnings
+
+    def _methods(self):
+        if not hasattr(self, "coordinates"):
+            return []
+        step = f" turned every {self.angularStep.get():g} degrees" if self.angularStep.get() else ""
+        return [f"{self.coordinates.getSize()} particles were found in {self.inputTomograms.get().getSize()} tomograms by "
+                f"locally normalised cross-correlation [Roseman2003] with {len(self._species())} templates{step}, within the "
+                f"missing wedge [Frangakis2002] of a tilt range from {self.tiltFirst.get():g} to {self.tiltLast.get():g} "
+                "degrees."]
+
+    def _citations(self):
+        return ["Roseman2003", "Frangakis2002", "Gubins2020"]

@@ -1,0 +1,1 @@
+"""What several protocols share: running programs, checks of forms, command lines."""

@@ -1,0 +1,177 @@
+"""What the protocols share: running a program so that its reason survives, and going on when one tomogram fails."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from pyworkflow.constants import QUEUE_FOR_JOBS
+from pyworkflow.utils import cleanPath, makeFilePath
+
+from ...files import ProtocolFiles
+
+logger = logging.getLogger(__name__)
+
+Arguments = list[Any]
+
+PATIENCE = 60.0  # seconds until a file of another machine is seen here: as long as NFS may keep an old list of a folder
+
+
+def command_line(arguments: Sequence[Any]) -> str:
+    """Arguments joined for a shell, each quoted: names with spaces, quotes or $ reach the program as they are."""
+    return " ".join(shlex.quote(str(argument)) for argument in arguments)
+
+
+def seed_of(seed: int, ts_id: str) -> int:
+    """A seed of its own for every tomogram, independent of which others are in the run."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {ts_id}".encode()).digest()[:4], "big") % 2**31
+
+
+def reason_of(messages: str) -> str:
+    """The reason that a program gave in the file of its messages: its 'error:' line, else the last line; '' if none."""
+    path = Path(messages)
+    lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
+    errors = [line for line in lines if ": error: " in line]
+    return (errors or lines or [""])[-1]
+
+
+def in_terms_of_the_form(reason: str, labels: Mapping[str, str]) -> str:
+    """A program's reason with the label of a field for the option that it sets: the user of a form has no command line.
+
+    labels: by option, such as --names.  What names no such option is left as it is, with the program's name before it.
+    """
+    found = re.sub(r"(?<![\w-])--?[A-Za-z]\w*", lambda option: labels.get(option[0], option[0]), reason)
+    return found if found == reason else re.sub(r"^\S+: error: ", "", found)
+
+
+class JobLost(RuntimeError):
+    """A job of a queue ended, and its program had not."""
+
+
+def appears(path: str, patience: float) -> bool:
+    """Whether the file is there, or will be within so many seconds. Listing its folder makes a network disk look again."""
+    until = time.monotonic() + patience
+    while not (found := os.path.basename(path) in os.listdir(os.path.dirname(path))) and time.monotonic() < until:
+        time.sleep(1)
+    return found
+
+
+def tomogram_step(step: Callable) -> Callable:
+    """Make a method that works on one tomogram a step of (tsId, values it depends on).
+
+    The method receives what the protocol's `_tomogram(tsId)` gives. A tomogram that failed in a step before is passed over;
+    one that fails now is recorded and left out, and the run goes on.
+    """
+    @wraps(step)
+    def run(self, ts_id: str, _: str) -> None:
+        self._forgetFailure(ts_id, step.__name__)  # this step is done again: with other values, it may succeed
+        if not self._failed(ts_id):
+            with self._collectingFailure(ts_id, step.__name__):
+                step(self, self._tomogram(ts_id))
+
+    return run
+
+
+class ProgramSteps:
+    """Part of a protocol whose steps run programs. The protocol defines `_files`, and `_tomogram` for tomogram_step."""
+
+    _itemsName = "Tomograms"  # what may fail without the run
+    _optionFields: Mapping[str, str] = {}  # option of the programs: name of the parameter of the form that sets it
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Keep the label and the comment that a workflow template gives: pyworkflow 3.11.7 forgets them (`Step.__init__`)."""
+        super().__init__(**kwargs)
+        if kwargs.get("objLabel"):
+            self.setObjLabel(kwargs["objLabel"])
+        if kwargs.get("objComment"):
+            self.setObjComment(kwargs["objComment"])
+
+    def _files(self) -> ProtocolFiles:
+        raise NotImplementedError
+
+    def _tomogram(self, ts_id: str) -> Any:
+        raise NotImplementedError
+
+    def getSubmitDict(self) -> dict[str, Any]:
+        """What a queue is asked for. The processors (JOB_THREADS) are those that our programs use, unless the user gives them.
+
+        Scipion would ask for as many as it has threads: one too many for a single step, and too few for all of them.
+        """
+        values = super().getSubmitDict()
+        if self.modeParallel() and hasattr(self, "binThreads") and "JOB_THREADS" not in self.getQueueParams()[1]:
+            at_once = 1 if values[QUEUE_FOR_JOBS] == "Y" else max(1, self.getScipionThreads() - 1)
+            values["JOB_THREADS"] = values["JOB_CORES"] = at_once * max(1, self.getBinThreads())
+        return values
+
+    def _runProgram(self, program: str, arguments: Arguments, job: str) -> None:
+        """Run a program; if it fails, raise with the reason that it gave.
+
+        Its standard error goes to a file of its own and from there to the log: Scipion's log of parallel steps would
+        not tell which tomogram a line belongs to. A program that succeeds leaves a file, because a step in a job of its own
+        never learns how the job ended (pyworkflow 3.11.7, `QueueStepExecutor`).
+        """
+        messages = self._files().messages(job)
+        done = f"{messages}.done"
+        makeFilePath(messages)
+        cleanPath(messages, done)
+        try:
+            self.runJob(program, f"{command_line(arguments)} 2> {shlex.quote(messages)} && touch {shlex.quote(done)}")
+            if self.useQueueForSteps():
+                self._requireDone(done, messages, job)
+        except JobLost:
+            raise
+        except Exception as error:
+            raise RuntimeError(in_terms_of_the_form(reason_of(messages), self._labelsOfOptions()) or str(error)) from error
+        finally:
+            text = Path(messages).read_text(errors="replace").strip() if os.path.exists(messages) else ""
+            if text:
+                logger.info("%s wrote:\n%s", job, text)
+
+    def _requireDone(self, done: str, messages: str, job: str) -> None:
+        reason = reason_of(messages)
+        named = ": error: " in reason
+        if not appears(done, 0 if named else PATIENCE):
+            raise RuntimeError(reason) if named else JobLost(
+                f"the job of {job} ended before its program did{f' ({reason})' if reason else ''}: see the .err files in "
+                f"{self._getLogsPath()}; Restart tries it again")
+
+    def _labelsOfOptions(self) -> dict[str, str]:
+        """How the form calls what an option sets, and where to find it."""
+        fields = {option: self.getParam(name) for option, name in self._optionFields.items()}
+        return {option: f"*{field.label}*{' (expert level advanced)' * field.isExpert()}" for option, field in fields.items()}
+
+    @contextmanager
+    def _collectingFailure(self, ts_id: str, step: str = "") -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            logger.error("%s is left out: %s", ts_id, error, exc_info=True)
+            path = Path(self._files().failure(ts_id))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{ts_id}: {error}", encoding="utf-8")
+            path.with_suffix(".step").write_text(step, encoding="utf-8")
+
+    def _forgetFailure(self, ts_id: str, step: str) -> None:
+        path = Path(self._files().failure(ts_id))
+        of = path.with_suffix(".step")
+        if of.is_file() and of.read_text(encoding="utf-8") == step:
+            cleanPath(str(path), str(of))
+
+    def _failed(self, ts_id: str) -> bool:
+        return os.path.exists(self._files().failure(ts_id))
+
+    def _failureTexts(self) -> list[str]:
+        return [path.read_text(encoding="utf-8") for path in sorted(Path(self._files().failure("any")).parent.glob("*.txt"))]
+
+    def _failures(self) -> str:
+        texts = self._failureTexts()
+        return f"{self._itemsName} left out: {'; '.join(texts)}" if texts else ""

@@ -1,0 +1,1 @@
+"""Simulation of tomograms with ground truth."""
