@@ -15,7 +15,7 @@ from _measure import run_program
 from scipy.spatial import cKDTree
 from scipy.special import ndtr
 
-from tomo_particles.formats.pick_files import write_csv
+from tomo_particles.core.files import write_csv_table
 
 # Species to pick: diameter (Å, of template and blobs) and box size (voxels). Two sizes, a compact, an elongated and a small one.
 SPECIES = {"4v4r": (260, 40), "4cr2": (220, 36), "1bxn": (130, 24)}
@@ -113,7 +113,7 @@ def _simulate_pickers(data: Path, species: str, files: dict[str, Path], rng: np.
         table = pd.concat([found.assign(score=score + rng.normal(size=len(found))), *empty])
         for axis, edge in zip("xyz", SIZE, strict=True):
             table[axis] = np.clip(table[axis] + rng.normal(0, faults.jitter, len(table)), 0, edge - 1)
-        write_csv(files[name], table[["tomo_id", "x", "y", "z", "score"]])
+        write_csv_table(files[name], table[["tomo_id", "x", "y", "z", "score"]])
 
 
 def _empty(tomo_id: str, objects: np.ndarray, faults: PickerFaults, rng: np.random.Generator) -> pd.DataFrame:

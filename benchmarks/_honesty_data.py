@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from _measure import run_program
 
-from tomo_particles.formats.pick_files import write_csv
+from tomo_particles.core.files import write_csv_table
 from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
 NULL, HALF, PARTICLES = "null", "half-null", "particles"
@@ -81,7 +81,7 @@ def _write_picks(folder: Path, pickers: Sequence[dict[str, tuple[np.ndarray, np.
             for tomo_id, (positions, score) in of_picker.items()
         ]
         files.append(folder / f"picker_{index + 1}.csv")
-        write_csv(files[-1], pd.concat(tables)[["tomo_id", "x", "y", "z", "score"]])
+        write_csv_table(files[-1], pd.concat(tables)[["tomo_id", "x", "y", "z", "score"]])
     return files
 
 

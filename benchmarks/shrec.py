@@ -13,8 +13,9 @@ from _measure import Cost, run_program
 from _report import as_markdown, finish
 from shrec_2020_tables import CLASSES, CLASSIFICATION, LOCALISATION, SIZE_GROUPS
 
+from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.picks import Picks
-from tomo_particles.formats.pick_files import read_pick_file, write_csv
+from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.pickers.template_selection import CANDIDATES, select
 
 MAP_OF = {"4d8q": "4v94"}  # the maps at hand hold TRiC under another entry
@@ -122,7 +123,7 @@ def write_selected(candidates: Path, output: Path, job: Job, selection: str, num
         pd.DataFrame(p.positions, columns=["x", "y", "z"]).assign(tomo_id=p.tomo_id, score=p.score, **{"class": p.species})
         for p in chosen
     ]
-    write_csv(output, pd.concat(rows))
+    write_csv_table(output, pd.concat(rows))
 
 
 def by_score(picks: Picks) -> Picks:

@@ -23,6 +23,7 @@ TENSORFLOW = {"tensorflow", "keras"}
 HEAVY = {*TENSORFLOW, "scipy", "pandas", "matplotlib"}
 # What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
 LIBRARY_FOR_PLUGIN = {
+    "core.coordinates", "core.seeds",
     "", "consensus", "consensus.expected_precision", "consensus.verdict", "core", "core.errors", "core.files",
     "core.picks", "formats", "formats.xmd", "learning", "learning.model_files",
 }

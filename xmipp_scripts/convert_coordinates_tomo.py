@@ -90,8 +90,7 @@ def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
 
 
 def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> Context:
-    from tomo_particles.core.tomograms import open_tomogram
-    from tomo_particles.formats.pick_files import tomogram_id
+    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
     from tomo_particles.formats.pick_folders import shared_folder
     from tomo_particles.formats.registry import Context, TomogramFrame
 
@@ -139,7 +138,7 @@ def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConf
     """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
     import numpy as np
 
-    from tomo_particles.core.picks import check_inside
+    from tomo_particles.core.coordinates import check_inside
 
     frame = context.frame(picks.tomo_id)
     placed = picks.at_sampling_rate(frame.sampling_rate) if frame.sampling_rate else picks

@@ -63,7 +63,7 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     from tomo_particles.consensus.merging import merge_picks
     from tomo_particles.core.picks import Picks
     from tomo_particles.formats.xmd import DISAGREEMENT
-    from tomo_particles.geometry.orientation_means import symmetry_group
+    from tomo_particles.geometry.symmetry import symmetry_group
 
     symmetry = symmetry_group(config.symmetry)
     picks, tomogram = _read_input(config)

@@ -259,8 +259,7 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
 
     from tomo_particles.consensus.picker_reliability import judge_merged
     from tomo_particles.consensus.verdict import SUPPORTED, VOTES_ALONE, too_few_agreed
-    from tomo_particles.core.files import written_aside
-    from tomo_particles.formats.pick_files import write_csv
+    from tomo_particles.core.files import write_csv_table, written_aside
 
     labels = np.array(columns["enabled"])
     outlying = contrast_outliers_of(columns, labels == 1)
@@ -273,7 +272,7 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     with written_aside(config.verdict) as aside:
         aside.write_text(verdict.to_json(), encoding="utf-8")
     known = np.full(len(judged.pickers), np.nan) if verdict.kind == VOTES_ALONE else 1.0
-    write_csv(
+    write_csv_table(
         config.reliability,
         pd.DataFrame({"picker": judged.pickers, "recall": judged.recall * known, "precision": judged.precision * known}),
     )

@@ -117,12 +117,12 @@ def write_votes(scored: Path, odir: Path) -> dict[str, Path]:
     """What plain voting would return: the merged picks that at least 1, 2, 3 pickers saw."""
     import pandas as pd
 
-    from tomo_particles.formats.pick_files import write_csv
+    from tomo_particles.core.files import write_csv_table
 
     table = pd.read_csv(scored, dtype={"tomo_id": str})
     files = {f"votes_{n}": odir / f"votes_{n}.csv" for n in range(1, len(PICKERS) + 1)}
     for n, path in enumerate(files.values(), start=1):
-        write_csv(path, table.loc[table["support"] >= n, ["tomo_id", "x", "y", "z"]])
+        write_csv_table(path, table.loc[table["support"] >= n, ["tomo_id", "x", "y", "z"]])
     return files
 
 

@@ -81,7 +81,7 @@ def _check_diameter(config: BlobConfig, tomogram: Tomogram) -> None:
 
 def _pick(config: BlobConfig, tomogram: Tomogram) -> Picks:
     from tomo_particles.core.picks import Picks
-    from tomo_particles.formats.pick_files import tomogram_id
+    from tomo_particles.core.tomograms import tomogram_id
     from tomo_particles.pickers.blobs import find_blobs
 
     found = find_blobs(

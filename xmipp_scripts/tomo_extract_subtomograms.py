@@ -64,7 +64,7 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
     """Extract from file to files; returns how many boxes were written and how many were dropped at the border."""
     import numpy as np
 
-    from tomo_particles.core.picks import check_inside, rescale_size
+    from tomo_particles.core.coordinates import check_inside, rescale_size
     from tomo_particles.core.subtomograms import fits_inside
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.formats.xmd import picks_of, read_table, write_table
@@ -127,8 +127,8 @@ def _cut_boxes(
     """Cut the boxes of all picks and give each to `write`; returns their (n, 2) contrast."""
     import numpy as np
 
-    from tomo_particles.consensus.contrast_outliers import extremes, grey_scale
-    from tomo_particles.core.picks import rescale_positions, same_sampling_rate
+    from tomo_particles.core.coordinates import rescale_positions, same_sampling_rate
+    from tomo_particles.core.grey_values import extremes, grey_scale
     from tomo_particles.core.subtomograms import Cutter, fits_inside
     from tomo_particles.learning.network_input import network_input
 

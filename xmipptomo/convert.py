@@ -12,8 +12,9 @@ from pyworkflow.protocol import Protocol
 from tomo.constants import BOTTOM_LEFT_CORNER, SCIPION
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
 
+from tomo_particles.core.coordinates import rescale_positions, same_sampling_rate
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.picks import Picks, rescale_positions, same_sampling_rate
+from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import picks_of, read_table
 
 from .constants import CHOICE_RULES, SPECIES_ATTRIBUTE

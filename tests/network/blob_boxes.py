@@ -5,7 +5,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from tomo_particles.learning.folds import Examples
+from tomo_particles.learning.examples import Examples
 
 BOX, RATE = 8, 10.0
 

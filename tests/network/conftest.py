@@ -9,7 +9,7 @@ with warnings.catch_warnings():  # the packages that Keras imports are not ours 
     warnings.simplefilter("ignore")
     from tomo_particles.network import NetworkConfig, TrainingConfig, train
 
-from tomo_particles.learning.folds import Examples
+from tomo_particles.learning.examples import Examples
 
 
 @pytest.fixture(scope="session")

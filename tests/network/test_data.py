@@ -7,7 +7,7 @@ import tensorflow as tf
 from blob_boxes import write_stack
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.learning.folds import FLIPS, flip
+from tomo_particles.learning.examples import FLIPS, flip
 from tomo_particles.learning.network_input import input_sampling_rate, network_input
 from tomo_particles.network import NetworkConfig
 from tomo_particles.network.data import (

@@ -105,7 +105,7 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
         import numpy as np, tensorflow as tf
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from tomo_particles.learning.folds import Examples
+        from tomo_particles.learning.examples import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(45)]
         tomo_ids, positions, labels = np.full(45, "a"), np.zeros((45, 3)), np.arange(45) % 2
         strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
@@ -129,7 +129,7 @@ def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
         keras.layers.Dropout.call = lambda self, inputs, training=False: inputs
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-        from tomo_particles.learning.folds import Examples
+        from tomo_particles.learning.examples import Examples
         images = [f"{i + 1:06d}@{sys.argv[1]}" for i in range(60)]
         examples = Examples(images, np.full(60, "a"), np.zeros((60, 3)), np.arange(60) % 2, np.ones(60))
         training = TrainingConfig(views=(1, 8000), epochs=2, batch_size=16)

@@ -9,7 +9,7 @@ import pytest
 from blob_boxes import BOX, RATE, make_blobs
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.learning.folds import Examples
+from tomo_particles.learning.examples import Examples
 from tomo_particles.network import NetworkConfig, TrainingConfig, score, train, training
 
 CONFIG = NetworkConfig(BOX, RATE, folds=1)

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from tomo_particles import __version__
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.picks import Picks, rescale_positions
+from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.pick_files import read_every_tomogram
 from tomo_particles.formats.xmd import read_table, write_picks

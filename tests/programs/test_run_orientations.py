@@ -8,8 +8,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tomo_particles.formats.xmd import read_table
-from tomo_particles.geometry.orientation_means import angles_between, symmetry_group
+from tomo_particles.geometry.orientation_means import angles_between
 from tomo_particles.geometry.orientations import angles_of, rotation_of
+from tomo_particles.geometry.symmetry import symmetry_group
 
 RATE = 10.0
 PLACES = np.array([[15, 15, 15], [45, 15, 20], [15, 40, 20], [45, 40, 20.0]])

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tomo_particles.core.picks import Picks, rescale_positions
+from tomo_particles.core.coordinates import rescale_positions
+from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import read_table, write_picks
 from tomo_particles.testing.agreement import agreement
 

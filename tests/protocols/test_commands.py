@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.geometry.orientation_means import symmetry_group
+from tomo_particles.geometry.symmetry import symmetry_group
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 pytest.importorskip("xmipptomo.convert")
+from tomo_particles.core.seeds import seed_of  # noqa: E402
 from xmipptomo import constants, protocols  # noqa: E402
 from xmipptomo.files import NOISE, POSITIVE, RunFiles  # noqa: E402
 from xmipptomo.protocols.deep_consensus import commands  # noqa: E402
@@ -108,8 +109,8 @@ def test_all_training_options_are_passed():
 def test_tomograms_differ_in_size_and_seed():
     size = commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, static=False, threads=4, seed=1)
     assert size[size.index("--size") + 1: size.index("--size") + 4] == [96, 80, 40]
-    assert steps.seed_of(1, "TS_1") != steps.seed_of(1, "TS_2")
-    assert steps.seed_of(1, "TS_1") == steps.seed_of(1, "TS_1") != steps.seed_of(2, "TS_1")
+    assert seed_of(1, "TS_1") != seed_of(1, "TS_2")
+    assert seed_of(1, "TS_1") == seed_of(1, "TS_1") != seed_of(2, "TS_1")
 
 
 def test_only_noise_is_dropped_at_the_border():

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.picks import Picks, rescale_positions
+from tomo_particles.core.picks import Picks
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 

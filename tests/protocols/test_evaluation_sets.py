@@ -14,8 +14,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases op
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import read_pickings, species_of  # noqa: E402
 from xmipptomo.files import EvaluationFiles, file_stem  # noqa: E402
-from xmipptomo.protocols.evaluation.inputs import write_picking, write_reference  # noqa: E402
+from xmipptomo.protocols.evaluation.inputs import write_reference  # noqa: E402
 from xmipptomo.protocols.evaluation.results import COLUMNS, Evaluation, notes_of, numbers_table, summary_lines  # noqa: E402
+from xmipptomo.protocols.shared.sets import write_picking  # noqa: E402
 
 
 @pytest.fixture

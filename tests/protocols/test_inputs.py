@@ -13,7 +13,7 @@ from xmipptomo.convert import tomogram_sources  # noqa: E402
 from xmipptomo.files import RunFiles, file_stem  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import InputSets, count_rows, read_frames, write_frames  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import write_tomogram as write_tomogram_of  # noqa: E402
-from xmipptomo.protocols.deep_consensus.validation import set_errors  # noqa: E402
+from xmipptomo.protocols.shared.sets import set_errors  # noqa: E402
 
 
 def write_tomogram(files, inputs, ts_id, frame, starting_id):

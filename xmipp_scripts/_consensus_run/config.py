@@ -45,7 +45,7 @@ class PipelineConfig:
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        from tomo_particles.geometry.orientation_means import symmetry_group
+        from tomo_particles.geometry.symmetry import symmetry_group
 
         require_box_size(self.box_size)
         symmetry_group(self.symmetry)
@@ -110,9 +110,8 @@ class Frame:
 
 def read_frames(config: PipelineConfig) -> list[Frame]:
     """The tomograms of the run, checked. Raises InputError for one that cannot be used."""
-    from tomo_particles.core.picks import rescale_size
-    from tomo_particles.core.tomograms import open_tomogram
-    from tomo_particles.formats.pick_files import tomogram_id
+    from tomo_particles.core.coordinates import rescale_size
+    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
 
     frames: list[Frame] = []
     for path in config.tomograms:

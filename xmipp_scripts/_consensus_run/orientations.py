@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from tomo_particles.formats.pick_files import ANGLES
+from tomo_particles.formats.tables import ANGLES
 from tomo_particles.formats.xmd import read_picks
-from tomo_particles.geometry.orientation_means import agreement_angle, angles_between, symmetry_group
+from tomo_particles.geometry.orientation_means import angles_between
 from tomo_particles.geometry.orientations import rotation_of
+from tomo_particles.geometry.symmetry import agreement_angle, symmetry_group
 
 if TYPE_CHECKING:
     from .config import Frame

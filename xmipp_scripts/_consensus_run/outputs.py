@@ -14,10 +14,11 @@ import pandas as pd
 
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.files import written_aside
-from tomo_particles.core.picks import NO_SPECIES, rescale_positions
-from tomo_particles.formats.pick_files import ANGLES, write_csv
+from tomo_particles.core.files import write_csv_table, written_aside
+from tomo_particles.core.picks import NO_SPECIES
+from tomo_particles.formats.tables import ANGLES
 from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
 from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
 
@@ -40,13 +41,13 @@ def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, not
     good = accepted_rows(table, None if config.voting else config.threshold)
     given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
-        write_csv(odir / f"{name}.csv", rows[CSV_COLUMNS + given])
+        write_csv_table(odir / f"{name}.csv", rows[CSV_COLUMNS + given])
         _write_xmd(odir / f"{name}.xmd", rows, pipeline, frames, given)
     raw = pipeline.file("scored", "raw")
     if not config.voting:
         of_pickers = _in_tomogram_voxels(read_table(raw), frames, names)
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
-        write_csv(odir / "scored_raw.csv", of_pickers[["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]])
+        write_csv_table(odir / "scored_raw.csv", of_pickers[["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]])
     orientations = orientation_summary(pipeline, frames, table, good)
     draw(odir / "picks.png", table, good, frames, config.box_size, pipeline.rate)
     summary = _summary(pipeline, frames, table, good, notes + orientation_notes(orientations))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import listed
+from tomo_particles.core.seeds import seed_of
 
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
 from ..deep_picking_consensus_tomo import ScoringConfig, prepare_training, score_files, train_files
@@ -94,7 +94,7 @@ class Pipeline:
 
     def _read_picks(self, notes: list[str]) -> dict[str, list]:
         """Picks of every picker, truth and lie, by tomogram; notes receives what files were left out."""
-        from tomo_particles.core.picks import check_inside, rescale_size
+        from tomo_particles.core.coordinates import check_inside, rescale_size
         from tomo_particles.formats.pick_files import read_pick_file
         from tomo_particles.formats.pick_folders import refuse_split_picker
 
@@ -180,7 +180,7 @@ class Pipeline:
 
     def _pick_noise(self, frame: Frame, avoid: Path, steps: Steps) -> str:
         """Returns the note on a tomogram too crowded for all noise; it is kept in a file for a resumed run."""
-        from tomo_particles.core.picks import rescale_size
+        from tomo_particles.core.coordinates import rescale_size
 
         config = self.config
         noise = NoiseConfig(
@@ -193,7 +193,7 @@ class Pipeline:
             limit=config.noise_amount,
             static=config.noise_static,
             threads=config.threads,
-            seed=_seed_of(config.seed, frame.tomo_id),
+            seed=seed_of(config.seed, frame.tomo_id),
         )
         def pick() -> None:
             count, note = write_noise(noise)
@@ -325,11 +325,6 @@ class Pipeline:
 
         steps.run("voting", len(self.names), inputs, [voted], vote)
         return voted
-
-
-def _seed_of(seed: int, tomo_id: str) -> int:
-    """A seed of its own for every tomogram, independent of which others are in the run."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {tomo_id}".encode()).digest()[:4], "big") % 2**31
 
 
 def _text(path: Path | None) -> str | None:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tomo_particles.core.coordinates import rescale_size
 from tomo_particles.core.errors import InputError, listed
-from tomo_particles.core.picks import Picks, rescale_size
-from tomo_particles.core.tomograms import open_tomogram
+from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import open_tomogram, tomogram_id
 from tomo_particles.evaluation.particle_classes import DISTRACTORS, Complex, radii_of, read_complexes
-from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file, tomogram_id
+from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file
 
 OCCUPANCY_ENDING = "_occupancy"
 

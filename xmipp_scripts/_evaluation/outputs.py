@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tomo_particles.core.files import written_aside
+from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.evaluation.figures import draw_confusion, draw_curves
 from tomo_particles.evaluation.report import (
     Comparison,
@@ -20,7 +20,6 @@ from tomo_particles.evaluation.report import (
     localisation_hits,
     score_curves,
 )
-from tomo_particles.formats.pick_files import write_csv
 from tomo_particles.formats.xmd import Columns, join_tables, picks_columns, write_table
 
 from .inputs import Case
@@ -78,7 +77,7 @@ def write_outputs(oroot: str, page: Mapping[str, Any], comparisons: Sequence[Com
     joined = Joined.of(comparisons)
     report = page["all"]
     written = [f"{oroot}_metrics.csv", f"{oroot}_picks.xmd", f"{oroot}_curves.png"]
-    write_csv(written[0], metrics_table(report))
+    write_csv_table(written[0], metrics_table(report))
     write_table(written[1], picks_table(comparisons, cases))
     curves = {rule: found for rule in joined.reach if (found := score_curves(joined, rule))}
     points = {rule: (numbers["localisation"]["recall"], numbers["localisation"]["precision"]) for rule, numbers in report.items()}
@@ -87,7 +86,7 @@ def write_outputs(oroot: str, page: Mapping[str, Any], comparisons: Sequence[Com
     matrix = [f"{oroot}_confusion.csv", f"{oroot}_confusion.png"]
     if classes:
         rows, columns, counts = confusion(joined, "distance", classes)
-        write_csv(matrix[0], pd.DataFrame(counts, columns=columns).assign(**{"true class": rows})[["true class", *columns]])
+        write_csv_table(matrix[0], pd.DataFrame(counts, columns=columns).assign(**{"true class": rows})[["true class", *columns]])
         draw_confusion(matrix[1], what, rows, columns, counts)
         written += matrix
     else:

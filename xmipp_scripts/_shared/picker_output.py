@@ -44,9 +44,9 @@ def write_pickings(path: str, pickings: Sequence[Picks], tomograms: Sequence[str
     CSV: tomo_id,x,y,z,score[,class,rot,tilt,psi],samplingRate.  XMD: the columns of `xmd.picks_columns`.
     """
     if Path(path).suffix.lower() == ".csv":
-        from tomo_particles.formats.pick_files import write_csv
+        from tomo_particles.core.files import write_csv_table
 
-        write_csv(path, _table(pickings))
+        write_csv_table(path, _table(pickings))
         return
     from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
 

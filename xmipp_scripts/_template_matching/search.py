@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.picks import Picks, same_sampling_rate
-from tomo_particles.core.tomograms import Tomogram, open_tomogram, write_volume
-from tomo_particles.formats.pick_files import tomogram_id, write_csv
+from tomo_particles.core.files import write_csv_table
+from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.fourier.ctf import CTF
 from tomo_particles.fourier.whitening import whitening_of
 from tomo_particles.geometry.orientations import angles_of, rotation_grid
@@ -218,4 +219,4 @@ def _write_score_map(folder: Path, tomo_id: str, name: str, found: ScoreMap, rot
     write_volume(folder / f"{tomo_id}_{name}_rotations.mrc", found.rotation, rate)
     table = pd.DataFrame(angles_of(rotations), columns=["rot", "tilt", "psi"])
     table.insert(0, "rotation", np.arange(len(table)))
-    write_csv(folder / f"{tomo_id}_{name}_rotations.csv", table)
+    write_csv_table(folder / f"{tomo_id}_{name}_rotations.csv", table)

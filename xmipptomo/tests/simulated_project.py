@@ -15,7 +15,7 @@ from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
 from tomo.protocols import ProtImportCoordinates3D, ProtImportTomograms
 
-from tomo_particles.core.picks import rescale_positions
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.testing.synthetic import simulate_tomogram
 
 from ..constants import SPECIES_ATTRIBUTE

@@ -18,8 +18,8 @@ from pyworkflow.viewer import DESKTOP_TKINTER
 from tomo.constants import BOTTOM_LEFT_CORNER
 
 from tomo_particles.consensus.expected_precision import promise_text
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.picks import rescale_positions
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.reports.tables import expected_now
 from tomo_particles.runs.results import read_run

@@ -15,7 +15,7 @@ from tomo.objects import SetOfCoordinates3D
 from ..constants import CHOICE_RULES
 from ..convert import common_frame, name_of, read_picks, tomogram_of
 from ..protocols import XmippProtDeepConsensusPicking3D
-from ..protocols.deep_consensus.validation import set_errors
+from ..protocols.shared.sets import set_errors
 from ..viewers.figure_window import put_figure
 
 MAX_TOMOGRAMS = 5  # read for the distances: enough to see how crowded they are

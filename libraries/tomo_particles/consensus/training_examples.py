@@ -10,7 +10,7 @@ from ..core.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..learning.folds import Examples
+    from ..learning.examples import Examples
 
 FEWEST_NOISE = 50  # noise picks that are always learned from, where there are so many
 INPUT_OPTIONS = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
@@ -26,7 +26,7 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     import numpy as np
 
     from ..formats.xmd import join_tables, positions_of
-    from ..learning.folds import Examples
+    from ..learning.examples import Examples
     from .labels import NOISE_SHARE
     from .picker_reliability import agreement_of
 

@@ -6,8 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -35,3 +39,9 @@ def require_file(path: str | os.PathLike, option: str) -> Path:
     if found.stat().st_size == 0:
         raise InputError(f"{option}: file '{path}' is empty; give a file with content")
     return found
+
+
+def write_csv_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
+    """Write a table as CSV with six significant decimals, aside and renamed."""
+    with written_aside(path) as aside:
+        table.to_csv(aside, index=False, float_format="%.6g")

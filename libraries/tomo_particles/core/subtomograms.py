@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .picks import rescale_positions, same_sampling_rate
+from .coordinates import rescale_positions, same_sampling_rate
 
 MINIMAL_DEVIATION = 1e-6  # grey-scale deviation under which a box holds no signal to normalise
 

@@ -111,3 +111,8 @@ def write_volume(path: str | os.PathLike, volume: np.ndarray, sampling_rate: flo
 def image_name(index: int, path: str | os.PathLike) -> str:
     """Xmipp's name of the `index`-th (from 1) volume of a stack, such as `000012@stack.mrcs`."""
     return f"{index:06d}@{path}"
+
+
+def tomogram_id(path: str | os.PathLike) -> str:
+    """The id of a tomogram: its file name without the extension."""
+    return Path(path).stem

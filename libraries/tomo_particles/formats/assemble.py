@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed
-from ..core.picks import Picks, same_sampling_rate
+from ..core.picks import Picks
 from .model import CORNER, HALF, Context, Found, TomogramFrame
 from .naming import left_out, require_numbers_known, stem_of, tomogram_of
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError
-from ..core.picks import Picks, same_sampling_rate
+from ..core.picks import Picks
 from ..geometry.orientations import angles_of, rotation_of
 from .model import BY_FILE, BY_NAME, CORNER, HALF, Context, Format, Found, text_of
 from .star import StarTable, read_star, require_columns

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.picks import Picks
+from ..core.errors import InputError, NoPicksError
+from ..core.files import require_file
+from ..core.picks import NO_SPECIES, Picks
+from ..core.tomograms import tomogram_id
 from .model import BY_FILE, BY_NAME, Context, Format, Found, text_of
 
 if TYPE_CHECKING:
@@ -18,6 +24,12 @@ ANGLES = ("rot", "tilt", "psi")
 OPTIONAL = ("score", "class", *ANGLES, "group", "samplingRate")
 SEPARATORS = (",", "\t", ";")
 DEFAULT_BOX = 2  # voxels: particleSize of picks whose box nobody said; the programs that cut boxes ask for it
+REQUIRED = ("tomo_id", "x", "y", "z")
+LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
+# What else a pick may carry, and Xmipp's label for it.
+XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
+               "psi": "anglePsi", "class": "imageRef"}
+FINAL_SCORE = "CoordConsScore"  # what a consensus says of its picks; `fom` is what their picker said
 
 
 def _sniff_csv(head: bytes) -> bool:
@@ -64,8 +76,6 @@ def is_nameless(path: Path) -> bool:
 
 
 def _found(name: str, named: str, rows: pd.DataFrame) -> list[Found]:
-    from .pick_files import species_of
-
     rates = rows["samplingRate"].to_numpy(float) if "samplingRate" in rows else np.zeros(len(rows))
     found = []
     for rate in dict.fromkeys(rates.tolist()):
@@ -81,8 +91,6 @@ def _found(name: str, named: str, rows: pd.DataFrame) -> list[Found]:
 
 def parse(path: Path, option: str) -> list[Found]:
     """One Found a tomogram; `pick_files` says what the columns are. Without the column tomo_id the file's name is that of it."""
-    from .pick_files import rows_by_tomogram
-
     named = BY_FILE if is_nameless(path) else BY_NAME
     groups = rows_by_tomogram(path, option, final_score=True)
     return [found for name, rows in groups.items() for found in _found(path.name if named == BY_FILE else name, named, rows)]
@@ -117,6 +125,118 @@ def write_xmd(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
                          for tomo_id, own in picks.items()])
     table["particleId"] = list(range(1, len(table["x"]) + 1))
     write_table(path, table)
+
+
+def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = False) -> dict[str, pd.DataFrame]:
+    """The checked rows of a CSV or XMD by tomogram: tomo_id, x, y, z and what else the file has of our columns.
+
+    final_score: the score of an XMD is the one that a consensus gave, where there is one, not the picker's own.
+    """
+    require_file(path, option)
+    table = _read_xmd(path, option, final_score) if _is_xmd(path) else _read_csv(path, option)
+    if table.empty:
+        raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
+    if "tomo_id" not in table.columns and is_nameless(Path(path)):
+        table["tomo_id"] = tomogram_id(path)
+    missing = [name for name in REQUIRED if name not in table.columns]
+    if missing:
+        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score]"
+                         f"[,samplingRate], found {','.join(map(str, table.columns))}")
+    if table["tomo_id"].isna().any():
+        where = _place(int(np.argmax(table["tomo_id"].isna())), path)
+        raise InputError(f"{option}: '{path}', {where}: tomo_id is empty; name its tomogram")
+    without = [name for name in ANGLES if name not in table.columns]
+    if 0 < len(without) < len(ANGLES):
+        raise InputError(f"{option}: '{path}' lacks the column {without[0]}; an orientation has {', '.join(ANGLES)}, add it or "
+                         "remove the others")
+    for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
+        if name in table:
+            table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", "group", *ANGLES))
+    if "group" in table:
+        table["group"] = table["group"].fillna(0)
+    return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
+
+
+def _is_xmd(path: str | os.PathLike) -> bool:
+    if str(path).endswith((".xmd", ".star")):
+        return True
+    with open(path, "rb") as file:
+        return file.read(14) == b"# XMIPP_STAR_1"
+
+
+def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
+    import pandas as pd
+
+    with open(path, "rb") as file:
+        separator = separator_of(file.read(65536))
+    read = partial(pd.read_csv, path, sep=separator, skipinitialspace=True, comment="#", index_col=False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
+            names = our_names(read(nrows=0).columns)
+            table = read(dtype={label: str for label, name in names.items() if name in ("tomo_id", "class")})
+    except UnicodeDecodeError as error:
+        raise InputError(f"{option}: '{path}' is no CSV in UTF-8; if it is a table, save it as CSV UTF-8") from error
+    except (ValueError, pd.errors.ParserWarning) as error:
+        raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
+                         f"expected a header {','.join(REQUIRED)}[,score]") from error
+    if twice := [name for name in table.columns if f"{name}.1" in table.columns]:
+        raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
+    return table.rename(columns=names)
+
+
+def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    from .xmd import positions_of, read_table  # only this format needs Xmipp
+
+    columns = read_table(path, option)
+    positions = positions_of(columns, path, option)
+    table = pd.DataFrame(positions, columns=["x", "y", "z"])
+    if columns.get("tiltSeriesId"):
+        table["tomo_id"] = columns["tiltSeriesId"]
+    elif columns.get("tomogramVolume"):
+        table["tomo_id"] = [tomogram_id(name) for name in columns["tomogramVolume"]]
+    for name, label in XMD_COLUMNS.items():
+        if label in columns:
+            table[name] = columns[label]
+    if final_score and FINAL_SCORE in columns:
+        table["score"] = columns[FINAL_SCORE]
+    for name in {"score", *ANGLES} & set(table.columns):
+        table.loc[(table[name] > 0) & (table[name] < 1e-300), name] = np.nan
+    return table
+
+
+def _numbers(column: pd.Series, path: str | os.PathLike, option: str, allow_empty: bool) -> pd.Series:
+    import pandas as pd
+
+    values = pd.to_numeric(column, errors="coerce")
+    bad, expected = ~np.isfinite(values) & ~(column.isna() & allow_empty), "not a number"
+    if bad.any() and "," in str(column[bad].iloc[0]):
+        expected = "not a number with a decimal point"
+    if column.name == "samplingRate" and not bad.any():
+        bad, expected = values <= 0, "expected Å/voxel"
+    elif column.name == "group" and not bad.any():
+        bad, expected = (values % 1 != 0) & ~values.isna() | (values.abs() > LARGEST_GROUP), "expected a whole number"
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{option}: '{path}', {_place(row, path)}: {column.name} is '{column.iloc[row]}', {expected}; correct "
+                         "or remove that row")
+    return values
+
+
+def _place(row: int, path: str | os.PathLike) -> str:
+    """Where the row of a table stands: its line in a CSV, its number in an XMD."""
+    if _is_xmd(path):
+        return f"pick {row + 1}"
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        lines = [number for number, line in enumerate(file, start=1) if line.strip() and not line.startswith("#")]
+    return f"line {lines[row + 1]}" if row + 1 < len(lines) else f"pick {row + 1}"
+
+
+def species_of(column: pd.Series) -> np.ndarray:
+    """(n,) names of a column class; empty where it names none."""
+    return column.fillna("").astype(str).replace(NO_SPECIES, "").to_numpy(object)
 
 
 KEEPS = frozenset({"score", "angles", "group", "species"})

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import xmippLib
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError
 from ..core.files import require_file, written_aside
-from ..core.picks import NO_SPECIES, Picks, same_sampling_rate
+from ..core.picks import NO_SPECIES, Picks
 from .xmd_text import Kind, is_plain, read_plain, write_plain
 
 Columns = dict[str, list]

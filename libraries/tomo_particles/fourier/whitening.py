@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from ..pickers.blobs import grey_limits
+from ..core.grey_values import grey_limits
 from .filters import radial_frequency, wedge_mask
 
 FLOOR = 0.05  # of the highest amplitude: what a filter has taken out of a tomogram is not brought back

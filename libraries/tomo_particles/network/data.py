@@ -12,10 +12,10 @@ import mrcfile
 import numpy as np
 import tensorflow as tf
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError
 from ..core.files import require_file
-from ..core.picks import same_sampling_rate
-from ..learning.folds import FLIPS
+from ..learning.examples import FLIPS
 from ..learning.network_input import SMALL_INPUT_EDGE, input_sampling_rate, network_input
 from .config import NetworkConfig
 

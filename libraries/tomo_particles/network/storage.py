@@ -19,9 +19,9 @@ import h5py
 import keras
 import tensorflow as tf
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError
 from ..core.files import written_aside
-from ..core.picks import same_sampling_rate
 from ..learning.model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, require_suffix
 from .architecture import build_network
 from .config import NetworkConfig

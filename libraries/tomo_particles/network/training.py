@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.errors import InputError
-from ..learning.folds import POSITIVE, Examples, Region, balanced_weights, make_folds, may_train, split_validation
+from ..learning.examples import POSITIVE, Examples, balanced_weights
+from ..learning.folds import Region, make_folds, may_train, split_validation
 from .architecture import build_network
 from .config import NetworkConfig, TrainingConfig
 from .data import Schedule, batches, in_memory, read_boxes

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_laplace, maximum_filter, uniform_filter
 
-from ..consensus.contrast_outliers import SAMPLE_STEP, robust_scale
+from ..core.grey_values import SAMPLE_STEP, grey_limits, robust_scale
 from .peaks import Peaks, find_peaks
 
 METHODS = ("log", "dog")
@@ -19,9 +19,6 @@ METHODS = ("log", "dog")
 SPHERE_SCALE = 0.65
 DOG_RATIO = 1.6  # of the two Gaussians: the difference is then nearest to a Laplacian (Marr and Hildreth)
 REACH = 4.0  # sigmas of a Gaussian that are computed
-# Grey values are cut at MAX_GREY times what COMMON of them stay within: five deviations of noise. Where most of a tomogram is
-# empty a deviation says nothing about the particles in it, this does. Gold beads and dirt, rarer than that, lose their weight.
-COMMON, MAX_GREY = 0.99, 2.0
 MIN_TEXTURE = 0.1  # local deviation, as a fraction of the tomogram's median one, below which there are no data
 SLAB = 32  # slices worked on at once: bounds the memory
 
@@ -72,14 +69,6 @@ def blob_scores(volume: np.ndarray, diameter: float, *, method: str = "log", bri
 
     _by_slabs(volume, int(np.ceil(REACH * sigma * DOG_RATIO)) + 1, work, threads)
     return _in_deviations(response, empty)
-
-
-def grey_limits(volume: np.ndarray) -> tuple[float, float]:
-    """Median of a (z, y, x) tomogram and how far from it grey values may be, from a regular sample of its voxels."""
-    sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32)
-    centre = float(np.median(sample))
-    away = np.abs(sample - centre)
-    return centre, MAX_GREY * float(np.quantile(away, COMMON)) or float(away.max()) or 1.0
 
 
 def _filtered(grey: np.ndarray, sigma: float, method: str) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.fft
 from scipy.spatial.transform import Rotation
 
-from ..consensus.contrast_outliers import MAD_TO_DEVIATION
+from ..core.grey_values import MAD_TO_DEVIATION
 from ..fourier.filters import filtered, fourier_resized
 from .peaks import Peaks, find_peaks, noise_threshold
 from .template_kernels import Imaging, Kernels

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.files import written_aside
-
-CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would eat the grey scale
+from ..core.grey_values import CONTRAST_PERCENTILES
 
 
 def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted: np.ndarray, rejected: np.ndarray,

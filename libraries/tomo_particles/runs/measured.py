@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.picks import check_inside, rescale_size
+from ..core.coordinates import check_inside, rescale_size
 from ..core.tomograms import open_tomogram
 from ..evaluation.matching import hits_of, reach_within
 from ..formats.pick_files import read_pick_file

@@ -18,8 +18,8 @@ import pandas as pd
 
 from ..consensus.picker_reliability import votes_of
 from ..consensus.verdict import Verdict
+from ..core.coordinates import rescale_positions
 from ..core.errors import InputError
-from ..core.picks import rescale_positions
 from ..formats.xmd import Columns, join_tables, read_table
 
 SUMMARY, FRAME = "summary.json", "frame.json"

@@ -11,9 +11,9 @@ import mrcfile
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter, label
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError
 from ..core.files import require_file
-from ..core.picks import same_sampling_rate
 
 CUBIC_ANGSTROM_PER_DALTON = 1.21  # partial specific volume of protein, 0.73 cm3/g (Harpaz et al., Structure 2, 1994)
 MASK_LEVEL = 0.1  # of the strongest density: where a particle begins; the volumes are then near those of SHREC's table 1

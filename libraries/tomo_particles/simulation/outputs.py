@@ -10,10 +10,9 @@ import mrcfile
 import numpy as np
 import pandas as pd
 
-from ..core.files import written_aside
+from ..core.files import write_csv_table, written_aside
 from ..core.picks import Picks
 from ..core.tomograms import write_volume
-from ..formats.pick_files import write_csv
 from ..formats.xmd import join_tables, picks_columns, write_table
 from .complexes import Complex
 from .distractors import DISTRACTORS
@@ -59,7 +58,7 @@ def write_classes(folder: str | os.PathLike, complexes: Sequence[Complex]) -> No
     rows: list[tuple] = [(ids[c.name], c.name, c.molecular_weight, c.diameter, c.voxels, 0) for c in complexes]
     rows += [(ids[name], name, np.nan, DISTRACTOR_DIAMETERS[name], None, 1) for name in DISTRACTORS]
     columns = ["id", "class", "molecular_weight", "diameter", "voxels", "distractor"]
-    write_csv(Path(folder) / "classes.csv", pd.DataFrame(rows, columns=columns))
+    write_csv_table(Path(folder) / "classes.csv", pd.DataFrame(rows, columns=columns))
 
 
 def write_truth(folder: str | os.PathLike, truths: Sequence[Picks], seed: int) -> None:
@@ -78,4 +77,4 @@ def write_truth(folder: str | os.PathLike, truths: Sequence[Picks], seed: int) -
                       "samplingRate": truth.sampling_rate})
         for truth in truths
     ]
-    write_csv(folder / TRUTH_TABLES[0], pd.concat(frames))
+    write_csv_table(folder / TRUTH_TABLES[0], pd.concat(frames))

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ..core.files import written_aside
-from ..reports.pictures import CONTRAST_PERCENTILES
+from ..core.grey_values import CONTRAST_PERCENTILES
 from .distractors import BEAD, VESICLE
 from .sample import Sample
 from .tilt_series import TiltSeries

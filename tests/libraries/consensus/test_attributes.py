@@ -9,8 +9,9 @@ from scipy.spatial.transform import Rotation
 from tomo_particles.consensus.attributes import merged_identity
 from tomo_particles.consensus.merging import merge_picks
 from tomo_particles.core.picks import Picks
-from tomo_particles.geometry.orientation_means import angles_between, symmetry_group
+from tomo_particles.geometry.orientation_means import angles_between
 from tomo_particles.geometry.orientations import angles_of, rotation_of
+from tomo_particles.geometry.symmetry import symmetry_group
 
 C1 = symmetry_group("c1")
 NONE = [np.nan] * 3

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tomo_particles.consensus.contrast_outliers import MIN_AGREED, contrast_outliers, extremes, grey_scale
+from tomo_particles.consensus.contrast_outliers import MIN_AGREED, contrast_outliers
+from tomo_particles.core.grey_values import extremes, grey_scale
 
 
 def test_the_grey_scale_is_not_moved_by_beads():

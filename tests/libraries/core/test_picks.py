@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
+from tomo_particles.core.coordinates import check_inside, rescale_positions, rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.picks import Picks, check_inside, rescale_positions, rescale_size, same_sampling_rate
+from tomo_particles.core.picks import Picks
 
 
 def blob(size: tuple[int, int, int], centre: np.ndarray, sigma: float = 3.0) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from tomo_particles.core.picks import rescale_positions
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.subtomograms import Cutter, crop, fits_inside, normalised
 
 BOX = 12

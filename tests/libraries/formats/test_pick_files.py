@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.picks import Picks
-from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file, tomogram_id, write_csv
+from tomo_particles.core.tomograms import tomogram_id
+from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file
 from tomo_particles.formats.xmd import write_picks, write_table
 
 RATES = {"TS_1": 10.0, "TS_10": 5.0, "my tomo": 8.68}
@@ -177,7 +179,7 @@ def test_names_that_mean_two_columns_and_decimal_commas_are_refused(tmp_path):
 
 def test_ids_and_tables(tmp_path):
     assert tomogram_id("a/b.c/TS_01.rec.mrc") == "TS_01.rec"
-    write_csv(tmp_path / "t.csv", pd.DataFrame({"tomo_id": ["a b"], "x": [1234.56789], "n": [3]}))
+    write_csv_table(tmp_path / "t.csv", pd.DataFrame({"tomo_id": ["a b"], "x": [1234.56789], "n": [3]}))
     assert (tmp_path / "t.csv").read_text() == "tomo_id,x,n\na b,1234.57,3\n"
 
 

@@ -5,8 +5,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.geometry.orientation_means import agreement_angle, angles_between, mean_orientations, symmetry_group
+from tomo_particles.geometry.orientation_means import angles_between, mean_orientations
 from tomo_particles.geometry.orientations import angles_of, rotation_of
+from tomo_particles.geometry.symmetry import agreement_angle, symmetry_group
 
 C1 = symmetry_group("c1")
 NONE = np.full(3, np.nan)

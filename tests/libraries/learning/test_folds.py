@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 
-from tomo_particles.learning.folds import (
-    FLIPS,
-    Examples,
-    balanced_weights,
-    flip,
-    fold_of,
-    make_folds,
-    may_train,
-    split_validation,
-)
+from tomo_particles.learning.examples import FLIPS, Examples, balanced_weights, flip
+from tomo_particles.learning.folds import fold_of, make_folds, may_train, split_validation
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from finished_run import ACCEPTED, BOX, NAMES, PICKS, RATE, TOMOGRAMS, make_protocol_run, make_run
 
 from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.picks import rescale_positions
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import read_table, write_table
 from tomo_particles.reports.run_figures import eligible

@@ -14,10 +14,9 @@ from tomo.protocols import ProtTomoBase
 from ...constants import CONVERT_PROGRAM, EXPORT_FILES
 from ...convert import tomogram_of
 from ...files import ExportFiles
-from ..evaluation.inputs import write_picking
-from ..picking.base import link_tomogram
 from ..shared.commands import export_arguments
 from ..shared.program_steps import ProgramSteps
+from ..shared.sets import link_tomogram, write_picking
 
 
 class XmippProtExportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):

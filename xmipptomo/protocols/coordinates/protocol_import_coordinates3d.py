@@ -20,10 +20,10 @@ from tomo_particles.core.files import written_aside
 from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, SPECIES_ATTRIBUTE
 from ...convert import append_picks, even_box_size, read_pickings, tomogram_of
 from ...files import ImportFiles, file_stem
-from ..picking.base import MAX_TOMOGRAM_LINES, link_tomogram
 from ..shared.commands import ImportOptions, import_arguments
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps
+from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram
 
 LIMITS = {"boxSize": (0, None, False), "samplingRate": (0, None, True)}
 

@@ -18,6 +18,7 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
 from tomo_particles.consensus.verdict import FEWEST_AGREED, Verdict
+from tomo_particles.core.seeds import seed_of
 
 from ...constants import (
     CONSENSUS_PROGRAM,
@@ -32,7 +33,7 @@ from ...constants import (
 )
 from ...convert import name_of, plan_precedents, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
-from ..shared.program_steps import ProgramSteps, seed_of, tomogram_step
+from ..shared.program_steps import ProgramSteps, tomogram_step
 from . import commands
 from .form import GPU_FIELD, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram

@@ -19,9 +19,8 @@ from tomo_particles.core.files import written_aside
 
 from ...constants import RECIPES
 from ...files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
+from ..shared.sets import MAX_TOMOGRAM_LINES
 from .inputs import Frames, count_rows
-
-MAX_TOMOGRAM_LINES = 20
 
 
 def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int],

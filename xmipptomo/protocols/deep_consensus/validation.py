@@ -10,13 +10,14 @@ from collections.abc import Iterable
 
 import numpy as np
 from pwem.protocols import EMProtocol
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms
+from tomo.objects import SetOfCoordinates3D
 
+from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError, listed
-from tomo_particles.core.picks import same_sampling_rate
 
 from ...constants import MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS, SYMMETRY_NAMES
 from ..shared.form_checks import limit_errors
+from ..shared.sets import set_errors
 from .form import GPU_FIELD, LIMITS
 from .inputs import InputSets
 
@@ -32,27 +33,6 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     errors += _contradictory(inputs)
     errors += _agreement_errors(protocol, inputs)
     return errors or [*_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
-
-
-def set_errors(coordinates: SetOfCoordinates3D) -> list[str]:
-    """What makes one set unusable."""
-    if not coordinates.getSize():
-        return ["it is empty; remove it from the list."]
-    tomograms = coordinates.getPrecedents()
-    if not isinstance(tomograms, SetOfTomograms):
-        return ["its tomograms cannot be found; choose coordinates that were picked in tomograms."]
-    if not any(coordinates.getTSIds()):
-        return ["its coordinates do not say in which tomogram they are; import them again."]
-    errors = []
-    rate, box_size = coordinates.getSamplingRate(), coordinates.getBoxSize()
-    if not rate or rate <= 0:
-        errors.append("it has no sampling rate; import it again with one.")
-    elif not same_sampling_rate(rate, tomograms.getSamplingRate()):
-        errors.append(f"it says {rate:g} Å/voxel but its tomograms {tomograms.getSamplingRate():g} Å/voxel; bring it to its "
-                      "tomograms with 'extract 3D coordinates'.")
-    if not box_size or box_size <= 0:
-        errors.append("it has no box size; set one when importing or picking.")
-    return errors
 
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:

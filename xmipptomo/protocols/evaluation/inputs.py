@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -11,13 +11,13 @@ import numpy as np
 from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D
 
-from tomo_particles.core.picks import Picks, same_sampling_rate
-from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
+from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.picks import Picks
 
 from ...constants import DISTRACTORS
-from ...convert import read_picks, size_of, tomogram_of
-from ...files import EvaluationFiles, file_stem
-from ..picking.base import link_tomogram
+from ...convert import read_picks, tomogram_of
+from ...files import EvaluationFiles
+from ..shared.sets import link_tomogram, write_picks_table
 
 
 def write_reference(files: EvaluationFiles, reference: SetOfCoordinates3D, distractors: SetOfCoordinates3D | None,
@@ -39,7 +39,7 @@ def write_reference(files: EvaluationFiles, reference: SetOfCoordinates3D, distr
     if not all(agree):  # the program reads sizes by the rates of the headers, and evaluates none or all
         cleanPath(files.tomograms)
     if found:
-        _write(files.truth, found, reference.getBoxSize())
+        write_picks_table(files.truth, found, reference.getBoxSize())
     return list(found)
 
 
@@ -53,18 +53,3 @@ def _named(picks: Picks) -> Picks:
     return replace(picks, species=np.where(np.isin(picks.species.astype(str), DISTRACTORS), picks.species, DISTRACTORS[0]))
 
 
-def write_picking(path: str, picking: SetOfCoordinates3D, ts_ids: Collection[str], rate: float) -> None:
-    """Write the picks of the tomograms of the reference, in its voxels of `rate` Å. Raises InputError for a lost tomogram."""
-    shared = [ts_id for ts_id in sorted(picking.getTSIds()) if ts_id in ts_ids]
-    tomograms = {ts_id: tomogram_of(picking.getPrecedents(), ts_id) for ts_id in shared}
-    for tomogram in tomograms.values():
-        size_of(tomogram)  # without its file, nobody knows where Scipion's coordinates are
-    _write(path, {ts_id: read_picks(picking, tomogram, 1, rate) for ts_id, tomogram in tomograms.items()}, picking.getBoxSize())
-
-
-def _write(path: str, found: dict[str, Picks], box_size: int) -> None:
-    """One table of all tomograms, under ids that are also the names of their links."""
-    stems = {ts_id: file_stem(ts_id) for ts_id in found}
-    table = join_tables([picks_columns(replace(picks, tomo_id=stems[ts_id]), box_size, f"{stems[ts_id]}.mrc")
-                         for ts_id, picks in found.items()])
-    write_table(path, {**table, "particleId": list(range(1, len(table["x"]) + 1))})

@@ -19,12 +19,12 @@ from tomo_particles.core.files import written_aside
 from ...constants import EVALUATION_PROGRAM
 from ...convert import name_of, species_of
 from ...files import EvaluationFiles, SimulationFiles
-from ..deep_consensus.validation import set_errors
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps
+from ..shared.sets import set_errors, write_picking
 from ..simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
-from .inputs import write_picking, write_reference
+from .inputs import write_reference
 from .results import Evaluation, summary_lines
 
 LIMITS = {"radius": (0, None, True), "randomSeed": (0, None, True), "numberOfThreads": (1, None, True)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
@@ -22,29 +21,20 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import picks_of, read_table
 
 from ...constants import SPECIES_ATTRIBUTE
-from ...convert import append_picks, even_box_size, size_of, tomogram_of
+from ...convert import append_picks, even_box_size, tomogram_of
 from ...files import PickingFiles
 from ..shared.commands import Selection
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, tomogram_step
+from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram
 
 KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD = 0, 1, 2
-MAX_TOMOGRAM_LINES = 20
 
 
 class PickerOutputs(Enum):
     """Output of every picker."""
 
     coordinates = SetOfCoordinates3D
-
-
-def link_tomogram(tomogram: Tomogram, link: str) -> str:
-    """Make a link to the file of a tomogram, named by its id. Raises InputError if there is no such volume."""
-    size_of(tomogram)
-    makeFilePath(link)
-    if not os.path.islink(link):
-        os.symlink(os.path.abspath(tomogram.getFileName().partition(":")[0]), link)
-    return link
 
 
 class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -29,11 +28,6 @@ PATIENCE = 60.0  # seconds until a file of another machine is seen here: as long
 def command_line(arguments: Sequence[Any]) -> str:
     """Arguments joined for a shell, each quoted: names with spaces, quotes or $ reach the program as they are."""
     return " ".join(shlex.quote(str(argument)) for argument in arguments)
-
-
-def seed_of(seed: int, ts_id: str) -> int:
-    """A seed of its own for every tomogram, independent of which others are in the run."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {ts_id}".encode()).digest()[:4], "big") % 2**31
 
 
 def reason_of(messages: str) -> str:

@@ -1,0 +1,58 @@
+"""Coordinates in voxels: equal sampling rates, the same point at another rate, what lies inside a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import InputError
+
+# Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
+# the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
+MAX_RELATIVE_SAMPLING_MISMATCH = 1e-3
+
+
+def same_sampling_rate(a: float, b: float) -> bool:
+    """Whether two sampling rates (Å/voxel) are equal up to the rounding of file headers."""
+    return abs(a - b) <= MAX_RELATIVE_SAMPLING_MISMATCH * max(abs(a), abs(b))
+
+
+def rescale_positions(positions: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:
+    """Express voxel positions at another sampling rate, keeping the physical point.
+
+    Voxel centres are at integers, so the corner of the volume, which every binning of it shares, is at
+    -0.5: voxels 0 and 1 average into the binned voxel 0, whose centre is the old 0.5.
+
+    Parameters: positions (n, 3) x, y, z, voxels; rates in Å/voxel. Returns a new (n, 3) float array.
+    """
+    if same_sampling_rate(from_rate, to_rate):
+        return np.array(positions, dtype=float)
+    return (np.asarray(positions, dtype=float) + 0.5) * (from_rate / to_rate) - 0.5
+
+
+def rescale_size(size: tuple[int, int, int], from_rate: float, to_rate: float) -> tuple[float, ...]:
+    """Extent x, y, z of a volume in voxels of another sampling rate; not rounded."""
+    ratio = 1.0 if same_sampling_rate(from_rate, to_rate) else from_rate / to_rate
+    return tuple(edge * ratio for edge in size)
+
+
+def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate: float | None = None) -> None:
+    """Refuse positions (n, 3) x, y, z outside a volume of `size` x, y, z, in the same voxels.
+
+    Raises InputError; `source` says where the picks come from, with the option, and where they should lie. rate: Å/voxel, to
+    say so where the numbers look like Å.
+    """
+    outside = np.flatnonzero(_is_outside(positions, size))
+    if len(outside):
+        angstrom = rate is not None and rate > 1 and not _is_outside(positions / rate, size).any()
+        hint = f"they would fit as Å: divide them by {rate:g}; else " if angstrom else ""
+        x, y, z = positions[outside[0]]
+        edges = " x ".join(f"{edge:.0f}" for edge in size)
+        raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
+                         f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); {hint}check the sampling rate, the axis "
+                         "order and the origin")
+
+
+def _is_outside(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    return ((positions < -0.5) | (positions > np.asarray(size) - 0.5)).any(axis=1)
