@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed
 from ..core.picks import Picks
-from .model import CORNER, HALF, Context, Found, TomogramFrame
+from .model import CORNER, HALF, Context, Format, Found, TomogramFrame
 from .naming import left_out, require_numbers_known, stem_of, tomogram_of
+
+
+def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
+    """The picks of each tomogram of a file of that format, by its id.
+
+    Raises InputError as `Format.found_in`, and for what contradicts the context.
+    """
+    return assemble(one.found_in(path, context.option), path, context)
 
 
 def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str, Picks]:

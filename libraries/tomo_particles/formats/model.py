@@ -119,12 +119,6 @@ class Format:
             raise InputError(f"{option}: '{path}' cannot be read as {self.title} ({reason}); the file is damaged, write it "
                              "again, or say with --from what it is") from error
 
-    def read(self, path: Path, context: Context) -> dict[str, Picks]:
-        """The picks of each tomogram, by its id. Raises InputError as `found_in`, and for what contradicts the context."""
-        from .assemble import assemble
-
-        return assemble(self.found_in(path, context.option), path, context)
-
 
 def text_of(head: bytes) -> str:
     """The text of the beginning of a file, whatever its Unicode encoding; empty for what is no text."""

@@ -1,5 +1,5 @@
-"""Pick files that people and pickers write, to Picks a tomogram: CSV (tomo_id,x,y,z[,score][,class][,samplingRate]) and XMD
-here, every other format by `formats`. Where a file is asked for, a folder or a pattern stands for all files of that picker."""
+"""Pick files that people and pickers write, as one Picks per tomogram, in any of the formats of `registry`. Where a file is asked
+for, a folder or a pattern stands for all files of that picker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,11 +16,12 @@ from ..core.coordinates import check_inside, rescale_size, same_sampling_rate
 from ..core.errors import InputError, listed
 from ..core.files import require_file
 from ..core.picks import Picks
+from .assemble import read_with
+from .model import Context, Format, TomogramFrame
+from .naming import left_out
 from .pick_folders import files_of, joined, shared_folder
-from .tables import ANGLES, rows_by_tomogram, species_of
-
-if TYPE_CHECKING:
-    from .registry import Context, Format
+from .registry import CSV, OWN, recognise
+from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
 
 # Options that only the converter has: what a message about another format tells the user to do, it does.
 _CONVERTER_OPTIONS = ("--from", "--names", "--samplingrate", "--size", "--tomograms")
@@ -72,8 +72,6 @@ def _read_known(path: Path, rates: Mapping[str, float], context: Context) -> dic
                          f"{listed(sorted(rates))}; "
                          "tomo_id must be a tomogram's file name without extension")
     if 0 < len(strange) < len(groups):
-        from .naming import left_out
-
         context.notes.append(left_out(strange, path, rates))
     return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
             for tomo_id, rows in groups.items() if tomo_id in rates}
@@ -106,9 +104,6 @@ def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None 
 
 def _other_format(path: Path, option: str) -> Format | None:
     """The format of a file that is neither CSV nor XMD with names of tomograms; None for those two."""
-    from .registry import CSV, OWN, recognise
-    from .tables import is_nameless
-
     require_file(path, option)
     if path.suffix.lower() == ".csv":
         return CSV if is_nameless(path) else None
@@ -118,22 +113,18 @@ def _other_format(path: Path, option: str) -> Format | None:
     return CSV if found is CSV and is_nameless(path) else None if found in OWN else found
 
 
-def _frame(tomo_id: str, rate: float, size: Sequence[int] | None):  # type: ignore[no-untyped-def]  # formats load late
-    from .registry import TomogramFrame
-
+def _frame(tomo_id: str, rate: float, size: Sequence[int] | None) -> TomogramFrame:
     return TomogramFrame(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
 
 
 def _context(frames: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str,
              notes: list[str]) -> Context:
-    from .registry import Context
-
     return Context(frames, sampling_rate, unknown=unknown, option=option, among=among, notes=notes)
 
 
 def _read_other(found: Format, path: Path, context: Context) -> dict[str, Picks]:
     try:
-        return found.read(path, context)
+        return read_with(found, path, context)
     except InputError as error:
         if any(name in str(error) for name in _CONVERTER_OPTIONS):
             raise InputError(f"{error} [xmipp_convert_coordinates_tomo has these options: convert the file first]") from error

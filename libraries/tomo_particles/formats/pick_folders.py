@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..core.errors import InputError, NoPicksError, listed
 from ..core.files import require_file
-
-if TYPE_CHECKING:
-    from ..core.picks import Picks
+from ..core.picks import Picks
+from .naming import bare, candidates, stem_of
+from .registry import FORMATS, Format, recognise, sniffed
 
 MAGIC = "*?["
 # Extensions that much else bears: such a file in a folder is passed over if its content is no picks. One of any other extension
@@ -69,8 +68,6 @@ def files_of(source: str | os.PathLike, option: str, notes: list[str] | None = N
 
 
 def _of_folder(folder: Path, option: str, notes: list[str]) -> list[Path]:
-    from .registry import FORMATS, Format, recognise, sniffed
-
     extensions = {extension for one in FORMATS for extension in one.extensions}
     for listing in (folder.iterdir(), folder.rglob("*")):
         by_format: dict[str, tuple[Format, list[Path]]] = {}
@@ -121,8 +118,6 @@ def refuse_split_picker(sources: Sequence[str | os.PathLike], known: Collection[
 
     known: the ids of the tomograms.  Raises InputError for two files of one folder and ending, called as two of them.
     """
-    from .naming import bare
-
     ids = {bare(tomo_id) for tomo_id in known}
     seen: dict[tuple[str, str], Path] = {}
     for path in (Path(source) for source in sources if is_single(source)):
@@ -146,9 +141,6 @@ def joined(source: str | os.PathLike, files: Sequence[Path], read: Callable[[Pat
     read: gives the picks of a file by tomogram, none if they are of no known one.  known: the tomograms, for messages.
     notes: receives which files gave none.  Raises InputError if no file has a pick, or none of a known tomogram.
     """
-    from ..core.picks import Picks
-    from .naming import candidates, stem_of
-
     of, among = f" of '{source}'" if source else "", shared_folder(files)
     parts: dict[str, list[Picks]] = {}
     empty: list[Path] = []

@@ -1,5 +1,4 @@
-"""File formats of pickers: which there are, which one a file is, and reading and writing it. The table of conventions that
-these modules follow is docs/formats.md; how to add one stands there too."""
+"""The formats of pick files: which there are, which one a file is, reading and writing it. How to add one: docs/formats.md."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from pathlib import Path
 from ..core.errors import InputError
 from ..core.files import require_file
 from ..core.picks import Picks
+from .assemble import read_with
 from .copick import COPICK, PORTAL
 from .cryolo import CBOX, COORDS
 from .dynamo import DYNAMO
@@ -89,7 +89,7 @@ def read(path: str | Path, context: Context, format_name: str = "") -> dict[str,
         path = require_file(path, context.option)
         with Path(path).open("rb") as file:
             _refuse_pickle(Path(path), file.read(4), context.option)
-    return found.read(Path(path), context)
+    return read_with(found, Path(path), context)
 
 
 def format_to_write(path: str | Path, name: str = "") -> Format:

@@ -90,7 +90,7 @@ def _found(name: str, named: str, rows: pd.DataFrame) -> list[Found]:
 
 
 def parse(path: Path, option: str) -> list[Found]:
-    """One Found a tomogram; `pick_files` says what the columns are. Without the column tomo_id the file's name is that of it."""
+    """One Found a tomogram, with the columns of `rows_by_tomogram`. Without the column tomo_id the file's name is that of it."""
     named = BY_FILE if is_nameless(path) else BY_NAME
     groups = rows_by_tomogram(path, option, final_score=True)
     return [found for name, rows in groups.items() for found in _found(path.name if named == BY_FILE else name, named, rows)]
