@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
 from ._shared.program import Program, require_box_size, require_positive, run
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from tomo_particles.core.picks import Picks
-    from tomo_particles.core.tomograms import Tomogram
 
 BORDERS = ("pad", "drop")
 
@@ -65,9 +56,10 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
     import numpy as np
 
     from tomo_particles.core.coordinates import check_inside, rescale_size
-    from tomo_particles.core.subtomograms import fits_inside
+    from tomo_particles.core.subtomograms import Cutter, fits_inside
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.formats.xmd import picks_of, read_table, write_table
+    from tomo_particles.learning.box_extraction import write_boxes
 
     columns = read_table(config.coordinates, "--coordinates")
     with open_tomogram(config.tomogram, config.tomogram_sampling_rate) as tomogram:
@@ -82,7 +74,16 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
         check_inside(picks.positions, size, f"--coordinates: '{config.coordinates}' in '{config.tomogram}'")
         inside = fits_inside(picks.positions, size, config.box_size)
         kept = np.flatnonzero(inside | (config.border == "pad"))
-        images, contrast = _write_boxes(config, tomogram, picks[kept])
+        normalise = config.normalise and config.network is None  # what a network sees is always normalised
+        images, contrast = write_boxes(
+            config.base,
+            tomogram,
+            picks[kept],
+            Cutter(config.box_size, picks.sampling_rate, normalise, config.invert, config.factor),
+            network=config.network,
+            threads=config.threads,
+            individual=config.individual,
+        )
     rows = {name: [values[row] for row in kept] for name, values in columns.items()}
     positions = picks.positions[kept]
     for axis, name in enumerate("xyz"):  # the boxes' own sampling rate is the one the rows must state
@@ -96,67 +97,6 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
     }
     write_table(f"{config.base}.xmd", rows)
     return len(kept), len(picks) - len(kept)
-
-
-def _write_boxes(config: ExtractionConfig, tomogram: Tomogram, picks: Picks) -> tuple[list[str], np.ndarray]:
-    """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value."""
-    import numpy as np
-
-    from tomo_particles.core.tomograms import image_name, new_stack, read_ahead, write_volume
-    from tomo_particles.learning.network_input import input_edge, input_sampling_rate
-
-    edge, rate = config.box_size, picks.sampling_rate
-    if config.network is not None:
-        edge, rate = input_edge(config.network, edge), input_sampling_rate(config.network, edge, rate)
-    if len(picks) * config.box_size**3 > tomogram.data.size:
-        read_ahead(tomogram.path)
-    if config.individual:
-        images = [f"{config.base}_{row + 1:06d}.mrc" for row in range(len(picks))]
-        contrast = _cut_boxes(config, tomogram, picks, lambda row, box: write_volume(images[row], box, rate))
-        return images, contrast
-    contrast = np.zeros((0, 2))
-    if len(picks):
-        with new_stack(f"{config.base}.mrcs", len(picks), edge, rate) as stack:
-            contrast = _cut_boxes(config, tomogram, picks, stack.write)
-    return [image_name(row + 1, f"{config.base}.mrcs") for row in range(len(picks))], contrast
-
-
-def _cut_boxes(
-    config: ExtractionConfig, tomogram: Tomogram, picks: Picks, write: Callable[[int, np.ndarray], None]
-) -> np.ndarray:
-    """Cut the boxes of all picks and give each to `write`; returns their (n, 2) contrast."""
-    import numpy as np
-
-    from tomo_particles.core.coordinates import rescale_positions, same_sampling_rate
-    from tomo_particles.core.grey_values import extremes, grey_scale
-    from tomo_particles.core.subtomograms import Cutter, fits_inside
-    from tomo_particles.learning.network_input import network_input
-
-    normalise = config.normalise and config.network is None  # what a network sees is always normalised
-    cutter = Cutter(config.box_size, picks.sampling_rate, normalise, config.invert, config.factor)
-    scale = grey_scale(tomogram.data)
-    own_positions = rescale_positions(picks.positions, picks.sampling_rate, tomogram.sampling_rate)
-    reach = max(1, round(config.box_size / 4 * picks.sampling_rate / tomogram.sampling_rate))
-    # A whole box at the tomogram's own sampling rate holds what the contrast looks at: no need to fetch it again.
-    whole = fits_inside(own_positions, tomogram.size, config.box_size)
-    whole &= same_sampling_rate(picks.sampling_rate, tomogram.sampling_rate) and 2 * (reach + 1) <= config.box_size
-    centre = np.full(3, config.box_size // 2)
-    contrast = np.zeros((len(picks), 2))
-
-    def work(rows: np.ndarray) -> None:
-        memory = np.empty((config.box_size,) * 3, dtype=np.float32)
-        for row in rows.tolist():
-            box = cutter.raw(tomogram.data, picks.positions[row], tomogram.sampling_rate, memory)
-            seen = (box, centre) if whole[row] else (tomogram.data, own_positions[row])
-            contrast[row] = extremes(*seen, reach, scale)
-            box = cutter.finish(box)
-            write(row, box if config.network is None else network_input(box[None], config.network)[0])
-
-    # In the order of the slices, so that the tomogram is read once from front to back, by all threads in step.
-    order = np.argsort(picks.positions[:, 2], kind="stable")
-    with ThreadPoolExecutor(config.threads) as pool:
-        list(pool.map(work, [order[start :: config.threads] for start in range(config.threads)]))
-    return contrast
 
 
 def _network_of(name: str) -> str:
