@@ -1,9 +1,8 @@
-"""The work of xmipp_template_matching_tomo from files to files: templates and masks read and checked, searches, picks written."""
+"""xmipp_template_matching_tomo from files to files: templates and masks read and checked, picks and score maps written."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,32 +14,18 @@ from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.fourier.ctf import CTF
-from tomo_particles.fourier.whitening import whitening_of
-from tomo_particles.geometry.orientations import angles_of, rotation_grid
-from tomo_particles.pickers.template_kernels import Imaging, Kernels, density_diameter, spherical_mask, usable_resolution
-from tomo_particles.pickers.template_matching import ScoreMap, Space, match, prepare, seconds_per_rotation, working_bytes
-from tomo_particles.pickers.template_selection import CANDIDATES, select
+from tomo_particles.geometry.orientations import angles_of
+from tomo_particles.pickers.template_kernels import density_diameter
+from tomo_particles.pickers.template_matching import ScoreMap, Space
+from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
 from .._shared.picker_output import write_pickings
+from .config import TemplateMatchingConfig
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
-    from ..template_matching_tomo import TemplateMatchingConfig
-
-CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses what is not nearly round
 SPHERICAL = 0.2  # root mean square of what a mask varies by at one distance from its centre, relative to it
-
-
-@dataclass(frozen=True)
-class Template:
-    """density: (z, y, x), particle bright; rate: Å/voxel; diameter: Å."""
-
-    name: str
-    path: Path
-    density: np.ndarray
-    rate: float
-    diameter: float
 
 
 def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
@@ -53,10 +38,23 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     ctf = None
     if config.defocus:
         ctf = CTF(config.defocus, config.voltage, config.spherical_aberration, config.amplitude_contrast, None)
+    settings = SearchSettings(
+        tilts=config.tilts,
+        ctf=ctf,
+        lowpass=config.lowpass,
+        angular_step=config.angular_step,
+        bright=config.bright,
+        whiten=config.whiten,
+        number=config.number,
+        threshold=config.threshold,
+        select=config.select,
+        threads=config.threads,
+    )
     pickings = []
     for path in config.tomograms:
+        keep = partial(_write_score_map, Path(config.scoremaps), tomogram_id(path)) if config.scoremaps else None
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            pickings.append(_search(config, tomogram, templates, mask, ctf))
+            pickings.append(search(tomogram, templates, settings, mask, keep=keep, progress=print))
     write_pickings(config.output, pickings, config.tomograms, max(template.diameter for template in templates))
     return pickings
 
@@ -93,7 +91,7 @@ def _read_mask(config: TemplateMatchingConfig, templates: list[Template]) -> np.
     for template in templates:
         if mask.shape != template.density.shape:
             raise InputError(
-                f"{option}: '{config.mask}' has {_size(mask.shape)} voxels, '{template.path}' {_size(template.density.shape)}; "
+                f"{option}: '{config.mask}' has {edges(mask.shape)} voxels, '{template.path}' {edges(template.density.shape)}; "
                 "give a mask in the box of the templates"
             )
         if not same_sampling_rate(template.rate, templates[0].rate):
@@ -112,10 +110,6 @@ def _read_mask(config: TemplateMatchingConfig, templates: list[Template]) -> np.
             "needs one mask for all rotations; leave it out and give --diameter"
         )
     return profile / profile.max()
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape[::-1]))
 
 
 def _check_sizes(tomogram: Tomogram, templates: list[Template]) -> None:
@@ -138,83 +132,11 @@ def _check_sizes(tomogram: Tomogram, templates: list[Template]) -> None:
             )
 
 
-def _search(
-    config: TemplateMatchingConfig, tomogram: Tomogram, templates: list[Template], mask: np.ndarray | None, ctf: CTF | None
-) -> Picks:
-    """The picks of one tomogram: every template searched, then selected."""
-    coarsest = max(template.rate for template in templates)
-    imaging = Imaging(usable_resolution(tomogram.sampling_rate, coarsest, config.lowpass, ctf), config.tilts, ctf)
-    if config.whiten:
-        whitening = whitening_of(tomogram.data, tomogram.sampling_rate, config.tilts, config.threads)
-        imaging = replace(imaging, whitening=whitening)
-    reach = max(template.diameter for template in templates) / 2
-    space = prepare(tomogram.data, tomogram.sampling_rate, imaging, reach, bright=config.bright, workers=config.threads)
-    print(
-        f"{tomogram.path}: at {imaging.resolution:.1f} Å on {_size(space.shape)} voxels of {np.mean(space.voxel):.2f} Å, "
-        f"about {(space.spectrum.nbytes + working_bytes(space, config.threads)) / 2**20:.0f} MB"
-    )
-    tomo_id = tomogram_id(tomogram.path)
-    candidates = {}
-    for template in templates:
-        kernels = Kernels(template.density, template.rate, _search_mask(template, mask, space), space.voxel, imaging)
-        step = config.angular_step or crowther_step(imaging.resolution, template.diameter)
-        rotations = rotation_grid(step)
-        found = _match(config, template, space, kernels, rotations, step)
-        if config.scoremaps:
-            _write_score_map(Path(config.scoremaps), tomo_id, template.name, found, rotations, space)
-        candidates[template.name] = _picks(config, tomogram, tomo_id, template, found, rotations)
-    diameters = {template.name: template.diameter for template in templates}
-    picks = select(candidates, diameters, config.select, config.number)
-    print(f"{tomogram.path}: {len(picks)} picks")
-    return picks
-
-
-def crowther_step(resolution: float, diameter: float) -> float:
-    """Angle (degrees) by which a particle's surface moves one resolution, within CROWTHER_RANGE."""
-    return float(np.clip(np.degrees(resolution / diameter), *CROWTHER_RANGE))
-
-
-def _search_mask(template: Template, profile: np.ndarray | None, space: Space) -> np.ndarray:
-    rate = float(np.mean(space.voxel))
-    if profile is None:
-        return spherical_mask(template.diameter / rate)
-    reach = int(np.ceil(np.flatnonzero(profile > 1e-3)[-1] * template.rate / rate))
-    z, y, x = np.ogrid[-reach:reach + 1, -reach:reach + 1, -reach:reach + 1]
-    radius = np.sqrt(z**2 + y**2 + x**2) * (rate / template.rate)
-    return np.interp(radius, np.arange(len(profile)), profile, right=0).astype(np.float32)
-
-
-def _match(
-    config: TemplateMatchingConfig, template: Template, space: Space, kernels: Kernels, rotations: Rotation, step: float
-) -> ScoreMap:
-    count = len(rotations)
-    seconds = seconds_per_rotation(space, kernels) * count / min(config.threads, count)
-    print(f"  {template.name}: {template.diameter:.0f} Å, {count} rotations of {step:.1f} degrees, about {seconds:.0f} s")
-    start = time.perf_counter()
-    found = match(space, kernels, rotations, threads=config.threads)
-    print(
-        f"  {template.name}: {time.perf_counter() - start:.0f} s, best score {found.score.max():.3f}, "
-        f"noise threshold {found.automatic_threshold:.3f}"
-    )
-    return found
-
-
-def _picks(
-    config: TemplateMatchingConfig, tomogram: Tomogram, tomo_id: str, template: Template, found: ScoreMap, rotations: Rotation
-) -> Picks:
-    number = config.number * CANDIDATES if config.number and config.select == "filtered" else config.number
-    peaks = found.peaks(template.diameter / 2 / tomogram.sampling_rate, threshold=config.threshold, number=number)
-    best = found.rotation[tuple(peaks.voxels.T)]
-    angles = angles_of(rotations[best]) if len(best) else np.zeros((0, 3))
-    species = np.full(len(peaks), template.name, dtype=object)
-    return Picks(tomo_id, peaks.positions, tomogram.sampling_rate, score=peaks.scores, angles=angles, species=species)
-
-
-def _write_score_map(folder: Path, tomo_id: str, name: str, found: ScoreMap, rotations: Rotation, space: Space) -> None:
+def _write_score_map(folder: Path, tomo_id: str, template: Template, found: ScoreMap, rotations: Rotation, space: Space) -> None:
     """Scores (0 where there is none), rotation numbers, and the angles of the rotations by number."""
     import pandas as pd
 
-    rate = float(np.mean(space.voxel))
+    name, rate = template.name, float(np.mean(space.voxel))
     write_volume(folder / f"{tomo_id}_{name}_scores.mrc", np.where(np.isfinite(found.score), found.score, 0), rate)
     write_volume(folder / f"{tomo_id}_{name}_rotations.mrc", found.rotation, rate)
     table = pd.DataFrame(angles_of(rotations), columns=["rot", "tilt", "psi"])

@@ -1,0 +1,154 @@
+"""Search for templates in one tomogram: each template over all rotations, on voxels as coarse as possible, then a selection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..core.picks import Picks
+from ..core.tomograms import Tomogram, tomogram_id
+from ..fourier.ctf import CTF
+from ..fourier.whitening import whitening_of
+from ..geometry.orientations import angles_of, rotation_grid
+from .template_kernels import Imaging, Kernels, spherical_mask, usable_resolution
+from .template_matching import ScoreMap, Space, match, prepare, seconds_per_rotation, working_bytes
+from .template_selection import CANDIDATES, select
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
+
+CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses what is not nearly round
+
+
+@dataclass(frozen=True)
+class Template:
+    """density: (z, y, x), particle bright; rate: Å/voxel; diameter: Å."""
+
+    name: str
+    path: Path
+    density: np.ndarray
+    rate: float
+    diameter: float
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How to search; lengths in Å, angles in degrees.
+
+    tilts: first and last of the tilt series; None: no missing wedge.  ctf: None for none.
+    lowpass: finest resolution to compare, angular_step: of the rotations; None: what the sampling and the templates tell.
+    bright: particles are bright in the tomogram.  whiten: the spectrum of the tomogram is divided out.
+    number: the best n picks of each template; threshold: the lowest correlation; with neither, the one that noise would reach.
+    select: of `template_selection.select`.
+    """
+
+    tilts: tuple[float, float] | None = (-60.0, 60.0)
+    ctf: CTF | None = None
+    lowpass: float | None = None
+    angular_step: float | None = None
+    bright: bool = False
+    whiten: bool = True
+    number: int | None = None
+    threshold: float | None = None
+    select: str = "all"
+    threads: int = 1
+
+
+def search(
+    tomogram: Tomogram,
+    templates: Sequence[Template],
+    settings: SearchSettings,
+    mask: np.ndarray | None = None,
+    *,
+    keep: Callable[[Template, ScoreMap, Rotation, Space], None] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Picks:
+    """The picks of one tomogram.
+
+    mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
+    keep: receives the scores of each template, the rotations that their numbers mean, and the voxels they were found on.
+    progress: receives a line before and after each template.
+    """
+    coarsest = max(template.rate for template in templates)
+    resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
+    imaging = Imaging(resolution, settings.tilts, settings.ctf)
+    if settings.whiten:
+        whitening = whitening_of(tomogram.data, tomogram.sampling_rate, settings.tilts, settings.threads)
+        imaging = replace(imaging, whitening=whitening)
+    reach = max(template.diameter for template in templates) / 2
+    space = prepare(tomogram.data, tomogram.sampling_rate, imaging, reach, bright=settings.bright, workers=settings.threads)
+    progress(
+        f"{tomogram.path}: at {imaging.resolution:.1f} Å on {edges(space.shape)} voxels of {np.mean(space.voxel):.2f} Å, "
+        f"about {(space.spectrum.nbytes + working_bytes(space, settings.threads)) / 2**20:.0f} MB"
+    )
+    tomo_id = tomogram_id(tomogram.path)
+    candidates = {}
+    for template in templates:
+        kernels = Kernels(template.density, template.rate, _search_mask(template, mask, space), space.voxel, imaging)
+        step = settings.angular_step or crowther_step(imaging.resolution, template.diameter)
+        rotations = rotation_grid(step)
+        found = _match(settings, template, space, kernels, rotations, step, progress)
+        if keep:
+            keep(template, found, rotations, space)
+        candidates[template.name] = _picks(settings, tomogram, tomo_id, template, found, rotations)
+    diameters = {template.name: template.diameter for template in templates}
+    picks = select(candidates, diameters, settings.select, settings.number)
+    progress(f"{tomogram.path}: {len(picks)} picks")
+    return picks
+
+
+def crowther_step(resolution: float, diameter: float) -> float:
+    """Angle (degrees) by which a particle's surface moves one resolution, within CROWTHER_RANGE."""
+    return float(np.clip(np.degrees(resolution / diameter), *CROWTHER_RANGE))
+
+
+def _search_mask(template: Template, profile: np.ndarray | None, space: Space) -> np.ndarray:
+    rate = float(np.mean(space.voxel))
+    if profile is None:
+        return spherical_mask(template.diameter / rate)
+    reach = int(np.ceil(np.flatnonzero(profile > 1e-3)[-1] * template.rate / rate))
+    z, y, x = np.ogrid[-reach:reach + 1, -reach:reach + 1, -reach:reach + 1]
+    radius = np.sqrt(z**2 + y**2 + x**2) * (rate / template.rate)
+    return np.interp(radius, np.arange(len(profile)), profile, right=0).astype(np.float32)
+
+
+def _match(
+    settings: SearchSettings,
+    template: Template,
+    space: Space,
+    kernels: Kernels,
+    rotations: Rotation,
+    step: float,
+    progress: Callable[[str], None],
+) -> ScoreMap:
+    count = len(rotations)
+    seconds = seconds_per_rotation(space, kernels) * count / min(settings.threads, count)
+    progress(f"  {template.name}: {template.diameter:.0f} Å, {count} rotations of {step:.1f} degrees, about {seconds:.0f} s")
+    start = time.perf_counter()
+    found = match(space, kernels, rotations, threads=settings.threads)
+    progress(
+        f"  {template.name}: {time.perf_counter() - start:.0f} s, best score {found.score.max():.3f}, "
+        f"noise threshold {found.automatic_threshold:.3f}"
+    )
+    return found
+
+
+def _picks(
+    settings: SearchSettings, tomogram: Tomogram, tomo_id: str, template: Template, found: ScoreMap, rotations: Rotation
+) -> Picks:
+    number = settings.number * CANDIDATES if settings.number and settings.select == "filtered" else settings.number
+    peaks = found.peaks(template.diameter / 2 / tomogram.sampling_rate, threshold=settings.threshold, number=number)
+    best = found.rotation[tuple(peaks.voxels.T)]
+    angles = angles_of(rotations[best]) if len(best) else np.zeros((0, 3))
+    species = np.full(len(peaks), template.name, dtype=object)
+    return Picks(tomo_id, peaks.positions, tomogram.sampling_rate, score=peaks.scores, angles=angles, species=species)
+
+
+def edges(shape: tuple[int, ...]) -> str:
+    """The size of a (z, y, x) volume as people write it: '20 x 30 x 40', x first."""
+    return " x ".join(map(str, shape[::-1]))
