@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,17 +22,38 @@ SCIPION = {"pyworkflow", "pwem", "tomo"}
 TENSORFLOW = {"tensorflow", "keras"}
 # What a program may not load before it has read its arguments: each costs from half a second to many seconds
 HEAVY = {*TENSORFLOW, "scipy", "pandas", "matplotlib"}
+# The folders of the library, each with those that it may import. A new folder must be named here.
+LIBRARY = {
+    "core": set(),
+    "geometry": {"core"},
+    "fourier": {"core"},
+    "learning": {"core"},
+    "evaluation": {"core"},
+    "formats": {"core", "geometry"},
+    "pickers": {"core", "geometry", "fourier"},
+    "network": {"core", "learning"},
+    "simulation": {"core", "geometry", "fourier", "formats"},
+    "consensus": {"core", "geometry", "formats", "learning"},
+    "runs": {"core", "formats", "consensus", "evaluation"},
+    "reports": {"core", "consensus", "evaluation", "runs"},
+    "testing": {"core", "fourier", "evaluation"},
+}
+# The folders of the protocols, each with those that it may import
+PROTOCOLS = {
+    "shared": set(),
+    "deep_consensus": {"shared"},
+    "picking": {"shared"},
+    "coordinates": {"shared"},
+    "simulation": {"shared"},
+    "evaluation": {"shared", "simulation"},
+}
 # What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
 LIBRARY_FOR_PLUGIN = {
-    "core.coordinates", "core.seeds",
-    "", "consensus", "consensus.expected_precision", "consensus.verdict", "core", "core.errors", "core.files",
-    "core.picks", "formats", "formats.xmd", "learning", "learning.model_files",
+    "core", "formats.xmd", "consensus.merged_picks", "consensus.expected_precision", "consensus.verdict", "learning.model_files",
+    "runs.layout",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
-LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {
-    "consensus", "consensus.pick_spacing", "core", "core.tomograms", "reports", "reports.figures",
-    "reports.run_figures", "runs", "runs.results",
-}
+LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "consensus.pick_spacing"}
 WINDOWS = {"viewers", "wizards"}
 MAX_LINES = 400
 
@@ -43,8 +65,8 @@ class Import(NamedTuple):
     at_module_level: bool
 
 
-def read_imports(source: str, package: str) -> list[Import]:
-    """Imports of a module of `package` (dotted), relative ones made absolute; those for type checkers only are left out.
+def read_imports(source: str, package: str, for_types: bool = False) -> list[Import]:
+    """Imports of a module of `package` (dotted), relative ones made absolute; those for type checkers only if `for_types`.
 
     `from a import b` counts as `a` and as `a.b`: b may be a module.
     """
@@ -59,7 +81,7 @@ def read_imports(source: str, package: str) -> list[Import]:
             found.append(Import(base, at_module_level))
             found.extend(Import(f"{base}.{alias.name}", at_module_level) for alias in node.names)
         elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            for child in node.orelse:
+            for child in [*(node.body if for_types else []), *node.orelse]:
                 visit(child, at_module_level)
         else:
             inside_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
@@ -70,13 +92,13 @@ def read_imports(source: str, package: str) -> list[Import]:
     return found
 
 
-def imports_of(package: str) -> dict[str, list[Import]]:
+def imports_of(package: str, for_types: bool = False) -> dict[str, list[Import]]:
     """The imports of every file of a package, by the file's path in the repository."""
     root = PACKAGES[package]
     files = sorted(root.rglob("*.py"))
     return {
         str(path.relative_to(REPOSITORY)): read_imports(
-            path.read_text(encoding="utf-8"), ".".join([package, *path.relative_to(root).parent.parts])
+            path.read_text(encoding="utf-8"), ".".join([package, *path.relative_to(root).parent.parts]), for_types
         )
         for path in files
     }
@@ -86,16 +108,51 @@ def top(name: str) -> str:
     return name.partition(".")[0]
 
 
-def library_module(name: str) -> str | None:
-    """`core.picks` for tomo_particles.core.picks and for a name in it, `core` for its folder; None for what is elsewhere."""
+def module_of(name: str, package: str) -> str | None:
+    """`core.picks` for tomo_particles.core.picks and for a name in it, `core` for that folder; None for another package."""
     first, *parts = name.split(".")
-    if first != "tomo_particles":
+    if first != package:
         return None
-    path = PACKAGES[first].joinpath(*parts)
+    path = PACKAGES[package].joinpath(*parts)
     while parts and not (path.is_dir() or path.with_suffix(".py").is_file()):
         parts.pop()
         path = path.parent
-    return ".".join(parts[:2])
+    return ".".join(parts)
+
+
+def library_module(name: str) -> str | None:
+    return module_of(name, "tomo_particles")
+
+
+def permitted(name: str, modules: set[str]) -> bool:
+    """Whether an import is of one of the library's `modules` or folders, or of nothing of it."""
+    module = library_module(name)
+    return not module or any(f"{module}.".startswith(f"{one}.") for one in modules)
+
+
+def empty_folder(name: str) -> bool:
+    """Whether a name is that of a folder whose __init__ holds only a docstring, so that all of it is in its modules."""
+    source = PACKAGES["tomo_particles"].joinpath(*(library_module(name) or "?").split("."), "__init__.py")
+    return source.is_file() and len(ast.parse(source.read_text(encoding="utf-8")).body) == 1
+
+
+def wrong_arrows(package: str, below: str, allowed: dict[str, set[str]]) -> dict[str, str]:
+    """Imports between the folders of a package (below: dotted, of a folder in it) that are not allowed, by file."""
+    prefix, root = f"{package}.{below}".strip("."), PACKAGES[package].joinpath(*below.split("."))
+    wrong = {}
+    for file, imports in imports_of(package, for_types=True).items():
+        if not (REPOSITORY / file).is_relative_to(root) or (REPOSITORY / file).parent == root:
+            continue
+        folder = (REPOSITORY / file).relative_to(root).parts[0]
+        for i in imports:
+            other = i.name.removeprefix(f"{prefix}.").split(".")[0] if i.name.startswith(f"{prefix}.") else folder
+            if other in allowed and other not in allowed[folder] | {folder}:
+                wrong[file] = i.name
+    return wrong
+
+
+def folders_of(path: Path) -> set[str]:
+    return {one.name for one in path.iterdir() if one.is_dir() and one.name != "__pycache__"}
 
 
 def test_imports_are_read_as_python_would():
@@ -123,6 +180,42 @@ def test_the_library_knows_nothing_of_scipion_or_the_programs():
     assert not wrong
 
 
+def test_every_module_of_the_library_is_in_a_folder_of_the_table():
+    assert folders_of(PACKAGES["tomo_particles"]) == set(LIBRARY)
+    assert [path.name for path in PACKAGES["tomo_particles"].glob("*.py")] == ["__init__.py"]
+
+
+def test_every_module_of_the_protocols_is_in_a_folder_of_the_table():
+    protocols = PACKAGES["xmipptomo"] / "protocols"
+    assert folders_of(protocols) == set(PROTOCOLS)
+    assert [path.name for path in protocols.glob("*.py")] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("table", [LIBRARY, PROTOCOLS])
+def test_the_tables_have_no_circle(table: dict[str, set[str]]):
+    list(TopologicalSorter(table).static_order())  # raises CycleError
+
+
+def test_folders_of_the_library_import_only_those_of_the_table():
+    assert not wrong_arrows("tomo_particles", "", LIBRARY)
+
+
+def test_folders_of_protocols_import_only_those_of_the_table():
+    assert not wrong_arrows("xmipptomo", "protocols", PROTOCOLS)
+
+
+# For the type checker only, a part of the consensus program may still name the pipeline that imports it.
+@pytest.mark.parametrize(("package", "for_types"), [("tomo_particles", True), ("xmipp_scripts", False), ("xmipptomo", True)])
+def test_no_module_imports_itself_by_others(package: str, for_types: bool):
+    arrows: dict[str, set[str]] = {}
+    for file, imports in imports_of(package, for_types).items():
+        path = (REPOSITORY / file).relative_to(PACKAGES[package])
+        own = ".".join(path.parent.parts if path.name == "__init__.py" else path.with_suffix("").parts)
+        modules = {module_of(i.name, package) or "" for i in imports}
+        arrows[own] = {module for module in modules if module and not f"{own}.".startswith(f"{module}.")}  # not its own folders
+    list(TopologicalSorter(arrows).static_order())
+
+
 def test_only_xmd_imports_xmipplib():
     wrong = [
         file for package in PACKAGES for file, imports in imports_of(package).items()
@@ -135,14 +228,6 @@ def test_only_network_imports_tensorflow():
     wrong = [
         file for package in PACKAGES for file, imports in imports_of(package).items()
         if Path(file).parent.name != "network" and any(top(i.name) in TENSORFLOW for i in imports)
-    ]
-    assert not wrong
-
-
-def test_the_library_does_not_depend_on_its_network():
-    wrong = [
-        file for file, imports in imports_of("tomo_particles").items()
-        if Path(file).parent.name != "network" and any(top(library_module(i.name) or "") == "network" for i in imports)
     ]
     assert not wrong
 
@@ -162,12 +247,13 @@ def test_programs_import_the_network_only_inside_functions():
 
 
 def test_the_plugin_reaches_the_algorithms_only_by_programs():
+    def allowed(file: str) -> set[str]:
+        return LIBRARY_FOR_WINDOWS if WINDOWS & set(Path(file).parts) else LIBRARY_FOR_PLUGIN
+
     wrong = {
         file: i.name for file, imports in imports_of("xmipptomo").items() for i in imports
         if "tests" not in Path(file).parts  # tests simulate data with the library
-        and (top(i.name) == "xmipp_scripts"
-             or library_module(i.name) not in {None, *(LIBRARY_FOR_WINDOWS if WINDOWS & set(Path(file).parts)
-                                                       else LIBRARY_FOR_PLUGIN)})
+        and (top(i.name) == "xmipp_scripts" or not (permitted(i.name, allowed(file)) or empty_folder(i.name)))
     }
     assert not wrong
 
