@@ -195,7 +195,7 @@ def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
     return values[0]
 
 
-def positions_of(columns: Columns, path: object, option: str) -> np.ndarray:
+def positions_of(columns: Mapping[str, list], path: object, option: str) -> np.ndarray:
     """(n, 3) x, y, z of a table, voxels: the exact `x y z` where present, else the integer `xcoor ...`."""
     for names in (("x", "y", "z"), ("xcoor", "ycoor", "zcoor")):
         if all(name in columns for name in names):
