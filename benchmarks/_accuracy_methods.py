@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from tomo_particles.consensus import labels, training_examples
-from tomo_particles.consensus.picker_reliability import judge_merged
+from tomo_particles.consensus.final_score import judge_merged
 from tomo_particles.evaluation.calibration import expected_calibration_error, precision_recall
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.learning import network_input

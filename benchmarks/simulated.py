@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from _report import as_markdown, finish
 
-from tomo_particles.consensus.picker_reliability import judge_merged
+from tomo_particles.consensus.final_score import judge_merged
 from tomo_particles.evaluation.calibration import expected_calibration_error
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.testing.agreement import Agreement, agreement, match

@@ -49,6 +49,7 @@ PROTOCOLS = {
 }
 # What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
 LIBRARY_FOR_PLUGIN = {
+    "core.coordinates", "core.seeds",
     "core", "formats.xmd", "consensus.merged_picks", "consensus.expected_precision", "consensus.verdict", "learning.model_files",
     "runs.layout",
 }

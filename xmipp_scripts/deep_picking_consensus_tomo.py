@@ -257,7 +257,7 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     import numpy as np
     import pandas as pd
 
-    from tomo_particles.consensus.picker_reliability import judge_merged
+    from tomo_particles.consensus.final_score import judge_merged
     from tomo_particles.consensus.verdict import SUPPORTED, VOTES_ALONE, too_few_agreed
     from tomo_particles.core.files import write_csv_table, written_aside
 

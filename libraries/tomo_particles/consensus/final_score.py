@@ -7,8 +7,15 @@ carry them. Look and testimony are two views of one truth, each teaching the oth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import minimize
+
+from .labels import agreement_of
+from .merged_picks import scores_of, votes_of
+from .picker_reliability import TINY, Reliability, estimate_reliability, votes_alone
 
 SURENESS = 1e-3  # a network's score is never taken for more certain than this
 # Chosen on simulations with seeds 1 and 2; benchmarks/results/accuracy.md reports others.
@@ -126,3 +133,31 @@ def logit_of(probability: np.ndarray) -> np.ndarray:
     """Log-odds of a probability, which is never taken for more certain than SURENESS."""
     p = np.clip(probability, SURENESS, 1 - SURENESS)
     return np.log(p / (1 - p))
+
+
+def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray | None = None,
+                 scores: Sequence[str] | None = None, say: float = 1.0) -> Reliability:
+    """Reliability of the pickers and posterior of every merged pick, with the user's references taken at their word.
+
+    comments: (m,) who saw each pick, such as "1+3"; a leading 0 marks a reference.  labels: (m,) 1 for a true reference,
+    -1 for a false one, any value elsewhere.  look: (m,) of a network, or None: the votes alone decide.  scores: (m,) what the
+    pickers of `comments` gave, such as "0.8+nan", or None.  say: how much the judgement with the look counts, in [0, 1]; the
+    rest is the votes'. Both are weighted as log-odds.
+    """
+    seen, pickers = votes_of(comments)
+    reference = np.array([comment.split("+")[0] == "0" for comment in comments], dtype=bool)
+    free = ~reference & seen.any(axis=1)
+    posterior = (np.asarray(labels) > 0).astype(float)
+    if not free.any():  # nothing to learn from
+        unknown = np.full(len(pickers), np.nan)
+        return Reliability(pickers, unknown, unknown, np.nan, unknown, posterior)
+    fitted = estimate_reliability(seen[free], pickers)
+    posterior[free] = votes_alone(seen[free])
+    if look is not None and say > 0:
+        agreement = agreement_of(comments, labels)[free]
+        judged = judge(np.asarray(look)[free], seen[free], scores_of(comments, scores, pickers)[free], agreement)
+        posterior[free] = expit(say * logit_of(judged) + (1 - say) * logit_of(posterior[free]))
+        expected = posterior[free] @ seen[free]
+        fitted = replace(fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)),
+                         recall=expected / max(posterior[free].sum(), TINY))
+    return replace(fitted, posterior=posterior)

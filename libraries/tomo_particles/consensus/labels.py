@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .merged_picks import votes_of
 from .verdict import FEWEST_AGREED
 
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
@@ -52,3 +55,16 @@ def _distance(positions: np.ndarray, known: np.ndarray) -> np.ndarray:
     if not len(known) or not len(positions):
         return np.full(len(positions), np.inf)
     return cKDTree(known).query(positions)[0]
+
+
+def agreement_of(comments: Sequence[str], labels: np.ndarray) -> np.ndarray:
+    """(m,) the `labels.agreement_labels` of merged picks: who saw them, and 1 in `labels` where they count as agreed; NaN for
+    references."""
+    agreement = np.full(len(comments), np.nan)
+    voted = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
+    if voted.any():
+        seen, pickers = votes_of([comment for comment, own in zip(comments, voted, strict=True) if own])
+        support = seen.sum(axis=1)
+        number = int(support[np.asarray(labels)[voted] == 1].min(initial=len(pickers)))
+        agreement[voted] = agreement_labels(support, len(pickers), number)
+    return agreement

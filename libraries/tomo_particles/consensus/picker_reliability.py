@@ -9,14 +9,10 @@ on being seen at least once. This is all there is without a network (voting); wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
-
-from .final_score import expit, judge, logit_of
-from .labels import agreement_labels
 
 ITERATIONS = 200
 # Pseudo-observations that stand for what is known of pickers before looking; two pickers alone leave the model open.
@@ -45,14 +41,6 @@ class Reliability:
     coincidence: float
     precision: np.ndarray
     posterior: np.ndarray
-
-
-def votes_of(comments: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(m, K) bool who saw each merged pick and (K,) ids of the pickers, from texts such as "1+3" (0: a reference)."""
-    ids = [{int(picker) for picker in comment.split("+")} for comment in comments]
-    pickers = np.array(sorted(set().union(*ids) - {0}), dtype=int)
-    seen = np.array([[picker in row for picker in pickers] for row in ids], dtype=bool)
-    return seen.reshape(len(comments), len(pickers)), pickers
 
 
 def estimate_reliability(seen: np.ndarray, pickers: np.ndarray) -> Reliability:
@@ -108,53 +96,3 @@ def votes_alone(seen: np.ndarray) -> np.ndarray:
     return np.where(among, posterior, np.inf).min(axis=1, initial=np.inf)[pattern_of.reshape(-1)]
 
 
-def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray | None = None,
-                 scores: Sequence[str] | None = None, say: float = 1.0) -> Reliability:
-    """Reliability of the pickers and posterior of every merged pick, with the user's references taken at their word.
-
-    comments: (m,) who saw each pick, such as "1+3"; a leading 0 marks a reference.  labels: (m,) 1 for a true reference,
-    -1 for a false one, any value elsewhere.  look: (m,) of a network, or None: the votes alone decide.  scores: (m,) what the
-    pickers of `comments` gave, such as "0.8+nan", or None.  say: how much the judgement with the look counts, in [0, 1]; the
-    rest is the votes'. Both are weighted as log-odds.
-    """
-    seen, pickers = votes_of(comments)
-    reference = np.array([comment.split("+")[0] == "0" for comment in comments], dtype=bool)
-    free = ~reference & seen.any(axis=1)
-    posterior = (np.asarray(labels) > 0).astype(float)
-    if not free.any():  # nothing to learn from
-        unknown = np.full(len(pickers), np.nan)
-        return Reliability(pickers, unknown, unknown, np.nan, unknown, posterior)
-    fitted = estimate_reliability(seen[free], pickers)
-    posterior[free] = votes_alone(seen[free])
-    if look is not None and say > 0:
-        agreement = agreement_of(comments, labels)[free]
-        judged = judge(np.asarray(look)[free], seen[free], scores_of(comments, scores, pickers)[free], agreement)
-        posterior[free] = expit(say * logit_of(judged) + (1 - say) * logit_of(posterior[free]))
-        expected = posterior[free] @ seen[free]
-        fitted = replace(fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)),
-                         recall=expected / max(posterior[free].sum(), TINY))
-    return replace(fitted, posterior=posterior)
-
-
-def agreement_of(comments: Sequence[str], labels: np.ndarray) -> np.ndarray:
-    """(m,) the `labels.agreement_labels` of merged picks: who saw them, and 1 in `labels` where they count as agreed; NaN for
-    references."""
-    agreement = np.full(len(comments), np.nan)
-    voted = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
-    if voted.any():
-        seen, pickers = votes_of([comment for comment, own in zip(comments, voted, strict=True) if own])
-        support = seen.sum(axis=1)
-        number = int(support[np.asarray(labels)[voted] == 1].min(initial=len(pickers)))
-        agreement[voted] = agreement_labels(support, len(pickers), number)
-    return agreement
-
-
-def scores_of(comments: Sequence[str], scores: Sequence[str] | None, pickers: np.ndarray) -> np.ndarray:
-    """(m, K) score of each picker for each pick, NaN for none, from texts such as "1+3" and "0.8+nan"."""
-    table = np.full((len(comments), len(pickers)), np.nan)
-    column = {int(picker): k for k, picker in enumerate(pickers)}
-    for row, (ids, values) in enumerate(zip(comments, scores or [], strict=False)):
-        for picker, value in zip(ids.split("+"), values.split("+"), strict=True):
-            if int(picker) in column:
-                table[row, column[int(picker)]] = float(value)
-    return table

@@ -17,7 +17,9 @@ def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping
     columns, noise: tables with scores.  outlying: (m,) picks of outlying contrast; they and the user's references are left out.
     """
     from ..formats.xmd import positions_of
-    from .picker_reliability import agreement_of, votes_of, witnesses_of
+    from .labels import agreement_of
+    from .merged_picks import votes_of
+    from .picker_reliability import witnesses_of
     from .verdict import verdict_of
 
     labels = np.array(columns["enabled"])
@@ -36,7 +38,7 @@ def confirmed(columns: Mapping[str, list], final: np.ndarray) -> float:
     """Of the particles that the final scores (m,) promise among the picks of at least one half, the share that the network's
     scores alone promise; at most 1, and 0 where there is no such pick."""
     from .final_score import expit, odds_by_look
-    from .picker_reliability import agreement_of
+    from .labels import agreement_of
 
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
     free = np.isfinite(agreement)

@@ -27,8 +27,7 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
 
     from ..formats.xmd import join_tables, positions_of
     from ..learning.examples import Examples
-    from .labels import NOISE_SHARE
-    from .picker_reliability import agreement_of
+    from .labels import NOISE_SHARE, agreement_of
 
     merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",))
     outlying = np.zeros(len(target), dtype=bool)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..consensus.picker_reliability import votes_of
+from ..consensus.merged_picks import votes_of
 from ..consensus.verdict import Verdict
 from ..core.coordinates import rescale_positions
 from ..core.errors import InputError

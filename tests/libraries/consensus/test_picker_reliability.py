@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from tomo_particles.consensus.picker_reliability import estimate_reliability, judge_merged, scores_of, votes_of
+from tomo_particles.consensus.final_score import judge_merged
+from tomo_particles.consensus.merged_picks import scores_of, votes_of
+from tomo_particles.consensus.picker_reliability import estimate_reliability
 
 RECALL = np.array([0.9, 0.8, 0.6])
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus.expected_precision import expect
-from tomo_particles.consensus.final_score import expit
+from tomo_particles.consensus.final_score import expit, judge_merged
 from tomo_particles.consensus.labels import agreement_labels
-from tomo_particles.consensus.picker_reliability import judge_merged, votes_alone, witnesses_of
+from tomo_particles.consensus.picker_reliability import votes_alone, witnesses_of
 from tomo_particles.consensus.verdict import (
     SUPPORTED,
     VOTES_ALONE,
