@@ -132,7 +132,7 @@ def summary_of(table: pd.DataFrame) -> pd.DataFrame:
     nulls = table[(table["truth"] == NULL) & ~unknowable]
     seen = table[(table["truth"] == PARTICLES) & (table["best vote"] >= SEEN_VOTE)]
     told = table[table["promised"].notna() & table["true"].notna()]
-    known = told[~unknowable]
+    known = told[~unknowable[told.index]]
     ranged = table[table["low"].notna() & table["true"].notna()]
     rows = [
         ("nulls called supported", f"{(nulls['verdict'] == 'supported').sum()} of {len(nulls)}"),
