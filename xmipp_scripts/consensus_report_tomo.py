@@ -29,7 +29,7 @@ class ReportConfig:
             raise InputError(f"--threshold: must lie between 0 and 1, received {self.threshold:g}")
         require_positive(self.hit_radius, "--hitRadius", "fraction of the box size")
         if self.output is not None and not self.output.endswith(".html"):
-            raise InputError(f"-o: a report is an HTML file, its name ends in .html, received '{self.output}'")
+            raise InputError(f"-o: the name of a report must end in .html, received '{self.output}'")
 
     @property
     def path(self) -> Path:
@@ -46,21 +46,21 @@ class ConsensusReportTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Report of a deep consensus: one HTML file with its figures, tables, parameters and links.")
         self.addUsageLine(
-            "Reads the folder that xmipp_run_deep_consensus_tomo, or the Scipion protocol, left, and changes nothing in it. With "
-            "--threshold it tells what another threshold would accept; to get those picks as files run the same command of "
-            "xmipp_run_deep_consensus_tomo with that threshold: what is done, training above all, is not done again."
+            "Reads the output folder of xmipp_run_deep_consensus_tomo, or of the Scipion protocol, and changes nothing else in "
+            "it. With --threshold the report shows what another threshold accepts. To get those picks as files, run the same "
+            "command of xmipp_run_deep_consensus_tomo with that threshold: finished steps, such as training, are not repeated."
         )
         self.addParamsLine("  --run <folder> : folder of a finished run: --odir, or extra/consensus of the protocol")
-        self.addParamsLine(" [--threshold <t>] : look at the run with this threshold on the score, 0 to 1; default: its own")
+        self.addParamsLine(" [--threshold <t>] : show the run with this threshold on the score, 0 to 1; default: that of the run")
         self.addParamsLine(
             " [-o <file>] : HTML file; default: report.html in the folder of the run, or report_threshold_T.html with --threshold"
         )
         self.addParamsLine(
-            " [--truth <file>] : pick file with EVERY particle of one or more tomograms, by hand for example: the report then "
-            "measures precision, recall and calibration there"
+            " [--truth <file>] : pick file with EVERY particle of one or more tomograms, for example picked by hand. The report "
+            "then shows the precision, recall and calibration measured in these tomograms"
         )
         self.addParamsLine(
-            " [--hitRadius <double=0.35>] : a pick this near to a particle of --truth is right, fraction of the box size"
+            " [--hitRadius <double=0.35>] : a pick is right if it is this near to a particle of --truth; fraction of the box size"
         )
         self.addExampleLine("xmipp_consensus_report_tomo --run consensus --threshold 0.7")
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
     from tomo_particles.formats.registry import Context, Format
 
-TOMOGRAM = "{tomo}"  # in the name of the output: one file a tomogram
+TOMOGRAM = "{tomo}"  # in the name of the output: one file per tomogram
 PLAIN = "plain"  # tomograms are called without what programs added to their names
 
 
@@ -48,12 +48,12 @@ class ConvertConfig:
             if min(self.size) < 2:
                 raise InputError(f"--size: must be x y z of a volume in voxels, received {' '.join(map(str, self.size))}")
             if self.tomograms:
-                raise InputError("--size: the tomograms say their size themselves; leave out --size or --tomograms")
+                raise InputError("--size: the size is already known from --tomograms; leave out one of the two")
             if self.sampling_rate is None:
-                raise InputError("--size: say in voxels of how many Å it is, with --samplingrate")
+                raise InputError("--size: the voxel size is not known; give it with --samplingrate")
         for pair in self.names:
             if not re.fullmatch(r"[^=]+=[^=]+", pair) and not Path(pair).is_file():
-                raise InputError(f"--names: expected NAME_IN_FILE=TOMOGRAM or a list as file, received '{pair}'")
+                raise InputError(f"--names: expected NAME_IN_FILE=TOMOGRAM or the path of a list, received '{pair}'")
         for pair in self.rename:
             if not re.fullmatch(r"[^=]+=[^=]+", pair) and self.rename != (PLAIN,):
                 raise InputError(f"--rename: expected TOMOGRAM=NAME_IN_OUTPUT, or {PLAIN} alone, received '{pair}'")
@@ -71,7 +71,7 @@ def convert(config: ConvertConfig) -> list[str]:
     picks = _read(files, config, context, notes)
     picks = {tomo_id: own for tomo_id, own in _of_classes(picks, config).items() if len(own)}
     if not picks:
-        raise InputError("-i: no pick is left; lower the demands")
+        raise InputError("-i: no picks left after --class and --dropOutside; relax one of them")
     picks, context = _renamed(picks, context, config)
     notes += _losses(picks, target)
     return notes + _write(picks, context, config, target)
@@ -210,7 +210,7 @@ def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, tar
         raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({listed(picks)}); put "
                          f"{TOMOGRAM} in its name, as in picks_{TOMOGRAM}{target.extensions[0]}")
     if TOMOGRAM in config.output and len({_in_file_name(tomo_id) for tomo_id in picks}) < len(picks):
-        raise InputError(f"-o: two of the tomograms {listed(picks)} would have the same file; give other names with --rename")
+        raise InputError(f"-o: two of the tomograms {listed(picks)} would share one file; give other names with --rename")
     for own in picks.values() if target.one_species else ():
         if len(set(own.species)) > 1:
             classes = listed(sorted(set(own.species)))
@@ -237,31 +237,34 @@ class ConvertCoordinatesTomo(Program):
     name = "xmipp_convert_coordinates_tomo"
 
     def defineParams(self) -> None:
-        self.addUsageLine("Conversion of coordinates between pickers and packages: every pick keeps its place in the tomogram.")
+        self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")
         self.addUsageLine(
             "Reads CSV, XMD, RELION 3 to 5, pytom-match-pick, crYOLO, TomoTwin, DeepFinder, Membranorama, EMAN2, Dynamo, IMOD, "
             "copick, CryoET Data Portal and motive lists; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD and copick. "
-            "docs/formats.md says what each format means by its numbers. Positions are written in voxels of the tomograms given."
+            "docs/formats.md explains the numbers of each format. Positions are written in voxels of the tomograms of "
+            "--tomograms."
         )
         self.addParamsLine(
-            "  -i <...> : files of coordinates, of one format or of several; folders of files of one format; patterns in quotes"
+            "  -i <...> : files of coordinates, of any formats; folders of files of one format; patterns in quotes"
         )
-        self.addParamsLine("  -o <file> : file to write; with {tomo} in its name, one a tomogram")
-        self.addParamsLine(" [--from <format>] : format of the input, where it is not seen by content and extension")
-        self.addParamsLine(" [--to <format>] : format of the output, where its extension does not say it: relion5, relion3...")
+        self.addParamsLine("  -o <file> : file to write; with {tomo} in its name, one file per tomogram")
+        self.addParamsLine(" [--from <format>] : format of the input, if it is not recognised by content and extension")
+        self.addParamsLine(" [--to <format>] : format of the output, if the extension does not say it: relion5, relion3...")
         self.addParamsLine(" [--tomograms <...>] : the tomograms (MRC), for names, sizes and sampling rates")
-        self.addParamsLine(" [--tomogramSamplingrate <rate>] : A/voxel of the tomograms, instead of what their headers say")
-        self.addParamsLine(" [--samplingrate <rate>] : A/voxel of the coordinates, where the files do not say it")
+        self.addParamsLine(" [--tomogramSamplingrate <rate>] : A/voxel of the tomograms; replaces that of their headers")
+        self.addParamsLine(" [--samplingrate <rate>] : A/voxel of the coordinates, if the files do not say it")
         self.addParamsLine(" [--size <x> <y> <z>] : size of the tomograms in voxels of --samplingrate, instead of --tomograms")
         self.addParamsLine(
-            " [--names <...>] : what files call a tomogram and which it is, as 1=TS_01; or a file, a number and a path a line"
+            " [--names <...>] : names of tomograms in the files, as NAME_IN_FILE=TOMOGRAM: 1=TS_01; or a text file with one "
+            "number and one path per line"
         )
         self.addParamsLine(
-            " [--rename <...>] : names of tomograms in the output, as rec_TS_01=TS_01; or plain: without rec_, _12.0Apx, _bin4"
+            " [--rename <...>] : names of tomograms in the output, as rec_TS_01=TS_01; or plain, which removes rec_, _12.0Apx, "
+            "_bin4"
         )
         self.addParamsLine(" [--class <...>] : keep the picks of these classes only")
-        self.addParamsLine(" [--subset] : leave out picks of tomograms that are not given; without it they are refused")
-        self.addParamsLine(" [--dropOutside] : leave out picks outside their tomogram; without it they are refused")
+        self.addParamsLine(" [--subset] : leave out picks of tomograms that are not given; default: they are an error")
+        self.addParamsLine(" [--dropOutside] : leave out picks outside their tomogram; default: they are an error")
         self.addParamsLine(" [--overwrite] : replace the output if it exists")
         self.addExampleLine(
             "xmipp_convert_coordinates_tomo --tomograms TS_01.mrc TS_02.mrc -i TS_01.cbox TS_02.cbox -o picks.star --to relion5"

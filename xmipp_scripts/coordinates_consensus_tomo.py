@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
 
 SYMMETRY_HELP = (
-    "symmetry of the particle, for the mean of the orientations that pickers give: c1, c2..., d2..., t, o, i1 or i2, axes as in "
+    "symmetry of the particle, used to average the orientations that pickers give: c1, c2..., d2..., t, o, i1 or i2, axes as in "
     "Xmipp and RELION"
 )
 REFERENCE = 0  # stands in the list of pickers for the user's truth or lie; pickers count from 1
@@ -116,7 +116,7 @@ def _read_input(config: ConsensusConfig) -> tuple[Picks, str]:
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
     if "ref" not in table or (len(picks) and picks.picker.min() <= REFERENCE):
-        raise InputError(f"--input: '{config.input}' must say in the column ref which picker made each pick: 1, 2, 3...; add it")
+        raise InputError(f"--input: '{config.input}' has no column ref (number of each pick's picker: 1, 2, 3...); add it")
     return picks, table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
 
 
@@ -213,29 +213,30 @@ class CoordinatesConsensusTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Coordinates consensus: merge the picks that several pickers made in one tomogram.")
         self.addUsageLine(
-            "The input XMD holds one row a pick: x, y, z (voxels, origin at the corner of the volume) and ref, the "
-            "whole-number id of the picker that saw it. Picks that lie mutually within the radius are one particle; it is "
-            "positive if enough different pickers saw it, else doubtful. The order of picks and pickers does not matter."
+            "The input XMD holds one row per pick: x, y, z (voxels, origin at the corner of the volume) and ref, the number of "
+            "the picker that found it (1, 2, 3...). Picks that all lie within the radius of each other are merged into one "
+            "particle. The particle is positive if enough different pickers found it, otherwise doubtful. The order of picks and "
+            "pickers does not matter."
         )
         self.addParamsLine("  --input <path> : XMD with every pick of one tomogram")
         self.addParamsLine("  --outputPos <path> : XMD for the positive particles")
         self.addParamsLine("  --outputDoubt <path> : XMD for the doubtful particles")
         self.addParamsLine(
-            "  --outputAll <path> : XMD for all of them; column enabled is 1, 0 or -1: positive, doubtful, negative"
+            "  --outputAll <path> : XMD for all particles; column enabled is 1 (positive), 0 (doubtful) or -1 (negative)"
         )
-        self.addParamsLine(" [--outputNeg <path>] : XMD for the negatives (the lies)")
+        self.addParamsLine(" [--outputNeg <path>] : XMD for the negatives (from --inputLie)")
         self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")
         self.addParamsLine(
-            "  --samplingrate <double> : sampling rate of the outputs, in A/voxel; inputs at another one are rescaled"
+            "  --samplingrate <double> : sampling rate of the outputs, in A/voxel; inputs at another sampling rate are rescaled"
         )
         self.addParamsLine("  --radius <double> : two picks nearer than this fraction of the box size may be the same particle")
-        self.addParamsLine(" [--number <int=2>] : distinct pickers that must agree for a positive")
+        self.addParamsLine(" [--number <int=2>] : number of different pickers that must agree to make a particle positive")
         self.addParamsLine(
             " [--constype <type=2>] : position of the merged pick: 0 first pick of the input, 1 centroid of all its "
-            "picks, 2 robust (geometric median of one pick per picker, independent of the input's order)"
+            "picks, 2 robust (geometric median of one pick per picker, independent of the order of the input)"
         )
         self.addParamsLine(" [--inputTruth <path>] : XMD with particles known to be true: always positive")
-        self.addParamsLine(" [--inputLie <path>] : XMD with positions known to be wrong: always negative")
+        self.addParamsLine(" [--inputLie <path>] : XMD with positions known not to be particles: always negative")
         self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
         self.addParamsLine(" [--startingId <int=1>] : first particleId of the outputs")
         self.addExampleLine(

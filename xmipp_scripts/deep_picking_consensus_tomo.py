@@ -29,23 +29,25 @@ MODEL_ENDINGS = (".h5", ".keras")
 RECIPES = ("consensus", "paper")
 TRAINING_OPTIONS = (
     "== Training ==",
-    " [--recipe <name=consensus>] : what the final score (column CoordConsScore) of a merged pick is. consensus: the probability "
-    "from the network's score, from who saw the pick and with which scores, the votes weighed by what the network makes of their "
-    "picks; it learns from all merged picks by their agreement; paper: agreed picks against noise, the network's score alone",
+    " [--recipe <name=consensus>] : how the final score (column CoordConsScore) is computed. consensus: probability from "
+    "network score, votes and picker scores; the network trains on all merged picks, with labels from the agreement of the "
+    "pickers. paper: network score alone; the network trains on agreed picks against noise. Only these labels and this score "
+    "are as published: merging (complete linkage), three folds, cosine schedule of the learning rate and class balance are ours "
+    "in both recipes",
     " [--network <name=small>] : small, or reference: the network of the thesis",
-    " [--epochs <int=12>] : rounds of training at most, each of 2400 to 4000 subtomograms: few are seen several times a round, "
-    "of many a part",
-    " [--batch <int=32>] : subtomograms a training step, over all GPUs and machines together: with more of them each gets fewer, "
-    "the steps and the learning rate stay",
-    " [--learningRate <double=0.001>] : at the start; it decays towards zero",
+    " [--epochs <int=12>] : maximum number of epochs. An epoch shows 2400 to 4000 subtomograms: small sets are repeated, large "
+    "sets are sampled",
+    " [--batch <int=32>] : subtomograms per training step, in total over all GPUs and machines. With more GPUs or machines each "
+    "of them gets fewer subtomograms; the number of steps and the learning rate do not change",
+    " [--learningRate <double=0.001>] : learning rate at the start; it decays towards zero",
     " [--l2 <double=0.0001>] : strength of the L2 regularisation",
     " [--validation <double=0.15>] : fraction of the subtomograms held back to choose the best epoch",
-    " [--folds <int=3>] : networks to train; each leaves a part of the tomograms out and is the one that scores it",
+    " [--folds <int=3>] : networks to train. Each is trained without one part of the tomograms, and scores that part",
     " [--noAutoStop] : run all epochs, even if the validation loss no longer improves",
-    " [--noAugment] : no data augmentation (mirrors and 180 degree turns, which keep the missing wedge; shifts; changes of "
-    "contrast; for the small network turns of up to 30 degrees about the tilt axis, too)",
-    " [--inputModel <file>] : go on from this trained model",
-    ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1; none: CPU',
+    " [--noAugment] : no data augmentation (mirrors and 180 degree rotations, which keep the missing wedge; shifts; changes of "
+    "contrast; for the small network also rotations of up to 30 degrees about the tilt axis)",
+    " [--inputModel <file>] : continue the training of this model",
+    ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU',
 )
 
 
@@ -289,25 +291,26 @@ class DeepPickingConsensusTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
         self.addUsageLine(
-            "A model holds several networks; each left a part of the tomograms out of its training, and a subtomogram "
-            "of that part is scored by that network alone. The score is between 0 and 1."
+            "A model holds several networks. Each was trained without one part of the tomograms. A subtomogram of that part "
+            "is scored by that network alone. The score is between 0 and 1."
         )
         self.addParamsLine("  --mode <mode> : what to do")
         self.addParamsLine("      where <mode>")
         self.addParamsLine("        training : needs --inputPos, --inputNeg, --model, --boxsize, --samplingrate")
         self.addParamsLine("        scoring : needs --input, --output")
-        self.addParamsLine("        devices : tells whether the GPUs of --gpus can be used; needs nothing else")
+        self.addParamsLine("        devices : checks whether the GPUs of --gpus can be used; needs no other option")
         self.addParamsLine(
-            " [--model <file>] : model file, .h5 or .keras; training writes it; scoring without it scores merged picks by "
+            " [--model <file>] : model file, .h5 or .keras. Training writes it. Scoring without a model scores merged picks by "
             "their votes"
         )
         self.addParamsLine(" [--inputPos <...>] : XMD files of positive subtomograms")
         self.addParamsLine(
-            " [--inputDoubt <...>] : XMD files of doubtful subtomograms; recipe consensus learns from them by their agreement"
+            " [--inputDoubt <...>] : XMD files of doubtful subtomograms; recipe consensus trains on them with labels from the "
+            "votes"
         )
         self.addParamsLine(
-            " [--inputNeg <...>] : XMD files of negative subtomograms. training: noise and known wrong picks; scoring: noise, "
-            "which tells whether the network sees anything in the merged picks"
+            " [--inputNeg <...>] : XMD files of negative subtomograms. For training: noise and known wrong picks. For scoring: "
+            "noise; the program tests whether the network separates the merged picks from it"
         )
         self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
         self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
@@ -317,7 +320,7 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the model")
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
-        self.addParamsLine(" [--log <file>] : CSV for the training log, a row an epoch")
+        self.addParamsLine(" [--log <file>] : CSV for the training log, one row per epoch")
         self.addExampleLine(
             "xmipp_deep_picking_consensus_tomo --mode training --inputPos pos.xmd --inputNeg noise.xmd --model model.h5 "
             "--boxsize 32 --samplingrate 10"

@@ -36,7 +36,7 @@ class EvaluationConfig:
     def __post_init__(self) -> None:
         if self.radius is None and self.classes is None:
             raise InputError(
-                "--radius: nothing says how near a hit must be; give --radius in voxels of the truth, "
+                "--radius: the largest distance of a hit is not known; give --radius in voxels of the truth, "
                 "or --classes with the diameters"
             )
         if self.radius is not None:
@@ -122,21 +122,26 @@ class EvaluatePickingTomo(Program):
     name = "xmipp_evaluate_picking_tomo"
 
     def defineParams(self) -> None:
-        self.addUsageLine("Evaluate a picking against ground truth, by the numbers of SHREC 2020, in all and for each class.")
+        self.addUsageLine("Evaluate a picking against ground truth with the metrics of SHREC 2020, in total and per class.")
         self.addUsageLine(
-            "Results RR, unique particles found TP, false FP, missed FN, multiple hits MH, outside RO, mean distance AD, recall, "
-            "precision, miss rate, F1, F4; a random baseline; average precision, Brier score and calibration error from scores. "
-            "A pick hits a particle by distance (one to one) and, with --occupancy, also by the voxel it lies in (SHREC's rule)."
+            "Metrics: number of picks (RR), unique particles found (TP), false picks (FP), missed particles (FN), multiple hits "
+            "(MH), picks outside (RO), mean distance (AD), recall, precision, miss rate, F1 and F4; the same for random "
+            "positions; from the scores, average precision, Brier score and calibration error. Picks and particles are paired by "
+            "distance, one to one. With --occupancy they are also paired by the rule of SHREC: the voxel in which the pick lies."
         )
         self.addParamsLine("  --picks <pickFile> : picks to evaluate: CSV (tomo_id,x,y,z[,score][,class]...) or XMD")
-        self.addParamsLine("  --truth <truthFile> : ground truth in the same formats; beads and vesicles are no particles")
+        self.addParamsLine(
+            "  --truth <truthFile> : ground truth in the same formats; beads and vesicles do not count as particles"
+        )
         self.addParamsLine("  --oroot <base> : writes base.json, _metrics.csv, _picks.xmd, _curves.png, _confusion.csv and .png")
-        self.addParamsLine(" [--radius <r>] : how near a hit is, voxels of the truth; default: half the diameter of its class")
+        self.addParamsLine(
+            " [--radius <r>] : largest distance of a hit, in voxels of the truth; default: half the class diameter"
+        )
         self.addParamsLine(" [--classes <classesFile>] : CSV with class,molecular_weight (kDa),diameter (A),distractor (0 or 1)")
-        self.addParamsLine(" [--target <...>] : only these classes are particles; picks on others are false")
-        self.addParamsLine(" [--tomograms <...>] : tomograms (MRC), for their sizes and sampling rates; only these are evaluated")
+        self.addParamsLine(" [--target <...>] : only these classes count as particles; picks on other classes are false")
+        self.addParamsLine(" [--tomograms <...>] : tomograms (MRC) to evaluate; gives their sizes and sampling rates")
         self.addParamsLine(" [--samplingrate <srate>] : A/voxel of files without the column samplingRate")
-        self.addParamsLine(" [--occupancy <...>] : volumes <tomogram>_occupancy.mrc: the number of the particle in each voxel")
+        self.addParamsLine(" [--occupancy <...>] : volumes <tomogram>_occupancy.mrc with the particle number of each voxel")
         self.addParamsLine(" [--seed <int=1>] : seed of the random baseline; recorded in the output")
         self.addExampleLine(
             "xmipp_evaluate_picking_tomo --picks picks.csv --truth ground_truth.csv --classes classes.csv --oroot result/picks "

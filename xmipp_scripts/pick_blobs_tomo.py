@@ -104,25 +104,27 @@ class PickBlobsTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Blob picking: particles of one diameter in tomograms, found without any reference.")
         self.addUsageLine(
-            "A Laplacian or a difference of Gaussians of the particle's size runs over each tomogram. A score is its response in "
-            "robust deviations; gold beads do not set the scale, but they are blobs too and are picked. Places without data give "
-            "no picks. Orientations and classes are not found."
+            "Each tomogram is filtered with a Laplacian of Gaussian or a difference of Gaussians of the size of the particle. "
+            "The score is the filter response in robust standard deviations. Gold beads do not change this scale, but they are "
+            "blobs too and are picked. Places without data give no picks. The picks have no orientation and no class."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
         self.addParamsLine("  -o <file> : picks, .csv or .xmd; voxels of each tomogram")
-        self.addParamsLine("  --diameter <double> : diameter of the particle in A; picks keep half of it from each other")
+        self.addParamsLine("  --diameter <double> : particle diameter in A; picks are at least half of it apart")
         self.addParamsLine(" [--method <method=log>] : filter")
         self.addParamsLine("      where <method>")
         self.addParamsLine("        log : Laplacian of Gaussian")
-        self.addParamsLine("        dog : difference of two Gaussians, a little wider in its band")
+        self.addParamsLine("        dog : difference of two Gaussians, with a slightly wider band")
         self.addParamsLine(" [--number <int>] : the best n picks of each tomogram")
         self.addParamsLine(
-            " [--threshold <double>] : lowest score instead, in deviations; with neither, the score that noise would reach "
-            "about once in the tomogram"
+            " [--threshold <double>] : lowest accepted score, in standard deviations; not with --number. Default, if neither is "
+            "given: the score that noise would reach about once per tomogram"
         )
-        self.addParamsLine(" [--bright] : particles are brighter than their surroundings; without it darker")
-        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, where the tomograms' headers have none or a wrong one")
-        self.addParamsLine(" [--threads <int=2>] : threads")
+        self.addParamsLine(" [--bright] : particles are brighter than their surroundings; default: darker")
+        self.addParamsLine(
+            " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
+        )
+        self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addExampleLine("xmipp_pick_blobs_tomo --tomograms TS_01.mrc TS_02.mrc -o blobs.csv --diameter 120")
 
     def readParams(self) -> None:

@@ -84,21 +84,23 @@ class PickNoiseTomo(Program):
     name = "xmipp_pick_noise_tomo"
 
     def defineParams(self) -> None:
-        self.addUsageLine("Noise picking: random positions of one tomogram that no picker came near, as negatives for training.")
+        self.addUsageLine("Noise picking: random positions of one tomogram, far from every pick, as negatives for training.")
         self.addUsageLine(
-            "Positions are drawn uniformly from the space that is free of every input pick; their boxes lie inside the "
-            "tomogram and they keep the radius from each other. Ends at once with what fits, and says how many and why."
+            "Positions are drawn uniformly from the space that is free of picks. Their boxes lie inside the tomogram, and the "
+            "positions are at least the radius apart. If fewer positions fit, the program ends and says how many and why."
         )
-        self.addParamsLine("  --input <inputFile> : XMD with EVERY pick of the tomogram, references included: all are avoided")
-        self.addParamsLine("  --output <outputFile> : XMD for the noise")
+        self.addParamsLine(
+            "  --input <inputFile> : XMD with EVERY pick of the tomogram, references included. Noise avoids all of them"
+        )
+        self.addParamsLine("  --output <outputFile> : XMD for the noise picks")
         self.addParamsLine("  --radius <radius> : evasion radius, as a fraction of the box size")
         self.addParamsLine("  --boxsize <boxsize> : box size, voxels of --samplingrate; even")
-        self.addParamsLine("  --samplingrate <srate> : sampling rate in A/voxel; inputs at another one are rescaled")
+        self.addParamsLine("  --samplingrate <srate> : sampling rate in A/voxel; inputs at another sampling rate are rescaled")
         self.addParamsLine("  --size <x> <y> <z> : size of the tomogram, voxels of --samplingrate")
-        self.addParamsLine(" [--limit <limit=0.7>] : how many, as a fraction of the number of input picks")
+        self.addParamsLine(" [--limit <limit=0.7>] : number of noise picks, as a fraction of the number of input picks")
         self.addParamsLine(" [--threads <int=4>] : threads of the neighbour search")
         self.addParamsLine(
-            " [--static] : keep the radius; without it the radius may shrink, to half at the least, in a crowded tomogram"
+            " [--static] : never lower the radius; without this option it is lowered in a crowded tomogram, down to half of it"
         )
         self.addParamsLine(" [--seed <int=1>] : seed of the random positions; recorded in the output")
         self.addExampleLine(

@@ -20,55 +20,60 @@ class RunDeepConsensusTomo(Program):
     name = "xmipp_run_deep_consensus_tomo"
 
     def defineParams(self) -> None:
-        self.addUsageLine("Deep consensus picking of tomograms: several pickers' coordinates in, one scored consensus out.")
+        self.addUsageLine("Deep consensus picking of tomograms: merges the coordinates of several pickers into one scored set.")
         self.addUsageLine(
-            "A pick file is CSV with the header tomo_id,x,y,z[,score][,class][,rot,tilt,psi][,group][,samplingRate] or XMD: "
-            "voxels of that tomogram, origin at the corner of the volume; tomo_id is the tomogram's file name without extension; "
-            "or any file that xmipp_convert_coordinates_tomo recognises. A folder, or a pattern in quotes ('cryolo/*.cbox'), is "
-            "one picker with all its files, as where it wrote one a tomogram: each is that of the tomogram whose name it bears. "
-            "Writes accepted.csv, scored.csv (tomo_id,x,y,z,score,support,pickers,picker_scores, and class, orientation and "
-            "group where the pickers give any) and the same as XMD, scored_raw.csv with every raw pick, the network, its "
-            "training log, summary.json, picks.png and report.html into the output folder. "
-            "Started again with the same options it goes on where it was interrupted."
+            "A pick file is CSV with the header tomo_id,x,y,z[,score][,class][,rot,tilt,psi][,group][,samplingRate], or XMD, or "
+            "any file that xmipp_convert_coordinates_tomo recognises. In CSV and XMD the coordinates are in voxels of that "
+            "tomogram, with the origin at the corner of the volume; tomo_id is the file name of the tomogram without extension. "
+            "A picker that wrote one file per tomogram is given as a folder, or as a pattern in quotes ('cryolo/*.cbox'). The "
+            "name of each file then says to which tomogram it belongs. "
+            "The program writes these files into the output folder: accepted.csv, scored.csv (tomo_id,x,y,z,score,support,"
+            "pickers,picker_scores, and class, orientation and group where the pickers give any), the same two as XMD, "
+            "scored_raw.csv with every raw pick, the network, its training log, summary.json, picks.png and report.html. "
+            "After an interruption, start the program again with the same options: it continues where it stopped."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
-        self.addParamsLine("  --picks <...> : pick files, one a picker, at least two; or a folder of files a picker")
+        self.addParamsLine(
+            "  --picks <...> : pick files, one per picker, at least two; a folder of files also counts as one picker"
+        )
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
-        self.addParamsLine(" [--number <int=2>] : distinct pickers that must agree for a training positive")
+        self.addParamsLine(" [--number <int=2>] : number of different pickers that must agree to make a pick a training positive")
         self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted; not with --voting")
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
-        self.addParamsLine(" [--lie <file>] : pick file of positions known to be wrong: always negative")
-        self.addParamsLine(" [--noReport] : do not write report.html, the run on one page")
+        self.addParamsLine(" [--lie <file>] : pick file of positions known not to be particles: always negative")
+        self.addParamsLine(" [--noReport] : do not write report.html, which shows the run on one page")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; the same seed gives the same files")
-        self.addParamsLine(" [--threads <int=2>] : threads")
+        self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addParamsLine("== Common frame ==")
         self.addParamsLine(
-            " [--samplingrate <double>] : sampling rate of consensus and boxes in A/voxel; default: the first tomogram's"
+            " [--samplingrate <double>] : sampling rate of consensus and boxes in A/voxel; default: that of the first tomogram"
         )
         self.addParamsLine(
-            " [--tomogramSamplingrate <double>] : A/voxel of all tomograms, where their headers have none or a wrong one"
+            " [--tomogramSamplingrate <double>] : A/voxel of all tomograms, if their headers have none or a wrong one"
         )
-        self.addParamsLine(" [--picksSamplingrates <...>] : A/voxel of each pick file, 0 for that of the tomogram")
+        self.addParamsLine(" [--picksSamplingrates <...>] : A/voxel of each pick file; 0: that of the tomogram")
         self.addParamsLine(" [--invert] : invert the contrast of the boxes")
-        self.addParamsLine(" [--border <what=pad>] : picks at the border: pad (kept, filled with the box's mean) or drop")
+        self.addParamsLine(" [--border <what=pad>] : picks at the border: pad (keep them, fill the box with its mean) or drop")
         self.addParamsLine("== Consensus and noise ==")
         self.addParamsLine(" [--radius <double=0.35>] : picks nearer than this fraction of the box size are the same particle")
-        self.addParamsLine(" [--constype <type=2>] : position of a merged pick: 0 first, 1 centroid, 2 robust")
+        self.addParamsLine(
+            " [--constype <type=2>] : position of a merged pick: 0 first pick, 1 centroid, 2 robust (geometric median)"
+        )
         self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
         self.addParamsLine(" [--noise <double=1>] : noise picks, as a fraction of the number of picks")
         self.addParamsLine(
-            " [--noiseRadius <double=0.7>] : noise keeps this fraction of the box size away from every pick; in a crowded "
-            "tomogram the radius is lowered by steps, to half at the least, and a note says so"
+            " [--noiseRadius <double=0.7>] : minimum distance of noise from every pick, as a fraction of the box size. In a "
+            "crowded tomogram this radius is lowered by steps, down to half of it, and a note says so"
         )
-        self.addParamsLine(" [--noiseStatic] : never lower the radius; a crowded tomogram then gives fewer noise picks")
+        self.addParamsLine(" [--noiseStatic] : never lower this radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
-            " [--voting] : vote instead of training a network: what --number pickers agree on is accepted, the score "
-            "is the share of the pickers"
+            " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "
+            "is the fraction of the pickers that agree"
         )
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
-        self.addParamsLine(" [--skipTraining] : score with the model of --inputModel as it is")
+        self.addParamsLine(" [--skipTraining] : do not train: score with the model of --inputModel as it is")
         self.addExampleLine(
             "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo/ deepfinder.csv tm.star "
             "--boxsize 32 --odir consensus --seed 1"
@@ -79,7 +84,7 @@ class RunDeepConsensusTomo(Program):
             return self.number(option) if self.checkParam(option) else None
 
         if self.checkParam("--voting") and self.checkParam("--threshold"):
-            raise InputError("--threshold: voting has none; use --number, or leave out --voting")
+            raise InputError("--threshold: voting has no threshold; use --number, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
         self.config = PipelineConfig(
             tomograms=tuple(self.getListParam("--tomograms")),

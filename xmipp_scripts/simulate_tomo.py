@@ -62,7 +62,7 @@ class SimulationConfig:
             if not 0 <= value < float("inf"):
                 raise InputError(f"{option}: must be 0 or more, received {value}")
         if self.counts and not any(self.counts):
-            raise InputError("--counts: no particle at all would be placed; the noise is set by their signal, give at least one")
+            raise InputError("--counts: there would be no particle; the noise is set by their signal, so give at least one")
         if not self.prefix or set(self.prefix) & set("/\\ \t'\""):
             raise InputError(f"--prefix: must be a part of a file name without blanks, received '{self.prefix}'")
 
@@ -174,35 +174,40 @@ class SimulateTomo(Program):
     name = "xmipp_simulate_tomo"
 
     def defineParams(self) -> None:
-        self.addUsageLine("Simulate tomograms of known content, after the recipe of SHREC 2020: complexes at random poses that "
-                          "touch but do not overlap, gold beads, vesicles, ice; a tilt series with structural noise, CTF and "
-                          "detector noise; weighted back-projection with a missing wedge.")
-        self.addUsageLine("Writes, for each tomogram, <id>.mrc (proteins dark), <id>_classes.mrc, <id>_occupancy.mrc, <id>.png, "
-                          "its tilt series; and ground_truth.csv, ground_truth.xmd, classes.csv, templates/ and simulation.json.")
+        self.addUsageLine("Simulate tomograms with ground truth, by the recipe of SHREC 2020. The sample holds complexes at "
+                          "random positions and orientations (they may touch but not overlap), gold beads, vesicles and ice. Its "
+                          "tilt series has structural noise, CTF and detector noise, and is reconstructed by weighted "
+                          "back-projection with a missing wedge.")
+        self.addUsageLine("Writes for each tomogram <id>.mrc (proteins dark), <id>_classes.mrc, <id>_occupancy.mrc, <id>.png and "
+                          "its tilt series. For all together it writes ground_truth.csv, ground_truth.xmd, classes.csv, "
+                          "templates/ and simulation.json.")
         self.addParamsLine("  --odir <folder> : folder for the results; it must not hold a ground truth yet")
-        self.addParamsLine(" [--tomograms <n=1>] : how many")
+        self.addParamsLine(" [--tomograms <n=1>] : number of tomograms")
         self.addParamsLine(" [--size <x=512> <y=512> <z=200>] : size of a tomogram, voxels")
-        self.addParamsLine(" [--samplingrate <srate=10>] : A/voxel; maps are resampled to it")
-        self.addParamsLine(" [--maps <...>] : MRC density maps, particles bright; their names are the classes. "
-                           "Without maps: built-in procedural complexes")
+        self.addParamsLine(" [--samplingrate <srate=10>] : sampling rate in A/voxel; maps are resampled to it")
+        self.addParamsLine(" [--maps <...>] : MRC density maps, particles bright; the file names become the classes. "
+                           "Default: the built-in complexes")
         self.addParamsLine(" [--counts <...>] : particles of each complex in a tomogram: one number for all, or one for each. "
-                           "Without it as dense as SHREC: 2600 in 512 x 512 x 200 at 10 A")
-        self.addParamsLine(" [--beads <n=10>] : gold beads of 10 nm in a tomogram")
-        self.addParamsLine(" [--vesicles <n=2>] : vesicles in a tomogram, 20 to 40 nm in radius or as fits")
-        self.addParamsLine(" [--tilts <first=-60> <last=60> <step=3>] : tilt angles about y, degrees")
-        self.addParamsLine(" [--snr <ratio=0.1>] : variance of the complexes' projected signal over that of the "
-                           "detector noise. SHREC's 0.004 was measured in another way and hides here all but the biggest")
+                           "Default: as dense as SHREC 2020, which has 2600 in 512 x 512 x 200 voxels at 10 A")
+        self.addParamsLine(" [--beads <n=10>] : gold beads of 10 nm per tomogram")
+        self.addParamsLine(" [--vesicles <n=2>] : vesicles per tomogram; radius 20 to 40 nm, or less in a small tomogram")
+        self.addParamsLine(
+            " [--tilts <first=-60> <last=60> <step=3>] : first and last tilt angle about y, and the step, in degrees"
+        )
+        self.addParamsLine(" [--snr <ratio=0.1>] : signal to noise ratio: variance of the projected complexes divided by the "
+                           "variance of the detector noise. SHREC measured its 0.004 in another way; here, 0.004 hides all but "
+                           "the biggest complexes")
         self.addParamsLine(" [--defocus <um=3>] : underfocus, micrometres")
         self.addParamsLine(" [--voltage <kV=300>] : acceleration voltage")
         self.addParamsLine(" [--cs <mm=2.7>] : spherical aberration")
         self.addParamsLine(" [--amplitudecontrast <fraction=0.08>] : amplitude contrast")
         self.addParamsLine(" [--envelope <k=0.4>] : standard deviation of the CTF's Gaussian envelope, 1/nm")
         self.addParamsLine(" [--icenoise <sigma=0.01>] : noise of the ice per voxel; a complex has a mean contrast of 0.09")
-        self.addParamsLine(" [--structuralnoise <sigma=0.04>] : noise per voxel that is new in every tilt")
-        self.addParamsLine(" [--multislice] : propagate the electron wave through slices of 5 nm instead of projecting; slower")
+        self.addParamsLine(" [--structuralnoise <sigma=0.04>] : noise per voxel, different in every tilt image")
+        self.addParamsLine(" [--multislice] : propagate the electron wave through slices of 5 nm; default: projection, faster")
         self.addParamsLine(" [--prefix <name=tomo>] : tomograms are called name_1, name_2, ...")
-        self.addParamsLine(" [--threads <int=2>] : threads")
-        self.addParamsLine(" [--seed <int=1>] : seed of everything random; recorded in the outputs")
+        self.addParamsLine(" [--threads <int=2>] : CPU threads")
+        self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the outputs")
         self.addExampleLine("xmipp_simulate_tomo --odir simulated --tomograms 2 --size 256 256 128 --snr 0.02")
         self.addExampleLine("xmipp_simulate_tomo --odir shrec --maps maps_10A/1bxn.mrc maps_10A/4cr2.mrc --counts 200 100", False)
 

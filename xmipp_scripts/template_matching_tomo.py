@@ -16,49 +16,65 @@ class TemplateMatchingTomo(Program):
     name = "xmipp_template_matching_tomo"
 
     def defineParams(self) -> None:
-        self.addUsageLine("Template matching: find particles of known density in tomograms, and how they are turned.")
+        self.addUsageLine("Template matching: find particles of known density in tomograms, with their orientations.")
         self.addUsageLine(
-            "Each template is turned over a uniform grid of rotations, filtered as the tomogram is (CTF to its first zero, "
-            "low-pass, missing wedge) and compared with each place of it by the locally normalised correlation under a ball. "
-            "The score is a correlation coefficient. Where the resolution allows it the search runs on coarser voxels. "
-            "Centres nearer than half a radius to the border are not searched."
+            "Each template is rotated over a uniform grid of rotations and filtered as the tomogram is (CTF to its first zero, "
+            "low-pass, missing wedge). It is compared with each position of the tomogram by the locally normalised correlation "
+            "under a spherical mask. The score is a correlation coefficient. The search runs on coarser voxels if the resolution "
+            "allows it. Centres nearer than half a radius to the border are not searched."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC, particles dark")
-        self.addParamsLine("  --templates <...> : densities, MRC, bright, in the middle of a box; a file's name names its picks")
-        self.addParamsLine("  -o <file> : picks, .csv or .xmd: voxels of each tomogram, score, class and Euler angles")
-        self.addParamsLine(" [--mask <file>] : spherical mask in the box of the templates; else a ball of --diameter, soft edge")
         self.addParamsLine(
-            " [--diameter <...>] : diameter of the particles in A, one or one a template; without it that of the dense "
-            "part of each template. Picks of a template keep half of it from each other"
+            "  --templates <...> : densities, MRC, bright, centred in a box; the file name becomes the class of its picks"
         )
-        self.addParamsLine(" [--tilts <first=-60> <last=60>] : range of the tilt series about y, degrees: the missing wedge")
-        self.addParamsLine(" [--angularstep <double>] : degrees; without it resolution over diameter (Crowther), 7 to 20")
-        self.addParamsLine(" [--lowpass <double>] : finest resolution to compare, A; else that of the sampling or of the CTF")
+        self.addParamsLine("  -o <file> : picks, .csv or .xmd: voxels of each tomogram, score, class and Euler angles")
         self.addParamsLine(
-            " [--defocus <double=0>] : micrometres, underfocus positive: nothing beyond the first zero counts; 0: no CTF"
+            " [--mask <file>] : spherical mask in the box of the templates; default: a soft-edged ball of --diameter"
+        )
+        self.addParamsLine(
+            " [--diameter <...>] : particle diameter in A: one value, or one per template. Default: the diameter of the dense "
+            "part of each template. Picks of one template are at least half of it apart"
+        )
+        self.addParamsLine(
+            " [--tilts <first=-60> <last=60>] : first and last tilt angle about y, in degrees; they define the missing wedge"
+        )
+        self.addParamsLine(" [--angularstep <double>] : degrees; default: resolution divided by diameter (Crowther), 7 to 20")
+        self.addParamsLine(" [--lowpass <double>] : finest resolution to compare, A; default: that of the sampling or of the CTF")
+        self.addParamsLine(
+            " [--defocus <double=0>] : micrometres, underfocus positive. Frequencies beyond the first zero of the CTF are left "
+            "out. 0: no CTF"
         )
         self.addParamsLine(" [--voltage <double=300>] : of the microscope, kV")
         self.addParamsLine(" [--cs <double=2.7>] : spherical aberration, mm")
         self.addParamsLine(" [--amplitudecontrast <double=0.08>] : amplitude contrast, a fraction")
         self.addParamsLine(" [--number <int>] : the best n picks of each template in each tomogram")
         self.addParamsLine(
-            " [--threshold <double>] : lowest correlation instead; with neither, the one that noise would reach about "
-            "once in the tomogram over all rotations"
+            " [--threshold <double>] : lowest accepted correlation; not with --number. Default, if neither is given: the "
+            "correlation that noise would reach about once per tomogram over all rotations"
         )
-        self.addParamsLine(" [--select <selection=all>] : what becomes of the picks of several templates")
+        self.addParamsLine(" [--select <selection=all>] : how to combine the picks of several templates")
         self.addParamsLine("      where <selection>")
-        self.addParamsLine("        all : every template's own picks")
+        self.addParamsLine("        all : all picks of every template")
         self.addParamsLine("        thresholded : the same from the biggest class to the smallest (TM-T of SHREC 2020)")
-        self.addParamsLine("        filtered : a pick that overlaps with one of a bigger class gives way to the next (TM-F)")
-        self.addParamsLine(" [--scoremaps <folder>] : write best scores and their rotations as MRC, the rotations' angles as CSV")
-        self.addParamsLine(" [--bright] : particles are bright in the tomograms; without it dark")
         self.addParamsLine(
-            " [--coloured] : take the noise for white; without it the tomogram's own spectrum is divided out of tomogram and "
-            "templates, which finds far more in weighted back-projections"
+            "        filtered : a pick that overlaps with a pick of a bigger class is left out, and the next best pick is "
+            "taken (TM-F)"
         )
-        self.addParamsLine(" [--templateSamplingrate <double>] : A/voxel, where the templates' headers have none or a wrong one")
-        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, where the tomograms' headers have none or a wrong one")
-        self.addParamsLine(" [--threads <int=2>] : threads; the result does not depend on them")
+        self.addParamsLine(
+            " [--scoremaps <folder>] : write the best scores and their rotations as MRC, and the angles of the rotations as CSV"
+        )
+        self.addParamsLine(" [--bright] : particles are bright in the tomograms; default: dark")
+        self.addParamsLine(
+            " [--coloured] : no whitening. By default tomogram and templates are divided by the noise spectrum of the tomogram, "
+            "which finds far more particles in weighted back-projections"
+        )
+        self.addParamsLine(
+            " [--templateSamplingrate <double>] : A/voxel, if the headers of the templates have none or a wrong one"
+        )
+        self.addParamsLine(
+            " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
+        )
+        self.addParamsLine(" [--threads <int=2>] : CPU threads; the result does not depend on them")
         self.addExampleLine(
             "xmipp_template_matching_tomo --tomograms TS_01.mrc --templates 1bxn.mrc 4cr2.mrc -o tm.csv --defocus 3 "
             "--number 200 --select filtered"

@@ -116,28 +116,28 @@ class TomoExtractSubtomograms(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
         self.addUsageLine(
-            "Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is read "
-            "memory-mapped; where its sampling rate is not that of the boxes it is rescaled box by box. Columns min and max "
-            "are the lowest and highest smoothed grey value around the pick, in deviations of the tomogram."
+            "Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is memory-mapped. If "
+            "the boxes have another sampling rate than the tomogram, each box is rescaled. The columns min and max are the "
+            "lowest and the highest smoothed grey value around the pick, in standard deviations of the tomogram."
         )
         self.addParamsLine("  --tomogram <file> : tomogram, MRC")
         self.addParamsLine("  --coordinates <file> : XMD with columns x, y, z (voxels, origin at the corner of the volume)")
         self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")
         self.addParamsLine("  -o <folder> : output folder")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate of the boxes in A/voxel; default: that of the coordinates")
-        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, where the tomogram's header has none or a wrong one")
-        self.addParamsLine(" [--normalize] : zero mean and unit deviation of every box")
+        self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, if the header of the tomogram has none or a wrong one")
+        self.addParamsLine(" [--normalize] : every box gets mean 0 and standard deviation 1")
         self.addParamsLine(" [--invert] : invert the contrast (dark particles become bright)")
-        self.addParamsLine(" [--factor <double=1>] : multiply the grey values by this")
-        self.addParamsLine(" [--border <what=pad>] : picks whose box passes the border of the tomogram")
+        self.addParamsLine(" [--factor <double=1>] : multiply the grey values by this factor")
+        self.addParamsLine(" [--border <what=pad>] : what happens to picks whose box crosses the border of the tomogram")
         self.addParamsLine("      where <what>")
-        self.addParamsLine("        pad : are kept; what is missing is filled with the box's mean")
-        self.addParamsLine("        drop : are left out")
+        self.addParamsLine("        pad : they are kept; the missing part of the box is filled with its mean")
+        self.addParamsLine("        drop : they are left out")
         self.addParamsLine(
-            " [--network <name>] : write what this network sees of the boxes instead of the boxes, for the program that trains "
-            "and scores (it takes both): small (at most 16 voxels an edge), reference (the whole box), or that of a model file"
+            " [--network <name>] : write the input of this network instead of whole boxes. The program that trains and scores "
+            "takes both. small: edges of at most 16 voxels; reference: the whole box; or a model file: the input of its network"
         )
-        self.addParamsLine(" [--threads <int=1>] : threads")
+        self.addParamsLine(" [--threads <int=1>] : CPU threads")
         self.addParamsLine(" [--individual] : one .mrc file per subtomogram instead of a stack")
         self.addExampleLine(
             "xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates all.xmd --boxsize 32 -o boxes --normalize"

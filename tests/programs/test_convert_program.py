@@ -106,7 +106,7 @@ def test_classes_and_picks_outside(run, tomograms, tmp_path):
         (STAR + "TS_1 1 2 3\n", "--from dynamo", ["has 1 columns; a Dynamo table"]),
         (STAR + "TS_1 1 2 3\n", "--from nothing", ["--from: 'nothing' is no format", "relion5"]),
         (STAR + "TS_1 1 2 3\n", "--to cbox", ["--to: cbox is only read"]),
-        (STAR + "TS_1 1 2 3\n", "--size 9 9 9", ["--size: the tomograms say their size themselves"]),
+        (STAR + "TS_1 1 2 3\n", "--size 9 9 9", ["--size: the size is already known from --tomograms"]),
         (STAR + "TS_1 1 2 3\n", "--samplingrate 0", ["--samplingrate: must be positive"]),
         ("tomo_id,x,y,z,samplingRate\nTS_1,1,2,3,5\nTS_1,1,2,3,6\n", "--from csv", ["mixes sampling rates", "'TS_1'"]),
         ("1 2 3\n", "", ["is by its name of tomogram 'TS'", "'TS_1', 'TS_10'"]),

@@ -125,7 +125,7 @@ def test_a_truth_measures_what_the_scores_promise(tmp_path, quick):
     ("options", "said"),
     [
         (["--threshold", "2"], "--threshold: must lie between 0 and 1, received 2"),
-        (["-o", "page.txt"], "-o: a report is an HTML file"),
+        (["-o", "page.txt"], "-o: the name of a report must end in .html"),
         ([], "--run: 'nowhere' is no folder"),
     ],
 )

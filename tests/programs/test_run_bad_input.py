@@ -106,7 +106,7 @@ def test_one_line_with_the_way_out_and_nothing_written(refused, folder, option, 
     ("options", "words"),
     [
         ("--skipTraining", ["--skipTraining: needs a trained model", "--inputModel"]),
-        ("--voting --threshold 0.5", ["--threshold: voting has none; use --number"]),
+        ("--voting --threshold 0.5", ["--threshold: voting has no threshold; use --number"]),
     ],
 )
 def test_options_that_do_not_go_together(refused, folder, options, words):

@@ -139,7 +139,7 @@ def _volumes(paths: Sequence[str], truths: dict[str, Picks]) -> dict[str, str]:
             raise InputError(f"--occupancy: '{path}' must be named <tomogram>{OCCUPANCY_ENDING}.mrc; rename it")
         by_id[stem.removesuffix(OCCUPANCY_ENDING)] = path
     if lacking := [tomo_id for tomo_id in truths if tomo_id not in by_id]:
-        raise InputError(f"--occupancy: no volume for {listed(lacking)} of the truth; give one a tomogram, named "
+        raise InputError(f"--occupancy: no volume for {listed(lacking)} of the truth; give one volume per tomogram, named "
                          f"<tomogram>{OCCUPANCY_ENDING}.mrc")
     return by_id
 

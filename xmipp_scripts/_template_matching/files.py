@@ -80,7 +80,7 @@ def _read_density(path: str, sampling_rate: float | None, option: str) -> tuple[
     except InputError as error:  # the reader advises the option for tomograms
         raise InputError(str(error).replace("--tomogramSamplingrate", "--templateSamplingrate")) from error
     if not np.isfinite(density).all():
-        raise InputError(f"{option}: '{path}' has voxels that are not numbers; write it again")
+        raise InputError(f"{option}: '{path}' has voxels that are not numbers; repair the file")
     return density, rate
 
 

@@ -226,7 +226,7 @@ class TestSimulatePickEvaluate(BaseTest):
         self.assert_refused(cls, "there is no complex 'ribosome'", "globule", targetComplex="ribosome")
         self.assert_refused(cls, "must be whole numbers", counts="3 many")
         self.assert_refused(cls, "one for each of the 7 complexes", counts="3 4")
-        self.assert_refused(cls, "at least one of them more", counts="0")
+        self.assert_refused(cls, "at least one must be 1 or more", counts="0")
         self.assert_refused(cls, "*Volumes* cannot be EMPTY", source=VOLUMES)
         self.assert_refused(cls, "no file matches '/nowhere/*.mrc'", source=FILES, mapFiles="/nowhere/*.mrc")
         self.assert_refused(cls, "first angle must be smaller", tiltFirst=60.0, tiltLast=-60.0)

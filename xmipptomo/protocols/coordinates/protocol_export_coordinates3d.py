@@ -20,12 +20,12 @@ from ..shared.sets import link_tomogram, write_picking
 
 
 class XmippProtExportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
-    """Writes a set of coordinates as files that other packages read, with scores and orientations as far as these keep them.
+    """Writes a set of coordinates as files for other packages, with scores and orientations if the format can hold them.
 
     *Overview*
 
-    Each format counts in its own way: from the corner or the centre, in voxels or Å, from 0, 1 or a half. Each is written by its
-    own rules (docs/formats.md lists them), and every coordinate keeps its place in the tomogram.
+    Formats count coordinates differently: from the corner or from the centre, in voxels or in Å, from 0, 1 or 0.5. Each format is
+    written by its own rules (docs/formats.md lists them), and every coordinate keeps its position in the tomogram.
 
     *Inputs*
 
@@ -33,13 +33,13 @@ class XmippProtExportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Outputs*
 
-    - Files in the folder extra/export of this run; the summary names them. Dynamo gets a table and a list of its tomograms; IMOD
-      and copick one file a tomogram.
+    - Files in the folder extra/export of this run; the summary names them. Dynamo gets a table and a list of its tomograms. IMOD
+      and copick get one file per tomogram.
 
     *Practical recommendations*
 
-    - For RELION 5 import the star file with the tomograms that RELION knows under the same names (rlnTomoName).
-    - What has no orientation gets zeros where a format must have one; the log counts them.
+    - For RELION 5: the names of the tomograms in the star file (rlnTomoName) must be those that RELION uses.
+    - If a format must have an orientation, coordinates without one get zeros; the log says how many.
     - Positions are in voxels of the tomograms in which the set was picked: choose the right binning when you extract.
     """
 
@@ -57,8 +57,8 @@ class XmippProtExportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                       help="_relion5_, _relion3_: star file (RELION 4 reads the latter). _dynamo_: table. _imod_: models. "
                            "_copick_: picks in JSON. _csv_: table with a header. _xmd_: Xmipp metadata.")
         form.addParam("species", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Classes",
-                      help="Names of classes with blanks between them: only their coordinates are written. Empty: all. copick "
-                           "takes one class a file.")
+                      help="Names of classes, separated by blanks. Only the coordinates of these classes are written. Empty: "
+                           "all classes. A file for copick holds one class.")
 
     # ---- steps
     def _insertAllSteps(self):

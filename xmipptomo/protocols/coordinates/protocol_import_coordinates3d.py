@@ -39,12 +39,13 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Overview*
 
-    Pickers and averaging packages count differently: from the corner or the centre, in voxels or Å, from 0, 1 or a half, of this
-    binning or that. Each format is read by its own rules (docs/formats.md lists them), and every pick keeps its place.
+    Pickers and averaging packages count coordinates differently: from the corner or from the centre, in voxels or in Å, from 0, 1
+    or 0.5, at different binnings. Each format is read by its own rules (docs/formats.md lists them), and every pick keeps its
+    position in the tomogram.
 
     *Inputs*
 
-    - A SetOfTomograms: what the coordinates belong to. Any binning of the tomograms that were picked.
+    - A SetOfTomograms: the tomograms of the coordinates. They may have another binning than the tomograms that were picked.
     - Files: crYOLO .cbox and .coords, TomoTwin, RELION 3, 4 and 5 .star, pytom-match-pick .star, DeepFinder .xml, Membranorama
       .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, CSV, TXT, XMD.
 
@@ -54,13 +55,14 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Practical recommendations*
 
-    - The box size is that of the consensus, too: 1.5 to 2 particle diameters.
-    - One kind of particle in each consensus: if the files have several classes, name one in _Classes_.
-    - Files that do not name their tomogram, as those of crYOLO, are matched by their own name: call them as the tomogram.
-    - If names differ (TS_01 and 20230101_A_01), say which is which; a name that fits two tomograms is refused.
-    - Give the sampling rate of the coordinates where the file cannot say it and it is not that of the tomograms, as for RELION 3
-      files in voxels that are not binned.
-    - Files of TomoTwin that end in .tloc are Python pickles, which can run any program when they are opened: they are refused.
+    - The consensus will use this box size too: choose 1.5 to 2 particle diameters.
+    - A consensus works on one kind of particle. If the files have several classes, name one of them in _Classes_.
+    - Some files, such as those of crYOLO, do not name their tomogram. Give such a file the name of its tomogram.
+    - If the names differ (TS_01 and 20230101_A_01), say in _Names of tomograms_ which belong together. A name that fits two
+      tomograms is an error.
+    - Give the sampling rate of the coordinates if the file does not contain it and it is not that of the tomograms. An example
+      are RELION 3 files in unbinned voxels.
+    - Files of TomoTwin that end in .tloc are Python pickles. A pickle can run any program when it is opened, so they are refused.
     """
 
     _label = "import coordinates 3D from pickers"
@@ -75,34 +77,34 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
                       help="The tomograms that the coordinates belong to, at any binning.")
         form.addParam("filesPath", params.PathParam, label="File or folder", important=True,
-                      help="What one picker wrote: its file, or the folder where it wrote a file a tomogram.")
+                      help="The file of one picker, or its folder if it wrote one file per tomogram.")
         form.addParam("filesPattern", params.StringParam, default="", label="Pattern",
-                      help="Which files of the folder, as _*.cbox_. Empty: those that are coordinates by their ending and "
-                           "content; a folder with files of several formats needs a pattern.")
+                      help="Which files of the folder to read, for example _*.cbox_. Empty: all files that are coordinates by "
+                           "extension and content. A folder with files of several formats needs a pattern.")
         form.addParam("fileFormat", params.EnumParam, choices=["Automatic", *IMPORT_FORMATS], default=0, label="Format",
-                      help="_Automatic_: by content and extension. What fits several formats is refused; then choose one here.")
+                      help="_Automatic_: by content and extension. If a file fits several formats, choose one here.")
         form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)",
-                      help="In voxels of the tomograms; rounded to an even number. The consensus cuts boxes of this size: 1.5 to "
-                           "2 particle diameters are right. The coordinates themselves do not depend on it.")
+                      help="Box size in voxels of the tomograms, rounded to an even number. The consensus cuts boxes of this "
+                           "size: 1.5 to 2 particle diameters are right. The coordinates themselves do not depend on it.")
         form.addParam("species", params.StringParam, default="", label="Classes",
-                      help="Names of classes in the files, with blanks between them: only their coordinates are imported, since "
-                           "a consensus is of one kind of particle. Empty: all. A name that is not there is refused, and the "
-                           "message says which are.")
+                      help="Names of classes in the files, separated by blanks. Only the coordinates of these classes are "
+                           "imported, because a consensus works on one kind of particle. Empty: all classes. If a name is not "
+                           "in the files, the error message lists the names that are.")
         form.addParam("samplingRate", params.FloatParam, default=0, label="Sampling rate of the coordinates (Å/voxel)",
                       expertLevel=params.LEVEL_ADVANCED,
-                      help="Only for coordinates in voxels of another size than the tomograms', whose file does not say so. "
-                           "0: as the file says, else as the tomograms.")
+                      help="Needed only if the coordinates are in voxels of another size than those of the tomograms and the "
+                           "file does not contain this size. 0: as in the file, otherwise that of the tomograms.")
         form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Names of tomograms",
-                      help="What files call a tomogram and which it is, separated by blanks: _1=TS_01 2=TS_02_; or a text file "
-                           "with a number and the path of a tomogram a line, as Dynamo's .doc.")
+                      help="Pairs of the name in the file and the name of the tomogram, separated by blanks: _1=TS_01 2=TS_02_. "
+                           "Or a text file with one number and one path of a tomogram per line, such as Dynamo's .doc.")
         form.addParam("subset", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Leave out other tomograms?",
-                      help="Yes if the files have coordinates of more tomograms than the set. No: a tomogram that the set "
-                           "does not have is an error, because a name that differs would lose its coordinates.")
+                      help="Yes: coordinates of tomograms that are not in the set are left out. No: they are an error, so that "
+                           "no coordinates are lost only because a name differs.")
         form.addParam("dropOutside", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Leave out what lies outside?",
-                      help="Coordinates outside their tomogram usually tell that the sampling rate or the axes are wrong, so "
-                           "they are an error. Yes leaves them out.")
+                      help="No: coordinates outside their tomogram are an error, because they usually mean that the sampling "
+                           "rate or the axes are wrong. Yes: they are left out.")
 
     # ---- steps
     def _insertAllSteps(self):

@@ -49,20 +49,21 @@ def define_params(form: params.Form) -> None:
     _define_training(form)
     form.addParallelSection(threads=3, mpi=1, binThreads=4, binThreadsHelp=(
         "*Threads*:\nthreads of each program (noise picking, extraction, training and scoring on the CPU). "
-        "Several tomograms are prepared at the same time: Scipion threads - 1 of them, each with this many threads; together "
-        "they should not exceed the processors of the machine. In a queue that runs each step as a job, every job asks for "
-        "this many processors, and Scipion threads - 1 is the number of jobs at a time.\n"
+        "Scipion prepares (Scipion threads - 1) tomograms at the same time, each with this many threads. The product should not "
+        "exceed the number of processors. In a queue that runs each step as a job, every job asks for this many processors, and "
+        "at most (Scipion threads - 1) jobs run at the same time.\n"
         "*MPI*: not used by these programs; leave it at 1."))
 
 
 def _define_gpu(form: params.Form) -> None:
     form.addHidden(params.USE_GPU, params.BooleanParam, default=True, label="Use GPU for execution",
-                   help="Train and score the network on GPUs. With No, or where the GPUs cannot be used, the CPU does it: "
-                        "the same result, many times slower. The summary then says why, and what would bring the GPU.")
+                   help="Train and score the network on GPUs. This was never tried on a real GPU. With No, or if the GPUs "
+                        "cannot be used, the CPU does the work. The summary then says why the GPUs were not used and how to "
+                        "get them.")
     form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
-                   help="GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3; in a queue only their number counts. Training shares "
-                        "each batch among all of them (mirrored strategy), whatever the number of Scipion threads: more than one "
-                        "pays off for large boxes and batches only.")
+                   help="Numbers of the GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3. In a queue only the number of GPUs "
+                        "counts. Training shares each batch among all these GPUs (mirrored strategy). The number of Scipion "
+                        "threads does not matter here. More than one GPU helps only with large boxes and batches.")
 
 
 def _define_input(form: params.Form) -> None:
@@ -70,97 +71,104 @@ def _define_input(form: params.Form) -> None:
     form.addParam("inputSets", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Input coordinates",
                   important=True,
                   help="Two or more sets of coordinates of the same tomograms, one from each picker (or from one picker with "
-                       "different settings). They may differ in tomograms, box size and sampling rate; a tomogram is recognised "
-                       "by its tilt-series id. The numbers of the pickers in the results follow the order of this list.")
+                       "different settings). They may differ in tomograms, box size and sampling rate. A tomogram is recognised "
+                       "by its tilt-series id. The pickers are numbered in the order of this list.")
     form.addParam("positiveReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Positive references",
                   allowsNull=True,
                   help="Optional: coordinates known to be particles, for example picked by hand. They train the network as "
-                       "positives, and a merged pick near one of them is a positive however few pickers saw it.")
+                       "positives. A merged pick near one of them is positive, even if only one picker found it.")
     form.addParam("negativeReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Negative references",
                   allowsNull=True,
                   help="Optional: coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the "
-                       "network as negatives besides the noise, and a merged pick near one of them is never accepted on votes.")
+                       "network as negatives, in addition to the noise. A merged pick near one of them is never accepted because "
+                       "of its votes.")
     form.addParam("doVoting", params.BooleanParam, default=False, label="Voting instead of DNN?",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: no network; a pick is accepted when enough pickers agree. Fast, good for a first look. Its score "
-                       "is the fraction of the pickers that saw it.")
+                  help="Yes: no network is used. A pick is accepted if enough pickers agree. Its score is the fraction of the "
+                       "pickers that found it. This is fast and good for a first overview.")
     form.addParam("votingAgreement", params.IntParam, default=MIN_AGREEMENT, condition="doVoting",
                   label="Required agreement (pickers)", expertLevel=params.LEVEL_ADVANCED,
-                  help="Number of different pickers that must have picked a particle for it to be accepted.")
+                  help="A pick is accepted if at least this many different pickers found it.")
     form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
                   display=params.EnumParam.DISPLAY_HLIST, label="Model",
-                  help="New: train a network on this very data. Existing: start from a model of an earlier run.")
+                  help="New: train a network on these data. Existing: start from a model of an earlier run.")
     form.addParam("modelFile", params.FileParam, condition=EXISTING, label="Model file",
                   help="A model (.h5 or .keras) that this protocol wrote: consensus/model.h5 in the extra folder of the earlier "
-                       "run. It must have been trained at the box size and sampling rate chosen here; the program says so if "
-                       "not.")
+                       "run. It must have been trained at the box size and sampling rate chosen here. Otherwise the form shows "
+                       "an error.")
     form.addParam("skipTraining", params.BooleanParam, default=True, condition=EXISTING, label="Skip training?",
-                  help="Yes: score with the model as it is; one set of input coordinates is then enough. No: train it further "
-                       "on this data first.")
+                  help="Yes: score with the model as it is. One set of input coordinates is then enough. No: first train the "
+                       "model further on these data.")
     form.addParam("recipe", params.EnumParam, choices=[name.capitalize() for name in RECIPES], default=RECIPES.index("consensus"),
                   condition=NOT_VOTING, display=params.EnumParam.DISPLAY_HLIST, label="Score",
-                  help="_Consensus_: the probability that a pick is a particle, from the network's opinion of its look, from who "
-                       "saw it and from the scores they gave, which are worth what the network makes of such picks.\n"
-                       "_Paper_: the network's opinion alone, as in the original work.")
+                  help="_Consensus_: the probability that a pick is a particle, from network score, votes and picker scores. The "
+                       "network trains on all merged picks, with labels from the agreement of the pickers.\n"
+                       "_Paper_: the network score alone. The network trains on agreed picks against noise. Only these labels "
+                       "and this score are as published. Merging (complete linkage), the three folds, the cosine schedule of "
+                       "the learning rate and the class balance are ours, as in _Consensus_.")
     form.addParam("threshold", params.FloatParam, default=0.5, condition=NOT_VOTING, label="Tolerance threshold",
-                  help="Picks with a score of at least this, from 0 to 1, are accepted. Higher: fewer false picks, more "
-                       "missed particles. Every score stays in consensus/scored.xmd: changing only this value and resuming "
-                       "takes seconds. The wizard beside this field shows what each threshold promises, once the run has "
-                       "finished.")
+                  help="Picks with at least this score (0 to 1) are accepted. A higher threshold gives fewer false picks and "
+                       "more missed particles. All scores are kept in consensus/scored.xmd. If you change only this value and "
+                       "continue the run, it takes seconds. Once the run has finished, the wizard beside this field shows the "
+                       "expected precision and recall of each threshold.")
     form.addParam("batchSize", params.IntParam, default=32, condition=NOT_VOTING, label="Training batch size",
-                  help="Subtomograms that the network sees at once. Lower it if the GPU runs out of memory.")
+                  help="Number of subtomograms in one training step. Lower it if the GPU runs out of memory.")
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: consensus/report.html tells the whole run on one page, with its figures, tables and parameters. It "
+                  help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "
                        "takes some seconds, and a few megabytes of disk.")
 
 
 def _define_preprocess(form: params.Form) -> None:
     form.addSection(label="Preprocess")
     form.addParam("consensusRadius", params.FloatParam, default=0.35, label="Same-element relative radius",
-                  help="Picks nearer than this are the same particle, in fractions of the box size: 0.35 for a box of 1.5 "
-                       "particle diameters, 0.25 for one of 2. Larger, near neighbours are merged; smaller, one particle stays "
-                       "several. The wizard shows how far the picks of the inputs lie apart.")
+                  help="Picks nearer than this are the same particle. In fractions of the box size: 0.35 for a box of 1.5 "
+                       "particle diameters, 0.25 for one of 2. If it is too large, neighbouring particles are merged. If it is "
+                       "too small, one particle remains as several picks. The wizard shows the distances between the input "
+                       "picks.")
     form.addParam("representative", params.EnumParam, choices=[name.capitalize() for name in REPRESENTATIVES],
                   default=REPRESENTATIVES.index("robust"), label="Representative",
-                  help="Position of a merged pick.\n_First_: that of the pick which came first in the order of the "
-                       "inputs.\n_Centroid_: the mean of all its picks.\n_Robust_: the geometric median of one pick a picker, "
-                       "which one far-off picker does not drag along and which does not depend on the order.")
+                  help="Position of a merged pick.\n_First_: the position of its first pick, in the order of the "
+                       "inputs.\n_Centroid_: the mean of all its picks.\n_Robust_: the geometric median of one pick per picker. "
+                       "One picker that is far off changes it little, and it does not depend on the order of the inputs.")
     form.addParam("symmetry", params.StringParam, default="c1", label="Symmetry", expertLevel=params.LEVEL_ADVANCED,
                   help="Symmetry of the particle: c1 for none, c2, c3..., d2, d3..., t, o, i1 or i2, with the axes of Xmipp and "
-                       "RELION. Where pickers give orientations, a merged pick gets the mean of theirs without those that stand "
-                       "apart; under a symmetry orientations that look the same are the same. Positions do not depend on it.")
+                       "RELION. If pickers give orientations, a merged pick gets their mean; outliers are left out. Orientations "
+                       "that are equivalent under the symmetry count as the same. Positions do not depend on the symmetry.")
     form.addParam("minPickers", params.IntParam, default=MIN_AGREEMENT, condition=NOT_VOTING, label="Pickers that must agree",
-                  help="A merged pick that at least this many different pickers saw is positive, all others are doubtful. With "
-                       "the score _Consensus_ the network learns from every merged pick by its agreement, and this is the least "
-                       "agreement that counts fully; with _Paper_ it learns positives against noise.")
+                  help="A merged pick is positive if at least this many different pickers found it; all others are doubtful. "
+                       "With the score _Consensus_ the network trains on all merged picks, with labels that grow with the number "
+                       "of pickers. This number is then the lowest agreement that can count as full agreement. With _Paper_ the "
+                       "network trains on positives against noise.")
     form.addParam("boxSizeChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Box size",
-                  help="Common box size where the inputs differ: that of the first set, the biggest, the smallest or the mean. "
-                       "1.5 to 2 particle diameters are right, and the wizard proposes which comes nearest. Boxes are compared "
-                       "in Å, and the result is rounded to an even number of voxels.")
+                  help="Common box size if the inputs differ: that of the first set, the biggest, the smallest or the mean. "
+                       "1.5 to 2 particle diameters are right; the wizard proposes the nearest choice. Boxes are compared in Å, "
+                       "and the result is rounded to an even number of voxels.")
     form.addParam("samplingRateChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Sampling rate",
-                  help="Common sampling rate where the inputs differ: that of the first set, the biggest (coarsest, in Å/voxel: "
-                       "fastest), the smallest (finest) or the mean. Subtomograms come from the tomograms nearest to it.")
+                  help="Common sampling rate if the inputs differ: that of the first set, the biggest in Å/voxel (coarsest and "
+                       "fastest), the smallest (finest) or the mean. Subtomograms are cut from the tomograms whose sampling rate "
+                       "is nearest to it.")
     form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=NOT_VOTING,
                   label="Amount of noise picked for negative input",
-                  help="Noise picks, in fractions of the number of all picks of each tomogram. They are negatives for the "
-                       "training. The picks are also compared with them: the verdict of the run says whether the network "
-                       "tells the two apart. A crowded tomogram yields what fits; the summary says how many.")
+                  help="Number of noise picks, in fractions of the number of all picks of each tomogram. They are negatives for "
+                       "the training. The picks are also compared with them: the verdict of the run says whether the network "
+                       "separates picks from noise. In a crowded tomogram fewer may fit; the summary says how many.")
     form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=NOT_VOTING, label="Noise picking evasion radius",
-                  help="Noise keeps this far away from every pick of every picker and from the references, in fractions of the "
-                       "box size. In a crowded tomogram the radius is lowered by steps, to half at the least, and the summary "
-                       "says so. Below 0.5 of the box a noise box may show a particle.")
+                  help="Minimum distance of noise from every pick and from the references, in fractions of the box size. In a "
+                       "crowded tomogram this radius is lowered by steps, down to half of it, and the summary says so. Below "
+                       "0.5 of the box size a noise box may show a particle.")
     form.addParam("noiseStatic", params.BooleanParam, default=False, condition=NOT_VOTING, label="Never lower this radius?",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: a crowded tomogram gives fewer noise picks, or none, but no noise nearer to a pick than the radius.")
+                  help="Yes: a crowded tomogram gives fewer noise picks, or none, but none of them is nearer to a pick than the "
+                       "radius.")
     form.addParam("invertContrast", params.BooleanParam, default=False, condition=NOT_VOTING, label="Invert contrast?",
-                  help="Proteins are usually dark in tomograms. Yes shows them bright to the network. It learns either just as "
-                       "well, so this matters only for an existing model: give the same answer as the run that trained it.")
+                  help="Proteins are usually dark in tomograms. Yes: the network gets them bright. A new network learns equally "
+                       "well from both. With an existing model choose the same as in the run that trained it.")
     form.addParam("scoreRawPicks", params.BooleanParam, default=True, condition=NOT_VOTING, label="Score each picker's picks?",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: the network scores every pick of every picker too, into consensus/scored_raw.xmd. No saves about "
-                       "half of the disk space and of the scoring time.")
+                  help="Yes: the network also scores every single pick of every picker, into consensus/scored_raw.xmd. No: this "
+                       "saves about half of the disk space and of the scoring time.")
 
 
 def _define_training(form: params.Form) -> None:
@@ -169,28 +177,31 @@ def _define_training(form: params.Form) -> None:
                   condition=TRAINING, label="Network",
                   help="_Small_: the default, fast, good for the few hundred positives that a project usually has.\n"
                        "_Reference_: the network of the original work (1.3 million parameters), for many thousands of positives "
-                       "and a GPU.\nAn existing model that is trained further keeps its own: choose the same here.")
+                       "and a GPU.\nAn existing model that is trained further keeps its network: choose the same one here.")
     form.addParam("epochs", params.IntParam, default=12, condition=TRAINING, label="Cycles (epochs)",
-                  help="Rounds of training, at the most if it stops on convergence. A round shows 2400 to 4000 subtomograms: "
-                       "few are seen several times, of many a part.")
+                  help="Number of training epochs; with _Stop on convergence_ the maximum number. An epoch shows 2400 to 4000 "
+                       "subtomograms: small sets are repeated, large sets are sampled.")
     form.addParam("validationFraction", params.FloatParam, default=0.15, condition=TRAINING, label="Validation fraction",
-                  help="Fraction of the positives and negatives kept out of training to judge the network after each epoch; by "
-                       "tomogram where there are several.")
+                  help="Fraction of the positives and negatives that is not used for training but to evaluate the network after "
+                       "each epoch. If there are several tomograms, whole tomograms are held back.")
     form.addParam("learningRate", params.FloatParam, default=0.001, condition=TRAINING, label="Learning rate",
-                  help="Step of the weights at the start. Larger trains faster but may miss the minimum, smaller is slow.")
+                  help="Learning rate at the start; it decays towards zero. A larger one trains faster but may miss the "
+                       "minimum; a smaller one is slow.")
     form.addParam("l2", params.FloatParam, default=0.0001, condition=TRAINING, label="L2 regularisation strength",
-                  help="Penalty on large weights: a higher value keeps the model simpler, against overfitting; 0 turns it off.")
+                  help="Penalty on large weights. A higher value keeps the model simpler and reduces overfitting. 0 turns it "
+                       "off.")
     form.addParam("autoStop", params.BooleanParam, default=True, condition=TRAINING, label="Stop on convergence?",
-                  help="End the training when the validation loss no longer falls. The best weights are kept in any case.")
+                  help="Yes: end the training when the validation loss no longer falls. The best weights are kept in any case.")
     form.addParam("forceAugmentation", params.BooleanParam, default=True, condition=TRAINING, label="Force data augmentation?",
-                  help="Yes: the network sees each subtomogram varied, however many there are: mirrored and turned by 180 "
-                       "degrees, which leaves the missing wedge where it is; with the small network turned by up to 30 degrees "
-                       "about the tilt axis, too, with which the wedge turns; shifted by up to a voxel of what the network sees; "
-                       f"and with some more or less contrast. No: only where there are fewer than {LARGE_DATA_SET} positives.")
+                  help="Yes: every subtomogram is varied at random in training, whatever their number. It is mirrored and "
+                       "rotated by 180 degrees, which keeps the missing wedge in place. It is shifted by up to one voxel of the "
+                       "network input, and its contrast is changed. For the small network it is also rotated by up to 30 degrees "
+                       "about the tilt axis; the wedge rotates with it. "
+                       f"No: this is done only if there are fewer than {LARGE_DATA_SET} positives.")
     form.addParam("folds", params.IntParam, default=3, condition=TRAINING, label="Networks in the ensemble",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="So many networks are trained, each without one part of the data, and each training pick is scored by "
-                       "the networks that did not see it. 1 is fastest, but scores the training picks with the network that "
-                       "learnt them.")
+                  help="Number of networks (folds). Each network is trained without one part of the data. Each training pick is "
+                       "scored by a network that was not trained on it. 1 is fastest, but then the training picks are scored by "
+                       "the network that was trained on them.")
     form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
-                  help="The same seed on the same data gives the same noise picks, the same split and the same initial weights.")
+                  help="The same seed on the same data gives the same noise picks, the same split and the same start weights.")

@@ -72,10 +72,10 @@ def _of_agreed_and_noise(content: dict[str, Any]) -> list[str]:
 
 def _joined(content: dict[str, Any]) -> str:
     """Recipe consensus; see final_score.judge."""
-    return ("Two log-odds were added to one probability of being a particle: that of the network's score, judged by the "
-            "agreement of the positions with such scores, and that of who picked a position with which own score, judged by the "
-            "network's scores of such positions. Positions whose contrast lay far outside that of the agreed ones of their "
-            f"tomogram (gold beads, ice) got 0. The {_accepted(content)} positions with a probability of at least "
+    return ("The log-odds of being a particle are the sum of two terms. One is that of the network score, calibrated "
+            "against the agreement of the pickers. The other is that of votes and picker scores, calibrated against the "
+            "network score. Positions whose contrast lay far outside that of the agreed ones of their "
+            f"tomogram (gold beads, ice) got probability 0. The {_accepted(content)} positions with a probability of at least "
             f"{content['threshold']:g} were kept.")
 
 

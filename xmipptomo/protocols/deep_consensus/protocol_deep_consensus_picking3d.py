@@ -55,18 +55,20 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     *Overview*
 
     No picker is perfect: each misses particles, and each takes gold beads, membranes or ice for particles. This
-    protocol merges the picks of all of them, trains a neural network on the merged picks by how many pickers agreed on
-    them, and on noise taken from the same tomograms, scores every merged pick from 0 to 1 and returns those of at least
-    a threshold, ready for subtomogram averaging. Nothing has to be labelled by hand.
+    protocol merges the picks of all pickers. It trains a neural network on the merged picks, with labels from the number
+    of pickers that agree, and on noise from the same tomograms. Every merged pick gets a score from 0 to 1. The output
+    holds the picks whose score reaches the threshold. They are ready for subtomogram averaging. Nothing has to be
+    labelled by hand.
 
     1. All coordinates are brought to one sampling rate and box size.
-    2. Picks of the same particle are merged. Those of enough different pickers are _positive_, the rest _doubtful_.
-    3. Noise is picked far away from every pick: examples of nothing, which also tell whether the network sees anything.
+    2. Picks of the same particle are merged. A merged pick of enough different pickers is _positive_, the others are
+    _doubtful_.
+    3. Noise is picked far away from every pick. These are negative examples. They also show whether the network
+    separates picks from noise.
     4. Subtomograms are extracted and normalised.
-    5. The network learns from the merged picks by their agreement, and from noise; then it scores them. Each pick is
-    scored by networks that did not see it.
-    6. The network's opinion, the votes and the pickers' own scores, weighed by what it makes of them, give one score.
-    What reaches the threshold is the output.
+    5. The network trains on the merged picks, with labels from the votes, and on noise. Then it scores them. Each pick is
+    scored by a network that was not trained on it.
+    6. Network score, votes and picker scores give one final score. Picks that reach the threshold are the output.
 
     *Inputs*
 
@@ -78,30 +80,31 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     *Outputs*
 
     - coordinates: a SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has its
-    score, the mean orientation of its pickers that gave one, a group id, the number of pickers that saw it (_support),
+    score, the mean orientation of its pickers that gave one, a group id, the number of pickers that found it (_support),
     which ones (_pickers, such as 1+3; 0 is a reference), the scores these gave (_pickerScores, such as 0.8+nan), the
-    score of the one that picked nearest (_pickerScore), the network's opinion alone (_networkScore), how far the
+    score of the one that picked nearest (_pickerScore), the network score (_networkScore), how far the
     orientations of its pickers are from their mean (_orientationDisagreement, degrees; -1 where fewer than two gave
     one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it, the class of most of
     its pickers (_species). Positive references are always accepted, negative ones never.
-    - scoredCoordinates: the same of every merged pick, accepted or not, to choose by other rules.
-    - If no input set of tomograms holds all tomograms, a SetOfTomograms with all of them. Where they have no sampling
-    rate in common there is one pair of sets for each sampling rate.
-    - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with every score, those of the
-    rejected picks too, scored_raw.xmd with the score of every pick of every picker, and report.html, the run on one page.
+    - scoredCoordinates: the same for all merged picks, accepted or not. Use it to select picks by other rules.
+    - If no input set of tomograms holds all tomograms: a SetOfTomograms with all of them. If their sampling rates differ,
+    there is one pair of sets for each sampling rate.
+    - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with the scores of all merged picks
+    (also the rejected ones), scored_raw.xmd with the score of every pick of every picker, and report.html, which shows
+    the run on one page.
 
     *Practical recommendations*
 
-    - Choose pickers that err in different ways: agreement is worth most between independent ones.
-    - The box: 1.5 to 2 particle diameters. The same-element radius: 0.35 of a box of 1.5 diameters, 0.25 of one of 2, or
-    near neighbours will be merged. The wizard beside them proposes both from the picks.
-    - A hundred positives are few, a thousand plenty. If the run says there are none, lower the number of pickers that
-    must agree, raise the radius, or check that the sets are at the sampling rate they claim.
-    - Gold beads are high in contrast and every picker may take them: give some as negative references.
-    - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). Changing only the
-    threshold and choosing Continue does not train again.
-    - A tomogram that fails (missing file, no volume) is left out and named in the summary; the others go on.
-    - Voting (expert level advanced) needs no network and shows within a minute what the pickers agree on.
+    - Choose pickers that err in different ways. The agreement of independent pickers is the strongest evidence.
+    - The box: 1.5 to 2 particle diameters. The same-element radius: 0.35 of a box of 1.5 diameters, 0.25 of one of 2.
+    With a larger radius, neighbouring particles are merged. The wizard beside these fields proposes both from the picks.
+    - A hundred positives are few, a thousand are plenty. If the run says that there are none, lower the number of pickers
+    that must agree, raise the radius, or check that the sampling rates of the sets are right.
+    - Gold beads have high contrast, and every picker may pick them. Give some of them as negative references.
+    - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). If you change only the
+    threshold and choose Continue, nothing is trained again.
+    - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
+    - Voting (expert level advanced) needs no network. It shows within a minute on which picks the pickers agree.
     """
 
     _label = "deep consensus picking 3D"

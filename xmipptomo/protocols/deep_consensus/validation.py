@@ -37,7 +37,7 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
     names = [coordinates.getFileName() for coordinates in sets]
-    return [f"*{field}*: set {i + 1} is the same as set {names.index(name) + 1}; a set agrees with itself everywhere: remove it."
+    return [f"*{field}*: set {i + 1} is the same as set {names.index(name) + 1}; a set always agrees with itself; remove it."
             for i, name in enumerate(names) if names.index(name) < i]
 
 
@@ -51,13 +51,13 @@ def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     scores_only = _scores_only(protocol)
     if pickers < 2:  # Scipion itself says that there is none
         return [] if scores_only or not pickers else [
-            f"*Input coordinates*: a consensus takes at least two different sets, received {pickers}; add the set of another "
+            f"*Input coordinates*: needs at least two different sets, received {pickers}; add the set of another "
             "picker (with *Model* Existing and *Skip training?* one is enough)."]
     name = "votingAgreement" if protocol.doVoting else "minPickers"
     number = protocol.getAttributeValue(name)
     if number is None or number <= pickers or scores_only or (inputs.truth and not protocol.doVoting):
         return []
-    return [f"*{protocol.getParam(name).label.get()}* is {number}, but only {pickers} sets are given: nothing could be accepted; "
+    return [f"*{protocol.getParam(name).label.get()}* is {number}, but only {pickers} sets are given: no pick can be accepted; "
             f"lower it to {pickers} or fewer."]
 
 
@@ -71,7 +71,7 @@ def _unshared_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.truth and not protocol.doVoting):
         return []
     sets = "; ".join(f"set {i} has {_ids(coordinates.getTSIds())}" for i, coordinates in enumerate(inputs.pickers, start=1))
-    return [f"*Input coordinates*: no tomogram is in two of the sets, so that nothing could agree: {sets}. The same tomogram "
+    return [f"*Input coordinates*: no tomogram is in two of the sets, so no picks can agree: {sets}. The same tomogram "
             "must have the same tilt-series id: import the coordinates with one set of tomograms."]
 
 
@@ -171,5 +171,5 @@ def _lonely_warnings(inputs: InputSets) -> list[str]:
         others = set().union(*(other for i, other in enumerate(ids, start=1) if i != number))
         if others and not own & others:
             warnings.append(f"*Input coordinates*, set {number} shares no tomogram with the others: it has {_ids(own)}, they "
-                            f"have {_ids(others)}; nobody can agree with it.")
+                            f"have {_ids(others)}. No other picker can agree with it.")
     return warnings

@@ -31,36 +31,36 @@ LIMITS = {"radius": (0, None, True), "randomSeed": (0, None, True), "numberOfThr
 
 
 class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
-    """Says how good pickings are, where the truth is known.
+    """Measures the quality of pickings against a known reference.
 
     *Overview*
 
-    Each picking is compared with a reference: every pick is given at most one particle within a radius and every particle at most
-    one pick, so that the number of pairs is largest. What is paired is found; other picks are false, other particles are missed.
+    Each picking is compared with a reference. Picks and particles within a radius are paired one to one, so that the number of
+    pairs is largest. A paired particle is found. A pick without a particle is false. A particle without a pick is missed.
 
     - Precision: the fraction of the picks that found a particle. Recall: the fraction of the particles that were found.
-    - F1: their harmonic mean, the number to compare pickings by. The F1 of as many random positions stands beside it.
-    - AP (average precision): how well the scores sort true picks before false ones, whatever the threshold; 1 is perfect.
+    - F1: the harmonic mean of both. Compare pickings by it. The F1 of as many random positions is given for comparison.
+    - AP (average precision): how well the scores sort true picks before false ones, at all thresholds; 1 is perfect.
     - Calibration: whether a score of 0.8 means that 80 % of such picks are particles. Only for scores from 0 to 1.
 
     *Inputs*
 
-    - One or more sets of coordinates to judge: pickers, consensus runs, the same picker with several parameters.
+    - One or more sets of coordinates to evaluate: pickers, consensus runs, the same picker with several parameters.
     - The reference: picked by hand, or the particles of a simulation. Tomograms without any coordinate in it are left out.
-    - Optionally, what is known to be no particle (gold beads, vesicles): how many false picks lie on it is counted.
+    - Optionally, distractors (gold beads, vesicles): the false picks that lie on them are counted.
 
     *Outputs*
 
     - The summary, and the figure of _analyse results_: precision-recall curves, F1 and calibration of all pickings.
-    - In the folder extra/evaluation, for each picking: all numbers (JSON, CSV), its pictures, and what became of every pick
+    - In the folder extra/evaluation, for each picking: all numbers (JSON, CSV), its pictures, and the result for every pick
     (XMD).
 
     *Practical recommendations*
 
-    - A picking is judged with all its picks. If it has many with low scores, compare the AP, or lower the number first.
-    - The radius is half the diameter of a particle. If a picker centres badly, its F1 rises with the radius: try twice.
-    - A reference picked by hand misses particles, too: what a picker finds beyond it counts as false.
-    - For a picker of one species, name it as target; picks of other species are then false.
+    - A picking is evaluated with all its picks. If many have low scores, compare the AP, or reduce the number of picks first.
+    - The radius is half the diameter of a particle. If a picker centres badly, its F1 rises with the radius: double it.
+    - A reference picked by hand misses particles too. Particles that only the picker found then count as false.
+    - For a picker of one species, name this species as target. Picks of other species are then false.
     """
 
     _label = "evaluate picking 3D"
@@ -76,25 +76,25 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addSection(label="Input")
         form.addParam("inputPickings", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Coordinates to "
                                                                                                           "evaluate",
-                      important=True, help="One or more sets. They may have other tomograms, sampling rates and box sizes than "
-                                           "the reference: tomograms are recognised by their tilt-series id.")
+                      important=True, help="One or more sets. Their tomograms, sampling rates and box sizes may differ from "
+                                           "those of the reference. Tomograms are recognised by their tilt-series id.")
         form.addParam("reference", params.PointerParam, pointerClass="SetOfCoordinates3D", label="Reference", important=True,
-                      help="The particles that are really there: of a simulation, or picked by hand.")
+                      help="The true particles: of a simulation, or picked by hand.")
         form.addParam("distractors", params.PointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
                       label="Known distractors",
-                      help="Optional: what is known to be no particle, such as the gold beads and vesicles of a simulation. "
+                      help="Optional: objects that are not particles, such as the gold beads and vesicles of a simulation. "
                            "False picks on them are counted.")
         form.addParam("targetSpecies", params.StringParam, default="", label="Target species",
-                      help="Optional: names of species of the reference, with blanks between them. Only these are particles to "
-                           "be found. Empty: all of the reference.")
+                      help="Optional: names of species of the reference, separated by blanks. Only these count as particles. "
+                           "Empty: all species of the reference.")
         form.addParam("radius", params.FloatParam, default=0.0, label="Radius (Å)",
-                      help="A pick within this distance of a particle has found it. 0: half the diameter of its species where "
-                           "the diameters are known (see the table of species), else half the box size of the reference.")
+                      help="A pick within this distance of a particle has found it. 0: half the diameter of the species if it "
+                           "is known (see the table of species), otherwise half the box size of the reference.")
         form.addParam("classesFile", params.FileParam, label="Table of species", expertLevel=params.LEVEL_ADVANCED,
                       help="Optional: CSV with the columns class, molecular_weight (kDa), diameter (Å), distractor (0 or 1). "
                            "Empty: the table of the simulation, if the reference comes from one.")
         form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
-                      help="Of the random positions that the pickings are compared with.")
+                      help="Seed of the random positions with which the pickings are compared.")
         form.addParallelSection(threads=2, mpi=0)
 
     def _files(self) -> EvaluationFiles:

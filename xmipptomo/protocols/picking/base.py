@@ -1,4 +1,4 @@
-"""What the pickers share: one step a tomogram, one program a step, one scored set of coordinates."""
+"""What the pickers share: one step per tomogram, one program per step, one scored set of coordinates."""
 
 from __future__ import annotations
 
@@ -71,27 +71,27 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
     # ---- form
     def _defineTomograms(self, form: params.Form) -> None:
         form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
-                      help="Reconstructed tomograms. Binning to 10 to 15 Å/voxel makes picking fast and loses little.")
+                      help="Reconstructed tomograms. Picking is fast at 10 to 15 Å/voxel, and this binning loses little.")
 
     def _defineSelection(self, form: params.Form, number: int, threshold: float, score: str) -> None:
         form.addParam("keep", params.EnumParam, choices=["Automatic", "Best of each tomogram", "Above a threshold"],
                       default=KEEP_AUTOMATIC,
                       display=params.EnumParam.DISPLAY_HLIST, label="Keep",
-                      help="How many peaks become picks.\n_Automatic_: those that stand out of the noise.\n_Best of each "
-                           "tomogram_: a fixed number, the best first.\n_Above a threshold_: all whose score reaches it, "
-                           "however many they are.")
+                      help="How many peaks become picks.\n_Automatic_: the peaks that noise would not reach.\n_Best of each "
+                           "tomogram_: a fixed number, the best first.\n_Above a threshold_: all peaks whose score reaches "
+                           "the threshold.")
         form.addParam("number", params.IntParam, default=number, condition=f"keep == {KEEP_NUMBER}", label="Number of picks",
-                      help="In each tomogram, and of each template where there are several. Rather too many than too few: a "
-                           "later consensus or classification removes false picks, but finds no missing ones.")
+                      help="Number per tomogram, and per template if there are several. Better too many than too few: a later "
+                           "consensus or classification can remove false picks, but cannot find missing ones.")
         form.addParam("threshold", params.FloatParam, default=threshold, condition=f"keep == {KEEP_THRESHOLD}",
                       label="Lowest score", help=score)
         form.addParam("bright", params.BooleanParam, default=False, label="Are particles bright?",
-                      help="Proteins are usually dark in tomograms. Yes for tomograms of inverted contrast.")
+                      help="Proteins are usually dark in tomograms. Choose Yes if the contrast of the tomograms is inverted.")
 
     def _defineThreads(self, form: params.Form) -> None:
         form.addParallelSection(threads=2, mpi=0, binThreads=2, binThreadsHelp=(
-            "Threads of the program. Several tomograms are picked at the same time: Scipion threads - 1 of them, each with this "
-            "many; together they should not exceed the processors of the machine."))
+            "Threads of the program. Scipion picks (Scipion threads - 1) tomograms at the same time, each with this many "
+            "threads. The product should not exceed the number of processors."))
 
     # ---- steps
     def _files(self) -> PickingFiles:

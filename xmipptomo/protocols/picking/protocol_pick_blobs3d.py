@@ -18,10 +18,10 @@ class XmippProtPickBlobs3D(TomogramPicker):
 
     *Overview*
 
-    The tomogram is filtered so that what is compact, darker than its surroundings and of the given diameter stands out; the
-    peaks, at least half a diameter apart, are the picks, and their height is their score. Nothing is known of the particle but
-    its size: the quickest first look at a tomogram, and a picker whose errors differ from those of template matching and of
-    neural networks, which makes it a good partner in a consensus.
+    A filter enhances compact objects of the given diameter that are darker than their surroundings. The peaks of the filtered
+    tomogram are the picks. They are at least half a diameter apart, and their height is their score. The picker uses only the
+    size of the particle. It is the fastest way to a first overview of a tomogram. Its errors differ from those of template
+    matching and of neural networks, so it is useful in a consensus.
 
     *Inputs*
 
@@ -34,12 +34,12 @@ class XmippProtPickBlobs3D(TomogramPicker):
 
     *Practical recommendations*
 
-    - Give the diameter of the compact body of the particle: for one that is long, the shorter diameter.
-    - Picking is fast where the diameter is 8 to 20 voxels: bin the tomograms for large particles.
-    - Gold beads are the strongest blobs of all. Erase them beforehand, or give them as negative references to the consensus.
-    - Begin with twice as many picks as you expect particles, look at them on slices (right click, analyse results), and set
+    - Give the diameter of the compact body of the particle. For a long particle give the shorter diameter.
+    - Picking is fast if the diameter is 8 to 20 voxels. Bin the tomograms for large particles.
+    - Gold beads are the strongest blobs. Erase them before, or give them as negative references to the consensus.
+    - Begin with twice as many picks as you expect particles. Look at them on slices (right click, analyse results), and set
     a threshold if you want fewer.
-    - A tomogram that fails (missing file, no volume) is left out and named in the summary; the others go on.
+    - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
     """
 
     _label = "pick blobs 3D"
@@ -52,13 +52,13 @@ class XmippProtPickBlobs3D(TomogramPicker):
         form.addSection(label="Input")
         self._defineTomograms(form)
         form.addParam("diameter", params.FloatParam, default=150.0, label="Particle diameter (Å)", important=True,
-                      help="Of the compact body of the particle. Picks lie at least half of it apart.")
+                      help="Diameter of the compact body of the particle. Picks are at least half of it apart.")
         form.addParam("method", params.EnumParam, choices=["Laplacian of Gaussian", "Difference of Gaussians"], default=0,
                       display=params.EnumParam.DISPLAY_HLIST, label="Filter",
-                      help="Two filters that answer to blobs of the given diameter. They differ little.")
+                      help="Two filters that detect blobs of the given diameter. They differ little.")
         self._defineSelection(form, number=500, threshold=5.0, score=(
-            "Answer of the filter at the pick, in robust standard deviations of its answers in the tomogram: noise seldom "
-            "exceeds 4. Run once with Automatic and look at the picks on slices (right click, analyse results): lower it if "
+            "Filter response at the pick, in robust standard deviations of the response in the tomogram. Noise seldom exceeds "
+            "4. Run once with Automatic and look at the picks on slices (right click, analyse results). Lower the value if "
             "particles are missed, raise it if noise is picked."))
         form.addParam("boxFactor", params.FloatParam, default=1.6, label="Box size (diameters)",
                       expertLevel=params.LEVEL_ADVANCED,

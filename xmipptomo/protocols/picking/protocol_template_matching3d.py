@@ -27,17 +27,17 @@ class XmippProtTemplateMatching3D(TomogramPicker):
 
     *Overview*
 
-    Each template is turned to orientations that cover all rotations evenly, given the missing wedge of the tomogram (and,
-    if you like, the microscope's contrast transfer and a low-pass filter), and compared with every place of the tomogram by the
-    locally normalised correlation. The best correlation over all orientations, from -1 to 1, is the score of a place; its
-    peaks are the picks, each with the orientation and the template that fitted best.
+    Each template is rotated to orientations that cover all rotations evenly. It gets the missing wedge of the tomogram and,
+    optionally, the contrast transfer of the microscope and a low-pass filter. It is compared with every position of the tomogram
+    by the locally normalised correlation. The score of a position is its best correlation over all orientations, from -1 to 1.
+    The peaks of the score are the picks. Each pick has the orientation and the template that fitted best.
 
     *Inputs*
 
     - A SetOfTomograms.
     - One or more templates: volumes or averages, at any sampling rate, with the particle bright on a dark background. The name of
     a template (its label, else its file's name) becomes the class of its picks.
-    - Optionally, a mask: where the templates are compared with the tomogram.
+    - Optionally, a mask: the region in which template and tomogram are compared.
 
     *Outputs*
 
@@ -49,10 +49,11 @@ class XmippProtTemplateMatching3D(TomogramPicker):
     - Time grows with the number of orientations: 7000 at 13 degrees, 45000 at 7. Begin at 20 or 30 degrees on binned tomograms.
     - A template at 20 to 40 Å resolution is enough and biases less: use the low-pass filter.
     - Give the true tilt range: a template without the missing wedge correlates worse everywhere.
-    - Several templates: with _All_ each has its own picks, so that one particle may have several. With _Filtered_ and about the
-    true number of particles a place belongs to one template, the bigger first, as in the SHREC benchmark.
-    - Give templates of what you do not look for too (membrane, gold beads): they take away false picks.
-    - A tomogram that fails (missing file, no volume) is left out and named in the summary; the others go on.
+    - Several templates: with _All_ each template has its own picks, so one particle may have several picks. With _Filtered_ and
+    about the true number of particles, each place belongs to one template only. The bigger template has priority, as in the SHREC
+    benchmark.
+    - Give also templates of objects that you do not want (membrane, gold beads): they take away false picks.
+    - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
     """
 
     _label = "template matching 3D"
@@ -69,61 +70,60 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         form.addSection(label="Input")
         self._defineTomograms(form)
         form.addParam("inputTemplates", params.MultiPointerParam, pointerClass=VOLUMES, label="Templates", important=True,
-                      help="Densities of the particles, bright on dark, in a box that holds them: volumes, averages, or sets of "
-                           "them. They are brought to the tomograms' sampling rate.")
+                      help="Densities of the particles, bright on dark, completely inside their box: volumes, averages, or sets "
+                           "of them. They are resampled to the sampling rate of the tomograms.")
         form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True, label="Mask",
                       expertLevel=params.LEVEL_ADVANCED,
-                      help="Optional, spherical, in the box of the templates: 1 where template and tomogram are compared, 0 "
-                           "elsewhere. Without it, a ball of the diameter with a soft edge.")
+                      help="Optional. A spherical mask in the box of the templates: 1 where template and tomogram are compared, "
+                           "0 elsewhere. Default: a ball of the particle diameter with a soft edge.")
         form.addParam("diameters", params.StringParam, default="", label="Diameters (Å)", expertLevel=params.LEVEL_ADVANCED,
-                      help="Optional: the diameter of each template in their order, or one for all; picks lie at least half of "
-                           "it apart. Empty: measured from the templates.")
+                      help="Optional: one diameter per template, in their order, or one for all. Picks of one template are at "
+                           "least half of it apart. Empty: measured from the templates.")
         line = form.addLine("Tilt range (degrees)",
-                            help="First and last angle of the tilt series: what lies outside is the missing wedge. The tilt axis "
-                                 "is y.")
+                            help="First and last angle of the tilt series; they define the missing wedge. The tilt axis is y.")
         line.addParam("tiltFirst", params.FloatParam, default=-60.0, label="First tilt")
         line.addParam("tiltLast", params.FloatParam, default=60.0, label="Last tilt")
         form.addParam("angularStep", params.FloatParam, default=0.0, label="Angular step (degrees)",
-                      help="Between neighbouring orientations. 0: as fine as the resolution and the diameter ask for, between 7 "
-                           "and 20. The number of orientations, and the time, grow with its third power: 1900 at 20 degrees, "
+                      help="Angle between neighbouring orientations. 0: computed from resolution and diameter, between 7 and "
+                           "20. A smaller step needs more orientations and more time, by the third power: 1900 at 20 degrees, "
                            "7000 at 13, 45000 at 7.")
         form.addParam("lowPass", params.FloatParam, default=0.0, label="Low-pass filter (Å)",
-                      help="Finest resolution that is compared. 0: that of the voxels or of the CTF. A coarser one is faster, "
-                           "because the search then runs on coarser voxels.")
+                      help="Finest resolution that is compared. 0: that of the voxels or of the CTF. A coarser resolution is "
+                           "faster, because the search then runs on coarser voxels.")
         self._defineSelection(form, number=300, threshold=0.3, score=(
             "Locally normalised correlation, from -1 to 1. Particles have 0.2 to 0.5 in noisy tomograms. Run once with Automatic "
-            "and look at the picks on slices (right click, analyse results): lower it if particles are missed, raise it if "
-            "other things are picked."))
+            "and look at the picks on slices (right click, analyse results). Lower the value if particles are missed, raise it "
+            "if other things are picked."))
         form.addParam("select", params.EnumParam, choices=[name.capitalize() for name in SELECTIONS],
                       default=SELECTIONS.index("all"), display=params.EnumParam.DISPLAY_HLIST, label="Selection",
-                      help="Where there are several templates.\n_All_: the picks of each, whatever the others found there.\n"
-                           "_Thresholded_: the best number of each (TM-T of SHREC 2020).\n_Filtered_: the best number of each, "
-                           "the biggest template first; what overlaps with a pick of a bigger one is left out (TM-F of SHREC "
-                           "2020). The number must then be about that of the particles, or the biggest template takes the "
-                           "places of the others.")
+                      help="Only with several templates. N is the number of picks above.\n_All_: the picks of each template, "
+                           "also where other templates have picks.\n_Thresholded_: the best N picks of each template (TM-T of "
+                           "SHREC 2020).\n_Filtered_: the best N picks of each template, the biggest template first. A pick "
+                           "that overlaps with a pick of a bigger template is left out (TM-F of SHREC 2020). N must then be "
+                           "near the true number of particles; otherwise the biggest template takes the places of the others.")
         form.addParam("boxSize", params.FloatParam, default=0.0, label="Box size of the output (Å)",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="1.5 to 2 particle diameters are right for the consensus. 0: the box of the largest template.")
         form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
                       expertLevel=params.LEVEL_ADVANCED,
-                      help="Yes writes the best score of every voxel, for each template, into picking/score_maps of the extra "
-                           "folder: as large as the tomograms.")
+                      help="Yes: write the best score of every voxel, for each template, into picking/score_maps of the extra "
+                           "folder. Each map is as large as its tomogram.")
         self._defineOptics(form)
         self._defineThreads(form)
 
     def _defineOptics(self, form: params.Form) -> None:
         form.addSection(label="Microscope")
         form.addParam("doCtf", params.BooleanParam, default=False, label="Consider the CTF?",
-                      help="Yes: frequencies beyond the first zero of the contrast transfer function are left out, as they have "
-                           "the wrong sign in tomograms that are not corrected for it.")
+                      help="Yes: frequencies beyond the first zero of the contrast transfer function are left out, because they "
+                           "have the wrong sign in tomograms without CTF correction.")
         form.addParam("defocus", params.FloatParam, default=3.0, condition="doCtf", label="Defocus (µm)",
                       help="Mean underfocus of the tilt series, as a positive number.")
         form.addParam("voltage", params.FloatParam, default=300.0, condition="doCtf", label="Voltage (kV)",
-                      help="Of the microscope.")
+                      help="Acceleration voltage.")
         form.addParam("sphericalAberration", params.FloatParam, default=2.7, condition="doCtf", label="Spherical aberration (mm)",
-                      help="Of the microscope.")
+                      help="Spherical aberration of the microscope.")
         form.addParam("amplitudeContrast", params.FloatParam, default=0.08, condition="doCtf", label="Amplitude contrast",
-                      help="As a fraction: 0.07 to 0.1 for ice.")
+                      help="A fraction: 0.07 to 0.1 for ice.")
 
     # ---- what the steps need
     def _inputPointers(self) -> list:

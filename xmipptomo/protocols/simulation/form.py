@@ -40,34 +40,36 @@ def _define_content(form: params.Form) -> None:
                        "disk, such as maps of the EMDB.")
     form.addParam("inputVolumes", params.MultiPointerParam, pointerClass="Volume, SetOfVolumes", condition=f"source == {VOLUMES}",
                   allowsNull=True, label="Volumes",
-                  help="Densities, bright on a background of 0, each in a box that holds it. Their labels, else their files' "
-                       "names, become the names of the classes. They are brought to the sampling rate below.")
+                  help="Densities, bright on a background of 0, each completely inside its box. Their labels (without a label, "
+                       "the file names) become the names of the classes. They are resampled to the sampling rate below.")
     form.addParam("mapFiles", params.PathParam, condition=f"source == {FILES}", label="Map files",
-                  help="One file, or several by a pattern: /data/maps/*.mrc. Densities, bright on a background of 0, with the "
-                       "sampling rate in their header. The names of the files become the names of the classes.")
+                  help="One file, or a pattern for several files: /data/maps/*.mrc. The densities are bright on a background of "
+                       "0, with the sampling rate in the header. The file names become the names of the classes.")
     form.addParam("counts", params.StringParam, default="", label="Particles of each complex",
-                  help="In each tomogram: one number for all complexes, or one for each in their order, as 20 20 5. Empty: as "
-                       "dense as in the SHREC 2020 benchmark (2600 particles in 512 x 512 x 200 voxels of 10 Å).")
+                  help="Number of particles per tomogram: one number for all complexes, or one number for each complex, in "
+                       "their order: 20 20 5. Empty: as dense as in the SHREC 2020 benchmark (2600 particles in 512 x 512 x 200 "
+                       "voxels of 10 Å).")
     form.addParam("beads", params.IntParam, default=5, label="Gold beads",
-                  help="In each tomogram, 10 nm wide: a picker should leave them alone.")
+                  help="Number per tomogram; each is 10 nm wide. A picker should not pick them.")
     form.addParam("vesicles", params.IntParam, default=1, label="Vesicles",
-                  help="In each tomogram, 40 to 80 nm wide or as fits: a picker should leave their membranes alone.")
+                  help="Number per tomogram; each is 40 to 80 nm wide, or less if the tomogram is small. A picker should not "
+                       "pick their membranes.")
     form.addParam("targetComplex", params.StringParam, default="", label="Target",
-                  help="Optional: the name of one complex. Its particles are given as a set of their own besides that of all, "
-                       "with a box of its size: a consensus works on one species.")
+                  help="Optional: the name of one complex. Its particles become an additional output set, with a box of its "
+                       "size. Use that set for a consensus, which works on one species.")
     form.addSection(label="Tomograms")
     form.addParam("numberOfTomograms", params.IntParam, default=3, label="Number of tomograms",
-                  help="Each has other particles at other places.")
+                  help="Each tomogram has different particles at different places.")
     line = form.addLine("Size (voxels)", help="SHREC 2020 has 512 x 512 x 200. Time and memory grow with it.")
     line.addParam("sizeX", params.IntParam, default=256, label="x")
     line.addParam("sizeY", params.IntParam, default=256, label="y")
     line.addParam("sizeZ", params.IntParam, default=100, label="z")
     form.addParam("samplingRate", params.FloatParam, default=10.0, label="Sampling rate (Å/voxel)",
-                  help="Of the tomograms; maps are brought to it.")
+                  help="Sampling rate of the tomograms. Maps are resampled to it.")
     form.addParam("prefix", params.StringParam, default="tomo", label="Name", expertLevel=params.LEVEL_ADVANCED,
                   help="Tomograms are called name_1, name_2, ...")
     form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
-                  help="The same seed gives the same tomograms.")
+                  help="Seed of every random choice. The same seed gives the same tomograms.")
 
 
 def _define_microscope(form: params.Form) -> None:
@@ -78,23 +80,24 @@ def _define_microscope(form: params.Form) -> None:
     line.addParam("tiltLast", params.FloatParam, default=60.0, label="Last")
     line.addParam("tiltStep", params.FloatParam, default=3.0, label="Step")
     form.addParam("snr", params.FloatParam, default=0.1, label="Signal to noise ratio",
-                  help="Variance of the signal of the complexes over that of the detector's noise, in the images of the tilt "
-                       "series. At 0.02 only large complexes can be found. Gold beads do not count.")
+                  help="Variance of the signal of the complexes divided by the variance of the detector noise, in the images of "
+                       "the tilt series. Gold beads do not count. At 0.02 only large complexes can be found.")
     form.addParam("defocus", params.FloatParam, default=3.0, label="Defocus (µm)", help="Underfocus, as a positive number.")
-    form.addParam("voltage", params.FloatParam, default=300.0, label="Voltage (kV)", help="Of the microscope.")
+    form.addParam("voltage", params.FloatParam, default=300.0, label="Voltage (kV)", help="Acceleration voltage.")
     form.addParam("sphericalAberration", params.FloatParam, default=2.7, label="Spherical aberration (mm)",
-                  help="Of the microscope.", expertLevel=params.LEVEL_ADVANCED)
+                  help="Spherical aberration of the microscope.", expertLevel=params.LEVEL_ADVANCED)
     form.addParam("amplitudeContrast", params.FloatParam, default=0.08, label="Amplitude contrast",
-                  help="As a fraction: 0.07 to 0.1 for ice.", expertLevel=params.LEVEL_ADVANCED)
+                  help="A fraction: 0.07 to 0.1 for ice.", expertLevel=params.LEVEL_ADVANCED)
     form.addParam("envelope", params.FloatParam, default=0.4, label="Envelope (1/nm)", expertLevel=params.LEVEL_ADVANCED,
-                  help="Width of the Gaussian by which the contrast transfer fades towards high frequencies.")
+                  help="Width of the Gaussian envelope of the contrast transfer function.")
     form.addParam("iceNoise", params.FloatParam, default=0.01, label="Noise of the ice", expertLevel=params.LEVEL_ADVANCED,
-                  help="Standard deviation in a voxel, the same in all images; a complex has a mean contrast of 0.09.")
+                  help="Standard deviation per voxel, the same in all images. For comparison: the mean contrast of a complex is "
+                       "0.09.")
     form.addParam("structuralNoise", params.FloatParam, default=0.04, label="Structural noise", expertLevel=params.LEVEL_ADVANCED,
-                  help="Standard deviation in a voxel, other in every image of the tilt series.")
+                  help="Standard deviation per voxel; the noise is different in every image of the tilt series.")
     form.addParam("multislice", params.BooleanParam, default=False, label="Multislice?", expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: the electron wave travels through slices of 5 nm, so that the defocus changes with height. No: "
-                       "plain projection, several times faster.")
+                  help="Yes: the electron wave is propagated through slices of 5 nm, so the defocus changes with height. No: "
+                       "projection, several times faster.")
 
 
 def numbers(text: str | None) -> list[int]:
@@ -128,14 +131,14 @@ def _count_errors(protocol: EMProtocol, complexes: int) -> list[str]:
     except ValueError:
         return [f"{label} must be whole numbers, received '{text}'."]
     if counts and (min(counts) < 0 or not any(counts)):
-        return [f"{label} must be 0 or more, and at least one of them more, received '{text}'."]
+        return [f"{label} must be 0 or more, and at least one must be 1 or more, received '{text}'."]
     if complexes and len(counts) not in (0, 1, complexes):
         return [f"{label}: give one number for all, or one for each of the {complexes} complexes, received {len(counts)}."]
     return []
 
 
 def _name_errors(protocol: EMProtocol, names: Sequence[str]) -> list[str]:
-    errors = [f"*Complexes*: '{name}' is the name of a distractor; call the volume otherwise."
+    errors = [f"*Complexes*: '{name}' is the name of a distractor; rename the volume."
               for name in names if name in DISTRACTORS]
     target = (protocol.targetComplex.get() or "").strip()
     if target and target not in names:

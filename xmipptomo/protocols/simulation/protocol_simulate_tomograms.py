@@ -35,38 +35,38 @@ OUTPUTS = {TOMOGRAMS: SetOfTomograms, PARTICLES: SetOfCoordinates3D, DISTRACTORS
 
 
 class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
-    """Simulates tomograms in which every particle is known, to try pickers on before real data.
+    """Simulates tomograms in which every particle is known. Use them to test pickers before you work on real data.
 
     *Overview*
 
-    Complexes are placed at random positions and orientations so that they touch but do not overlap, together with gold beads and
-    vesicles. A tilt series is computed (projections, or the electron wave slice by slice; contrast transfer; noise that changes
-    from tilt to tilt; detector noise) and reconstructed by weighted back-projection, with a true missing wedge. The recipe is
-    that of the SHREC 2020 benchmark.
+    Complexes are placed at random positions and orientations, together with gold beads and vesicles. They may touch but do not
+    overlap. A tilt series is computed, by projection or by multislice. It has contrast transfer, noise that changes from tilt to
+    tilt, and detector noise. The tilt series is reconstructed by weighted back-projection, with a true missing wedge. The recipe
+    is that of the SHREC 2020 benchmark.
 
     *Inputs*
 
-    - Nothing: there are built-in complexes. Or volumes of the project, or map files (of the EMDB, for example).
+    - None, for the built-in complexes. Or volumes of the project, or map files (for example from the EMDB).
 
     *Outputs*
 
-    - tomograms: the reconstructions, proteins dark as in real ones.
+    - tomograms: the reconstructions, with dark proteins, as in real tomograms.
     - particles: the true position and orientation of every complex, with its class as name (_species) and as number (group id).
-    - distractors: gold beads and vesicles; usable as negative references of the consensus, and as what a picker should leave
-    alone.
+    - distractors: gold beads and vesicles; use them as negative references of the consensus, or to test that a picker does not
+    pick them.
     - target: the particles of one class, if a target is named.
     - templates: the density of each class, bright, for template matching.
-    - In the folder extra/simulation/output: tilt series with their angles, volumes that say for every voxel which class and which
-    particle it belongs to, pictures, tables, and simulation.json with all parameters.
+    - In the folder extra/simulation/output: tilt series with their angles, volumes with the class and the particle number of each
+    voxel, pictures, tables, and simulation.json with all parameters.
 
     *Practical recommendations*
 
     - Begin small: three tomograms of 256 x 256 x 100 voxels take a minute or so. The benchmark's size is 512 x 512 x 200.
-    - The signal to noise ratio decides how hard the task is: at 0.1 large and medium complexes can be found, at 0.02 only large
-    ones. (SHREC 2020 states 0.004, measured in another way.)
-    - Simulate your own particle (as a map file) with your tilt range and defocus to choose a picker and its parameters, with
-    _evaluate picking 3D_.
-    - Name the target if you go on to a consensus: it works on one species.
+    - The signal to noise ratio decides how difficult the task is. At 0.1 large and medium complexes can be found, at 0.02 only
+    large ones. (SHREC 2020 states 0.004, measured in another way.)
+    - To choose a picker and its options, simulate your own particle (as a map file) with your tilt range and defocus. Then
+    use _evaluate picking 3D_.
+    - Name the target if a consensus follows: a consensus works on one species.
     - The same seed gives the same tomograms.
     """
 
