@@ -1,8 +1,9 @@
-"""One probability for a merged pick from its look, from who saw it, and from the scores that they gave it.
+"""The probability that a merged pick is a particle, from network score, votes and picker scores.
 
-Pickers are not independent: two blob detectors agree on every blob. So nothing is assumed about how they err together. What a
-look is worth is told by the agreement of the picks that have it; what votes and scores are worth by the looks of the picks that
-carry them. Look and testimony are two views of one truth, each teaching the other (co-training, Blum & Mitchell, COLT 1998).
+Pickers are not independent: two blob detectors agree on every blob. So nothing is assumed about their common errors. The network
+score is calibrated against picker agreement; picker agreement and picker scores are calibrated against the network score. Network
+score and picker evidence are two views of the same data, and each trains the other (co-training, Blum & Mitchell, COLT 1998).
+In this module `look` is the network score, and `testimony` is the picker evidence: votes and picker scores.
 """
 
 from __future__ import annotations
@@ -17,27 +18,27 @@ from .labels import agreement_of
 from .merged_picks import scores_of, votes_of
 from .picker_reliability import TINY, Reliability, estimate_reliability, votes_alone
 
-SURENESS = 1e-3  # a network's score is never taken for more certain than this
+SURENESS = 1e-3  # probabilities are clipped to this distance from 0 and 1
 # Chosen on simulations with seeds 1 and 2; benchmarks/results/accuracy.md reports others.
-# Votes and scores are weighed by how many of the picks that carry them look *clearly* like particles, better than this share of
-# all that look like some. The mean look would not do: where everything looks half like a particle, nothing is one.
+# A pattern of votes is weighted by its fraction of clear positives: picks whose network score exceeds that of the lowest 40 % (by
+# probability mass) of the particles. The mean score does not work: if all scores are near 0.5, there are no clear particles.
 CLEARLY = 0.4
-SOFTNESS = 0.25  # of the particles' spread: how soft the limit of a clear look is
-# How much of a look's log-odds counts, all at most: this times the square of how well looks part particles from the rest. A weak
-# look and votes err together (a neighbour misleads both).
+SOFTNESS = 0.25  # width of the soft limit of clear positives, as a fraction of the spread of the particles
+# Weight of the network score's log-odds, at most 1: this factor times the squared separation of particles and others by network
+# score. A weak network score makes the same errors as the votes (a neighbouring particle misleads both).
 LOOK_TRUST = 1.5
-RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # pseudo-observations that a weight is zero: of many features, of a single one
-TYPICAL_ENDS = (1.0, -2.0)  # log-odds of the labels' rate among particles, and of the rest's share of that, before any is seen
-MOST_OF_THE_REST = 0.8  # of the particles' mean label: the rest always has less
-LARGEST_DEVIATION = 3.0  # standardised scores beyond this count as this: a gold bead must not bend the fit
+RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # strength of the ridge penalty: for many features, for a single feature
+TYPICAL_ENDS = (1.0, -2.0)  # prior log-odds of the mean label of particles, and of the ratio of the mean label of others to it
+MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction of the mean label of particles
+LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
 
 def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray) -> np.ndarray:
     """(m,) probability of each merged pick to be a particle.
 
-    look: (m,) in [0, 1], the network's out-of-fold score.  seen: (m, K) bool, which picker saw it.  scores: (m, K) each picker's
-    own score, NaN where it gave none; only their order of size and spread matter, not their unit.  agreement: (m,) in [0, 1],
-    label of its votes.  Deterministic; neither the order of the picks nor that of the pickers matters.
+    look: (m,) in [0, 1], the out-of-fold network score.  seen: (m, K) bool, whether each picker found the pick.  scores: (m, K)
+    picker scores, NaN if the picker gave none; each picker's are standardised, so their unit does not matter.  agreement: (m,) in
+    [0, 1], training label from the votes.  Deterministic; the order of the picks and of the pickers does not matter.
     """
     look = np.asarray(look, dtype=float)
     if not len(look):
@@ -52,14 +53,14 @@ def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.
 
 
 def odds_by_look(look: np.ndarray, agreement: np.ndarray) -> np.ndarray:
-    """(m,) log-odds of each merged pick to be a particle by its look (m,) alone; see `judge`."""
-    return labelled_odds(logit_of(look)[:, None], agreement**2, RIDGE_OF_ONE)  # squared: hardly less than all is agreement here
+    """(m,) log-odds of each merged pick to be a particle, from its network score `look` (m,) alone; see `judge`."""
+    return labelled_odds(logit_of(look)[:, None], agreement**2, RIDGE_OF_ONE)  # squared: only nearly full agreement counts
 
 
 def clear_looks(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """(m,) near 1 where a look is better than CLEARLY of the particles' looks, near 0 where it is not.
+    """(m,) clear positives: near 1 if the network score exceeds that of the fraction CLEARLY of the particles, otherwise near 0.
 
-    log_odds: (m,) of the look.  probability: (m,) of being a particle, by the look.
+    log_odds: (m,) of the network score.  probability: (m,) of being a particle, from the network score.
     """
     order = np.argsort(log_odds, kind="stable")
     share = np.cumsum(probability[order]) / probability.sum()
@@ -69,7 +70,7 @@ def clear_looks(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
 
 
 def features_of(seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(m, 3 K) features: seen or not, and for seen picks the standardised score and the excess of its square; 0 where none."""
+    """(m, 3 K) features: for each picker its vote, its standardised score, and the square of that minus 1; 0 without a score."""
     seen = np.asarray(seen, dtype=float)
     given = np.isfinite(scores)
     n = np.maximum(given.sum(axis=0), 1)
@@ -81,9 +82,9 @@ def features_of(seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def ends_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
-    """Mean label (m,) of the particles and of the rest, where `probability` (m,) tells which is which.
+    """Mean label (m,) of particles and of others, weighted by `probability` (m,) of being a particle.
 
-    One certain particle and one certain other are added, so that the two differ where all picks are of one kind.
+    One certain particle and one certain other are added, so that the two means differ even if all picks are of one kind.
     """
     top = float((1 + (probability * label).sum()) / (1 + probability.sum()))
     rest = float(((1 - probability) * label).sum() / (1 + (1 - probability).sum()))
@@ -93,10 +94,10 @@ def ends_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
 def labelled_odds(
     features: np.ndarray, label: np.ndarray, ridge: float, ends: tuple[float, float] | None = None
 ) -> np.ndarray:
-    """(m,) log-odds to be a particle, by a logistic regression on features (m, F) whose labels (m,) in [0, 1] are unsure.
+    """(m,) log-odds to be a particle: logistic regression on features (m, F) with uncertain labels (m,) in [0, 1].
 
-    The expected label is `ends[0]` for a particle and `ends[1]` for the rest; both are fitted where not given. With labels that
-    are votes these are positive-unlabelled data, and ends[0] is the label frequency of Elkan and Noto (KDD 2008).
+    The expected label is `ends[0]` for a particle and `ends[1]` for others; both are fitted if they are not given. If the labels
+    come from votes, the data are positive-unlabelled, and ends[0] is the label frequency of Elkan and Noto (KDD 2008).
     """
     spread = features.std(axis=0)
     standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1) if ends is None else features
@@ -130,19 +131,19 @@ def expit(x: np.ndarray) -> np.ndarray:
 
 
 def logit_of(probability: np.ndarray) -> np.ndarray:
-    """Log-odds of a probability, which is never taken for more certain than SURENESS."""
+    """Log-odds of a probability, clipped to [SURENESS, 1 - SURENESS]."""
     p = np.clip(probability, SURENESS, 1 - SURENESS)
     return np.log(p / (1 - p))
 
 
 def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray | None = None,
                  scores: Sequence[str] | None = None, say: float = 1.0) -> Reliability:
-    """Reliability of the pickers and posterior of every merged pick, with the user's references taken at their word.
+    """Reliability of the pickers and posterior of every merged pick. The references of the user count as certain.
 
-    comments: (m,) who saw each pick, such as "1+3"; a leading 0 marks a reference.  labels: (m,) 1 for a true reference,
-    -1 for a false one, any value elsewhere.  look: (m,) of a network, or None: the votes alone decide.  scores: (m,) what the
-    pickers of `comments` gave, such as "0.8+nan", or None.  say: how much the judgement with the look counts, in [0, 1]; the
-    rest is the votes'. Both are weighted as log-odds.
+    comments: (m,) the pickers of each pick, such as "1+3"; a leading 0 marks a reference.  labels: (m,) 1 for a positive
+    reference, -1 for a negative one, any value for other picks.  look: (m,) network score, or None: the votes alone decide.
+    scores: (m,) picker scores in the order of `comments`, such as "0.8+nan", or None.  say: weight in [0, 1] of the probability
+    from network score, votes and picker scores; the probability from votes alone has the weight 1 - say. Both as log-odds.
     """
     seen, pickers = votes_of(comments)
     reference = np.array([comment.split("+")[0] == "0" for comment in comments], dtype=bool)

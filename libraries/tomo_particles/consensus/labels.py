@@ -1,4 +1,4 @@
-"""Labels of merged picks: positive, doubtful or negative, from the votes and from what the user knows."""
+"""Labels of merged picks: positive, doubtful or negative, from the votes and from the references of the user."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from .merged_picks import votes_of
 from .verdict import FEWEST_AGREED
 
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
-# Noise picks to learn from, of the merged picks. A network that sees much noise learns to tell protein from noise; telling the
-# particle from what false picks show is harder and matters more.
+# Number of noise picks in the training set, as a fraction of the merged picks. With much noise a network learns to separate
+# protein from noise. To separate particles from false picks is harder, and more important.
 NOISE_SHARE = 0.3
-UNANIMOUS_SHARE = 0.1  # of the merged picks: an agreement that fewer reach is too rare to be the measure
+UNANIMOUS_SHARE = 0.1  # the highest agreement that at least 10 % of the merged picks reach counts as full agreement
 
 
 def label_by_votes(support: np.ndarray, number: int) -> np.ndarray:
     """(m,) POSITIVE where at least `number` distinct pickers agree, else DOUBTFUL.
 
-    A pick of few pickers is doubtful, never negative: the other pickers may simply have missed it.
+    A pick of few pickers is doubtful, never negative: the other pickers may have missed it.
     """
     return np.where(np.asarray(support) >= number, POSITIVE, DOUBTFUL)
 
 
 def agreement_labels(support: np.ndarray, n_pickers: int, number: int = 2) -> np.ndarray:
-    """(m,) label in [0, 1] with which a network learns from each merged pick.
+    """(m,) training label in [0, 1] of each merged pick: the square of its agreement.
 
-    The square of the agreement, from 0 (one picker) to 1 (as many as a tenth of the picks reach, at least `number`; in a small
-    set FEWEST_AGREED picks, if so many agree at all). Pickers that err alike agree on the same false picks; what fewer of them
-    saw is then mostly false, and a network that is told so learns to tell the two apart, though some labels are wrong
-    (positive-unlabelled learning, Elkan and Noto, KDD 2008).
+    The agreement is 0 for one picker and 1 for full agreement. Full agreement is the highest number of pickers that a tenth of
+    the picks reach, but at least `number`. In a small set FEWEST_AGREED picks must reach it, if so many agree at all. Pickers
+    with the same errors agree on the same false picks. Picks of fewer pickers are then mostly false, and a network trained with
+    low labels for them learns the difference, although some labels are wrong (positive-unlabelled learning, Elkan and Noto,
+    KDD 2008).
     """
     support = np.asarray(support)
     agreed = (support >= max(2, number)).sum()
@@ -42,9 +43,9 @@ def agreement_labels(support: np.ndarray, n_pickers: int, number: int = 2) -> np
 
 
 def explained_by(positions: np.ndarray, truth: np.ndarray, lies: np.ndarray, radius: float) -> np.ndarray:
-    """(m,) POSITIVE where the nearest reference within `radius` is a truth, NEGATIVE where it is a lie, else DOUBTFUL.
+    """(m,) POSITIVE if the nearest reference within `radius` is a positive one, NEGATIVE if it is a negative one, else DOUBTFUL.
 
-    positions (m, 3), truth (t, 3), lies (l, 3): x, y, z, voxels.
+    positions (m, 3), positive references `truth` (t, 3), negative references `lies` (l, 3): x, y, z, voxels.
     """
     to_truth, to_lie = (_distance(positions, known) for known in (truth, lies))
     nearest = np.minimum(to_truth, to_lie)
@@ -58,8 +59,8 @@ def _distance(positions: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def agreement_of(comments: Sequence[str], labels: np.ndarray) -> np.ndarray:
-    """(m,) the `labels.agreement_labels` of merged picks: who saw them, and 1 in `labels` where they count as agreed; NaN for
-    references."""
+    """(m,) `agreement_labels` of merged picks; NaN for references. comments: (m,) the pickers of each pick.  labels: (m,) 1 for
+    picks that count as agreed."""
     agreement = np.full(len(comments), np.nan)
     voted = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
     if voted.any():
