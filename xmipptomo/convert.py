@@ -212,7 +212,7 @@ def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Pic
     """Append the picks of one tomogram, in voxels of the set's sampling rate, with their orientation and group id.
 
     picks: at any sampling rate.  score: instead of the picks' own; 0 where there is none.  attributes: what the coordinates
-    have besides, one value a pick; every item of a set must have the same.
+    have besides, one value per pick; every item of a set must have the same.
     Raises InputError if the picks are of another tomogram.
     """
     if picks.tomo_id != tomogram.getTsId():

@@ -65,7 +65,7 @@ class RunFiles(ProtocolFiles):
 
     @property
     def training_log(self) -> str:
-        """CSV: a line an epoch."""
+        """CSV: one line per epoch."""
         return self._at("training_log.csv")
 
     @property
@@ -153,7 +153,7 @@ class SimulationFiles(ProtocolFiles):
 
     @property
     def classes(self) -> str:
-        """CSV: a line a class."""
+        """CSV: one line per class."""
         return self._at("output", "classes.csv")
 
     @property

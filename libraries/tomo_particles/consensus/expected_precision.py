@@ -1,8 +1,8 @@
-"""What a threshold on probabilities promises: how many of the accepted picks are particles, and how many it leaves behind.
+"""Expected precision and recall at a threshold on the probabilities.
 
-A pick of probability p is a particle p times in one, so that sums of probabilities are expected numbers of particles. This is
-as true as the probabilities are; it says nothing of particles that no picker saw. Every promise is an interval, and where the
-votes decide alone there is no promise at all: then only the upper end is known.
+The sum of the probabilities of some picks is the expected number of particles among them, if the probabilities are right.
+Particles that no picker found are not counted. Precision and recall have intervals. If the votes alone decide, they are
+unknown, and only the upper end of the precision is given.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 
 from .verdict import VOTES_ALONE, Verdict
 
-FEWEST_PICKS = 20  # merged picks, below which scores are what was fitted to them, and no shares of true picks
-NORMAL_QUANTILE = 1.96  # of the intervals: 95 %
-# Probabilities of one run share the errors of one fit: their mean is as uncertain as that of so many times fewer independent
-# picks. Chosen on seeds 1 and 2 of benchmarks/honesty.py.
+FEWEST_PICKS = 20  # with fewer merged picks the scores are only a fit, not calibrated probabilities
+NORMAL_QUANTILE = 1.96  # for intervals of 95 %
+# All probabilities of a run have the errors of the same fit. Their mean is therefore as uncertain as that of fewer independent
+# picks: the number of picks divided by this. Chosen on seeds 1 and 2 of benchmarks/honesty.py.
 SHARED_ERRORS = 4.0
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """Arrays (k,), one value a threshold. accepted: number of picks.  particles: how many of them are expected to be particles.
+    """Arrays (k,), one value per threshold. accepted: number of picks.  particles: expected number of particles among them.
 
-    precision: particles / accepted, NaN where nothing is accepted or the votes decide alone.  recall: particles / all expected
-    particles among the picks, NaN where the votes decide alone.  precision_low, precision_high, recall_low, recall_high: ends
-    of 95 % intervals, NaN where nothing is accepted.
+    precision: particles / accepted, NaN if nothing is accepted or the votes alone decide.  recall: particles / all expected
+    particles among the picks, NaN if the votes alone decide.  precision_low, precision_high, recall_low, recall_high: ends of
+    95 % intervals, NaN if nothing is accepted.
     """
 
     threshold: np.ndarray
@@ -42,19 +42,19 @@ class Expectation:
 
     @property
     def f1(self) -> np.ndarray:
-        """(k,) harmonic mean of expected precision and recall, 0 where nothing is accepted or promised."""
+        """(k,) harmonic mean of expected precision and recall, 0 if nothing is accepted or they are unknown."""
         precision, recall = np.nan_to_num(self.precision), np.nan_to_num(self.recall)
         both = precision + recall
         return np.where(both > 0, 2 * precision * recall / np.maximum(both, 1e-12), 0.0)
 
     @property
     def best(self) -> int:
-        """Index of the threshold with the highest expected F1; the middle of the plateau where several are as good."""
+        """Index of the threshold with the highest expected F1; if several are equal, the middle one."""
         top = np.flatnonzero(self.f1 >= self.f1.max() - 1e-9)
         return int(top[len(top) // 2])
 
     def at(self, index: int) -> dict[str, float | None]:
-        """Precision, recall and the ends of their intervals at one threshold, rounded; None for what is unknown. Empty where
+        """Precision, recall and the ends of their intervals at one threshold, rounded; None for unknown numbers. Empty if
         nothing is accepted."""
         if not self.accepted[index]:
             return {}
@@ -64,10 +64,10 @@ class Expectation:
 
 
 def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | None = None) -> Expectation:
-    """What each of `thresholds` (k,) promises for picks of `probability` (n,) in [0, 1]; >= the threshold is accepted.
+    """Expected precision and recall at `thresholds` (k,) for picks of `probability` (n,) in [0, 1]; >= a threshold is accepted.
 
-    verdict: of the run. The lower end of precision counts only what it has confirmed. VOTES_ALONE: nothing is promised,
-    precision lies between 0 and what the votes say.
+    verdict: that of the run. The lower end of precision is multiplied by its `confirmed`. With VOTES_ALONE precision and recall
+    are unknown, and precision lies between 0 and the upper end from the votes.
     """
     ranked = np.sort(np.asarray(probability, dtype=float))
     sums = np.append(0.0, np.cumsum(ranked))
@@ -87,9 +87,9 @@ def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | N
 
 
 def wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the 95 % interval of a share (k,) found in n (k,) trials, of which there may be a fraction; (0, 1) for none.
+    """Ends of the 95 % interval of a fraction (k,) found in n (k,) trials; n need not be an integer, and 0 gives (0, 1).
 
-    Wilson, J. Am. Stat. Assoc. 22, 209 (1927), equation of the score interval. NaN stays NaN.
+    Score interval of Wilson, J. Am. Stat. Assoc. 22, 209 (1927). NaN stays NaN.
     """
     z2, n = NORMAL_QUANTILE**2, np.maximum(np.asarray(n, dtype=float), 1e-9)
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -105,5 +105,5 @@ def in_words(promise: Mapping[str, float | None], of: str) -> str:
 
 
 def promise_text(promise: Mapping[str, float | None]) -> str:
-    """What `Expectation.at` gave, as one line."""
+    """The result of `Expectation.at` as one line."""
     return f"precision {in_words(promise, 'precision')}, recall {in_words(promise, 'recall')} (of what any picker saw)"

@@ -1,8 +1,8 @@
-"""Noise picks: random positions of a tomogram far from everything that anybody picked, as negatives.
+"""Noise picks: random positions of a tomogram far from every pick, as negatives.
 
-The thesis draws points until one happens to be free, which stalls in crowded tomograms. Here the free space is
-known all the time: cells that lie wholly within the evasion radius of a pick, or of a noise pick, are closed, the open
-ones are asked a bounded number of times, and what is left over is full. Points fall as if they were drawn one by one.
+The thesis draws points until one is free, which does not end in crowded tomograms. Here the free space is always known: a cell is
+closed if it lies completely within the evasion radius of a pick or of a noise pick. Points are drawn from the open cells, a
+limited number of times; after that the space counts as full. The result has the distribution of points drawn one by one.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from scipy.spatial import cKDTree
 
 from ..geometry.suppression import taken_by
 
-CELLS_PER_RADIUS = 6  # cell edge = radius / 6: a point closes 55 % of the space it takes
-SUBCELLS = 4  # parts of a cell along an axis that tell which cells a point in it closes
-CELLS_PER_POINT = 2000  # twice as many as a point takes: where there are fewer points, larger cells do, as most draws are free
-BLOCK_CELLS = 8_000_000  # whose state is unpacked at once: some 10 MB
-ROUNDS = 3  # draws per cell that still can hold a noise pick, before the space counts as full
+CELLS_PER_RADIUS = 6  # cell edge = radius / 6: a point closes 55 % of the space that it covers
+SUBCELLS = 4  # parts of a cell along an axis; the part of a point decides which cells it closes
+CELLS_PER_POINT = 2000  # twice as many as a point covers; with few points larger cells are enough, as most draws are free
+BLOCK_CELLS = 8_000_000  # cells that are unpacked at once: some 10 MB
+ROUNDS = 3  # draws per open cell, before the space counts as full
 SMALLEST_BATCH, LARGEST_BATCH = 256, 1_000_000  # draws at once
-POINTS_AT_ONCE = 4096  # whose covered cells are listed together: about 16 MB
+POINTS_AT_ONCE = 4096  # points whose covered cells are listed together: about 16 MB
 SHRINK_FACTOR = 0.8
-SMALLEST_SHRINK = 0.5  # of the asked radius: nearer than that a "noise" box shows the particle
+SMALLEST_SHRINK = 0.5  # fraction of the requested radius: nearer to a pick, a "noise" box shows the particle
 
 
 @dataclass(frozen=True)
 class NoisePicks:
-    """positions (k, 3) x, y, z, voxels; radius: the evasion radius really kept, voxels; note: why k is not `count`."""
+    """positions (k, 3) x, y, z, voxels; radius: the evasion radius that was used, voxels; note: why there are fewer picks, or a
+    smaller radius, than requested."""
 
     positions: np.ndarray
     radius: float
@@ -38,10 +39,9 @@ def pick_noise(avoid: np.ndarray, size: tuple[int, int, int], box_size: int, rad
                rng: np.random.Generator, shrink: bool = False, threads: int = 1) -> NoisePicks:
     """Draw up to `count` positions uniformly from the free space of a tomogram.
 
-    avoid: (n, 3) x, y, z, voxels, everything to stay `radius` voxels away from.  size: x, y, z of the tomogram, voxels.
-    Every box of `box_size` lies inside the tomogram and noise picks keep `radius` from each other too.
-    With `shrink` the radius is lowered by steps, to half at the least, when the tomogram is too crowded.
-    Ends at once with what fits; `note` says how many and why.
+    avoid: (n, 3) x, y, z, voxels; noise picks are at least `radius` voxels away from these points and from each other.
+    size: x, y, z of the tomogram, voxels; every box of `box_size` lies inside it.  shrink: lower the radius by steps, down to
+    half of it, if the tomogram is too crowded. If fewer picks fit, `note` says how many and why.
     """
     low, high = box_limits(size, box_size)
     if (high < low).any():
@@ -71,7 +71,7 @@ def _note(found: int, count: int, kept_radius: float, radius: float, box_size: i
 
 
 def box_limits(size: tuple[int, int, int], box_size: int) -> tuple[np.ndarray, np.ndarray]:
-    """First and last centre (x, y, z, voxels) whose box of `box_size` lies wholly inside a tomogram of `size` x, y, z.
+    """First and last centre (x, y, z, voxels) whose box of `box_size` lies completely inside a tomogram of `size` x, y, z.
 
     The centre of a box of b voxels is its voxel b // 2.
     """
@@ -96,7 +96,7 @@ def _fill(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, c
         for tree in (picked, cKDTree(found) if len(found) else None):
             points = points[_farther(tree, points, radius, threads)]
         free = max(len(points) / n, SMALLEST_BATCH / LARGEST_BATCH)
-        # They come in the order of space, which must not decide who comes first.
+        # The points are sorted by position; this order must not give some of them priority.
         points = rng.permutation(points)
         points = points[taken_by(points, radius, np.arange(len(points))) == np.arange(len(points))]
         cells.close(points)
@@ -112,15 +112,15 @@ def _farther(tree: cKDTree | None, points: np.ndarray, distance: float, threads:
 
 
 class _Cells:
-    """Equal cells that tile the places between `low` and `high`, open where one may hold a place that is still free.
+    """Equal cells that tile the space between `low` and `high`. A cell is open if it may still have a free position.
 
-    They are kept as bits, in blocks of whole x layers, so that memory follows the number of points, not the tomogram.
+    They are stored as bits, in blocks of whole x layers, so that memory grows with the number of points, not with the tomogram.
     """
 
     def __init__(self, low: np.ndarray, high: np.ndarray, radius: float, n_points: int) -> None:
         extent = high - low
         edge = max(1.0, radius / CELLS_PER_RADIUS, float(np.cbrt(extent.prod() / (CELLS_PER_POINT * max(1, n_points)))))
-        # Cells that tile each axis exactly: a cell that passed the border would waste its draws, all of them in a thin tomogram.
+        # Cells tile each axis exactly: draws from a cell that crosses the border would be wasted, all of them in a thin tomogram.
         self._shape = np.maximum(1, np.ceil(extent / edge)).astype(int)
         self._low, self._edges = low, np.where(extent > edge, extent / self._shape, edge)
         self._drawn = np.minimum(self._edges, extent)
@@ -134,31 +134,31 @@ class _Cells:
         self._open = np.array([np.prod(self._block_shape(start)) for start in self._starts])
 
     def __len__(self) -> int:
-        """How many are open."""
+        """Number of open cells."""
         return int(self._open.sum())
 
     def _block_shape(self, start: int) -> tuple[int, ...]:
         return (min(self._layers, int(self._shape[0]) - start), *map(int, self._shape[1:]))
 
     def _opened(self, block: int) -> np.ndarray:
-        """(x, y, z) which cells of a block are open."""
+        """(x, y, z) bool, whether each cell of a block is open."""
         shape = self._block_shape(self._starts[block])
         return np.unpackbits(self._bits[block], count=int(np.prod(shape))).view(bool).reshape(shape)
 
     def _covered_cells(self, radius: float) -> list[np.ndarray]:
-        """For a point in each of the SUBCELLS**3 parts of a cell, the cells, relative to its own, that its radius covers."""
+        """For each of the SUBCELLS**3 parts of a cell: the cells, relative to it, that the radius of a point in it covers."""
         part = (np.arange(SUBCELLS) + 0.5) / SUBCELLS - 0.5
         offsets = [np.arange(-n, n + 1) for n in self._reach]
         x, y, z = (((n - part[:, None]) * edge) ** 2 for n, edge in zip(offsets, self._edges, strict=True))
         distance = np.sqrt(x[:, None, None, :, None, None] + y[:, None, None, :, None] + z[:, None, None, :])
         steps = self._padded[1] * self._padded[2], self._padded[2]
         flat = np.add.outer(np.add.outer(offsets[0] * steps[0], offsets[1] * steps[1]), offsets[2])
-        # Half a diagonal of the cell, and half a one of the part in which the point is somewhere.
+        # Half a diagonal of the cell, and half a diagonal of the part that holds the point.
         near = distance <= radius - np.linalg.norm(self._edges) / 2 * (1 + 1 / SUBCELLS)
         return [flat[covered] for covered in near.reshape(-1, *flat.shape)]
 
     def close(self, points: np.ndarray) -> None:
-        """Close the cells that lie wholly within the radius of one of the points (n, 3) x, y, z, voxels."""
+        """Close the cells that lie completely within the radius of one of the points (n, 3) x, y, z, voxels."""
         place = (points - self._low) / self._edges + 2 * self._reach
         place = place[((place >= self._reach) & (place < self._shape + 3 * self._reach)).all(axis=1)]
         place = place[np.argsort(place[:, 0])]
@@ -181,7 +181,7 @@ class _Cells:
         return covered[tuple(slice(2 * reach, -2 * reach) for reach in self._reach)]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """(n, 3) random places, x, y, z, voxels, uniform in the open cells and in the order of space."""
+        """(n, 3) random positions, x, y, z, voxels, uniform in the open cells and sorted by cell."""
         index = []
         for block, share in enumerate(rng.multinomial(n, self._open / len(self))):
             if share:

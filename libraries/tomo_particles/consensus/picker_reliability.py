@@ -1,10 +1,10 @@
-"""How far each picker can be trusted, from the pickers' agreement alone; and what a pattern of votes is worth.
+"""Reliability of each picker, and the probability of a pattern of votes, from the agreement of the pickers alone.
 
-A latent-class model fitted by expectation maximisation, after Dawid & Skene (1979). A true particle is seen by each
-picker independently with that picker's recall. A false pick belongs to one picker, and others share it by
-coincidence (a gold bead that two pickers like). What nobody saw is not in the data, so both classes are conditioned
-on being seen at least once. This is all there is without a network (voting); where one has scored the picks by their look,
-`final_score` decides, which does not assume that pickers err independently.
+A latent-class model is fitted by expectation maximisation, after Dawid & Skene (1979). Each picker finds a true particle
+independently, with a probability that is its recall. A false pick comes from one picker, and others share it by coincidence (a
+gold bead that two pickers pick). Objects that no picker found are not in the data, so both classes are conditioned on being found
+at least once. Without a network (voting), this model alone gives the result. With network scores, `final_score` is used; it does
+not assume that pickers err independently.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 ITERATIONS = 200
-# Pseudo-observations that stand for what is known of pickers before looking; two pickers alone leave the model open.
-RECALL_PRIOR = (14.0, 6.0)  # of being seen : not seen, given a particle
-COINCIDENCE_PRIOR = (2.0, 18.0)  # of being shared : not shared, given a false pick and another picker
+# Priors as pseudo-observations. They are needed because two pickers alone do not determine the model.
+RECALL_PRIOR = (14.0, 6.0)  # for a particle: found, not found
+COINCIDENCE_PRIOR = (2.0, 18.0)  # for a false pick and another picker: shared, not shared
 TINY = 1e-12
 TOLERANCE = 1e-5
-# Pickers that share this part of all their picks (Jaccard index) find the same by the same means: one file twice, two blob
-# detectors. They are one witness. Independent pickers of recall 0.9 without a false pick share 0.82.
+# Pickers that share this fraction of all their picks (Jaccard index) are not independent: one file given twice, or two
+# blob detectors. They count as one witness. Independent pickers of recall 0.9 without a false pick share 0.82.
 SAME_WITNESS = 0.9
-FEWEST_SHARED = 10  # shared picks, below which nothing is said of two pickers
+FEWEST_SHARED = 10  # two pickers with fewer shared picks always count as two witnesses
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """What the pickers are worth; K pickers, m merged picks.
+    """Reliability of K pickers with m merged picks.
 
-    pickers: (K,) ids.  recall: (K,) chance that the picker sees a particle.  false_share: (K,) share of the false picks that
-    come from it.  coincidence: chance that another picker shares a false pick.  precision: (K,) expected share of particles
-    among its picks.  posterior: (m,) probability of each merged pick to be a particle.
+    pickers: (K,) ids.  recall: (K,) probability that the picker finds a particle.  false_share: (K,) fraction of the false picks
+    that come from it.  coincidence: probability that another picker shares a false pick.  precision: (K,) expected fraction of
+    particles among its picks.  posterior: (m,) probability of each merged pick to be a particle.
     """
 
     pickers: np.ndarray
@@ -44,9 +44,9 @@ class Reliability:
 
 
 def estimate_reliability(seen: np.ndarray, pickers: np.ndarray) -> Reliability:
-    """Fit the model to who saw each merged pick: seen (m, K) bool, at least one vote a row; pickers (K,) ids.
+    """Fit the model to the votes: seen (m, K) bool, at least one vote per row; pickers (K,) ids.
 
-    Deterministic, independent of the order of rows and of pickers.
+    Deterministic; the order of rows and of pickers does not matter.
     """
     seen = np.asarray(seen, dtype=bool)
     n_seen, n_pickers = seen.sum(axis=1), seen.shape[1]
@@ -61,7 +61,7 @@ def estimate_reliability(seen: np.ndarray, pickers: np.ndarray) -> Reliability:
         if np.abs(posterior - before).max(initial=0) < TOLERANCE:
             break
         particles, wrong = posterior.sum(), 1 - posterior
-        missed = particles * unseen / (1 - unseen)  # particles that nobody saw count against every picker
+        missed = particles * unseen / (1 - unseen)  # particles that no picker found lower the recall of all
         recall = (posterior @ seen + RECALL_PRIOR[0]) / (particles + missed + sum(RECALL_PRIOR))
         owned = seen * shares
         shares = wrong @ (owned / owned.sum(axis=1, keepdims=True)) + 1.0
@@ -74,7 +74,7 @@ def estimate_reliability(seen: np.ndarray, pickers: np.ndarray) -> Reliability:
 
 
 def witnesses_of(seen: np.ndarray) -> np.ndarray:
-    """(K,) number of the witness that each picker is; pickers that find the same picks are one. seen: (m, K) bool."""
+    """(K,) number of the witness of each picker; pickers that find the same picks are one witness. seen: (m, K) bool."""
     votes = np.asarray(seen, dtype=float)
     shared = votes.T @ votes
     each = np.diag(shared)
@@ -83,16 +83,16 @@ def witnesses_of(seen: np.ndarray) -> np.ndarray:
 
 
 def votes_alone(seen: np.ndarray) -> np.ndarray:
-    """(m,) probability of each merged pick by its votes alone: seen (m, K) bool, at least one vote a row.
+    """(m,) probability of each merged pick from its votes alone: seen (m, K) bool, at least one vote per row.
 
-    Pickers that are one witness have one vote. More votes never count less: no pick has a higher probability than one that
-    all its pickers and others saw.
+    Pickers that are one witness have one vote. More votes never lower the probability: a pick that was found by all pickers of
+    another pick, and by more, has at least the same probability.
     """
     seen, of_picker = np.asarray(seen, dtype=bool), witnesses_of(seen)
     witnessed = np.stack([seen[:, of_picker == k].any(axis=1) for k in range(of_picker.max(initial=-1) + 1)], axis=1)
     patterns, first, pattern_of = np.unique(witnessed, axis=0, return_index=True, return_inverse=True)
     posterior = estimate_reliability(witnessed, np.arange(witnessed.shape[1])).posterior[first]
-    among = patterns.astype(np.float32) @ ~patterns.T == 0  # the votes of the row are among those of the column
+    among = patterns.astype(np.float32) @ ~patterns.T == 0  # whether the votes of the row are a subset of those of the column
     return np.where(among, posterior, np.inf).min(axis=1, initial=np.inf)[pattern_of.reshape(-1)]
 
 

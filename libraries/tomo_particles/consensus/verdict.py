@@ -1,9 +1,9 @@
-"""Is there anything to see? Whether the network tells picks from noise, and how much its score may therefore count.
+"""The verdict: whether the network separates picks from noise, and the weight that its score therefore gets.
 
-Noise picks are the one class whose truth is known. A network that scores boxes it did not learn from must put the picks that
-the pickers agree on above noise picks; where it does not, it has nothing to say and the votes decide alone. Both separations
-are areas under the ROC curve, with the standard error of the Mann-Whitney statistic under the null hypothesis.
-benchmarks/results/honesty.md reports what these limits do on sets without particles and on sets with particles.
+Noise picks are the only class whose truth is known. A network must score agreed picks higher than noise picks, on boxes that were
+not in its training. If it does not, its score gets no weight and the votes alone decide. Both separations are areas under the
+ROC curve, with the standard error of the Mann-Whitney statistic under the null hypothesis. benchmarks/results/honesty.md reports
+the effect of these limits on sets without particles and on sets with particles.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 import numpy as np
 
 SUPPORTED, WEAK, VOTES_ALONE = "supported", "weak", "votes alone"
-ERRORS = 2.0  # standard errors that a separation must lie above its limit
-# Limits of the separation of agreed picks from noise (0.5: none). Chosen on seeds 1 and 2 of benchmarks/honesty.py: without
-# particles it is 0.43 to 0.59.
+ERRORS = 2.0  # a separation must exceed its limit by this number of standard errors
+# Limits of the separation of agreed picks from noise (0.5: no separation). Chosen on seeds 1 and 2 of benchmarks/honesty.py.
+# There, sets without particles have a separation of 0.43 to 0.59.
 SEEN, CHANCE = 0.55, 0.5
-# From the first of these separations on the network's score begins to count, from the second on it counts in full: agreed picks
-# from noise, and the picks that most pickers agree on from all other merged picks. Where these look alike, as where every pick
-# is a particle, the network tells nothing that the votes do not.
+# The weight of the network score is the product of two factors. Each factor is 0 up to the first of its two separations, 1 from
+# the second on, and rises linearly between them. One factor depends on the separation of agreed picks from noise, the other on
+# that of the picks with the highest agreement from all other merged picks. If the latter is small, for example because every pick
+# is a particle, the network adds nothing to the votes.
 SAY_BY_NOISE, SAY_BY_OTHERS = (0.65, 0.9), (0.5, 0.58)
-FEWEST_COMPARED = 20  # picks of the highest agreement; with fewer of them every agreed pick is compared
-UNCONFIRMED = 0.49  # highest score of a pick on which too few pickers agree, where the network has no say
-FEWEST_AGREED = 10  # agreed picks, below which a network has nothing to learn from and the votes score alone
+FEWEST_COMPARED = 20  # with fewer picks of the highest agreement, all agreed picks are compared with noise
+UNCONFIRMED = 0.49  # highest score of a pick on which too few pickers agree, if the network score has no weight
+FEWEST_AGREED = 10  # with fewer agreed picks no network is trained, and the votes alone give the score
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,19 @@ class Separation:
 
     @property
     def at_least(self) -> float:
-        """The separation less its standard errors; 0 where nothing could be compared."""
+        """The separation minus ERRORS standard errors; 0 if nothing could be compared."""
         return self.auc - ERRORS * self.error if self.n and self.m else 0.0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the scores of a run rest on.
+    """The evidence for the scores of a run.
 
-    kind: SUPPORTED, WEAK or VOTES_ALONE.  reason: one sentence.  say: how much the network's score counts, in [0, 1].
-    from_noise: agreed picks from noise picks.  from_others: the picks most agreed on from all other merged picks.
-    unlike_noise: estimated share of the merged picks that do not look like noise; NaN without noise picks.  confirmed: of the
-    particles that the final scores promise among the accepted picks, the share that the network's scores promise without votes
-    and pickers' scores; 0 where it is not known.
+    kind: SUPPORTED, WEAK or VOTES_ALONE.  reason: one sentence.  say: weight of the network score, in [0, 1].
+    from_noise: separation of agreed picks from noise picks.  from_others: separation of the picks with the highest agreement
+    from all other merged picks.  unlike_noise: estimated fraction of the merged picks that do not resemble noise; NaN without
+    noise picks.  confirmed: fraction of the expected particles among the accepted picks that the network scores alone, without
+    votes and picker scores, also expect; 0 if not known.
     """
 
     kind: str
@@ -64,7 +65,7 @@ class Verdict:
     confirmed: float = 0.0
 
     def bounded(self, probability: np.ndarray, agreed: np.ndarray) -> np.ndarray:
-        """Probabilities (m,), not above UNCONFIRMED for picks that are not `agreed` (m,) bool, where the network has no say."""
+        """Probabilities (m,); without weight of the network score at most UNCONFIRMED for picks not `agreed` (m,) bool."""
         if self.kind == SUPPORTED or self.say > 0:
             return probability
         return np.where(agreed, probability, np.minimum(probability, UNCONFIRMED))
@@ -80,7 +81,7 @@ class Verdict:
 
     @staticmethod
     def from_json(text: str) -> Verdict:
-        """Raises ValueError for what is no verdict."""
+        """Raises ValueError if the text is not a verdict."""
         try:
             values: dict[str, Any] = json.loads(text)
             parts = {name: values[name] and Separation(**_with_nan(values[name])) for name in ("from_noise", "from_others")}
@@ -95,7 +96,7 @@ class Verdict:
 
 
 def separation(scores: np.ndarray, others: np.ndarray) -> Separation:
-    """How well scores (n,) lie above the scores of others (m,)."""
+    """Separation of scores (n,) from the scores of others (m,)."""
     n, m = len(scores), len(others)
     if not n or not m:
         return Separation(float("nan"), float("nan"), n, m)
@@ -106,11 +107,11 @@ def separation(scores: np.ndarray, others: np.ndarray) -> Separation:
 
 def verdict_of(score: np.ndarray, agreement: np.ndarray, agreed: np.ndarray, noise: np.ndarray, n_witnesses: int,
                comparable: np.ndarray | None = None) -> Verdict:
-    """The verdict on the network's out-of-fold scores of merged picks (m,) and noise picks (k,).
+    """The verdict from the out-of-fold network scores of merged picks (m,) and noise picks (k,).
 
-    agreement: (m,) label of its votes, in [0, 1].  agreed: (m,) bool, enough pickers agree.  n_witnesses: pickers, those that
-    find the same picks counted once.  comparable: (m,) bool, picks that may be compared with noise: noise is never picked at
-    the border of a tomogram, where boxes are partly empty.
+    agreement: (m,) training label from the votes, in [0, 1].  agreed: (m,) bool, whether enough pickers agree.  n_witnesses:
+    number of pickers; pickers that find the same picks count once.  comparable: (m,) bool, whether a pick may be compared with
+    noise. Picks at the border of a tomogram may not: their boxes are partly empty, and there is no noise there.
     """
     comparable = np.ones(len(score), dtype=bool) if comparable is None else comparable
     most = agreement >= agreement.max(initial=0)
@@ -119,7 +120,7 @@ def verdict_of(score: np.ndarray, agreement: np.ndarray, agreed: np.ndarray, noi
     compared = agreed & comparable if few and (agreed & comparable).any() else most & comparable
     from_noise = separation(score[compared], noise)
     share = share_unlike_noise(score, noise)
-    by_others = _ramp(from_others.at_least, *SAY_BY_OTHERS) if agreement.any() else 1.0  # one picker: there are no votes to ask
+    by_others = _ramp(from_others.at_least, *SAY_BY_OTHERS) if agreement.any() else 1.0  # with one picker there are no votes
     say = _ramp(from_noise.at_least, *SAY_BY_NOISE) * by_others
     numbers = (from_noise, from_others, share)
     if not from_noise.n or not from_noise.m:
@@ -136,15 +137,16 @@ def verdict_of(score: np.ndarray, agreement: np.ndarray, agreed: np.ndarray, noi
 
 
 def too_few_agreed(n: int) -> Verdict:
-    """The verdict where so few merged picks (n) are agreed on that no network was trained."""
+    """The verdict if too few merged picks (n) are agreed on, so that no network was trained."""
     reason = f"the pickers agree on {n} picks only; a network needs {FEWEST_AGREED} of them to learn from"
     return Verdict(VOTES_ALONE, reason, 0.0)
 
 
 def share_unlike_noise(score: np.ndarray, noise: np.ndarray) -> float:
-    """Share of the picks (m,) that are not like noise picks (k,): twice the deficit below the median of noise.
+    """Fraction of the picks (m,) that do not resemble noise picks (k,): 1 minus twice the fraction below the median of noise.
 
-    The share of true null hypotheses of Storey (J. R. Stat. Soc. B 64, 479, 2002), at one half; NaN where one side is empty.
+    It uses the estimate of the fraction of true null hypotheses by Storey (J. R. Stat. Soc. B 64, 479, 2002), at one half. NaN
+    if one side is empty.
     """
     if not len(score) or not len(noise):
         return float("nan")

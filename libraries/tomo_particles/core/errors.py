@@ -8,7 +8,7 @@ class InputError(ValueError):
 
 
 class NoPicksError(InputError):
-    """A pick file without any pick: wrong alone, common as one of the files that a picker wrote, a file a tomogram."""
+    """A pick file without any pick: wrong alone, common if a picker wrote one file per tomogram."""
 
 
 def listed(names: Iterable[object], most: int = 4, quote: str = "'") -> str:

@@ -1,4 +1,4 @@
-"""Which pick hits which particle: by distance, or by the voxel it lies in (SHREC 2020); then at most one pick a particle."""
+"""Which pick hits which particle: by distance, or by the voxel it lies in (SHREC 2020); then at most one pick per particle."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _names_beside(path: Path, option: str) -> dict[int, str]:
 
 
 def read_list(path: Path, option: str) -> dict[int, str]:
-    """Paths of tomograms by their number: a number and a path a line (.doc), or a path a line (.vll).
+    """Paths of tomograms by their number: one number and path per line (.doc), or one path per line (.vll).
 
     In a volume list (Dynamo's wiki, *Volume list file*) `* index = 2` numbers the volume above, other volumes are counted;
     # are comments, > and ! what belongs to a volume.

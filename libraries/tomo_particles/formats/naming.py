@@ -91,7 +91,7 @@ def _matches(name: str, context: Context) -> list[str]:
 
 def _matches_of_file(path: object, context: Context) -> list[str]:
     """The ids that the name of a file fits; of one of several else those that the nearest of its own folders fits: TomoTwin calls
-    its files by the particle, in a folder a tomogram."""
+    its files by the particle, in one folder per tomogram."""
     file = Path(str(path))
     if (matches := _matches(file.name, context)) or not context.among:
         return matches

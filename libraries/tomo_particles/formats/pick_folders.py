@@ -1,4 +1,4 @@
-"""The files of one picker: pickers write a file a tomogram, so that a folder or a pattern of files is a picker's output, too."""
+"""The files of one picker. Most pickers write one file per tomogram: a folder or a pattern of files is then the output of one."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _names(paths: Sequence[Path], among: str = "") -> str:
 
 
 def refuse_split_picker(sources: Sequence[str | os.PathLike], known: Collection[str], option: str) -> None:
-    """Refuse files that are one picker's, a file a tomogram, given as if each were a picker: what a pattern without quotes does.
+    """Refuse files of one picker (one per tomogram) that are given as if each were a picker, as by a pattern without quotes.
 
     known: the ids of the tomograms.  Raises InputError for two files of one folder and ending, called as two of them.
     """

@@ -191,7 +191,7 @@ def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
         return fallback
     same = all(same_sampling_rate(v, values[0]) for v in set(values)) if name == "samplingRate" else len(set(values)) == 1
     if not same:
-        raise InputError(f"'{path}': column {name} holds several values ({values[0]}, ...); write one file a tomogram")
+        raise InputError(f"'{path}': column {name} holds several values ({values[0]}, ...); write one file per tomogram")
     return values[0]
 
 

@@ -72,7 +72,7 @@ def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling
 
 
 def _joined(config: NetworkConfig) -> tuple[keras.Model, tuple[keras.Model, ...]]:
-    """One Keras model with a branch a fold, (n, folds) probabilities, and its branches."""
+    """One Keras model with one branch per fold, (n, folds) probabilities, and its branches."""
     networks = tuple(build_network(config, name=f"network_{fold}") for fold in range(config.folds))
     box = keras.Input(networks[0].input_shape[1:], name="box")
     scores = [network(box) for network in networks]

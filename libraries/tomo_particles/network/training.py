@@ -43,7 +43,7 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     """Train `config.folds` networks; the regions of the result say where which of them must not score.
 
     start: a model to continue from, of the same box size, sampling rate, architecture and number of folds; its regions
-    are kept.  log_path: CSV with a row an epoch, LOG_COLUMNS; on several machines the first alone writes it and tells its
+    are kept.  log_path: CSV with one row per epoch, LOG_COLUMNS; on several machines the first alone writes it and tells its
     progress.  The same arguments give the same weights on a CPU.
     Raises InputError where the examples are too few or `start` does not fit.
     """
@@ -131,7 +131,7 @@ class _Epochs(keras.callbacks.Callback):
 
 
 class _Log:
-    """A line an epoch for the reader, and a row an epoch in the CSV file, readable while the training runs."""
+    """One line per epoch for the reader, and one row per epoch in the CSV file, readable while the training runs."""
 
     def __init__(self, path: str | os.PathLike | None, folds: int, epochs: int, progress: Callable[[str], None]) -> None:
         self._path, self._folds, self._epochs, self._progress = path, folds, epochs, progress

@@ -28,8 +28,8 @@ LINKS = {  # what the program and the protocol leave, where it is there
     "scored_raw.xmd": "every pick of every picker with its score, Xmipp's metadata",
     "network/model.h5": "the trained networks",
     "model.h5": "the trained networks",
-    "network/training_log.csv": "training, a row an epoch",
-    "training_log.csv": "training, a row an epoch",
+    "network/training_log.csv": "training, one row per epoch",
+    "training_log.csv": "training, one row per epoch",
     "picks.png": "picture of one tomogram",
     "summary.json": "numbers of the run",
     "frame.json": "common frame and tomograms",
@@ -97,7 +97,7 @@ def doubts(run: RunResults) -> list[str]:
 
 
 def by_picker(run: RunResults) -> list[dict[str, Any]]:
-    """What each picker gave and what it is worth, a row a picker."""
+    """The picks and the reliability of each picker, one row per picker."""
     rows = []
     for k, name in enumerate(run.pickers):
         saw = run.seen[:, k]

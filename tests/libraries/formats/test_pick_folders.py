@@ -1,4 +1,4 @@
-"""Folders and patterns of pick files, as pickers write them: a file a tomogram, named after it or after its folder."""
+"""Folders and patterns of pick files, as pickers write them: one file per tomogram, named after it or after its folder."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From the sets of the form to the files that the programs read: the common frame and one table of picks a tomogram."""
+"""Writes the files that the programs read: common box and sampling rate, and one table of picks per tomogram."""
 
 from __future__ import annotations
 
