@@ -1,4 +1,4 @@
-"""Pickers that wrote one file per tomogram: their folder, or a pattern in quotes, is one picker for the run and in a conversion."""
+"""Pickers that wrote one file per tomogram: the folder, or a pattern in quotes, is one picker for the run and a conversion."""
 
 import contextlib
 import io
