@@ -57,3 +57,13 @@ def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noi
     assert "verdict: votes alone" in text and summary["merged"] == 84
     scored = pd.read_csv(tmp_path / "scored.csv")
     assert scored.groupby("support")["score"].mean().is_monotonic_increasing and scored["score"].notna().all()
+
+
+def test_a_refusal_of_a_step_names_the_options_of_the_run(refused, noise, tmp_path):
+    picks = pd.read_csv(noise / "a.csv")
+    for name, part in (("low", picks[picks["z"] < 18]), ("high", picks[picks["z"] > 22])):  # they agree nowhere
+        part.to_csv(tmp_path / f"{name}.csv", index=False)
+    line = refused("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", tmp_path / "low.csv",
+                   tmp_path / "high.csv", "--boxsize", BOX, "--odir", tmp_path / "out", "--radius", 0.2,
+                   words=["--picks: 0 positives"], folder=noise)
+    assert "--inputPos" not in line and "lower --number" in line
