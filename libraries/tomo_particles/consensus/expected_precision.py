@@ -1,8 +1,8 @@
 """What a threshold on probabilities promises: how many of the accepted picks are particles, and how many it leaves behind.
 
 A pick of probability p is a particle p times in one, so that sums of probabilities are expected numbers of particles. This is
-as true as the probabilities are; it says nothing of particles that no picker saw. Every promise is an interval, and where the
-votes decide alone there is no promise at all: then only the upper end is known.
+as true as the probabilities are; it says nothing of particles that no picker saw. Every promise is an interval, and where
+nothing supports the scores there is no promise at all: precision and recall are unknown.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .verdict import VOTES_ALONE, Verdict
+from .verdict import Verdict
 
 FEWEST_PICKS = 20  # merged picks, below which scores are what was fitted to them, and no shares of true picks
 NORMAL_QUANTILE = 1.96  # of the intervals: 95 %
@@ -25,9 +25,9 @@ SHARED_ERRORS = 4.0
 class Expectation:
     """Arrays (k,), one value a threshold. accepted: number of picks.  particles: how many of them are expected to be particles.
 
-    precision: particles / accepted, NaN where nothing is accepted or the votes decide alone.  recall: particles / all expected
-    particles among the picks, NaN where the votes decide alone.  precision_low, precision_high, recall_low, recall_high: ends
-    of 95 % intervals, NaN where nothing is accepted.
+    precision: particles / accepted, NaN where nothing is accepted.  recall: particles / all expected particles among the picks.
+    Both are NaN where the verdict promises nothing.  precision_low, precision_high, recall_low, recall_high: ends of 95 %
+    intervals, NaN where nothing is accepted.
     """
 
     threshold: np.ndarray
@@ -66,8 +66,8 @@ class Expectation:
 def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | None = None) -> Expectation:
     """What each of `thresholds` (k,) promises for picks of `probability` (n,) in [0, 1]; >= the threshold is accepted.
 
-    verdict: of the run. The lower end of precision counts only what it has confirmed. VOTES_ALONE: nothing is promised,
-    precision lies between 0 and what the votes say.
+    verdict: of the run. The lower end of precision counts only what it has confirmed. Where it promises nothing, precision and
+    recall are NaN, between 0 and 1.
     """
     ranked = np.sort(np.asarray(probability, dtype=float))
     sums = np.append(0.0, np.cumsum(ranked))
@@ -79,9 +79,10 @@ def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | N
     recall_low, recall_high = wilson(recall, np.full(len(first), sums[-1] / SHARED_ERRORS))
     if verdict:
         precision_low = precision_low * verdict.confirmed
-    if verdict and verdict.kind == VOTES_ALONE:
-        recall_low, recall_high = np.zeros(len(first)), np.ones(len(first))
-        precision, recall = np.full(len(first), np.nan), np.full(len(first), np.nan)
+    if verdict and not verdict.promises:
+        precision = recall = np.full(len(first), np.nan)
+        precision_low = recall_low = np.zeros(len(first))
+        precision_high = recall_high = np.ones(len(first))
     return Expectation(np.asarray(thresholds, dtype=float), accepted, particles, precision, recall, precision_low, precision_high,
                        recall_low, recall_high)
 

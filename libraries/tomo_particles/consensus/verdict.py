@@ -19,6 +19,11 @@ ERRORS = 2.0  # standard errors that a separation must lie above its limit
 # Limits of the separation of agreed picks from noise (0.5: none). Chosen on seeds 1 and 2 of benchmarks/honesty.py: without
 # particles it is 0.43 to 0.59.
 SEEN, CHANCE = 0.55, 0.5
+SEEN_ALIKE = 0.7  # the limit where agreed picks look like all others: every pick is a particle, or picks differ by their place
+LARGEST_ERROR = 0.1  # of a separation that is to tell chance from little
+# Noise picks that a pick is compared with, and how much a voxel of depth counts in their distance: tomograms change with depth
+# more than along their plane (ice, lamella).
+NEIGHBOURS, DEPTH = 5, 6
 # From the first of these separations on the network's score begins to count, from the second on it counts in full: agreed picks
 # from noise, and the picks that most pickers agree on from all other merged picks. Where these look alike, as where every pick
 # is a particle, the network tells nothing that the votes do not.
@@ -45,6 +50,18 @@ class Separation:
 
 
 @dataclass(frozen=True)
+class ScoredPlaces:
+    """Arrays of length n: score of the network, tomo_ids, positions (n, 3) x, y, z in voxels."""
+
+    score: np.ndarray
+    tomo_ids: np.ndarray
+    positions: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> ScoredPlaces:
+        return ScoredPlaces(self.score[rows], self.tomo_ids[rows], self.positions[rows])
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What the scores of a run rest on.
 
@@ -63,11 +80,16 @@ class Verdict:
     unlike_noise: float = float("nan")
     confirmed: float = 0.0
 
+    @property
+    def promises(self) -> bool:
+        """Whether an expected precision and recall can be told at all."""
+        return self.kind == SUPPORTED
+
     def bounded(self, probability: np.ndarray, agreed: np.ndarray) -> np.ndarray:
-        """Probabilities (m,), not above UNCONFIRMED for picks that are not `agreed` (m,) bool, where the network has no say."""
+        """Probabilities (m,) where the network has no say: at least one half where enough pickers agree (m,) bool, else less."""
         if self.kind == SUPPORTED or self.say > 0:
             return probability
-        return np.where(agreed, probability, np.minimum(probability, UNCONFIRMED))
+        return np.where(agreed, np.maximum(probability, 0.5), np.minimum(probability, UNCONFIRMED))
 
     @property
     def text(self) -> str:
@@ -87,7 +109,10 @@ class Verdict:
             share = values["unlike_noise"]
             found = Verdict(str(values["kind"]), str(values["reason"]), float(values["say"]), **parts,
                             unlike_noise=float("nan") if share is None else float(share), confirmed=float(values["confirmed"]))
-        except (KeyError, TypeError, ValueError) as error:
+            shares = (found.say, found.confirmed, *(part.auc for part in parts.values() if part))
+            if not all(0 <= share <= 1 or np.isnan(share) for share in shares):
+                raise ValueError("a share is outside [0, 1]")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no verdict of a run: {error}") from error
         if found.kind not in (SUPPORTED, WEAK, VOTES_ALONE):
             raise ValueError(f"no verdict of a run: kind is '{found.kind}'")
@@ -104,40 +129,92 @@ def separation(scores: np.ndarray, others: np.ndarray) -> Separation:
     return Separation(float(wins / (n * m)), float(np.sqrt((n + m + 1) / (12 * n * m))), n, m)
 
 
-def verdict_of(score: np.ndarray, agreement: np.ndarray, agreed: np.ndarray, noise: np.ndarray, n_witnesses: int,
-               comparable: np.ndarray | None = None) -> Verdict:
-    """The verdict on the network's out-of-fold scores of merged picks (m,) and noise picks (k,).
+def separation_from_neighbours(picks: ScoredPlaces, noise: ScoredPlaces) -> Separation:
+    """How well picks score above the noise picks nearest to each, in the same tomogram and about as deep.
+
+    Noise lies everywhere, picks need not: in a lamella picks and noise would differ by their surroundings alone, whatever is
+    picked. n: picks in tomograms with noise.  m: noise picks that were compared with.
+    """
+    from scipy.spatial import cKDTree  # here: whoever only reads or shows a verdict need not wait for it
+
+    wins: list[np.ndarray] = []
+    used: set[int] = set()
+    for tomo_id in np.unique(picks.tomo_ids):
+        own, others = np.flatnonzero(picks.tomo_ids == tomo_id), np.flatnonzero(noise.tomo_ids == tomo_id)
+        if not len(others):
+            continue
+        n_nearest = min(NEIGHBOURS, len(others))
+        tree = cKDTree(noise.positions[others] * (1, 1, DEPTH))
+        nearest = others[tree.query(picks.positions[own] * (1, 1, DEPTH), k=n_nearest)[1].reshape(len(own), n_nearest)]
+        score, compared = picks.score[own][:, None], noise.score[nearest]
+        wins.append(((compared < score) + 0.5 * (compared == score)).mean(axis=1))
+        used.update(nearest.ravel().tolist())
+    n, m = sum(map(len, wins)), len(used)
+    if not n:
+        return Separation(float("nan"), float("nan"), 0, len(noise.score))
+    return Separation(float(np.concatenate(wins).mean()), float(np.sqrt((n + m + 1) / (12 * n * m))), n, m)
+
+
+def among(picks: ScoredPlaces, noise: ScoredPlaces) -> np.ndarray:
+    """(n,) which picks lie among the noise picks of their tomogram, within the box that holds them all.
+
+    Noise is never picked at the border of a tomogram, where boxes are partly empty.
+    """
+    inside = np.zeros(len(picks.score), dtype=bool)
+    for tomo_id in np.unique(noise.tomo_ids):
+        places = noise.positions[noise.tomo_ids == tomo_id]
+        within = ((picks.positions >= places.min(axis=0)) & (picks.positions <= places.max(axis=0))).all(axis=1)
+        inside |= (picks.tomo_ids == tomo_id) & within
+    return inside
+
+
+def verdict_of(picks: ScoredPlaces, noise: ScoredPlaces, agreement: np.ndarray, agreed: np.ndarray, n_witnesses: int,
+               out_of_fold: bool = True) -> Verdict:
+    """The verdict on the network's scores of m merged picks and of noise picks.
 
     agreement: (m,) label of its votes, in [0, 1].  agreed: (m,) bool, enough pickers agree.  n_witnesses: pickers, those that
-    find the same picks counted once.  comparable: (m,) bool, picks that may be compared with noise: noise is never picked at
-    the border of a tomogram, where boxes are partly empty.
+    find the same picks counted once.  out_of_fold: whether each score is by a network that did not learn from its pick.
     """
-    comparable = np.ones(len(score), dtype=bool) if comparable is None else comparable
-    most = agreement >= agreement.max(initial=0)
-    from_others = separation(score[most], score[~most])
+    comparable, most = among(picks, noise), agreement >= agreement.max(initial=0)
+    from_others = separation(picks.score[most], picks.score[~most])
     few = (most & comparable).sum() < FEWEST_COMPARED
     compared = agreed & comparable if few and (agreed & comparable).any() else most & comparable
-    from_noise = separation(score[compared], noise)
-    share = share_unlike_noise(score, noise)
+    from_noise = separation_from_neighbours(picks[compared], noise)
+    share = share_unlike_noise(picks.score, noise.score)
     by_others = _ramp(from_others.at_least, *SAY_BY_OTHERS) if agreement.any() else 1.0  # one picker: there are no votes to ask
     say = _ramp(from_noise.at_least, *SAY_BY_NOISE) * by_others
-    numbers = (from_noise, from_others, share)
-    if not from_noise.n or not from_noise.m:
-        return Verdict(WEAK, "there are no noise picks to compare the picks with", by_others, *numbers)
-    if from_noise.at_least <= CHANCE:
-        return Verdict(VOTES_ALONE, f"the network tells these picks from noise no better than chance ({_shown(from_noise)})", 0.0,
-                       *numbers)
-    if from_noise.at_least <= SEEN:
-        return Verdict(WEAK, f"the network hardly tells the agreed picks from noise ({_shown(from_noise)})", 0.0, *numbers)
+    kind, reason = _judged(from_noise, by_others, n_witnesses, out_of_fold, len(noise.score))
+    if kind == SUPPORTED:
+        reason += f"; about {share:.0%} of the merged picks do not look like noise"
+    return Verdict(kind, reason, say if from_noise.at_least > SEEN else 0.0, from_noise, from_others, share)
+
+
+def _judged(found: Separation, by_others: float, n_witnesses: int, out_of_fold: bool, n_noise: int) -> tuple[str, str]:
+    """Kind and reason."""
+    if not n_noise:
+        return WEAK, "there are no noise picks to compare the picks with"
+    if not found.n:
+        return WEAK, "no agreed pick lies where noise could be picked, so that nothing can be compared"
+    shown = f"separation {found.auc:.2f} ± {found.error:.2f}, {found.n} picks compared; chance is 0.5"
+    if found.error > LARGEST_ERROR and found.at_least <= SEEN:
+        return WEAK, f"too few agreed picks can be compared with noise ({shown})"
+    if found.at_least <= CHANCE:
+        return VOTES_ALONE, f"the network tells these picks from noise no better than chance ({shown})"
+    if found.at_least <= SEEN:
+        return WEAK, f"the network hardly tells the agreed picks from noise ({shown})"
+    if not out_of_fold:
+        return WEAK, "the model is a single network, which may have learned from these very picks"
     if n_witnesses < 2:
-        return Verdict(WEAK, "there is one picker, or all pickers find the same picks, so nobody confirms them", say, *numbers)
-    return Verdict(SUPPORTED, f"the network tells the agreed picks from noise ({_shown(from_noise)}); about {share:.0%} of the "
-                   "merged picks do not look like noise", say, *numbers)
+        return WEAK, "there is one picker, or all pickers find the same picks, so that nobody confirms them"
+    if not by_others and found.at_least <= SEEN_ALIKE:
+        return WEAK, (f"agreed picks look like all other picks and differ little from noise ({shown}): they may show nothing but "
+                      "their surroundings")
+    return SUPPORTED, f"the network tells the agreed picks from noise ({shown})"
 
 
 def too_few_agreed(n: int) -> Verdict:
     """The verdict where so few merged picks (n) are agreed on that no network was trained."""
-    reason = f"the pickers agree on {n} picks only; a network needs {FEWEST_AGREED} of them to learn from"
+    reason = f"the pickers agree on only {n} picks; a network needs {FEWEST_AGREED} of them to learn from"
     return Verdict(VOTES_ALONE, reason, 0.0)
 
 
@@ -153,10 +230,6 @@ def share_unlike_noise(score: np.ndarray, noise: np.ndarray) -> float:
 
 def _ramp(value: float, start: float, full: float) -> float:
     return float(np.clip((value - start) / (full - start), 0, 1))
-
-
-def _shown(found: Separation) -> str:
-    return f"separation {found.auc:.2f} ± {found.error:.2f}, chance is 0.5"
 
 
 def _without_nan(value: Any) -> Any:
