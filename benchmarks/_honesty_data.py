@@ -128,6 +128,22 @@ def real_random_places(tomogram: Path) -> Callable[[Path, np.random.Generator], 
     return make
 
 
+def lamella(folder: Path, rng: np.random.Generator) -> Data:
+    """Noise without particles that is strong in a slab and faint above and below; two pickers at random places of the slab."""
+    simulations = _simulate(folder, rng, {"target": 0}, 1.0, 3)
+    fade = 0.35 + 0.65 * np.exp(-0.5 * ((np.arange(SIZE[2]) - SIZE[2] / 2) / 9) ** 2)
+    pickers: list[dict] = [{} for _ in range(2)]
+    low, high = np.array([0, 0, 22]), np.array([SIZE[0] - 1, SIZE[1] - 1, 42])
+    for tomo_id, simulation in simulations.items():
+        _write_tomogram(folder / f"{tomo_id}.mrc", simulation.volume * fade[:, None, None])
+        shared = low + rng.random((35, 3)) * (high - low)
+        for picker in pickers:
+            own = low + rng.random((35, 3)) * (high - low)
+            places = np.concatenate([shared + rng.normal(0, 1, shared.shape), own])
+            picker[tomo_id] = np.clip(places, 0, np.array(SIZE) - 1), rng.random(len(places))
+    return Data([folder / f"{t}.mrc" for t in simulations], _write_picks(folder, pickers), {}, 24, 6.0)
+
+
 def blob_pickers_on_noise(folder: Path, rng: np.random.Generator) -> Data:
     """Noise without particles and two real pickers, which find the same blobs of noise."""
     simulations = _simulate(folder, rng, {"target": 0}, 1.0, 3)
@@ -234,6 +250,7 @@ def synthetic_cases(seeds: Sequence[int]) -> list[Case]:
             for share in (0.0, 0.3, 0.6):
                 kind = f"noise, {n} pickers, {share:.0%} shared"
                 cases.append(Case(kind, seed, NULL, "", random_places(n, share)))
+        cases.append(Case("noise, lamella", seed, NULL, "", lamella))
         cases.append(Case("noise, blob pickers", seed, NULL, "", blob_pickers_on_noise))
         for species, (_, box_size, _, _) in SPECIES.items():
             three = (CAREFUL, BEADS, GREEDY)

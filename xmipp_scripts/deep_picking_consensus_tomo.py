@@ -224,8 +224,10 @@ def score_files(config: ScoringConfig) -> int:
     if {"comment", "enabled"} <= set(columns):
         columns["CoordConsScore"] = _consensus_scores(columns, noise, config)
     write_table(config.output, columns)
-    if noise and config.model:
+    if config.noise and config.model:
         write_table(config.scored_noise, noise)
+    else:
+        config.scored_noise.unlink(missing_ok=True)  # of an earlier run
     return len(columns["image"])
 
 
@@ -260,20 +262,26 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     import pandas as pd
 
     from tomo_particles.consensus.final_score import judge_merged
-    from tomo_particles.consensus.verdict import SUPPORTED, VOTES_ALONE, too_few_agreed
+    from tomo_particles.consensus.verdict import too_few_agreed
     from tomo_particles.core.files import write_csv_table, written_aside
+    from tomo_particles.learning.model_files import folds_of
 
     labels = np.array(columns["enabled"])
     outlying = contrast_outliers_of(columns, labels == 1)
     network = np.array(columns["zScoreDeepLearning1"]) if config.model else None
-    verdict = verdict_on(columns, outlying, noise) if config.model else too_few_agreed(int((labels == 1).sum()))
+    if config.model:
+        verdict = verdict_on(columns, outlying, noise, folds_of(config.model) > 1)
+    else:
+        verdict = too_few_agreed(int((labels == 1).sum()))
     judged = judge_merged(columns["comment"], labels, network, columns.get("keywords"), verdict.say)
     final = np.where(outlying, 0.0, verdict.bounded(judged.posterior, labels == 1))
-    if verdict.kind == SUPPORTED:
-        verdict = replace(verdict, confirmed=confirmed(columns, final))
+    if verdict.promises:
+        verdict = replace(verdict, confirmed=confirmed(columns, final, verdict.unlike_noise))
+    if network is not None and config.recipe != "consensus":
+        verdict = replace(verdict, reason=f"{verdict.reason}; with this recipe the network's score decides all the same")
     with written_aside(config.verdict) as aside:
         aside.write_text(verdict.to_json(), encoding="utf-8")
-    known = np.full(len(judged.pickers), np.nan) if verdict.kind == VOTES_ALONE else 1.0
+    known = 1.0 if verdict.promises else np.full(len(judged.pickers), np.nan)
     write_csv_table(
         config.reliability,
         pd.DataFrame({"picker": judged.pickers, "recall": judged.recall * known, "precision": judged.precision * known}),

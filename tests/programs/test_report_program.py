@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from finished_run import ACCEPTED, PICKS, make_protocol_run, make_run
 
+from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.errors import InputError
 from tomo_particles.reports import html_report
 from tomo_particles.reports.html_report import write_report
@@ -96,6 +97,9 @@ def test_voting_and_the_protocol_have_reports_too(tmp_path, quick):
 
 def test_a_run_that_contradicts_its_pickers_says_so(tmp_path, quick):
     folder = make_run(tmp_path)
+    (of_old_version,) = doubts(read_run(folder))
+    assert "did not ask whether there is anything to see" in of_old_version
+    (folder / "scored" / "merged_verdict.json").write_text(Verdict("supported", "", 1.0, confirmed=1.0).to_json())
     assert not doubts(read_run(folder)) and not doubts(read_run(make_run(tmp_path / "votes", voting=True)))
     page = Page(write_report(folder, 0.99))
     assert any("10 of the 10 picks that every picker saw were rejected" in text for text in page.texts)

@@ -42,18 +42,42 @@ def test_a_network_that_sees_nothing_leaves_the_votes_alone_and_promises_nothing
     assert 0 < summary["accepted"] == len(pd.read_csv(tmp_path / "accepted.csv")) < summary["merged"]
     results = text[text.index("verdict: "):].splitlines()
     assert results[0].startswith("verdict: votes alone: the network tells these picks from noise no better than chance")
-    assert any(line.startswith("expected of the accepted picks: precision unknown (0.00 to ") for line in results)
+    assert any(line.startswith("expected of the accepted picks: precision unknown") for line in results)
     page = (tmp_path / "report.html").read_text()
     assert page.index("no better than chance") < page.index("accepted picks</div>") and "unknown" in page
     assert "<td>unknown</td>" in page[page.index('id="tomograms"'):]  # no number of particles is promised of a tomogram either
+
+
+def test_a_damaged_verdict_is_made_again_and_nothing_of_a_trained_run_stays_where_none_is_trained(done, noise, tmp_path):
+    run = ("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--boxsize", BOX, "--odir", tmp_path, "--epochs", 1,
+           "--folds", 2, "--noReport", "--picks")
+    done(*run, noise / "a.csv", noise / "b.csv")
+    first = summary_of(tmp_path)
+    (tmp_path / "scored" / "merged_verdict.json").write_text("{")
+    done(*run, noise / "a.csv", noise / "b.csv")
+    assert summary_of(tmp_path)["verdict"] == first["verdict"]
+    done(*run, noise / "c.csv", noise / "d.csv", "--radius", 0.1)
+    assert summary_of(tmp_path)["model"] is None and not list((tmp_path / "network").iterdir())
+    assert not (tmp_path / "scored" / "merged_noise.xmd").exists() and not (tmp_path / "scored" / "raw_noise.xmd").exists()
 
 
 def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noise, tmp_path):
     text = done("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", noise / "c.csv", noise / "d.csv",
                 "--boxsize", BOX, "--odir", tmp_path, "--radius", 0.1)
     summary = summary_of(tmp_path)
-    assert summary["verdict"]["kind"] == "votes alone" and "agree on 4 picks only" in summary["verdict"]["reason"]
+    assert summary["verdict"]["kind"] == "votes alone" and "agree on only 4 picks" in summary["verdict"]["reason"]
     assert summary["model"] is None and not (tmp_path / "network").exists()
     assert "verdict: votes alone" in text and summary["merged"] == 84
     scored = pd.read_csv(tmp_path / "scored.csv")
+    assert ((scored["score"] >= 0.5) == (scored["support"] == 2)).all()
     assert scored.groupby("support")["score"].mean().is_monotonic_increasing and scored["score"].notna().all()
+
+
+def test_a_refusal_of_a_step_names_the_options_of_the_run(refused, noise, tmp_path):
+    picks = pd.read_csv(noise / "a.csv")
+    for name, part in (("low", picks[picks["z"] < 18]), ("high", picks[picks["z"] > 22])):  # they agree nowhere
+        part.to_csv(tmp_path / f"{name}.csv", index=False)
+    line = refused("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", tmp_path / "low.csv",
+                   tmp_path / "high.csv", "--boxsize", BOX, "--odir", tmp_path / "out", "--radius", 0.2,
+                   words=["--picks: 0 positives"], folder=noise)
+    assert "--inputPos" not in line and "lower --number" in line

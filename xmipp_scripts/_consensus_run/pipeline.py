@@ -238,10 +238,15 @@ class Pipeline:
             model = model if self._enough_agreed(frames) else ""
             if model:
                 self._train(frames, steps)
+            else:  # nothing of an earlier run with other picks may pass for this one's
+                for path in (self.odir / "network").glob("*"):
+                    path.unlink()
         noise = self.boxes("noise", frames)
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
             inputs = tuple(path for s in sets for path in self.boxes(s, frames))
             scoring = self._scoring(name, inputs, noise if name == "merged" else (), model)
+            if name == "merged":
+                _forget_damaged(scoring.verdict)
             merged_only = [scoring.verdict, scoring.reliability] if name == "merged" else []
             steps.run(
                 f"scoring {name}",
@@ -325,6 +330,18 @@ class Pipeline:
 
         steps.run("voting", len(self.names), inputs, [voted], vote)
         return voted
+
+
+def _forget_damaged(verdict: Path) -> None:
+    """Remove a verdict that cannot be read: its step is then done again."""
+    from tomo_particles.consensus.verdict import Verdict
+
+    try:
+        Verdict.from_json(verdict.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except ValueError:
+        verdict.unlink()
 
 
 def _text(path: Path | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xmipp_script import XmippScript
 
@@ -19,6 +19,7 @@ class Program(XmippScript):
     """An XmippScript whose user errors are one line on stderr and exit code 2, never a traceback or an abort."""
 
     name = ""
+    own_options: Mapping[str, str] = {}  # option that a step shared with another program may name: what it is called here
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +84,8 @@ class Program(XmippScript):
                 self.readParams()
                 self.run()
         except InputError as error:
-            print(f"{self.name}: error: {error}", file=sys.stderr)
+            text = re.sub(r"(?<![\w-])--[A-Za-z]\w*", lambda option: self.own_options.get(option[0], option[0]), str(error))
+            print(f"{self.name}: error: {text}", file=sys.stderr)
             return EXIT_INPUT_ERROR
         except OSError as error:  # no right to write, disk full, a file where a folder should be
             print(f"{self.name}: error: {error.strerror or error}: '{error.filename or ''}'", file=sys.stderr)

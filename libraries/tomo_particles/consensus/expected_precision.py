@@ -1,8 +1,8 @@
 """Expected precision and recall at a threshold on the probabilities.
 
 The sum of the probabilities of some picks is the expected number of particles among them, if the probabilities are right.
-Particles that no picker found are not counted. Precision and recall have intervals. If the votes alone decide, they are
-unknown, and only the upper end of the precision is given.
+Particles that no picker found are not counted. Precision and recall have intervals. If nothing supports the scores, precision and
+recall are unknown.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .verdict import VOTES_ALONE, Verdict
+from .verdict import Verdict
 
 FEWEST_PICKS = 20  # with fewer merged picks the scores are only a fit, not calibrated probabilities
 NORMAL_QUANTILE = 1.96  # for intervals of 95 %
@@ -25,9 +25,9 @@ SHARED_ERRORS = 4.0
 class Expectation:
     """Arrays (k,), one value per threshold. accepted: number of picks.  particles: expected number of particles among them.
 
-    precision: particles / accepted, NaN if nothing is accepted or the votes alone decide.  recall: particles / all expected
-    particles among the picks, NaN if the votes alone decide.  precision_low, precision_high, recall_low, recall_high: ends of
-    95 % intervals, NaN if nothing is accepted.
+    precision: particles / accepted, NaN if nothing is accepted.  recall: particles / all expected particles among the picks. Both
+    are NaN if the verdict does not allow a statement.  precision_low, precision_high, recall_low, recall_high: ends of 95 %
+    intervals, NaN if nothing is accepted.
     """
 
     threshold: np.ndarray
@@ -66,8 +66,8 @@ class Expectation:
 def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | None = None) -> Expectation:
     """Expected precision and recall at `thresholds` (k,) for picks of `probability` (n,) in [0, 1]; >= a threshold is accepted.
 
-    verdict: that of the run. The lower end of precision is multiplied by its `confirmed`. With VOTES_ALONE precision and recall
-    are unknown, and precision lies between 0 and the upper end from the votes.
+    verdict: that of the run. The lower end of precision is multiplied by its `confirmed`. If it does not allow a statement,
+    precision and recall are NaN, between 0 and 1.
     """
     ranked = np.sort(np.asarray(probability, dtype=float))
     sums = np.append(0.0, np.cumsum(ranked))
@@ -79,9 +79,10 @@ def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | N
     recall_low, recall_high = wilson(recall, np.full(len(first), sums[-1] / SHARED_ERRORS))
     if verdict:
         precision_low = precision_low * verdict.confirmed
-    if verdict and verdict.kind == VOTES_ALONE:
-        recall_low, recall_high = np.zeros(len(first)), np.ones(len(first))
-        precision, recall = np.full(len(first), np.nan), np.full(len(first), np.nan)
+    if verdict and not verdict.promises:
+        precision = recall = np.full(len(first), np.nan)
+        precision_low = recall_low = np.zeros(len(first))
+        precision_high = recall_high = np.ones(len(first))
     return Expectation(np.asarray(thresholds, dtype=float), accepted, particles, precision, recall, precision_low, precision_high,
                        recall_low, recall_high)
 

@@ -19,6 +19,11 @@ ERRORS = 2.0  # a separation must exceed its limit by this number of standard er
 # Limits of the separation of agreed picks from noise (0.5: no separation). Chosen on seeds 1 and 2 of benchmarks/honesty.py.
 # There, sets without particles have a separation of 0.43 to 0.59.
 SEEN, CHANCE = 0.55, 0.5
+SEEN_ALIKE = 0.7  # the limit if agreed picks score like all others: every pick is a particle, or the picks differ by position
+LARGEST_ERROR = 0.1  # with a larger standard error a separation cannot distinguish chance from a small difference
+# Number of noise picks with which a pick is compared, and the weight of a voxel of depth in their distance. Tomograms change more
+# with depth than along their plane (ice, lamella).
+NEIGHBOURS, DEPTH = 5, 6
 # The weight of the network score is the product of two factors. Each factor is 0 up to the first of its two separations, 1 from
 # the second on, and rises linearly between them. One factor depends on the separation of agreed picks from noise, the other on
 # that of the picks with the highest agreement from all other merged picks. If the latter is small, for example because every pick
@@ -46,6 +51,18 @@ class Separation:
 
 
 @dataclass(frozen=True)
+class ScoredPlaces:
+    """Arrays of length n: score of the network, tomo_ids, positions (n, 3) x, y, z in voxels."""
+
+    score: np.ndarray
+    tomo_ids: np.ndarray
+    positions: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> ScoredPlaces:
+        return ScoredPlaces(self.score[rows], self.tomo_ids[rows], self.positions[rows])
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The evidence for the scores of a run.
 
@@ -64,11 +81,16 @@ class Verdict:
     unlike_noise: float = float("nan")
     confirmed: float = 0.0
 
+    @property
+    def promises(self) -> bool:
+        """Whether expected precision and recall can be stated."""
+        return self.kind == SUPPORTED
+
     def bounded(self, probability: np.ndarray, agreed: np.ndarray) -> np.ndarray:
-        """Probabilities (m,); without weight of the network score at most UNCONFIRMED for picks not `agreed` (m,) bool."""
+        """Probabilities (m,). If the network score has no weight: at least 0.5 for picks `agreed` (m,) bool, less for others."""
         if self.kind == SUPPORTED or self.say > 0:
             return probability
-        return np.where(agreed, probability, np.minimum(probability, UNCONFIRMED))
+        return np.where(agreed, np.maximum(probability, 0.5), np.minimum(probability, UNCONFIRMED))
 
     @property
     def text(self) -> str:
@@ -88,7 +110,10 @@ class Verdict:
             share = values["unlike_noise"]
             found = Verdict(str(values["kind"]), str(values["reason"]), float(values["say"]), **parts,
                             unlike_noise=float("nan") if share is None else float(share), confirmed=float(values["confirmed"]))
-        except (KeyError, TypeError, ValueError) as error:
+            shares = (found.say, found.confirmed, *(part.auc for part in parts.values() if part))
+            if not all(0 <= share <= 1 or np.isnan(share) for share in shares):
+                raise ValueError("a share is outside [0, 1]")
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"no verdict of a run: {error}") from error
         if found.kind not in (SUPPORTED, WEAK, VOTES_ALONE):
             raise ValueError(f"no verdict of a run: kind is '{found.kind}'")
@@ -105,40 +130,93 @@ def separation(scores: np.ndarray, others: np.ndarray) -> Separation:
     return Separation(float(wins / (n * m)), float(np.sqrt((n + m + 1) / (12 * n * m))), n, m)
 
 
-def verdict_of(score: np.ndarray, agreement: np.ndarray, agreed: np.ndarray, noise: np.ndarray, n_witnesses: int,
-               comparable: np.ndarray | None = None) -> Verdict:
-    """The verdict from the out-of-fold network scores of merged picks (m,) and noise picks (k,).
+def separation_from_neighbours(picks: ScoredPlaces, noise: ScoredPlaces) -> Separation:
+    """Separation of picks from their nearest noise picks, in the same tomogram and at a similar depth.
+
+    Noise picks lie everywhere, but picks may not: in a lamella picks and noise would differ by their surroundings only, whatever
+    was picked. n: number of picks in tomograms with noise.  m: number of noise picks that were used.
+    """
+    from scipy.spatial import cKDTree  # imported here: code that only reads or shows a verdict does not need it
+
+    wins: list[np.ndarray] = []
+    used: set[int] = set()
+    for tomo_id in np.unique(picks.tomo_ids):
+        own, others = np.flatnonzero(picks.tomo_ids == tomo_id), np.flatnonzero(noise.tomo_ids == tomo_id)
+        if not len(others):
+            continue
+        n_nearest = min(NEIGHBOURS, len(others))
+        tree = cKDTree(noise.positions[others] * (1, 1, DEPTH))
+        nearest = others[tree.query(picks.positions[own] * (1, 1, DEPTH), k=n_nearest)[1].reshape(len(own), n_nearest)]
+        score, compared = picks.score[own][:, None], noise.score[nearest]
+        wins.append(((compared < score) + 0.5 * (compared == score)).mean(axis=1))
+        used.update(nearest.ravel().tolist())
+    n, m = sum(map(len, wins)), len(used)
+    if not n:
+        return Separation(float("nan"), float("nan"), 0, len(noise.score))
+    return Separation(float(np.concatenate(wins).mean()), float(np.sqrt((n + m + 1) / (12 * n * m))), n, m)
+
+
+def among(picks: ScoredPlaces, noise: ScoredPlaces) -> np.ndarray:
+    """(n,) whether each pick lies within the bounding box of the noise picks of its tomogram.
+
+    There is no noise at the border of a tomogram, where boxes are partly empty.
+    """
+    inside = np.zeros(len(picks.score), dtype=bool)
+    for tomo_id in np.unique(noise.tomo_ids):
+        places = noise.positions[noise.tomo_ids == tomo_id]
+        within = ((picks.positions >= places.min(axis=0)) & (picks.positions <= places.max(axis=0))).all(axis=1)
+        inside |= (picks.tomo_ids == tomo_id) & within
+    return inside
+
+
+def verdict_of(picks: ScoredPlaces, noise: ScoredPlaces, agreement: np.ndarray, agreed: np.ndarray, n_witnesses: int,
+               out_of_fold: bool = True) -> Verdict:
+    """The verdict from the network scores of m merged picks and of noise picks.
 
     agreement: (m,) training label from the votes, in [0, 1].  agreed: (m,) bool, whether enough pickers agree.  n_witnesses:
-    number of pickers; pickers that find the same picks count once.  comparable: (m,) bool, whether a pick may be compared with
-    noise. Picks at the border of a tomogram may not: their boxes are partly empty, and there is no noise there.
+    number of pickers; pickers that find the same picks count once.  out_of_fold: whether each pick was scored by a network that
+    was not trained on it.
     """
-    comparable = np.ones(len(score), dtype=bool) if comparable is None else comparable
-    most = agreement >= agreement.max(initial=0)
-    from_others = separation(score[most], score[~most])
+    comparable, most = among(picks, noise), agreement >= agreement.max(initial=0)
+    from_others = separation(picks.score[most], picks.score[~most])
     few = (most & comparable).sum() < FEWEST_COMPARED
     compared = agreed & comparable if few and (agreed & comparable).any() else most & comparable
-    from_noise = separation(score[compared], noise)
-    share = share_unlike_noise(score, noise)
+    from_noise = separation_from_neighbours(picks[compared], noise)
+    share = share_unlike_noise(picks.score, noise.score)
     by_others = _ramp(from_others.at_least, *SAY_BY_OTHERS) if agreement.any() else 1.0  # with one picker there are no votes
     say = _ramp(from_noise.at_least, *SAY_BY_NOISE) * by_others
-    numbers = (from_noise, from_others, share)
-    if not from_noise.n or not from_noise.m:
-        return Verdict(WEAK, "there are no noise picks to compare the picks with", by_others, *numbers)
-    if from_noise.at_least <= CHANCE:
-        return Verdict(VOTES_ALONE, f"the network tells these picks from noise no better than chance ({_shown(from_noise)})", 0.0,
-                       *numbers)
-    if from_noise.at_least <= SEEN:
-        return Verdict(WEAK, f"the network hardly tells the agreed picks from noise ({_shown(from_noise)})", 0.0, *numbers)
+    kind, reason = _judged(from_noise, by_others, n_witnesses, out_of_fold, len(noise.score))
+    if kind == SUPPORTED:
+        reason += f"; about {share:.0%} of the merged picks do not look like noise"
+    return Verdict(kind, reason, say if from_noise.at_least > SEEN else 0.0, from_noise, from_others, share)
+
+
+def _judged(found: Separation, by_others: float, n_witnesses: int, out_of_fold: bool, n_noise: int) -> tuple[str, str]:
+    """Kind and reason."""
+    if not n_noise:
+        return WEAK, "there are no noise picks to compare the picks with"
+    if not found.n:
+        return WEAK, "no agreed pick lies where noise could be picked, so that nothing can be compared"
+    shown = f"separation {found.auc:.2f} ± {found.error:.2f}, {found.n} picks compared; chance is 0.5"
+    if found.error > LARGEST_ERROR and found.at_least <= SEEN:
+        return WEAK, f"too few agreed picks can be compared with noise ({shown})"
+    if found.at_least <= CHANCE:
+        return VOTES_ALONE, f"the network tells these picks from noise no better than chance ({shown})"
+    if found.at_least <= SEEN:
+        return WEAK, f"the network hardly tells the agreed picks from noise ({shown})"
+    if not out_of_fold:
+        return WEAK, "the model is a single network, which may have learned from these very picks"
     if n_witnesses < 2:
-        return Verdict(WEAK, "there is one picker, or all pickers find the same picks, so nobody confirms them", say, *numbers)
-    return Verdict(SUPPORTED, f"the network tells the agreed picks from noise ({_shown(from_noise)}); about {share:.0%} of the "
-                   "merged picks do not look like noise", say, *numbers)
+        return WEAK, "there is one picker, or all pickers find the same picks, so that nobody confirms them"
+    if not by_others and found.at_least <= SEEN_ALIKE:
+        return WEAK, (f"agreed picks look like all other picks and differ little from noise ({shown}): they may show nothing but "
+                      "their surroundings")
+    return SUPPORTED, f"the network tells the agreed picks from noise ({shown})"
 
 
 def too_few_agreed(n: int) -> Verdict:
     """The verdict if too few merged picks (n) are agreed on, so that no network was trained."""
-    reason = f"the pickers agree on {n} picks only; a network needs {FEWEST_AGREED} of them to learn from"
+    reason = f"the pickers agree on only {n} picks; a network needs {FEWEST_AGREED} of them to learn from"
     return Verdict(VOTES_ALONE, reason, 0.0)
 
 
@@ -155,10 +233,6 @@ def share_unlike_noise(score: np.ndarray, noise: np.ndarray) -> float:
 
 def _ramp(value: float, start: float, full: float) -> float:
     return float(np.clip((value - start) / (full - start), 0, 1))
-
-
-def _shown(found: Separation) -> str:
-    return f"separation {found.auc:.2f} ± {found.error:.2f}, chance is 0.5"
 
 
 def _without_nan(value: Any) -> Any:

@@ -53,6 +53,15 @@ def architecture_of(path: str | os.PathLike, option: str = "--model") -> str:
     return str(name)
 
 
+def folds_of(path: str | os.PathLike, option: str = "--model") -> int:
+    """How many networks a model file holds, each of which did not see one part of the data. Raises InputError for a file that
+    is not ours."""
+    try:
+        return int(json.loads(read_model_texts(path, option)[0])["folds"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{option}: '{path}' does not say how many networks it holds; train a new model") from error
+
+
 def first_line(error: Exception) -> str:
     """What an error says, as one line that is not too long."""
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -139,7 +139,8 @@ def _pictures(run: RunResults) -> dict[str, Picture]:
     pictures["threshold"] = chart(
         "Expected precision and recall",
         figures.threshold_figure,
-        "Computed from the scores themselves: the sum of the scores above a threshold is the number of "
+        "Computed from the scores themselves, where the verdict supports them: the sum of the scores above a threshold is the "
+        "number of "
         "particles expected there. Bands are 95 % intervals. No truth is used, and particles that no picker saw are not counted.",
     )
     pictures["counts"] = chart(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..consensus.expected_precision import expect
-from ..consensus.verdict import VOTES_ALONE
 from ..core.errors import InputError
 from ..core.tomograms import open_tomogram
 from ..runs.measured import measure
@@ -46,8 +45,8 @@ def refill_threshold(figure: Figure, run: RunResults, threshold: float) -> None:
 
 
 def best_threshold(run: RunResults) -> float | None:
-    """The threshold with the highest expected F1; None where the votes decide alone and nothing is promised."""
-    if run.verdict_kind == VOTES_ALONE:
+    """The threshold with the highest expected F1; None where nothing is promised."""
+    if not run.promises:
         return None
     expected = expect(eligible(run), draw.THRESHOLDS)
     return float(expected.threshold[expected.best])
@@ -57,7 +56,7 @@ def counts_figure(run: RunResults) -> Figure:
     """How many particles the scores promise."""
     if run.threshold is None:
         return note_figure("Voting gives no probabilities.")
-    if run.verdict is not None and run.verdict_kind == VOTES_ALONE:
+    if run.verdict is not None and not run.promises:
         return note_figure(f"The number of particles is unknown.\n{run.verdict.text}")
     return draw.plot_expected_counts(eligible(run))
 
@@ -89,8 +88,8 @@ def votes_figure(run: RunResults) -> Figure:
 
 def pickers_figure(run: RunResults) -> Figure:
     """Estimated precision and recall of the pickers."""
-    if run.verdict_kind == VOTES_ALONE:
-        return note_figure("The reliability of the pickers is unknown: only the votes decided.")
+    if not run.promises:
+        return note_figure("The reliability of the pickers is unknown: the verdict of the run does not support the scores.")
     if run.reliability is None:
         return note_figure("Nothing was estimated of the pickers: that takes the scores of a network.")
     precision, recall = (np.full(len(run.pickers), np.nan) for _ in range(2))

@@ -13,7 +13,6 @@ import numpy as np
 
 from .. import __version__
 from ..consensus.expected_precision import FEWEST_PICKS, expect
-from ..consensus.verdict import VOTES_ALONE
 from ..runs.results import SUMMARY, RunResults
 from .run_figures import eligible
 
@@ -54,14 +53,14 @@ def _row(run: RunResults, threshold: float) -> dict[str, float | None]:
     return {
         "threshold": threshold,
         "accepted": int(expected.accepted[0]),
-        "particles": None if run.verdict_kind == VOTES_ALONE else float(expected.particles[0]),
+        "particles": float(expected.particles[0]) if run.promises else None,
         **unknown,
         **expected.at(0),
     }
 
 
 def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
-    """Counts and expected particles (None where the votes decide alone), one row per tomogram."""
+    """Counts and expected particles (None where nothing is promised), one row per tomogram."""
     table = run.table[["tomo_id"]].assign(merged=1, accepted=run.accepted, expected=run.probability)
     sums = table.groupby("tomo_id").sum()
     rows: list[dict[str, Any]] = []
@@ -73,7 +72,7 @@ def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
                 "file": str(tomogram.path),
                 "merged": int(own["merged"]),
                 "accepted": int(own["accepted"]),
-                "expected": None if run.verdict_kind == VOTES_ALONE else float(own["expected"]),
+                "expected": float(own["expected"]) if run.promises else None,
             }
         )
     return rows
@@ -81,9 +80,12 @@ def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
 
 def doubts(run: RunResults) -> list[str]:
     """What in the run itself speaks against trusting its scores."""
-    if run.threshold is None or run.verdict_kind == VOTES_ALONE:
+    if run.threshold is None or not run.promises:
         return []
     found = []
+    if run.verdict is None and run.scores_are_probabilities:
+        found.append("This run is of a version that did not ask whether there is anything to see. Start it again with the same "
+                     "options, or Continue it in Scipion, to learn that: a high expected precision may mean nothing.")
     unanimous = run.seen.all(axis=1) & (run.seen.shape[1] > 1)
     rejected = int((unanimous & ~run.accepted).sum())
     if rejected > MOST_UNANIMOUS_REJECTED * unanimous.sum():

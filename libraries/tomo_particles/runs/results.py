@@ -80,9 +80,9 @@ class RunResults:
         return np.where(label == NEGATIVE, 0.0, score)
 
     @property
-    def verdict_kind(self) -> str:
-        """What kind of verdict there is; empty for none."""
-        return self.verdict.kind if self.verdict else ""
+    def promises(self) -> bool:
+        """Whether the run promises a precision and a recall; runs of versions that gave no verdict do."""
+        return self.verdict is None or self.verdict.promises
 
     @property
     def scores_are_probabilities(self) -> bool:

@@ -1,5 +1,7 @@
 """The verdict on a run's scores, on drawn scores of which the truth is known."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from tomo_particles.consensus.verdict import (
     SUPPORTED,
     VOTES_ALONE,
     WEAK,
+    ScoredPlaces,
     Separation,
     Verdict,
     separation,
@@ -30,9 +33,16 @@ def drawn(seed: int, effect: float, n_pickers: int = 3, n_true: int = 150, n_fal
     return seen, score, expit(rng.normal(0, 1, 400)), true
 
 
+def places(score: np.ndarray, seed: int = 0) -> ScoredPlaces:
+    """Scores at random places of two tomograms."""
+    rng = np.random.default_rng(seed)
+    return ScoredPlaces(score, np.array(["a", "b"])[rng.integers(0, 2, len(score))], rng.random((len(score), 3)) * [200, 200, 60])
+
+
 def verdict(seen: np.ndarray, score: np.ndarray, noise: np.ndarray) -> Verdict:
     support = seen.sum(axis=1)
-    return verdict_of(score, agreement_labels(support, seen.shape[1]), support >= 2, noise, len(set(witnesses_of(seen))))
+    agreement = agreement_labels(support, seen.shape[1])
+    return verdict_of(places(score), places(noise, 1), agreement, support >= 2, len(set(witnesses_of(seen))))
 
 
 def test_scores_of_nothing_but_noise_are_called_votes_alone():
@@ -68,7 +78,8 @@ def test_one_picker_given_twice_is_one_witness():
     assert witnesses_of(seen).tolist() == [0, 0, 1]
     both = seen[:, :2][once]
     score = expit(rng.normal(3 * (np.arange(len(both)) < 100), 1))
-    found = verdict_of(score, np.ones(len(both)), np.ones(len(both), bool), expit(rng.normal(0, 1, 300)), 1)
+    noise = places(expit(rng.normal(0, 1, 300)), 1)
+    found = verdict_of(places(score), noise, np.ones(len(both)), np.ones(len(both), bool), 1)
     assert found.kind == WEAK and "nobody confirms" in found.reason
     assert votes_alone(both).max() < 0.8
 
@@ -108,10 +119,63 @@ def test_share_unlike_noise_is_that_of_what_stands_out():
     assert np.isnan(share_unlike_noise(picks, np.zeros(0)))
 
 
+def test_picks_that_differ_from_noise_by_their_depth_alone_are_not_supported():
+    # A lamella: whatever lies in it scores high, and all picks lie in it.
+    rng = np.random.default_rng(6)
+    seen, _, _, _ = drawn(6, 0.0)
+    places_of = lambda n, low, high: rng.random((n, 3)) * [200, 200, high - low] + [0, 0, low]  # noqa: E731
+    noise_places = places_of(400, 0, 60)
+    score_at = lambda at: expit(rng.normal(3.0 * ((at[:, 2] > 22) & (at[:, 2] < 38)), 1))  # noqa: E731
+    picks_at = places_of(len(seen), 22, 38)
+    picks = ScoredPlaces(score_at(picks_at), np.full(len(seen), "a"), picks_at)
+    noise = ScoredPlaces(score_at(noise_places), np.full(400, "a"), noise_places)
+    support = seen.sum(axis=1)
+    found = verdict_of(picks, noise, agreement_labels(support, 3), support >= 2, 3)
+    assert separation(picks.score, noise.score).auc > 0.8
+    assert found.kind != SUPPORTED and found.say == 0 and not found.promises
+
+
+def test_a_pick_is_compared_with_noise_of_its_own_tomogram():
+    # One tomogram scores higher than the other, and the agreed picks lie mostly in it.
+    rng = np.random.default_rng(7)
+    in_b = np.concatenate([np.arange(100) < 95, np.arange(200) < 20])  # agreed picks, then single ones
+    level = lambda b: expit(rng.normal(2.0 * b, 1))  # noqa: E731
+    picks = ScoredPlaces(level(in_b), np.where(in_b, "b", "a"), rng.random((300, 3)) * 100)
+    noise_in_b = np.arange(300) % 2 == 0
+    noise = ScoredPlaces(level(noise_in_b), np.where(noise_in_b, "b", "a"), rng.random((300, 3)) * 100)
+    agreed = np.arange(300) < 100
+    found = verdict_of(picks, noise, agreed.astype(float), agreed, 3)
+    assert separation(picks.score[agreed], noise.score).auc > 0.6
+    assert found.kind != SUPPORTED
+
+
+def test_where_nothing_can_be_compared_it_says_so_and_promises_nothing():
+    rng = np.random.default_rng(8)
+    picks = ScoredPlaces(np.full(40, 0.9), np.full(40, "a"), rng.random((40, 3)) * [5, 100, 50])  # all at the border
+    noise = ScoredPlaces(np.full(60, 0.1), np.full(60, "a"), rng.random((60, 3)) * [80, 100, 50] + [10, 0, 0])
+    found = verdict_of(picks, noise, np.repeat([1.0, 0.0], 20), np.repeat([True, False], 20), 2)
+    assert found.kind == WEAK and "no agreed pick lies where noise could be picked" in found.reason and found.say == 0
+    few = verdict_of(picks[np.arange(4)], ScoredPlaces(noise.score, noise.tomo_ids, noise.positions - [10, 0, 0]),
+                     np.ones(4), np.ones(4, bool), 2)
+    assert few.kind in (WEAK, VOTES_ALONE) and "compared" in few.reason
+
+
+def test_a_single_network_is_not_believed():
+    seen, score, noise, _ = drawn(1, 3.0)
+    support = seen.sum(axis=1)
+    found = verdict_of(places(score), places(noise, 1), agreement_labels(support, 3), support >= 2, 3, out_of_fold=False)
+    assert found.kind == WEAK and "single network" in found.reason
+
+
+def test_without_a_say_of_the_network_agreed_picks_are_accepted_and_others_are_not():
+    found, probability = too_few_agreed(4), np.array([0.3, 0.9, 0.6, 0.2])
+    assert (found.bounded(probability, np.array([True, True, False, False])) >= 0.5).tolist() == [True, True, False, False]
+
+
 def test_degenerate_input_has_a_verdict():
-    nothing = verdict_of(np.zeros(0), np.zeros(0), np.zeros(0, bool), np.zeros(0), 0)
-    assert nothing.kind == WEAK
-    one = verdict_of(np.array([0.9]), np.array([1.0]), np.array([True]), np.full(50, 0.1), 2)
+    nothing = places(np.zeros(0))
+    assert verdict_of(nothing, nothing, np.zeros(0), np.zeros(0, bool), 0).kind == WEAK
+    one = verdict_of(places(np.array([0.9])), places(np.full(50, 0.1), 1), np.array([1.0]), np.array([True]), 2)
     assert one.kind in (WEAK, VOTES_ALONE)
 
 
@@ -119,16 +183,18 @@ def test_a_verdict_survives_its_file_and_what_is_none_is_refused():
     for found in (verdict(*drawn(1, 3.0)[:3]), too_few_agreed(4), Verdict(WEAK, "x", 0.5, Separation(float("nan"), 0.1, 0, 3))):
         again = Verdict.from_json(found.to_json())
         assert again.to_json() == found.to_json() and again.text == f"{found.kind}: {found.reason}"
-    for text in ("", "[]", "{}", too_few_agreed(4).to_json().replace("votes alone", "certain"), "null"):
+    good = json.loads(too_few_agreed(4).to_json())
+    bad = [good | change for change in ({"kind": "certain"}, {"say": 7}, {"say": None}, {"from_noise": "a"}, {"confirmed": 9})]
+    for text in ("", "[]", "{}", "null", *map(json.dumps, bad)):
         with pytest.raises(ValueError, match="verdict"):
             Verdict.from_json(text)
 
 
-def test_votes_alone_promise_nothing_but_an_upper_end():
-    probability = np.repeat([0.95, 0.2], [80, 200])
-    told = expect(probability, np.array([0.5]), too_few_agreed(4)).at(0)
+@pytest.mark.parametrize("found", [too_few_agreed(4), Verdict(WEAK, "", 0.5)])
+def test_only_a_supported_run_promises_anything(found):
+    told = expect(np.repeat([0.95, 0.2], [80, 200]), np.array([0.5]), found).at(0)
     assert told["precision"] is None and told["recall"] is None
-    assert told["precision_low"] == 0 and 0.95 < told["precision_high"] < 1
+    assert (told["precision_low"], told["precision_high"]) == (told["recall_low"], told["recall_high"]) == (0, 1)
 
 
 def test_a_supported_promise_reaches_down_to_what_the_network_confirms():

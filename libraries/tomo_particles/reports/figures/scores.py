@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...consensus.expected_precision import Expectation, expect, in_words
-from ...consensus.verdict import SUPPORTED, VOTES_ALONE, Verdict
+from ...consensus.verdict import SUPPORTED, Verdict
 from ...evaluation.calibration import expected_calibration_error, reliability_bins
 from ._style import (
     ACCEPTED,
@@ -94,34 +94,33 @@ def fill_threshold(
     counts, promise = figure.subplots(2, 1, sharex=True, squeeze=False, height_ratios=(1, 1.35))[:, 0]
     counts.hist(np.clip(probability, 0, 1), bins=BINS.tolist(), color="#9fb6c9", edgecolor="white", linewidth=0.3)
     counts.set_ylabel("merged picks")
-    kind = verdict.kind if verdict else ""
-    _draw_expectation(promise, expect(probability, THRESHOLDS, verdict), kind)
+    promises = verdict is None or verdict.promises
+    _draw_expectation(promise, expect(probability, THRESHOLDS, verdict), promises)
     mark_threshold(counts, threshold)
     if threshold is not None:
-        _draw_choice(promise, expect(probability, np.array([threshold]), verdict), kind)
+        _draw_choice(promise, expect(probability, np.array([threshold]), verdict), promises)
     for axes in (counts, promise):
         thin_axes(axes)
         axes.set_xlim(0, 1)
     lines = ["Expected precision and recall at each threshold"]
-    if verdict and kind != SUPPORTED:
+    if verdict and verdict.kind != SUPPORTED:
         lines.append(fill(verdict.text, TITLE_WIDTH))
     if not trusted:
         lines.append("with care: these scores are not calibrated probabilities")
     figure.suptitle("\n".join(lines), fontsize=12)
 
 
-def _draw_expectation(axes: Axes, expected: Expectation, kind: str) -> None:
+def _draw_expectation(axes: Axes, expected: Expectation, promises: bool) -> None:
     """Curves of expected precision, recall and F1 with their intervals, and a mark at the best F1."""
+    axes.set(xlabel="threshold on the score", ylabel="share", ylim=(0, 1.03))
+    if not promises:
+        axes.text(0.5, 0.6, "precision and recall are unknown", ha="center", fontsize=12, color="0.35")
+        return
     for low, high, colour in (
         (expected.precision_low, expected.precision_high, PRECISION),
         (expected.recall_low, expected.recall_high, RECALL),
     ):
         axes.fill_between(expected.threshold, low, high, color=colour, alpha=0.12, linewidth=0)
-    axes.set(xlabel="threshold on the score", ylabel="share", ylim=(0, 1.03))
-    if kind == VOTES_ALONE:
-        axes.plot(expected.threshold, expected.precision_high, color=PRECISION, linestyle=":", label="most that precision can be")
-        legend_below(axes, 1)
-        return
     for values, colour, name, line in (
         (expected.precision, PRECISION, "expected precision", "-"),
         (expected.recall, RECALL, "expected recall, of what any picker saw", "-"),
@@ -133,7 +132,7 @@ def _draw_expectation(axes: Axes, expected: Expectation, kind: str) -> None:
     legend_below(axes, 4)
 
 
-def _draw_choice(axes: Axes, here: Expectation, kind: str) -> None:
+def _draw_choice(axes: Axes, here: Expectation, promises: bool) -> None:
     """Dots and numbers at one threshold."""
     threshold, promise = float(here.threshold[0]), here.at(0)
     mark_threshold(axes, threshold, text=False)
@@ -141,7 +140,7 @@ def _draw_choice(axes: Axes, here: Expectation, kind: str) -> None:
         axes.plot(threshold, value, "o", color=colour, markersize=7)
     lines = [f"at {threshold:g}: {here.accepted[0]} accepted"]
     if promise:
-        lines += [] if kind == VOTES_ALONE else [f"about {here.particles[0]:.0f} of them particles"]
+        lines += [f"about {here.particles[0]:.0f} of them particles"] if promises else []
         lines += [f"precision {in_words(promise, 'precision')}", f"recall {in_words(promise, 'recall')}"]
     text = "\n".join(lines)
     left = threshold > 0.6
