@@ -124,8 +124,8 @@ def refuse_split_picker(sources: Sequence[str | os.PathLike], known: Collection[
         if bare(path.name) in ids:
             other = seen.setdefault((os.path.abspath(path.parent), path.suffix.lower()), path)
             if bare(other.name) != bare(path.name):
-                raise InputError(f"{option}: '{other}' and '{path}' are by their names one picker's files of two tomograms; give "
-                                 f"their folder, or the pattern in quotes, '{path.parent}/*{path.suffix}'")
+                raise InputError(f"{option}: '{other}' and '{path}' look like one picker's files of two tomograms; give their "
+                                 f"folder, or a pattern in quotes, '{path.parent}/*{path.suffix}'")
 
 
 def shared_folder(files: Sequence[Path]) -> str:
