@@ -47,7 +47,7 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--noReport] : do not write report.html, which shows the run on one page")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; the same seed gives the same files")
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
-        self.addParamsLine("== Common frame ==")
+        self.addParamsLine("== Sampling rates and boxes ==")
         self.addParamsLine(
             " [--samplingrate <double>] : sampling rate of consensus and boxes in A/voxel; default: that of the first tomogram"
         )

@@ -173,7 +173,7 @@ class FrameDialog(Dialog):
         rate, box = self.common()
         radius, length = self._lengths()
         self._text.configure(
-            text=f"Common frame: {rate:.4g} Å/voxel, boxes of {box} voxels = {length:.0f} Å; picks within "
+            text=f"Common sampling rate and box: {rate:.4g} Å/voxel, boxes of {box} voxels = {length:.0f} Å; picks within "
             f"{radius:.0f} Å are the same particle.\n{advice(self._spacing.closest, radius, length)}"
         )
         fill_spacing(self._figure, self._spacing, radius, length)

@@ -176,7 +176,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         files, inputs = self._files(), self._inputSets()
         cleanPath(str(files.root))  # of an earlier run with other parameters
         frame = inputs.common_frame(self.samplingRateChoice.get(), self.boxSizeChoice.get())
-        logger.info("Common frame: %g Å/voxel, boxes of %d voxels", *frame)
+        logger.info("Common sampling rate and box: %g Å/voxel, boxes of %d voxels", *frame)
         sources = tomogram_sources(inputs.tomogram_sets(), inputs.ts_ids())
         tomograms, next_id = [], 1
         for ts_id in sources:

@@ -83,7 +83,7 @@ def summary_lines(files: RunFiles) -> list[str]:
              f"*{total['accepted']} picks accepted* in {len(tomograms)} tomogram{'s' * (len(tomograms) != 1)} "
              + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
              *_expectation_lines(content),
-             f"Common frame: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
+             f"Common sampling rate and box: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
     if compared := content.get("orientations"):

@@ -49,7 +49,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
     _stepParams: tuple[str, ...] = ()  # what the picks depend on: changing another one does not pick again
     _outputParams: tuple[str, ...] = ()
 
-    # ---- what a picker says of itself
+    # ---- what each picker defines
     def _arguments(self, tomogram: Tomogram, link: str, picks: str) -> list:
         """Arguments of the program for one tomogram."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What a simulation says of itself: its table of classes, and the lines of the summary."""
+"""The table of classes of a simulation, and the lines of its summary."""
 
 from __future__ import annotations
 
