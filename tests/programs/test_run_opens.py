@@ -1,4 +1,4 @@
-"""A run opens each pick file once, however many of its parts need it."""
+"""A run opens each pick file once and measures the grey values of a tomogram once, however many of its steps need them."""
 
 import json
 import subprocess
@@ -7,28 +7,34 @@ from collections.abc import Callable
 
 import pytest
 
-# The program in a process of its own, with every file that Python opens counted.
+# The program in a process of its own, with every file that Python opens counted, and every measurement of grey values.
 COUNTED = """
 import collections, json, os, sys
+from tomo_particles.core import grey_values
 
-opens = collections.Counter()
+opens, measured, measure = collections.Counter(), [], grey_values.grey_scale
 
 def count(event, arguments):
     if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
         opens[os.path.abspath(os.fsdecode(arguments[0]))] += 1
 
+def grey_scale(volume):
+    measured.append(volume.shape)
+    return measure(volume)
+
 sys.addaudithook(count)
+grey_values.grey_scale = grey_scale
 from xmipp_scripts.run_deep_consensus_tomo import main
 code = main()
-print(json.dumps(opens))
+print(json.dumps({"opens": opens, "measured": len(measured)}))
 sys.exit(code)
 """
 
 
 @pytest.fixture
-def counted(scene, tmp_path) -> Callable[..., dict[str, int]]:
+def counted(scene, tmp_path) -> Callable[..., tuple[dict[str, int], int]]:
     """Run with a folder of one file per tomogram, a CSV, an XMD and a known particle; gives how often each of these files was
-    opened."""
+    opened and how often grey values were measured."""
     folder = tmp_path / "one"
     folder.mkdir()
     for tomo_id, (positions, _) in scene.picks["one"].items():
@@ -42,23 +48,25 @@ def counted(scene, tmp_path) -> Callable[..., dict[str, int]]:
     truth.write_text("tomo_id,x,y,z\nTS_1,{:.2f},{:.2f},{:.2f}\n".format(*scene.simulations["TS_1"].truth[0]))
     files = [*sorted(folder.iterdir()), *scene.csv("two"), xmd, truth]
 
-    def run(*options: object) -> dict[str, int]:
+    def run(*options: object) -> tuple[dict[str, int], int]:
         inputs = ["--tomograms", *scene.tomograms, "--picks", folder, *scene.csv("two"), xmd, "--truth", truth]
         arguments = [*inputs, "--boxsize", 12, "--odir", tmp_path / "out", *options]
         command = [sys.executable, "-c", COUNTED, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         found = json.loads(done.stdout.splitlines()[-1])
-        return {path.name: found[str(path)] for path in files}
+        return {path.name: found["opens"][str(path)] for path in files}, found["measured"]
 
     return run
 
 
 def test_a_vote_opens_each_pick_file_once(counted):
-    opens = counted("--voting")
+    opens, measured = counted("--voting")
     assert set(opens.values()) == {1}, opens
+    assert measured == 0
 
 
-def test_a_run_with_training_opens_each_pick_file_once(counted):
-    opens = counted("--epochs", 1, "--folds", 2)
+def test_a_run_with_training_opens_each_pick_file_once_and_measures_each_tomogram_once(counted):
+    opens, measured = counted("--epochs", 1, "--folds", 2)
     assert set(opens.values()) == {1}, opens
+    assert measured == 2

@@ -117,6 +117,15 @@ class Frame:
     sampling_rate: float
     size: tuple[int, int, int]
 
+    @cached_property
+    def grey_scale(self) -> tuple[float, float]:
+        """Median and deviation of its grey values: measured once, when the first boxes are cut."""
+        from tomo_particles.core.grey_values import grey_scale
+        from tomo_particles.core.tomograms import open_tomogram
+
+        with open_tomogram(self.path, self.sampling_rate) as tomogram:
+            return grey_scale(tomogram.data)
+
 
 def read_frames(config: PipelineConfig) -> list[Frame]:
     """The tomograms of the run, checked. Raises InputError for one that cannot be used."""

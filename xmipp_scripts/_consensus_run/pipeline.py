@@ -222,7 +222,9 @@ class Pipeline:
             [coordinates, frame.path],
             [f"{extraction.base}.xmd"],
             lambda: self.progress(
-                "extract {} {}: {} boxes, {} dropped".format(name, frame.tomo_id, *write_subtomograms(extraction))
+                "extract {} {}: {} boxes, {} dropped".format(
+                    name, frame.tomo_id, *write_subtomograms(extraction, frame.grey_scale)
+                )
             ),
         )
 
