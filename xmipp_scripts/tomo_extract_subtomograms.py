@@ -51,8 +51,11 @@ class ExtractionConfig:
         return Path(self.output_dir) / Path(self.coordinates).stem
 
 
-def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
-    """Extract from file to files; returns how many boxes were written and how many were dropped at the border."""
+def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | None = None) -> tuple[int, int]:
+    """Extract from file to files; returns how many boxes were written and how many were dropped at the border.
+
+    scale: what `grey_scale` says of the tomogram, from who extracts several files of it; else it is measured here.
+    """
     import numpy as np
 
     from tomo_particles.core.coordinates import check_inside, rescale_size
@@ -83,6 +86,7 @@ def write_subtomograms(config: ExtractionConfig) -> tuple[int, int]:
             network=config.network,
             threads=config.threads,
             individual=config.individual,
+            scale=scale,
         )
     rows = {name: [values[row] for row in kept] for name, values in columns.items()}
     positions = picks.positions[kept]

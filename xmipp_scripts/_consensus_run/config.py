@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import require_file
@@ -12,6 +13,9 @@ from tomo_particles.core.files import require_file
 from .._shared.program import require_box_size, require_positive
 from ..deep_picking_consensus_tomo import TrainingSettings
 from ..tomo_extract_subtomograms import BORDERS
+
+if TYPE_CHECKING:
+    from tomo_particles.formats.pick_source import PickSource
 
 
 @dataclass(frozen=True)
@@ -82,20 +86,26 @@ class PipelineConfig:
             raise InputError(f"--number: {self.number} pickers cannot agree where there are {len(self.picks)}; lower it")
         if self.skip_training and not self.training.input_model:
             raise InputError("--skipTraining: needs a trained model; give it with --inputModel")
-        _refuse_same_files(self.picks)
+        _refuse_same_files(self.sources["picks"])
+
+    @cached_property
+    def sources(self) -> dict[str, list[PickSource]]:
+        """Every file of picks by what it is of: the pickers' own (picks), known particles (truth), known errors (lie)."""
+        from tomo_particles.formats.pick_source import PickSource
+
+        paths = {"picks": self.picks, "truth": (self.truth,), "lie": (self.lie,)}
+        return {kind: [PickSource(path, f"--{kind}") for path in given if path] for kind, given in paths.items()}
 
 
-def _refuse_same_files(paths: Sequence[str]) -> None:
-    from tomo_particles.formats.pick_folders import files_of
-
+def _refuse_same_files(sources: Sequence[PickSource]) -> None:
     seen: dict[tuple[str, ...], str] = {}
-    for path in paths:
-        digest = tuple(sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files_of(path, "--picks")))
-        if digest in seen:
+    for source in sources:
+        if source.digest in seen:
             raise InputError(
-                f"--picks: '{path}' and '{seen[digest]}' hold the same picks; a picker counts once, give another picker's file"
+                f"--picks: '{source.path}' and '{seen[source.digest]}' hold the same picks; a picker counts once, "
+                "give another picker's file"
             )
-        seen[digest] = path
+        seen[source.digest] = source.path
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,15 @@ class Frame:
     path: str
     sampling_rate: float
     size: tuple[int, int, int]
+
+    @cached_property
+    def grey_scale(self) -> tuple[float, float]:
+        """Median and deviation of its grey values: measured once, when the first boxes are cut."""
+        from tomo_particles.core.grey_values import grey_scale
+        from tomo_particles.core.tomograms import open_tomogram
+
+        with open_tomogram(self.path, self.sampling_rate) as tomogram:
+            return grey_scale(tomogram.data)
 
 
 def read_frames(config: PipelineConfig) -> list[Frame]:

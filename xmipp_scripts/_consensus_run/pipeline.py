@@ -57,12 +57,9 @@ class Pipeline:
         return architecture_of(given, "--inputModel") if given else self.config.training.network
 
     @cached_property
-    def pick_files(self) -> list[Path]:
+    def pick_files(self) -> Sequence[Path]:
         """Every file that picks are read from."""
-        from tomo_particles.formats.pick_folders import files_of
-
-        config = self.config
-        return [file for path in (*config.picks, config.truth, config.lie) if path for file in files_of(path, "--picks")]
+        return [file for sources in self.config.sources.values() for source in sources for file in source.files]
 
     def run(self) -> dict:
         """Do what is not done yet; returns the summary."""
@@ -103,23 +100,25 @@ class Pipeline:
         rates = {frame.tomo_id: frame.sampling_rate for frame in self.frames}
         sizes = {frame.tomo_id: frame.size for frame in self.frames}  # for formats that count from the centre
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
+        sources = config.sources
         picks = {
             "picks": [
-                read_pick_file(path, rates, picker=i + 1, sampling_rate=rate or None, sizes=sizes, notes=notes)
-                for i, (path, rate) in enumerate(zip(config.picks, own_rates, strict=True))
+                read_pick_file(source, rates, picker=i + 1, sampling_rate=rate or None, sizes=sizes, notes=notes)
+                for i, (source, rate) in enumerate(zip(sources["picks"], own_rates, strict=True))
             ]
         }
-        for kind, path in (("truth", config.truth), ("lie", config.lie)):
-            picks[kind] = [read_pick_file(path, rates, option=f"--{kind}", sizes=sizes, notes=notes)] if path else []
-        for kind, paths in (("picks", config.picks), ("truth", [config.truth]), ("lie", [config.lie])):
-            for path, by_tomogram in zip(paths, picks[kind], strict=False):
+        for kind in ("truth", "lie"):
+            picks[kind] = [read_pick_file(source, rates, sizes=sizes, notes=notes) for source in sources[kind]]
+        for kind in picks:
+            for source, by_tomogram in zip(sources[kind], picks[kind], strict=True):
+                source.forget()  # the text of millions of picks shall not be kept while a network trains
                 for frame in self.frames:
                     if frame.tomo_id in by_tomogram:
                         own = by_tomogram[frame.tomo_id]
                         check_inside(
                             own.positions,
                             rescale_size(frame.size, frame.sampling_rate, own.sampling_rate),
-                            f"--{kind}: '{path}', tomogram '{frame.tomo_id}'",
+                            f"--{kind}: '{source.path}', tomogram '{frame.tomo_id}'",
                             own.sampling_rate,
                         )
         return picks
@@ -223,7 +222,9 @@ class Pipeline:
             [coordinates, frame.path],
             [f"{extraction.base}.xmd"],
             lambda: self.progress(
-                "extract {} {}: {} boxes, {} dropped".format(name, frame.tomo_id, *write_subtomograms(extraction))
+                "extract {} {}: {} boxes, {} dropped".format(
+                    name, frame.tomo_id, *write_subtomograms(extraction, frame.grey_scale)
+                )
             ),
         )
 

@@ -33,7 +33,7 @@ def written_aside(path: str | os.PathLike) -> Iterator[Path]:
 
 def require_file(path: str | os.PathLike, option: str) -> Path:
     """The path of an existing, non-empty file. Raises InputError naming the file and the option."""
-    found = Path(path)
+    found = path if isinstance(path, Path) else Path(path)  # a `ReadOnce` stays one
     if not found.is_file():
         raise InputError(f"{option}: file '{path}' does not exist; check the name")
     if found.stat().st_size == 0:

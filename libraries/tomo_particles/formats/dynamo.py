@@ -33,7 +33,8 @@ def parse(path: Path, option: str) -> list[Found]:
     import dynamotable
 
     lines = _check_lines(path, option)
-    table = dynamotable.read(str(path))
+    with path.open("rb") as file:
+        table = dynamotable.read(file)
 
     def column(name: str) -> np.ndarray:
         return numbers_of(table[name].astype(str).tolist(), name, lines, path, option)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.read_once import read_once
 from .conventions import from_tom
 from .model import BY_NUMBER, Format, Found
 
@@ -33,8 +34,7 @@ def parse(path: Path, option: str) -> list[Found]:
     import emfile
 
     size = path.stat().st_size
-    with path.open("rb") as file:
-        kind, x, y, z = _dimensions(file.read(HEADER))
+    kind, x, y, z = _dimensions(read_once(path).head(HEADER))
     if kind != FLOAT or x != ROWS or z != 1:
         raise InputError(f"{option}: '{path}' is no motive list: expected an EM file of 20 x n numbers, found {x} x {y} x {z}; "
                          "a volume cannot be read as picks")

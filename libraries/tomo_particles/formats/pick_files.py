@@ -16,10 +16,12 @@ from ..core.coordinates import check_inside, rescale_size, same_sampling_rate
 from ..core.errors import InputError, listed
 from ..core.files import require_file
 from ..core.picks import Picks
+from ..core.read_once import ReadOnce
 from .assemble import read_with
 from .model import Context, Format, TomogramFrame
 from .naming import left_out
 from .pick_folders import files_of, joined, shared_folder
+from .pick_source import PickSource
 from .registry import CSV, OWN, recognise
 from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
 
@@ -27,11 +29,12 @@ from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
 _CONVERTER_OPTIONS = ("--from", "--names", "--samplingrate", "--size", "--tomograms")
 
 
-def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picker: int = 0, sampling_rate: float | None = None,
-                   option: str = "--picks", sizes: Mapping[str, Sequence[int]] | None = None,
+def read_pick_file(source: str | os.PathLike | PickSource, rates: Mapping[str, float], *, picker: int = 0,
+                   sampling_rate: float | None = None, option: str = "--picks", sizes: Mapping[str, Sequence[int]] | None = None,
                    notes: list[str] | None = None) -> dict[str, Picks]:
     """Picks of every tomogram of a file, in the file's order; of a folder or a pattern (`pick_folders`), of all its files.
 
+    source: its name, or the `PickSource` of a caller who needs the file for more than its picks; its option is for messages then.
     rates: sampling rate (Å/voxel) of each known tomogram, by id; a pick's rate is its samplingRate column, else
     `sampling_rate`, else its tomogram's. Ids are matched whole: 'TS_1' is not 'TS_10'.
     sizes: x, y, z, voxels of the tomograms, for formats that count from their centre; these are refused without.
@@ -40,10 +43,13 @@ def read_pick_file(path: str | os.PathLike, rates: Mapping[str, float], *, picke
     number, mixes sampling rates in one tomogram, or names none of the known tomograms.
     """
     notes = [] if notes is None else notes
-    files = files_of(path, option, notes)
+    if not isinstance(source, PickSource):
+        source = PickSource(source, option)
+    path, option, files = source.path, source.option, source.files
+    notes += source.passed_over
     frames = {tomo_id: _frame(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
 
-    def of_file(file: Path) -> dict[str, Picks]:
+    def of_file(file: ReadOnce) -> dict[str, Picks]:
         context = _context(frames, sampling_rate, "leave out", option, shared_folder(files), notes)
         found = _read_known(file, rates, context)
         if len(files) > 1:  # who reads one file checks himself and can name it; of several only we know which
@@ -60,7 +66,7 @@ def _check_inside(picks: Picks, rate: float, size: Sequence[int] | None, source:
         check_inside(picks.positions, extent, source, picks.sampling_rate)
 
 
-def _read_known(path: Path, rates: Mapping[str, float], context: Context) -> dict[str, Picks]:
+def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) -> dict[str, Picks]:
     """The picks of one file, of known tomograms; none if it is one of several and names others only."""
     option, sampling_rate = context.option, context.sampling_rate
     if other := _other_format(path, option):
@@ -102,7 +108,7 @@ def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None 
     return {tomo_id: _picks(tomo_id, rows, sampling_rate or np.nan, path, option) for tomo_id, rows in groups.items()}
 
 
-def _other_format(path: Path, option: str) -> Format | None:
+def _other_format(path: ReadOnce, option: str) -> Format | None:
     """The format of a file that is neither CSV nor XMD with names of tomograms; None for those two."""
     require_file(path, option)
     if path.suffix.lower() == ".csv":

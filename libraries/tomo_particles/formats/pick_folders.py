@@ -11,6 +11,7 @@ from pathlib import Path
 from ..core.errors import InputError, NoPicksError, listed
 from ..core.files import require_file
 from ..core.picks import Picks
+from ..core.read_once import ReadOnce, read_once
 from .naming import bare, candidates, stem_of
 from .registry import FORMATS, Format, recognise, sniffed
 
@@ -50,7 +51,7 @@ def _place(source: str | os.PathLike) -> Path:
     return Path(os.path.abspath(Path(*takewhile(lambda part: not any(sign in part for sign in MAGIC), Path(source).parts))))
 
 
-def files_of(source: str | os.PathLike, option: str, notes: list[str] | None = None) -> list[Path]:
+def files_of(source: str | os.PathLike, option: str, notes: list[str] | None = None) -> list[ReadOnce]:
     """The pick files behind the name of a file, a folder, or a pattern with wildcards (** for any depth), sorted.
 
     Of a folder: its files that are picks by extension and content; where it has none, those of its sub-folders.
@@ -58,20 +59,20 @@ def files_of(source: str | os.PathLike, option: str, notes: list[str] | None = N
     Raises InputError for a name behind which there is no pick file, and a folder with files of several formats.
     """
     if is_pattern(source):
-        found = sorted(Path(path) for path in glob.glob(str(source), recursive=True) if os.path.isfile(path))
+        found = sorted(ReadOnce(path) for path in glob.glob(str(source), recursive=True) if os.path.isfile(path))
         if not found:
             raise InputError(f"{option}: no file is called like '{source}'; check the pattern")
         return found
     if not os.path.isdir(source):
-        return [require_file(source, option)]
+        return [read_once(require_file(source, option))]
     return _of_folder(Path(source), option, [] if notes is None else notes)
 
 
-def _of_folder(folder: Path, option: str, notes: list[str]) -> list[Path]:
+def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
     extensions = {extension for one in FORMATS for extension in one.extensions}
     for listing in (folder.iterdir(), folder.rglob("*")):
-        by_format: dict[str, tuple[Format, list[Path]]] = {}
-        blank: list[Path] = []
+        by_format: dict[str, tuple[Format, list[ReadOnce]]] = {}
+        blank: list[ReadOnce] = []
         others: list[Path] = []
         for path in _with_extension(listing, extensions):
             if is_blank(path):
@@ -97,15 +98,14 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[Path]:
     return sorted([*found, *(path for path in blank if path.suffix == found[0].suffix)])
 
 
-def _with_extension(paths: Iterable[Path], extensions: set[str]) -> list[Path]:
-    visible = (path for path in paths if path.is_file() and not path.name.startswith("."))
+def _with_extension(paths: Iterable[Path], extensions: set[str]) -> list[ReadOnce]:
+    visible = (ReadOnce(path) for path in paths if path.is_file() and not path.name.startswith("."))
     return sorted(path for path in visible if path.suffix.lower() in extensions)
 
 
-def is_blank(path: Path) -> bool:
+def is_blank(path: ReadOnce) -> bool:
     """Whether a file holds nothing but white space: what pickers write for a tomogram without particles."""
-    with path.open("rb") as file:
-        return not file.read(4096).strip()
+    return not path.head(4096).strip()
 
 
 def _names(paths: Sequence[Path], among: str = "") -> str:
@@ -133,7 +133,7 @@ def shared_folder(files: Sequence[Path]) -> str:
     return os.path.commonpath([os.path.abspath(file.parent) for file in files]) if len(files) > 1 else ""
 
 
-def joined(source: str | os.PathLike, files: Sequence[Path], read: Callable[[Path], dict[str, Picks]], option: str,
+def joined(source: str | os.PathLike, files: Sequence[ReadOnce], read: Callable[[ReadOnce], dict[str, Picks]], option: str,
            notes: list[str], known: Iterable[str]) -> dict[str, Picks]:
     """The picks of several files of one picker, by tomogram.
 

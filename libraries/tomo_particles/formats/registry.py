@@ -10,6 +10,7 @@ from pathlib import Path
 from ..core.errors import InputError
 from ..core.files import require_file
 from ..core.picks import Picks
+from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
 from .copick import COPICK, PORTAL
 from .cryolo import CBOX, COORDS
@@ -28,7 +29,6 @@ __all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "format_named
 FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,
                                PORTAL, MOTIVE_LIST)
 OWN = (CSV, XMD)
-HEAD = 1 << 22  # bytes that are looked at: EMAN2 writes its boxes after long lists of other things
 PICKLE_EXTENSIONS = (".tloc", ".tlpkl", ".temb", ".pkl", ".pickle")  # TomoTwin's own files
 
 
@@ -45,8 +45,8 @@ def recognise(path: str | Path, option: str = "-i") -> Format:
 
     Raises InputError for a file that does not exist or is empty, a pickle, and one that fits no format or several.
     """
-    path = require_file(path, option)
-    head = _head(path)
+    path = read_once(require_file(path, option))
+    head = path.head()  # all of it: EMAN2 writes its boxes after long lists of other things
     _refuse_pickle(path, head, option)
     fitting = [one for one in FORMATS if one.sniff(head)]
     of_extension = [one for one in FORMATS if path.suffix.lower() in one.extensions]
@@ -64,15 +64,10 @@ def recognise(path: str | Path, option: str = "-i") -> Format:
     raise InputError(f"{option}: '{path}' is of no known format ({every}); say which with --from")
 
 
-def sniffed(path: Path) -> bool:
+def sniffed(path: ReadOnce) -> bool:
     """Whether the content of a file is of any of the formats."""
-    head = _head(path)
+    head = path.head()
     return any(one.sniff(head) for one in FORMATS)
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(HEAD)
 
 
 def _refuse_pickle(path: Path, head: bytes, option: str) -> None:
@@ -84,12 +79,12 @@ def _refuse_pickle(path: Path, head: bytes, option: str) -> None:
 
 def read(path: str | Path, context: Context, format_name: str = "") -> dict[str, Picks]:
     """The picks of each tomogram of a file, by its id. Raises InputError with one line for whatever is wrong with it."""
-    found = format_named(format_name, "--from") if format_name else recognise(path, context.option)
-    if format_name:
-        path = require_file(path, context.option)
-        with Path(path).open("rb") as file:
-            _refuse_pickle(Path(path), file.read(4), context.option)
-    return read_with(found, Path(path), context)
+    path = read_once(path)
+    if not format_name:
+        return read_with(recognise(path, context.option), path, context)
+    found = format_named(format_name, "--from")
+    _refuse_pickle(require_file(path, context.option), path.head(4), context.option)
+    return read_with(found, path, context)
 
 
 def format_to_write(path: str | Path, name: str = "") -> Format:

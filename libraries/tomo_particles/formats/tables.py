@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.errors import InputError, NoPicksError
 from ..core.files import require_file
 from ..core.picks import NO_SPECIES, Picks
+from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
 from .model import BY_FILE, BY_NAME, Context, Format, Found, text_of
 
@@ -68,10 +68,9 @@ def _sniff_xmd(head: bytes) -> bool:
     return text.lstrip().startswith("# XMIPP_STAR_1") or bool(labels & {"_x", "_xcoor"})
 
 
-def is_nameless(path: Path) -> bool:
+def is_nameless(path: ReadOnce) -> bool:
     """Whether a file is a CSV of one tomogram: it has our columns, but none that names the tomogram."""
-    with path.open("rb") as file:
-        labels = header_of(file.read(65536))
+    labels = header_of(path.head(65536))
     return "tomo_id" not in labels and set("xyz") <= labels <= {*"xyz", *OPTIONAL}
 
 
@@ -91,6 +90,7 @@ def _found(name: str, named: str, rows: pd.DataFrame) -> list[Found]:
 
 def parse(path: Path, option: str) -> list[Found]:
     """One Found a tomogram, with the columns of `rows_by_tomogram`. Without the column tomo_id the file's name is that of it."""
+    path = read_once(path)
     named = BY_FILE if is_nameless(path) else BY_NAME
     groups = rows_by_tomogram(path, option, final_score=True)
     return [found for name, rows in groups.items() for found in _found(path.name if named == BY_FILE else name, named, rows)]
@@ -132,11 +132,12 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
 
     final_score: the score of an XMD is the one that a consensus gave, where there is one, not the picker's own.
     """
+    path = read_once(path)
     require_file(path, option)
     table = _read_xmd(path, option, final_score) if _is_xmd(path) else _read_csv(path, option)
     if table.empty:
         raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
-    if "tomo_id" not in table.columns and is_nameless(Path(path)):
+    if "tomo_id" not in table.columns and is_nameless(path):
         table["tomo_id"] = tomogram_id(path)
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
@@ -157,19 +158,19 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
     return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
 
 
-def _is_xmd(path: str | os.PathLike) -> bool:
-    if str(path).endswith((".xmd", ".star")):
-        return True
-    with open(path, "rb") as file:
-        return file.read(14) == b"# XMIPP_STAR_1"
+def _is_xmd(path: ReadOnce) -> bool:
+    return path.name.endswith((".xmd", ".star")) or path.head(14) == b"# XMIPP_STAR_1"
 
 
-def _read_csv(path: str | os.PathLike, option: str) -> pd.DataFrame:
+def _read_csv(path: ReadOnce, option: str) -> pd.DataFrame:
     import pandas as pd
 
-    with open(path, "rb") as file:
-        separator = separator_of(file.read(65536))
-    read = partial(pd.read_csv, path, sep=separator, skipinitialspace=True, comment="#", index_col=False)
+    separator = separator_of(path.head(65536))
+
+    def read(**options: Any) -> pd.DataFrame:
+        with path.open("rb") as file:
+            return pd.read_csv(file, sep=separator, skipinitialspace=True, comment="#", index_col=False, **options)
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
@@ -207,7 +208,7 @@ def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.Dat
     return table
 
 
-def _numbers(column: pd.Series, path: str | os.PathLike, option: str, allow_empty: bool) -> pd.Series:
+def _numbers(column: pd.Series, path: ReadOnce, option: str, allow_empty: bool) -> pd.Series:
     import pandas as pd
 
     values = pd.to_numeric(column, errors="coerce")
@@ -225,11 +226,11 @@ def _numbers(column: pd.Series, path: str | os.PathLike, option: str, allow_empt
     return values
 
 
-def _place(row: int, path: str | os.PathLike) -> str:
+def _place(row: int, path: ReadOnce) -> str:
     """Where the row of a table stands: its line in a CSV, its number in an XMD."""
     if _is_xmd(path):
         return f"pick {row + 1}"
-    with open(path, encoding="utf-8-sig", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         lines = [number for number, line in enumerate(file, start=1) if line.strip() and not line.startswith("#")]
     return f"line {lines[row + 1]}" if row + 1 < len(lines) else f"pick {row + 1}"
 

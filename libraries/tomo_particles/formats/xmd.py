@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,11 +80,11 @@ def _write_by_xmipp(path: os.PathLike, columns: Mapping[str, list], block: str) 
     table.write(f"{block}@{path}" if block else str(path))
 
 
-def _refuse_rows_without_numbers(path: str | os.PathLike, option: str) -> None:
+def _refuse_rows_without_numbers(path: Path, option: str) -> None:
     """Refuse coordinates of the first table that are no numbers: Xmipp would read 'nan', a word or a missing value as 0."""
     names: list[str] = []
     row = 0
-    with open(path, encoding="utf-8", errors="replace") as lines:
+    with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             words = _WORD.findall(line)
             if not words or words[0][0] in "#;":
@@ -113,7 +114,7 @@ def _is_finite(text: str) -> bool:
 
 def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
     """Columns of the first table of an XMD file, keyed by label name. Raises InputError if it is not one."""
-    require_file(path, option)
+    path = require_file(path, option)
     plain = read_plain(path, _kind)
     if plain is not None:
         return plain

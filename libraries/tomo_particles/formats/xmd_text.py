@@ -7,10 +7,10 @@ gives None then, so that its rules and our messages about wrong files stay in on
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice, repeat
+from pathlib import Path
 from typing import Any, TextIO
 
 Kind = type[int] | type[float] | type[str]
@@ -43,9 +43,9 @@ def write_plain(stream: TextIO, kinds: Mapping[str, Kind], columns: Mapping[str,
     stream.writelines(map(line.__mod__, rows))
 
 
-def read_plain(path: str | os.PathLike, kind_of: Callable[[str], Kind | None]) -> dict[str, list] | None:
+def read_plain(path: Path, kind_of: Callable[[str], Kind | None]) -> dict[str, list] | None:
     """The columns of a file that holds one plain table; None for any other file, and for a column without a kind."""
-    with open(path, encoding="utf-8") as file:
+    with path.open(encoding="utf-8") as file:
         try:
             names = _read_header(file)
             kinds = [kind_of(name) for name in names]

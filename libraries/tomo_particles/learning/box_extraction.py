@@ -18,12 +18,13 @@ from .network_input import input_edge, input_sampling_rate, network_input
 
 def write_boxes(
     base: Path, tomogram: Tomogram, picks: Picks, cutter: Cutter, *, network: str | None = None, threads: int = 1,
-    individual: bool = False,
+    individual: bool = False, scale: tuple[float, float] | None = None,
 ) -> tuple[list[str], np.ndarray]:
     """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value.
 
     base: of the files' names: one stack BASE.mrcs, or if `individual` one volume BASE_000001.mrc a pick.
     cutter: of the sampling rate of the picks.  network: write what this network sees of the boxes, which it normalises itself.
+    scale: what `grey_scale` says of the tomogram, from whoever measured it; else it is measured here.
     """
     edge, rate = cutter.box_size, cutter.sampling_rate
     if network is not None:
@@ -32,24 +33,25 @@ def write_boxes(
         read_ahead(tomogram.path)
     if individual:
         images = [f"{base}_{row + 1:06d}.mrc" for row in range(len(picks))]
-        return images, cut_boxes(tomogram, picks, cutter, lambda row, box: write_volume(images[row], box, rate), network, threads)
+        write = lambda row, box: write_volume(images[row], box, rate)  # noqa: E731
+        return images, cut_boxes(tomogram, picks, cutter, write, network, threads, scale)
     contrast = np.zeros((0, 2))
     if len(picks):
         with new_stack(f"{base}.mrcs", len(picks), edge, rate) as stack:
-            contrast = cut_boxes(tomogram, picks, cutter, stack.write, network, threads)
+            contrast = cut_boxes(tomogram, picks, cutter, stack.write, network, threads, scale)
     return [image_name(row + 1, f"{base}.mrcs") for row in range(len(picks))], contrast
 
 
 def cut_boxes(
     tomogram: Tomogram, picks: Picks, cutter: Cutter, write: Callable[[int, np.ndarray], None], network: str | None = None,
-    threads: int = 1,
+    threads: int = 1, scale: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Cut the boxes of all picks and give each, with its row, to `write`; returns their (n, 2) contrast.
 
     `write` is called by several threads, in the order of the slices.
     """
     size = cutter.box_size
-    scale = grey_scale(tomogram.data)
+    scale = scale or grey_scale(tomogram.data)
     own_positions = rescale_positions(picks.positions, picks.sampling_rate, tomogram.sampling_rate)
     reach = max(1, round(size / 4 * picks.sampling_rate / tomogram.sampling_rate))
     # A whole box at the tomogram's own sampling rate holds what the contrast looks at: no need to fetch it again.

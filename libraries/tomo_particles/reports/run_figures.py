@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,11 +112,12 @@ def gallery_figure(run: RunResults, tomo_id: str) -> Figure:
     score, accepted = run.table["score"].to_numpy()[own], run.accepted[own]
     positions = run.positions()[own]
     rows = draw.gallery_rows(score, accepted, run.threshold)
+    if not rows:
+        return draw.plot_gallery({}, {}, {}, tomo_id)
     try:
-        slices = {
-            name: central_slices(_tomogram(run, tomo_id), positions[chosen], run.box_size, run.sampling_rate)
-            for name, chosen in rows.items()
-        }
+        every = positions[np.concatenate(list(rows.values()))]
+        boxes = iter(central_slices(_tomogram(run, tomo_id), every, run.box_size, run.sampling_rate))
+        slices = {name: list(islice(boxes, len(chosen))) for name, chosen in rows.items()}
     except InputError as error:
         return note_figure(f"The boxes cannot be shown: {error}")
     return draw.plot_gallery(

@@ -6,8 +6,10 @@ from finished_run import SIZE, TOMOGRAMS, make_run
 
 from tomo_particles.consensus.pick_spacing import measure_spacing
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.tomograms import open_tomogram
 from tomo_particles.reports import figures as draw
 from tomo_particles.reports import run_figures
+from tomo_particles.runs import slices
 from tomo_particles.runs.results import read_run
 
 
@@ -103,6 +105,13 @@ def test_every_figure_of_a_run_and_of_voting(tmp_path):
             assert (figure.get_figheight() < 2) == (f"{name}_figure" in absent), name
         for name in ("gallery", "slices", "places"):
             assert getattr(run_figures, f"{name}_figure")(run, TOMOGRAMS[0]).get_figheight() > 2
+
+
+def test_a_gallery_opens_its_tomogram_once(tmp_path, monkeypatch):
+    run, opened = read_run(make_run(tmp_path)), []
+    monkeypatch.setattr(slices, "open_tomogram", lambda path, *rest: opened.append(path) or open_tomogram(path, *rest))
+    text = shown(run_figures.gallery_figure(run, "TS_1"))
+    assert "best" in text and "doubtful" in text and "rejected" in text and opened == [run.tomograms[0].path]
 
 
 def test_tomograms_that_are_gone_are_said(tmp_path):
