@@ -14,6 +14,7 @@ import pandas as pd
 
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.merged_picks import REFERENCE, named_pickers, references_of
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
@@ -36,7 +37,7 @@ CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_
 def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, notes: list[str], started: float) -> dict:
     """Write every final file of the run, which started at that monotonic time; returns the summary."""
     config, odir = pipeline.config, pipeline.odir
-    names = {"0": "reference", **{str(i + 1): name for i, name in enumerate(pipeline.names)}}
+    names = {REFERENCE: "reference", **dict(enumerate(pipeline.names, start=1))}
     table = _in_tomogram_voxels(read_table(scored), frames, names)
     good = accepted_rows(table, None if config.voting else config.threshold)
     given = identity_columns(table)
@@ -97,7 +98,7 @@ def accepted_rows(table: pd.DataFrame, threshold: float | None) -> np.ndarray:
     ).to_numpy()
 
 
-def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names: dict[str, str]) -> pd.DataFrame:
+def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names: dict[int, str]) -> pd.DataFrame:
     """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
     n = len(columns["x"])
     table = pd.DataFrame(
@@ -111,10 +112,10 @@ def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names
             "network": columns.get("zScoreDeepLearning1", [np.nan] * n),
             "support": columns.get("count", [1] * n),
             "label": columns.get("enabled", [0] * n),
-            "picker": [names[str(ref)] for ref in columns["ref"]],
+            "picker": [names[int(ref)] for ref in columns["ref"]],
             "picker_score": with_nan(columns["fom"]),
-            "pickers": ["+".join(names[i] for i in ids.split("+")) for ids in columns.get("comment", ["0"] * n)],
-            "known": np.array([ids.split("+")[0] == "0" for ids in columns.get("comment", [""] * n)], dtype=bool),
+            "pickers": [named_pickers(comment, names) for comment in columns.get("comment", [""] * n)],
+            "known": references_of(columns.get("comment", [""] * n)),
             "picker_scores": columns.get("keywords", ["nan"] * n),
             "class": ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)],
             "group": columns.get("ref2", [0] * n),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .merged_picks import votes_of
+from .merged_picks import references_of, votes_of
 from .verdict import FEWEST_AGREED
 
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
@@ -61,7 +61,7 @@ def agreement_of(comments: Sequence[str], labels: np.ndarray) -> np.ndarray:
     """(m,) the `labels.agreement_labels` of merged picks: who saw them, and 1 in `labels` where they count as agreed; NaN for
     references."""
     agreement = np.full(len(comments), np.nan)
-    voted = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
+    voted = ~references_of(comments)
     if voted.any():
         seen, pickers = votes_of([comment for comment, own in zip(comments, voted, strict=True) if own])
         support = seen.sum(axis=1)

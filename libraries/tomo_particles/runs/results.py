@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..consensus.merged_picks import votes_of
+from ..consensus.merged_picks import references_of, votes_of
 from ..consensus.verdict import Verdict
 from ..core.coordinates import rescale_positions
 from ..core.errors import InputError
@@ -204,7 +204,7 @@ def _results(
             "network": np.asarray(columns.get(NETWORK, [np.nan] * n), dtype=float),
             "support": np.asarray(columns["count"], dtype=int),
             "label": np.asarray(columns["enabled"], dtype=int),
-            "known": np.array([ids.split("+")[0] == "0" for ids in columns["comment"]], dtype=bool),
+            "known": references_of(columns["comment"]),
         }
     )
     return RunResults(

@@ -9,6 +9,7 @@ import numpy as np
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.merged_picks import references_of
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import DISAGREEMENT, picks_of, read_table, with_nan
@@ -29,7 +30,7 @@ from ...constants import (
 )
 from ...convert import Precedents, append_picks, even_box_size
 from ...files import RunFiles
-from .inputs import REFERENCE, Frames
+from .inputs import Frames
 
 POSITIVE_LABEL, NEGATIVE_LABEL = 1, -1
 
@@ -98,7 +99,7 @@ def _merged(table: dict[str, list], scores: Sequence[float] | np.ndarray, thresh
     score, label = np.asarray(scores, dtype=float), np.asarray(table.get(LABEL, []), dtype=int)
     pickers = np.asarray(table.get("comment", []), dtype=object)
     good = label == POSITIVE_LABEL
-    known = good & np.array([ids.split("+")[0] == str(REFERENCE) for ids in pickers], dtype=bool)
+    known = good & references_of(pickers)
     accepted = good if threshold is None else (label != NEGATIVE_LABEL) & ((score >= threshold) | known)
     return MergedPicks(
         picks, score, network=with_nan(table.get(NETWORK_SCORE, absent)),
