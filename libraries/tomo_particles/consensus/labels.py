@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .merged_picks import references_of, votes_of
+from .merged_picks import DOUBTFUL, NEGATIVE, POSITIVE, references_of, votes_of
 from .verdict import FEWEST_AGREED
 
-NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
 # Noise picks to learn from, of the merged picks. A network that sees much noise learns to tell protein from noise; telling the
 # particle from what false picks show is harder and matters more.
 NOISE_SHARE = 0.3
