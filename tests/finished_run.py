@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tomo_particles.consensus.merged_picks import REFERENCE, read_pickers
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import write_table
 
@@ -47,7 +48,7 @@ def _columns(folder: Path) -> dict[str, list]:
                 "x": x,
                 "y": y,
                 "z": z,
-                "count": sum(picker != "0" for picker in comment.split("+")),
+                "count": sum(picker != REFERENCE for picker in read_pickers(comment)),
                 "comment": comment,
                 "enabled": label,
                 "CoordConsScore": score,

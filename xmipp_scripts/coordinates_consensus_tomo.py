@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tomo_particles.consensus.merged_picks import REFERENCE, write_pickers, write_scores
 from tomo_particles.core.errors import InputError
 
 from ._shared.program import Program, require_box_size, require_positive, run
@@ -21,7 +22,6 @@ SYMMETRY_HELP = (
     "symmetry of the particle, used to average the orientations that pickers give: c1, c2..., d2..., t, o, i1 or i2, axes as in "
     "Xmipp and RELION"
 )
-REFERENCE = 0  # stands in the list of pickers for the user's truth or lie; pickers count from 1
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     extra = {
         "particleId": np.arange(config.starting_id, config.starting_id + len(merged)),
         "count": support,
-        "comment": np.array(["+".join(map(str, ids)) for ids in pickers], dtype=object),
-        "keywords": np.array(["+".join(f"{score:.6g}" for score in of_pick) for of_pick in scores], dtype=object),
+        "comment": np.array([write_pickers(ids) for ids in pickers], dtype=object),
+        "keywords": np.array([write_scores(of_pick) for of_pick in scores], dtype=object),
         "CoordConsScore": np.minimum(1.0, support / n_pickers),
         "enabled": labels,
     }

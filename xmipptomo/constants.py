@@ -46,8 +46,3 @@ DISAGREEMENT_ATTRIBUTE: Final = "_orientationDisagreement"  # degrees, mean angl
 NO_DISAGREEMENT: Final = -1.0  # fewer than two pickers gave an orientation
 LABEL_ATTRIBUTE: Final = "_label"  # 1, 0, -1: positive, doubtful, negative
 SPECIES_ATTRIBUTE: Final = "_species"  # name of the complex; its number is the group id
-
-# Columns of the programs' tables: scores in [0, 1], and the label of a merged pick (1, 0, -1: positive, doubtful, negative).
-FINAL_SCORE: Final = "CoordConsScore"
-NETWORK_SCORE: Final = "zScoreDeepLearning1"
-LABEL: Final = "enabled"

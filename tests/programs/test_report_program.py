@@ -104,7 +104,7 @@ def test_a_run_that_contradicts_its_pickers_says_so(tmp_path, quick):
     page = Page(write_report(folder, 0.99))
     assert any("10 of the 10 picks that every picker saw were rejected" in text for text in page.texts)
     few = read_run(folder)
-    assert "too few" in doubts(replace(few, table=few.table[:9], seen=few.seen[:9]))[0]
+    assert "too few" in doubts(replace(few, merged=few.merged[:9], seen=few.seen[:9]))[0]
 
 
 def test_a_truth_measures_what_the_scores_promise(tmp_path, quick):

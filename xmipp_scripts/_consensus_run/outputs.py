@@ -14,6 +14,7 @@ import pandas as pd
 
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.merged_picks import REFERENCE, MergedPicks, named_pickers
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
@@ -36,16 +37,17 @@ CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_
 def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, notes: list[str], started: float) -> dict:
     """Write every final file of the run, which started at that monotonic time; returns the summary."""
     config, odir = pipeline.config, pipeline.odir
-    names = {"0": "reference", **{str(i + 1): name for i, name in enumerate(pipeline.names)}}
-    table = _in_tomogram_voxels(read_table(scored), frames, names)
-    good = accepted_rows(table, None if config.voting else config.threshold)
+    names = {REFERENCE: "reference", **dict(enumerate(pipeline.names, start=1))}
+    threshold = None if config.voting else config.threshold
+    table = _in_tomogram_voxels(read_table(scored), frames, names, threshold)
+    good = table["accepted"].to_numpy()
     given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
         write_csv_table(odir / f"{name}.csv", rows[CSV_COLUMNS + given])
         _write_xmd(odir / f"{name}.xmd", rows, pipeline, frames, given)
     raw = pipeline.file("scored", "raw")
     if not config.voting:
-        of_pickers = _in_tomogram_voxels(read_table(raw), frames, names)
+        of_pickers = _in_tomogram_voxels(read_table(raw), frames, names, threshold)
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         write_csv_table(odir / "scored_raw.csv", of_pickers[["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]])
     orientations = orientation_summary(pipeline, frames, table, good)
@@ -85,42 +87,23 @@ def identity_columns(table: pd.DataFrame) -> list[str]:
     return [name for names, any_value in given.items() if any_value for name in names]
 
 
-def accepted_rows(table: pd.DataFrame, threshold: float | None) -> np.ndarray:
-    """(n,) mask of the accepted: scored at least the threshold, or known to be true; never what is known to be wrong.
-
-    Without a threshold (voting) the label decides: enough pickers agreed, or it is known to be true.
-    """
-    if threshold is None:
-        return (table["label"] == 1).to_numpy()
-    return ((table["score"] >= threshold) | (table["known"] & (table["label"] == 1))).to_numpy() & (
-        table["label"] != -1
-    ).to_numpy()
-
-
-def _in_tomogram_voxels(columns: dict[str, list], frames: Sequence[Frame], names: dict[str, str]) -> pd.DataFrame:
+def _in_tomogram_voxels(
+    columns: dict[str, list], frames: Sequence[Frame], names: dict[int, str], threshold: float | None
+) -> pd.DataFrame:
     """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
-    n = len(columns["x"])
-    table = pd.DataFrame(
-        {
-            "tomo_id": columns["tiltSeriesId"],
-            "x": columns["x"],
-            "y": columns["y"],
-            "z": columns["z"],
-            "rate": columns["samplingRate"],
-            "score": columns.get("CoordConsScore", columns.get("zScoreDeepLearning1", [np.nan] * n)),
-            "network": columns.get("zScoreDeepLearning1", [np.nan] * n),
-            "support": columns.get("count", [1] * n),
-            "label": columns.get("enabled", [0] * n),
-            "picker": [names[str(ref)] for ref in columns["ref"]],
-            "picker_score": with_nan(columns["fom"]),
-            "pickers": ["+".join(names[i] for i in ids.split("+")) for ids in columns.get("comment", ["0"] * n)],
-            "known": np.array([ids.split("+")[0] == "0" for ids in columns.get("comment", [""] * n)], dtype=bool),
-            "picker_scores": columns.get("keywords", ["nan"] * n),
-            "class": ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)],
-            "group": columns.get("ref2", [0] * n),
-            "particleId": columns["particleId"],
-        }
+    merged = MergedPicks.from_columns(columns)
+    n = len(merged)
+    table = merged.table().assign(
+        accepted=merged.accepted(threshold),
+        rate=columns["samplingRate"],
+        picker=[names[int(ref)] for ref in columns["ref"]],
+        picker_score=with_nan(columns["fom"]),
+        pickers=[named_pickers(comment, names) for comment in merged.comments],
+        picker_scores=merged.picker_scores,
+        group=columns.get("ref2", [0] * n),
+        particleId=columns["particleId"],
     )
+    table["class"] = ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)]
     for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True):
         table[name] = with_nan(columns.get(label, [np.nan] * n))
     for frame in frames:

@@ -319,6 +319,7 @@ class Pipeline:
 
     def _vote(self, frames: Sequence[Frame], steps: Steps) -> Path:
         """Voting instead of the network: the score is the share of the pickers that agree."""
+        from tomo_particles.consensus.merged_picks import SCORE, MergedPicks
         from tomo_particles.formats.xmd import join_tables, read_table, write_table
 
         voted = self.file("voted", "merged")
@@ -326,7 +327,7 @@ class Pipeline:
 
         def vote() -> None:
             joined = join_tables([read_table(path) for path in inputs])
-            joined["CoordConsScore"] = [count / len(self.names) for count in joined["count"]]
+            joined[SCORE] = MergedPicks.from_columns(joined).vote_share(len(self.names)).tolist()
             write_table(voted, joined)
 
         steps.run("voting", len(self.names), inputs, [voted], vote)

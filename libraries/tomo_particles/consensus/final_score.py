@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from .labels import agreement_of
-from .merged_picks import scores_of, votes_of
+from .merged_picks import references_of, scores_of, votes_of
 from .picker_reliability import TINY, Reliability, estimate_reliability, votes_alone
 
 SURENESS = 1e-3  # probabilities are clipped to this distance from 0 and 1
@@ -146,8 +146,7 @@ def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray |
     from network score, votes and picker scores; the probability from votes alone has the weight 1 - say. Both as log-odds.
     """
     seen, pickers = votes_of(comments)
-    reference = np.array([comment.split("+")[0] == "0" for comment in comments], dtype=bool)
-    free = ~reference & seen.any(axis=1)
+    free = ~references_of(comments) & seen.any(axis=1)
     posterior = (np.asarray(labels) > 0).astype(float)
     if not free.any():  # nothing to learn from
         unknown = np.full(len(pickers), np.nan)

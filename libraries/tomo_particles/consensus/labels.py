@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .merged_picks import votes_of
+from .merged_picks import DOUBTFUL, NEGATIVE, POSITIVE, references_of, votes_of
 from .verdict import FEWEST_AGREED
 
-NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1
 # Number of noise picks in the training set, as a fraction of the merged picks. With much noise a network learns to separate
 # protein from noise. To separate particles from false picks is harder, and more important.
 NOISE_SHARE = 0.3
@@ -62,7 +61,7 @@ def agreement_of(comments: Sequence[str], labels: np.ndarray) -> np.ndarray:
     """(m,) `agreement_labels` of merged picks; NaN for references. comments: (m,) the pickers of each pick.  labels: (m,) 1 for
     picks that count as agreed."""
     agreement = np.full(len(comments), np.nan)
-    voted = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
+    voted = ~references_of(comments)
     if voted.any():
         seen, pickers = votes_of([comment for comment, own in zip(comments, voted, strict=True) if own])
         support = seen.sum(axis=1)

@@ -1,26 +1,151 @@
-"""Merged picks: who saw them, with which scores."""
+"""Merged picks: who saw them, with which scores, and which of them are accepted.
+
+A table names the pickers that saw a merged pick in a text such as "1+3" and their scores, in the same order, in "0.8+nan".
+Picker 0 is a reference of the user; it always stands first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFERENCE = 0
+NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1  # labels: known to be wrong, unknown, agreed on or known to be true
+SCORE, NETWORK = "CoordConsScore", "zScoreDeepLearning1"  # columns of XMD tables
+
+
+@dataclass(frozen=True)
+class MergedPicks:
+    """m merged picks of one or more tomograms, each column of length m.
+
+    tomo_id: their tomograms.  positions: (m, 3) x, y, z, voxels.  score: the final one.  network: the network's alone; both NaN
+    where the table has none.  support: number of pickers.  label: NEGATIVE, DOUBTFUL or POSITIVE.  comments: who saw each, such
+    as "1+3".  picker_scores: what each of these gave, such as "0.8+nan".
+    """
+
+    tomo_id: np.ndarray
+    positions: np.ndarray
+    score: np.ndarray
+    network: np.ndarray
+    support: np.ndarray
+    label: np.ndarray
+    comments: np.ndarray
+    picker_scores: np.ndarray
+
+    @staticmethod
+    def from_columns(columns: Mapping[str, Sequence]) -> MergedPicks:
+        """The picks of an XMD table. A table of picks that were not merged has one picker each and no label."""
+        n = len(columns.get("x", []))
+        network = columns.get(NETWORK, [np.nan] * n)
+        return MergedPicks(
+            np.array(columns.get("tiltSeriesId", [""] * n), dtype=object),
+            np.array([columns.get(axis, []) for axis in "xyz"], dtype=float).T.reshape(-1, 3),
+            np.asarray(columns.get(SCORE, network), dtype=float),
+            np.asarray(network, dtype=float),
+            np.asarray(columns.get("count", [1] * n), dtype=int),
+            np.asarray(columns.get("enabled", [DOUBTFUL] * n), dtype=int),
+            np.array(columns.get("comment", [""] * n), dtype=object),
+            np.array(columns.get("keywords", ["nan"] * n), dtype=object),
+        )
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def __getitem__(self, index: np.ndarray | slice) -> MergedPicks:
+        """The picks that a slice, a boolean mask or an index array selects."""
+        return MergedPicks(**{field.name: getattr(self, field.name)[index] for field in fields(self)})
+
+    @property
+    def known(self) -> np.ndarray:
+        """(m,) bool: a positive reference of the user."""
+        return (self.label == POSITIVE) & references_of(self.comments)
+
+    def accepted(self, threshold: float | None) -> np.ndarray:
+        """(m,) bool: scored at least the threshold, or known to be true; never what is known to be wrong.
+
+        Without a threshold (voting) the label decides: enough pickers agreed, or it is known to be true.
+        """
+        if threshold is None:
+            return self.label == POSITIVE
+        return ((self.score >= threshold) | self.known) & (self.label != NEGATIVE)
+
+    @property
+    def probability(self) -> np.ndarray:
+        """(m,) the scores, with what the user knows taken for certain; to be read as probabilities with recipe consensus."""
+        return np.where(self.label == NEGATIVE, 0.0, np.where(self.known, 1.0, self.score))
+
+    def vote_share(self, n_pickers: int) -> np.ndarray:
+        """(m,) the fraction of the pickers of the run that saw each pick."""
+        return self.support / n_pickers
+
+    def voted(self, n_pickers: int) -> MergedPicks:
+        """With the share of votes as the score."""
+        return replace(self, score=self.vote_share(n_pickers))
+
+    def table(self) -> pd.DataFrame:
+        """One row per pick: tomo_id, x, y, z, score, network, support, label."""
+        import pandas as pd
+
+        places = dict(zip("xyz", self.positions.T, strict=True))
+        columns = {name: getattr(self, name) for name in ("score", "network", "support", "label")}
+        return pd.DataFrame({"tomo_id": self.tomo_id} | places | columns)
+
+
+def write_pickers(pickers: Iterable[int | str]) -> str:
+    """The text "1+3" of the pickers 1 and 3, or of their names."""
+    return "+".join(map(str, pickers))
+
+
+def write_scores(scores: Iterable[float]) -> str:
+    """The text "0.8+nan" of the scores 0.8 and NaN."""
+    return "+".join(f"{score:.6g}" for score in scores)
+
+
+def read_pickers(comment: str) -> list[int]:
+    """The pickers 1 and 3 of the text "1+3". Raises ValueError for another text."""
+    return [int(picker) for picker in comment.split("+")]
+
+
+def read_scores(text: str) -> list[float]:
+    """The scores 0.8 and NaN of the text "0.8+nan". Raises ValueError for another text."""
+    return [float(score) for score in text.split("+")]
+
+
+def is_reference(comment: str) -> bool:
+    """Whether a merged pick is a reference of the user, positive or negative."""
+    return comment.partition("+")[0] == str(REFERENCE)
+
+
+def references_of(comments: Iterable[str]) -> np.ndarray:
+    """(m,) bool which merged picks are references of the user, positive or negative."""
+    return np.array([is_reference(comment) for comment in comments], dtype=bool)
+
+
+def named_pickers(comment: str, names: Mapping[int, str]) -> str:
+    """The text "1+3" with the names of the pickers in place of their numbers; an empty text stays empty."""
+    return write_pickers(names[picker] for picker in read_pickers(comment)) if comment else ""
+
 
 def votes_of(comments: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(m, K) bool who saw each merged pick and (K,) ids of the pickers, from texts such as "1+3" (0: a reference)."""
-    ids = [{int(picker) for picker in comment.split("+")} for comment in comments]
-    pickers = np.array(sorted(set().union(*ids) - {0}), dtype=int)
+    """(m, K) bool who saw each merged pick and (K,) ids of the pickers, without the references."""
+    ids = [set(read_pickers(comment)) for comment in comments]
+    pickers = np.array(sorted(set().union(*ids) - {REFERENCE}), dtype=int)
     seen = np.array([[picker in row for picker in pickers] for row in ids], dtype=bool)
     return seen.reshape(len(comments), len(pickers)), pickers
 
 
 def scores_of(comments: Sequence[str], scores: Sequence[str] | None, pickers: np.ndarray) -> np.ndarray:
-    """(m, K) score of each picker for each pick, NaN for none, from texts such as "1+3" and "0.8+nan"."""
+    """(m, K) score of each picker for each pick, NaN for none."""
     table = np.full((len(comments), len(pickers)), np.nan)
     column = {int(picker): k for k, picker in enumerate(pickers)}
-    for row, (ids, values) in enumerate(zip(comments, scores or [], strict=False)):
-        for picker, value in zip(ids.split("+"), values.split("+"), strict=True):
-            if int(picker) in column:
-                table[row, column[int(picker)]] = float(value)
+    for row, (comment, text) in enumerate(zip(comments, scores or [], strict=False)):
+        for picker, value in zip(read_pickers(comment), read_scores(text), strict=True):
+            if picker in column:
+                table[row, column[picker]] = value
     return table

@@ -18,12 +18,12 @@ def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping
     out_of_fold: see `verdict_of`.
     """
     from .labels import agreement_of
-    from .merged_picks import votes_of
+    from .merged_picks import references_of, votes_of
     from .picker_reliability import witnesses_of
     from .verdict import verdict_of
 
     labels = np.array(columns["enabled"])
-    free = np.array([comment.split("+")[0] != "0" for comment in columns["comment"]], dtype=bool) & ~outlying
+    free = ~references_of(columns["comment"]) & ~outlying
     seen, _ = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
     return verdict_of(_places(columns)[free], _places(noise), agreement_of(columns["comment"], labels)[free], (labels == 1)[free],
                       len(set(witnesses_of(seen))), out_of_fold)

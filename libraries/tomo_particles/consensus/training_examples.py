@@ -28,6 +28,7 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     from ..formats.xmd import join_tables, positions_of
     from ..learning.examples import Examples
     from .labels import NOISE_SHARE, agreement_of
+    from .merged_picks import references_of
 
     merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",))
     outlying = np.zeros(len(target), dtype=bool)
@@ -36,8 +37,7 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
         outlying = contrast_outliers_of(merged, target == 1) & (target == 1)
         if "comment" in merged:  # which tells who saw a pick; a reference stays positive
             agreement = agreement_of(merged["comment"], target)
-            voted = np.array([comment.split("+")[0] != "0" for comment in merged["comment"]], dtype=bool)
-            target = np.where(voted, agreement, target)
+            target = np.where(references_of(merged["comment"]), target, agreement)
         target[outlying] = 0.0
         if (target[~outlying] < 1).any():
             most_noise = max(FEWEST_NOISE, round(NOISE_SHARE * np.isfinite(target).sum()))
@@ -98,11 +98,11 @@ def contrast_outliers_of(columns: Mapping[str, list], agreed: np.ndarray) -> np.
     import numpy as np
 
     from .contrast_outliers import contrast_outliers
+    from .merged_picks import references_of
 
     if not {"min", "max", "tiltSeriesId"} <= set(columns):
         return np.zeros(len(agreed), dtype=bool)
-    comments = columns.get("comment", ["1"] * len(agreed))
-    free = np.array([comment.split("+")[0] != "0" for comment in comments], dtype=bool)
+    free = ~references_of(columns.get("comment", ["1"] * len(agreed)))
     return (
         contrast_outliers(
             np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["min"]), np.array(columns["max"]), agreed

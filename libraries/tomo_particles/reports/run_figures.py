@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..consensus.expected_precision import expect
+from ..consensus.merged_picks import NEGATIVE
 from ..core.errors import InputError
 from ..core.tomograms import open_tomogram
 from ..runs.measured import measure
-from ..runs.results import NEGATIVE, RunResults, TomogramFile
+from ..runs.results import RunResults, TomogramFile
 from ..runs.slices import central_slices
 from . import figures as draw
 from .figures._style import note_figure
@@ -30,7 +31,7 @@ def scores_figure(run: RunResults) -> Figure:
 
 def eligible(run: RunResults) -> np.ndarray:
     """Probabilities of the picks that may be accepted: all but those the user knows to be wrong."""
-    return run.probability[run.table["label"].to_numpy() != NEGATIVE]
+    return run.probability[run.merged.label != NEGATIVE]
 
 
 def threshold_figure(run: RunResults) -> Figure:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..consensus.merged_picks import NEGATIVE
 from ..core.coordinates import check_inside, rescale_size
 from ..core.tomograms import open_tomogram
 from ..evaluation.matching import hits_of, reach_within
 from ..formats.pick_files import read_pick_file
-from .results import NEGATIVE, RunResults
+from .results import RunResults
 
 HIT_RADIUS = 0.35  # of the box: the default of the consensus
 
@@ -55,7 +56,7 @@ def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIU
         else:
             rates[tomogram.tomo_id] = tomogram.sampling_rate
     known = read_pick_file(truth, rates, option=option, sizes=sizes)
-    positions, eligible = run.positions(), run.table["label"].to_numpy() != NEGATIVE
+    positions, eligible = run.positions(), run.merged.label != NEGATIVE
     true = np.zeros(len(positions), dtype=bool)
     covered = np.zeros(len(positions), dtype=bool)
     for tomo_id, particles in known.items():
@@ -66,7 +67,7 @@ def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIU
         reach = reach_within(positions[own], particles.at_sampling_rate(run.sampling_rate).positions, radius * run.box_size)
         true[own], covered[own] = hits_of(reach).counts, True
     return Measured(
-        run.table["score"].to_numpy()[covered],
+        run.merged.score[covered],
         true[covered],
         run.accepted[covered],
         sum(len(particles) for particles in known.values()),

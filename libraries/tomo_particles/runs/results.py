@@ -10,21 +10,20 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..consensus.merged_picks import votes_of
+from ..consensus.merged_picks import SCORE, MergedPicks, votes_of
 from ..consensus.verdict import Verdict
 from ..core.coordinates import rescale_positions
 from ..core.errors import InputError
 from ..formats.xmd import Columns, join_tables, read_table
 
 SUMMARY, FRAME = "summary.json", "frame.json"
-POSITIVE, DOUBTFUL, NEGATIVE = 1, 0, -1  # the column `enabled`: what a pick was to the training
-SCORE, NETWORK = "CoordConsScore", "zScoreDeepLearning1"
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy")
 
 
@@ -41,8 +40,7 @@ class TomogramFile:
 class RunResults:
     """Everything of a run that can be shown; m merged picks, K pickers.
 
-    table: a row a merged pick: tomo_id, x y z (voxels of `sampling_rate`), score, network (its score of the look alone), support,
-    label (1 positive, 0 doubtful, -1 known to be wrong), known (a reference of the user).
+    merged: the merged picks, positions in voxels of `sampling_rate`.
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
     sampling_rate: Å/voxel, common frame.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
     each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
@@ -50,7 +48,7 @@ class RunResults:
     """
 
     folder: Path
-    table: pd.DataFrame
+    merged: MergedPicks
     seen: np.ndarray
     pickers: tuple[str, ...]
     picks: tuple[int, ...]
@@ -63,21 +61,20 @@ class RunResults:
     summary: Mapping[str, Any]
     verdict: Verdict | None = None
 
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per merged pick: tomo_id, x, y, z, score, network, support, label."""
+        return self.merged.table()
+
     @property
     def accepted(self) -> np.ndarray:
-        """(m,) mask: scored at least the threshold, or known to be true; never what is known to be wrong. Voting: positive."""
-        label = self.table["label"].to_numpy()
-        if self.threshold is None:
-            return label == POSITIVE
-        known = self.table["known"].to_numpy() & (label == POSITIVE)
-        return ((self.table["score"].to_numpy() >= self.threshold) | known) & (label != NEGATIVE)
+        """(m,) mask of the accepted picks; see `MergedPicks.accepted`."""
+        return self.merged.accepted(self.threshold)
 
     @property
     def probability(self) -> np.ndarray:
-        """(m,) the scores, with what the user knows taken for certain; to be read as probabilities with recipe consensus."""
-        label, known = self.table["label"].to_numpy(), self.table["known"].to_numpy()
-        score = np.where(known & (label == POSITIVE), 1.0, self.table["score"].to_numpy(dtype=float))
-        return np.where(label == NEGATIVE, 0.0, score)
+        """(m,) see `MergedPicks.probability`."""
+        return self.merged.probability
 
     @property
     def promises(self) -> bool:
@@ -93,12 +90,11 @@ class RunResults:
 
     def of_tomogram(self, tomo_id: str) -> np.ndarray:
         """(m,) mask of the picks of a tomogram."""
-        return (self.table["tomo_id"] == tomo_id).to_numpy()
+        return self.merged.tomo_id == tomo_id
 
     def positions(self, rate: float | None = None) -> np.ndarray:
         """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common frame."""
-        positions = self.table[["x", "y", "z"]].to_numpy(dtype=float)
-        return rescale_positions(positions, self.sampling_rate, rate or self.sampling_rate)
+        return rescale_positions(self.merged.positions, self.sampling_rate, rate or self.sampling_rate)
 
 
 def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = "--run") -> RunResults:
@@ -154,7 +150,7 @@ def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunR
         if not voted:
             raise InputError(f"{option}: '{root}' has neither scores nor votes: the run has not come that far; continue it")
         columns = join_tables([read_table(path, option) for path in voted])
-        columns[SCORE] = [count / len(names) for count in columns["count"]]
+        columns[SCORE] = MergedPicks.from_columns(columns).vote_share(len(names)).tolist()
     else:
         columns = read_table(scored, option)
     counts = [sum(tomogram["counts"][k] for tomogram in frame["tomograms"]) for k in range(len(names))]
@@ -193,23 +189,10 @@ def _results(
     needed = {"tiltSeriesId", "x", "y", "z", "count", "enabled", "comment"}
     if missing := sorted(needed - set(columns)):
         raise InputError(f"'{path}' has no column {', '.join(missing)}: it is damaged or of another program; run again")
-    n = len(columns["x"])
-    table = pd.DataFrame(
-        {
-            "tomo_id": np.array(columns["tiltSeriesId"], dtype=object),
-            "x": columns["x"],
-            "y": columns["y"],
-            "z": columns["z"],
-            "score": np.asarray(columns.get(SCORE, columns.get(NETWORK, [np.nan] * n)), dtype=float),
-            "network": np.asarray(columns.get(NETWORK, [np.nan] * n), dtype=float),
-            "support": np.asarray(columns["count"], dtype=int),
-            "label": np.asarray(columns["enabled"], dtype=int),
-            "known": np.array([ids.split("+")[0] == "0" for ids in columns["comment"]], dtype=bool),
-        }
-    )
+    merged = MergedPicks.from_columns(columns)
     return RunResults(
         root,
-        table,
+        merged,
         _seen(columns["comment"], len(pickers), path),
         pickers,
         picks,

@@ -11,6 +11,7 @@ import numpy as np
 from pyworkflow.object import Pointer
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
+from tomo_particles.consensus.merged_picks import REFERENCE
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
@@ -20,8 +21,6 @@ from ...constants import CHOICE_RULES
 from ...convert import TomogramSource, common_frame, nearest_rate, read_picks, size_of, tomogram_of
 from ...files import RunFiles
 from .commands import TomogramFrame
-
-REFERENCE = 0  # picker id of references: they are no picker
 
 
 @dataclass(frozen=True)

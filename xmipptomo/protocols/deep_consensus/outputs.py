@@ -9,16 +9,14 @@ import numpy as np
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.merged_picks import NEGATIVE, MergedPicks
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import DISAGREEMENT, picks_of, read_table, with_nan
 
 from ...constants import (
     DISAGREEMENT_ATTRIBUTE,
-    FINAL_SCORE,
-    LABEL,
     LABEL_ATTRIBUTE,
-    NETWORK_SCORE,
     NETWORK_SCORE_ATTRIBUTE,
     NO_DISAGREEMENT,
     PICKER_SCORE_ATTRIBUTE,
@@ -29,91 +27,73 @@ from ...constants import (
 )
 from ...convert import Precedents, append_picks, even_box_size
 from ...files import RunFiles
-from .inputs import REFERENCE, Frames
-
-POSITIVE_LABEL, NEGATIVE_LABEL = 1, -1
+from .inputs import Frames
 
 
 @dataclass(frozen=True)
-class MergedPicks:
+class TomogramPicks:
     """Merged picks of one tomogram, each column of length n.
 
-    score: the final one, in [0, 1].  network: the network's alone, NaN where there is no network.  support: number of pickers.
-    pickers: their numbers.  scores: what each gave.  disagreement: of their orientations, degrees, NaN for fewer than two.
-    label: 1, 0, -1.  known: whether a positive reference says so.  accepted: whether the user gets them.
+    picks: with their identity.  merged: with scores, votes and labels.  disagreement: of their orientations, degrees, NaN for
+    fewer than two.  accepted: whether the user gets them.
     """
 
     picks: Picks
-    score: np.ndarray
-    network: np.ndarray
-    support: np.ndarray
-    pickers: np.ndarray
-    scores: np.ndarray
+    merged: MergedPicks
     disagreement: np.ndarray
-    label: np.ndarray
-    known: np.ndarray
     accepted: np.ndarray
 
     def __len__(self) -> int:
         return len(self.picks)
 
-    def only_accepted(self) -> MergedPicks:
+    def only_accepted(self) -> TomogramPicks:
         """Without what is not accepted."""
-        return MergedPicks(**{field.name: getattr(self, field.name)[self.accepted] for field in fields(self)})
+        return TomogramPicks(**{field.name: getattr(self, field.name)[self.accepted] for field in fields(self)})
 
     def attributes(self, with_species: bool) -> dict[str, list]:
         """What the coordinates have besides position, score, orientation and group id."""
         found = {
-            SUPPORT_ATTRIBUTE: self.support.tolist(),
-            PICKERS_ATTRIBUTE: self.pickers.tolist(),
-            PICKER_SCORES_ATTRIBUTE: self.scores.tolist(),
-            NETWORK_SCORE_ATTRIBUTE: np.nan_to_num(self.network).tolist(),
+            SUPPORT_ATTRIBUTE: self.merged.support.tolist(),
+            PICKERS_ATTRIBUTE: self.merged.comments.tolist(),
+            PICKER_SCORES_ATTRIBUTE: self.merged.picker_scores.tolist(),
+            NETWORK_SCORE_ATTRIBUTE: np.nan_to_num(with_nan(self.merged.network)).tolist(),
             PICKER_SCORE_ATTRIBUTE: np.nan_to_num(self.picks.score).tolist(),
             DISAGREEMENT_ATTRIBUTE: np.nan_to_num(self.disagreement, nan=NO_DISAGREEMENT).tolist(),
-            LABEL_ATTRIBUTE: self.label.tolist(),
+            LABEL_ATTRIBUTE: self.merged.label.tolist(),
         }
         return found | ({SPECIES_ATTRIBUTE: self.picks.species.tolist()} if with_species else {})
 
 
-def merged_picks(files: RunFiles, ts_ids: Sequence[str], threshold: float | None, n_pickers: int) -> dict[str, MergedPicks]:
-    """Every merged pick of each tomogram and whether it is accepted.
+def merged_picks(files: RunFiles, ts_ids: Sequence[str], threshold: float | None, n_pickers: int) -> dict[str, TomogramPicks]:
+    """Every merged pick of each tomogram and whether it is accepted, see `MergedPicks.accepted`.
 
-    Accepted are scores of at least the threshold and positive references, never negative ones; with threshold None (voting)
-    what is labelled positive, and the score is the fraction of the n_pickers that saw it.
+    threshold: None for voting; then the score is the fraction of the n_pickers that saw the pick.
     """
     if threshold is None:
-        tables = {ts_id: read_table(files.consensus(ts_id)) for ts_id in ts_ids}
-        return {ts_id: _merged(table, np.array(table.get("count", [])) / n_pickers, None) for ts_id, table in tables.items()}
+        return {ts_id: _picks_of(read_table(files.consensus(ts_id)), None, n_pickers) for ts_id in ts_ids}
     scored = read_table(files.scored)
     rows: dict[str, list[int]] = {ts_id: [] for ts_id in ts_ids}
     for row, ts_id in enumerate(scored.get("tiltSeriesId", [])):
         rows[ts_id].append(row)  # what has failed was not scored
     tables = {ts_id: {name: [values[row] for row in own] for name, values in scored.items()} for ts_id, own in rows.items()}
-    return {ts_id: _merged(table, table.get(FINAL_SCORE, []), threshold) for ts_id, table in tables.items()}
+    return {ts_id: _picks_of(table, threshold, n_pickers) for ts_id, table in tables.items()}
 
 
-def _merged(table: dict[str, list], scores: Sequence[float] | np.ndarray, threshold: float | None) -> MergedPicks:
+def _picks_of(table: dict[str, list], threshold: float | None, n_pickers: int) -> TomogramPicks:
     picks = picks_of(table, "scored picks", sampling_rate=1.0)  # the rate only matters to an empty table
-    absent = [np.nan] * len(picks)
-    score, label = np.asarray(scores, dtype=float), np.asarray(table.get(LABEL, []), dtype=int)
-    pickers = np.asarray(table.get("comment", []), dtype=object)
-    good = label == POSITIVE_LABEL
-    known = good & np.array([ids.split("+")[0] == str(REFERENCE) for ids in pickers], dtype=bool)
-    accepted = good if threshold is None else (label != NEGATIVE_LABEL) & ((score >= threshold) | known)
-    return MergedPicks(
-        picks, score, network=with_nan(table.get(NETWORK_SCORE, absent)),
-        support=np.asarray(table.get("count", []), dtype=int), pickers=pickers,
-        scores=np.asarray(table.get("keywords", []), dtype=object), disagreement=with_nan(table.get(DISAGREEMENT, absent)),
-        label=label, known=known, accepted=accepted)
+    merged = MergedPicks.from_columns(table)
+    disagreement = with_nan(table.get(DISAGREEMENT, [np.nan] * len(picks)))
+    scored = merged.voted(n_pickers) if threshold is None else merged
+    return TomogramPicks(picks, scored, disagreement, merged.accepted(threshold))
 
 
-def disagreements(merged: Iterable[MergedPicks]) -> dict[str, float | int]:
+def disagreements(merged: Iterable[TomogramPicks]) -> dict[str, float | int]:
     """Of all accepted picks, how many have orientations of several pickers, and by how much these differ (median, degrees)."""
     every = np.concatenate([own.disagreement[own.accepted & np.isfinite(own.disagreement)] for own in merged])
     return {"compared": len(every), "medianDisagreement": round(float(np.median(every)), 2)} if len(every) else {}
 
 
-def expected(merged: Iterable[MergedPicks], threshold: float | None, verdict: Verdict | None) -> dict[str, float | None]:
+def expected(merged: Iterable[TomogramPicks], threshold: float | None, verdict: Verdict | None) -> dict[str, float | None]:
     """Expected precision and recall (of what any picker saw) of the accepted picks, by their scores; empty for voting.
 
     The same numbers as in the report, the viewer and the wizard: a positive reference counts as 1, negative ones are left out.
@@ -121,7 +101,7 @@ def expected(merged: Iterable[MergedPicks], threshold: float | None, verdict: Ve
     """
     if threshold is None:
         return {}
-    every = [np.where(own.known, 1.0, own.score)[own.label != NEGATIVE_LABEL] for own in merged]
+    every = [own.probability[own.label != NEGATIVE] for own in (of_tomogram.merged for of_tomogram in merged)]
     return expect(np.concatenate(every) if every else np.zeros(0), np.array([threshold]), verdict).at(0)
 
 
@@ -138,7 +118,7 @@ def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], prec
 
 
 def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, frames: Frames,
-                  merged: Mapping[str, MergedPicks]) -> SetOfCoordinates3D:
+                  merged: Mapping[str, TomogramPicks]) -> SetOfCoordinates3D:
     """Fill a new set of coordinates, in voxels of its tomograms, with the merged picks of those tomograms."""
     coordinates.setSamplingRate(precedents.sampling_rate)
     coordinates.setBoxSize(even_box_size(frames.box_size * frames.sampling_rate, precedents.sampling_rate))
@@ -147,5 +127,5 @@ def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, pr
         own = merged[ts_id]
         if len(own):
             tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-            append_picks(coordinates, tomogram, own.picks, own.score, own.attributes(with_species))
+            append_picks(coordinates, tomogram, own.picks, own.merged.score, own.attributes(with_species))
     return coordinates
