@@ -269,16 +269,17 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     labels = np.array(columns["enabled"])
     outlying = contrast_outliers_of(columns, labels == 1)
     network = np.array(columns["zScoreDeepLearning1"]) if config.model else None
-    if config.model:
+    if network is not None and len(network):
         verdict = verdict_on(columns, outlying, noise, folds_of(config.model) > 1)
     else:
         verdict = too_few_agreed(int((labels == 1).sum()))
     judged = judge_merged(columns["comment"], labels, network, columns.get("keywords"), verdict.say)
     final = np.where(outlying, 0.0, verdict.bounded(judged.posterior, labels == 1))
+    if network is not None and (config.recipe != "consensus" or len(judged.pickers) < 2):  # votes that nobody asked for, or none
+        final = network if config.recipe != "consensus" else np.where(outlying, 0.0, network)
+        verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
     if verdict.promises:
         verdict = replace(verdict, confirmed=confirmed(columns, final, verdict.unlike_noise))
-    if network is not None and config.recipe != "consensus":
-        verdict = replace(verdict, reason=f"{verdict.reason}; with this recipe the network's score decides all the same")
     with written_aside(config.verdict) as aside:
         aside.write_text(verdict.to_json(), encoding="utf-8")
     known = 1.0 if verdict.promises else np.full(len(judged.pickers), np.nan)
@@ -286,8 +287,6 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
         config.reliability,
         pd.DataFrame({"picker": judged.pickers, "recall": judged.recall * known, "precision": judged.precision * known}),
     )
-    if network is not None and config.recipe != "consensus":
-        return network.tolist()
     return final.tolist()
 
 
