@@ -279,7 +279,8 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
         final = network if config.recipe != "consensus" else np.where(outlying, 0.0, network)
         verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
     if verdict.promises:
-        verdict = replace(verdict, confirmed=confirmed(columns, final, verdict.unlike_noise))
+        lookalikes = max(0.0, verdict.unlike_noise - float(final.mean()))
+        verdict = replace(verdict, confirmed=confirmed(columns, final, verdict.unlike_noise), lookalikes=lookalikes)
     with written_aside(config.verdict) as aside:
         aside.write_text(verdict.to_json(), encoding="utf-8")
     known = 1.0 if verdict.promises else np.full(len(judged.pickers), np.nan)

@@ -66,8 +66,8 @@ class Expectation:
 def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | None = None) -> Expectation:
     """Expected precision and recall at `thresholds` (k,) for picks of `probability` (n,) in [0, 1]; >= a threshold is accepted.
 
-    verdict: that of the run. The lower end of precision is multiplied by its `confirmed`. If it does not allow a statement,
-    precision and recall are NaN, between 0 and 1.
+    verdict: that of the run. Particles and precision are multiplied by its `trust`, the lower end of precision by its `confirmed`
+    too. If it does not allow a statement, precision and recall are NaN, between 0 and 1.
     """
     ranked = np.sort(np.asarray(probability, dtype=float))
     sums = np.append(0.0, np.cumsum(ranked))
@@ -76,9 +76,10 @@ def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | N
     precision = np.where(accepted > 0, particles / np.maximum(accepted, 1), np.nan)
     recall = particles / sums[-1] if sums[-1] > 0 else np.ones(len(first))
     precision_low, precision_high = wilson(precision, accepted / SHARED_ERRORS)
-    recall_low, recall_high = wilson(recall, np.full(len(first), sums[-1] / SHARED_ERRORS))
     if verdict:
-        precision_low = precision_low * verdict.confirmed
+        particles, precision = particles * verdict.trust, precision * verdict.trust
+        precision_low = wilson(precision, accepted / SHARED_ERRORS)[0] * verdict.confirmed
+    recall_low, recall_high = wilson(recall, np.full(len(first), sums[-1] / SHARED_ERRORS))
     if verdict and not verdict.promises:
         precision = recall = np.full(len(first), np.nan)
         precision_low = recall_low = np.zeros(len(first))

@@ -70,7 +70,8 @@ class Verdict:
     from_noise: separation of agreed picks from noise picks.  from_others: separation of the picks with the highest agreement
     from all other merged picks.  unlike_noise: estimated fraction of the merged picks that do not resemble noise; NaN without
     noise picks.  confirmed: fraction of the expected particles among the accepted picks that the network scores alone, without
-    votes and picker scores, also expect; 0 if not known.
+    votes and picker scores, also expect; 0 if not known.  lookalikes: estimated fraction of the merged picks that do not
+    resemble noise and are not expected to be particles.
     """
 
     kind: str
@@ -80,6 +81,13 @@ class Verdict:
     from_others: Separation | None = None
     unlike_noise: float = float("nan")
     confirmed: float = 0.0
+    lookalikes: float = 0.0
+
+    @property
+    def trust(self) -> float:
+        """What the promised number of particles is multiplied by: where many picks that are no particles look unlike noise,
+        pickers err on them alike, and what the votes alone promise is not believed."""
+        return 1 - self.lookalikes * (1 - self.confirmed)
 
     @property
     def promises(self) -> bool:
@@ -109,8 +117,9 @@ class Verdict:
             parts = {name: values[name] and Separation(**_with_nan(values[name])) for name in ("from_noise", "from_others")}
             share = values["unlike_noise"]
             found = Verdict(str(values["kind"]), str(values["reason"]), float(values["say"]), **parts,
-                            unlike_noise=float("nan") if share is None else float(share), confirmed=float(values["confirmed"]))
-            shares = (found.say, found.confirmed, *(part.auc for part in parts.values() if part))
+                            unlike_noise=float("nan") if share is None else float(share), confirmed=float(values["confirmed"]),
+                            lookalikes=float(values["lookalikes"]))
+            shares = (found.say, found.confirmed, found.lookalikes, *(part.auc for part in parts.values() if part))
             if not all(0 <= share <= 1 or np.isnan(share) for share in shares):
                 raise ValueError("a share is outside [0, 1]")
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -204,6 +204,15 @@ def test_a_supported_promise_reaches_down_to_what_the_network_confirms():
     assert promise(0.5)["precision_low"] == pytest.approx(promise(1.0)["precision_low"] / 2, abs=2e-3)
 
 
+def test_many_lookalikes_lower_a_promise_that_the_votes_alone_make():
+    probability = np.repeat([0.9, 0.1], [400, 100])
+    promise = lambda **values: expect(probability, np.array([0.5]), Verdict(SUPPORTED, "", 1.0, **values)).at(0)  # noqa: E731
+    assert promise(confirmed=0.6, lookalikes=0.0)["precision"] == promise(confirmed=1.0, lookalikes=0.7)["precision"] == 0.9
+    lowered = promise(confirmed=0.6, lookalikes=0.7)
+    assert lowered["precision"] == pytest.approx(0.9 * (1 - 0.7 * 0.4), abs=1e-3)
+    assert lowered["precision_low"] < lowered["precision"] < lowered["precision_high"] == promise(confirmed=1.0)["precision_high"]
+
+
 def test_few_picks_widen_the_interval():
     widths = []
     for n in (20, 100, 1000):
