@@ -96,9 +96,10 @@ class Verdict:
 
     def bounded(self, probability: np.ndarray, agreed: np.ndarray) -> np.ndarray:
         """Probabilities (m,). If the network score has no weight: at least 0.5 for picks `agreed` (m,) bool, less for others."""
-        if self.kind == SUPPORTED or self.say > 0:
+        if self.say > 0:
             return probability
-        return np.where(agreed, np.maximum(probability, 0.5), np.minimum(probability, UNCONFIRMED))
+        highest = 1.0 if self.kind == SUPPORTED else UNCONFIRMED  # supported: all picks look alike, unlike noise
+        return np.where(agreed, np.maximum(probability, 0.5), np.minimum(probability, highest))
 
     @property
     def text(self) -> str:
