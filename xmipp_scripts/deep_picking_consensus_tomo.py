@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomo_particles.consensus.run_verdict import confirmed, verdict_on
 from tomo_particles.consensus.training_examples import INPUT_OPTIONS, contrast_outliers_of, read_examples
 from tomo_particles.core.errors import InputError
 
@@ -101,11 +100,6 @@ class ScoringConfig:
     def verdict(self) -> Path:
         """JSON with the verdict on the scores of merged picks, beside the output."""
         return self._beside("_verdict.json")
-
-    @property
-    def scored_noise(self) -> Path:
-        """XMD with the scored noise picks, beside the output."""
-        return self._beside("_noise.xmd")
 
     def _beside(self, ending: str) -> Path:
         return Path(self.output).with_name(f"{Path(self.output).stem}{ending}")
@@ -224,10 +218,6 @@ def score_files(config: ScoringConfig) -> int:
     if {"comment", "enabled"} <= set(columns):
         columns["CoordConsScore"] = _consensus_scores(columns, noise, config)
     write_table(config.output, columns)
-    if config.noise and config.model:
-        write_table(config.scored_noise, noise)
-    else:
-        config.scored_noise.unlink(missing_ok=True)  # of an earlier run
     return len(columns["image"])
 
 
@@ -262,6 +252,7 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     import pandas as pd
 
     from tomo_particles.consensus.final_score import judge_merged
+    from tomo_particles.consensus.run_verdict import confirmed, verdict_on
     from tomo_particles.consensus.verdict import too_few_agreed
     from tomo_particles.core.files import write_csv_table, written_aside
     from tomo_particles.learning.model_files import folds_of

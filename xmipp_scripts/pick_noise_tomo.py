@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tomo_particles.core.errors import InputError
 
@@ -13,7 +12,10 @@ from ._shared.program import Program, require_box_size, require_positive, run
 
 @dataclass(frozen=True)
 class NoiseConfig:
-    """Noise of one tomogram; size x, y, z in voxels, radius a fraction of the box, limit a fraction of the input picks."""
+    """Noise of one tomogram; size x, y, z in voxels, radius a fraction of the box, limit a fraction of the input picks.
+
+    note: file for the text why there are fewer noise picks, or nearer ones, than asked; empty where there are not.
+    """
 
     input: str
     output: str
@@ -25,11 +27,7 @@ class NoiseConfig:
     threads: int = field(default=4, repr=False)  # of no consequence for the result: `Steps` does not see it
     static: bool = False
     seed: int = 1
-
-    @property
-    def note(self) -> Path:
-        """Text beside the output: why there are fewer noise picks, or nearer ones, than asked; empty where there are not."""
-        return Path(self.output).with_suffix(".txt")
+    note: str | None = None
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
@@ -47,10 +45,7 @@ class NoiseConfig:
 
 
 def write_noise(config: NoiseConfig) -> tuple[int, str]:
-    """Pick noise from file to file; returns how many there are and a note where fewer than asked fit, or nearer to picks.
-
-    The note is written beside the output, too: a program that runs this one finds it there.
-    """
+    """Pick noise from file to file; returns how many there are and a note where fewer than asked fit, or nearer to picks."""
     import numpy as np
 
     from tomo_particles.consensus.noise_picks import pick_noise
@@ -73,8 +68,9 @@ def write_noise(config: NoiseConfig) -> tuple[int, str]:
     tomogram = table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
     found = Picks(picks.tomo_id, noise.positions, config.sampling_rate)
     write_picks(config.output, found, config.box_size, tomogram, {"randomSeed": [config.seed] * len(found)})
-    with written_aside(config.note) as aside:
-        aside.write_text(noise.note, encoding="utf-8")
+    if config.note:
+        with written_aside(config.note) as aside:
+            aside.write_text(noise.note, encoding="utf-8")
     return len(found), noise.note
 
 
@@ -102,6 +98,7 @@ class PickNoiseTomo(Program):
         self.addParamsLine(
             " [--static] : never lower the radius; without this option it is lowered in a crowded tomogram, down to half of it"
         )
+        self.addParamsLine(" [--note <file>] : text file for the reason if noise picks are fewer, or nearer to picks, than asked")
         self.addParamsLine(" [--seed <int=1>] : seed of the random positions; recorded in the output")
         self.addExampleLine(
             "xmipp_pick_noise_tomo --input TS_01_picks.xmd --output noise.xmd --radius 0.7 --boxsize 32 "
@@ -119,6 +116,7 @@ class PickNoiseTomo(Program):
             limit=self.number("--limit"),
             threads=self.integer("--threads"),
             static=self.checkParam("--static"),
+            note=self.optional_path("--note"),
             seed=self.integer("--seed"),
         )
 

@@ -123,7 +123,7 @@ class RunFiles(ProtocolFiles):
         return self._at("subtomograms", file_stem(ts_id))
 
     def noise_note(self, ts_id: str) -> str:
-        """Text: what there is to say about the noise of a tomogram; the program names it after the XMD of the noise."""
+        """Text: what there is to say about the noise of a tomogram; why it is less, or nearer, than asked."""
         return str(Path(self.labelled(ts_id, NOISE)).with_suffix(".txt"))
 
     def subtomograms(self, ts_id: str, label: str) -> str:

@@ -82,10 +82,10 @@ def test_a_crowded_tomogram_ends_with_what_fits_and_says_why(noise, picks_xmd, t
     grid = np.array(np.meshgrid(*(np.arange(0, n, 10.0) for n in SIZE))).reshape(3, -1).T
     text, found = noise(picks_xmd("in.xmd", grid), "--static", radius=1.0)
     assert len(found) == 0 and "only 0 of" in text and "lies within 12.0 voxels" in text
-    text, found = noise(picks_xmd("in.xmd", grid), "--limit", 0.02, radius=1.0)
+    text, found = noise(picks_xmd("in.xmd", grid), "--limit", 0.02, "--note", tmp_path / "why.txt", radius=1.0)
     assert len(found) > 0 and "lowered" in text and "less than half a box" not in text
     assert cKDTree(grid).query(found)[0].min() >= 6.0
-    assert (tmp_path / "noise.txt").read_text() in text  # the note lies beside the noise, for the program that asked for it
+    assert (tmp_path / "why.txt").read_text() in text and not (tmp_path / "noise.txt").exists()
     dense = np.array(np.meshgrid(*(np.arange(0, n, 7.0) for n in SIZE))).reshape(3, -1).T
     text, found = noise(picks_xmd("in.xmd", dense), "--limit", 0.02, radius=0.7)
     assert "less than half a box (6 voxels), so noise may show parts of particles" in text

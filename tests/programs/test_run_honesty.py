@@ -58,7 +58,16 @@ def test_a_damaged_verdict_is_made_again_and_nothing_of_a_trained_run_stays_wher
     assert summary_of(tmp_path)["verdict"] == first["verdict"]
     done(*run, noise / "c.csv", noise / "d.csv", "--radius", 0.1)
     assert summary_of(tmp_path)["model"] is None and not list((tmp_path / "network").iterdir())
-    assert not (tmp_path / "scored" / "merged_noise.xmd").exists() and not (tmp_path / "scored" / "raw_noise.xmd").exists()
+
+
+def test_a_model_that_the_user_gives_and_other_files_are_never_removed(done, noise, tmp_path):
+    run = ("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--boxsize", BOX, "--odir", tmp_path, "--epochs", 1,
+           "--folds", 2, "--noReport", "--picks")
+    done(*run, noise / "a.csv", noise / "b.csv")
+    model = tmp_path / "network" / "model.h5"
+    (tmp_path / "network" / "mine.txt").write_text("notes")
+    done(*run, noise / "c.csv", noise / "d.csv", "--radius", 0.1, "--inputModel", model)  # too few agreed to train it further
+    assert model.is_file() and (tmp_path / "network" / "mine.txt").is_file()
 
 
 def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noise, tmp_path):

@@ -14,7 +14,7 @@ import pandas as pd
 
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import expect
-from tomo_particles.consensus.merged_picks import REFERENCE, MergedPicks, named_pickers
+from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, MergedPicks, named_pickers
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
@@ -95,6 +95,7 @@ def _in_tomogram_voxels(
     n = len(merged)
     table = merged.table().assign(
         accepted=merged.accepted(threshold),
+        probability=merged.probability,
         rate=columns["samplingRate"],
         picker=[names[int(ref)] for ref in columns["ref"]],
         picker_score=with_nan(columns["fom"]),
@@ -161,7 +162,7 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
         "model": pipeline.model if verdict and Path(pipeline.model).exists() else None,
         "picks": counts,
         "reliability": _reliability(pipeline),
-        "expected": _expected(table["score"].to_numpy(), config.threshold, verdict) if verdict else {},
+        "expected": _expected(table, config.threshold, verdict) if verdict and config.training.recipe == "consensus" else {},
         "merged": len(table),
         "accepted": int(good.sum()),
         "tomograms": {
@@ -181,10 +182,11 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
     }
 
 
-def _expected(score: np.ndarray, threshold: float, verdict: Verdict) -> dict[str, float | None]:
+def _expected(table: pd.DataFrame, threshold: float, verdict: Verdict) -> dict[str, float | None]:
     """What the scores promise at the threshold: precision, and recall of what any picker saw, with the ends of their intervals;
-    empty where nothing is accepted, None for what is unknown."""
-    return expect(score, np.array([threshold]), verdict).at(0)
+    empty where nothing is accepted, None for what is unknown. The same numbers as in the report."""
+    eligible = table.loc[table["label"] != NEGATIVE, "probability"].to_numpy()
+    return expect(eligible, np.array([threshold]), verdict).at(0)
 
 
 def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:

@@ -193,13 +193,15 @@ class Pipeline:
             static=config.noise_static,
             threads=config.threads,
             seed=seed_of(config.seed, frame.tomo_id),
+            note=str(self.file("noise", frame.tomo_id, ".txt")),
         )
+
         def pick() -> None:
             count, note = write_noise(noise)
             self.progress(f"noise {frame.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
         steps.run(f"noise {frame.tomo_id}", noise, [avoid], [noise.output, noise.note], pick)
-        return noise.note.read_text(encoding="utf-8")
+        return Path(noise.note).read_text(encoding="utf-8")
 
     def _extract(self, frame: Frame, name: str, coordinates: Path, steps: Steps) -> None:
         config = self.config
@@ -239,9 +241,8 @@ class Pipeline:
             model = model if self._enough_agreed(frames) else ""
             if model:
                 self._train(frames, steps)
-            else:  # nothing of an earlier run with other picks may pass for this one's
-                for path in (self.odir / "network").glob("*"):
-                    path.unlink()
+            else:
+                self._forget_training()
         noise = self.boxes("noise", frames)
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
             inputs = tuple(path for s in sets for path in self.boxes(s, frames))
@@ -258,6 +259,19 @@ class Pipeline:
             )
         return self.file("scored", "merged")
 
+    def _forget_training(self) -> None:
+        """Remove what an earlier run with other picks trained here, so that it does not pass for this one's; never a model that
+        the user gives."""
+        given = self.config.training.input_model
+        for path in (Path(self.model), self.training_log):
+            if path.exists() and not (given and path.samefile(given)):
+                path.unlink()
+
+    @property
+    def training_log(self) -> Path:
+        """CSV with one row per epoch of each network trained here."""
+        return self.odir / "network" / "training_log.csv"
+
     def _enough_agreed(self, frames: Sequence[Frame]) -> bool:
         """Whether a network can learn from the agreed picks. Where none is agreed on, the training says what to change."""
         from tomo_particles.consensus.verdict import FEWEST_AGREED
@@ -270,7 +284,7 @@ class Pipeline:
         config = self.config
         inputs = {name: self.boxes(name, frames) for name in ("pos", "doubt")}
         inputs["neg"] = self.boxes("noise", frames) + self.boxes("neg", frames)
-        log = str(self.odir / "network" / "training_log.csv")
+        log = str(self.training_log)
         sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
         steps.run(
             "training",

@@ -56,7 +56,8 @@ def noise_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, lim
                     seed: int) -> Arguments:
     """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks."""
     return ["--input", files.every_pick(frame.ts_id), "--output", files.labelled(frame.ts_id, NOISE), *_common(frame),
-            *(["--static"] if static else []), "--radius", radius, "--size", *frame.size, "--limit", limit,
+            *(["--static"] if static else []), "--note", files.noise_note(frame.ts_id),
+            "--radius", radius, "--size", *frame.size, "--limit", limit,
             "--threads", threads, "--seed", seed]
 
 

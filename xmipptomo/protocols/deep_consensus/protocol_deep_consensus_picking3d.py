@@ -308,8 +308,10 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                 or RECIPES[self.recipe.get()] != RECIPES[0])
 
     def _verdict(self) -> Verdict | None:
-        """What the scoring wrote of its scores; None for voting."""
-        return None if self.doVoting else Verdict.from_json(Path(self._files().verdict).read_text(encoding="utf-8"))
+        """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
+        if self.doVoting or not os.path.exists(self._files().verdict):
+            return None
+        return Verdict.from_json(Path(self._files().verdict).read_text(encoding="utf-8"))
 
     def _threshold(self) -> float | None:
         return None if self.doVoting else self.threshold.get()
