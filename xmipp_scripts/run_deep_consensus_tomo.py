@@ -19,7 +19,8 @@ class RunDeepConsensusTomo(Program):
 
     name = "xmipp_run_deep_consensus_tomo"
 
-    own_options = {"--inputPos": "--picks", "--inputNeg": "--noise", "--limit": "--noise", "--model": "--inputModel"}
+    own_options = {"--inputPos": "--picks", "--inputNeg": "--noise", "--limit": "--noise", "--model": "--inputModel",
+                   "--from": "xmipp_convert_coordinates_tomo --from"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus picking of tomograms: merges the coordinates of several pickers into one scored set.")
