@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomo_particles.consensus.training_examples import INPUT_OPTIONS, contrast_outliers_of, read_examples
+from tomo_particles.consensus.training_examples import INPUT_OPTIONS, read_examples
 from tomo_particles.core.errors import InputError
 
 from ._shared.program import Program, require_positive, run
@@ -248,38 +248,19 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
 
 def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], config: ScoringConfig) -> list[float]:
     """The final score of merged picks; writes the verdict and what it found out about the pickers."""
-    import numpy as np
     import pandas as pd
 
-    from tomo_particles.consensus.final_score import judge_merged
-    from tomo_particles.consensus.run_verdict import confirmed, verdict_on
-    from tomo_particles.consensus.verdict import too_few_agreed
+    from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.core.files import write_csv_table, written_aside
     from tomo_particles.learning.model_files import folds_of
 
-    labels = np.array(columns["enabled"])
-    outlying = contrast_outliers_of(columns, labels == 1)
-    network = np.array(columns["zScoreDeepLearning1"]) if config.model else None
-    if network is not None and len(network):
-        verdict = verdict_on(columns, outlying, noise, folds_of(config.model) > 1)
-    else:
-        verdict = too_few_agreed(int((labels == 1).sum()))
-    judged = judge_merged(columns["comment"], labels, network, columns.get("keywords"), verdict.say)
-    final = np.where(outlying, 0.0, verdict.bounded(judged.posterior, labels == 1))
-    if network is not None and (config.recipe != "consensus" or len(judged.pickers) < 2):  # votes that nobody asked for, or none
-        final = network if config.recipe != "consensus" else np.where(outlying, 0.0, network)
-        verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
-    if verdict.promises:
-        lookalikes = max(0.0, verdict.unlike_noise - float(final.mean()))
-        verdict = replace(verdict, confirmed=confirmed(columns, final, verdict.unlike_noise), lookalikes=lookalikes)
+    found = final_scores(columns, noise, bool(config.model) and folds_of(config.model) > 1, config.recipe != "consensus")
     with written_aside(config.verdict) as aside:
-        aside.write_text(verdict.to_json(), encoding="utf-8")
-    known = 1.0 if verdict.promises else np.full(len(judged.pickers), np.nan)
-    write_csv_table(
-        config.reliability,
-        pd.DataFrame({"picker": judged.pickers, "recall": judged.recall * known, "precision": judged.precision * known}),
-    )
-    return final.tolist()
+        aside.write_text(found.verdict.to_json(), encoding="utf-8")
+    pickers = found.pickers
+    table = pd.DataFrame({"picker": pickers.pickers, "recall": pickers.recall, "precision": pickers.precision})
+    write_csv_table(config.reliability, table)
+    return found.score.tolist()
 
 
 class DeepPickingConsensusTomo(Program):

@@ -273,12 +273,12 @@ class Pipeline:
         return self.odir / "network" / "training_log.csv"
 
     def _enough_agreed(self, frames: Sequence[Frame]) -> bool:
-        """Whether a network can learn from the agreed picks. Where none is agreed on, the training says what to change."""
-        from tomo_particles.consensus.verdict import FEWEST_AGREED
+        """Whether a network can learn from the picks. Where none is agreed on, the training says what to change."""
+        from tomo_particles.consensus.verdict import can_learn
         from tomo_particles.formats.xmd import read_table
 
-        agreed = sum(len(read_table(path)["image"]) for path in self.boxes("pos", frames))
-        return not 0 < agreed < FEWEST_AGREED or self.config.training.recipe != "consensus"
+        agreed, doubtful = (sum(len(read_table(path)["image"]) for path in self.boxes(name, frames)) for name in ("pos", "doubt"))
+        return not agreed or can_learn(agreed, agreed + doubtful) or self.config.training.recipe != "consensus"
 
     def _train(self, frames: Sequence[Frame], steps: Steps) -> None:
         config = self.config

@@ -17,7 +17,7 @@ from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.consensus.verdict import FEWEST_AGREED, Verdict
+from tomo_particles.consensus.verdict import Verdict, can_learn
 from tomo_particles.core.seeds import seed_of
 
 from ...constants import (
@@ -303,9 +303,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             logger.warning("The report could not be written: %s", error)
 
     def _trains(self) -> bool:
-        """Whether enough picks are agreed on for a network to learn from."""
-        return (sum(count_rows(path) for path in self._subtomograms(POSITIVE)) >= FEWEST_AGREED
-                or RECIPES[self.recipe.get()] != RECIPES[0])
+        """Whether a network can learn from the picks."""
+        agreed, doubtful = (sum(map(count_rows, self._subtomograms(kind))) for kind in (POSITIVE, DOUBTFUL))
+        return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
 
     def _verdict(self) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
