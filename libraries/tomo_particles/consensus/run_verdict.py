@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .final_score import expit, odds_by_look
 from .labels import agreement_of
@@ -31,7 +32,7 @@ def _places(columns: Mapping[str, list]) -> ScoredPlaces:
     if not columns.get("image"):
         return ScoredPlaces(np.zeros(0), np.zeros(0, dtype=str), np.zeros((0, 3)))
     return ScoredPlaces(np.array(columns["zScoreDeepLearning1"]), np.array(columns["tiltSeriesId"], dtype=str),
-                        positions_of(columns, "the picks", "--input"))
+                        positions_of(columns, "the picks", parameter("input")))
 
 
 def confirmed(columns: Mapping[str, list], final: np.ndarray, unlike_noise: float) -> float:
