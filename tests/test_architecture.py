@@ -1,6 +1,7 @@
 """The arrows between the packages (CONTRIBUTING.md), read from the imports without running anything."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -257,6 +258,16 @@ def test_the_plugin_reaches_the_algorithms_only_by_programs():
         and (top(i.name) == "xmipp_scripts" or not (permitted(i.name, allowed(file)) or empty_folder(i.name)))
     }
     assert not wrong
+
+
+def test_the_library_names_no_option_of_a_program():
+    found = {
+        (str(path.relative_to(REPOSITORY)), node.value)
+        for path in PACKAGES["tomo_particles"].rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"(^|[\s(/])--[A-Za-z]", node.value)
+    }
+    assert not found
 
 
 def test_no_python_file_is_longer_than_one_idea():

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tomo_particles.consensus.merged_picks import REFERENCE, write_pickers, write_scores
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, parameter
 
 from ._shared.program import Program, require_box_size, require_positive, run
 
@@ -45,13 +45,15 @@ class ConsensusConfig:
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
-        require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
-        require_positive(self.radius, "--radius", "fraction of the box size")
-        require_positive(self.number, "--number", "distinct pickers")
+        require_positive(self.sampling_rate, parameter("sampling_rate"), "Å/voxel")
+        require_positive(self.radius, parameter("radius"), "fraction of the box size")
+        require_positive(self.number, parameter("number_of_agreeing_pickers"), "distinct pickers")
         if self.representative not in (0, 1, 2):
-            raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
+            raise InputError(
+                f"{parameter('representative')}: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}"
+            )
         if self.starting_id < 0:
-            raise InputError(f"--startingId: must be 0 or more, received {self.starting_id}")
+            raise InputError(f"{parameter('starting_id')}: must be 0 or more, received {self.starting_id}")
 
 
 def write_consensus(config: ConsensusConfig) -> dict[str, int]:
@@ -68,8 +70,8 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     symmetry = symmetry_group(config.symmetry)
     picks, tomogram = _read_input(config)
     known = {
-        name: _reference(path, option, config.sampling_rate, picks.tomo_id)
-        for name, path, option in (("truth", config.truth, "--inputTruth"), ("lie", config.lie, "--inputLie"))
+        name: _reference(path, parameter(name), config.sampling_rate, picks.tomo_id)
+        for name, path in (("truth", config.truth), ("lie", config.lie))
     }
     radius = config.radius * config.box_size
     clusters = merge_picks(picks, radius, config.representative)
@@ -116,7 +118,9 @@ def _read_input(config: ConsensusConfig) -> tuple[Picks, str]:
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
     if "ref" not in table or (len(picks) and picks.picker.min() <= REFERENCE):
-        raise InputError(f"--input: '{config.input}' has no column ref (number of each pick's picker: 1, 2, 3...); add it")
+        raise InputError(
+            f"{parameter('input')}: '{config.input}' has no column ref (number of each pick's picker: 1, 2, 3...); add it"
+        )
     return picks, table["tomogramVolume"][0] if table.get("tomogramVolume") else ""
 
 
@@ -209,6 +213,8 @@ class CoordinatesConsensusTomo(Program):
     """Command line of `write_consensus`."""
 
     name = "xmipp_coordinates_consensus_tomo"
+    parameters = {"number_of_agreeing_pickers": "--number", "representative": "--constype",
+                  "truth": "--inputTruth", "lie": "--inputLie"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Coordinates consensus: merge the picks that several pickers made in one tomogram.")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomo_particles.consensus.training_examples import INPUT_OPTIONS, read_examples
-from tomo_particles.core.errors import InputError
+from tomo_particles.consensus.training_examples import read_examples
+from tomo_particles.core.errors import InputError, parameter
 
 from ._shared.program import Program, require_positive, run
 
@@ -69,7 +69,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         if self.recipe not in RECIPES:
-            raise InputError(f"--recipe: must be {' or '.join(RECIPES)}, received '{self.recipe}'")
+            raise InputError(f"{parameter('recipe')}: must be {' or '.join(RECIPES)}, received '{self.recipe}'")
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,13 @@ def prepare_training(
     strategy = select_devices(settings.gpus, threads, several_machines=several_machines)
     start = None
     if settings.input_model:
-        start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, strategy=strategy)
+        start = load_model(
+            settings.input_model,
+            box_size=box_size,
+            sampling_rate=sampling_rate,
+            strategy=strategy,
+            option=parameter("input_model"),
+        )
         if trains:
             check_start(network, start)
     return network, training, strategy, start
@@ -209,10 +215,10 @@ def score_files(config: ScoringConfig) -> int:
     from tomo_particles.formats.xmd import join_tables, read_table, write_table
 
     columns = join_tables([read_table(path) for path in config.input])
-    _require_images(columns, "--input", config.input[0])
-    noise = join_tables([read_table(path, "--inputNeg") for path in config.noise]) if config.noise else {}
+    _require_images(columns, parameter("input"), config.input[0])
+    noise = join_tables([read_table(path, parameter("negatives")) for path in config.noise]) if config.noise else {}
     if noise:
-        _require_images(noise, "--inputNeg", config.noise[0])
+        _require_images(noise, parameter("negatives"), config.noise[0])
     if config.model:
         _add_network_scores((columns, noise), config)
     if {"comment", "enabled"} <= set(columns):
@@ -242,7 +248,7 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
         model = model or load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate,
                                     strategy=select_devices(config.gpus, config.threads))
         tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str)
-        positions = positions_of(columns, config.input[0], "--input")
+        positions = positions_of(columns, config.input[0], parameter("input"))
         columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
 
 
@@ -267,6 +273,7 @@ class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
+    parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
@@ -331,7 +338,8 @@ class DeepPickingConsensusTomo(Program):
             select_devices(gpus := self.getParam("--gpus"), self.threads)
             print(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
         elif self.mode == "training":
-            inputs = {kind: self.optional_list(option) for kind, option in INPUT_OPTIONS.items()}
+            options = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
+            inputs = {kind: self.optional_list(option) for kind, option in options.items()}
             written = train_files(
                 inputs,
                 read_training_settings(self),

@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .merged_picks import NEGATIVE, references_of, votes_of
 from .verdict import FEWEST_AGREED
@@ -44,7 +45,7 @@ def agreement_informs(columns: Mapping[str, list]) -> bool:
     if agreed < min(FEWEST_AGREED, FEWEST_SHARE * len(seen)):
         return False
     tomo_ids, box_sizes = np.array(columns["tiltSeriesId"], dtype=str)[free], np.array(columns["particleSize"])[free]
-    positions = positions_of(columns, "the merged picks", "--input")[free]
+    positions = positions_of(columns, "the merged picks", parameter("input"))[free]
     chance = pairs_by_chance(positions, tomo_ids, seen, RADIUS * float(box_sizes.max()))
     return (n_votes * (n_votes - 1) / 2).sum() > TIMES * chance + ERRORS * np.sqrt(chance)
 

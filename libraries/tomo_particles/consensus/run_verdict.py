@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .chance_agreement import agreement_informs
 from .final_score import expit, judge_merged, odds_by_look
@@ -81,7 +82,7 @@ def _places(columns: Mapping[str, list]) -> ScoredPlaces:
     if not columns.get("image"):
         return ScoredPlaces(np.zeros(0), np.zeros(0, dtype=str), np.zeros((0, 3)))
     return ScoredPlaces(np.array(columns[NETWORK]), np.array(columns["tiltSeriesId"], dtype=str),
-                        positions_of(columns, "the picks", "--input"))
+                        positions_of(columns, "the picks", parameter("input")))
 
 
 def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float) -> tuple[float, float]:

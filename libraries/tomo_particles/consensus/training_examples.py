@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..learning.examples import Examples
 
 FEWEST_NOISE = 50  # noise picks that are always learned from, where there are so many
-INPUT_OPTIONS = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
+KINDS = {"pos": parameter("positives"), "doubt": parameter("doubtful"), "neg": parameter("negatives")}  # as messages call them
 
 
 def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Examples, int]:
@@ -54,17 +54,17 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     columns = join_tables([table for table in (merged, negative) if table])
     images = [image for image, used in zip(columns["image"], learned, strict=True) if used]
     tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(learned)), dtype=str)[learned]
-    positions = positions_of(columns, "the input", "--inputPos")[learned]
+    positions = positions_of(columns, "the input", KINDS["pos"])[learned]
     return Examples(images, tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
 
 
 def _read_table_of(path: str, kind: str) -> dict[str, list]:
     from ..formats.xmd import read_table
 
-    table = read_table(path, INPUT_OPTIONS[kind])
+    table = read_table(path, KINDS[kind])
     if "image" not in table:
         raise InputError(
-            f"{INPUT_OPTIONS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
+            f"{KINDS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
         )
     return table
 

@@ -147,7 +147,7 @@ def _pictures(run: RunResults) -> dict[str, Picture]:
         "Expected number of particles",
         figures.counts_figure,
         "What the scores say of themselves. This is a promise and not a measured calibration: to measure "
-        "it, pick one tomogram whole by hand and give it to xmipp_consensus_report_tomo --truth.",
+        "it, pick one tomogram whole by hand and give it to xmipp_consensus_report_tomo as the truth.",
     )
     if run.reliability is not None:
         pictures["pickers"] = chart(

@@ -20,7 +20,7 @@ import pandas as pd
 from ..consensus.merged_picks import SCORE, MergedPicks, votes_of
 from ..consensus.verdict import Verdict
 from ..core.coordinates import rescale_positions
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..formats.xmd import Columns, join_tables, read_table
 
 SUMMARY, FRAME = "summary.json", "frame.json"
@@ -97,7 +97,7 @@ class RunResults:
         return rescale_positions(self.merged.positions, self.sampling_rate, rate or self.sampling_rate)
 
 
-def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = "--run") -> RunResults:
+def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = parameter("run")) -> RunResults:
     """Read a run of the program or of the protocol. threshold: look at it with this one instead of the run's own.
 
     Raises InputError naming `option` and the file for a folder that is no run, has not finished, or is damaged.
@@ -110,7 +110,7 @@ def read_run(folder: str | os.PathLike, threshold: float | None = None, option: 
     if not (root / SUMMARY).is_file():
         raise InputError(
             f"{option}: '{folder}' has no {SUMMARY}: it is no run of the deep consensus, or it has not finished; "
-            "give the folder of --odir, or run xmipp_run_deep_consensus_tomo again with the same options to finish"
+            "give the output folder of xmipp_run_deep_consensus_tomo, or run it again with the same options to finish"
         )
     return _read_program_run(root, threshold, option)
 
@@ -227,7 +227,7 @@ def _checked(asked: float | None, own: float | None, option: str) -> float:
         raise InputError(f"{option}: the run has not finished and has no threshold yet; continue it, or give a threshold")
     threshold = float(value)
     if not 0 <= threshold <= 1:
-        raise InputError(f"--threshold: must lie between 0 and 1, received {threshold:g}")
+        raise InputError(f"{parameter('threshold')}: must lie between 0 and 1, received {threshold:g}")
     return threshold
 
 

@@ -113,7 +113,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     stepsExecutionMode = STEPS_PARALLEL
     _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
                      "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
-                     "--symmetry": "symmetry"}
+                     "--symmetry": "symmetry", "--inputPos": "inputSets", "--inputNeg": "noiseAmount", "--epochs": "epochs",
+                     "--batch": "batchSize", "--learningRate": "learningRate", "--l2": "l2", "--validation": "validationFraction"}
 
     # --------------------------------------------------------------------------------------------- form and inputs
     def _defineParams(self, form):
