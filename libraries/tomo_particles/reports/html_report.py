@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.files import written_aside
+from ..runs.layout import FRAME, REPORT
 from ..runs.measured import HIT_RADIUS, Measured, measure
-from ..runs.results import FRAME, RunResults, read_run
+from ..runs.results import RunResults, read_run
 from . import run_figures as figures
 from .figures import plot_calibration
 from .tables import (
@@ -30,7 +31,6 @@ from .tables import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REPORT = "report.html"
 MAX_TOMOGRAMS = 6  # whose boxes and slices are shown: a megabyte each
 DPI = 110
 

@@ -47,8 +47,8 @@ def consensus_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float,
                  "--outputDoubt", files.labelled(ts_id, DOUBTFUL), "--outputNeg", files.labelled(ts_id, NEGATIVE),
                  "--outputAll", files.consensus(ts_id), *_common(frame), "--radius", radius, "--number", number,
                  "--constype", representative, "--symmetry", symmetry, "--startingId", frame.starting_id]
-    arguments += ["--inputTruth", files.truth(ts_id)] if frame.has_truth else []
-    arguments += ["--inputLie", files.lie(ts_id)] if frame.has_lie else []
+    arguments += ["--inputTruth", files.positive_references(ts_id)] if frame.has_truth else []
+    arguments += ["--inputLie", files.negative_references(ts_id)] if frame.has_lie else []
     return arguments
 
 
@@ -65,7 +65,8 @@ def extraction_arguments(files: RunFiles, frame: TomogramFrame, label: str, *, n
                          threads: int) -> Arguments:
     """What a network (its name, or a model file) sees of the picks of one label, at the common sampling rate."""
     return ["--tomogram", frame.file_name, "--tomogramSamplingrate", frame.tomogram_rate,
-            "--coordinates", files.labelled(frame.ts_id, label), *_common(frame), "-o", files.subtomograms_folder(frame.ts_id),
+            "--coordinates", files.labelled(frame.ts_id, label), *_common(frame),
+            "-o", files.subtomograms(frame.ts_id, label).parent,
             "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
             "--network", network, "--threads", threads]
 
