@@ -97,10 +97,10 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
         "seed": config.seed,
         "parameters": asdict(config),
         "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
-        "all": report(joined, inputs.classes, inputs.complexes),
-        "curves": {rule: curve_numbers(found) for rule in joined.reach if (found := score_curves(joined, rule))},
+        "all": report(joined, inputs.classes, inputs.species_table),
+        "curves": {rule: curve_numbers(found) for rule in joined.pairs if (found := score_curves(joined, rule))},
         "tomograms": {
-            tomo_id: report(Joined.of([one]), inputs.classes, inputs.complexes) for tomo_id, one in comparisons.items()
+            tomo_id: report(Joined.of([one]), inputs.classes, inputs.species_table) for tomo_id, one in comparisons.items()
         },
     }
 

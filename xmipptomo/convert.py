@@ -145,7 +145,7 @@ def corner_offset(tomogram: Tomogram) -> np.ndarray:
     return np.array(probe.getPosition(BOTTOM_LEFT_CORNER), dtype=float)
 
 
-def read_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
+def picks_from_set(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
     """The picks of one tomogram of a set, at `sampling_rate` (Å/voxel), with score, group id, orientation and species.
 
     tomogram: the one of the set's own precedents.  picker: the id they get.

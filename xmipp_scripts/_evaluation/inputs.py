@@ -1,4 +1,4 @@
-"""What xmipp_evaluate_picking_tomo reads: truth, picks, complexes, volumes, checked against each other first."""
+"""What xmipp_evaluate_picking_tomo reads: truth, picks, table of species, volumes, checked against each other first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tomo_particles.core.coordinates import rescale_size
 from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import open_tomogram, tomogram_id
-from tomo_particles.evaluation.particle_classes import DISTRACTORS, Complex, radii_of, read_complexes
+from tomo_particles.evaluation.particle_classes import DISTRACTORS, Species, radii_of, read_species
 from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file
 
 OCCUPANCY_ENDING = "_occupancy"
@@ -40,7 +40,7 @@ class Inputs:
 
     cases: dict[str, Case]
     classes: list[str]
-    complexes: dict[str, Complex]
+    species_table: dict[str, Species]
     notes: list[str] = field(default_factory=list)
 
 
@@ -51,17 +51,17 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
     headers = _read_headers(tomograms)
     truths = _read_truth(truth, headers, sampling_rate, notes)
     picked = _read_picks(picks, truths, headers, sampling_rate, notes)
-    complexes = read_complexes(classes) if classes else {}
+    species_table = read_species(classes) if classes else {}
     names = sorted({str(name) for one in truths.values() for name in one.species} - {""})
     if classes:
-        _require_known(names, complexes, classes, any((one.species == "").any() for one in truths.values()))
-    targets = _targets(names, complexes, target, truth)
+        _require_known(names, species_table, classes, any((one.species == "").any() for one in truths.values()))
+    targets = _targets(names, species_table, target, truth)
     volumes = _volumes(occupancy, truths)
     paths = {tomogram_id(path): path for path in tomograms}
     cases = {}
     for tomo_id, own in truths.items():
         found = picked[tomo_id].at_sampling_rate(own.sampling_rate) if tomo_id in picked else _nothing(own)
-        radii = np.full(len(own), radius) if radius is not None else radii_of(own.species, complexes, own.sampling_rate)
+        radii = np.full(len(own), radius) if radius is not None else radii_of(own.species, species_table, own.sampling_rate)
         is_target = np.isin(own.species.astype(str), targets) if names else np.ones(len(own), dtype=bool)
         if not target:
             is_target |= own.species == ""
@@ -71,7 +71,7 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
         raise InputError(f"--truth: '{truth}' holds no particle, only {', '.join(names)}; give a truth with particles")
     if missed := [tomo_id for tomo_id in cases if tomo_id not in picked]:
         notes.append(f"no picks in {listed(missed)}: the particles there count as missed")
-    inputs = Inputs(cases, targets if names else [], complexes, notes)
+    inputs = Inputs(cases, targets if names else [], species_table, notes)
     _note_classes(inputs)
     if any(case.size is None for case in cases.values()):
         notes.append("size of the volume unknown: results outside not counted, random positions fill the bounding box of the "
@@ -110,22 +110,22 @@ def _sizes(headers: dict[str, Header]) -> dict[str, tuple[int, int, int]]:
     return {tomo_id: size for tomo_id, (size, _) in headers.items()}
 
 
-def _require_known(names: Sequence[str], complexes: dict[str, Complex], path: str, nameless: bool) -> None:
+def _require_known(names: Sequence[str], species_table: dict[str, Species], path: str, nameless: bool) -> None:
     if nameless:
         raise InputError(f"--classes: '{path}' cannot be used with a truth in which particles have no class; "
                          "add the column class to the truth, or give --radius instead")
-    if unknown := [name for name in names if name not in complexes]:
-        raise InputError(f"--classes: '{path}' has no row for {listed(unknown)} of the truth, only {listed(list(complexes))}; "
-                         "add it, with its diameter")
+    if unknown := [name for name in names if name not in species_table]:
+        raise InputError(f"--classes: '{path}' has no row for {listed(unknown)} of the truth, "
+                         f"only {listed(list(species_table))}; add it, with its diameter")
 
 
-def _targets(names: Sequence[str], complexes: dict[str, Complex], asked: Sequence[str], truth: str) -> list[str]:
+def _targets(names: Sequence[str], species_table: dict[str, Species], asked: Sequence[str], truth: str) -> list[str]:
     """The classes to be found, by weight where it is known, else by name; those asked for in the order asked."""
-    known = [name for name in names if not (complexes[name].distractor if name in complexes else name in DISTRACTORS)]
+    known = [name for name in names if not (species_table[name].distractor if name in species_table else name in DISTRACTORS)]
     if wrong := [name for name in asked if name not in names]:
         there = listed(names, len(names)) or "none"
         raise InputError(f"--target: '{truth}' has no class {listed(wrong)}; its classes are {there}")
-    by_weight = sorted(known, key=lambda name: (complexes[name].weight if name in complexes else 0.0, name))
+    by_weight = sorted(known, key=lambda name: (species_table[name].weight if name in species_table else 0.0, name))
     return list(dict.fromkeys(asked)) or by_weight
 
 
@@ -180,17 +180,17 @@ def _nothing(truth: Picks) -> Picks:
 
 
 def _note_classes(inputs: Inputs) -> None:
-    said = np.concatenate([case.picks.species for case in inputs.cases.values()])
+    picked_species = np.concatenate([case.picks.species for case in inputs.cases.values()])
     known = {str(name) for case in inputs.cases.values() for name in case.truth.species}
-    if not (said != "").any():
+    if not (picked_species != "").any():
         inputs.notes.append("the picks name no classes: localisation only")
         inputs.classes = []
     elif not inputs.classes:
         inputs.notes.append("the truth names no classes: localisation only")
     else:
-        if (said == "").any():
-            inputs.notes.append(f"{int((said == '').sum())} of {len(said)} picks name no class: only localisation counts them")
-        if unknown := sorted({str(name) for name in said} - known - {""}):
+        if (picked_species == "").any():
+            inputs.notes.append(f"{int((picked_species == '').sum())} of {len(picked_species)} picks name no class: only localisation counts them")
+        if unknown := sorted({str(name) for name in picked_species} - known - {""}):
             inputs.notes.append(f"the picks name {listed(unknown)}, which the truth does not have")
 
 

@@ -16,8 +16,8 @@ from tomo_particles.evaluation.report import (
     Comparison,
     Joined,
     confusion,
-    hits_on_others,
-    localisation_hits,
+    localisation_matching,
+    matching_with_others,
     score_curves,
 )
 from tomo_particles.formats.xmd import Columns, join_tables, picks_columns, write_table
@@ -47,14 +47,14 @@ def picks_table(comparisons: Sequence[Comparison], cases: Sequence[Case]) -> Col
 
     enabled: 1 for the pick that counts for its particle, else -1.  itemId: that particle's row in the truth of its tomogram, 0
     where none.  cost: distance to it, voxels, absent where none.  comment: hit, surplus (another pick counts for the particle),
-    other (a distractor or complex that is no target), false, outside (the volume).
+    other (a distractor or a species that is no target), false, outside (the volume).
     """
     return join_tables([_picks_of(one, case) for one, case in zip(comparisons, cases, strict=True) if len(one.picks)])
 
 
 def _picks_of(one: Comparison, case: Case) -> Columns:
     joined = Joined.of([one])
-    hits, other = localisation_hits(joined, "distance"), hits_on_others(joined, "distance")
+    hits, other = localisation_matching(joined, "distance"), matching_with_others(joined, "distance")
     hit = hits.particle >= 0
     verdict = np.where(hit, "surplus", np.where(other.particle >= 0, "other", "false")).astype(object)
     verdict[hits.counts] = "hit"
@@ -79,9 +79,9 @@ def write_outputs(oroot: str, page: Mapping[str, Any], comparisons: Sequence[Com
     written = [f"{oroot}_metrics.csv", f"{oroot}_picks.xmd", f"{oroot}_curves.png"]
     write_csv_table(written[0], metrics_table(report))
     write_table(written[1], picks_table(comparisons, cases))
-    curves = {rule: found for rule in joined.reach if (found := score_curves(joined, rule))}
+    curves = {rule: found for rule in joined.pairs if (found := score_curves(joined, rule))}
     points = {rule: (numbers["localisation"]["recall"], numbers["localisation"]["precision"]) for rule, numbers in report.items()}
-    what = f"{Path(page['parameters']['picks']).name}: {len(joined.said)} picks, {int(joined.target.sum())} particles"
+    what = f"{Path(page['parameters']['picks']).name}: {len(joined.picked_species)} picks, {int(joined.target.sum())} particles"
     draw_curves(written[2], what, points, curves)
     matrix = [f"{oroot}_confusion.csv", f"{oroot}_confusion.png"]
     if classes:

@@ -13,7 +13,7 @@ from pyworkflow.wizard import Wizard
 from tomo.objects import SetOfCoordinates3D
 
 from ..constants import CHOICE_RULES
-from ..convert import common_frame, name_of, read_picks, tomogram_of
+from ..convert import common_frame, name_of, picks_from_set, tomogram_of
 from ..protocols import XmippProtDeepConsensusPicking3D
 from ..protocols.shared.sets import set_errors
 from ..viewers.figure_window import put_figure
@@ -63,7 +63,7 @@ def positions_of(sets: Sequence[SetOfCoordinates3D]) -> list[dict[str, np.ndarra
     shared = sorted(set().union(*ids), key=lambda ts_id: (-sum(ts_id in own for own in ids), ts_id))[:MAX_TOMOGRAMS]
     return [
         {
-            ts_id: read_picks(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), 1, 1.0).positions
+            ts_id: picks_from_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), 1, 1.0).positions
             for ts_id in shared
             if ts_id in own
         }

@@ -31,7 +31,7 @@ class Picks:
     picker: (n,) id of the picker, int.  score: (n,) the picker's own score, NaN where it gave none.
     angles: (n, 3) rot, tilt, psi, degrees, Xmipp's ZYZ convention, NaN where unknown.
     group: (n,) the group id a picker gave (vesicle, mesh...), 0 where none.
-    species: (n,) name of the complex that a pick is said to be, str, empty where unknown.
+    species: (n,) species of the particle, if the picker gives one, str, empty where unknown.
     Raises InputError for positions that are not finite and for a sampling rate that is not positive.
     """
 

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 
 @dataclass(frozen=True)
-class Reach:
+class CandidatePairs:
     """Every pair of a pick and a particle that the pick hits; several picks may reach a particle and the other way round.
 
     pick, particle: (k,) rows of the picks and of the particles.  distance: (k,) between the centres, voxels.
@@ -24,30 +24,30 @@ class Reach:
     n_picks: int
     n_particles: int
 
-    def between(self, picks: np.ndarray, particles: np.ndarray) -> Reach:
+    def between(self, picks: np.ndarray, particles: np.ndarray) -> CandidatePairs:
         """The pairs of the chosen picks (n,) bool with the chosen particles (m,) bool; rows keep their numbers."""
         kept = picks[self.pick] & particles[self.particle]
-        return Reach(self.pick[kept], self.particle[kept], self.distance[kept], self.n_picks, self.n_particles)
+        return CandidatePairs(self.pick[kept], self.particle[kept], self.distance[kept], self.n_picks, self.n_particles)
 
     @staticmethod
-    def joined(parts: list[Reach]) -> Reach:
+    def joined(parts: list[CandidatePairs]) -> CandidatePairs:
         """The pairs of several tomograms, whose picks and particles are numbered through."""
         before_picks = np.cumsum([0, *(part.n_picks for part in parts)])
         before_particles = np.cumsum([0, *(part.n_particles for part in parts)])
         pick = [part.pick + shift for part, shift in zip(parts, before_picks[:-1], strict=True)]
         particle = [part.particle + shift for part, shift in zip(parts, before_particles[:-1], strict=True)]
-        return Reach(np.concatenate(pick), np.concatenate(particle), np.concatenate([part.distance for part in parts]),
+        return CandidatePairs(np.concatenate(pick), np.concatenate(particle), np.concatenate([part.distance for part in parts]),
                      int(before_picks[-1]), int(before_particles[-1]))
 
 
-def reach_within(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> Reach:
+def pairs_within(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> CandidatePairs:
     """The distance rule: a pick reaches the particles that have it within their radius.
 
     picks: (n, 3), truth: (m, 3), in the same units; radius: one for all, or (m,) one for each particle.
     """
     none = np.zeros(0, dtype=int)
     if not len(picks) or not len(truth):
-        return Reach(none, none, np.zeros(0), len(picks), len(truth))
+        return CandidatePairs(none, none, np.zeros(0), len(picks), len(truth))
     radii = np.broadcast_to(np.asarray(radius, dtype=float), len(truth))
     tree = cKDTree(picks)
     pick, particle, distance = [none], [none], [np.zeros(0)]
@@ -57,10 +57,10 @@ def reach_within(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarra
         pick.append(near.row)
         particle.append(own[near.col])
         distance.append(near.data)
-    return Reach(np.concatenate(pick), np.concatenate(particle), np.concatenate(distance), len(picks), len(truth))
+    return CandidatePairs(np.concatenate(pick), np.concatenate(particle), np.concatenate(distance), len(picks), len(truth))
 
 
-def reach_in_volume(picks: np.ndarray, truth: np.ndarray, volume: np.ndarray) -> Reach:
+def pairs_in_volume(picks: np.ndarray, truth: np.ndarray, volume: np.ndarray) -> CandidatePairs:
     """SHREC's rule: a pick reaches the particle whose number stands in the voxel under its rounded position.
 
     picks: (n, 3), truth: (m, 3) x, y, z in voxels of volume (z, y, x), which holds 0 or the 1-based row in truth.
@@ -73,7 +73,7 @@ def reach_in_volume(picks: np.ndarray, truth: np.ndarray, volume: np.ndarray) ->
         raise ValueError(f"number {number[np.argmax(np.abs(number))]} of the volume is no row of the {len(truth)} particles")
     pick = np.flatnonzero(inside)[number > 0]
     particle = number[number > 0] - 1
-    return Reach(pick, particle, np.linalg.norm(picks[pick] - truth[particle], axis=1), len(picks), len(truth))
+    return CandidatePairs(pick, particle, np.linalg.norm(picks[pick] - truth[particle], axis=1), len(picks), len(truth))
 
 
 def outside_volume(positions: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -82,7 +82,7 @@ def outside_volume(positions: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Hits:
+class Matching:
     """What became of every pick; arrays (n,).
 
     particle: row of the particle it hits, -1 where none.  counts: whether it is the particle's one pick; a hit that does not
@@ -94,51 +94,51 @@ class Hits:
     distance: np.ndarray
 
 
-def best_matching(reach: Reach) -> np.ndarray:
+def best_matching(pairs: CandidatePairs) -> np.ndarray:
     """Largest one-to-one matching of picks to particles, and of the largest the one with the least sum of distances.
 
-    Returns the indices of its pairs in `reach`.
+    Returns the indices of its pairs in `pairs`.
     """
-    if not len(reach.pick):
+    if not len(pairs.pick):
         return np.zeros(0, dtype=int)
-    picks, row = np.unique(reach.pick, return_inverse=True)
-    particles, column = np.unique(reach.particle, return_inverse=True)
+    picks, row = np.unique(pairs.pick, return_inverse=True)
+    particles, column = np.unique(pairs.particle, return_inverse=True)
     n, m = len(picks), len(particles)
     # Every pick may stay alone, in a column of its own, at a cost that no sum of distances reaches: hits come first. One is
     # added to every cost, which changes no order, because a sparse matrix takes a distance of zero for no pair.
-    alone = (reach.distance.max() + 1) * (min(n, m) + 1)
-    cost = csr_matrix((np.concatenate([reach.distance + 1, np.full(n, alone + 1)]),
+    alone = (pairs.distance.max() + 1) * (min(n, m) + 1)
+    cost = csr_matrix((np.concatenate([pairs.distance + 1, np.full(n, alone + 1)]),
                        (np.concatenate([row, np.arange(n)]), np.concatenate([column, m + np.arange(n)]))), shape=(n, m + n))
     chosen = min_weight_full_bipartite_matching(cost)[1]
     return np.flatnonzero(chosen[row] == column)
 
 
-def hits_of(reach: Reach) -> Hits:
+def matching_of(pairs: CandidatePairs) -> Matching:
     """The best matching counts; a pick left over is a surplus hit of the nearest particle that it reaches."""
-    particle = np.full(reach.n_picks, -1)
-    distance = np.full(reach.n_picks, np.nan)
-    counts = np.zeros(reach.n_picks, dtype=bool)
-    farthest_first = np.argsort(-reach.distance, kind="stable")
-    particle[reach.pick[farthest_first]] = reach.particle[farthest_first]  # the last one written, the nearest, stays
-    distance[reach.pick[farthest_first]] = reach.distance[farthest_first]
-    matched = best_matching(reach)
-    particle[reach.pick[matched]] = reach.particle[matched]
-    distance[reach.pick[matched]] = reach.distance[matched]
-    counts[reach.pick[matched]] = True
-    return Hits(particle, counts, distance)
+    particle = np.full(pairs.n_picks, -1)
+    distance = np.full(pairs.n_picks, np.nan)
+    counts = np.zeros(pairs.n_picks, dtype=bool)
+    farthest_first = np.argsort(-pairs.distance, kind="stable")
+    particle[pairs.pick[farthest_first]] = pairs.particle[farthest_first]  # the last one written, the nearest, stays
+    distance[pairs.pick[farthest_first]] = pairs.distance[farthest_first]
+    matched = best_matching(pairs)
+    particle[pairs.pick[matched]] = pairs.particle[matched]
+    distance[pairs.pick[matched]] = pairs.distance[matched]
+    counts[pairs.pick[matched]] = True
+    return Matching(particle, counts, distance)
 
 
-def counts_by_score(reach: Reach, score: np.ndarray) -> np.ndarray:
+def counts_by_score(pairs: CandidatePairs, score: np.ndarray) -> np.ndarray:
     """(n,) the picks that count if the better scored ones come first, whatever score (n,) the list is cut at.
 
     Among the picks down to any score those marked are as many as the largest one-to-one matching of these picks has pairs:
     a pick counts if it lets one more particle be found (augmenting paths, taken in the order of the scores).
     """
-    order = np.argsort(reach.pick, kind="stable")
-    ends = np.searchsorted(reach.pick[order], np.arange(reach.n_picks + 1))
-    targets = reach.particle[order].tolist()
-    owner = [-1] * reach.n_particles
-    counts = np.zeros(reach.n_picks, dtype=bool)
+    order = np.argsort(pairs.pick, kind="stable")
+    ends = np.searchsorted(pairs.pick[order], np.arange(pairs.n_picks + 1))
+    targets = pairs.particle[order].tolist()
+    owner = [-1] * pairs.n_particles
+    counts = np.zeros(pairs.n_picks, dtype=bool)
 
     def takes(pick: int) -> bool:
         """Find the pick a particle, moving earlier picks to others; breadth first, for a path may be long."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matching import Hits
+from .matching import Matching
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class PickingMetrics:
         }  # fmt: skip
 
 
-def metrics_of(hits: Hits, reported: np.ndarray, particles: int, outside: np.ndarray | None = None,
+def metrics_of(hits: Matching, reported: np.ndarray, particles: int, outside: np.ndarray | None = None,
                voxel_size: float | np.ndarray = float("nan")) -> PickingMetrics:
     """Metrics of the reported picks (n,) bool among those of `hits`.
 

@@ -25,7 +25,7 @@ NYQUIST = 2 * (1 + LOWPASS_EDGE)  # voxels: finest resolution whose low-pass edg
 
 
 @dataclass(frozen=True)
-class Imaging:
+class TemplateImaging:
     """What a tomogram shows of a density: up to `resolution` (Å), through `ctf`, within the tilts (first, last; degrees).
 
     whitening: of the tomogram, applied to it and to the templates alike.
@@ -80,11 +80,11 @@ def spherical_mask(diameter: float) -> np.ndarray:
     return (0.5 + 0.5 * np.cos(np.pi * np.clip(beyond, 0, 1))).astype(np.float32)
 
 
-class Kernels:
+class TemplateKernels:
     """The kernels of one template at the sampling of a search, one for each rotation."""
 
     def __init__(self, density: np.ndarray, sampling_rate: float, mask: np.ndarray, voxel: tuple[float, float, float],
-                 imaging: Imaging) -> None:
+                 imaging: TemplateImaging) -> None:
         """density: (z, y, x), particle bright, at `sampling_rate` Å; mask: odd cube, unchanged by rotations; voxel: edges
         z, y, x of a search voxel, Å."""
         self.mask = mask

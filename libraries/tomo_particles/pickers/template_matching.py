@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 from ..core.grey_values import MAD_TO_DEVIATION
 from ..fourier.filters import filtered, fourier_resized
 from .peaks import Peaks, find_peaks, noise_threshold
-from .template_kernels import Imaging, Kernels
+from .template_kernels import TemplateImaging, TemplateKernels
 
 SAMPLING = 3.0  # search voxels within one resolution: at 2.2, the least that holds a spectrum, peaks between voxels lose a fifth
 WORTH = 1.1  # a search grid is made coarser only for at least this factor
@@ -32,7 +32,7 @@ MAX_OVERHANG = 0.5  # of the mask's radius: centres nearer than that to the bord
 
 
 @dataclass(frozen=True)
-class Space:
+class PreparedTomogram:
     """A tomogram made ready: filtered, dark turned bright, sampled as coarsely as its resolution allows, padded.
 
     spectrum: (z, y, kept x) complex64 half spectrum of the padded volume, without the columns beyond the resolution;
@@ -46,7 +46,7 @@ class Space:
     shape: tuple[int, int, int]
     scale: np.ndarray
     voxel: tuple[float, float, float]
-    imaging: Imaging
+    imaging: TemplateImaging
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def search_shape(shape: tuple[int, int, int], sampling_rate: float, resolution: 
     return nz, ny, nx
 
 
-def prepare(volume: np.ndarray, sampling_rate: float, imaging: Imaging, reach: float, *, bright: bool = False,
-            workers: int = 1) -> Space:
+def prepare(volume: np.ndarray, sampling_rate: float, imaging: TemplateImaging, reach: float, *, bright: bool = False,
+            workers: int = 1) -> PreparedTomogram:
     """Make a tomogram (z, y, x; any type, particles dark unless `bright`) ready for masks of up to `reach` Å radius."""
     shape = search_shape(volume.shape, sampling_rate, imaging.resolution)  # type: ignore[arg-type]
     grey = np.array(volume, dtype=np.float32)
@@ -102,7 +102,7 @@ def prepare(volume: np.ndarray, sampling_rate: float, imaging: Imaging, reach: f
     edge_y, edge_x = (_kept_frequencies(n, rate, imaging.resolution) for n in padded[1:])
     ny = padded[1]
     rows = (slice(0, ny),) if 2 * edge_y > ny else (slice(0, edge_y), slice(ny - edge_y + 1, ny))
-    return Space(np.ascontiguousarray(full[..., :edge_x]), rows, padded, shape, scale, voxel, imaging)  # type: ignore[arg-type]
+    return PreparedTomogram(np.ascontiguousarray(full[..., :edge_x]), rows, padded, shape, scale, voxel, imaging)  # type: ignore[arg-type]
 
 
 def _kept_frequencies(n: int, rate: float, resolution: float) -> int:
@@ -110,22 +110,23 @@ def _kept_frequencies(n: int, rate: float, resolution: float) -> int:
     return min(n // 2 + 1, int(np.ceil(n * rate / resolution * 1.15)) + 2)
 
 
-def match(space: Space, kernels: Kernels, rotations: Rotation, *, threads: int = 1,
+def match_template(prepared: PreparedTomogram, kernels: TemplateKernels, rotations: Rotation, *, threads: int = 1,
           progress: Callable[[int], None] = lambda done: None) -> ScoreMap:
     """Correlate every rotation of a template with a tomogram; the result does not depend on the number of threads.
 
     progress: called with the number of rotations done, from several threads.
     """
     backwards = rotations.as_matrix().transpose(0, 2, 1)[:, ::-1, ::-1]  # inverse, acting on z, y, x
-    inverse_deviation = _inverse_deviation(space, kernels.mask, threads)
+    inverse_deviation = _inverse_deviation(prepared, kernels.mask, threads)
     every = max(1, len(backwards) // NOISE_ROTATIONS)
 
-    def work(first: int) -> _Best:
-        best = _Best(space.padded)
-        spectrum = np.zeros(space.spectrum.shape, dtype=np.complex64)
+    def work(first: int) -> _BestScores:
+        best = _BestScores(prepared.padded)
+        spectrum = np.zeros(prepared.spectrum.shape, dtype=np.complex64)
         for index in range(first, len(backwards), threads):
             noise = inverse_deviation if index % every == 0 else None
-            _correlate(space, kernels.kernel(backwards[index]), spectrum, lambda z, values: best.update(z, values, index, noise))  # noqa: B023
+            _correlate(prepared, kernels.kernel(backwards[index]), spectrum,
+                       lambda z, values: best.update(z, values, index, noise))  # noqa: B023
             progress(1)
         return best
 
@@ -135,28 +136,28 @@ def match(space: Space, kernels: Kernels, rotations: Rotation, *, threads: int =
     best.value *= inverse_deviation
     best.value[inverse_deviation == 0] = -np.inf
     scored = float(np.count_nonzero(inverse_deviation))
-    return ScoreMap(_centred(best.value, kernels.mask, space.shape), _centred(best.index, kernels.mask, space.shape), space.scale,
-                    best.noise(), scored * len(backwards))
+    score, rotation = (_centred(values, kernels.mask, prepared.shape) for values in (best.value, best.index))
+    return ScoreMap(score, rotation, prepared.scale, best.noise(), scored * len(backwards))
 
 
-def working_bytes(space: Space, threads: int) -> int:
-    """Memory that `match` takes besides the space itself."""
-    voxels = int(np.prod(space.padded))
+def working_bytes(prepared: PreparedTomogram, threads: int) -> int:
+    """Memory that `match_template` takes besides the prepared tomogram."""
+    voxels = int(np.prod(prepared.padded))
     best_and_index, deviation = 8 * voxels, 4 * voxels
-    return deviation + max(threads * (best_and_index + space.spectrum.nbytes), 5 * deviation)
+    return deviation + max(threads * (best_and_index + prepared.spectrum.nbytes), 5 * deviation)
 
 
-def seconds_per_rotation(space: Space, kernels: Kernels) -> float:
+def seconds_per_rotation(prepared: PreparedTomogram, kernels: TemplateKernels) -> float:
     """How long one rotation takes on one thread now, measured."""
-    spectrum = np.zeros(space.spectrum.shape, dtype=np.complex64)
-    best = _Best(space.padded)
+    spectrum = np.zeros(prepared.spectrum.shape, dtype=np.complex64)
+    best = _BestScores(prepared.padded)
     for _ in range(2):  # the first one plans the transforms
         start = time.perf_counter()
-        _correlate(space, kernels.kernel(np.eye(3)), spectrum, lambda z, values: best.update(z, values, 0, None))
+        _correlate(prepared, kernels.kernel(np.eye(3)), spectrum, lambda z, values: best.update(z, values, 0, None))
     return time.perf_counter() - start
 
 
-class _Best:
+class _BestScores:
     """The best value so far, which rotation gave it, and a histogram of the scores of some rotations."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -174,7 +175,7 @@ class _Best:
             scores = (values[few] * inverse)[inverse > 0]
             self.counts += np.histogram(scores, BINS, (-1, 1))[0]
 
-    def merged(self, others: list[_Best]) -> _Best:
+    def merged(self, others: list[_BestScores]) -> _BestScores:
         for other in others:
             better = (other.value > self.value) | ((other.value == self.value) & (other.index < self.index))
             np.copyto(self.value, other.value, where=better)
@@ -195,23 +196,24 @@ def _weighted_median(values: np.ndarray, counts: np.ndarray) -> float:
     return float(values[order][min(len(values) - 1, int(np.searchsorted(total, total[-1] / 2)))])
 
 
-def _correlate(space: Space, kernel: np.ndarray, spectrum: np.ndarray, take: Callable[[slice, np.ndarray], None]) -> None:
+def _correlate(prepared: PreparedTomogram, kernel: np.ndarray, spectrum: np.ndarray,
+               take: Callable[[slice, np.ndarray], None]) -> None:
     """Correlate the padded tomogram with an odd cube; the values come slab by slab, shifted by half the cube.
 
-    spectrum: working space shaped like the tomogram's, zero in the rows that are beyond the resolution. The cube fills
+    spectrum: working array shaped like the tomogram's, zero in the rows that are beyond the resolution. The cube fills
     few rows of the padded volume and the transforms go through the cache slab by slab: half the work of two plain 3D FFTs.
     """
-    nz, ny, nx = space.padded
+    nz, ny, nx = prepared.padded
     columns = spectrum.shape[2]
     flipped = kernel[::-1, ::-1, ::-1]  # a correlation is the convolution with the flipped cube
     lines = scipy.fft.rfft(flipped, nx, axis=2, workers=1)[..., :columns]
     lines = scipy.fft.fft(lines, ny, axis=1, workers=1)
     step = max(1, SLAB_BYTES // (nz * columns * 8))
-    for rows in space.rows:
+    for rows in prepared.rows:
         for start in range(rows.start, rows.stop, step):
             y = slice(start, min(start + step, rows.stop))
             part = scipy.fft.fft(lines[:, y], nz, axis=0, workers=1)
-            part *= space.spectrum[:, y]
+            part *= prepared.spectrum[:, y]
             spectrum[:, y] = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=1)
     step = max(1, SLAB_BYTES // (ny * columns * 8))
     for start in range(0, nz, step):
@@ -220,34 +222,34 @@ def _correlate(space: Space, kernel: np.ndarray, spectrum: np.ndarray, take: Cal
         take(z, scipy.fft.irfft(part, nx, axis=2, workers=1))
 
 
-def _inverse_deviation(space: Space, mask: np.ndarray, workers: int) -> np.ndarray:
+def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: int) -> np.ndarray:
     """1 / sqrt(sum w (f - mean_w f)^2) at every voxel of the padded volume, shifted like `_correlate`; 0 where not scored."""
-    nz, ny, nx = space.padded
-    weights = scipy.fft.rfftn(mask, s=space.padded, workers=workers)
+    nz, ny, nx = prepared.padded
+    weights = scipy.fft.rfftn(mask, s=prepared.padded, workers=workers)
     full = np.zeros((nz, ny, nx // 2 + 1), dtype=np.complex64)
-    for rows in space.rows:
-        full[:, rows, :space.spectrum.shape[2]] = space.spectrum[:, rows]
-    grey = scipy.fft.irfftn(full, s=space.padded, workers=workers)
+    for rows in prepared.rows:
+        full[:, rows, :prepared.spectrum.shape[2]] = prepared.spectrum[:, rows]
+    grey = scipy.fft.irfftn(full, s=prepared.padded, workers=workers)
     full *= weights
-    mean = scipy.fft.irfftn(full, s=space.padded, overwrite_x=True, workers=workers)
+    mean = scipy.fft.irfftn(full, s=prepared.padded, overwrite_x=True, workers=workers)
     full = scipy.fft.rfftn(np.square(grey, out=grey), overwrite_x=True, workers=workers)
     full *= weights
-    variance = scipy.fft.irfftn(full, s=space.padded, overwrite_x=True, workers=workers)
+    variance = scipy.fft.irfftn(full, s=prepared.padded, overwrite_x=True, workers=workers)
     variance -= np.square(mean, out=mean) / np.float32(mask.sum(dtype=float))
     deviation = np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
-    scored = _scored(space, mask)
+    scored = _scored(prepared, mask)
     inside = deviation[scored]
     if inside.size:
         scored &= deviation > max(MIN_DEVIATION * float(np.median(inside)), MIN_OF_HIGHEST * float(inside.max()))
     return np.divide(1, deviation, out=np.zeros_like(deviation), where=scored)
 
 
-def _scored(space: Space, mask: np.ndarray) -> np.ndarray:
+def _scored(prepared: PreparedTomogram, mask: np.ndarray) -> np.ndarray:
     """Where a mask's centre may lie: at least MAX_OVERHANG of its radius from the border; shifted like `_correlate`."""
     half = len(mask) // 2
     margin = int(np.ceil(MAX_OVERHANG * np.cbrt(3 / (4 * np.pi) * mask.sum(dtype=float))))
-    scored = np.zeros(space.padded, dtype=bool)
-    scored[tuple(slice(margin, edge - margin) for edge in space.shape)] = True
+    scored = np.zeros(prepared.padded, dtype=bool)
+    scored[tuple(slice(margin, edge - margin) for edge in prepared.shape)] = True
     return np.roll(scored, half, axis=(0, 1, 2))
 
 

@@ -7,8 +7,14 @@ from tomo_particles.fourier.ctf import CTF
 from tomo_particles.fourier.filters import filtered, radial_frequency
 from tomo_particles.fourier.whitening import whitening_of
 from tomo_particles.geometry.orientations import angles_of, rotation_grid, rotation_of, turned
-from tomo_particles.pickers.template_kernels import Imaging, Kernels, density_diameter, spherical_mask, usable_resolution
-from tomo_particles.pickers.template_matching import SAMPLING, match, prepare, search_shape
+from tomo_particles.pickers.template_kernels import (
+    TemplateImaging,
+    TemplateKernels,
+    density_diameter,
+    spherical_mask,
+    usable_resolution,
+)
+from tomo_particles.pickers.template_matching import SAMPLING, match_template, prepare, search_shape
 
 RATE = 10.0
 SHAPE = (40, 54, 48)
@@ -35,14 +41,14 @@ def placed(rotation, centre, imaging, shape=SHAPE):
 def search(volume, imaging, rotations, density=None, rate=RATE, threads=2, bright=False):
     density = particle() if density is None else density
     diameter = 2 * 80.0
-    space = prepare(volume, RATE, imaging, diameter / 2, bright=bright)
-    kernels = Kernels(density, rate, spherical_mask(diameter / np.mean(space.voxel)), space.voxel, imaging)
-    return match(space, kernels, rotations, threads=threads)
+    prepared = prepare(volume, RATE, imaging, diameter / 2, bright=bright)
+    kernels = TemplateKernels(density, rate, spherical_mask(diameter / np.mean(prepared.voxel)), prepared.voxel, imaging)
+    return match_template(prepared, kernels, rotations, threads=threads)
 
 
 @pytest.mark.parametrize(
     "imaging",
-    [Imaging(22.0, TILTS), Imaging(22.0), Imaging(25.0, (-40.0, 60.0), CTF(3.0, envelope=None))],
+    [TemplateImaging(22.0, TILTS), TemplateImaging(22.0), TemplateImaging(25.0, (-40.0, 60.0), CTF(3.0, envelope=None))],
     ids=("wedge", "all", "ctf"),
 )
 def test_a_copy_of_the_template_scores_one_at_its_place_and_angle(imaging):
@@ -57,7 +63,7 @@ def test_a_copy_of_the_template_scores_one_at_its_place_and_angle(imaging):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_any_angle_is_found_within_the_grid_step(seed):
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(35.0)
+    imaging, grid = TemplateImaging(22.0, TILTS), rotation_grid(35.0)
     angles = np.random.default_rng(seed).uniform((-180, 0, -180), (180, 180, 180))
     found = search(placed(rotation_of(angles)[0], (24, 27, 20), imaging), imaging, grid)
     best = found.peaks(8, number=1)
@@ -68,13 +74,13 @@ def test_any_angle_is_found_within_the_grid_step(seed):
 
 
 def test_bright_particles_are_the_same_upside_down():
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(90.0)
+    imaging, grid = TemplateImaging(22.0, TILTS), rotation_grid(90.0)
     volume = placed(grid[3], (25, 30, 18), imaging)
     assert search(-volume, imaging, grid, bright=True).score == pytest.approx(search(volume, imaging, grid).score)
 
 
 def test_the_number_of_threads_changes_nothing():
-    imaging, grid = Imaging(30.0, TILTS), rotation_grid(60.0)
+    imaging, grid = TemplateImaging(30.0, TILTS), rotation_grid(60.0)
     noise = np.random.default_rng(0).standard_normal(SHAPE)
     one, three = (search(noise, imaging, grid, threads=threads) for threads in (1, 3))
     assert np.array_equal(one.score, three.score) and np.array_equal(one.rotation, three.rotation)
@@ -82,13 +88,13 @@ def test_the_number_of_threads_changes_nothing():
 
 
 def test_rotations_that_give_the_same_score_are_told_by_the_smaller_number():
-    imaging, grid = Imaging(22.0), rotation_grid(60.0)
+    imaging, grid = TemplateImaging(22.0), rotation_grid(60.0)
     twice = type(grid).concatenate([grid[:5], grid[:5]])
     assert search(np.random.default_rng(0).standard_normal(SHAPE), imaging, twice, threads=2).rotation.max() < 5
 
 
 def test_noise_scores_stay_below_the_automatic_threshold_and_the_particle_above():
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(STEP)
+    imaging, grid = TemplateImaging(22.0, TILTS), rotation_grid(STEP)
     noise = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
     assert len(search(noise, imaging, grid).peaks(8)) <= 3
     volume = placed(grid[20], (25, 30, 18), imaging)
@@ -98,7 +104,7 @@ def test_noise_scores_stay_below_the_automatic_threshold_and_the_particle_above(
 
 
 def test_a_coarser_search_maps_positions_back_exactly():
-    imaging, grid = Imaging(55.0, TILTS), rotation_grid(STEP)
+    imaging, grid = TemplateImaging(55.0, TILTS), rotation_grid(STEP)
     assert search_shape(SHAPE, RATE, 55.0) != SHAPE
     for centre in ((24, 30, 18), (25, 29, 19), (23, 27, 21)):
         best = search(placed(grid[50], centre, imaging), imaging, grid).peaks(8, number=1)
@@ -114,14 +120,14 @@ def test_the_grid_is_made_coarser_only_where_it_pays():
 
 
 def test_a_template_at_a_finer_sampling_is_the_same_particle():
-    imaging, grid = Imaging(25.0, TILTS), rotation_grid(90.0)
+    imaging, grid = TemplateImaging(25.0, TILTS), rotation_grid(90.0)
     volume = placed(grid[3], (25, 30, 18), imaging)
     best = search(volume, imaging, grid, density=particle(64, finer=2.5), rate=4.0).peaks(8, number=1)
     assert best.positions[0] == pytest.approx((25, 30, 18), abs=0.15) and best.scores[0] > 0.95
 
 
 def test_places_without_data_and_the_rim_are_not_scored():
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(90.0)
+    imaging, grid = TemplateImaging(22.0, TILTS), rotation_grid(90.0)
     score = search(np.random.default_rng(0).standard_normal(SHAPE), imaging, grid).score
     assert (score[:4] == -np.inf).all() and (score[:, :, -4:] == -np.inf).all() and np.isfinite(score[6:-6, 6:-6, 6:-6]).all()
     assert not np.isfinite(search(np.zeros(SHAPE), imaging, grid).score).any()

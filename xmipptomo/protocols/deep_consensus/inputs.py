@@ -18,7 +18,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import read_table, write_picks
 
 from ...constants import CHOICE_RULES
-from ...convert import TomogramSource, common_frame, nearest_rate, read_picks, size_of, tomogram_of
+from ...convert import TomogramSource, common_frame, nearest_rate, picks_from_set, size_of, tomogram_of
 from ...files import RunFiles
 from .commands import TomogramFrame
 
@@ -78,7 +78,7 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
     for number, coordinates in zip(numbers, sets, strict=True):
         if ts_id not in coordinates.getTSIds():
             continue
-        picks = read_picks(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
+        picks = picks_from_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
         inside = ((picks.positions >= -0.5) & (picks.positions < np.asarray(size) - 0.5)).all(axis=1)
         if inside.mean() < 0.5:
             raise InputError(f"tomogram '{ts_id}': {(~inside).sum()} of the {len(picks)} picks of "

@@ -14,7 +14,7 @@ from ...files import SimulationFiles
 
 
 @dataclass(frozen=True)
-class ComplexClass:
+class SpeciesRow:
     """One line of classes.csv. molecular_weight kDa, diameter Å; NaN where unknown."""
 
     number: int
@@ -22,13 +22,13 @@ class ComplexClass:
     diameter: float
 
 
-def read_classes(path: str) -> dict[str, ComplexClass]:
+def read_classes(path: str) -> dict[str, SpeciesRow]:
     """The classes of a simulation by name, in the order of their numbers."""
     def number(text: str) -> float:
         return float(text or "nan")
 
     with open(path, newline="", encoding="utf-8") as file:
-        return {row["class"]: ComplexClass(int(row["id"]), number(row["molecular_weight"]), number(row["diameter"]))
+        return {row["class"]: SpeciesRow(int(row["id"]), number(row["molecular_weight"]), number(row["diameter"]))
                 for row in csv.DictReader(file)}
 
 
