@@ -189,7 +189,8 @@ def _note_classes(inputs: Inputs) -> None:
         inputs.notes.append("the truth names no classes: localisation only")
     else:
         if (picked_species == "").any():
-            inputs.notes.append(f"{int((picked_species == '').sum())} of {len(picked_species)} picks name no class: only localisation counts them")
+            unnamed = int((picked_species == "").sum())
+            inputs.notes.append(f"{unnamed} of {len(picked_species)} picks name no class: only localisation counts them")
         if unknown := sorted({str(name) for name in picked_species} - known - {""}):
             inputs.notes.append(f"the picks name {listed(unknown)}, which the truth does not have")
 

@@ -171,7 +171,7 @@ def false_picks_on(joined: Joined, rule: str) -> dict[str, int]:
 
 
 def confusion(joined: Joined, rule: str, classes: Sequence[str]) -> tuple[list[str], list[str], np.ndarray]:
-    """True class x class that the picker gave, of the picks that found a particle, with a row of false picks and a column of misses.
+    """True class x class of the pick, for the picks that found a particle, with a row of false picks and a column of misses.
 
     Returns the names of the rows, of the columns, and the counts. A row of a class sums to its particles. Surplus picks of a
     found particle are not counted.
