@@ -13,7 +13,7 @@ convert = pytest.importorskip("xmipptomo.convert")
 from tomo.constants import BOTTOM_LEFT_CORNER  # noqa: E402  after the check that Scipion is there
 
 
-# ---- the common frame
+# ---- the common grid
 @pytest.mark.parametrize(("rule", "value"), [("first", 5.0), ("biggest", 20.0), ("smallest", 2.0), ("mean", 9.0)])
 def test_rules(rule, value):
     assert convert.choose([5.0, 2.0, 20.0], rule) == value
@@ -21,9 +21,9 @@ def test_rules(rule, value):
 
 def test_boxes_are_compared_in_angstroms_not_in_voxels():
     # 32 voxels of 5 Å (160 Å) are less than 20 voxels of 10 Å (200 Å).
-    assert convert.common_frame([(5.0, 32), (10.0, 20)], "first", "biggest") == (5.0, 40)
-    assert convert.common_frame([(5.0, 32), (10.0, 20)], "biggest", "smallest") == (10.0, 16)
-    assert convert.common_frame([(5.0, 32), (10.0, 20)], "first", "mean") == (5.0, 36)
+    assert convert.common_grid([(5.0, 32), (10.0, 20)], "first", "biggest") == (5.0, 40)
+    assert convert.common_grid([(5.0, 32), (10.0, 20)], "biggest", "smallest") == (10.0, 16)
+    assert convert.common_grid([(5.0, 32), (10.0, 20)], "first", "mean") == (5.0, 36)
 
 
 @pytest.mark.parametrize("angstrom", [1.0, 99.0, 101.0, 155.0, 333.3])

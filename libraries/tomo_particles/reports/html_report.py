@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.files import written_aside
-from ..runs.layout import FRAME, REPORT
+from ..runs.layout import COMMON_GRID, REPORT
 from ..runs.measured import HIT_RADIUS, Measured, measure
 from ..runs.results import RunResults, read_run
 from . import run_figures as figures
@@ -112,7 +112,7 @@ def _content(run: RunResults, final: Path) -> dict[str, Any]:
 
 def _name_of(folder: Path) -> str:
     """The name of a run: its folder's; below a Scipion protocol, that of the protocol's folder."""
-    return folder.parents[1].name if (folder / FRAME).is_file() else folder.name
+    return folder.parents[1].name if (folder / COMMON_GRID).is_file() else folder.name
 
 
 def _pictures(run: RunResults) -> dict[str, Picture]:
@@ -184,7 +184,7 @@ def _shown(run: RunResults) -> list[dict[str, Any]]:
                     as_png(figures.slices_figure(run, name)),
                     "Slabs of a fifth of a box; circles are half a box wide, green if accepted.",
                 ),
-                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common frame."),
+                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common grid."),
             ],
         }
         for name in chosen

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ..core.files import file_stem
 
-SUMMARY, FRAME, REPORT = "summary.json", "frame.json", "report.html"
+SUMMARY, COMMON_GRID, REPORT = "summary.json", "frame.json", "report.html"
 
 
 class RunLayout:
@@ -157,9 +157,9 @@ class ProtocolLayout(RunLayout):
     SUBTOMOGRAMS = "subtomograms/{tomogram}/{tomogram}_{label}.xmd"
 
     @property
-    def frame(self) -> Path:
+    def common_grid(self) -> Path:
         """JSON: the common sampling rate and box size, and what the steps know of each tomogram."""
-        return self.root / FRAME
+        return self.root / COMMON_GRID
 
     def _of_tomogram(self, name: str, tomo_id: str, label: str = "") -> Path:
         return super()._of_tomogram(name, file_stem(tomo_id), label)

@@ -42,7 +42,7 @@ class RunResults:
 
     merged: the merged picks, positions in voxels of `sampling_rate`.
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
-    sampling_rate: Å/voxel, common frame.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
+    sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
     each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
     and for runs of versions that gave none.
     """
@@ -93,7 +93,7 @@ class RunResults:
         return self.merged.tomo_id == tomo_id
 
     def positions(self, rate: float | None = None) -> np.ndarray:
-        """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common frame."""
+        """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common grid."""
         return rescale_positions(self.merged.positions, self.sampling_rate, rate or self.sampling_rate)
 
 
@@ -105,7 +105,7 @@ def read_run(folder: str | os.PathLike, threshold: float | None = None, option: 
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"{option}: '{folder}' is no folder; give the output folder of xmipp_run_deep_consensus_tomo")
-    if (layout := ProtocolLayout(root)).frame.is_file():
+    if (layout := ProtocolLayout(root)).common_grid.is_file():
         return _read_protocol_run(layout, threshold, option)
     if not (root / SUMMARY).is_file():
         raise InputError(
@@ -141,12 +141,12 @@ def _read_program_run(layout: ProgramLayout, threshold: float | None, option: st
 
 
 def _read_protocol_run(layout: ProtocolLayout, threshold: float | None, option: str) -> RunResults:
-    frame = _read_json(layout.frame, option, "samplingRate", "boxSize", "pickers", "tomograms")
+    grid = _read_json(layout.common_grid, option, "samplingRate", "boxSize", "pickers", "tomograms")
     summary = _read_json(layout.summary, option, "tomograms") if layout.summary.is_file() else {}
-    scored, names = layout.scored, tuple(frame["pickers"])
+    scored, names = layout.scored, tuple(grid["pickers"])
     voting = not scored.is_file()
     if voting:
-        voted = sorted(path for t in frame["tomograms"] if (path := layout.consensus(t["ts_id"])).is_file())
+        voted = sorted(path for t in grid["tomograms"] if (path := layout.consensus(t["ts_id"])).is_file())
         if not voted:
             raise InputError(
                 f"{option}: '{layout.root}' has neither scores nor votes: the run has not come that far; continue it"
@@ -155,7 +155,7 @@ def _read_protocol_run(layout: ProtocolLayout, threshold: float | None, option: 
         columns[SCORE] = MergedPicks.from_columns(columns).vote_share(len(names)).tolist()
     else:
         columns = read_table(scored, option)
-    counts = [sum(tomogram["counts"][k] for tomogram in frame["tomograms"]) for k in range(len(names))]
+    counts = [sum(tomogram["counts"][k] for tomogram in grid["tomograms"]) for k in range(len(names))]
     return _results(
         layout,
         scored,
@@ -163,12 +163,12 @@ def _read_protocol_run(layout: ProtocolLayout, threshold: float | None, option: 
         names,
         tuple(counts),
         None if voting else _checked(threshold, summary.get("threshold"), option),
-        int(frame["boxSize"]),
-        float(frame["samplingRate"]),
+        int(grid["boxSize"]),
+        float(grid["samplingRate"]),
         _read_csv(layout.reliability, option, "picker", "recall", "precision"),
         None if voting else _read_verdict(layout.verdict, option),
         _read_csv(layout.training_log, option, *LOG_COLUMNS),
-        tuple(TomogramFile(t["ts_id"], found(t["file_name"], layout.root), t["tomogram_rate"]) for t in frame["tomograms"]),
+        tuple(TomogramFile(t["ts_id"], found(t["file_name"], layout.root), t["tomogram_rate"]) for t in grid["tomograms"]),
         summary,
     )
 

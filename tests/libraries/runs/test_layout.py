@@ -37,7 +37,7 @@ def test_what_only_one_of_them_has():
     program = ProgramLayout("run")
     assert (program.voted, program.picture) == (Path("run/voted/merged.xmd"), Path("run/picks.png"))
     assert program.output("accepted", ".csv") == Path("run/accepted.csv")
-    assert ProtocolLayout("run").frame == Path("run/frame.json")
+    assert ProtocolLayout("run").common_grid == Path("run/frame.json")
 
 
 def test_the_label_raw_of_the_protocol_is_the_pickers_own_picks():
