@@ -9,6 +9,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
+from ..core.coordinates import outside_volume
+
 
 @dataclass(frozen=True)
 class CandidatePairs:
@@ -74,11 +76,6 @@ def pairs_in_volume(picks: np.ndarray, truth: np.ndarray, volume: np.ndarray) ->
     pick = np.flatnonzero(inside)[number > 0]
     particle = number[number > 0] - 1
     return CandidatePairs(pick, particle, np.linalg.norm(picks[pick] - truth[particle], axis=1), len(picks), len(truth))
-
-
-def outside_volume(positions: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """(n,) whether positions (n, 3) x, y, z lie outside a volume of `size` x, y, z: beyond the outer faces of its voxels."""
-    return ((positions < -0.5) | (positions >= np.asarray(size) - 0.5)).any(axis=1)
 
 
 @dataclass(frozen=True)

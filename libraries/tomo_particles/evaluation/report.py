@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.coordinates import outside_volume
 from ..core.picks import Picks
 from .calibration import (
     PrecisionRecall,
@@ -23,7 +24,6 @@ from .matching import (
     best_matching,
     counts_by_score,
     matching_of,
-    outside_volume,
     pairs_in_volume,
     pairs_within,
 )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import maximum_filter
-from scipy.spatial import cKDTree
 from scipy.special import ndtri
+
+from ..geometry.suppression import suppress_neighbours
 
 NEIGHBOURHOOD = 3  # voxels: a peak is not below any of its 26 neighbours
 
@@ -39,25 +40,10 @@ def find_peaks(score: np.ndarray, distance: float, *, threshold: float = -np.inf
     values = score[tuple(voxels.T)]
     order = np.argsort(-values, kind="stable")
     voxels, values = voxels[order], values[order]
-    kept = _apart(voxels, distance, number)
+    represented_by = suppress_neighbours(voxels, distance, number=number)
+    kept = np.flatnonzero(represented_by == np.arange(len(voxels)))[:number]
     voxels, values = voxels[kept], values[kept]
     return Peaks((voxels + _parabola_offsets(score, voxels))[:, ::-1], voxels, values.astype(float))
-
-
-def _apart(voxels: np.ndarray, distance: float, number: int | None) -> np.ndarray:
-    """Rows of the candidates, given the best first, that lie within `distance` of no better one that is kept."""
-    kept: list[int] = []
-    if not len(voxels):
-        return np.array(kept, dtype=int)
-    tree = cKDTree(voxels)
-    free = np.ones(len(voxels), dtype=bool)
-    for row in range(len(voxels)):
-        if number is not None and len(kept) >= number:
-            break
-        if free[row]:
-            kept.append(row)
-            free[tree.query_ball_point(voxels[row], distance)] = False
-    return np.array(kept, dtype=int)
 
 
 def _parabola_offsets(score: np.ndarray, voxels: np.ndarray) -> np.ndarray:

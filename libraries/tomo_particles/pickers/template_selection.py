@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core.picks import Picks
+from ..geometry.suppression import far_from
 
 SELECTIONS = ("all", "thresholded", "filtered")
 CANDIDATES = 10  # for each pick asked for: overlaps with other classes cost most of them (the paper took 2000 for 217)
@@ -27,17 +28,16 @@ def select(candidates: Mapping[str, Picks], diameters: Mapping[str, float], sele
     for name in sorted(candidates, key=lambda name: (-diameters[name], name)):
         own = candidates[name]
         if selection == "filtered":
-            own = own[_clear_of(own, selected, diameters, diameters[name] / 2)]
+            own = own[_without_overlap(own, selected, diameters, diameters[name] / 2)]
         selected.append(own[:number] if selection != "all" else own)
     return Picks.concatenate(selected)
 
 
-def _clear_of(own: Picks, selected: list[Picks], diameters: Mapping[str, float], radius: float) -> np.ndarray:
+def _without_overlap(own: Picks, selected: list[Picks], diameters: Mapping[str, float], radius: float) -> np.ndarray:
     """(n,) whether a candidate overlaps with no selected one of another class; radius in Å."""
-    clear = np.ones(len(own), dtype=bool)
+    free = np.ones(len(own), dtype=bool)
     for others in selected:
-        if not len(others) or not len(own):
-            continue
-        reach = (radius + diameters[str(others.species[0])] / 2) / own.sampling_rate
-        clear &= cKDTree(others.positions).query(own.positions)[0] >= reach
-    return clear
+        if len(others) and len(own):
+            distance = (radius + diameters[str(others.species[0])] / 2) / own.sampling_rate
+            free &= far_from(cKDTree(others.positions), own.positions, distance)
+    return free

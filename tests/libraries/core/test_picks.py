@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from tomo_particles.core.coordinates import check_inside, rescale_positions, rescale_size, same_sampling_rate
+from tomo_particles.core.coordinates import check_inside, outside_volume, rescale_positions, rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.picks import Picks
 
@@ -122,3 +122,8 @@ def test_positions_outside_are_refused_and_the_outermost_inside_are_not():
     for outside in ([32, 0, 0], [0, 64, 0], [0, 0, 15.6], [0, -0.6, 0]):
         with pytest.raises(InputError, match=r"--picks: 'a.csv': 1 picks .*pick 2"):
             check_inside(np.array([[1, 1, 1], outside]), (32, 64, 16), "--picks: 'a.csv'")
+
+
+def test_outside_is_beyond_the_outer_faces():
+    at = np.array([[-0.5, 0, 0], [-0.51, 0, 0], [9.5, 0, 0], [9.51, 0, 0], [0, 5, 0], [0, 0, 4.4]])
+    assert outside_volume(at, (10, 5, 5)).tolist() == [False, True, False, True, True, False]

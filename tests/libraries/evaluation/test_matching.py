@@ -10,7 +10,6 @@ from tomo_particles.evaluation.matching import (
     best_matching,
     counts_by_score,
     matching_of,
-    outside_volume,
     pairs_in_volume,
     pairs_within,
 )
@@ -63,11 +62,6 @@ def test_the_voxel_under_the_rounded_position_decides():
 def test_a_number_without_a_row_is_refused(number):
     with pytest.raises(ValueError, match=str(number)):
         pairs_in_volume(on_x(0), on_x(0, 1), np.full((2, 2, 2), number, dtype=np.int16))
-
-
-def test_outside_is_beyond_the_outer_faces():
-    at = np.array([[-0.5, 0, 0], [-0.51, 0, 0], [9.49, 0, 0], [9.5, 0, 0], [0, 5, 0], [0, 0, 4.4]])
-    assert outside_volume(at, np.array([10, 5, 5])).tolist() == [False, True, False, True, True, False]
 
 
 def test_surplus_picks_hit_but_do_not_count():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tomo_particles.evaluation.matching import Matching, matching_of, outside_volume, pairs_within
+from tomo_particles.core.coordinates import outside_volume
+from tomo_particles.evaluation.matching import Matching, matching_of, pairs_within
 from tomo_particles.evaluation.metrics import PickingMetrics, metrics_of
 
 

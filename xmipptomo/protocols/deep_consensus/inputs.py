@@ -12,6 +12,7 @@ from pyworkflow.object import Pointer
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
 from tomo_particles.consensus.merged_picks import REFERENCE
+from tomo_particles.core.coordinates import outside_volume
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
@@ -79,7 +80,7 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
         if ts_id not in coordinates.getTSIds():
             continue
         picks = picks_from_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
-        inside = ((picks.positions >= -0.5) & (picks.positions < np.asarray(size) - 0.5)).all(axis=1)
+        inside = ~outside_volume(picks.positions, size)
         if inside.mean() < 0.5:
             raise InputError(f"tomogram '{ts_id}': {(~inside).sum()} of the {len(picks)} picks of "
                              f"{f'set {number}' if number else 'the references'} lie outside it; check their sampling rate, axes "
