@@ -65,8 +65,8 @@ class TemplateMatchingTomo(Program):
         )
         self.addParamsLine(" [--bright] : particles are bright in the tomograms; default: dark")
         self.addParamsLine(
-            " [--coloured] : no whitening. By default tomogram and templates are divided by the noise spectrum of the tomogram, "
-            "which finds far more particles in weighted back-projections"
+            " [--noWhitening] : do not divide by the noise spectrum of the tomogram. By default tomogram and templates are divided "
+            "by it, which finds far more particles in weighted back-projections"
         )
         self.addParamsLine(
             " [--templateSamplingrate <double>] : A/voxel, if the headers of the templates have none or a wrong one"
@@ -100,7 +100,7 @@ class TemplateMatchingTomo(Program):
             select=self.getParam("--select"),
             scoremaps=self.optional_path("--scoremaps"),
             bright=self.checkParam("--bright"),
-            whiten=not self.checkParam("--coloured"),
+            whiten=not self.checkParam("--noWhitening"),
             template_sampling_rate=optional("--templateSamplingrate"),
             tomogram_sampling_rate=optional("--tomogramSamplingrate"),
             threads=self.integer("--threads"),

@@ -42,7 +42,7 @@ class SearchSettings:
 
     tilts: first and last of the tilt series; None: no missing wedge.  ctf: None for none.
     lowpass: finest resolution to compare, angular_step: of the rotations; None: what the sampling and the templates tell.
-    bright: particles are bright in the tomogram.  whiten: the spectrum of the tomogram is divided out.
+    bright: particles are bright in the tomogram.  whiten: divide by the noise spectrum of the tomogram.
     number: the best n picks of each template; threshold: the lowest correlation; with neither, the one that noise would reach.
     select: of `template_selection.select`.
     """
