@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -67,14 +66,13 @@ def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
     """The picks of every tomogram beside its truth, by id."""
     import numpy as np
 
+    from tomo_particles.core.seeds import seed_of
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.evaluation.report import compare
 
     comparisons = {}
     for tomo_id, case in inputs.cases.items():
-        # From the name and not from the order: a tomogram's baseline is the same whatever else is evaluated
-        digest = hashlib.sha256(f"{seed} {tomo_id}".encode()).digest()
-        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        rng = np.random.default_rng(seed_of(seed, tomo_id))
         occupancy = open_tomogram(case.occupancy, case.truth.sampling_rate, "--occupancy") if case.occupancy else nullcontext()
         with occupancy as opened:
             comparisons[tomo_id] = compare(

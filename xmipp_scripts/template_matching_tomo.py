@@ -65,8 +65,8 @@ class TemplateMatchingTomo(Program):
         )
         self.addParamsLine(" [--bright] : particles are bright in the tomograms; default: dark")
         self.addParamsLine(
-            " [--noWhitening] : do not divide by the noise spectrum of the tomogram. By default tomogram and templates are divided "
-            "by it, which finds far more particles in weighted back-projections"
+            " [--noWhitening] : do not divide by the noise spectrum of the tomogram. By default tomogram and templates are "
+            "divided by it, which finds far more particles in weighted back-projections"
         )
         self.addParamsLine(
             " [--templateSamplingrate <double>] : A/voxel, if the headers of the templates have none or a wrong one"
