@@ -95,10 +95,10 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
         "seed": config.seed,
         "parameters": asdict(config),
         "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
-        "all": report(joined, inputs.classes, inputs.species_table),
+        "all": report(joined, inputs.target_species, inputs.species_table),
         "curves": {rule: curve_numbers(found) for rule in joined.pairs if (found := score_curves(joined, rule))},
         "tomograms": {
-            tomo_id: report(Joined.of([one]), inputs.classes, inputs.species_table) for tomo_id, one in comparisons.items()
+            tomo_id: report(Joined.of([one]), inputs.target_species, inputs.species_table) for tomo_id, one in comparisons.items()
         },
     }
 
@@ -110,7 +110,7 @@ def evaluate(config: EvaluationConfig) -> tuple[list[str], str]:
 
     comparisons = compare_tomograms(inputs, config.seed)
     page = page_of(config, inputs, comparisons)
-    written = write_outputs(config.oroot, page, list(comparisons.values()), list(inputs.cases.values()), inputs.classes)
+    written = write_outputs(config.oroot, page, list(comparisons.values()), list(inputs.cases.values()), inputs.target_species)
     return written, summary_text(page)
 
 

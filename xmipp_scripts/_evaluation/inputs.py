@@ -36,10 +36,10 @@ class Case:
 
 @dataclass
 class Inputs:
-    """All cases by tomogram, the target classes (empty where the truth has no classes), and what to tell the user."""
+    """All cases by tomogram, the species to be found (empty if the truth has none), their table, and notes for the user."""
 
     cases: dict[str, Case]
-    classes: list[str]
+    target_species: list[str]
     species_table: dict[str, Species]
     notes: list[str] = field(default_factory=list)
 
@@ -120,7 +120,7 @@ def _require_known(names: Sequence[str], species_table: dict[str, Species], path
 
 
 def _targets(names: Sequence[str], species_table: dict[str, Species], asked: Sequence[str], truth: str) -> list[str]:
-    """The classes to be found, by weight where it is known, else by name; those asked for in the order asked."""
+    """The species to be found, by weight where it is known, else by name; those asked for in the order asked."""
     known = [name for name in names if not (species_table[name].distractor if name in species_table else name in DISTRACTORS)]
     if wrong := [name for name in asked if name not in names]:
         there = listed(names, len(names)) or "none"
@@ -184,8 +184,8 @@ def _note_classes(inputs: Inputs) -> None:
     known = {str(name) for case in inputs.cases.values() for name in case.truth.species}
     if not (picked_species != "").any():
         inputs.notes.append("the picks name no classes: localisation only")
-        inputs.classes = []
-    elif not inputs.classes:
+        inputs.target_species = []
+    elif not inputs.target_species:
         inputs.notes.append("the truth names no classes: localisation only")
     else:
         if (picked_species == "").any():

@@ -31,7 +31,7 @@ SHOWN = {"particles": "N", "RR": "RR", "TP": "TP", "FP": "FP", "FN": "FN", "MH":
 
 
 def metrics_table(report: Mapping[str, Any]) -> pd.DataFrame:
-    """A row for all, each class and each size group, by rule; of a size group only the mean F1 is known."""
+    """One row for all, for each species and for each size group, by rule; a size group has only the mean F1."""
     rows = []
     for rule, numbers in report.items():
         rows.append({"rule": rule, "kind": "all", "name": "all", **numbers["localisation"]})
@@ -72,7 +72,7 @@ def _picks_of(one: Comparison, case: Case) -> Columns:
 
 
 def write_outputs(oroot: str, page: Mapping[str, Any], comparisons: Sequence[Comparison], cases: Sequence[Case],
-                  classes: Sequence[str]) -> list[str]:
+                  target_species: Sequence[str]) -> list[str]:
     """Write base.json, base_metrics.csv, base_picks.xmd, base_confusion.csv and .png, base_curves.png; returns their paths."""
     joined = Joined.of(comparisons)
     report = page["all"]
@@ -84,8 +84,8 @@ def write_outputs(oroot: str, page: Mapping[str, Any], comparisons: Sequence[Com
     what = f"{Path(page['parameters']['picks']).name}: {len(joined.picked_species)} picks, {int(joined.target.sum())} particles"
     draw_curves(written[2], what, points, curves)
     matrix = [f"{oroot}_confusion.csv", f"{oroot}_confusion.png"]
-    if classes:
-        rows, columns, counts = confusion(joined, "distance", classes)
+    if target_species:
+        rows, columns, counts = confusion(joined, "distance", target_species)
         write_csv_table(matrix[0], pd.DataFrame(counts, columns=columns).assign(**{"true class": rows})[["true class", *columns]])
         draw_confusion(matrix[1], what, rows, columns, counts)
         written += matrix

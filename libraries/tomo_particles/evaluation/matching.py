@@ -53,7 +53,7 @@ def pairs_within(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarra
     radii = np.broadcast_to(np.asarray(radius, dtype=float), len(truth))
     tree = cKDTree(picks)
     pick, particle, distance = [none], [none], [np.zeros(0)]
-    for value in np.unique(radii):  # one search a radius: a large class does not blow up the search of the small ones
+    for value in np.unique(radii):  # one search per radius: large particles do not slow down the search for small ones
         own = np.flatnonzero(radii == value)
         near = tree.sparse_distance_matrix(cKDTree(truth[own]), value, output_type="coo_matrix")
         pick.append(near.row)

@@ -65,7 +65,7 @@ def read_species(path: str | os.PathLike, option: str = parameter("classes")) ->
 
 
 def mean_f1_by_group(f1: Mapping[str, float], species_table: Mapping[str, Species]) -> dict[str, float]:
-    """Mean class F1 of every size group that has a class (SHREC 2020, table 6)."""
+    """Mean F1 of the species of every size group (size groups without any are left out; SHREC 2020, table 6)."""
     members: dict[str, list[float]] = {name: [] for name in SIZE_GROUPS}
     for name, value in f1.items():
         if name in species_table and species_table[name].size_group:
@@ -74,5 +74,5 @@ def mean_f1_by_group(f1: Mapping[str, float], species_table: Mapping[str, Specie
 
 
 def radii_of(species: Sequence[str], species_table: Mapping[str, Species], voxel_size: float) -> np.ndarray:
-    """(n,) half the diameter of the class of each particle, voxels of `voxel_size` Å. Raises KeyError for an unknown class."""
+    """(n,) half the diameter of the species of each particle, voxels of `voxel_size` Å. Raises KeyError for an unknown one."""
     return np.array([species_table[name].diameter / (2 * voxel_size) for name in species], dtype=float)

@@ -107,23 +107,24 @@ class Joined:
 
 
 def localisation_matching(joined: Joined, rule: str) -> Matching:
-    """What became of every pick, whatever class it says."""
+    """The matching of all picks with all target particles, whatever their species."""
     everything = np.ones(len(joined.picked_species), dtype=bool)
     return matching_of(joined.pairs[rule].between(everything, joined.target))
 
 
-def report(joined: Joined, classes: Sequence[str], species_table: Mapping[str, Species]) -> dict[str, Any]:
-    """By rule: localisation, every class of `classes`, size groups, false picks by what they sit on, random baseline.
+def report(joined: Joined, target_species: Sequence[str], species_table: Mapping[str, Species]) -> dict[str, Any]:
+    """By rule: localisation, every target species, size groups, false picks by the species they sit on, random baseline.
 
-    classes: the target classes of the truth, none where the truth or the picks name no class.
+    target_species: empty if the truth or the picks have no species.
     """
-    return {rule: _report_of_rule(joined, rule, classes, species_table) for rule in joined.pairs}
+    return {rule: _report_of_rule(joined, rule, target_species, species_table) for rule in joined.pairs}
 
 
-def _report_of_rule(joined: Joined, rule: str, classes: Sequence[str], species_table: Mapping[str, Species]) -> dict[str, Any]:
+def _report_of_rule(joined: Joined, rule: str, target_species: Sequence[str],
+                    species_table: Mapping[str, Species]) -> dict[str, Any]:
     everything = np.ones(len(joined.picked_species), dtype=bool)
     by_class = {name: _numbers(joined, rule, joined.picked_species == name, joined.target & (joined.species == name))
-                for name in classes}
+                for name in target_species}
     f1 = {name: numbers["F1"] for name, numbers in by_class.items()}
     n, particles = len(joined.picked_species), int(joined.target.sum())
     random_f1 = 2 * joined.random_found[rule] / max(1, n + particles)
@@ -164,28 +165,28 @@ def matching_with_others(joined: Joined, rule: str) -> Matching:
 
 
 def false_picks_on(joined: Joined, rule: str) -> dict[str, int]:
-    """How many of the false picks sit on each class that is no target."""
+    """How many of the false picks sit on each species that is no target."""
     on = matching_with_others(joined, rule).particle
     names = sorted({str(name) for name in joined.species[~joined.target]})
     return {name: int((joined.species[on[on >= 0]] == name).sum()) for name in names}
 
 
-def confusion(joined: Joined, rule: str, classes: Sequence[str]) -> tuple[list[str], list[str], np.ndarray]:
-    """True class x class of the pick, for the picks that found a particle, with a row of false picks and a column of misses.
+def confusion(joined: Joined, rule: str, target_species: Sequence[str]) -> tuple[list[str], list[str], np.ndarray]:
+    """True species x species of the pick, for the picks that found a particle, with a row of false picks and a column of misses.
 
-    Returns the names of the rows, of the columns, and the counts. A row of a class sums to its particles. Surplus picks of a
+    Returns the names of the rows, of the columns, and the counts. A row of a species sums to its particles. Surplus picks of a
     found particle are not counted.
     """
     hits = localisation_matching(joined, rule)
     picked_species = np.where(joined.picked_species == "", UNCLASSIFIED, joined.picked_species)
-    extra = sorted({str(name) for name in picked_species} - {*classes, UNCLASSIFIED})
-    columns = [*classes, *extra, *([UNCLASSIFIED] if UNCLASSIFIED in picked_species else []), MISSED]
-    rows = [*classes, FALSE]
+    extra = sorted({str(name) for name in picked_species} - {*target_species, UNCLASSIFIED})
+    columns = [*target_species, *extra, *([UNCLASSIFIED] if UNCLASSIFIED in picked_species else []), MISSED]
+    rows = [*target_species, FALSE]
     counts = np.zeros((len(rows), len(columns)), dtype=int)
     true = np.where(hits.particle >= 0, joined.species[hits.particle], FALSE)
     for pick in np.flatnonzero(hits.counts | (hits.particle < 0)):
         counts[rows.index(true[pick]), columns.index(picked_species[pick])] += 1
-    for row, name in enumerate(classes):
+    for row, name in enumerate(target_species):
         counts[row, -1] = int((joined.target & (joined.species == name)).sum()) - counts[row, :-1].sum()
     return rows, columns, counts
 

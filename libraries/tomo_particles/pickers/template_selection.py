@@ -11,12 +11,12 @@ from ..core.picks import Picks
 from ..geometry.suppression import far_from
 
 SELECTIONS = ("all", "thresholded", "filtered")
-CANDIDATES = 10  # for each pick asked for: overlaps with other classes cost most of them (the paper took 2000 for 217)
+CANDIDATES = 10  # for each pick asked for: overlaps with other species cost most of them (the paper took 2000 for 217)
 
 
 def select(candidates: Mapping[str, Picks], diameters: Mapping[str, float], selection: str = "all",
            number: int | None = None) -> Picks:
-    """One Picks from the candidates of each template, which come the best first, classes from the biggest to the smallest.
+    """One Picks from the candidates of each template, which come the best first; templates from the biggest to the smallest.
 
     diameters: Å, by template.  all: every template's candidates as they are.  thresholded: the best `number` of each.
     filtered: a candidate nearer to one already selected than the sum of their radii is dropped, then the best `number`.
@@ -34,7 +34,7 @@ def select(candidates: Mapping[str, Picks], diameters: Mapping[str, float], sele
 
 
 def _without_overlap(own: Picks, selected: list[Picks], diameters: Mapping[str, float], radius: float) -> np.ndarray:
-    """(n,) whether a candidate overlaps with no selected one of another class; radius in Å."""
+    """(n,) whether a candidate overlaps with no selected one of another species; radius in Å."""
     free = np.ones(len(own), dtype=bool)
     for others in selected:
         if len(others) and len(own):

@@ -24,15 +24,15 @@ DISTRACTOR_DIAMETERS = {"bead": 100.0, "vesicle": 600.0}  # Å; vesicles: of the
 
 
 def class_ids(complexes: Sequence[Complex]) -> dict[str, int]:
-    """Number of each class in class volumes and tables: the complexes in the order given, then the distractors."""
+    """Number of each species in volumes and tables: the complexes in the order given, then the distractors."""
     return {name: number for number, name in enumerate([*(c.name for c in complexes), *DISTRACTORS], start=1)}
 
 
 def write_tomogram(folder: str | os.PathLike, sample: Sample, series: TiltSeries, tomogram: np.ndarray,
                    ids: dict[str, int]) -> None:
-    """Write `<id>.mrc`, its class and occupancy volumes and, in `tilt_series/`, its images with their angles."""
+    """Write `<id>.mrc`, its species and occupancy volumes and, in `tilt_series/`, its images with their angles."""
     folder, name, rate = Path(folder), sample.truth.tomo_id, sample.truth.sampling_rate
-    write_labels(folder / f"{name}_classes.mrc", sample.classes(ids), rate)
+    write_labels(folder / f"{name}_classes.mrc", sample.species_volume(ids), rate)
     write_labels(folder / f"{name}_occupancy.mrc", sample.occupancy, rate)
     write_volume(folder / "tilt_series" / f"{name}.mrc", series.images, rate)
     with written_aside(folder / "tilt_series" / f"{name}.rawtlt") as aside:

@@ -40,8 +40,8 @@ class Sample:
         """(z, y, x) float32 grey values over the ice, of everything."""
         return np.asarray(self.protein + self.other)
 
-    def classes(self, ids: dict[str, int]) -> np.ndarray:
-        """(z, y, x) int8 (int16 beyond 127 classes): the id of the class of what is at each voxel, 0 where nothing."""
+    def species_volume(self, ids: dict[str, int]) -> np.ndarray:
+        """(z, y, x) int8 (int16 beyond 127 species): the id of the species at each voxel, 0 where there is nothing."""
         table = np.array([0, *(ids[name] for name in self.truth.species)])
         return np.asarray(table.astype(np.int8 if table.max() < 128 else np.int16)[self.occupancy])
 

@@ -26,7 +26,7 @@ COMPLEXES = {
 
 @dataclass(frozen=True)
 class Simulation:
-    """volume: (z, y, x) float32, particles dark; positions by class: (n, 3) x, y, z, voxels; sampling_rate: Å/voxel."""
+    """volume: (z, y, x) float32, particles dark; positions by species: (n, 3) x, y, z, voxels; sampling_rate: Å/voxel."""
 
     volume: np.ndarray
     positions: dict[str, np.ndarray]
@@ -40,7 +40,7 @@ class Simulation:
 
 def simulate_tomogram(size: tuple[int, int, int], counts: dict[str, int], *, rng: np.random.Generator, radius: float = 6.0,
                       noise: float = 1.0, sampling_rate: float = 10.0) -> Simulation:
-    """A tomogram of `size` x, y, z voxels holding `counts` of the classes target, rod, small and bead.
+    """A tomogram of `size` x, y, z voxels with `counts` of the species target, rod, small and bead.
 
     radius: of a particle, voxels.  noise: its standard deviation, in units of a particle's mean density.
     """

@@ -54,7 +54,7 @@ def test_masks_never_overlap_and_whole_particles_lie_inside(sample, complexes):
 
 def test_class_and_occupancy_volumes_agree_with_the_table(sample, complexes):
     ids = class_ids(complexes)
-    classes = sample.classes(ids)
+    classes = sample.species_volume(ids)
     assert classes.dtype == np.int8 and classes.shape == SIZE[::-1]
     assert list(ids.values()) == list(range(1, len(complexes) + 3))
     for row, name in enumerate(sample.truth.species):

@@ -1,4 +1,4 @@
-"""The table of classes of a simulation, and the lines of its summary."""
+"""The table of species of a simulation (classes.csv), and the lines of its summary."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class SpeciesRow:
     diameter: float
 
 
-def read_classes(path: str) -> dict[str, SpeciesRow]:
-    """The classes of a simulation by name, in the order of their numbers."""
+def read_species_rows(path: str) -> dict[str, SpeciesRow]:
+    """The species of a simulation by name, in the order of their numbers."""
     def number(text: str) -> float:
         return float(text or "nan")
 
@@ -41,6 +41,6 @@ def summary_lines(files: SimulationFiles, snr: float, seed: int) -> list[str]:
     lines = [f"*{tomograms} tomogram{'s' if tomograms > 1 else ''}*, signal to noise ratio {snr:g}, seed {seed}; {seconds:.0f} s"]
     lines += [f"{name}: {counts[name]}" + (f" ({which.molecular_weight:.0f} kDa, {which.diameter:.0f} Å)"
                                            if which.molecular_weight > 0 else "")
-              for name, which in read_classes(files.classes).items() if counts[name]]
+              for name, which in read_species_rows(files.classes).items() if counts[name]]
     lines += [f"- {tomogram['tomogram']}: {note}" for tomogram in report["tomograms"] for note in tomogram["notes"]]
     return [*lines, f"Everything that is known: {files.output}"]
