@@ -49,7 +49,7 @@ class RunFiles(ProtocolFiles):
 
     # ---- one a run
     @property
-    def frame(self) -> str:
+    def common_grid(self) -> str:
         """JSON: the common sampling rate and box size, and the tomogram of each tsId."""
         return self._at("frame.json")
 

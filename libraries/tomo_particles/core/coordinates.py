@@ -37,22 +37,23 @@ def rescale_size(size: tuple[int, int, int], from_rate: float, to_rate: float) -
     return tuple(edge * ratio for edge in size)
 
 
+def inside_volume(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    """(n,) whether positions (n, 3) x, y, z lie in a volume of `size` x, y, z, in the same voxels, up to its outer faces."""
+    return ((positions >= -0.5) & (positions <= np.asarray(size) - 0.5)).all(axis=1)
+
+
 def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate: float | None = None) -> None:
     """Refuse positions (n, 3) x, y, z outside a volume of `size` x, y, z, in the same voxels.
 
     Raises InputError; `source` says where the picks come from, with the option, and where they should lie. rate: Å/voxel, to
     say so where the numbers look like Å.
     """
-    outside = np.flatnonzero(_is_outside(positions, size))
+    outside = np.flatnonzero(~inside_volume(positions, size))
     if len(outside):
-        angstrom = rate is not None and rate > 1 and not _is_outside(positions / rate, size).any()
+        angstrom = rate is not None and rate > 1 and inside_volume(positions / rate, size).all()
         hint = f"they would fit as Å: divide them by {rate:g}; else " if angstrom else ""
         x, y, z = positions[outside[0]]
         edges = " x ".join(f"{edge:.0f}" for edge in size)
         raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
                          f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); {hint}check the sampling rate, the axis "
                          "order and the origin")
-
-
-def _is_outside(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:
-    return ((positions < -0.5) | (positions > np.asarray(size) - 0.5)).any(axis=1)

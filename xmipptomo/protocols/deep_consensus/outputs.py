@@ -27,7 +27,7 @@ from ...constants import (
 )
 from ...convert import Precedents, append_picks, even_box_size
 from ...files import RunFiles
-from .inputs import Frames
+from .inputs import CommonGrid
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], prec
     return tomograms
 
 
-def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, frames: Frames,
+def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, grid: CommonGrid,
                   merged: Mapping[str, TomogramPicks]) -> SetOfCoordinates3D:
     """Fill a new set of coordinates, in voxels of its tomograms, with the merged picks of those tomograms."""
     coordinates.setSamplingRate(precedents.sampling_rate)
-    coordinates.setBoxSize(even_box_size(frames.box_size * frames.sampling_rate, precedents.sampling_rate))
+    coordinates.setBoxSize(even_box_size(grid.box_size * grid.sampling_rate, precedents.sampling_rate))
     with_species = any((own.picks.species != "").any() for own in merged.values())
     for ts_id in precedents.sources:
         own = merged[ts_id]

@@ -81,7 +81,7 @@ def _ids(ts_ids: Iterable[str | None]) -> str:
 
 def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """A box that does not fit in a tomogram: no program takes it, and its unit is mistaken as a rule."""
-    rate, box = _common_frame(protocol, inputs)
+    rate, box = _common_grid(protocol, inputs)
     sizes = [[n * tomograms.getSamplingRate() for n in size] for tomograms in inputs.tomogram_sets()
              if (size := tomograms.getDim())]  # what the set says: no file is opened while the user waits
     smallest = min(sizes, key=min, default=[np.inf])
@@ -92,8 +92,8 @@ def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             "*Smallest*."]
 
 
-def _common_frame(protocol: EMProtocol, inputs: InputSets) -> tuple[float, int]:
-    return inputs.common_frame(protocol.samplingRateChoice.get(), protocol.boxSizeChoice.get())
+def _common_grid(protocol: EMProtocol, inputs: InputSets) -> tuple[float, int]:
+    return inputs.common_grid(protocol.samplingRateChoice.get(), protocol.boxSizeChoice.get())
 
 
 def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
@@ -114,7 +114,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     if not protocol.skipTraining and (own_network, own_folds) != (NETWORKS[protocol.network.get()], protocol.folds.get()):
         return [f"*Model file*: '{path}' has the network {own_network.capitalize()} in {own_folds} folds; to train it further, "
                 "choose the same under *Network* and *Networks in the ensemble*, or train a new one."]
-    rate, box = _common_frame(protocol, inputs)
+    rate, box = _common_grid(protocol, inputs)
     if box == own_box and same_sampling_rate(rate, own_rate):
         return []
     return [f"*Model file*: '{path}' was trained on boxes of {own_box} voxels at {own_rate:.4g} Å/voxel, the inputs have "
