@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.picks import Picks
 from ..geometry.complete_linkage import complete_linkage
-from ..geometry.suppression import taken_by
+from ..geometry.suppression import suppress_neighbours
 
 SETTLED = 1e-4  # voxels: medians that move less are found
 # The values of --constype.
@@ -158,7 +158,7 @@ def _absorb_close_clusters(centres: np.ndarray, support: np.ndarray, radius: flo
     """(m,) the cluster each cluster ends in: the best supported of those within `radius` takes its neighbours."""
     rank = np.empty(len(centres), dtype=int)
     rank[np.lexsort((*centres.T[::-1], -support))] = np.arange(len(centres))
-    return taken_by(centres, radius, rank)
+    return suppress_neighbours(centres, radius, rank)
 
 
 def _nearest(voices: _Voices, labels: np.ndarray, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
