@@ -184,7 +184,7 @@ def _shown(run: RunResults) -> list[dict[str, Any]]:
                     as_png(figures.slices_figure(run, name)),
                     "Slabs of a fifth of a box; circles are half a box wide, green if accepted.",
                 ),
-                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common frame."),
+                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common grid."),
             ],
         }
         for name in chosen

@@ -31,7 +31,7 @@ LINKS = {  # what the program and the protocol leave, where it is there
     "training_log.csv": "training, one row per epoch",
     "picks.png": "picture of one tomogram",
     "summary.json": "numbers of the run",
-    "frame.json": "common frame and tomograms",
+    "frame.json": "common grid and tomograms",
 }
 
 
@@ -142,7 +142,7 @@ def about_run(run: RunResults) -> dict[str, str]:
         "plugin that made the run": run.summary.get("version"),
         "random seed": run.summary.get("seed"),
         "model": run.summary.get("model"),
-        "common frame": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
+        "common grid": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
     }
     if run.training is not None:
         about["epochs trained"] = f"{len(run.training)} in {run.training['fold'].nunique()} networks"

@@ -10,7 +10,7 @@ import numpy as np
 from ..consensus.merged_picks import NEGATIVE
 from ..core.coordinates import check_inside, rescale_size
 from ..core.tomograms import open_tomogram
-from ..evaluation.matching import hits_of, reach_within
+from ..evaluation.matching import matches_of, pairs_within
 from ..formats.pick_files import read_pick_file
 from .results import RunResults
 
@@ -64,8 +64,8 @@ def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIU
             extent = rescale_size(sizes[tomo_id], rates[tomo_id], particles.sampling_rate)
             check_inside(particles.positions, extent, f"{option}: '{truth}', tomogram '{tomo_id}'", particles.sampling_rate)
         own = np.flatnonzero(run.of_tomogram(tomo_id) & eligible)
-        reach = reach_within(positions[own], particles.at_sampling_rate(run.sampling_rate).positions, radius * run.box_size)
-        true[own], covered[own] = hits_of(reach).counts, True
+        candidates = pairs_within(positions[own], particles.at_sampling_rate(run.sampling_rate).positions, radius * run.box_size)
+        true[own], covered[own] = matches_of(candidates).counts, True
     return Measured(
         run.merged.score[covered],
         true[covered],

@@ -42,7 +42,7 @@ class RunResults:
 
     merged: the merged picks, positions in voxels of `sampling_rate`.
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
-    sampling_rate: Å/voxel, common frame.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
+    sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
     each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
     and for runs of versions that gave none.
     """
@@ -93,7 +93,7 @@ class RunResults:
         return self.merged.tomo_id == tomo_id
 
     def positions(self, rate: float | None = None) -> np.ndarray:
-        """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common frame."""
+        """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common grid."""
         return rescale_positions(self.merged.positions, self.sampling_rate, rate or self.sampling_rate)
 
 
