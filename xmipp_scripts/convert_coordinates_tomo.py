@@ -35,7 +35,7 @@ class ConvertConfig:
     size: tuple[int, int, int] | None = None
     names: tuple[str, ...] = ()
     rename: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
+    species: tuple[str, ...] = ()
     subset: bool = False
     drop_outside: bool = False
     overwrite: bool = False
@@ -69,7 +69,7 @@ def convert(config: ConvertConfig) -> list[str]:
     files, notes = _files(config)
     context = _context(config, files, notes)
     picks = _read(files, config, context, notes)
-    picks = {tomo_id: own for tomo_id, own in _of_classes(picks, config).items() if len(own)}
+    picks = {tomo_id: own for tomo_id, own in _of_species(picks, config).items() if len(own)}
     if not picks:
         raise InputError("-i: no picks left after --class and --dropOutside; relax one of them")
     picks, context = _renamed(picks, context, config)
@@ -153,15 +153,15 @@ def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConf
     return placed[inside]
 
 
-def _of_classes(picks: dict[str, Picks], config: ConvertConfig) -> dict[str, Picks]:
-    if not config.classes:
+def _of_species(picks: dict[str, Picks], config: ConvertConfig) -> dict[str, Picks]:
+    if not config.species:
         return picks
     import numpy as np
 
     there = sorted({str(name) for own in picks.values() for name in own.species} - {""})
-    if wrong := [name for name in config.classes if name not in there]:
+    if wrong := [name for name in config.species if name not in there]:
         raise InputError(f"--class: the picks have no class '{wrong[0]}'; there are {listed(there) or 'none'}")
-    return {tomo_id: own[np.isin(own.species.astype(str), config.classes)] for tomo_id, own in picks.items()}
+    return {tomo_id: own[np.isin(own.species.astype(str), config.species)] for tomo_id, own in picks.items()}
 
 
 def _renamed(picks: dict[str, Picks], context: Context, config: ConvertConfig) -> tuple[dict[str, Picks], Context]:
@@ -282,7 +282,7 @@ class ConvertCoordinatesTomo(Program):
             size=size,  # type: ignore[arg-type]
             names=tuple(self.optional_list("--names")),
             rename=tuple(self.optional_list("--rename")),
-            classes=tuple(self.optional_list("--class")),
+            species=tuple(self.optional_list("--class")),
             subset=self.checkParam("--subset"),
             drop_outside=self.checkParam("--dropOutside"),
             overwrite=self.checkParam("--overwrite"),

@@ -152,7 +152,7 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
     series = record(sample, imaging, rng=rng, threads=config.threads)
     tomogram = back_projected(series.images, series.angles, config.size[2], config.threads)
     np.negative(tomogram, out=tomogram)  # as people look at them: dense is dark
-    ids = outputs.class_ids(complexes)
+    ids = outputs.species_ids(complexes)
     outputs.write_tomogram(config.odir, sample, series, tomogram, ids)
     draw_simulation(Path(config.odir) / f"{name}.png", sample, series, tomogram, ids)
     return sample.truth, {"tomogram": name, "objects": len(sample.truth), "notes": sample.notes,

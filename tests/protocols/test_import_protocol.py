@@ -34,7 +34,7 @@ def test_the_command_line_of_an_import():
 
 
 def test_the_command_line_of_an_export():
-    arguments = export_arguments("p.xmd", "o.star", ["a.mrc", "b.mrc"], 10.0, format_name="relion5", classes=["ribosome"])
+    arguments = export_arguments("p.xmd", "o.star", ["a.mrc", "b.mrc"], 10.0, format_name="relion5", species=["ribosome"])
     assert arguments == ["-i", "p.xmd", "-o", "o.star", "--to", "relion5", "--tomograms", "a.mrc", "b.mrc",
                          "--tomogramSamplingrate", 10.0, "--class", "ribosome"]
 

@@ -1,14 +1,14 @@
-"""The one exception whose message is meant for the person at the form or the terminal, and how such a message lists names."""
+"""Exceptions whose message is for the user at the form or the terminal, and how such a message lists names."""
 
 from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Wrong input of the user: the message is one line that names the file, the option and the way out."""
+    """Wrong input of the user: the message is one line that names the file, the option and the remedy."""
 
 
 class NoPicksError(InputError):
-    """A pick file without any pick: wrong alone, common if a picker wrote one file per tomogram."""
+    """A pick file without any pick: an error for a single file, common if a picker wrote one file per tomogram."""
 
 
 def listed(names: Iterable[object], most: int = 4, quote: str = "'") -> str:

@@ -1,4 +1,4 @@
-"""Scores against what was true: how well they rank (precision, recall) and whether they can be read as probabilities."""
+"""Scores against truth: how well they rank picks (precision, recall), and whether they can be read as probabilities."""
 
 from __future__ import annotations
 

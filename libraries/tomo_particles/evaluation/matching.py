@@ -27,13 +27,13 @@ class CandidatePairs:
     n_particles: int
 
     def between(self, picks: np.ndarray, particles: np.ndarray) -> CandidatePairs:
-        """The pairs of the chosen picks (n,) bool with the chosen particles (m,) bool; rows keep their numbers."""
+        """The pairs of the chosen picks (n,) bool with the chosen particles (m,) bool; the row numbers stay the same."""
         kept = picks[self.pick] & particles[self.particle]
         return CandidatePairs(self.pick[kept], self.particle[kept], self.distance[kept], self.n_picks, self.n_particles)
 
     @staticmethod
     def joined(parts: list[CandidatePairs]) -> CandidatePairs:
-        """The pairs of several tomograms, whose picks and particles are numbered through."""
+        """The pairs of several tomograms, with the picks and particles of all numbered in one sequence."""
         before_picks = np.cumsum([0, *(part.n_picks for part in parts)])
         before_particles = np.cumsum([0, *(part.n_particles for part in parts)])
         pick = [part.pick + shift for part, shift in zip(parts, before_picks[:-1], strict=True)]
@@ -92,7 +92,7 @@ class Matches:
 
 
 def best_matching(candidates: CandidatePairs) -> np.ndarray:
-    """Largest one-to-one matching of picks to particles, and of the largest the one with the least sum of distances.
+    """The one-to-one matching of picks to particles with the most pairs; among equals the one with the least sum of distances.
 
     Returns the indices of its pairs in `candidates`.
     """
@@ -116,7 +116,7 @@ def matches_of(candidates: CandidatePairs) -> Matches:
     distance = np.full(candidates.n_picks, np.nan)
     counts = np.zeros(candidates.n_picks, dtype=bool)
     farthest_first = np.argsort(-candidates.distance, kind="stable")
-    particle[candidates.pick[farthest_first]] = candidates.particle[farthest_first]  # the last one written, the nearest, stays
+    particle[candidates.pick[farthest_first]] = candidates.particle[farthest_first]  # the nearest is written last and stays
     distance[candidates.pick[farthest_first]] = candidates.distance[farthest_first]
     matched = best_matching(candidates)
     particle[candidates.pick[matched]] = candidates.particle[matched]

@@ -11,10 +11,10 @@ from .matching import Matches
 
 @dataclass(frozen=True)
 class PickingMetrics:
-    """Counts of a picking, and what follows from them.
+    """Counts of a picking, and the metrics computed from them.
 
     reported (RR): picks.  found (TP): unique particles hit.  false (FP): picks that hit no particle; a surplus pick of a found
-    particle is none.  particles: how many there are.  multiple (MH): particles with more than one pick.  outside (RO): picks
+    particle is not false.  particles: how many there are.  multiple (MH): particles with more than one pick.  outside (RO): picks
     outside the volume, None where its size is unknown.  distance, distance_angstrom (AD): mean distance of the picks that count
     from the particles' centres, voxels and Å, NaN where nothing was found.
     """
@@ -39,7 +39,7 @@ class PickingMetrics:
 
     @property
     def precision(self) -> float:
-        """Of the picks reported, those that found a particle: surplus picks count against it."""
+        """Share of the reported picks that found a particle; surplus picks lower it."""
         return self.found / self.reported if self.reported else 0.0
 
     @property
@@ -52,7 +52,7 @@ class PickingMetrics:
 
     @property
     def f4(self) -> float:
-        """F-beta with beta 4, as the CZII challenge ranks: recall weighs sixteen times as much as precision."""
+        """F-beta with beta 4, as in the ranking of the CZII challenge: recall weighs sixteen times as much as precision."""
         return self.f_beta(4.0)
 
     def f_beta(self, beta: float) -> float:

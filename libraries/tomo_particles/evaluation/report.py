@@ -70,7 +70,7 @@ def compare(picks: Picks, truth: Picks, target: np.ndarray, radii: np.ndarray, *
 
 @dataclass(frozen=True)
 class Joined:
-    """Several comparisons as one: the arrays one after the other, rows numbered through."""
+    """Several comparisons joined: the arrays one after the other, rows numbered in one sequence."""
 
     picked_species: np.ndarray
     score: np.ndarray
@@ -187,7 +187,7 @@ def confusion(joined: Joined, rule: str, targets: Sequence[str]) -> tuple[list[s
 
 @dataclass(frozen=True)
 class ScoreCurves:
-    """What the scores say, for a plot: the curve, and the scores of the picks that count and of the others."""
+    """For plots: the precision-recall curve, and the scores of the picks that count and of the others."""
 
     curve: PrecisionRecall
     score: np.ndarray

@@ -1,4 +1,4 @@
-"""The scores of a run against particles that are known: the one way to measure whether they are probabilities."""
+"""The scores of a run against known particles. Only these can show whether the scores are probabilities."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Measured:
 def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIUS, option: str = "--truth") -> Measured:
     """Match the picks of a run with the particles of a pick file, one to one, within `radius` (fraction of the box).
 
-    Tomograms that the file does not name are left out: nothing is known of them. Raises InputError for a file that cannot be
-    read, names none of the run's tomograms, or has particles outside of one.
+    Tomograms that the file does not name are left out, because their truth is unknown. Raises InputError for a file that cannot
+    be read, names none of the run's tomograms, or has particles outside of one.
     """
     rates: dict[str, float] = {}
     sizes: dict[str, tuple[int, int, int]] = {}  # for formats that count from the centre; a tomogram may be gone

@@ -1,7 +1,7 @@
 """A finished run of the deep consensus, read from its folder: of the run program or of the Scipion protocol.
 
-Both write the same tables under different names. Nothing is computed here; what a run left out (voting trains nothing) is
-absent, what is there and damaged is refused.
+Both write the same tables under different names. Nothing is computed here. Files that a run does not have are left out (voting
+trains no network); damaged files are refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..core.coordinates import rescale_positions
 from ..core.errors import InputError
 from ..formats.xmd import Columns, join_tables, read_table
 
-SUMMARY, FRAME = "summary.json", "frame.json"
+SUMMARY, COMMON_GRID = "summary.json", "frame.json"
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy")
 
 
@@ -42,9 +42,9 @@ class RunResults:
 
     merged: the merged picks, positions in voxels of `sampling_rate`.
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
-    sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
-    each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
-    and for runs of versions that gave none.
+    sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, one row per picker.  training: one row per
+    epoch of each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for
+    voting and for runs of versions that gave none.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class RunResults:
 
     @property
     def scores_are_probabilities(self) -> bool:
-        """Votes are shares, and the paper's recipe gives a network's opinion: neither says how many picks are particles."""
+        """False for votes, which are shares, and for the paper's recipe, which gives the network score alone."""
         parameters = self.summary.get("parameters", {})
         recipe = parameters.get("training", parameters).get("recipe", "consensus")
         return self.threshold is not None and recipe == "consensus"
@@ -98,14 +98,14 @@ class RunResults:
 
 
 def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = "--run") -> RunResults:
-    """Read a run of the program or of the protocol. threshold: look at it with this one instead of the run's own.
+    """Read a run of the program or of the protocol. threshold: used instead of the threshold of the run.
 
     Raises InputError naming `option` and the file for a folder that is no run, has not finished, or is damaged.
     """
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"{option}: '{folder}' is no folder; give the output folder of xmipp_run_deep_consensus_tomo")
-    if (root / FRAME).is_file():
+    if (root / COMMON_GRID).is_file():
         return _read_protocol_run(root, threshold, option)
     if not (root / SUMMARY).is_file():
         raise InputError(
@@ -141,9 +141,9 @@ def _read_program_run(root: Path, threshold: float | None, option: str) -> RunRe
 
 
 def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunResults:
-    frame = _read_json(root / FRAME, option, "samplingRate", "boxSize", "pickers", "tomograms")
+    grid = _read_json(root / COMMON_GRID, option, "samplingRate", "boxSize", "pickers", "tomograms")
     summary = _read_json(root / SUMMARY, option, "tomograms") if (root / SUMMARY).is_file() else {}
-    scored, names = root / "scored.xmd", tuple(frame["pickers"])
+    scored, names = root / "scored.xmd", tuple(grid["pickers"])
     voting = not scored.is_file()
     if voting:
         voted = sorted((root / "labelled").glob("*_all.xmd"))
@@ -153,7 +153,7 @@ def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunR
         columns[SCORE] = MergedPicks.from_columns(columns).vote_share(len(names)).tolist()
     else:
         columns = read_table(scored, option)
-    counts = [sum(tomogram["counts"][k] for tomogram in frame["tomograms"]) for k in range(len(names))]
+    counts = [sum(tomogram["counts"][k] for tomogram in grid["tomograms"]) for k in range(len(names))]
     return _results(
         root,
         scored,
@@ -161,12 +161,12 @@ def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunR
         names,
         tuple(counts),
         None if voting else _checked(threshold, summary.get("threshold"), option),
-        int(frame["boxSize"]),
-        float(frame["samplingRate"]),
+        int(grid["boxSize"]),
+        float(grid["samplingRate"]),
         _read_csv(root / "scored_reliability.csv", option, "picker", "recall", "precision"),
         None if voting else _read_verdict(root / "scored_verdict.json", option),
         _read_csv(root / "training_log.csv", option, *LOG_COLUMNS),
-        tuple(TomogramFile(t["ts_id"], found(t["file_name"], root), t["tomogram_rate"]) for t in frame["tomograms"]),
+        tuple(TomogramFile(t["ts_id"], found(t["file_name"], root), t["tomogram_rate"]) for t in grid["tomograms"]),
         summary,
     )
 
@@ -232,9 +232,9 @@ def _checked(asked: float | None, own: float | None, option: str) -> float:
 
 
 def found(path: str | os.PathLike, folder: Path) -> Path:
-    """Where a file of the run is now: as written, or below the run's folder or those around it, after it was moved.
+    """The present path of a file of the run: as written or, if the run was moved, below its folder or one of the parents.
 
-    The path as written if it is nowhere.
+    If the file is not found, the path as written.
     """
     written = Path(path)
     if written.exists():

@@ -36,7 +36,7 @@ class Agreement:
 
 
 def match_picks(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Largest one-to-one matching of picks (n, 3) to truth (m, 3), and of the largest the one with the least sum of distances.
+    """Largest one-to-one matching of picks (n, 3) to truth (m, 3); among equals the one with the least sum of distances.
 
     radius: in the same units, one for all particles or (m,) one for each. Returns the matched rows of picks, ascending, and of
     truth. A second pick of the same particle is not a hit.

@@ -139,7 +139,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         options = ImportOptions(
             format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
             names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
-            classes=self.species.get().split())
+            species=self.species.get().split())
         self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, links, tomograms.getSamplingRate(),
                                                            options), job="conversion")
 
@@ -152,9 +152,9 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         coordinates = self._createSetOfCoordinates3D(self.inputTomograms)  # a pointer: a set alone is lost in workflows
         coordinates.setSamplingRate(rate)
         coordinates.setBoxSize(even_box_size(self.boxSize.get() * rate, rate))
-        classes = any(any(picks.species) for picks in found.values())
+        has_species = any(any(picks.species) for picks in found.values())
         for stem, picks in found.items():
-            attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if classes else None
+            attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if has_species else None
             append_picks(coordinates, tomogram_of(tomograms, of_tomogram[stem]), replace(picks, tomo_id=of_tomogram[stem]),
                          attributes=attributes)
         self._defineOutputs(**{ImportOutputs.coordinates.name: coordinates})
