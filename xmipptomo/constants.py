@@ -45,4 +45,4 @@ PICKER_SCORES_ATTRIBUTE: Final = "_pickerScores"  # the best score of each of _p
 DISAGREEMENT_ATTRIBUTE: Final = "_orientationDisagreement"  # degrees, mean angle of the pickers' orientations to this one
 NO_DISAGREEMENT: Final = -1.0  # fewer than two pickers gave an orientation
 LABEL_ATTRIBUTE: Final = "_label"  # 1, 0, -1: positive, doubtful, negative
-SPECIES_ATTRIBUTE: Final = "_species"  # name of the complex; its number is the group id
+SPECIES_ATTRIBUTE: Final = "_species"  # name of the species; its number is the group id

@@ -47,7 +47,7 @@ class RunFiles(ProtocolFiles):
 
     folder = "consensus"
 
-    # ---- one a run
+    # ---- one per run
     @property
     def common_grid(self) -> str:
         """JSON: the common sampling rate and box size, and the tomogram of each tsId."""
@@ -93,7 +93,7 @@ class RunFiles(ProtocolFiles):
         """HTML: the whole run on one page."""
         return self._at("report.html")
 
-    # ---- one a tomogram
+    # ---- one per tomogram
     def picks(self, ts_id: str) -> str:
         """XMD: the picks of all pickers, at the common sampling rate."""
         return self.labelled(ts_id, RAW)
@@ -138,7 +138,7 @@ class SimulationFiles(ProtocolFiles):
 
     @property
     def maps(self) -> str:
-        """Folder of the densities that are placed, one MRC a complex."""
+        """Folder of the densities that are placed, one MRC per species."""
         return self._at("maps")
 
     @property
