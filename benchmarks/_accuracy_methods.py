@@ -22,7 +22,7 @@ from tomo_particles.network import data as network_data
 from tomo_particles.testing.agreement import match_picks
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.pipeline import Pipeline
-from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
+from xmipp_scripts._shared.training_options import TrainingSettings
 
 OWN, PAPER = "ours", "paper's recipe"
 BASELINES = ("best picker", "AND", "OR", "best vote")

@@ -19,7 +19,7 @@ from tomo_particles.formats.xmd import read_table
 from tomo_particles.testing.agreement import Agreement, agreement, match_picks
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.pipeline import Pipeline
-from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
+from xmipp_scripts._shared.training_options import TrainingSettings
 
 
 def run(seed: int, folder: Path, recipe: str) -> tuple[list, list[str], list[str], Path, float]:

@@ -1,6 +1,7 @@
 """The arrows between the packages (CONTRIBUTING.md), read from the imports without running anything."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -205,11 +206,10 @@ def test_folders_of_protocols_import_only_those_of_the_table():
     assert not wrong_arrows("xmipptomo", "protocols", PROTOCOLS)
 
 
-# For the type checker only, a part of the consensus program may still name the pipeline that imports it.
-@pytest.mark.parametrize(("package", "for_types"), [("tomo_particles", True), ("xmipp_scripts", False), ("xmipptomo", True)])
-def test_no_module_imports_itself_by_others(package: str, for_types: bool):
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_by_others(package: str):
     arrows: dict[str, set[str]] = {}
-    for file, imports in imports_of(package, for_types).items():
+    for file, imports in imports_of(package, for_types=True).items():
         path = (REPOSITORY / file).relative_to(PACKAGES[package])
         own = ".".join(path.parent.parts if path.name == "__init__.py" else path.with_suffix("").parts)
         modules = {module_of(i.name, package) or "" for i in imports}
@@ -257,6 +257,16 @@ def test_the_plugin_reaches_the_algorithms_only_by_programs():
         and (top(i.name) == "xmipp_scripts" or not (permitted(i.name, allowed(file)) or empty_folder(i.name)))
     }
     assert not wrong
+
+
+def test_the_library_names_no_option_of_a_program():
+    found = {
+        (str(path.relative_to(REPOSITORY)), node.value)
+        for path in PACKAGES["tomo_particles"].rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search(r"(^|[\s(/])--[A-Za-z]", node.value)
+    }
+    assert not found
 
 
 def test_no_python_file_is_longer_than_one_idea():

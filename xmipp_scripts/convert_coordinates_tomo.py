@@ -147,7 +147,7 @@ def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConf
         try:
             check_inside(placed.positions, tomogram.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
         except InputError as error:
-            raise InputError(f"{error}; or leave them out with --dropOutside") from error
+            raise InputError(f"{error.text}; or leave them out with --dropOutside") from error
     elif not inside.all():
         notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out")
     return placed[inside]
@@ -234,6 +234,8 @@ class ConvertCoordinatesTomo(Program):
     """Command line of `convert`."""
 
     name = "xmipp_convert_coordinates_tomo"
+    parameters = {"input": "-i", "output": "-o", "format": "--from", "output_format": "--to",
+                  "picks_sampling_rate": "--samplingrate"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomo_particles.consensus.training_examples import INPUT_OPTIONS, contrast_outliers_of, read_examples
-from tomo_particles.core.errors import InputError
+from tomo_particles.consensus.training_examples import read_examples
+from tomo_particles.core.errors import InputError, parameter
 
 from ._shared.program import Program, require_positive, run
+from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, read_training_settings
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -25,51 +26,6 @@ NEEDS = {  # the options without which a mode can do nothing
     "devices": (),
 }
 MODEL_ENDINGS = (".h5", ".keras")
-RECIPES = ("consensus", "paper")
-TRAINING_OPTIONS = (
-    "== Training ==",
-    " [--recipe <name=consensus>] : how the final score (column CoordConsScore) is computed. consensus: probability from "
-    "network score, votes and picker scores; the network trains on all merged picks, with labels from the agreement of the "
-    "pickers. paper: network score alone; the network trains on agreed picks against noise. Only these labels and this score "
-    "are as published: merging (complete linkage), three folds, cosine schedule of the learning rate and class balance are ours "
-    "in both recipes",
-    " [--network <name=small>] : small, or reference: the network of the thesis",
-    " [--epochs <int=12>] : maximum number of epochs. An epoch shows 2400 to 4000 subtomograms: small sets are repeated, large "
-    "sets are sampled",
-    " [--batch <int=32>] : subtomograms per training step, in total over all GPUs and machines. With more GPUs or machines each "
-    "of them gets fewer subtomograms; the number of steps and the learning rate do not change",
-    " [--learningRate <double=0.001>] : learning rate at the start; it decays towards zero",
-    " [--l2 <double=0.0001>] : strength of the L2 regularisation",
-    " [--validation <double=0.15>] : fraction of the subtomograms held back to choose the best epoch",
-    " [--folds <int=3>] : networks to train. Each is trained without one part of the tomograms, and scores that part",
-    " [--noAutoStop] : run all epochs, even if the validation loss no longer improves",
-    " [--noAugment] : no data augmentation (mirrors and 180 degree rotations, which keep the missing wedge; shifts; changes of "
-    "contrast; for the small network also rotations of up to 30 degrees about the tilt axis)",
-    " [--inputModel <file>] : continue the training of this model",
-    ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU',
-)
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What the training options say; the library checks the values."""
-
-    network: str = "small"
-    epochs: int = 12
-    batch: int = 32
-    learning_rate: float = 1e-3
-    l2: float = 1e-4
-    validation: float = 0.15
-    folds: int = 3
-    auto_stop: bool = True
-    augment: bool = True
-    input_model: str | None = None
-    gpus: str = field(default="", repr=False)  # who works, not what is done: `Steps` does not see it
-    recipe: str = "consensus"
-
-    def __post_init__(self) -> None:
-        if self.recipe not in RECIPES:
-            raise InputError(f"--recipe: must be {' or '.join(RECIPES)}, received '{self.recipe}'")
 
 
 @dataclass(frozen=True)
@@ -103,24 +59,6 @@ class ScoringConfig:
 
     def _beside(self, ending: str) -> Path:
         return Path(self.output).with_name(f"{Path(self.output).stem}{ending}")
-
-
-def read_training_settings(program: Program) -> TrainingSettings:
-    """The values of TRAINING_OPTIONS of a program that defines them."""
-    return TrainingSettings(
-        network=program.getParam("--network"),
-        epochs=program.integer("--epochs"),
-        batch=program.integer("--batch"),
-        learning_rate=program.number("--learningRate"),
-        l2=program.number("--l2"),
-        validation=program.number("--validation"),
-        folds=program.integer("--folds"),
-        auto_stop=not program.checkParam("--noAutoStop"),
-        augment=not program.checkParam("--noAugment"),
-        input_model=program.optional_path("--inputModel"),
-        gpus=program.getParam("--gpus"),
-        recipe=program.getParam("--recipe"),
-    )
 
 
 def require_model_name(path: str, option: str) -> str:
@@ -162,7 +100,13 @@ def prepare_training(
     strategy = select_devices(settings.gpus, threads, several_machines=several_machines)
     start = None
     if settings.input_model:
-        start = load_model(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, strategy=strategy)
+        start = load_model(
+            settings.input_model,
+            box_size=box_size,
+            sampling_rate=sampling_rate,
+            strategy=strategy,
+            option=parameter("input_model"),
+        )
         if trains:
             check_start(network, start)
     return network, training, strategy, start
@@ -209,10 +153,10 @@ def score_files(config: ScoringConfig) -> int:
     from tomo_particles.formats.xmd import join_tables, read_table, write_table
 
     columns = join_tables([read_table(path) for path in config.input])
-    _require_images(columns, "--input", config.input[0])
-    noise = join_tables([read_table(path, "--inputNeg") for path in config.noise]) if config.noise else {}
+    _require_images(columns, parameter("input"), config.input[0])
+    noise = join_tables([read_table(path, parameter("negatives")) for path in config.noise]) if config.noise else {}
     if noise:
-        _require_images(noise, "--inputNeg", config.noise[0])
+        _require_images(noise, parameter("negatives"), config.noise[0])
     if config.model:
         _add_network_scores((columns, noise), config)
     if {"comment", "enabled"} <= set(columns):
@@ -242,50 +186,32 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
         model = model or load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate,
                                     strategy=select_devices(config.gpus, config.threads))
         tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str)
-        positions = positions_of(columns, config.input[0], "--input")
+        positions = positions_of(columns, config.input[0], parameter("input"))
         columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
 
 
 def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], config: ScoringConfig) -> list[float]:
     """The final score of merged picks; writes the verdict and what it found out about the pickers."""
-    import numpy as np
     import pandas as pd
 
-    from tomo_particles.consensus.final_score import judge_merged
-    from tomo_particles.consensus.run_verdict import confirmed, verdict_on
-    from tomo_particles.consensus.verdict import too_few_agreed
+    from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.core.files import write_csv_table, written_aside
     from tomo_particles.learning.model_files import folds_of
 
-    labels = np.array(columns["enabled"])
-    outlying = contrast_outliers_of(columns, labels == 1)
-    network = np.array(columns["zScoreDeepLearning1"]) if config.model else None
-    if network is not None and len(network):
-        verdict = verdict_on(columns, outlying, noise, folds_of(config.model) > 1)
-    else:
-        verdict = too_few_agreed(int((labels == 1).sum()))
-    judged = judge_merged(columns["comment"], labels, network, columns.get("keywords"), verdict.say)
-    final = np.where(outlying, 0.0, verdict.bounded(judged.posterior, labels == 1))
-    if network is not None and (config.recipe != "consensus" or len(judged.pickers) < 2):  # votes that nobody asked for, or none
-        final = network if config.recipe != "consensus" else np.where(outlying, 0.0, network)
-        verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
-    if verdict.promises:
-        lookalikes = max(0.0, verdict.unlike_noise - float(final.mean()))
-        verdict = replace(verdict, confirmed=confirmed(columns, final, verdict.unlike_noise), lookalikes=lookalikes)
+    found = final_scores(columns, noise, bool(config.model) and folds_of(config.model) > 1, config.recipe != "consensus")
     with written_aside(config.verdict) as aside:
-        aside.write_text(verdict.to_json(), encoding="utf-8")
-    known = 1.0 if verdict.promises else np.full(len(judged.pickers), np.nan)
-    write_csv_table(
-        config.reliability,
-        pd.DataFrame({"picker": judged.pickers, "recall": judged.recall * known, "precision": judged.precision * known}),
-    )
-    return final.tolist()
+        aside.write_text(found.verdict.to_json(), encoding="utf-8")
+    pickers = found.pickers
+    table = pd.DataFrame({"picker": pickers.pickers, "recall": pickers.recall, "precision": pickers.precision})
+    write_csv_table(config.reliability, table)
+    return found.score.tolist()
 
 
 class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
+    parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
@@ -350,7 +276,8 @@ class DeepPickingConsensusTomo(Program):
             select_devices(gpus := self.getParam("--gpus"), self.threads)
             print(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
         elif self.mode == "training":
-            inputs = {kind: self.optional_list(option) for kind, option in INPUT_OPTIONS.items()}
+            options = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
+            inputs = {kind: self.optional_list(option) for kind, option in options.items()}
             written = train_files(
                 inputs,
                 read_training_settings(self),

@@ -119,7 +119,7 @@ class EvaluatePickingTomo(Program):
     """Command line of `evaluate`."""
 
     name = "xmipp_evaluate_picking_tomo"
-    own_options = {"--from": "xmipp_convert_coordinates_tomo --from"}
+    parameters = {"picks_sampling_rate": "--samplingrate"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Evaluate a picking against ground truth with the metrics of SHREC 2020, in total and per class.")

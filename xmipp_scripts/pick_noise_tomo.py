@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, parameter
 
 from ._shared.program import Program, require_box_size, require_positive, run
 
@@ -31,17 +31,17 @@ class NoiseConfig:
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
-        require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
-        require_positive(self.radius, "--radius", "fraction of the box size")
-        require_positive(self.limit, "--limit", "fraction of the number of input picks")
-        require_positive(self.threads, "--threads")
+        require_positive(self.sampling_rate, parameter("sampling_rate"), "Å/voxel")
+        require_positive(self.radius, parameter("noise_radius"), "fraction of the box size")
+        require_positive(self.limit, parameter("noise_amount"), "fraction of the number of input picks")
+        require_positive(self.threads, parameter("threads"))
         if min(self.size) < self.box_size:
             raise InputError(
-                f"--boxsize: a box of {self.box_size} voxels does not fit in --size {' '.join(map(str, self.size))}; "
-                "lower --boxsize"
+                f"{parameter('box_size')}: a box of {self.box_size} voxels does not fit in a tomogram of "
+                f"{' x '.join(map(str, self.size))} voxels; lower it"
             )
         if self.seed < 0:
-            raise InputError(f"--seed: must be 0 or more, received {self.seed}")
+            raise InputError(f"{parameter('seed')}: must be 0 or more, received {self.seed}")
 
 
 def write_noise(config: NoiseConfig) -> tuple[int, str]:
@@ -78,6 +78,7 @@ class PickNoiseTomo(Program):
     """Command line of `write_noise`."""
 
     name = "xmipp_pick_noise_tomo"
+    parameters = {"noise_amount": "--limit", "noise_radius": "--radius"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Noise picking: random positions of one tomogram, far from every pick, as negatives for training.")

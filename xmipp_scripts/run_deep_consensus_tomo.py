@@ -10,17 +10,17 @@ from tomo_particles.core.errors import InputError
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
 from ._shared.program import Program, run
+from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from .coordinates_consensus_tomo import SYMMETRY_HELP
-from .deep_picking_consensus_tomo import TRAINING_OPTIONS, read_training_settings
 
 
 class RunDeepConsensusTomo(Program):
     """Command line of the pipeline."""
 
     name = "xmipp_run_deep_consensus_tomo"
-
-    own_options = {"--inputPos": "--picks", "--inputNeg": "--noise", "--limit": "--noise", "--model": "--inputModel",
-                   "--from": "xmipp_convert_coordinates_tomo --from"}
+    parameters = {"positives": "--picks", "negatives": "--noise", "noise_amount": "--noise",
+                  "number_of_agreeing_pickers": "--number", "model": "--inputModel", "batch_size": "--batch",
+                  "representative": "--constype", "tomogram": "--tomograms", "picks_sampling_rate": "--picksSamplingrates"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus picking of tomograms: merges the coordinates of several pickers into one scored set.")

@@ -111,10 +111,7 @@ def _imaging(config: SimulationConfig) -> Imaging:
     from tomo_particles.fourier.ctf import CTF
     from tomo_particles.simulation import Imaging
 
-    try:
-        ctf = CTF(config.defocus, config.voltage, config.spherical_aberration, config.amplitude_contrast, config.envelope)
-    except InputError as error:  # it names the value: name the option
-        raise InputError(f"--{str(error).replace('amplitude contrast', 'amplitudecontrast', 1)}") from error
+    ctf = CTF(config.defocus, config.voltage, config.spherical_aberration, config.amplitude_contrast, config.envelope)
     return Imaging(config.tilts, config.snr, config.structural_noise, ctf, config.multislice)
 
 

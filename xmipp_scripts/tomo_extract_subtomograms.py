@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, parameter
 
 from ._shared.program import Program, require_box_size, require_positive, run
 
@@ -33,17 +33,17 @@ class ExtractionConfig:
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
-        require_positive(self.threads, "--threads")
-        require_positive(self.factor, "--factor")
-        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
-            if value is not None:
-                require_positive(value, option, "Å/voxel")
+        require_positive(self.threads, parameter("threads"))
+        require_positive(self.factor, parameter("factor"))
+        for name in ("sampling_rate", "tomogram_sampling_rate"):
+            if (value := getattr(self, name)) is not None:
+                require_positive(value, parameter(name), "Å/voxel")
         if self.border not in BORDERS:
-            raise InputError(f"--border: must be one of {', '.join(BORDERS)}, received '{self.border}'")
+            raise InputError(f"{parameter('border')}: must be one of {', '.join(BORDERS)}, received '{self.border}'")
         if self.network is not None:
             from tomo_particles.learning.network_input import require_architecture
 
-            require_architecture(self.network, "--network")
+            require_architecture(self.network, parameter("network"))
 
     @property
     def base(self) -> Path:
@@ -64,17 +64,17 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
     from tomo_particles.formats.xmd import picks_of, read_table, write_table
     from tomo_particles.learning.box_extraction import write_boxes
 
-    columns = read_table(config.coordinates, "--coordinates")
+    columns = read_table(config.coordinates, parameter("coordinates"))
     with open_tomogram(config.tomogram, config.tomogram_sampling_rate) as tomogram:
-        picks = picks_of(columns, config.coordinates, "--coordinates", config.sampling_rate or tomogram.sampling_rate)
+        picks = picks_of(columns, config.coordinates, parameter("coordinates"), config.sampling_rate or tomogram.sampling_rate)
         picks = picks.at_sampling_rate(config.sampling_rate or picks.sampling_rate)
         size = rescale_size(tomogram.size, tomogram.sampling_rate, picks.sampling_rate)
         if min(size) < config.box_size:
             raise InputError(
-                f"--boxsize: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
+                f"{parameter('box_size')}: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
                 f"({' x '.join(f'{s:.0f}' for s in size)} voxels at that sampling rate); lower it"
             )
-        check_inside(picks.positions, size, f"--coordinates: '{config.coordinates}' in '{config.tomogram}'")
+        check_inside(picks.positions, size, f"{parameter('coordinates')}: '{config.coordinates}' in '{config.tomogram}'")
         inside = fits_inside(picks.positions, size, config.box_size)
         kept = np.flatnonzero(inside | (config.border == "pad"))
         normalise = config.normalise and config.network is None  # what a network sees is always normalised
@@ -109,7 +109,7 @@ def _network_of(name: str) -> str:
         return name
     from tomo_particles.learning.model_files import architecture_of
 
-    return architecture_of(name, "--network")
+    return architecture_of(name, parameter("network"))
 
 
 class TomoExtractSubtomograms(Program):

@@ -38,8 +38,8 @@ def test_json_without_a_key_and_no_json_are_refused():
 
 
 @pytest.mark.parametrize(("field", "value", "option"), [
-    ("epochs", 0, "--epochs"), ("batch_size", 0, "--batch"), ("learning_rate", 0, "--learningRate"), ("l2", -1, "--l2"),
-    ("validation", 0, "--validation"), ("validation", 0.9, "--validation"), ("learning_rate", float("nan"), "--learningRate"),
+    ("epochs", 0, "epochs"), ("batch_size", 0, "batch size"), ("learning_rate", 0, "learning rate"), ("l2", -1, "l2"),
+    ("validation", 0, "validation"), ("validation", 0.9, "validation"), ("learning_rate", float("nan"), "learning rate"),
 ])
 def test_training_options_out_of_range_are_named(field, value, option):
     with pytest.raises(InputError, match=option):
@@ -47,7 +47,7 @@ def test_training_options_out_of_range_are_named(field, value, option):
 
 
 def test_reference_network_refuses_a_box_without_room_for_it():
-    with pytest.raises(InputError, match=r"--boxsize.*22"):
+    with pytest.raises(InputError, match=r"box size.*22"):
         NetworkConfig(20, 10.0, "reference")
 
 

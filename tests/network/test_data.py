@@ -74,7 +74,7 @@ def test_turns_are_about_the_tilt_axis_and_the_middle_one_is_none(rng):
 
 
 @pytest.mark.parametrize(("image", "message"), [
-    ("000001@{}/none.mrcs", "does not exist"), ("000009@{}/good.mrcs", "volume 9"), ("000000@{}/good.mrcs", "--input"),
+    ("000001@{}/none.mrcs", "does not exist"), ("000009@{}/good.mrcs", "volume 9"), ("000000@{}/good.mrcs", "input: "),
     ("x@{}/good.mrcs", "000001@stack"), ("000001@{}/text.mrcs", "not a complete MRC"),
     ("000001@{}/cut.mrcs", "not a complete MRC"),
 ])
@@ -84,12 +84,12 @@ def test_images_that_cannot_be_read_name_option_and_file(tmp_path, image, messag
     (tmp_path / "cut.mrcs").write_bytes((tmp_path / "good.mrcs").read_bytes()[:-100])
     with pytest.raises(InputError, match=message) as error:
         read_boxes([image.format(tmp_path)], CONFIG)
-    assert str(error.value).startswith("--input") and "\n" not in str(error.value)
+    assert str(error.value).startswith("input: ") and "\n" not in str(error.value)
 
 
 def test_another_box_size_is_refused(tmp_path):
     images = write_stack(tmp_path / "s.mrcs", np.zeros((2, 8, 8, 8)))
-    with pytest.raises(InputError, match=r"8 x 8 x 8.*--boxsize is 10"):
+    with pytest.raises(InputError, match=r"8 x 8 x 8.*box size is 10"):
         read_boxes(images, NetworkConfig(10, 10.0))
 
 

@@ -49,7 +49,7 @@ def machine(monkeypatch):
 ])
 def test_a_gpu_that_tensorflow_does_not_find_is_refused_with_the_remedy(machine, answers, gpus, words):
     machine(*answers)
-    with pytest.raises(InputError, match=rf"^--gpus: TensorFlow does not find {words}.*; or leave out --gpus to use the CPU$"):
+    with pytest.raises(InputError, match=rf"^gpus: TensorFlow does not find {words}.*; or leave out gpus to use the CPU$"):
         select_devices(gpus)
 
 
@@ -64,24 +64,24 @@ def test_a_full_gpu_is_refused_before_anything_is_computed_on_it(machine, monkey
 
     machine(2)
     monkeypatch.setattr(tf.nn, "conv3d", fails)
-    with pytest.raises(InputError, match=r"^--gpus: GPU 1 cannot be used: CUDA_ERROR_OUT_OF_MEMORY: out of memory; see in"):
+    with pytest.raises(InputError, match=r"^gpus: GPU 1 cannot be used: CUDA_ERROR_OUT_OF_MEMORY: out of memory; see in"):
         select_devices("1")
 
 
 def test_a_gpu_that_tensorflow_passes_over_is_refused(machine):
     machine(1)  # there is none, and TensorFlow then computes on the CPU, as it does for a card that is too old
-    with pytest.raises(InputError, match=r"^--gpus: GPU 0 cannot be used: TensorFlow computes elsewhere.*leave out --gpus"):
+    with pytest.raises(InputError, match=r"^gpus: GPU 0 cannot be used: TensorFlow computes elsewhere.*leave out gpus"):
         select_devices("0")
 
 
 @pytest.mark.parametrize("gpus", ["a", "-1", "0;1"])
 def test_gpu_list_must_be_numbers(gpus):
-    with pytest.raises(InputError, match="--gpus: expected numbers"):
+    with pytest.raises(InputError, match="gpus: expected numbers"):
         select_devices(gpus)
 
 
 def test_threads_must_be_positive():
-    with pytest.raises(InputError, match="--threads"):
+    with pytest.raises(InputError, match="threads"):
         select_devices("", threads=0)
 
 

@@ -66,8 +66,8 @@ def test_the_reference_network_and_a_single_fold_are_stored_too(tmp_path):
 def test_another_box_size_or_sampling_rate_is_refused(trained, tmp_path, suffix):
     path = tmp_path / f"model{suffix}"
     save_model(path, trained[0])
-    refused(path, rf"box size of {BOX} voxels, --boxsize is 32", box_size=32)
-    refused(path, r"10.0 Å/voxel, --samplingrate is 13.5", sampling_rate=13.5)
+    refused(path, rf"box size of {BOX} voxels, box size is 32", box_size=32)
+    refused(path, r"10.0 Å/voxel, sampling rate is 13.5", sampling_rate=13.5)
 
 
 def test_a_wrong_version_is_refused(trained, tmp_path):

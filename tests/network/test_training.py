@@ -126,13 +126,13 @@ def test_continuing_starts_from_the_model_and_keeps_its_regions(trained, blobs):
 
 
 def test_a_model_of_another_kind_cannot_be_continued(trained, blobs):
-    with pytest.raises(InputError, match=r"--inputModel.*--folds 2"):
+    with pytest.raises(InputError, match=r"input model.*folds 2"):
         quick(blobs, start=trained[0])
 
 
 @pytest.mark.parametrize(("keep", "option"), [
-    (lambda y: y == 0, "--inputPos: 0 positives"), (lambda y: y == 1, "--inputNeg: 0 negatives"),
-    (lambda y: (y == 0) | (np.arange(len(y)) < 8), "--inputPos: 4 positives")])
+    (lambda y: y == 0, "positives: 0 positives"), (lambda y: y == 1, "negatives: 0 negatives"),
+    (lambda y: (y == 0) | (np.arange(len(y)) < 8), "positives: 4 positives")])
 def test_too_few_examples_say_what_to_change(blobs, keep, option):
     with pytest.raises(InputError, match=option) as error:
         quick(select(blobs, keep(blobs.labels)))
@@ -144,7 +144,7 @@ def test_one_class_in_one_tomogram_falls_back_to_slabs_and_too_many_folds_are_re
     regions = training._regions(lopsided, NetworkConfig(BOX, RATE, folds=3), None)
     assert sum(region.tomo_id == "tomo0" for region in regions) == 3
     crowded = replace(blobs, tomo_ids=np.full(len(blobs), "t"), positions=np.zeros((len(blobs), 3)))
-    with pytest.raises(InputError, match="--folds"):
+    with pytest.raises(InputError, match=r"^folds"):
         training._regions(crowded, NetworkConfig(BOX, RATE, folds=3), None)
 
 

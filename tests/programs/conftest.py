@@ -1,8 +1,11 @@
 """Real command lines on small simulated tomograms: every program runs as its users run it."""
 
+import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import write_picks
 from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
+from xmipp_scripts._shared.program import Program
 
 RATE = 10.0  # Å/voxel
 BOX = 12
@@ -20,6 +24,16 @@ PICKERS = {
     "two": SimulatedPicker(0.9, 0.5, beads=1.0, noise=0.2),
     "three": SimulatedPicker(0.8, 0.7, noise=0.2),
 }
+OPTION = re.compile(r"(?<![\w-])--?[A-Za-z]\w*")  # as a message names one
+
+
+@cache
+def program_of(name: str) -> Program:
+    """A program of xmipp_scripts with its options defined."""
+    module = importlib.import_module(f"xmipp_scripts.{name}")
+    found = next(value for value in vars(module).values() if getattr(value, "name", "") == f"xmipp_{name}")()
+    found.defineParams()
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +60,17 @@ def done(program) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
+def defined() -> Callable[[str], Program]:
+    """A program of `xmipp_scripts` with its options."""
+    return program_of
+
+
+@pytest.fixture(scope="session")
 def refused(program) -> Callable[..., str]:
-    """Run a program that must refuse: exit code 2, one line on stderr with all of `words`, and no file changed or written."""
+    """Run a program that must refuse: exit code 2, one line on stderr with all of `words`, and no file changed or written.
+
+    The line names no option that the program does not have.
+    """
 
     def run(name: str, *arguments: object, words: Sequence[object], folder: Path, cwd: Path | None = None) -> str:
         before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
@@ -58,6 +81,8 @@ def refused(program) -> Callable[..., str]:
         assert len(lines) == 1 and lines[0].startswith(f"xmipp_{name}: error: "), finished.stderr
         for word in words:
             assert str(word) in lines[0], lines[0]
+        named = {word for word in OPTION.findall(lines[0]) if word not in map(str, arguments)}
+        assert named <= {*program_of(name)._values, "--help"}, lines[0]
         assert after == before, set(after) ^ set(before)
         return lines[0]
 

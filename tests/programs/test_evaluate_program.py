@@ -307,7 +307,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(refused, bad, change, said
     ("change", "said"),
     [
         ({"truth": "no.csv"}, "--truth: file 'no.csv' does not exist"),
-        ({"classes": "no.csv"}, "--classes: file 'no.csv' does not exist"),
+        ({"classes": "no.csv"}, "classes: file 'no.csv' does not exist"),
         ({"tomograms": ("no.mrc",)}, "--tomograms: file 'no.mrc' does not exist"),
         ({"occupancy": ("no_occupancy.mrc",)}, "--occupancy: no volume for 'TS_1', 'TS_2'"),
         ({"sampling_rate": 0.0}, "--samplingrate: must be positive"),

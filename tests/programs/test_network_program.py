@@ -228,5 +228,5 @@ def test_too_few_positives_are_refused_and_a_failed_training_is_seen(program, le
         cwd=tmp_path,
     )
     message = finished.stderr.strip().splitlines()[-1]
-    assert finished.returncode == 2 and f"--inputPos: {n} positives" in message and "--number" in message
+    assert finished.returncode == 2 and f"--inputPos: {n} positives" in message and "number of agreeing pickers" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few.xmd"]

@@ -100,7 +100,7 @@ def test_no_picks_no_noise(noise, picks_xmd):
     [
         ("--boxsize", 0, "--boxsize"),
         ("--boxsize", 11, "even number"),
-        ("--boxsize", 42, "does not fit in --size 80 70 40"),
+        ("--boxsize", 42, "does not fit in a tomogram of 80 x 70 x 40"),
         ("--radius", -1, "--radius"),
         ("--limit", 0, "--limit"),
         ("--seed", -3, "--seed"),

@@ -121,7 +121,7 @@ def test_a_truth_measures_what_the_scores_promise(tmp_path, quick):
     page = Page(write_report(folder, truth=truth, hit_radius=0.05))
     assert any("56% are particles" in text and "83% of the particles" in text for text in page.texts)
     truth.write_text("tomo_id,x,y,z\nTS_8,1,2,3\n")
-    with pytest.raises(InputError, match=r"--truth: .* names the tomograms 'TS_8'"):
+    with pytest.raises(InputError, match=r"^truth: .* names the tomograms 'TS_8'"):
         write_report(folder, truth=truth)
 
 

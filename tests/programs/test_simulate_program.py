@@ -169,9 +169,9 @@ def test_wrong_input_is_one_line(refused, tmp_path, arguments, words):
     ({"beads": -1}, "--beads"), ({"vesicles": -2}, "--vesicles"), ({"counts": (0, 0)}, "--counts"),
     ({"ice_noise": -0.1}, "--icenoise"), ({"ice_noise": float("nan")}, "--icenoise"), ({"envelope": 0}, "--envelope"),
     ({"prefix": "a/b"}, "--prefix"), ({"prefix": ""}, "--prefix"), ({"seed": -1}, "--seed"),
-    ({"threads": 0}, "--threads"), ({"snr": 0}, "--snr"),
-    ({"structural_noise": -0.1}, "--structuralnoise"), ({"tilts": (-90, 90, 3)}, "--tilts"), ({"tilts": (-60, 60, 0)}, "--tilts"),
-    ({"voltage": 0}, "--voltage"), ({"defocus": 3000}, "--defocus"),
+    ({"threads": 0}, "--threads"), ({"snr": 0}, "snr"),
+    ({"structural_noise": -0.1}, "structural noise"), ({"tilts": (-90, 90, 3)}, "tilts"), ({"tilts": (-60, 60, 0)}, "tilts"),
+    ({"voltage": 0}, "voltage"), ({"defocus": 3000}, "defocus"),
 ])
 def test_impossible_values_are_refused_by_their_option(tmp_path, options, word):
     with pytest.raises(InputError, match=word):

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import file_stem
 from tomo_particles.formats.xmd import read_picks
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import tomogram_sources  # noqa: E402
-from xmipptomo.files import RunFiles, file_stem  # noqa: E402
+from xmipptomo.files import RunFiles  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import InputSets, count_rows, read_common_grid, write_common_grid  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import write_tomogram as write_tomogram_of  # noqa: E402
 from xmipptomo.protocols.shared.sets import set_errors  # noqa: E402
@@ -40,10 +41,12 @@ def test_odd_ids_become_plain_names_and_stay_apart(ts_id):
 
 def test_no_two_files_of_a_run_are_the_same(files):
     per_run = [files.common_grid, files.model, files.training_log, files.scored, files.scored_raw, files.summary]
-    kinds = (files.picks, files.truth, files.lie, files.every_pick, files.consensus, files.failure, files.subtomograms_folder)
+    kinds = (files.picks, files.positive_references, files.negative_references, files.every_pick, files.consensus, files.failure,
+             files.noise_note)
     per_tomogram = [kind(ts_id) for ts_id in ("TS_1", "TS_10") for kind in kinds]
     labels = [files.labelled(t, label) for t in ("TS_1", "TS_10") for label in ("positive", "doubtful", "negative", "noise")]
-    everything = per_run + per_tomogram + labels
+    labels += [files.subtomograms(t, label) for t in ("TS_1", "TS_10") for label in ("positive", "raw")]
+    everything = list(map(str, per_run + per_tomogram + labels))
     assert len(set(everything)) == len(everything)
 
 
@@ -66,9 +69,9 @@ def test_pickers_are_numbered_by_their_place_and_references_are_zero(sets, files
     truth = sets.coordinates(tomograms, {"a": [(7, 7, 7)]})
     tomogram = write_tomogram(files, InputSets(pickers, [truth], []), "a", (10.0, 8), 1)
     assert read_picks(files.picks("a")).picker.tolist() == [1, 2]
-    assert read_picks(files.truth("a")).picker.tolist() == [0]
+    assert read_picks(files.positive_references("a")).picker.tolist() == [0]
     assert count_rows(files.every_pick("a")) == 3
-    assert (tomogram.has_truth, tomogram.has_lie, count_rows(files.lie("a"))) == (True, False, 0)
+    assert (tomogram.has_truth, tomogram.has_lie, count_rows(files.negative_references("a"))) == (True, False, 0)
 
 
 def test_a_picker_that_did_not_see_a_tomogram_keeps_its_number(sets, files):

@@ -103,7 +103,7 @@ def _read_picks(path: str, truths: dict[str, Picks], headers: dict[str, Header],
     try:
         return read_pick_file(path, rates, sampling_rate=sampling_rate, sizes=_sizes(headers), notes=notes)
     except InputError as error:
-        raise InputError(f"{error} [the tomograms of --truth count]") from error
+        raise InputError(f"{error.text} [the tomograms of --truth count]", *error.remedies) from error
 
 
 def _sizes(headers: dict[str, Header]) -> dict[str, tuple[int, int, int]]:

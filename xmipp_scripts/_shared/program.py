@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from xmipp_script import XmippScript
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, parameter
 
 EXIT_INPUT_ERROR = 2
 _OPTION = re.compile(r"^\s*(?P<optional>\[)?\s*(?P<name>--?[A-Za-z]\w*)")
@@ -19,7 +19,7 @@ class Program(XmippScript):
     """An XmippScript whose user errors are one line on stderr and exit code 2, never a traceback or an abort."""
 
     name = ""
-    own_options: Mapping[str, str] = {}  # option that a step shared with another program may name: what it is called here
+    parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
     renamed_options: Mapping[str, str] = {}  # option of before: its name now
 
     def __init__(self) -> None:
@@ -86,13 +86,17 @@ class Program(XmippScript):
                 self.readParams()
                 self.run()
         except InputError as error:
-            text = re.sub(r"(?<![\w-])--[A-Za-z]\w*", lambda option: self.own_options.get(option[0], option[0]), str(error))
-            print(f"{self.name}: error: {text}", file=sys.stderr)
+            print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
             return EXIT_INPUT_ERROR
         except OSError as error:  # no right to write, disk full, a file where a folder should be
             print(f"{self.name}: error: {error.strerror or error}: '{error.filename or ''}'", file=sys.stderr)
             return EXIT_INPUT_ERROR
         return 0
+
+    def option_of(self, parameter: str) -> str | None:
+        """The option that sets a parameter: --boxsize for box_size; None if the program has none."""
+        same = (option for option in self._values if option.lstrip("-").lower() == parameter.replace("_", ""))
+        return self.parameters.get(parameter) or next(same, None)
 
     # Reading values: a wrong one is refused by its option's name.
     def number(self, option: str, kind: Callable[[str], float] = float, index: int = 0) -> float:
@@ -124,11 +128,12 @@ def require_positive(value: float, option: str, unit: str = "") -> float:
     return value
 
 
-def require_box_size(box_size: int, option: str = "--boxsize") -> int:
-    """The box size if it is even and at least 8 voxels, else InputError naming the option."""
+def require_box_size(box_size: int) -> int:
+    """The box size if it is even and at least 8 voxels, else InputError."""
     if box_size < 8 or box_size % 2:
         way_out = f"try {box_size + 1}" if box_size > 8 else "a box holds the particle and some surroundings"
-        raise InputError(f"{option}: box size must be an even number of voxels, 8 or more, received {box_size}; {way_out}")
+        raise InputError(f"{parameter('box_size')}: box size must be an even number of voxels, 8 or more, received {box_size}; "
+                         f"{way_out}")
     return box_size
 
 

@@ -74,11 +74,8 @@ def _read_templates(config: TemplateMatchingConfig) -> list[Template]:
 
 
 def _read_density(path: str, sampling_rate: float | None, option: str) -> tuple[np.ndarray, float]:
-    try:
-        with open_tomogram(path, sampling_rate, option) as volume:
-            density, rate = np.array(volume.data, dtype=np.float32), volume.sampling_rate
-    except InputError as error:  # the reader advises the option for tomograms
-        raise InputError(str(error).replace("--tomogramSamplingrate", "--templateSamplingrate")) from error
+    with open_tomogram(path, sampling_rate, option, "--templateSamplingrate") as volume:
+        density, rate = np.array(volume.data, dtype=np.float32), volume.sampling_rate
     if not np.isfinite(density).all():
         raise InputError(f"{option}: '{path}' has voxels that are not numbers; repair the file")
     return density, rate

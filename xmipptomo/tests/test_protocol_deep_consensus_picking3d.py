@@ -188,7 +188,7 @@ class TestDeepConsensusPicking3D(BaseTest):
         self.assertIn("nobody confirms them", protocol.summary()[0])
 
     def test_model_of_another_box_size_and_files_that_are_no_model_are_refused(self):
-        model = RunFiles(self.trained()._getExtraPath()).model
+        model = str(RunFiles(self.trained()._getExtraPath()).model)
         self.assert_refused("Model file", "24 voxels at 10", "have 20 at 10", inputSets=[self.picker_a], modelType=MODEL_EXISTING,
                             modelFile=model, skipTraining=True)
         self.assert_refused("Model file", "network Small in 2 folds", modelType=MODEL_EXISTING, modelFile=model,

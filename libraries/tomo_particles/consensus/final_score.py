@@ -43,13 +43,36 @@ def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.
     look = np.asarray(look, dtype=float)
     if not len(look):
         return np.zeros(0)
-    log_odds, by_look = logit_of(look), odds_by_look(look, agreement)
+    return expit(_with_evidence(look, odds_by_look(look, agreement), features_of(seen, scores), np.ones(len(look), dtype=bool)))
+
+
+def judge_against_noise(look: np.ndarray, noise: np.ndarray, seen: np.ndarray, scores: np.ndarray,
+                        comparable: np.ndarray) -> np.ndarray:
+    """(m,) probability of each merged pick to be a particle, for pickers that agree no more often than by chance.
+
+    The network score is then calibrated against noise instead of agreement; the rest is as in `judge`. So a picker that is right
+    where all others are wrong keeps its picks. noise: (k,) network scores of noise picks.  comparable: (m,) bool, whether a pick
+    lies where noise could be picked; the others have the probability of their picker evidence. look, seen, scores: as in `judge`.
+    """
+    look = np.asarray(look, dtype=float)
+    known = np.concatenate([look[comparable], noise])
+    is_pick = np.arange(len(known)) < comparable.sum()
+    by_look = labelled_odds(logit_of(known)[:, None], is_pick.astype(float), RIDGE_OF_ONE)[is_pick]
+    return expit(_with_evidence(look[comparable], by_look, features_of(seen, scores), comparable))
+
+
+def _with_evidence(look: np.ndarray, by_look: np.ndarray, features: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """(m,) log-odds from network score and picker evidence.
+
+    look, by_look: (n,) network scores and the log-odds from them, of the picks `scored` (m,) bool.  features: (m, F) of all.
+    """
     probability = expit(by_look)
-    clear = clear_looks(log_odds, probability)
-    by_testimony = labelled_odds(features_of(seen, scores), clear, RIDGE, ends_of(clear, probability))
-    base = logit_of((probability.mean() + expit(by_testimony).mean()) / 2)
+    clear = clear_looks(logit_of(look), probability)
+    odds = labelled_odds(features[scored], clear, RIDGE, ends_of(clear, probability), of=features)
+    base = logit_of((probability.mean() + expit(odds[scored]).mean()) / 2)
     of_particles, of_others = ends_of(probability, probability)
-    return expit(by_testimony + min(1.0, LOOK_TRUST * (of_particles - of_others) ** 2) * (by_look - base))
+    odds[scored] += min(1.0, LOOK_TRUST * (of_particles - of_others) ** 2) * (by_look - base)
+    return odds
 
 
 def odds_by_look(look: np.ndarray, agreement: np.ndarray) -> np.ndarray:
@@ -92,16 +115,21 @@ def ends_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
 
 
 def labelled_odds(
-    features: np.ndarray, label: np.ndarray, ridge: float, ends: tuple[float, float] | None = None
+    features: np.ndarray, label: np.ndarray, ridge: float, ends: tuple[float, float] | None = None, of: np.ndarray | None = None
 ) -> np.ndarray:
     """(m,) log-odds to be a particle: logistic regression on features (m, F) with uncertain labels (m,) in [0, 1].
+
+    of: (n, F) features of other picks, of which (n,) log-odds are returned instead; they are not fitted.
 
     The expected label is `ends[0]` for a particle and `ends[1]` for others; both are fitted if they are not given. If the labels
     come from votes, the data are positive-unlabelled, and ends[0] is the label frequency of Elkan and Noto (KDD 2008).
     """
-    spread = features.std(axis=0)
-    standard = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1) if ends is None else features
-    design = np.concatenate([np.ones((len(features), 1)), standard], axis=1)
+    mean, spread = (features.mean(axis=0), features.std(axis=0)) if ends is None else (0.0, 1.0)
+
+    def design_of(rows: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.ones((len(rows), 1)), (rows - mean) / np.where(spread > 0, spread, 1)], axis=1)
+
+    design = design_of(features)
     penalty = np.r_[1e-3, np.full(features.shape[1], ridge)]
     size = design.shape[1]
 
@@ -122,7 +150,7 @@ def labelled_odds(
 
     start = np.zeros(size) if ends is not None else np.r_[0.0, np.full(size - 1, 2.0), TYPICAL_ENDS]
     weights = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x[:size]
-    return design @ weights
+    return (design if of is None else design_of(of)) @ weights
 
 
 def expit(x: np.ndarray) -> np.ndarray:
@@ -137,13 +165,15 @@ def logit_of(probability: np.ndarray) -> np.ndarray:
 
 
 def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray | None = None,
-                 scores: Sequence[str] | None = None, say: float = 1.0) -> Reliability:
+                 scores: Sequence[str] | None = None, say: float = 1.0, noise: np.ndarray | None = None,
+                 comparable: np.ndarray | None = None) -> Reliability:
     """Reliability of the pickers and posterior of every merged pick. The references of the user count as certain.
 
     comments: (m,) the pickers of each pick, such as "1+3"; a leading 0 marks a reference.  labels: (m,) 1 for a positive
     reference, -1 for a negative one, any value for other picks.  look: (m,) network score, or None: the votes alone decide.
     scores: (m,) picker scores in the order of `comments`, such as "0.8+nan", or None.  say: weight in [0, 1] of the probability
     from network score, votes and picker scores; the probability from votes alone has the weight 1 - say. Both as log-odds.
+    noise, comparable: see `judge_against_noise`, which is used if they are given.
     """
     seen, pickers = votes_of(comments)
     free = ~references_of(comments) & seen.any(axis=1)
@@ -154,8 +184,12 @@ def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray |
     fitted = estimate_reliability(seen[free], pickers)
     posterior[free] = votes_alone(seen[free])
     if look is not None and say > 0:
-        agreement = agreement_of(comments, labels)[free]
-        judged = judge(np.asarray(look)[free], seen[free], scores_of(comments, scores, pickers)[free], agreement)
+        own, voted = np.asarray(look)[free], seen[free]
+        of_pickers = scores_of(comments, scores, pickers)[free]
+        if noise is None or comparable is None:
+            judged = judge(own, voted, of_pickers, agreement_of(comments, labels)[free])
+        else:
+            judged = judge_against_noise(own, noise, voted, of_pickers, comparable[free])
         posterior[free] = expit(say * logit_of(judged) + (1 - say) * logit_of(posterior[free]))
         expected = posterior[free] @ seen[free]
         fitted = replace(fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)),

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..formats.tables import ANGLES
+
 if TYPE_CHECKING:
     import pandas as pd
 
 REFERENCE = 0
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1  # labels: known to be wrong, unknown, agreed on or known to be true
 SCORE, NETWORK = "CoordConsScore", "zScoreDeepLearning1"  # columns of XMD tables
+SPREAD = "orientation_disagreement"  # degrees: mean angle of the pickers' orientations to the merged one; a column of CSV tables
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,16 @@ class MergedPicks:
         places = dict(zip("xyz", self.positions.T, strict=True))
         columns = {name: getattr(self, name) for name in ("score", "network", "support", "label")}
         return pd.DataFrame({"tomo_id": self.tomo_id} | places | columns)
+
+
+def identity_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a CSV table, besides those that are always there, of which the picks have any value."""
+    given = {
+        ("class",): (table["class"] != "").any(),
+        (*ANGLES, SPREAD): table["rot"].notna().any(),
+        ("group",): (table["group"] != 0).any(),
+    }
+    return [name for names, any_value in given.items() if any_value for name in names]
 
 
 def write_pickers(pickers: Iterable[int | str]) -> str:

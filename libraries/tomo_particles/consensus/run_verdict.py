@@ -1,28 +1,79 @@
-"""The verdict on the scores of merged picks, from the tables of a run."""
+"""The final scores of merged picks and the verdict on them, from the tables of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..core.errors import parameter
 from ..formats.xmd import positions_of
-from .final_score import expit, odds_by_look
+from .chance_agreement import agreement_informs
+from .final_score import expit, judge_merged, odds_by_look
 from .labels import agreement_of
-from .merged_picks import references_of, votes_of
-from .picker_reliability import witnesses_of
-from .verdict import ScoredPlaces, Verdict, verdict_of
+from .merged_picks import NETWORK, references_of, votes_of
+from .picker_reliability import Reliability, witnesses_of
+from .training_examples import contrast_outliers_of
+from .verdict import ScoredPlaces, Verdict, among, too_few_agreed, verdict_of, verdict_without_agreement
 
 
-def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping[str, list], out_of_fold: bool) -> Verdict:
+@dataclass(frozen=True)
+class FinalScores:
+    """score: (m,) probability of each merged pick to be a particle.  pickers: their reliability; NaN where nothing is known."""
+
+    score: np.ndarray
+    verdict: Verdict
+    pickers: Reliability
+
+
+def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_fold: bool, network_alone: bool) -> FinalScores:
+    """Final scores of a table of merged picks.
+
+    columns, noise: tables of merged picks and of noise picks, with the column zScoreDeepLearning1; without it in `columns` the
+    votes give the scores.  out_of_fold: see `verdict_of`.  network_alone: the network score is the final one, as in the paper.
+    """
+    labels = np.array(columns["enabled"])
+    agreed, informs = labels == 1, agreement_informs(columns)
+    outlying = contrast_outliers_of(columns, agreed if informs else np.ones(len(labels), dtype=bool))
+    look = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
+
+    def judged(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
+        calibration = {} if informs or look is None else {
+            "noise": np.array(noise[NETWORK]), "comparable": among(_places(columns), _places(noise)) & ~outlying}
+        found = judge_merged(columns["comment"], labels, look, columns.get("keywords"), verdict.say, **calibration)
+        return np.where(outlying, 0.0, verdict.bounded(found.posterior, agreed)), found
+
+    if look is None:
+        verdict = too_few_agreed(int(agreed.sum()))
+    else:
+        verdict = verdict_on(columns, outlying, noise, informs, out_of_fold)
+    score, pickers = judged(verdict)
+    if look is not None and (network_alone or len(pickers.pickers) < 2):  # votes that nobody asked for, or none
+        score = look if network_alone else np.where(outlying, 0.0, look)
+        verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
+    elif verdict.promises:
+        verdict = verdict.checked(*_confirmed(columns, score, verdict.unlike_noise))
+        score, pickers = judged(verdict)
+    if verdict.promises:
+        confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise)
+        verdict = replace(verdict, confirmed=confirmed, lookalikes=lookalikes)
+    known = 1.0 if verdict.promises else np.full(len(pickers.pickers), np.nan)
+    return FinalScores(score, verdict, replace(pickers, recall=pickers.recall * known, precision=pickers.precision * known))
+
+
+def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping[str, list], informs: bool,
+               out_of_fold: bool) -> Verdict:
     """What the network's scores of merged picks and of noise picks are worth.
 
     columns, noise: tables with scores.  outlying: (m,) picks of outlying contrast; they and the user's references are left out.
-    out_of_fold: see `verdict_of`.
+    informs: whether the pickers agree more often than by chance.  out_of_fold: see `verdict_of`.
     """
     labels = np.array(columns["enabled"])
     free = ~references_of(columns["comment"]) & ~outlying
-    seen, _ = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
+    seen, pickers = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
+    if not informs:
+        return verdict_without_agreement(_places(columns)[free], _places(noise), seen, pickers)
     return verdict_of(_places(columns)[free], _places(noise), agreement_of(columns["comment"], labels)[free], (labels == 1)[free],
                       len(set(witnesses_of(seen))), out_of_fold)
 
@@ -30,16 +81,20 @@ def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping
 def _places(columns: Mapping[str, list]) -> ScoredPlaces:
     if not columns.get("image"):
         return ScoredPlaces(np.zeros(0), np.zeros(0, dtype=str), np.zeros((0, 3)))
-    return ScoredPlaces(np.array(columns["zScoreDeepLearning1"]), np.array(columns["tiltSeriesId"], dtype=str),
-                        positions_of(columns, "the picks", "--input"))
+    return ScoredPlaces(np.array(columns[NETWORK]), np.array(columns["tiltSeriesId"], dtype=str),
+                        positions_of(columns, "the picks", parameter("input")))
 
 
-def confirmed(columns: Mapping[str, list], final: np.ndarray, unlike_noise: float) -> float:
-    """Of the particles that the final scores (m,) promise among the picks of at least one half, the share that the network's
-    scores alone promise; no more than do not look like noise (unlike_noise: their share of all picks), and at most 1."""
+def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float) -> tuple[float, float]:
+    """The shares `confirmed` and `lookalikes` of a verdict, for final scores (m,).
+
+    Confirmed: of the particles that are promised among the picks of at least one half, the share that the network scores alone
+    promise; no more than do not resemble noise (unlike_noise: their share of all picks), and at most 1.
+    """
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
     free = np.isfinite(agreement)
-    by_network = expit(odds_by_look(np.array(columns["zScoreDeepLearning1"])[free], agreement[free]))
-    promised = final[free] >= 0.5
+    by_network = expit(odds_by_look(np.array(columns[NETWORK])[free], agreement[free]))
+    promised = score[free] >= 0.5
     most = min(by_network[promised].sum(), unlike_noise * free.sum())
-    return float(min(1.0, most / max(final[free][promised].sum(), 1e-9)))
+    confirmed = min(1.0, most / max(score[free][promised].sum(), 1e-9))
+    return float(confirmed), max(0.0, unlike_noise - float(score.mean()))

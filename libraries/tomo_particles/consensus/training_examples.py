@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..learning.examples import Examples
 
 FEWEST_NOISE = 50  # noise picks that are always learned from, where there are so many
-INPUT_OPTIONS = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
+KINDS = {"pos": parameter("positives"), "doubt": parameter("doubtful"), "neg": parameter("negatives")}  # as messages call them
 
 
 def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Examples, int]:
@@ -21,12 +21,14 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
 
     Recipe of the paper: positives are 1, negatives 0. Ours: positives and doubtful picks have the label of their agreement,
     and those of a contrast out of all proportion (gold beads, ice) become negatives: several pickers like them, and noise
-    does not teach a network what they are. Where false picks are learned from, little noise is enough.
+    does not teach a network what they are. Where false picks are learned from, little noise is enough. If the pickers agree no
+    more than by chance, all their picks are 1 and all noise is 0.
     """
     import numpy as np
 
     from ..formats.xmd import join_tables, positions_of
     from ..learning.examples import Examples
+    from .chance_agreement import agreement_informs
     from .labels import NOISE_SHARE, agreement_of
     from .merged_picks import references_of
 
@@ -34,8 +36,13 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     outlying = np.zeros(len(target), dtype=bool)
     most_noise = None
     if recipe == "consensus":
-        outlying = contrast_outliers_of(merged, target == 1) & (target == 1)
-        if "comment" in merged:  # which tells who saw a pick; a reference stays positive
+        # Without any agreed pick the training refuses: the cause is mostly a wrong sampling rate or axis of one picker.
+        informs = not (target == 1).any() or agreement_informs(merged)
+        typical = target == 1 if informs else np.ones(len(target), dtype=bool)
+        outlying = contrast_outliers_of(merged, typical) & typical
+        if not informs:
+            target = np.ones(len(target))
+        elif "comment" in merged:  # which tells who saw a pick; a reference stays positive
             agreement = agreement_of(merged["comment"], target)
             target = np.where(references_of(merged["comment"]), target, agreement)
         target[outlying] = 0.0
@@ -47,17 +54,17 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     columns = join_tables([table for table in (merged, negative) if table])
     images = [image for image, used in zip(columns["image"], learned, strict=True) if used]
     tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(learned)), dtype=str)[learned]
-    positions = positions_of(columns, "the input", "--inputPos")[learned]
+    positions = positions_of(columns, "the input", KINDS["pos"])[learned]
     return Examples(images, tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
 
 
 def _read_table_of(path: str, kind: str) -> dict[str, list]:
     from ..formats.xmd import read_table
 
-    table = read_table(path, INPUT_OPTIONS[kind])
+    table = read_table(path, KINDS[kind])
     if "image" not in table:
         raise InputError(
-            f"{INPUT_OPTIONS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
+            f"{KINDS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
         )
     return table
 

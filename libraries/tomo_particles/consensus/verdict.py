@@ -9,10 +9,12 @@ the effect of these limits on sets without particles and on sets with particles.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from ..core.errors import listed
 
 SUPPORTED, WEAK, VOTES_ALONE = "supported", "weak", "votes alone"
 ERRORS = 2.0  # a separation must exceed its limit by this number of standard errors
@@ -31,7 +33,13 @@ NEIGHBOURS, DEPTH = 5, 6
 SAY_BY_NOISE, SAY_BY_OTHERS = (0.65, 0.9), (0.5, 0.58)
 FEWEST_COMPARED = 20  # with fewer picks of the highest agreement, all agreed picks are compared with noise
 UNCONFIRMED = 0.49  # highest score of a pick on which too few pickers agree, if the network score has no weight
-FEWEST_AGREED = 10  # with fewer agreed picks no network is trained, and the votes alone give the score
+NO_NOISE = "there are no noise picks to compare the picks with"
+FEWEST_AGREED = 10  # with fewer agreed picks a network cannot learn from the agreement
+FEWEST_UNCONFIRMED = 100  # with fewer merged picks a network cannot learn from noise and picks that nobody confirms
+# If the network scores alone expect at most the first of these shares of the particles that the final scores promise, the network
+# score loses its weight; from the second share on it keeps all of it, and the weight rises linearly between them. Below
+# FEWEST_CONFIRMED, with more than MOST_LOOKALIKES, the pickers agree on objects of several kinds, and nothing can be promised.
+SAY_BY_CONFIRMED, FEWEST_CONFIRMED, MOST_LOOKALIKES = (0.4, 0.7), 0.6, 0.3
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,14 @@ class Verdict:
     def promises(self) -> bool:
         """Whether expected precision and recall can be stated."""
         return self.kind == SUPPORTED
+
+    def checked(self, confirmed: float, lookalikes: float) -> Verdict:
+        """The verdict after a first scoring: with these values, and with less weight of the network if it confirms little."""
+        found = replace(self, confirmed=confirmed, lookalikes=lookalikes, say=self.say * _ramp(confirmed, *SAY_BY_CONFIRMED))
+        if self.kind == SUPPORTED and confirmed < FEWEST_CONFIRMED and lookalikes > MOST_LOOKALIKES:
+            reason = f"{self.reason}, but the pickers agree on objects of more than one kind that are unlike noise"
+            return replace(found, kind=WEAK, reason=reason)
+        return found
 
     def bounded(self, probability: np.ndarray, agreed: np.ndarray) -> np.ndarray:
         """Probabilities (m,). If the network score has no weight: at least 0.5 for picks `agreed` (m,) bool, less for others."""
@@ -204,7 +220,7 @@ def verdict_of(picks: ScoredPlaces, noise: ScoredPlaces, agreement: np.ndarray, 
 def _judged(found: Separation, by_others: float, n_witnesses: int, out_of_fold: bool, n_noise: int) -> tuple[str, str]:
     """Kind and reason."""
     if not n_noise:
-        return WEAK, "there are no noise picks to compare the picks with"
+        return WEAK, NO_NOISE
     if not found.n:
         return WEAK, "no agreed pick lies where noise could be picked, so that nothing can be compared"
     shown = f"separation {found.auc:.2f} ± {found.error:.2f}, {found.n} picks compared; chance is 0.5"
@@ -222,6 +238,32 @@ def _judged(found: Separation, by_others: float, n_witnesses: int, out_of_fold: 
         return WEAK, (f"agreed picks look like all other picks and differ little from noise ({shown}): they may show nothing but "
                       "their surroundings")
     return SUPPORTED, f"the network tells the agreed picks from noise ({shown})"
+
+
+def can_learn(agreed: int, merged: int) -> bool:
+    """Whether a network is trained with so many agreed picks among so many merged picks: from their agreement, or from noise and
+    picks on which nearly nobody agrees."""
+    return agreed >= FEWEST_AGREED or merged >= FEWEST_UNCONFIRMED
+
+
+def verdict_without_agreement(picks: ScoredPlaces, noise: ScoredPlaces, seen: np.ndarray, pickers: np.ndarray) -> Verdict:
+    """The verdict if the pickers agree no more often than by chance: each of them is compared with noise on its own.
+
+    seen: (m, K) bool, whether each of the `pickers` (K,) found the pick. Never SUPPORTED: no picker confirms another.
+    """
+    if not len(noise.score):
+        return Verdict(WEAK, NO_NOISE, 0.0)
+    comparable = among(picks, noise)
+    found = [separation_from_neighbours(picks[comparable & of_picker], noise) for of_picker in seen.T]
+    limit = SAY_BY_NOISE[0]
+    apart = [k for k, own in enumerate(found) if own.n >= FEWEST_COMPARED and own.at_least > limit]
+    best = max(found, key=lambda own: own.at_least if own.n >= FEWEST_COMPARED else -1.0)
+    reason = "the pickers agree no more often than by chance, so that none confirms another"
+    if not apart:
+        return Verdict(VOTES_ALONE, f"{reason}, and the network tells the picks of no picker from noise", 0.0, best)
+    each = listed([f"picker {pickers[k]} (separation {found[k].auc:.2f} ± {found[k].error:.2f})" for k in apart], quote="")
+    return Verdict(WEAK, f"{reason}; the network tells only the picks of {each} from noise", 1.0, best,
+                   unlike_noise=share_unlike_noise(picks.score, noise.score))
 
 
 def too_few_agreed(n: int) -> Verdict:

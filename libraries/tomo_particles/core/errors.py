@@ -1,10 +1,39 @@
 """Exceptions whose message is for the user at the form or the terminal, and how such a message lists names."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+
+_PARAMETER = re.compile("\0([a-z0-9_]+)\0")  # no name of a file holds a zero byte
+
+
+def parameter(name: str) -> str:
+    """A parameter within a message, by a neutral name such as `box_size`: `InputError.said` puts the option there."""
+    return f"\0{name}\0"
 
 
 class InputError(ValueError):
-    """Wrong input of the user: the message is one line that names the file, the option and the remedy."""
+    """Wrong input of the user: the message is one line that names the file, the parameter and the remedy.
+
+    text: the message; it names parameters as `parameter(name)`, or as the caller called them.
+    remedies: several remedies; a program leaves out those that name a parameter which it does not have.
+    `str` of the error gives the neutral names.
+    """
+
+    def __init__(self, text: str, *remedies: str) -> None:
+        super().__init__(text, *remedies)
+        self.text = text
+        self.remedies = remedies
+
+    def __str__(self) -> str:
+        return self._line(self.remedies, lambda name: None)
+
+    def said(self, option_of: Callable[[str], str | None]) -> str:
+        """The message with the options of a program; option_of: that of a parameter, None where there is none."""
+        return self._line([way for way in self.remedies if all(map(option_of, _PARAMETER.findall(way)))], option_of)
+
+    def _line(self, remedies: Iterable[str], option_of: Callable[[str], str | None]) -> str:
+        line = "; ".join(filter(None, (self.text, ", or ".join(remedies))))
+        return _PARAMETER.sub(lambda found: option_of(found[1]) or found[1].replace("_", " "), line)
 
 
 class NoPicksError(InputError):

@@ -1,8 +1,10 @@
-"""Writes files under a temporary name first, so that the final name never holds an incomplete file."""
+"""Writes files under a temporary name first, so that the final name never holds an incomplete file; names for files."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +31,12 @@ def written_aside(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(aside, final)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def file_stem(tomo_id: str) -> str:
+    """A file name for the id of a tomogram: unchanged if it is plain, else made plain and unique by a digest of the id."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", tomo_id)
+    return plain if plain == tomo_id else f"{plain}_{hashlib.sha1(tomo_id.encode()).hexdigest()[:8]}"
 
 
 def require_file(path: str | os.PathLike, option: str) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, parameter
 from .files import require_file, written_aside
 
 
@@ -40,8 +40,9 @@ def read_ahead(path: str | os.PathLike) -> None:
 
 
 @contextmanager
-def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, option: str = "--tomogram") -> Iterator[Tomogram]:
-    """Open a tomogram memory-mapped. `sampling_rate` (Å/voxel) overrides the header's.
+def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, option: str = parameter("tomogram"),
+                  rate_option: str = parameter("tomogram_sampling_rate")) -> Iterator[Tomogram]:
+    """Open a tomogram memory-mapped. `sampling_rate` (Å/voxel) overrides the header's; messages call it `rate_option`.
 
     Raises InputError naming file and option for a file that is missing, empty, truncated, not MRC, not 3D, or
     that has no sampling rate while none is given.
@@ -59,8 +60,8 @@ def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, o
             raise InputError(f"{option}: '{path}' is not a 3D tomogram (it holds {shape}); give a reconstructed volume")
         rate = sampling_rate or float(opened.voxel_size.x)
         if not (np.isfinite(rate) and rate > 0):
-            raise InputError(f"{option}: '{path}' has no sampling rate in its header; "
-                             "give it in Å/voxel with --tomogramSamplingrate")
+            raise InputError(f"{option}: '{path}' has no sampling rate in its header",
+                             f"give it in Å/voxel with {rate_option}", "write it into the header")
         yield Tomogram(Path(path), data, rate)
 
 

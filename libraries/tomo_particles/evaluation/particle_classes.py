@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.files import require_file
 
 DISTRACTORS = ("bead", "vesicle")  # never particles, even where no table says so
@@ -35,7 +35,7 @@ class Species:
         return SIZE_GROUPS[(self.weight >= SMALL_BELOW) + (self.weight > LARGE_ABOVE)]
 
 
-def read_species(path: str | os.PathLike, option: str = "--classes") -> dict[str, Species]:
+def read_species(path: str | os.PathLike, option: str = parameter("classes")) -> dict[str, Species]:
     """Species by name from a CSV with the columns class, diameter[, molecular_weight, distractor].
 
     Raises InputError naming file and option for a file that is no such table.

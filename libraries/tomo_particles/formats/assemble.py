@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.coordinates import same_sampling_rate
-from ..core.errors import InputError, NoPicksError, listed
+from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
 from .model import CORNER, HALF, Context, Format, Found, TomogramInfo
 from .naming import left_out, require_numbers_known, stem_of, tomogram_of
@@ -43,7 +43,8 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
             parts.setdefault(tomo_id, []).append(_picks(one, tomo_id, path, context))
     if not parts and not context.among:
         raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
-                         f"are {listed(sorted(context.tomograms))}; give their tomograms, or say which is which with --names")
+                         f"are {listed(sorted(context.tomograms))}",
+                         "give their tomograms", f"say which is which with {parameter('names')}")
     if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
         context.notes.append(left_out(strange, path, context.tomograms))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
@@ -82,7 +83,7 @@ def _stated_rate(found: Found, tomogram: TomogramInfo, path: object, context: Co
     if found.rate and asked and not same_sampling_rate(found.rate, asked):
         if found.sure:
             raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
-                             f"--samplingrate says {asked:g}; leave --samplingrate out, or correct the file")
+                             f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file")
         return asked
     _check_size(found, tomogram, path, context)
     return found.rate or asked or tomogram.sampling_rate
@@ -92,8 +93,8 @@ def _check_size(found: Found, tomogram: TomogramInfo, path: object, context: Con
     """Voxels of a tomogram that had another size than ours are not our voxels."""
     if not (found.rate or context.sampling_rate) and found.size and tomogram.size and found.size != tomogram.size:
         raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels, but tomogram "
-                         f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}; say in voxels of how many Å its coordinates are, "
-                         "with --samplingrate")
+                         f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}",
+                         f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}")
 
 
 def _edges(size: Sequence[float]) -> str:
@@ -103,7 +104,7 @@ def _edges(size: Sequence[float]) -> str:
 def _from_centre(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
     if tomogram.size is None:
         raise InputError(f"{context.option}: '{path}' counts from the centre of tomogram '{tomogram.tomo_id}', whose size is not "
-                         "known here; give the tomogram (--tomograms), or --size")
+                         "known here", f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
     rate = _known(tomogram.sampling_rate or context.sampling_rate, tomogram.tomo_id, path, context)
     size = np.asarray(tomogram.size)
     centre = size / 2 if found.origin == HALF else size // 2
@@ -114,5 +115,6 @@ def _from_centre(found: Found, tomogram: TomogramInfo, path: object, context: Co
 def _known(rate: float | None, tomo_id: str, path: object, context: Context) -> float:
     if rate is None or not rate > 0:
         raise InputError(f"{context.option}: '{path}' does not say how many Å the voxels of its coordinates have in tomogram "
-                         f"'{tomo_id}'; give the tomogram (--tomograms), or --samplingrate")
+                         f"'{tomo_id}'", f"give the tomogram ({parameter('tomograms')})",
+                         f"give it with {parameter('picks_sampling_rate')}")
     return rate

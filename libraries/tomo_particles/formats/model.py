@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.picks import Picks
 
 # Where a file counts its positions from. CORNER: the centre of the first voxel is 0. The others count from a point of the
@@ -51,7 +51,7 @@ class Context:
     size: tuple[int, int, int] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     unknown: str = REFUSE
-    option: str = "-i"
+    option: str = parameter("input")
     among: str = ""
     notes: list[str] = field(default_factory=list, compare=False)
 
@@ -116,8 +116,8 @@ class Format:
         except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
             # what other packages' readers raise over damage that our own looks did not find
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(f"{option}: '{path}' cannot be read as {self.title} ({reason}); the file is damaged, write it "
-                             "again, or say with --from what it is") from error
+            raise InputError(f"{option}: '{path}' cannot be read as {self.title} ({reason}); the file is damaged",
+                             "write it again", f"say with {parameter('format')} what it is") from error
 
 
 def text_of(head: bytes) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from ..core.errors import InputError, listed
+from ..core.errors import InputError, listed, parameter
 from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found
 
 # What programs add to the name of a tilt series: a voxel size, a binning, what was done, who wrote the file.
@@ -52,8 +52,8 @@ def require_numbers_known(found: Iterable[Found], path: object, context: Context
     if numbers and not lone:
         which = f"which of {listed(context.tomograms)} they are" if context.tomograms else "which they are"
         every = ", ".join(dict.fromkeys(numbers))
-        raise InputError(f"{context.option}: '{path}' names tomograms by numbers ({every}); say {which} with "
-                         f"--names {numbers[0]}=NAME, or with a file that lists them")
+        raise InputError(f"{context.option}: '{path}' names tomograms by numbers ({every})",
+                         f"say {which} with {parameter('names')} {numbers[0]}=NAME, or with a file that lists them")
 
 
 def tomogram_of(found: Found, path: object, context: Context) -> str | None:
@@ -65,7 +65,7 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
     told = context.names.get(told or "", told)  # a name may be told in two steps: a number, a file name, an id
     if told is not None:
         if context.tomograms and told not in context.tomograms:
-            raise InputError(f"--names: '{told}' is none of the tomograms {listed(context.tomograms)}; correct it")
+            raise InputError(f"{parameter('names')}: '{told}' is none of the tomograms {listed(context.tomograms)}; correct it")
         return told
     if not context.tomograms:
         return stem_of(found.name)
@@ -101,8 +101,8 @@ def _matches_of_file(path: object, context: Context) -> list[str]:
 
 def _only(matches: list[str], found: Found, path: object, context: Context) -> str:
     if len(matches) > 1:
-        raise InputError(f"{context.option}: '{path}': tomogram '{found.name}' may be {listed(matches)}; say which with "
-                         f"--names {found.name}=NAME, or rename the files")
+        raise InputError(f"{context.option}: '{path}': tomogram '{found.name}' may be {listed(matches)}",
+                         f"say which with {parameter('names')} {found.name}=NAME", "rename the files")
     return matches[0]
 
 
@@ -113,10 +113,10 @@ def _unmatched(found: Found, path: object, context: Context) -> str | None:
         return None
     name = stem_of(found.name)
     what = "is by its name of" if found.named == BY_FILE else "has picks of"
-    column = " or a column tomo_id" if found.named == BY_FILE and str(path).lower().endswith(".csv") else ""
+    column = ["add a column tomo_id"] if found.named == BY_FILE and str(path).lower().endswith(".csv") else []
     raise InputError(f"{context.option}: '{path}' {what} tomogram '{name}', which is none of those given; "
-                     f"{candidates([name], context.tomograms)}; give that tomogram, or say which it is with "
-                     f"--names {name}=NAME{column}")
+                     f"{candidates([name], context.tomograms)}",
+                     "give that tomogram", f"say which it is with {parameter('names')} {name}=NAME", *column)
 
 
 def candidates(names: Iterable[str], known: Iterable[str]) -> str:

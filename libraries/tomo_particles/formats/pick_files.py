@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.coordinates import check_inside, rescale_size, same_sampling_rate
-from ..core.errors import InputError, listed
+from ..core.errors import InputError, listed, parameter
 from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce
@@ -25,13 +26,12 @@ from .pick_source import PickSource
 from .registry import CSV, OWN, recognise
 from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
 
-# Options that only the converter has: what a message about another format tells the user to do, it does.
-_CONVERTER_OPTIONS = ("--from", "--names", "--samplingrate", "--size", "--tomograms")
+CONVERT = "convert the file first with xmipp_convert_coordinates_tomo"  # it asks for all that a format may leave open
 
 
 def read_pick_file(source: str | os.PathLike | PickSource, rates: Mapping[str, float], *, picker: int = 0,
-                   sampling_rate: float | None = None, option: str = "--picks", sizes: Mapping[str, Sequence[int]] | None = None,
-                   notes: list[str] | None = None) -> dict[str, Picks]:
+                   sampling_rate: float | None = None, option: str = parameter("picks"),
+                   sizes: Mapping[str, Sequence[int]] | None = None, notes: list[str] | None = None) -> dict[str, Picks]:
     """Picks of every tomogram of a file, in the file's order; of a folder or a pattern (`pick_folders`), of all its files.
 
     source: its name, or the `PickSource` of a caller who needs the file for more than its picks; its option is for messages then.
@@ -83,7 +83,7 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
             for tomo_id, rows in groups.items() if tomo_id in rates}
 
 
-def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None = None, option: str = "--picks"
+def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None = None, option: str = parameter("picks")
                         ) -> dict[str, Picks]:
     """Picks of every tomogram that a file (a folder, a pattern) names; the rest as `read_pick_file`.
 
@@ -93,8 +93,8 @@ def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None 
     files = files_of(path, option)
     if len(files) > 1:
         if twice := next((name for name, n in Counter(file.name for file in files).items() if n > 1), None):
-            raise InputError(f"{option}: '{path}' holds several files called '{twice}'; give --tomograms, so that they can be "
-                             "told by their folders")
+            raise InputError(f"{option}: '{path}' holds several files called '{twice}'",
+                             f"give {parameter('tomograms')}, so that they can be told by their folders")
         return joined(path, files, lambda file: read_every_tomogram(file, sampling_rate=sampling_rate, option=option), option, [],
                       {})
     path = files[0]
@@ -104,7 +104,7 @@ def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None 
     for tomo_id, rows in groups.items():
         if not (sampling_rate or "samplingRate" in rows):
             raise InputError(f"{option}: '{path}' has no column samplingRate, so the voxel size of tomogram '{tomo_id}' is "
-                             "unknown; add the column or give --samplingrate")
+                             "unknown", "add the column", f"give {parameter('picks_sampling_rate')}")
     return {tomo_id: _picks(tomo_id, rows, sampling_rate or np.nan, path, option) for tomo_id, rows in groups.items()}
 
 
@@ -115,7 +115,8 @@ def _other_format(path: ReadOnce, option: str) -> Format | None:
         return CSV if is_nameless(path) else None
     if path.suffix.lower() == ".xmd":
         return None
-    found = recognise(path, option)
+    with _or_converted():
+        found = recognise(path, option)
     return CSV if found is CSV and is_nameless(path) else None if found in OWN else found
 
 
@@ -129,12 +130,19 @@ def _context(tomograms: Mapping, sampling_rate: float | None, unknown: str, opti
 
 
 def _read_other(found: Format, path: Path, context: Context) -> dict[str, Picks]:
-    try:
+    with _or_converted():
         return read_with(found, path, context)
+
+
+@contextmanager
+def _or_converted() -> Iterator[None]:
+    """A file of another format can be converted first, where all that it leaves open can be told."""
+    try:
+        yield
     except InputError as error:
-        if any(name in str(error) for name in _CONVERTER_OPTIONS):
-            raise InputError(f"{error} [xmipp_convert_coordinates_tomo has these options: convert the file first]") from error
-        raise
+        if not error.remedies:
+            raise
+        raise InputError(error.text, *error.remedies, CONVERT) from error
 
 
 def _picks(tomo_id: str, rows: pd.DataFrame, rate: float, path: object, option: str) -> Picks:

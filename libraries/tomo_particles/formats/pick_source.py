@@ -6,6 +6,7 @@ import hashlib
 import os
 from functools import cached_property
 
+from ..core.errors import parameter
 from ..core.read_once import ReadOnce
 from .pick_folders import files_of
 
@@ -17,7 +18,7 @@ class PickSource:
     The format of a file is told by its beginning, which is kept: `registry.recognise` opens it no second time.
     """
 
-    def __init__(self, path: str | os.PathLike, option: str = "--picks") -> None:
+    def __init__(self, path: str | os.PathLike, option: str = parameter("picks")) -> None:
         self.path = os.fspath(path)
         self.option = option
         self._passed_over: list[str] = []

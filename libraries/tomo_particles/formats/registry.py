@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
@@ -40,7 +40,7 @@ def format_named(name: str, option: str) -> Format:
     raise InputError(f"{option}: '{name}' is no format; it must be one of {', '.join(one.name for one in FORMATS)}")
 
 
-def recognise(path: str | Path, option: str = "-i") -> Format:
+def recognise(path: str | Path, option: str = parameter("input")) -> Format:
     """The format of a file, by its content and then its extension.
 
     Raises InputError for a file that does not exist or is empty, a pickle, and one that fits no format or several.
@@ -56,12 +56,13 @@ def recognise(path: str | Path, option: str = "-i") -> Format:
         return candidates[0]
     names = " or ".join(one.name for one in candidates)
     if fitting:
-        raise InputError(f"{option}: '{path}' may be {names}; say which with --from")
+        raise InputError(f"{option}: '{path}' may be {names}", f"say which with {parameter('format')}")
     if of_extension:
         raise InputError(f"{option}: '{path}' should be {names} by its extension, but its content is none of them: it is "
-                         "damaged, or misses the columns of positions; write it again, or say with --from what it is")
+                         "damaged, or misses the columns of positions",
+                         "write it again", f"say with {parameter('format')} what it is")
     every = ", ".join(one.name for one in FORMATS)
-    raise InputError(f"{option}: '{path}' is of no known format ({every}); say which with --from")
+    raise InputError(f"{option}: '{path}' is of no known format ({every})", f"say which with {parameter('format')}")
 
 
 def sniffed(path: ReadOnce) -> bool:
@@ -82,7 +83,7 @@ def read(path: str | Path, context: Context, format_name: str = "") -> dict[str,
     path = read_once(path)
     if not format_name:
         return read_with(recognise(path, context.option), path, context)
-    found = format_named(format_name, "--from")
+    found = format_named(format_name, parameter("format"))
     _refuse_pickle(require_file(path, context.option), path.head(4), context.option)
     return read_with(found, path, context)
 
@@ -91,16 +92,18 @@ def format_to_write(path: str | Path, name: str = "") -> Format:
     """The format to write a file in, by its name or else its extension. Raises InputError, listing those there are."""
     writable = [one for one in FORMATS if one.write is not None]
     if name:
-        asked = format_named(name, "--to")
+        asked = format_named(name, parameter("output_format"))
         if asked not in writable:
-            raise InputError(f"--to: {asked.name} is only read; it must be one of {', '.join(one.name for one in writable)}")
+            raise InputError(f"{parameter('output_format')}: {asked.name} is only read; "
+                             f"it must be one of {', '.join(one.name for one in writable)}")
         return asked
     fitting = [one for one in writable if Path(path).suffix.lower() in one.extensions]
     if len(fitting) == 1:
         return fitting[0]
     names = " or ".join(one.name for one in fitting) if fitting else ", ".join(one.name for one in writable)
-    raise InputError(f"-o: '{path}' may be {names}; say which with --to" if fitting else
-                     f"-o: the extension of '{path}' names no format that is written; say which with --to ({names})")
+    output, told = parameter("output"), f"say which with {parameter('output_format')}"
+    raise InputError(f"{output}: '{path}' may be {names}; {told}" if fitting else
+                     f"{output}: the extension of '{path}' names no format that is written; {told} ({names})")
 
 
 def write(path: str | Path, picks: Mapping[str, Picks], context: Context, found: Format, overwrite: bool = False) -> list[Path]:
@@ -135,4 +138,4 @@ def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found:
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise InputError for a file that exists and may not be overwritten."""
     if path.exists() and not overwrite:
-        raise InputError(f"-o: file '{path}' exists; choose another name or give --overwrite")
+        raise InputError(f"{parameter('output')}: file '{path}' exists; choose another name or give {parameter('overwrite')}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.coordinates import same_sampling_rate
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.picks import Picks
 from ..geometry.orientations import angles_of, rotation_of
 from .model import BY_FILE, BY_NAME, CORNER, HALF, Context, Format, Found, text_of
@@ -170,8 +170,9 @@ def write_relion5(path: Path, picks: Mapping[str, Picks], context: Context) -> N
     for tomo_id, own in picks.items():
         tomogram = context.tomogram(tomo_id)
         if tomogram.size is None:
-            raise InputError(f"-o: RELION 5 counts from the centre of the tomogram, and the size of '{tomo_id}' is not known; "
-                             "give the tomogram (--tomograms), or --size")
+            raise InputError(f"{parameter('output')}: RELION 5 counts from the centre of the tomogram, "
+                             f"and the size of '{tomo_id}' is not known",
+                             f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
         at = own.at_sampling_rate(tomogram.sampling_rate or own.sampling_rate)
         parts.append((at.positions - np.asarray(tomogram.size) / 2) * at.sampling_rate)
     columns = _common(picks, "rlnTomoName")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from .model import read_text
 
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
@@ -144,8 +144,8 @@ def write_star(path: Path, block: str, columns: dict[str, list]) -> None:
 
     for label, values in columns.items():
         if split := [value for value in values if isinstance(value, str) and len(value.split()) != 1]:
-            raise InputError(f"-o: '{split[0]}' cannot be a {label} of a STAR file, which splits at blanks; give "
-                             "the tomogram another name")
+            raise InputError(f"{parameter('output')}: '{split[0]}' cannot be a {label} of a STAR file, which splits at "
+                             "blanks; give the tomogram another name")
     table = Table(columns=list(columns))
     for row in zip(*columns.values(), strict=True):
         table.addRow(*row)

@@ -13,7 +13,7 @@ import numpy as np
 import xmippLib
 
 from ..core.coordinates import same_sampling_rate
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.files import require_file, written_aside
 from ..core.picks import NO_SPECIES, Picks
 from .xmd_text import Kind, is_plain, read_plain, write_plain
@@ -112,7 +112,7 @@ def _is_finite(text: str) -> bool:
         return False
 
 
-def read_table(path: str | os.PathLike, option: str = "--input") -> Columns:
+def read_table(path: str | os.PathLike, option: str = parameter("input")) -> Columns:
     """Columns of the first table of an XMD file, keyed by label name. Raises InputError if it is not one."""
     path = require_file(path, option)
     plain = read_plain(path, _kind)
@@ -205,7 +205,7 @@ def positions_of(columns: Mapping[str, list], path: object, option: str) -> np.n
                      f"found {', '.join(columns) or 'none'}")
 
 
-def picks_of(columns: Columns, path: object, option: str = "--input", sampling_rate: float | None = None) -> Picks:
+def picks_of(columns: Columns, path: object, option: str = parameter("input"), sampling_rate: float | None = None) -> Picks:
     """Picks of one tomogram from the columns of a table. Raises InputError naming `path` and `option`.
 
     `sampling_rate` (Å/voxel) is used where the table has none.
@@ -214,7 +214,8 @@ def picks_of(columns: Columns, path: object, option: str = "--input", sampling_r
     n = len(positions)
     rate = _one_value(columns, "samplingRate", path, sampling_rate)
     if rate is None:
-        raise InputError(f"{option}: '{path}' has no column samplingRate; add it or give --samplingrate")
+        raise InputError(f"{option}: '{path}' has no column samplingRate",
+                         "add it", f"give {parameter('picks_sampling_rate')}")
     angles = np.stack([_floats(columns, name, n) for name in ANGLES], axis=1)
     try:
         return Picks(str(_one_value(columns, "tiltSeriesId", path, "")), positions, float(rate),
@@ -225,6 +226,6 @@ def picks_of(columns: Columns, path: object, option: str = "--input", sampling_r
         raise InputError(f"{option}: '{path}': {error}") from error
 
 
-def read_picks(path: str | os.PathLike, option: str = "--input", sampling_rate: float | None = None) -> Picks:
+def read_picks(path: str | os.PathLike, option: str = parameter("input"), sampling_rate: float | None = None) -> Picks:
     """Picks of one tomogram from an XMD file; see `picks_of`."""
     return picks_of(read_table(path, option), path, option, sampling_rate)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 
 ELECTRON_REST_ENERGY = 510_998.95  # eV
 WAVELENGTH_FACTOR = 12.264259661581878  # Å sqrt(eV): h / sqrt(2 m e)
@@ -29,13 +29,14 @@ class CTF:
 
     def __post_init__(self) -> None:
         if not 0 < self.voltage <= 3000:
-            raise InputError(f"voltage: must lie between 0 and 3000 kV, received {self.voltage}")
+            raise InputError(f"{parameter('voltage')}: must lie between 0 and 3000 kV, received {self.voltage}")
         if not 0 <= self.amplitude_contrast <= 1:
-            raise InputError(f"amplitude contrast: must be a fraction from 0 to 1, received {self.amplitude_contrast}")
+            raise InputError(f"{parameter('amplitude_contrast')}: must be a fraction from 0 to 1, "
+                             f"received {self.amplitude_contrast}")
         if not np.isfinite(self.defocus) or abs(self.defocus) > 100:
-            raise InputError(f"defocus: must be given in µm, at most 100, received {self.defocus}")
+            raise InputError(f"{parameter('defocus')}: must be given in µm, at most 100, received {self.defocus}")
         if self.envelope is not None and not self.envelope > 0:
-            raise InputError(f"envelope: must be positive (1/nm), received {self.envelope}")
+            raise InputError(f"{parameter('envelope')}: must be positive (1/nm), received {self.envelope}")
 
     @property
     def wavelength(self) -> float:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 
 # Orientations agree within this angle, degrees: twice the step of a usual search for orientations, and the error of a pick.
 MAX_AGREEMENT = 30.0
@@ -20,7 +20,7 @@ _TETRAHEDRON = Rotation.from_matrix(np.array([[0, -3, 3], [2 * 3**0.5, -(3**0.5)
 _ICOSAHEDRON = Rotation.from_euler("z", 90, degrees=True)
 
 
-def symmetry_group(name: str, option: str = "--symmetry") -> Rotation:
+def symmetry_group(name: str, option: str = parameter("symmetry")) -> Rotation:
     """Every rotation of a symmetry, the identity among them, with the axes of Xmipp and RELION.
 
     name: c1, c2, ... c99 (axis z), d2 ... (also x), t, o, i1, i2 or i (as i2), in capitals or not.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import h5py
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.files import require_file
 from .network_input import ARCHITECTURES
 
@@ -27,7 +27,7 @@ def require_suffix(path: str | os.PathLike, option: str) -> str:
     return suffix
 
 
-def read_model_texts(path: str | os.PathLike, option: str = "--model") -> tuple[str, str]:
+def read_model_texts(path: str | os.PathLike, option: str = parameter("model")) -> tuple[str, str]:
     """Our description of the model, and Keras's configuration, both JSON; nothing of them is executed.
 
     Raises InputError naming `option`, the file and the remedy, for a file that is not ours.
@@ -41,7 +41,7 @@ def read_model_texts(path: str | os.PathLike, option: str = "--model") -> tuple[
                          "give one of its own, or train a new one") from error
 
 
-def architecture_of(path: str | os.PathLike, option: str = "--model") -> str:
+def architecture_of(path: str | os.PathLike, option: str = parameter("model")) -> str:
     """The name of the network that a model file holds. Raises InputError for a file that is not ours."""
     description = read_model_texts(path, option)[0]
     try:
@@ -53,7 +53,7 @@ def architecture_of(path: str | os.PathLike, option: str = "--model") -> str:
     return str(name)
 
 
-def folds_of(path: str | os.PathLike, option: str = "--model") -> int:
+def folds_of(path: str | os.PathLike, option: str = parameter("model")) -> int:
     """Number of networks in a model file, each trained without one part of the data. Raises InputError for a file that is not
     ours."""
     try:

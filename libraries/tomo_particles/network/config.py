@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..learning.folds import Region
 from ..learning.network_input import input_edge, require_architecture
 
@@ -18,9 +18,9 @@ VERSION = 2  # of the model file; raise it if older files can no longer be read
 MAX_FOLDS = 10
 
 
-def _require(condition: bool, option: str, expected: str, received: object) -> None:
+def _require(condition: bool, name: str, expected: str, received: object) -> None:
     if not condition:
-        raise InputError(f"{option}: expected {expected}, received {received!r}")
+        raise InputError(f"{parameter(name)}: expected {expected}, received {received!r}")
 
 
 def _is_number(value: object, low: float, high: float) -> bool:
@@ -33,7 +33,7 @@ def _is_int(value: object, low: int, high: int) -> bool:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """The description of a model, checked on loading. Raises InputError naming the option of a wrong value.
+    """What a model is, checked on loading. Raises InputError naming the parameter of a value that cannot be.
 
     box_size: voxels.  sampling_rate: Å/voxel.  folds: number of networks.  regions: of the folds; network k was not
     trained in those of fold k, and it alone scores there. None for a single network.
@@ -50,13 +50,13 @@ class NetworkConfig:
 
     def __post_init__(self) -> None:
         _require(self.version == VERSION, "version", f"{VERSION} (train the model again with this program)", self.version)
-        require_architecture(self.architecture, "--network")
+        require_architecture(self.architecture, parameter("network"))
         low = SMALL_MIN_BOX if self.architecture == "small" else REFERENCE_MIN_BOX
-        _require(_is_int(self.box_size, low, MAX_BOX), "--boxsize",
+        _require(_is_int(self.box_size, low, MAX_BOX), "box_size",
                  f"{low} to {MAX_BOX} voxels for the network '{self.architecture}'", self.box_size)
-        _require(_is_number(self.sampling_rate, 1e-3, 1e4), "--samplingrate", "a positive number of Å/voxel", self.sampling_rate)
-        _require(_is_int(self.folds, 1, MAX_FOLDS), "--folds", f"1 to {MAX_FOLDS}", self.folds)
-        _require(_is_int(self.seed, 0, 2**31 - 1), "--seed", "a whole number that is not negative", self.seed)
+        _require(_is_number(self.sampling_rate, 1e-3, 1e4), "sampling_rate", "a positive number of Å/voxel", self.sampling_rate)
+        _require(_is_int(self.folds, 1, MAX_FOLDS), "folds", f"1 to {MAX_FOLDS}", self.folds)
+        _require(_is_int(self.seed, 0, 2**31 - 1), "seed", "a whole number that is not negative", self.seed)
         _require(self.normalisation == NORMALISATION, "normalisation", repr(NORMALISATION), self.normalisation)
         _require(all(0 <= region.fold < self.folds for region in self.regions), "regions", f"folds below {self.folds}", "more")
 
@@ -106,7 +106,7 @@ def _region(values: Any) -> Region:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a model is trained. Raises InputError naming the option of a wrong value.
+    """How a model is trained. Raises InputError naming the parameter of a value that cannot be.
 
     epochs: rounds of training, each followed by a validation. A round is one pass over the examples. It is several passes
     if there are fewer examples than the first of `views`, and a part of them if there are more than the second, so that the time
@@ -126,9 +126,9 @@ class TrainingConfig:
     views: tuple[int, int] = (2400, 4000)
 
     def __post_init__(self) -> None:
-        _require(_is_int(self.epochs, 1, 10_000), "--epochs", "1 or more", self.epochs)
-        _require(_is_int(self.batch_size, 1, 4096), "--batch", "1 to 4096", self.batch_size)
-        _require(_is_number(self.learning_rate, 1e-9, 1), "--learningRate", "a number above 0, at most 1", self.learning_rate)
-        _require(_is_number(self.l2, 0, 10), "--l2", "0 to 10", self.l2)
-        _require(_is_number(self.validation, 0.01, 0.5), "--validation", "a fraction from 0.01 to 0.5", self.validation)
+        _require(_is_int(self.epochs, 1, 10_000), "epochs", "1 or more", self.epochs)
+        _require(_is_int(self.batch_size, 1, 4096), "batch_size", "1 to 4096", self.batch_size)
+        _require(_is_number(self.learning_rate, 1e-9, 1), "learning_rate", "a number above 0, at most 1", self.learning_rate)
+        _require(_is_number(self.l2, 0, 10), "l2", "0 to 10", self.l2)
+        _require(_is_number(self.validation, 0.01, 0.5), "validation", "a fraction from 0.01 to 0.5", self.validation)
         _require(_is_int(self.patience, 1, 10_000), "patience", "1 or more", self.patience)

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.coordinates import same_sampling_rate
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.files import require_file
 from ..learning.examples import FLIPS
 from ..learning.network_input import SMALL_INPUT_EDGE, input_sampling_rate, network_input
@@ -54,7 +54,7 @@ class Schedule:
         return Schedule.of(order, weights, batch_size, rng)
 
 
-def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = "--input") -> np.ndarray:
+def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = parameter("input")) -> np.ndarray:
     """(n, edge, edge, edge) float16 boxes, axes z, y, x, as `network_input` makes them, in the given order.
 
     images: Xmipp names "000012@stack.mrcs" (from 1) or the path of a single volume, of boxes or of what `network_input` made
@@ -87,8 +87,8 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
         whole = data.shape[1:] == (config.box_size,) * 3 and (rate == 0 or same_sampling_rate(rate, config.sampling_rate))
         if not whole and not _is_network_input(data.shape[1:], rate, config):
             shape, said = " x ".join(map(str, data.shape[:0:-1])), f" of {rate:.4g} Å" if rate else ""
-            raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels{said}, --boxsize is {config.box_size} of "
-                             f"{config.sampling_rate:.4g} Å; extract again")
+            raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels{said}, {parameter('box_size')} is "
+                             f"{config.box_size} of {config.sampling_rate:.4g} Å; extract again")
         if not 0 <= wanted[0, 0] <= wanted[-1, 0] < len(data):
             raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
         for start in range(0, len(wanted), READ_AT_ONCE):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from .machines import Machine
 
-USE_CPU = "leave out --gpus to use the CPU"  # the remedy that always works
+USE_CPU = f"leave out {parameter('gpus')} to use the CPU"  # the remedy that always works
 
 
 def select_devices(gpus: str = "", threads: int | None = None, *, several_machines: bool = False) -> tf.distribute.Strategy:
@@ -20,13 +20,14 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
     Each GPU is tested at once, so that one that does not work is refused here and not after hours. Its memory is taken as needed,
     so that other programs can share it. `threads` limits the CPU threads; None leaves the choice to TensorFlow.
     several_machines: where the variable TF_CONFIG of the environment names more than one machine, share every batch with the
-    others too, each with its GPUs `gpus`; this waits for them. Raises InputError naming --gpus, --threads or TF_CONFIG.
+    others too, each with its GPUs `gpus`; this waits for them. Raises InputError naming GPUs, threads or TF_CONFIG.
     """
     machine = Machine.of_environment() if several_machines else None
     wanted = _indices(gpus)
     found = tf.config.list_physical_devices("GPU")
     if missing := [index for index in wanted if index >= len(found)]:
-        raise InputError(f"--gpus: TensorFlow does not find GPU {missing[0]}: {_why_missing(len(found))}; or {USE_CPU}")
+        raise InputError(f"{parameter('gpus')}: TensorFlow does not find GPU {missing[0]}: "
+                         f"{_why_missing(len(found))}; or {USE_CPU}")
     _set_threads(threads)
     _prepare([found[index] for index in wanted])
     if machine and len(machine.addresses) > 1:
@@ -42,7 +43,8 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
 def _indices(gpus: str) -> list[int]:
     parts = [part.strip() for part in gpus.split(",") if part.strip()]
     if not all(part.isdecimal() for part in parts):
-        raise InputError(f"--gpus: expected numbers separated by commas, such as 0,1, or \"\" for the CPU; received '{gpus}'")
+        raise InputError(f"{parameter('gpus')}: expected numbers separated by commas, such as 0,1, "
+                         f"or \"\" for the CPU; received '{gpus}'")
     return list(dict.fromkeys(map(int, parts)))
 
 
@@ -50,7 +52,7 @@ def _set_threads(threads: int | None) -> None:
     if threads is None:
         return
     if threads < 1:
-        raise InputError(f"--threads: expected 1 or more, received {threads}")
+        raise InputError(f"{parameter('threads')}: expected 1 or more, received {threads}")
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -100,5 +102,5 @@ def _try_out(gpus: Sequence[int]) -> None:
                 raise RuntimeError("TensorFlow computes elsewhere, as for cards that are too old for it")
         except (tf.errors.OpError, RuntimeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise InputError(f"--gpus: GPU {index} cannot be used: {reason}; see in nvidia-smi whether other programs fill "
-                             f"it; give another one; or {USE_CPU}") from error
+            raise InputError(f"{parameter('gpus')}: GPU {index} cannot be used: {reason}; see in nvidia-smi "
+                             f"whether other programs fill it; give another one; or {USE_CPU}") from error

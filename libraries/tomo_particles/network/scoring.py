@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from ..core.errors import parameter
 from ..learning.folds import fold_of
 from .data import Schedule, batches, in_memory, read_boxes
 from .training import Ensemble
@@ -15,7 +16,7 @@ BOXES_AT_ONCE = 2048  # kept in memory together: 57 MB of 24^3 boxes
 
 
 def score(images: Sequence[str], tomo_ids: np.ndarray, positions: np.ndarray, ensemble: Ensemble, *, batch_size: int = 64,
-          option: str = "--input") -> np.ndarray:
+          option: str = parameter("input")) -> np.ndarray:
     """(n,) float32: the probability in [0, 1] that each box holds a particle; empty for no boxes.
 
     A pick in the region of fold k is scored by network k alone, which was not trained there; any other pick gets

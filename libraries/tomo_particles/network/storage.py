@@ -20,7 +20,7 @@ import keras
 import tensorflow as tf
 
 from ..core.coordinates import same_sampling_rate
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.files import written_aside
 from ..learning.model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, require_suffix
 from .architecture import build_network
@@ -30,7 +30,7 @@ from .training import Ensemble
 EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all members of a .keras file: the same model gives the same bytes
 
 
-def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = "--model") -> None:
+def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = parameter("model")) -> None:
     """Write the ensemble; `path` ends in .h5 or .keras. An incomplete file is never left under that name."""
     suffix = require_suffix(path, option)
     model, networks = _joined(ensemble.config)
@@ -46,7 +46,7 @@ def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = "--mod
 
 
 def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling_rate: float | None = None,
-               strategy: tf.distribute.Strategy | None = None, option: str = "--model") -> Ensemble:
+               strategy: tf.distribute.Strategy | None = None, option: str = parameter("model")) -> Ensemble:
     """Read what `save_model` wrote, without running any code from the file.
 
     box_size (voxels), sampling_rate (Å/voxel): what the model must have been trained at, where given.
@@ -103,11 +103,11 @@ def _add_member(path: Path, metadata: str) -> None:
 
 def _check_fit(path: object, option: str, config: NetworkConfig, box_size: int | None, sampling_rate: float | None) -> None:
     if box_size is not None and box_size != config.box_size:
-        raise InputError(f"{option}: '{path}' was trained at a box size of {config.box_size} voxels, --boxsize is {box_size}; "
-                         f"use --boxsize {config.box_size}, or train a new model")
+        raise InputError(f"{option}: '{path}' was trained at a box size of {config.box_size} voxels, "
+                         f"{parameter('box_size')} is {box_size}; use {config.box_size}, or train a new model")
     if sampling_rate is not None and not same_sampling_rate(sampling_rate, config.sampling_rate):
-        raise InputError(f"{option}: '{path}' was trained at {config.sampling_rate} Å/voxel, --samplingrate is {sampling_rate}; "
-                         f"use --samplingrate {config.sampling_rate}, or train a new model")
+        raise InputError(f"{option}: '{path}' was trained at {config.sampling_rate} Å/voxel, "
+                         f"{parameter('sampling_rate')} is {sampling_rate}; use {config.sampling_rate}, or train a new model")
 
 
 def _check_structure(path: object, option: str, structure: str, model: keras.Model) -> None:

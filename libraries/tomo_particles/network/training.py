@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..learning.examples import POSITIVE, Examples, balanced_weights
 from ..learning.folds import Region, make_folds, may_train, split_validation
 from .architecture import build_network
@@ -54,9 +54,9 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     check_start(config, start)
     config = replace(config, regions=_regions(examples, config, start))
     tf.config.experimental.enable_op_determinism()
-    boxes = in_memory(read_boxes(examples.images, config, "--inputPos/--inputNeg"))
+    boxes = in_memory(read_boxes(examples.images, config, f"{parameter('positives')} or {parameter('negatives')}"))
     if config.folds == 1:
-        progress("One network sees all examples: its scores of these are not out-of-fold. Use --folds 3 for honest ones.")
+        progress("One network sees all examples: its scores of these are not out-of-fold. Train 3 folds for honest ones.")
     networks = []
     with together(strategy), _Log(log_path, config.folds, training.epochs, progress) as report:
         for fold in range(config.folds):
@@ -162,22 +162,23 @@ def _counts(labels: np.ndarray) -> tuple[int, int]:
 
 def _check_counts(examples: Examples) -> None:
     positives, negatives = _counts(examples.labels)
-    for option, kind, count, remedy in (
-            ("--inputPos", "positives", positives, "lower --number of the consensus, or add positive references"),
-            ("--inputNeg", "negatives", negatives, "pick more noise (--limit), or add negative references")):
+    for kind, count, more in (("positives", positives, f"lower {parameter('number_of_agreeing_pickers')}"),
+                              ("negatives", negatives, f"raise {parameter('noise_amount')}")):
         if count < MIN_EXAMPLES:
-            raise InputError(f"{option}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {remedy}")
+            raise InputError(f"{parameter(kind)}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {more}, or add "
+                             f"{kind[:-1]} references")
 
 
 def check_start(config: NetworkConfig, start: Ensemble | None) -> None:
     """Raise InputError where training cannot go on from `start`."""
     if start is None:
         return
-    for option, name in (("--network", "architecture"), ("--boxsize", "box_size"), ("--folds", "folds")):
+    for called, name in (("network", "architecture"), ("box_size", "box_size"), ("folds", "folds")):
         wanted, received = getattr(config, name), getattr(start.config, name)
         if wanted != received:
-            raise InputError(f"--inputModel: the model to continue from has {option} {received}, this training {wanted}; "
-                             f"use {option} {received}, or train a new model")
+            option = parameter(called)
+            raise InputError(f"{parameter('input_model')}: the model to continue from has {option} {received}, this training "
+                             f"{wanted}; use {option} {received}, or train a new model")
 
 
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:
@@ -198,5 +199,6 @@ def _regions(examples: Examples, config: NetworkConfig, start: Ensemble | None) 
         left = [min(_counts(examples.labels[_training_part(trial, fold, examples)])) for fold in range(config.folds)]
         if min(left) >= MIN_EXAMPLES_OF_FOLD:
             return regions
-    raise InputError(f"--folds: with {config.folds} folds one network is left with {min(left)} examples of a class; "
-                     "lower --folds, lower --number of the consensus, or add references")
+    folds = parameter("folds")
+    raise InputError(f"{folds}: with {config.folds} folds one network is left with {min(left)} examples of a class; "
+                     f"lower {folds}, lower {parameter('number_of_agreeing_pickers')}, or add references")

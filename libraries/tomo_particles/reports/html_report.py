@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.files import written_aside
+from ..runs.layout import COMMON_GRID, REPORT
 from ..runs.measured import HIT_RADIUS, Measured, measure
-from ..runs.results import COMMON_GRID, RunResults, read_run
+from ..runs.results import RunResults, read_run
 from . import run_figures as figures
 from .figures import plot_calibration
 from .tables import (
@@ -30,7 +31,6 @@ from .tables import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REPORT = "report.html"
 MAX_TOMOGRAMS = 6  # whose boxes and slices are shown, about one megabyte each
 DPI = 110
 
@@ -147,7 +147,7 @@ def _pictures(run: RunResults) -> dict[str, Picture]:
         "Expected number of particles",
         figures.counts_figure,
         "What the scores say of themselves. This is a promise and not a measured calibration: to measure "
-        "it, pick one tomogram whole by hand and give it to xmipp_consensus_report_tomo --truth.",
+        "it, pick one tomogram whole by hand and give it to xmipp_consensus_report_tomo as the truth.",
     )
     if run.reliability is not None:
         pictures["pickers"] = chart(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..consensus.expected_precision import expect
 from ..consensus.merged_picks import NEGATIVE
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.tomograms import open_tomogram
 from ..runs.measured import measure
 from ..runs.results import RunResults, TomogramFile
@@ -63,7 +63,7 @@ def counts_figure(run: RunResults) -> Figure:
     return draw.plot_expected_counts(eligible(run))
 
 
-def calibration_figure(run: RunResults, truth: str | os.PathLike, option: str = "--truth") -> Figure:
+def calibration_figure(run: RunResults, truth: str | os.PathLike, option: str = parameter("truth")) -> Figure:
     """The scores against the particles of a pick file that names all particles of some tomograms; measured, not predicted.
 
     Raises InputError naming `option` and the file for one that cannot be read or names none of the run's tomograms.

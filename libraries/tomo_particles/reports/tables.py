@@ -13,7 +13,8 @@ import numpy as np
 
 from .. import __version__
 from ..consensus.expected_precision import FEWEST_PICKS, expect
-from ..runs.results import SUMMARY, RunResults
+from ..runs.layout import SUMMARY
+from ..runs.results import RunResults
 from .run_figures import eligible
 
 TABLED_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

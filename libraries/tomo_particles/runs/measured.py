@@ -9,6 +9,7 @@ import numpy as np
 
 from ..consensus.merged_picks import NEGATIVE
 from ..core.coordinates import check_inside, rescale_size
+from ..core.errors import parameter
 from ..core.tomograms import open_tomogram
 from ..evaluation.matching import matches_of, pairs_within
 from ..formats.pick_files import read_pick_file
@@ -41,7 +42,7 @@ class Measured:
         return float((self.true & self.accepted).sum() / self.particles) if self.particles else float("nan")
 
 
-def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIUS, option: str = "--truth") -> Measured:
+def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIUS, option: str = parameter("truth")) -> Measured:
     """Match the picks of a run with the particles of a pick file, one to one, within `radius` (fraction of the box).
 
     Tomograms that the file does not name are left out, because their truth is unknown. Raises InputError for a file that cannot

@@ -20,10 +20,10 @@ import pandas as pd
 from ..consensus.merged_picks import SCORE, MergedPicks, votes_of
 from ..consensus.verdict import Verdict
 from ..core.coordinates import rescale_positions
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..formats.xmd import Columns, join_tables, read_table
+from .layout import SUMMARY, ProgramLayout, ProtocolLayout, RunLayout
 
-SUMMARY, COMMON_GRID = "summary.json", "frame.json"
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy")
 
 
@@ -97,7 +97,7 @@ class RunResults:
         return rescale_positions(self.merged.positions, self.sampling_rate, rate or self.sampling_rate)
 
 
-def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = "--run") -> RunResults:
+def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = parameter("run")) -> RunResults:
     """Read a run of the program or of the protocol. threshold: used instead of the threshold of the run.
 
     Raises InputError naming `option` and the file for a folder that is no run, has not finished, or is damaged.
@@ -105,26 +105,26 @@ def read_run(folder: str | os.PathLike, threshold: float | None = None, option: 
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"{option}: '{folder}' is no folder; give the output folder of xmipp_run_deep_consensus_tomo")
-    if (root / COMMON_GRID).is_file():
-        return _read_protocol_run(root, threshold, option)
+    if (layout := ProtocolLayout(root)).common_grid.is_file():
+        return _read_protocol_run(layout, threshold, option)
     if not (root / SUMMARY).is_file():
         raise InputError(
             f"{option}: '{folder}' has no {SUMMARY}: it is no run of the deep consensus, or it has not finished; "
-            "give the folder of --odir, or run xmipp_run_deep_consensus_tomo again with the same options to finish"
+            "give the output folder of xmipp_run_deep_consensus_tomo, or run it again with the same options to finish"
         )
-    return _read_program_run(root, threshold, option)
+    return _read_program_run(ProgramLayout(root), threshold, option)
 
 
-def _read_program_run(root: Path, threshold: float | None, option: str) -> RunResults:
-    summary = _read_json(root / SUMMARY, option, "picks", "threshold", "boxSize", "samplingRate")
+def _read_program_run(layout: ProgramLayout, threshold: float | None, option: str) -> RunResults:
+    summary = _read_json(layout.summary, option, "picks", "threshold", "boxSize", "samplingRate")
     voting = summary.get("method") == "voting"
-    scored = root / "voted" / "merged.xmd" if voting else root / "scored" / "merged.xmd"
+    scored = layout.voted if voting else layout.scored
     columns = read_table(scored, option)
     own_rate = summary.get("parameters", {}).get("tomogram_sampling_rate")
     files = dict(zip(columns["tiltSeriesId"], columns["tomogramVolume"], strict=True))
     names = tuple(summary["picks"])
     return _results(
-        root,
+        layout,
         scored,
         columns,
         names,
@@ -132,30 +132,32 @@ def _read_program_run(root: Path, threshold: float | None, option: str) -> RunRe
         None if voting else _checked(threshold, summary["threshold"], option),
         int(summary["boxSize"]),
         float(summary["samplingRate"]),
-        _read_csv(root / "scored" / "merged_reliability.csv", option, "picker", "recall", "precision") if not voting else None,
-        None if voting else _read_verdict(root / "scored" / "merged_verdict.json", option),
-        _read_csv(root / "network" / "training_log.csv", option, *LOG_COLUMNS) if not voting else None,
-        tuple(TomogramFile(tomo_id, found(path, root), own_rate) for tomo_id, path in sorted(files.items())),
+        _read_csv(layout.reliability, option, "picker", "recall", "precision") if not voting else None,
+        None if voting else _read_verdict(layout.verdict, option),
+        _read_csv(layout.training_log, option, *LOG_COLUMNS) if not voting else None,
+        tuple(TomogramFile(tomo_id, found(path, layout.root), own_rate) for tomo_id, path in sorted(files.items())),
         summary,
     )
 
 
-def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunResults:
-    grid = _read_json(root / COMMON_GRID, option, "samplingRate", "boxSize", "pickers", "tomograms")
-    summary = _read_json(root / SUMMARY, option, "tomograms") if (root / SUMMARY).is_file() else {}
-    scored, names = root / "scored.xmd", tuple(grid["pickers"])
+def _read_protocol_run(layout: ProtocolLayout, threshold: float | None, option: str) -> RunResults:
+    grid = _read_json(layout.common_grid, option, "samplingRate", "boxSize", "pickers", "tomograms")
+    summary = _read_json(layout.summary, option, "tomograms") if layout.summary.is_file() else {}
+    scored, names = layout.scored, tuple(grid["pickers"])
     voting = not scored.is_file()
     if voting:
-        voted = sorted((root / "labelled").glob("*_all.xmd"))
+        voted = sorted(path for t in grid["tomograms"] if (path := layout.consensus(t["ts_id"])).is_file())
         if not voted:
-            raise InputError(f"{option}: '{root}' has neither scores nor votes: the run has not come that far; continue it")
+            raise InputError(
+                f"{option}: '{layout.root}' has neither scores nor votes: the run has not come that far; continue it"
+            )
         columns = join_tables([read_table(path, option) for path in voted])
         columns[SCORE] = MergedPicks.from_columns(columns).vote_share(len(names)).tolist()
     else:
         columns = read_table(scored, option)
     counts = [sum(tomogram["counts"][k] for tomogram in grid["tomograms"]) for k in range(len(names))]
     return _results(
-        root,
+        layout,
         scored,
         columns,
         names,
@@ -163,16 +165,16 @@ def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunR
         None if voting else _checked(threshold, summary.get("threshold"), option),
         int(grid["boxSize"]),
         float(grid["samplingRate"]),
-        _read_csv(root / "scored_reliability.csv", option, "picker", "recall", "precision"),
-        None if voting else _read_verdict(root / "scored_verdict.json", option),
-        _read_csv(root / "training_log.csv", option, *LOG_COLUMNS),
-        tuple(TomogramFile(t["ts_id"], found(t["file_name"], root), t["tomogram_rate"]) for t in grid["tomograms"]),
+        _read_csv(layout.reliability, option, "picker", "recall", "precision"),
+        None if voting else _read_verdict(layout.verdict, option),
+        _read_csv(layout.training_log, option, *LOG_COLUMNS),
+        tuple(TomogramFile(t["ts_id"], found(t["file_name"], layout.root), t["tomogram_rate"]) for t in grid["tomograms"]),
         summary,
     )
 
 
 def _results(
-    root: Path,
+    layout: RunLayout,
     path: Path,
     columns: Columns,
     pickers: tuple[str, ...],
@@ -191,7 +193,7 @@ def _results(
         raise InputError(f"'{path}' has no column {', '.join(missing)}: it is damaged or of another program; run again")
     merged = MergedPicks.from_columns(columns)
     return RunResults(
-        root,
+        layout.root,
         merged,
         _seen(columns["comment"], len(pickers), path),
         pickers,
@@ -227,7 +229,7 @@ def _checked(asked: float | None, own: float | None, option: str) -> float:
         raise InputError(f"{option}: the run has not finished and has no threshold yet; continue it, or give a threshold")
     threshold = float(value)
     if not 0 <= threshold <= 1:
-        raise InputError(f"--threshold: must lie between 0 and 1, received {threshold:g}")
+        raise InputError(f"{parameter('threshold')}: must lie between 0 and 1, received {threshold:g}")
     return threshold
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter, label
 
 from ..core.coordinates import same_sampling_rate
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.files import require_file
 
 CUBIC_ANGSTROM_PER_DALTON = 1.21  # partial specific volume of protein, 0.73 cm3/g (Harpaz et al., Structure 2, 1994)
@@ -130,7 +130,7 @@ def _boxed(density: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return grown[tuple(slice(c - half, c + half + 1) for c in centre)].copy()
 
 
-def read_map(path: str | os.PathLike, sampling_rate: float, option: str = "--maps") -> Complex:
+def read_map(path: str | os.PathLike, sampling_rate: float, option: str = parameter("maps")) -> Complex:
     """The complex of an MRC density map, named after its file, at `sampling_rate` Å/voxel.
 
     Raises InputError for a file that is missing, not MRC, not a roughly cubic volume, without a voxel size, or without density.

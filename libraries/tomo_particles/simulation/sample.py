@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..core.picks import Picks
 from ..geometry.orientations import angles_of, turned
 from .complexes import Complex
@@ -55,7 +55,8 @@ def build_sample(tomo_id: str, size: tuple[int, int, int], complexes: Sequence[C
     Raises InputError if there are more objects than the occupancy volume can number, or if no particle at all found a place.
     """
     if sum(counts) + beads + vesicles > MAX_PARTICLES:
-        raise InputError(f"--counts: at most {MAX_PARTICLES} objects in a tomogram, asked for {sum(counts) + beads + vesicles}")
+        raise InputError(f"{parameter('counts')}: at most {MAX_PARTICLES} objects in a tomogram, "
+                         f"asked for {sum(counts) + beads + vesicles}")
     rate = complexes[0].sampling_rate
     room = _Room(size)
     room.fill(VESICLE, vesicles, lambda: vesicle(rate, size, PROTEIN_CONTRAST, rng), rng)
@@ -64,7 +65,8 @@ def build_sample(tomo_id: str, size: tuple[int, int, int], complexes: Sequence[C
     for index in sorted(range(len(complexes)), key=lambda i: (-complexes[i].voxels, i)):
         room.fill_complex(complexes[index], counts[index], protein, rng)
     if sum(counts) and not np.isfinite(room.angles).any():
-        raise InputError(f"--size: not one particle found a place in {' x '.join(map(str, size))} voxels; give a bigger size")
+        raise InputError(f"{parameter('size')}: not one particle found a place in {' x '.join(map(str, size))} voxels; "
+                         "give a bigger size")
     if ice_noise:
         room.other += ice_noise * rng.standard_normal(size=protein.shape, dtype=np.float32)
     truth = Picks(tomo_id, np.array(room.positions, dtype=float).reshape(-1, 3), rate,

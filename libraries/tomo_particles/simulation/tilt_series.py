@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.fft
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from ..fourier.ctf import CTF
 from .multislice import Tilted, transmitted
 from .projection import as_columns, rays
@@ -37,15 +37,15 @@ class Imaging:
     def __post_init__(self) -> None:
         first, last, step = self.tilts
         if not -STEEPEST <= first < last <= STEEPEST:
-            raise InputError(f"--tilts: first and last must rise within -{STEEPEST:g} and {STEEPEST:g} degrees, "
+            raise InputError(f"{parameter('tilts')}: first and last must rise within -{STEEPEST:g} and {STEEPEST:g} degrees, "
                              f"received {first:g} {last:g}")
         if not 0 < step <= last - first:
-            raise InputError(f"--tilts: the step must be positive and at most the range of {last - first:g} degrees, "
-                             f"received {step:g}")
+            raise InputError(f"{parameter('tilts')}: the step must be positive and at most the range of "
+                             f"{last - first:g} degrees, received {step:g}")
         if not (self.snr > 0 and np.isfinite(self.snr)):
-            raise InputError(f"--snr: must be positive, received {self.snr}")
+            raise InputError(f"{parameter('snr')}: must be positive, received {self.snr}")
         if not 0 <= self.structural_noise < np.inf:
-            raise InputError(f"--structuralnoise: must be 0 or more, received {self.structural_noise}")
+            raise InputError(f"{parameter('structural_noise')}: must be 0 or more, received {self.structural_noise}")
 
     @property
     def angles(self) -> np.ndarray:

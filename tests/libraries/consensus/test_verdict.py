@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus.expected_precision import expect
-from tomo_particles.consensus.final_score import expit, judge_merged
+from tomo_particles.consensus.final_score import expit, judge_against_noise, judge_merged
 from tomo_particles.consensus.labels import agreement_labels
 from tomo_particles.consensus.picker_reliability import votes_alone, witnesses_of
 from tomo_particles.consensus.verdict import (
@@ -16,10 +16,12 @@ from tomo_particles.consensus.verdict import (
     ScoredPlaces,
     Separation,
     Verdict,
+    can_learn,
     separation,
     share_unlike_noise,
     too_few_agreed,
     verdict_of,
+    verdict_without_agreement,
 )
 
 
@@ -220,3 +222,55 @@ def test_few_picks_widen_the_interval():
         widths.append(told["precision_high"] - told["precision_low"])
         assert told["precision_low"] < 0.9 < told["precision_high"]
     assert widths[0] > 2 * widths[1] > 4 * widths[2]
+
+
+def alone(seed: int, effect: float):
+    """One picker of whose picks half are particles, and two at random places: votes, scores, picker scores, noise, truth."""
+    rng = np.random.default_rng(seed)
+    seen = np.repeat(np.eye(3, dtype=bool), 150, axis=0)
+    true = np.arange(450) < 75
+    return seen, expit(rng.normal(effect * true, 1)), rng.normal(size=(450, 3)), expit(rng.normal(0, 1, 450)), true
+
+
+def test_without_agreement_a_picker_that_the_network_tells_from_noise_is_named_and_nothing_is_promised():
+    for seed in range(10):
+        seen, score, _, noise, _ = alone(seed, 4.0)
+        found = verdict_without_agreement(places(score), places(noise, 1), seen, [4, 7, 9])
+        assert found.kind == WEAK and found.say == 1 and not found.promises
+        assert "picker 4 (separation 0.7" in found.reason and "picker 7" not in found.reason and "picker 9" not in found.reason
+
+
+def test_without_agreement_and_with_nothing_to_see_no_picker_is_named():
+    for seed in range(20):
+        seen, score, _, noise, _ = alone(seed, 0.0)
+        found = verdict_without_agreement(places(score), places(noise, 1), seen, [1, 2, 3])
+        assert found.kind == VOTES_ALONE and found.say == 0 and "no picker" in found.reason
+    empty = ScoredPlaces(np.zeros(0), np.zeros(0, dtype=str), np.zeros((0, 3)))
+    assert verdict_without_agreement(places(score), empty, seen, [1, 2, 3]).kind == WEAK
+
+
+def test_a_picker_that_is_right_alone_keeps_its_particles():
+    for seed in range(5):
+        seen, score, scores, noise, true = alone(seed, 4.0)
+        accepted = judge_against_noise(score, noise, seen, scores, np.ones(450, dtype=bool)) >= 0.5
+        assert (accepted & true).sum() > 60 and (accepted & ~true).sum() < 15
+
+
+def test_picks_where_no_noise_can_be_are_judged_by_their_picker():
+    seen, score, scores, noise, _ = alone(1, 4.0)
+    comparable = np.arange(450) % 5 > 0
+    score[~comparable] = 0.999  # a box that is partly empty looks like nothing else
+    probability = judge_against_noise(score, noise, seen, np.full_like(scores, np.nan), comparable)
+    assert np.ptp(probability[~comparable & seen[:, 1]]) < 1e-12
+    assert probability[~comparable & seen[:, 0]].mean() > 2 * probability[~comparable & seen[:, 1]].mean()
+
+
+def test_a_network_that_confirms_little_loses_its_weight_and_lookalikes_their_promise():
+    found = Verdict(SUPPORTED, "x", 0.8, unlike_noise=0.9)
+    assert [round(found.checked(share, 0.0).say, 3) for share in (0.9, 0.7, 0.55, 0.4, 0.1)] == [0.8, 0.8, 0.4, 0.0, 0.0]
+    assert found.checked(0.5, 0.1).kind == SUPPORTED and found.checked(0.7, 0.5).kind == SUPPORTED
+    assert found.checked(0.5, 0.5).kind == WEAK and "more than one kind" in found.checked(0.5, 0.5).reason
+
+
+def test_a_network_learns_from_ten_agreed_picks_or_from_many():
+    assert can_learn(10, 12) and can_learn(2, 100) and not can_learn(9, 99)

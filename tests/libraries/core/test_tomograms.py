@@ -39,7 +39,7 @@ def refusal(path, option: str = "--tomogram") -> str:
 
 def test_a_tomogram_without_sampling_rate_is_refused_with_the_way_out(tmp_path):
     write_volume(tmp_path / "t.mrc", np.zeros((4, 5, 6)), 0.0)
-    assert "--tomogramSamplingrate" in refusal(tmp_path / "t.mrc")
+    assert "with tomogram sampling rate, or" in refusal(tmp_path / "t.mrc")
     with open_tomogram(tmp_path / "t.mrc", 10.0) as opened:
         assert opened.sampling_rate == 10.0
 

@@ -63,4 +63,4 @@ def test_a_bad_table_is_refused(tmp_path, rows, header, said):
     path = table(tmp_path, *rows, header=header)
     with pytest.raises(InputError, match=said) as caught:
         read_species(path)
-    assert "--classes" in str(caught.value) and str(path) in str(caught.value)
+    assert "classes: " in str(caught.value) and str(path) in str(caught.value)

@@ -106,7 +106,7 @@ def test_pickles_are_never_opened(tmp_path):
 def test_contradictory_and_unknown_voxel_sizes_are_refused(tmp_path):
     path = tmp_path / "pytom.star"
     path.write_text(KNOWN["pytom.star"])
-    assert "in voxels of 7.5 Å, and --samplingrate says 15" in refusal(path, context(sampling_rate=15.0))
+    assert "in voxels of 7.5 Å, and picks sampling rate says 15" in refusal(path, context(sampling_rate=15.0))
     path.write_text(KNOWN["pytom.star"].rstrip() + "\n11 20 30 0.25 15 TS_1\n")
     assert "mixes sampling rates in tomogram 'TS_1' (7.5 and 15 Å/voxel)" in refusal(path, context())
     path = tmp_path / "r31.star"  # the voxel of the cut boxes, not of the tomogram for certain: the user knows better
@@ -140,5 +140,5 @@ def test_content_goes_before_extension_and_doubt_is_said(tmp_path):
     (tmp_path / "a.txt").write_text(KNOWN["TS_1.cbox"])
     assert recognise(tmp_path / "a.txt").name == "cbox"
     (tmp_path / "both.xml").write_text(KNOWN["session.xml"] + "<objlist/>")
-    with pytest.raises(InputError, match="may be deepfinder or membranorama; say which with --from"):
+    with pytest.raises(InputError, match="may be deepfinder or membranorama; say which with format"):
         recognise(tmp_path / "both.xml")

@@ -71,7 +71,7 @@ def test_a_format_keeps_what_it_says_and_is_recognised_as_itself(tmp_path, name)
         assert set(again.species) == {"ribosome"}
     if "group" in one.keeps:  # IMOD numbers its contours anew
         assert len(set(again.group)) == 2 and again.group[order][0] == again.group[order][1]
-    with pytest.raises(InputError, match=r"exists; choose another name or give --overwrite"):
+    with pytest.raises(InputError, match=r"exists; choose another name or give overwrite"):
         write(path, {"TS_1": picks}, context(), one)
 
 
@@ -169,7 +169,7 @@ def test_numbers_of_tomograms_need_their_names(tmp_path):
     path = tmp_path / "t.tbl"
     path.write_text(KNOWN["t.tbl"] + KNOWN["t.tbl"].replace(" 1 0 0 0 10", " 2 0 0 0 10"))
     said = refusal(path, context("TS_1", "TS_10"))
-    assert "by numbers (1, 2); say which of 'TS_1', 'TS_10' they are with --names 1=NAME" in said
+    assert "by numbers (1, 2); say which of 'TS_1', 'TS_10' they are with names 1=NAME" in said
     assert set(read(path, context("TS_1", "TS_10", names={"1": "TS_10", "2": "TS_1"}))) == {"TS_1", "TS_10"}
     path.with_suffix(".doc").write_text("1 /data/TS_10.rec\n2 /data/TS_1.rec\n")
     assert list(read(path, context("TS_1", "TS_10"))) == ["TS_10", "TS_1"]

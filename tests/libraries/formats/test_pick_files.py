@@ -24,7 +24,7 @@ def refusal(path, **options) -> str:
     with pytest.raises(InputError) as caught:
         read_pick_file(path, RATES, **options)
     message = str(caught.value)
-    assert options.get("option", "--picks") in message and path.name in message and "\n" not in message
+    assert options.get("option", "picks") in message and path.name in message and "\n" not in message
     return message
 
 
@@ -191,6 +191,6 @@ def test_a_file_is_read_though_its_tomograms_are_not_known(tmp_path):
 
 def test_whose_sampling_rate_counts_if_the_tomograms_are_not_known(tmp_path):
     path = csv(tmp_path, "TS_1,1,2,3", "elsewhere,4,5,6")
-    with pytest.raises(InputError, match="'TS_1' is unknown; add the column or give --samplingrate"):
+    with pytest.raises(InputError, match="'TS_1' is unknown; add the column, or give picks sampling rate"):
         read_every_tomogram(path)
     assert read_every_tomogram(path, sampling_rate=7.0)["TS_1"].sampling_rate == 7.0

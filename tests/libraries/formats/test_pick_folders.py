@@ -114,7 +114,7 @@ def test_names_of_pickers_and_a_pattern_that_the_shell_has_opened(tmp_path):
 
 def test_files_of_one_name_are_not_joined_where_nothing_tells_them_apart(tmp_path):
     picker = folder(tmp_path, TS_1__ribosome_coords="1 2 3\n", TS_10__ribosome_coords="4 5 6\n")
-    with pytest.raises(InputError, match=r"several files called .*; give --tomograms"):
+    with pytest.raises(InputError, match=r"several files called .*; give tomograms"):
         read_every_tomogram(picker, sampling_rate=5.0)
 
 

@@ -97,7 +97,7 @@ def test_one_line_for_a_map_that_is_none(tmp_path, volume, rate, word):
     path = write_map(tmp_path / "map.mrc", volume, rate)
     with pytest.raises(InputError, match=word) as refused:
         read_map(path, 10.0)
-    assert "--maps" in str(refused.value) and str(path) in str(refused.value) and "\n" not in str(refused.value)
+    assert "maps: " in str(refused.value) and str(path) in str(refused.value) and "\n" not in str(refused.value)
 
 
 def test_densities_that_are_not_numbers_are_refused():

@@ -165,8 +165,8 @@ def test_the_tilts_are_those_asked_for():
 
 @pytest.mark.parametrize(("wrong", "word"), [
     ({"tilts": (60, -60, 3)}, "rise"), ({"tilts": (-90, 90, 3)}, "within"), ({"tilts": (-60, 60, 0)}, "step"),
-    ({"tilts": (-60, 60, 200)}, "step"), ({"tilts": (float("nan"), 60, 3)}, "--tilts"), ({"snr": 0}, "--snr"),
-    ({"snr": float("inf")}, "--snr"), ({"structural_noise": -1}, "--structuralnoise"),
+    ({"tilts": (-60, 60, 200)}, "step"), ({"tilts": (float("nan"), 60, 3)}, "tilts"), ({"snr": 0}, "snr"),
+    ({"snr": float("inf")}, "snr"), ({"structural_noise": -1}, "structural noise"),
 ])
 def test_impossible_series_are_refused(wrong, word):
     with pytest.raises(InputError, match=word):

@@ -122,7 +122,7 @@ def test_particles_touch_in_a_crowd(complexes):
 
 
 def test_a_volume_in_which_nothing_fits_and_too_many_objects_are_refused(complexes):
-    with pytest.raises(InputError, match="--size: not one particle"):
+    with pytest.raises(InputError, match=r"^size: not one particle"):
         build_sample("t", (64, 64, 16), complexes[-1:], [3], rng=np.random.default_rng(0))
-    with pytest.raises(InputError, match="--counts: at most 65535"):
+    with pytest.raises(InputError, match=r"^counts: at most 65535"):
         build_sample("t", (64, 64, 32), complexes[:1], [70_000], rng=np.random.default_rng(0))

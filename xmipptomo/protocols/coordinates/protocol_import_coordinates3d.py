@@ -15,11 +15,11 @@ from pyworkflow.protocol import params
 from tomo.objects import SetOfCoordinates3D
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.core.files import written_aside
+from tomo_particles.core.files import file_stem, written_aside
 
 from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, SPECIES_ATTRIBUTE
 from ...convert import append_picks, even_box_size, read_pickings, tomogram_of
-from ...files import ImportFiles, file_stem
+from ...files import ImportFiles
 from ..shared.commands import ImportOptions, import_arguments
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps

@@ -47,8 +47,8 @@ def consensus_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float
                  "--outputDoubt", files.labelled(ts_id, DOUBTFUL), "--outputNeg", files.labelled(ts_id, NEGATIVE),
                  "--outputAll", files.consensus(ts_id), *_common(tomogram), "--radius", radius, "--number", number,
                  "--constype", representative, "--symmetry", symmetry, "--startingId", tomogram.starting_id]
-    arguments += ["--inputTruth", files.truth(ts_id)] if tomogram.has_truth else []
-    arguments += ["--inputLie", files.lie(ts_id)] if tomogram.has_lie else []
+    arguments += ["--inputTruth", files.positive_references(ts_id)] if tomogram.has_truth else []
+    arguments += ["--inputLie", files.negative_references(ts_id)] if tomogram.has_lie else []
     return arguments
 
 
@@ -66,7 +66,7 @@ def extraction_arguments(files: RunFiles, tomogram: RunTomogram, label: str, *, 
     """What a network (its name, or a model file) sees of the picks of one label, at the common sampling rate."""
     return ["--tomogram", tomogram.file_name, "--tomogramSamplingrate", tomogram.tomogram_rate,
             "--coordinates", files.labelled(tomogram.ts_id, label), *_common(tomogram),
-            "-o", files.subtomograms_folder(tomogram.ts_id),
+            "-o", files.subtomograms(tomogram.ts_id, label).parent,
             "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
             "--network", network, "--threads", threads]
 

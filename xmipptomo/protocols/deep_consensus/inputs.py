@@ -29,12 +29,12 @@ class InputSets:
     """The sets of the form, in its order."""
 
     pickers: list[SetOfCoordinates3D]
-    truth: list[SetOfCoordinates3D]
-    lies: list[SetOfCoordinates3D]
+    positive_references: list[SetOfCoordinates3D]
+    negative_references: list[SetOfCoordinates3D]
 
     @property
     def all(self) -> list[SetOfCoordinates3D]:
-        return self.pickers + self.truth + self.lies
+        return self.pickers + self.positive_references + self.negative_references
 
     def ts_ids(self) -> list[str]:
         """Ids of the tomograms in which anything was picked, sorted: steps keep their order from run to run."""
@@ -103,19 +103,20 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     size = [n * source.sampling_rate / rate for n in size_of(tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id))]
     numbers = range(1, len(inputs.pickers) + 1)
     picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
-    truth, truth_out = picks_of_sets(inputs.truth, ts_id, rate, size, [REFERENCE] * len(inputs.truth))
-    lies, lies_out = picks_of_sets(inputs.lies, ts_id, rate, size, [REFERENCE] * len(inputs.lies))
+    (positive, positive_out), (negative, negative_out) = (
+        picks_of_sets(sets, ts_id, rate, size, [REFERENCE] * len(sets))
+        for sets in (inputs.positive_references, inputs.negative_references))
     # Without any picker the references stand for themselves: the consensus needs a table.
-    picks = picks or truth + lies
-    every = picks + truth + lies
-    for parts, path in ((picks, files.picks(ts_id)), (truth, files.truth(ts_id)), (lies, files.lie(ts_id)),
-                        (every, files.every_pick(ts_id))):
+    picks = picks or positive + negative
+    every = picks + positive + negative
+    for parts, path in ((picks, files.picks(ts_id)), (positive, files.positive_references(ts_id)),
+                        (negative, files.negative_references(ts_id)), (every, files.every_pick(ts_id))):
         if parts:
             write_picks(path, Picks.concatenate(parts), box_size, source.file_name)
     pickers = np.concatenate([part.picker for part in every])
     return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
-                         has_truth=bool(truth), has_lie=bool(lies), counts=[int((pickers == n).sum()) for n in numbers],
-                         left_out=left_out + truth_out + lies_out)
+                         has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
+                         left_out=left_out + positive_out + negative_out)
 
 
 def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Sequence[str],

@@ -17,7 +17,7 @@ from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.consensus.verdict import FEWEST_AGREED, Verdict
+from tomo_particles.consensus.verdict import Verdict, can_learn
 from tomo_particles.core.seeds import seed_of
 
 from ...constants import (
@@ -113,7 +113,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     stepsExecutionMode = STEPS_PARALLEL
     _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
                      "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
-                     "--symmetry": "symmetry"}
+                     "--symmetry": "symmetry", "--inputPos": "inputSets", "--inputNeg": "noiseAmount", "--epochs": "epochs",
+                     "--batch": "batchSize", "--learningRate": "learningRate", "--l2": "l2", "--validation": "validationFraction"}
 
     # --------------------------------------------------------------------------------------------- form and inputs
     def _defineParams(self, form):
@@ -254,9 +255,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
-        model = self._modelFile() if self._skipsTraining() else files.model if self._trains() else ""
+        model = self._modelFile() if self._skipsTraining() else str(files.model) if self._trains() else ""
         noise = self._subtomograms(NOISE)
-        for inputs, output, compared in ((merged, files.scored, noise), (raw if model else [], files.scored_raw, [])):
+        for inputs, output, compared in ((merged, str(files.scored), noise), (raw if model else [], str(files.scored_raw), [])):
             if inputs:
                 self._runNetwork(lambda gpus, inputs=inputs, output=output, compared=compared: commands.scoring_arguments(
                     model, inputs, output, noise=compared, recipe=RECIPES[self.recipe.get()],
@@ -303,15 +304,16 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             logger.warning("The report could not be written: %s", error)
 
     def _trains(self) -> bool:
-        """Whether enough picks are agreed on for a network to learn from."""
-        return (sum(count_rows(path) for path in self._subtomograms(POSITIVE)) >= FEWEST_AGREED
-                or RECIPES[self.recipe.get()] != RECIPES[0])
+        """Whether a network can learn from the picks."""
+        agreed, doubtful = (sum(map(count_rows, self._subtomograms(kind))) for kind in (POSITIVE, DOUBTFUL))
+        return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
 
     def _verdict(self) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
-        if self.doVoting or not os.path.exists(self._files().verdict):
+        path = self._files().verdict
+        if self.doVoting or not path.exists():
             return None
-        return Verdict.from_json(Path(self._files().verdict).read_text(encoding="utf-8"))
+        return Verdict.from_json(path.read_text(encoding="utf-8"))
 
     def _threshold(self) -> float | None:
         return None if self.doVoting else self.threshold.get()
@@ -359,7 +361,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
-        paths = [self._files().subtomograms(ts_id, label)
+        paths = [str(self._files().subtomograms(ts_id, label))
                  for ts_id in self._grid().tomograms if not self._failed(ts_id) for label in labels]
         return [path for path in paths if os.path.exists(path)]
 

@@ -25,7 +25,8 @@ from .inputs import InputSets
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
     errors = limit_errors(protocol, LIMITS) + _symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
-    fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.truth, "Negative references": inputs.lies}
+    fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
+              "Negative references": inputs.negative_references}
     for field, sets in fields.items():
         for number, coordinates in enumerate(sets, start=1):
             errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates)]
@@ -42,7 +43,7 @@ def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
 
 
 def _contradictory(inputs: InputSets) -> list[str]:
-    shared = {s.getFileName() for s in inputs.truth} & {s.getFileName() for s in inputs.lies}
+    shared = {s.getFileName() for s in inputs.positive_references} & {s.getFileName() for s in inputs.negative_references}
     return ["*Negative references*: a set is also given as *Positive references*; remove it from one of them."] if shared else []
 
 
@@ -55,7 +56,7 @@ def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             "picker (with *Model* Existing and *Skip training?* one is enough)."]
     name = "votingAgreement" if protocol.doVoting else "minPickers"
     number = protocol.getAttributeValue(name)
-    if number is None or number <= pickers or scores_only or (inputs.truth and not protocol.doVoting):
+    if number is None or number <= pickers or scores_only or (inputs.positive_references and not protocol.doVoting):
         return []
     return [f"*{protocol.getParam(name).label.get()}* is {number}, but only {pickers} sets are given: no pick can be accepted; "
             f"lower it to {pickers} or fewer."]
@@ -68,7 +69,7 @@ def _scores_only(protocol: EMProtocol) -> bool:
 def _unshared_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Sets that have no tomogram in common cannot agree: ids that differ in writing, as a rule."""
     counts = Counter(ts_id for coordinates in inputs.pickers for ts_id in set(coordinates.getTSIds()))
-    if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.truth and not protocol.doVoting):
+    if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.positive_references and not protocol.doVoting):
         return []
     sets = "; ".join(f"set {i} has {_ids(coordinates.getTSIds())}" for i, coordinates in enumerate(inputs.pickers, start=1))
     return [f"*Input coordinates*: no tomogram is in two of the sets, so no picks can agree: {sets}. The same tomogram "

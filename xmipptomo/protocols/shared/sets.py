@@ -10,11 +10,11 @@ from pyworkflow.utils import makeFilePath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
 
 from ...convert import picks_of_set, size_of, tomogram_of
-from ...files import file_stem
 
 MAX_TOMOGRAM_LINES = 20
 

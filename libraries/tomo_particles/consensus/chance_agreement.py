@@ -1,0 +1,69 @@
+"""Whether the pickers agree more often than by chance.
+
+Pickers whose picks lie at random places agree now and then: in a crowded tomogram two of them share a tenth of their picks. If
+all pickers but one are wrong, the few agreed picks say nothing about the particles, and a network must not learn from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..core.errors import parameter
+from ..formats.xmd import positions_of
+from .merged_picks import NEGATIVE, references_of, votes_of
+from .verdict import FEWEST_AGREED
+
+RADIUS = 0.35  # fraction of the box within which two picks agree by chance: the default radius of the consensus
+# The agreement is more than chance if there are this many times the pairs by chance, plus this many standard errors. Chosen on
+# seeds 1 and 2 of benchmarks/honesty.py: random pickers have 0.6 to 1.3 times the pairs by chance, pickers of particles 2.3 times
+# or more.
+TIMES, ERRORS = 1.5, 2.0
+FEWEST_SHARE = 0.1  # fewer than FEWEST_AGREED agreed picks that are also less than this share of all picks say nothing
+# The picks of one picker are moved against those of another by these fractions of the extent in x and y, and come in again at the
+# other side. z stays: the depths of picks are alike in most tomograms.
+SHIFTS = ((0.31, 0.47), (0.62, 0.23), (0.17, 0.71), (0.79, 0.58))
+
+
+def agreement_informs(columns: Mapping[str, list]) -> bool:
+    """Whether the agreement in a table of merged picks is more than chance. True where this cannot be known: with fewer than two
+    pickers, or without tomograms and box sizes.
+
+    The user's references and the picks near negative references are left out.
+    """
+    if not {"comment", "enabled", "tiltSeriesId", "particleSize"} <= set(columns):
+        return True
+    free = ~references_of(columns["comment"]) & (np.array(columns["enabled"]) != NEGATIVE)
+    seen, pickers = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
+    if len(pickers) < 2:
+        return True
+    n_votes = seen.sum(axis=1)
+    agreed = int((np.array(columns["enabled"])[free] > 0).sum())
+    if agreed < min(FEWEST_AGREED, FEWEST_SHARE * len(seen)):
+        return False
+    tomo_ids, box_sizes = np.array(columns["tiltSeriesId"], dtype=str)[free], np.array(columns["particleSize"])[free]
+    positions = positions_of(columns, "the merged picks", parameter("input"))[free]
+    chance = pairs_by_chance(positions, tomo_ids, seen, RADIUS * float(box_sizes.max()))
+    return (n_votes * (n_votes - 1) / 2).sum() > TIMES * chance + ERRORS * np.sqrt(chance)
+
+
+def pairs_by_chance(positions: np.ndarray, tomo_ids: np.ndarray, seen: np.ndarray, radius: float) -> float:
+    """Expected number of pairs of picks of two pickers that lie within `radius` if the pickers know nothing of each other.
+
+    positions: (m, 3) x, y, z of merged picks, voxels.  tomo_ids: (m,).  seen: (m, K) bool.  The mean over SHIFTS.
+    """
+    pairs = 0
+    for tomo_id in np.unique(tomo_ids):
+        own = tomo_ids == tomo_id
+        places, found = positions[own], seen[own]
+        lowest, extent = places.min(axis=0)[:2], np.maximum(np.ptp(places, axis=0)[:2], 1e-9)
+        trees = [cKDTree(places[of_picker]) for of_picker in found.T]
+        for shift in SHIFTS:
+            moved = places.copy()
+            moved[:, :2] = lowest + (places[:, :2] - lowest + np.array(shift) * extent) % extent
+            others = [cKDTree(moved[of_picker]) for of_picker in found.T]
+            pairs += sum(trees[a].count_neighbors(others[b], radius) for a, b in combinations(range(len(trees)), 2))
+    return pairs / len(SHIFTS)

@@ -1,0 +1,72 @@
+"""Whether pickers agree more often than by chance, on drawn places."""
+
+import numpy as np
+import pytest
+
+from tomo_particles.consensus.chance_agreement import agreement_informs, pairs_by_chance
+
+BOX, SIZE = 20, np.array([200.0, 200.0, 60.0])
+
+
+def table(places: list[np.ndarray], radius: float = 0.35 * BOX, box: int = BOX) -> dict[str, list]:
+    """Merged picks of pickers whose picks lie at `places`, as the consensus writes them."""
+    positions, votes = np.concatenate(places), np.repeat(np.arange(len(places)) + 1, [len(p) for p in places])
+    merged: list[tuple[np.ndarray, set[int]]] = []
+    for place, picker in zip(positions, votes, strict=True):
+        near = next((own for own in merged if picker not in own[1] and np.linalg.norm(own[0] - place) < radius), None)
+        if near:
+            near[1].add(int(picker))
+        else:
+            merged.append((place, {int(picker)}))
+    xyz = np.array([place for place, _ in merged])
+    return {
+        "x": xyz[:, 0].tolist(), "y": xyz[:, 1].tolist(), "z": xyz[:, 2].tolist(),
+        "comment": ["+".join(map(str, sorted(own))) for _, own in merged], "enabled": [int(len(own) > 1) for _, own in merged],
+        "tiltSeriesId": ["a"] * len(merged), "particleSize": [box] * len(merged),
+    }
+
+
+def anywhere(rng: np.random.Generator, n: int) -> np.ndarray:
+    return rng.random((n, 3)) * SIZE
+
+
+@pytest.mark.parametrize("n_pickers", [2, 3, 5])
+def test_random_pickers_agree_by_chance(n_pickers: int):
+    found = [agreement_informs(table([anywhere(np.random.default_rng([seed, k]), 80) for k in range(n_pickers)]))
+             for seed in range(8)]
+    assert sum(found) == 0
+
+
+@pytest.mark.parametrize("shared", [30, 60])
+def test_pickers_of_the_same_particles_agree_more_often(shared: int):
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        particles = anywhere(rng, shared)
+        places = [np.concatenate([particles + rng.normal(0, 1, particles.shape), anywhere(rng, 60)]) for _ in range(2)]
+        assert agreement_informs(table(places))
+
+
+def test_the_expected_pairs_are_those_of_random_places():
+    rng = np.random.default_rng(1)
+    positions = anywhere(rng, 4000)
+    seen = np.zeros((4000, 2), dtype=bool)
+    seen[:2000, 0] = seen[2000:, 1] = True
+    radius = 5.0
+    volume = np.prod(SIZE)
+    expected = 2000 * 2000 * 4 / 3 * np.pi * radius**3 / volume  # a little less: spheres at the upper and lower border are cut
+    assert 0.85 * expected < pairs_by_chance(positions, np.array(["a"] * 4000), seen, radius) < 1.02 * expected
+
+
+def test_a_few_agreed_among_many_say_nothing_but_a_few_of_a_few_do():
+    rng = np.random.default_rng(2)
+    shared = anywhere(rng, 4)
+    assert not agreement_informs(table([shared, np.concatenate([shared, anywhere(rng, 200)])], radius=1.0, box=3))
+    assert agreement_informs(table([shared, np.concatenate([shared, anywhere(rng, 6)])], radius=1.0, box=3))
+
+
+def test_where_it_cannot_be_known_the_agreement_counts():
+    columns = table([anywhere(np.random.default_rng(3), 50)])
+    assert agreement_informs(columns)  # one picker
+    columns = table([anywhere(np.random.default_rng([4, k]), 120) for k in range(2)])
+    assert not agreement_informs(columns)
+    assert agreement_informs({name: values for name, values in columns.items() if name != "particleSize"})
