@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from tomo_particles.consensus import labels, training_examples
-from tomo_particles.consensus.final_score import judge_merged
+from tomo_particles.consensus.final_score import score_merged_picks
 from tomo_particles.evaluation.calibration import expected_calibration_error, precision_recall
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.learning import network_input
@@ -146,7 +146,7 @@ def voting_rows(judge: Judge, scored: pd.DataFrame, n_pickers: int) -> Iterator[
 def reliability_row(judge: Judge, odir: Path, scored: pd.DataFrame) -> dict:
     """What the pickers' votes alone say, each weighed by its estimated reliability."""
     table = read_table(odir / "scored" / "merged.xmd")
-    posterior = judge_merged(table["comment"], np.zeros(len(table["comment"]))).posterior
+    posterior = score_merged_picks(table["comment"], np.zeros(len(table["comment"]))).posterior
     picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
     return judge.row("reliability only", picks, posterior, posterior >= 0.5, probability=True)
 
@@ -195,14 +195,14 @@ def ablate(case: Case, tomograms: Path, odir: Path) -> list[dict]:
         score = scored["score"].to_numpy()
         rows.append(judge.row(name, scored, score, score >= 0.5, probability=True) | {"seconds": seconds})
     network_data.tilt_axis_turns.cache_clear()
-    return [row | {"case": case.name} for row in (*rows, *_judged_otherwise(judge, odir / OWN))]
+    return [row | {"case": case.name} for row in (*rows, *_scored_otherwise(judge, odir / OWN))]
 
 
-def _judged_otherwise(judge: Judge, odir: Path) -> Iterator[dict]:
+def _scored_otherwise(judge: Judge, odir: Path) -> Iterator[dict]:
     """The last step without one of its ingredients: no training is needed."""
     table = read_table(odir / "scored" / "merged.xmd")
     picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
-    look = np.array(table["zScoreDeepLearning1"])
-    score = judge_merged(table["comment"], np.zeros(len(look)), look, None).posterior
+    network_score = np.array(table["zScoreDeepLearning1"])
+    score = score_merged_picks(table["comment"], np.zeros(len(network_score)), network_score, None).posterior
     yield judge.row("without the pickers' scores", picks, score, score >= 0.5, probability=True)
-    yield judge.row("the network's score alone", picks, look, look >= 0.5, probability=True)
+    yield judge.row("the network's score alone", picks, network_score, network_score >= 0.5, probability=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tomo_particles import __version__
-from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, SPREAD, MergedPicks, identity_columns, named_pickers
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.coordinates import rescale_positions
@@ -173,7 +173,7 @@ def _expected(table: pd.DataFrame, threshold: float, verdict: Verdict) -> dict[s
     """What the scores promise at the threshold: precision, and recall of what any picker saw, with the ends of their intervals;
     empty where nothing is accepted, None for what is unknown. The same numbers as in the report."""
     eligible = table.loc[table["label"] != NEGATIVE, "probability"].to_numpy()
-    return expect(eligible, np.array([threshold]), verdict).at(0)
+    return expected_precision_recall(eligible, np.array([threshold]), verdict).at(0)
 
 
 def _reliability(run: FinishedRun) -> dict[str, dict[str, float]]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .chance_agreement import agreement_informs
-from .final_score import expit, judge_merged, odds_by_look
+from .final_score import expit, odds_by_network_score, score_merged_picks
 from .labels import agreement_of
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import Reliability, witnesses_of
@@ -36,25 +36,26 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
     labels = np.array(columns["enabled"])
     agreed, informs = labels == 1, agreement_informs(columns)
     outlying = contrast_outliers_of(columns, agreed if informs else np.ones(len(labels), dtype=bool))
-    look = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
+    network_score = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
 
-    def judged(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
-        calibration = {} if informs or look is None else {
+    def scored(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
+        calibration = {} if informs or network_score is None else {
             "noise": np.array(noise[NETWORK]), "comparable": among(_places(columns), _places(noise)) & ~outlying}
-        found = judge_merged(columns["comment"], labels, look, columns.get("keywords"), verdict.say, **calibration)
+        found = score_merged_picks(columns["comment"], labels, network_score, columns.get("keywords"), verdict.network_weight,
+                                   **calibration)
         return np.where(outlying, 0.0, verdict.bounded(found.posterior, agreed)), found
 
-    if look is None:
+    if network_score is None:
         verdict = too_few_agreed(int(agreed.sum()))
     else:
         verdict = verdict_on(columns, outlying, noise, informs, out_of_fold)
-    score, pickers = judged(verdict)
-    if look is not None and (network_alone or len(pickers.pickers) < 2):  # votes that nobody asked for, or none
-        score = look if network_alone else np.where(outlying, 0.0, look)
+    score, pickers = scored(verdict)
+    if network_score is not None and (network_alone or len(pickers.pickers) < 2):  # votes that nobody asked for, or none
+        score = network_score if network_alone else np.where(outlying, 0.0, network_score)
         verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
     elif verdict.promises:
         verdict = verdict.checked(*_confirmed(columns, score, verdict.unlike_noise))
-        score, pickers = judged(verdict)
+        score, pickers = scored(verdict)
     if verdict.promises:
         confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise)
         verdict = replace(verdict, confirmed=confirmed, lookalikes=lookalikes)
@@ -64,7 +65,7 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
 
 def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping[str, list], informs: bool,
                out_of_fold: bool) -> Verdict:
-    """What the network's scores of merged picks and of noise picks are worth.
+    """The verdict on the network scores of merged picks and of noise picks.
 
     columns, noise: tables with scores.  outlying: (m,) picks of outlying contrast; they and the user's references are left out.
     informs: whether the pickers agree more often than by chance.  out_of_fold: see `verdict_of`.
@@ -93,7 +94,7 @@ def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: flo
     """
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
     free = np.isfinite(agreement)
-    by_network = expit(odds_by_look(np.array(columns[NETWORK])[free], agreement[free]))
+    by_network = expit(odds_by_network_score(np.array(columns[NETWORK])[free], agreement[free]))
     promised = score[free] >= 0.5
     most = min(by_network[promised].sum(), unlike_noise * free.sum())
     confirmed = min(1.0, most / max(score[free][promised].sum(), 1e-9))

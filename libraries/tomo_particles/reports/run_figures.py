@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..consensus.expected_precision import expect
+from ..consensus.expected_precision import expected_precision_recall
 from ..consensus.merged_picks import NEGATIVE
 from ..core.errors import InputError, parameter
 from ..core.tomograms import open_tomogram
@@ -50,7 +50,7 @@ def best_threshold(run: RunResults) -> float | None:
     """The threshold with the highest expected F1; None where nothing is promised."""
     if not run.promises:
         return None
-    expected = expect(eligible(run), draw.THRESHOLDS)
+    expected = expected_precision_recall(eligible(run), draw.THRESHOLDS)
     return float(expected.threshold[expected.best])
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..consensus.expected_precision import FEWEST_PICKS, expect
+from ..consensus.expected_precision import FEWEST_PICKS, expected_precision_recall
 from ..runs.layout import SUMMARY
 from ..runs.results import RunResults
 from .run_figures import eligible
@@ -49,7 +49,7 @@ def promises(run: RunResults) -> list[dict[str, float | None]]:
 
 
 def _row(run: RunResults, threshold: float) -> dict[str, float | None]:
-    expected = expect(eligible(run), np.array([threshold]), run.verdict)
+    expected = expected_precision_recall(eligible(run), np.array([threshold]), run.verdict)
     unknown = dict.fromkeys(("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high"))
     return {
         "threshold": threshold,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
-from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, MergedPicks
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.picks import Picks
@@ -102,7 +102,7 @@ def expected(merged: Iterable[TomogramPicks], threshold: float | None, verdict: 
     if threshold is None:
         return {}
     every = [own.probability[own.label != NEGATIVE] for own in (of_tomogram.merged for of_tomogram in merged)]
-    return expect(np.concatenate(every) if every else np.zeros(0), np.array([threshold]), verdict).at(0)
+    return expected_precision_recall(np.concatenate(every) if every else np.zeros(0), np.array([threshold]), verdict).at(0)
 
 
 def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], precedents: Precedents) -> SetOfTomograms:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...consensus.expected_precision import Expectation, expect, in_words
+from ...consensus.expected_precision import Expectation, expected_precision_recall, in_words
 from ...consensus.verdict import SUPPORTED, Verdict
 from ...evaluation.calibration import expected_calibration_error, reliability_bins
 from ._style import (
@@ -95,10 +95,10 @@ def fill_threshold(
     counts.hist(np.clip(probability, 0, 1), bins=BINS.tolist(), color="#9fb6c9", edgecolor="white", linewidth=0.3)
     counts.set_ylabel("merged picks")
     promises = verdict is None or verdict.promises
-    _draw_expectation(promise, expect(probability, THRESHOLDS, verdict), promises)
+    _draw_expectation(promise, expected_precision_recall(probability, THRESHOLDS, verdict), promises)
     mark_threshold(counts, threshold)
     if threshold is not None:
-        _draw_choice(promise, expect(probability, np.array([threshold]), verdict), promises)
+        _draw_choice(promise, expected_precision_recall(probability, np.array([threshold]), verdict), promises)
     for axes in (counts, promise):
         thin_axes(axes)
         axes.set_xlim(0, 1)
