@@ -67,7 +67,7 @@ DEPENDENCIES = [
 ]
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],                 # the CUDA libraries as wheels; the driver is the machine's
-    # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: a process a core, half the time on two
+    # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: one process per core, half the time on two
     "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5"],
     "dev": ["ruff>=0.6", "mypy>=1.11"],              # make lint
 }

@@ -19,7 +19,7 @@ from tomo_particles.evaluation.calibration import expected_calibration_error, pr
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.learning import network_input
 from tomo_particles.network import data as network_data
-from tomo_particles.testing.agreement import matched_pairs
+from tomo_particles.testing.agreement import match_picks
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.pipeline import Pipeline
 from xmipp_scripts._shared.training_options import TrainingSettings
@@ -91,7 +91,7 @@ class Judge:
         for tomo_id, truth in self.truth.items():
             own = np.flatnonzero((picks["tomo_id"] == tomo_id).to_numpy() & used)
             positions = picks.iloc[own][["x", "y", "z"]].to_numpy(dtype=float)
-            hit, particle = matched_pairs(positions, truth, self.case.radius)
+            hit, particle = match_picks(positions, truth, self.case.radius)
             true[own[hit]] = True
             errors.append(cdist(positions[hit], truth[particle]).diagonal())
         return true, np.concatenate(errors)

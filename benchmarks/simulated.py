@@ -16,7 +16,7 @@ from _report import as_markdown, finish
 from tomo_particles.consensus.final_score import score_merged_picks
 from tomo_particles.evaluation.calibration import expected_calibration_error
 from tomo_particles.formats.xmd import read_table
-from tomo_particles.testing.agreement import Agreement, agreement, matched_pairs
+from tomo_particles.testing.agreement import Agreement, agreement, match_picks
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.pipeline import Pipeline
 from xmipp_scripts._shared.training_options import TrainingSettings
@@ -110,7 +110,7 @@ def labels_of(scored: pd.DataFrame, truth: dict[str, np.ndarray]) -> np.ndarray:
     labels = np.zeros(len(scored), dtype=bool)
     for tomo_id, positions in truth.items():
         own = np.flatnonzero(scored["tomo_id"] == tomo_id)
-        labels[own[matched_pairs(scored.loc[own, ["x", "y", "z"]].to_numpy(), positions, example.MATCH_RADIUS)[0]]] = True
+        labels[own[match_picks(scored.loc[own, ["x", "y", "z"]].to_numpy(), positions, example.MATCH_RADIUS)[0]]] = True
     return labels
 
 

@@ -63,7 +63,7 @@ def read(config: EvaluationConfig) -> Inputs:
 
 
 def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
-    """The picks of every tomogram beside its truth, by id."""
+    """The comparison of picks and truth in each tomogram, by its id."""
     import numpy as np
 
     from tomo_particles.core.seeds import seed_of
@@ -72,6 +72,7 @@ def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
 
     comparisons = {}
     for tomo_id, case in inputs.cases.items():
+        # From the name and not from the order: a tomogram's baseline is the same whatever else is evaluated
         rng = np.random.default_rng(seed_of(seed, tomo_id))
         occupancy = open_tomogram(case.occupancy, case.truth.sampling_rate, "--occupancy") if case.occupancy else nullcontext()
         with occupancy as opened:
@@ -95,10 +96,10 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
         "seed": config.seed,
         "parameters": asdict(config),
         "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
-        "all": report(joined, inputs.target_species, inputs.species_table),
-        "curves": {rule: curve_numbers(found) for rule in joined.pairs if (found := score_curves(joined, rule))},
+        "all": report(joined, inputs.targets, inputs.species),
+        "curves": {rule: curve_numbers(found) for rule in joined.candidates if (found := score_curves(joined, rule))},
         "tomograms": {
-            tomo_id: report(Joined.of([one]), inputs.target_species, inputs.species_table) for tomo_id, one in comparisons.items()
+            tomo_id: report(Joined.of([one]), inputs.targets, inputs.species) for tomo_id, one in comparisons.items()
         },
     }
 
@@ -110,7 +111,7 @@ def evaluate(config: EvaluationConfig) -> tuple[list[str], str]:
 
     comparisons = compare_tomograms(inputs, config.seed)
     page = page_of(config, inputs, comparisons)
-    written = write_outputs(config.oroot, page, list(comparisons.values()), list(inputs.cases.values()), inputs.target_species)
+    written = write_outputs(config.oroot, page, list(comparisons.values()), list(inputs.cases.values()), inputs.targets)
     return written, summary_text(page)
 
 

@@ -71,16 +71,16 @@ class SimulationConfig:
         """Ids of the tomograms."""
         return [f"{self.prefix}_{number}" for number in range(1, self.tomograms + 1)]
 
-    def counts_of(self, n_complexes: int) -> list[int]:
+    def counts_of(self, classes: int) -> list[int]:
         """Particles of each complex in a tomogram. Raises InputError if --counts is neither one number nor one for each."""
         if not self.counts:
             x, y, z = self.size
             total = CROWD * x * y * z * (self.sampling_rate * 1e-10) ** 3
-            return [max(1, round(total / n_complexes))] * n_complexes
-        if len(self.counts) not in (1, n_complexes):
-            raise InputError(f"--counts: give one number for all, or one for each of the {n_complexes} complexes; "
+            return [max(1, round(total / classes))] * classes
+        if len(self.counts) not in (1, classes):
+            raise InputError(f"--counts: give one number for all, or one for each of the {classes} complexes; "
                              f"received {len(self.counts)}")
-        return list(self.counts) * (n_complexes if len(self.counts) == 1 else 1)
+        return list(self.counts) * (classes if len(self.counts) == 1 else 1)
 
 
 def simulate(config: SimulationConfig, say: Callable[[str], None] = print) -> None:
@@ -149,7 +149,7 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
     series = record(sample, imaging, rng=rng, threads=config.threads)
     tomogram = back_projected(series.images, series.angles, config.size[2], config.threads)
     np.negative(tomogram, out=tomogram)  # as people look at them: dense is dark
-    ids = outputs.class_ids(complexes)
+    ids = outputs.species_ids(complexes)
     outputs.write_tomogram(config.odir, sample, series, tomogram, ids)
     draw_simulation(Path(config.odir) / f"{name}.png", sample, series, tomogram, ids)
     return sample.truth, {"tomogram": name, "objects": len(sample.truth), "notes": sample.notes,

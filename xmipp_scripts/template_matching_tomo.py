@@ -14,6 +14,7 @@ class TemplateMatchingTomo(Program):
     """Command line of `_template_matching.files.write_matches`."""
 
     name = "xmipp_template_matching_tomo"
+    renamed_options = {"--coloured": "--noWhitening"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Template matching: find particles of known density in tomograms, with their orientations.")

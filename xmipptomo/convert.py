@@ -1,4 +1,4 @@
-"""Scipion's sets of coordinates to and from picks, and the grid (sampling rate, box size) that several sets share."""
+"""Scipion's sets of coordinates to and from picks, and the common grid (sampling rate, box size) of several sets."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def corner_offset(tomogram: Tomogram) -> np.ndarray:
     return np.array(probe.getPosition(BOTTOM_LEFT_CORNER), dtype=float)
 
 
-def picks_from_set(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
+def picks_of_set(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
     """The picks of one tomogram of a set, at `sampling_rate` (Å/voxel), with score, group id, orientation and species.
 
     tomogram: the one of the set's own precedents.  picker: the id they get.

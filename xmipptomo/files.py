@@ -58,7 +58,7 @@ class SimulationFiles(ProtocolFiles):
 
     @property
     def maps(self) -> str:
-        """Folder of the densities that are placed, one MRC a complex."""
+        """Folder of the densities that are placed, one MRC per species."""
         return self._at("maps")
 
     @property

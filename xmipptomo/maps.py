@@ -1,4 +1,4 @@
-"""Scipion's volumes as the MRC files that programs read: named as their species, with the sampling rate in the header."""
+"""Scipion's volumes as the MRC files that programs read: named as their class, with the sampling rate in the header."""
 
 from __future__ import annotations
 

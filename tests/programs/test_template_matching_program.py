@@ -82,6 +82,11 @@ def test_a_spherical_mask_and_white_noise(done, sample, tmp_path):
     assert pd.read_csv(tmp_path / "p.csv")[["x", "y", "z"]].to_numpy()[0] == pytest.approx(TRUTH["ell"][0], abs=2.5)
 
 
+def test_the_former_name_of_an_option_leads_to_the_new_one(refused, sample):
+    refused(NAME, "--tomograms", "T1.mrc", "--templates", "ell.mrc", "-o", "picks.csv", "--coloured",
+            words=("option --coloured is now called --noWhitening",), folder=sample, cwd=sample)
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [

@@ -22,7 +22,7 @@ from xmipptomo.protocols.deep_consensus import commands  # noqa: E402
 from xmipptomo.protocols.shared import program_steps as steps  # noqa: E402
 
 FILES = RunFiles("extra")
-TOMOGRAM = commands.TomogramInputs("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
+TOMOGRAM = commands.RunTomogram("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
                                counts=[3, 4], left_out=0)
 OPTIONS = commands.NetworkOptions(start_model="", network="small", epochs=3, batch_size=8, learning_rate=0.01, l2=0.001,
                                   validation=0.2, folds=2, auto_stop=False, augment=False, seed=5)

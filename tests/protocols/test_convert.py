@@ -75,7 +75,7 @@ def test_reading_keeps_position_score_group_and_orientation(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20), "b": (20, 20, 20)}, 10.0)
     matrix = convert.matrix_of(np.array([30.0, 70.0, -20.0]))
     coordinates = sets.coordinates(tomograms, {"a": [(12.25, 7.5, 3.125)], "b": [(1, 2, 3)]}, score=0.4, group=7, matrix=matrix)
-    picks = convert.picks_from_set(coordinates, tomograms[{"_tsId": "a"}].clone(), 3, 10.0)
+    picks = convert.picks_of_set(coordinates, tomograms[{"_tsId": "a"}].clone(), 3, 10.0)
     np.testing.assert_allclose(picks.positions, [(12.25, 7.5, 3.125)], atol=1e-5)
     np.testing.assert_allclose(picks.angles, [(30.0, 70.0, -20.0)], atol=1e-4)
     assert (picks.tomo_id, picks.picker.tolist(), picks.group.tolist()) == ("a", [3], [7])
@@ -85,7 +85,7 @@ def test_reading_keeps_position_score_group_and_orientation(sets):
 def test_reading_rescales_about_the_corner_of_the_volume(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 20.0)
     coordinates = sets.coordinates(tomograms, {"a": [(10.0, 5.0, 3.0)]})
-    picks = convert.picks_from_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+    picks = convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
     np.testing.assert_allclose(picks.positions, [(20.5, 10.5, 6.5)], atol=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_tomograms_have_sizes_of_their_own(sets):
 
 def test_defaults_of_scipion_read_as_none(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
-    picks = convert.picks_from_set(sets.coordinates(tomograms, {"a": [(1, 2, 3)]}), tomograms.getFirstItem().clone(), 1, 10.0)
+    picks = convert.picks_of_set(sets.coordinates(tomograms, {"a": [(1, 2, 3)]}), tomograms.getFirstItem().clone(), 1, 10.0)
     assert np.isnan(picks.score).all()
     assert np.isnan(picks.angles).all()
 
@@ -108,14 +108,14 @@ def test_odd_ids_are_found(sets):
     ts_id = "it's AND or="
     tomograms = sets.tomograms({ts_id: (40, 30, 20)}, 10.0)
     coordinates = sets.coordinates(tomograms, {ts_id: [(1, 2, 3)]})
-    assert len(convert.picks_from_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)) == 1
+    assert len(convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)) == 1
 
 
 def test_a_coordinate_that_is_not_a_number_is_refused(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
     coordinates = sets.coordinates(tomograms, {"a": [(1, 2, np.nan)]})
     with pytest.raises((InputError, TypeError)):
-        convert.picks_from_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+        convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
 
 
 def test_writing_and_reading_again_gives_the_same_picks(sets):
@@ -128,7 +128,7 @@ def test_writing_and_reading_again_gives_the_same_picks(sets):
     attributes = {"_support": [2] * 6, "_pickers": ["1+3"] * 6, "_networkScore": [0.8] * 6, "_species": ["ribosome"] * 6}
     convert.append_picks(coordinates, tomograms.getFirstItem().clone(), picks, np.linspace(0, 1, 6), attributes)
     coordinates.write()
-    again = convert.picks_from_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+    again = convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
     np.testing.assert_allclose(again.positions, picks.positions, atol=1e-4)  # scaled coordinates are what is stored
     np.testing.assert_allclose(again.angles, picks.angles, atol=1e-3)
     np.testing.assert_array_equal(again.group, picks.group)
@@ -154,7 +154,7 @@ def test_a_pick_without_a_score_gets_zero_which_reads_as_none(sets):
     convert.append_picks(coordinates, tomograms.getFirstItem().clone(), Picks("a", np.ones((2, 3)), 10.0))
     coordinates.write()
     assert [item.getScore() for item in coordinates] == [0.0, 0.0]
-    again = convert.picks_from_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+    again = convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
     assert np.isnan(again.score).all()
     assert again.species.tolist() == ["", ""]
 

@@ -71,7 +71,7 @@ def add_coordinates(project: Project, label: str, tomograms: Pointer, positions:
                     score: float = 0.5, group: int = 0, tilt: float | None = None, species: str = "") -> Pointer:
     """Register a set of coordinates: positions by tsId, (n, 3) x, y, z in voxels of RATE whatever the tomograms' rate.
 
-    tilt: angle in degrees of the orientation that all of them get.  species: of all of them.
+    tilt: angle in degrees of the orientation that all of them get.  species: the class of all of them.
     """
     protocol = _saved(project, ProtImportCoordinates3D, label, importTomograms=tomograms)
     coordinates = SetOfCoordinates3D.create(protocol.getPath(), template="coordinates%s.sqlite")

@@ -30,7 +30,7 @@ from ..protocols import XmippProtDeepConsensusPicking3D
 from ..viewers import DeepConsensusPicking3DViewer
 from ..viewers.figure_window import FigureWindow
 from ..wizards import BoxAndRadiusWizard, ThresholdWizard
-from ..wizards.box_and_radius import input_summaries, positions_of
+from ..wizards.box_and_radius import input_sets_of, positions_of
 from ..wizards.threshold import results_of
 from .simulated_project import RATE, SIZE, SimulatedTomogram, add_coordinates, add_tomograms, simulate
 
@@ -227,8 +227,8 @@ class TestDeepConsensusPicking3D(BaseTest):
         with self.assertRaises(InputError) as refused:
             results_of(self.protocol(inputSets=[self.picker_a, self.picker_b]), 0.5)
         self.assertIn("Execute the protocol once", str(refused.exception))
-        inputs = input_summaries(protocol)
-        self.assertEqual([(one.sampling_rate, one.box_size) for one in inputs], [(RATE, 20), (2 * RATE, 12)])
+        input_sets = input_sets_of(protocol)
+        self.assertEqual([(one.sampling_rate, one.box_size) for one in input_sets], [(RATE, 20), (2 * RATE, 12)])
         positions = positions_of([self.picker_a.get(), self.picker_b.get()])
         # In Å, whatever the binning: picker B is at twice the sampling rate and errs by less than a voxel of 10 Å.
         self.assertLess(np.abs(positions[0]["TS_1"] - positions[1]["TS_1"]).max(), 2 * RATE)

@@ -15,7 +15,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.geometry.orientations import rotation_of
 
 from ..constants import EXPORT_FILES, IMPORT_FORMATS
-from ..convert import picks_from_set
+from ..convert import picks_of_set
 from ..protocols import XmippProtExportCoordinates3D, XmippProtImportCoordinates3D
 from .simulated_project import add_tomograms
 
@@ -60,7 +60,7 @@ class TestImportCoordinates3D(BaseTest):
 
     @staticmethod
     def picks_of(coordinates) -> dict[str, Picks]:
-        return {tomogram.getTsId(): picks_from_set(coordinates, tomogram, 1, RATE)
+        return {tomogram.getTsId(): picks_of_set(coordinates, tomogram, 1, RATE)
                 for tomogram in [own.clone() for own in coordinates.getPrecedents()]}
 
     def test_relion5_with_scores_and_orientations(self):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..geometry.suppression import far_from, suppress_neighbours
+from ..geometry.suppression import suppress_neighbours
 
 CELLS_PER_RADIUS = 6  # cell edge = radius / 6: a point closes 55 % of the space that it covers
 SUBCELLS = 4  # parts of a cell along an axis; the part of a point decides which cells it closes
@@ -94,14 +94,21 @@ def _fill(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, c
         n = len(points)
         drawn += n
         for tree in (picked, cKDTree(found) if len(found) else None):
-            points = points[far_from(tree, points, radius, threads)]
+            points = points[_farther(tree, points, radius, threads)]
         free = max(len(points) / n, SMALLEST_BATCH / LARGEST_BATCH)
         # The points are sorted by position; this order must not give some of them priority.
         points = rng.permutation(points)
-        points = points[suppress_neighbours(points, radius) == np.arange(len(points))]
+        points = points[suppress_neighbours(points, radius, np.arange(len(points))) == np.arange(len(points))]
         cells.close(points)
         found = np.concatenate([found, points])
     return found[:count]
+
+
+def _farther(tree: cKDTree | None, points: np.ndarray, distance: float, threads: int) -> np.ndarray:
+    """(n,) whether each point is at least `distance` away from every point of the tree."""
+    if tree is None:
+        return np.ones(len(points), dtype=bool)
+    return np.isinf(tree.query(points, distance_upper_bound=distance, workers=threads)[0])
 
 
 class _Cells:

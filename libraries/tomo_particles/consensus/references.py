@@ -76,7 +76,7 @@ def label_with_references(
 
 
 def _completed(references: Picks, identity: Identity, radius: float) -> tuple[Picks, np.ndarray]:
-    """References with the species, group id and orientation of the merged pick they replace, where they have none themselves.
+    """References with the class, group id and orientation of the merged pick they replace, where they have none themselves.
 
     Also how much the pickers' orientations disagree, NaN where the reference's own is taken.
     """

@@ -35,7 +35,7 @@ FEWEST_COMPARED = 20  # with fewer picks of the highest agreement, all agreed pi
 UNCONFIRMED = 0.49  # highest score of a pick on which too few pickers agree, if the network score has no weight
 NO_NOISE = "there are no noise picks to compare the picks with"
 FEWEST_AGREED = 10  # with fewer agreed picks a network cannot learn from the agreement
-FEWEST_PICKS = 100  # with fewer merged picks a network cannot learn from noise and picks that nobody confirms
+FEWEST_UNCONFIRMED = 100  # with fewer merged picks a network cannot learn from noise and picks that nobody confirms
 # If the network scores alone expect at most the first of these shares of the particles that the final scores promise, the network
 # score loses its weight; from the second share on it keeps all of it, and the weight rises linearly between them. Below
 # FEWEST_CONFIRMED, with more than MOST_LOOKALIKES, the pickers agree on objects of several kinds, and nothing can be promised.
@@ -246,7 +246,7 @@ def _kind_and_reason(found: Separation, by_others: float, n_witnesses: int, out_
 def can_learn(agreed: int, merged: int) -> bool:
     """Whether a network is trained with so many agreed picks among so many merged picks: from their agreement, or from noise and
     picks on which nearly nobody agrees."""
-    return agreed >= FEWEST_AGREED or merged >= FEWEST_PICKS
+    return agreed >= FEWEST_AGREED or merged >= FEWEST_UNCONFIRMED
 
 
 def verdict_without_agreement(picks: ScoredPlaces, noise: ScoredPlaces, seen: np.ndarray, pickers: np.ndarray) -> Verdict:

@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written ever stands under a final name, and names for them."""
+"""Writes files under a temporary name first, so that the final name never holds an incomplete file; names for files."""
 
 from __future__ import annotations
 
@@ -50,6 +50,6 @@ def require_file(path: str | os.PathLike, option: str) -> Path:
 
 
 def write_csv_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
-    """Write a table as CSV with six significant decimals, aside and renamed."""
+    """Write a table as CSV with six significant decimals, under a temporary name first."""
     with written_aside(path) as aside:
         table.to_csv(aside, index=False, float_format="%.6g")

@@ -1,4 +1,4 @@
-"""The table of species (classes.csv of the simulator): molecular weight, diameter, and whether it is a distractor."""
+"""The table of species (classes.csv of the simulator): weight, diameter, and which are distractors."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ def read_species(path: str | os.PathLike, option: str = parameter("classes")) ->
             for name, w, d, flag in zip(table["class"], weight, diameter, distractor, strict=True)}
 
 
-def mean_f1_by_group(f1: Mapping[str, float], species_table: Mapping[str, Species]) -> dict[str, float]:
-    """Mean F1 of the species of every size group (size groups without any are left out; SHREC 2020, table 6)."""
+def mean_f1_by_group(f1: Mapping[str, float], known: Mapping[str, Species]) -> dict[str, float]:
+    """Mean F1 of the species of every size group that has any (SHREC 2020, table 6)."""
     members: dict[str, list[float]] = {name: [] for name in SIZE_GROUPS}
     for name, value in f1.items():
-        if name in species_table and species_table[name].size_group:
-            members[species_table[name].size_group].append(value)
+        if name in known and known[name].size_group:
+            members[known[name].size_group].append(value)
     return {group: float(np.mean(values)) for group, values in members.items() if values}
 
 
-def radii_of(species: Sequence[str], species_table: Mapping[str, Species], voxel_size: float) -> np.ndarray:
+def radii_of(names: Sequence[str], known: Mapping[str, Species], voxel_size: float) -> np.ndarray:
     """(n,) half the diameter of the species of each particle, voxels of `voxel_size` Å. Raises KeyError for an unknown one."""
-    return np.array([species_table[name].diameter / (2 * voxel_size) for name in species], dtype=float)
+    return np.array([known[name].diameter / (2 * voxel_size) for name in names], dtype=float)

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
-from .model import CORNER, HALF, Context, Format, Found, TomogramFrame
+from .model import CORNER, HALF, Context, Format, Found, TomogramInfo
 from .naming import left_out, require_numbers_known, stem_of, tomogram_of
 
 
@@ -43,10 +43,10 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
             parts.setdefault(tomo_id, []).append(_picks(one, tomo_id, path, context))
     if not parts and not context.among:
         raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
-                         f"are {listed(sorted(context.frames))}",
+                         f"are {listed(sorted(context.tomograms))}",
                          "give their tomograms", f"say which is which with {parameter('names')}")
     if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
-        context.notes.append(left_out(strange, path, context.frames))
+        context.notes.append(left_out(strange, path, context.tomograms))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
 
 
@@ -60,40 +60,40 @@ def _joined(parts: Sequence[Picks], path: object, context: Context) -> Picks:
 
 
 def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
-    frame = context.frame(tomo_id)
-    positions, rate = _in_voxels(found, frame, path, context)
+    tomogram = context.tomogram(tomo_id)
+    positions, rate = _in_voxels(found, tomogram, path, context)
     try:
         return Picks(tomo_id, positions, rate, score=found.score, angles=found.angles, group=found.group, species=found.species)
     except InputError as error:
         raise InputError(f"{context.option}: '{path}': {error}") from error
 
 
-def _in_voxels(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
+def _in_voxels(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
     """Positions (n, 3) x, y, z in voxels from the corner, and their sampling rate."""
     if found.origin != CORNER:
-        return _from_centre(found, frame, path, context)
+        return _from_centre(found, tomogram, path, context)
     if found.angstrom:
-        rate = found.rate or frame.sampling_rate or context.sampling_rate
-        return found.positions / _known(rate, frame.tomo_id, path, context), float(rate or 0)
-    return found.positions, _known(_stated_rate(found, frame, path, context), frame.tomo_id, path, context)
+        rate = found.rate or tomogram.sampling_rate or context.sampling_rate
+        return found.positions / _known(rate, tomogram.tomo_id, path, context), float(rate or 0)
+    return found.positions, _known(_stated_rate(found, tomogram, path, context), tomogram.tomo_id, path, context)
 
 
-def _stated_rate(found: Found, frame: TomogramFrame, path: object, context: Context) -> float | None:
+def _stated_rate(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> float | None:
     asked = context.sampling_rate
     if found.rate and asked and not same_sampling_rate(found.rate, asked):
         if found.sure:
             raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
                              f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file")
         return asked
-    _check_size(found, frame, path, context)
-    return found.rate or asked or frame.sampling_rate
+    _check_size(found, tomogram, path, context)
+    return found.rate or asked or tomogram.sampling_rate
 
 
-def _check_size(found: Found, frame: TomogramFrame, path: object, context: Context) -> None:
+def _check_size(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> None:
     """Voxels of a tomogram that had another size than ours are not our voxels."""
-    if not (found.rate or context.sampling_rate) and found.size and frame.size and found.size != frame.size:
+    if not (found.rate or context.sampling_rate) and found.size and tomogram.size and found.size != tomogram.size:
         raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels, but tomogram "
-                         f"'{frame.tomo_id}' has {_edges(frame.size)}",
+                         f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}",
                          f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}")
 
 
@@ -101,12 +101,12 @@ def _edges(size: Sequence[float]) -> str:
     return " x ".join(f"{edge:g}" for edge in size)
 
 
-def _from_centre(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
-    if frame.size is None:
-        raise InputError(f"{context.option}: '{path}' counts from the centre of tomogram '{frame.tomo_id}', whose size is not "
+def _from_centre(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
+    if tomogram.size is None:
+        raise InputError(f"{context.option}: '{path}' counts from the centre of tomogram '{tomogram.tomo_id}', whose size is not "
                          "known here", f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
-    rate = _known(frame.sampling_rate or context.sampling_rate, frame.tomo_id, path, context)
-    size = np.asarray(frame.size)
+    rate = _known(tomogram.sampling_rate or context.sampling_rate, tomogram.tomo_id, path, context)
+    size = np.asarray(tomogram.size)
     centre = size / 2 if found.origin == HALF else size // 2
     angstrom = found.positions * (1.0 if found.angstrom else float(found.rate or rate))
     return angstrom / rate + centre, rate

@@ -113,7 +113,7 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
              "reg": np.concatenate([one.group for one in every]), **dict(zip("xyz", positions.T, strict=True)),
              **dict(zip(("tdrot", "tilt", "narot"), angles.T, strict=True))}
     dynamotable.write(pd.DataFrame(table), str(path))
-    paths = [context.frame(tomo_id).path or tomo_id for tomo_id in picks]
+    paths = [context.tomogram(tomo_id).path or tomo_id for tomo_id in picks]
     path.with_suffix(".doc").write_text("".join(f"{i} {name}\n" for i, name in enumerate(paths, start=1)), encoding="utf-8")
 
 

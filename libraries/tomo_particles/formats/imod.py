@@ -77,7 +77,7 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
         for group in dict.fromkeys(of_species.group.tolist()):
             made.contours.append(Contour(points=of_species.positions[of_species.group == group] + FIRST_VOXEL))
         model.objects.append(made)
-    size = context.frame(own.tomo_id).size or tuple(np.ceil(own.positions.max(axis=0) + 1).astype(int))
+    size = context.tomogram(own.tomo_id).size or tuple(np.ceil(own.positions.max(axis=0) + 1).astype(int))
     model.header.xmax, model.header.ymax, model.header.zmax = (int(edge) for edge in size)
     model.header.pixelsize, model.header.units = own.sampling_rate / 10, NANOMETRES
     model.header.flags.z_coordinates_start_from_negative_half = True

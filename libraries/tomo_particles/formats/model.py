@@ -24,7 +24,7 @@ REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
 
 
 @dataclass(frozen=True)
-class TomogramFrame:
+class TomogramInfo:
     """A tomogram at hand: its id, sampling rate (Å/voxel) and size x, y, z in voxels; None what is unknown."""
 
     tomo_id: str
@@ -37,7 +37,7 @@ class TomogramFrame:
 class Context:
     """What the user says besides the file.
 
-    frames: the tomograms at hand by id; empty: not known.  sampling_rate: Å/voxel of coordinates in voxels whose file does
+    tomograms: the tomograms at hand by id; empty: not known.  sampling_rate: Å/voxel of coordinates in voxels whose file does
     not say it.  size: x, y, z, voxels of sampling_rate, of the tomograms that are not at hand.
     names: the id of a tomogram by the name or number that files give it.
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
@@ -46,7 +46,7 @@ class Context:
     notes: receives what was left out of a file, a line each.
     """
 
-    frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
+    tomograms: Mapping[str, TomogramInfo] = field(default_factory=dict)
     sampling_rate: float | None = None
     size: tuple[int, int, int] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
@@ -55,9 +55,9 @@ class Context:
     among: str = ""
     notes: list[str] = field(default_factory=list, compare=False)
 
-    def frame(self, tomo_id: str) -> TomogramFrame:
+    def tomogram(self, tomo_id: str) -> TomogramInfo:
         """The tomogram of an id; of one that is not at hand only what the user says of all."""
-        return self.frames.get(tomo_id, TomogramFrame(tomo_id, self.sampling_rate, self.size))
+        return self.tomograms.get(tomo_id, TomogramInfo(tomo_id, self.sampling_rate, self.size))
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,10 @@ def require_numbers_known(found: Iterable[Found], path: object, context: Context
     A file with one number only may be that of the tomogram whose name it bears, or of the only one.
     """
     numbers = [one.name for one in found if one.named == BY_NUMBER and one.name not in context.names]
-    lone = context.frames and len(set(numbers)) == 1 and (
-        len(context.frames) == 1 or context.among or _matches_of_file(path, context))
+    lone = context.tomograms and len(set(numbers)) == 1 and (
+        len(context.tomograms) == 1 or context.among or _matches_of_file(path, context))
     if numbers and not lone:
-        which = f"which of {listed(context.frames)} they are" if context.frames else "which they are"
+        which = f"which of {listed(context.tomograms)} they are" if context.tomograms else "which they are"
         every = ", ".join(dict.fromkeys(numbers))
         raise InputError(f"{context.option}: '{path}' names tomograms by numbers ({every})",
                          f"say {which} with {parameter('names')} {numbers[0]}=NAME, or with a file that lists them")
@@ -64,25 +64,25 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
     told = context.names.get(found.name) or context.names.get(stem_of(found.name))
     told = context.names.get(told or "", told)  # a name may be told in two steps: a number, a file name, an id
     if told is not None:
-        if context.frames and told not in context.frames:
-            raise InputError(f"{parameter('names')}: '{told}' is none of the tomograms {listed(context.frames)}; correct it")
+        if context.tomograms and told not in context.tomograms:
+            raise InputError(f"{parameter('names')}: '{told}' is none of the tomograms {listed(context.tomograms)}; correct it")
         return told
-    if not context.frames:
+    if not context.tomograms:
         return stem_of(found.name)
     if found.named == BY_NAME:
         matches = _matches(found.name, context)
         return _only(matches, found, path, context) if matches else _unmatched(found, path, context)
     if matches := _matches_of_file(path, context):  # a number says less than the name of the file
         return _only(matches, found, path, context)
-    if len(context.frames) == 1 and not context.among:  # the file does not say it, but there is only one
-        return next(iter(context.frames))
+    if len(context.tomograms) == 1 and not context.among:  # the file does not say it, but there is only one
+        return next(iter(context.tomograms))
     return _unmatched(found, path, context)
 
 
 def _matches(name: str, context: Context) -> list[str]:
     """The ids that a name fits, by the strictest of three comparisons that any fits; other names that the user told count."""
-    called = {**{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.frames},
-              **{tomo_id: tomo_id for tomo_id in context.frames}}
+    called = {**{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.tomograms},
+              **{tomo_id: tomo_id for tomo_id in context.tomograms}}
     for form in (str, stem_of, bare):
         if same := [tomo_id for alias, tomo_id in called.items() if form(alias) == form(name)]:
             return list(dict.fromkeys(same))
@@ -115,7 +115,7 @@ def _unmatched(found: Found, path: object, context: Context) -> str | None:
     what = "is by its name of" if found.named == BY_FILE else "has picks of"
     column = ["add a column tomo_id"] if found.named == BY_FILE and str(path).lower().endswith(".csv") else []
     raise InputError(f"{context.option}: '{path}' {what} tomogram '{name}', which is none of those given; "
-                     f"{candidates([name], context.frames)}",
+                     f"{candidates([name], context.tomograms)}",
                      "give that tomogram", f"say which it is with {parameter('names')} {name}=NAME", *column)
 
 

@@ -19,7 +19,7 @@ from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce
 from .assemble import read_with
-from .model import Context, Format, TomogramFrame
+from .model import Context, Format, TomogramInfo
 from .naming import left_out
 from .pick_folders import files_of, joined, shared_folder
 from .pick_source import PickSource
@@ -47,10 +47,10 @@ def read_pick_file(source: str | os.PathLike | PickSource, rates: Mapping[str, f
         source = PickSource(source, option)
     path, option, files = source.path, source.option, source.files
     notes += source.passed_over
-    frames = {tomo_id: _frame(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
+    tomograms = {tomo_id: _tomogram(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
 
     def of_file(file: ReadOnce) -> dict[str, Picks]:
-        context = _context(frames, sampling_rate, "leave out", option, shared_folder(files), notes)
+        context = _context(tomograms, sampling_rate, "leave out", option, shared_folder(files), notes)
         found = _read_known(file, rates, context)
         if len(files) > 1:  # who reads one file checks himself and can name it; of several only we know which
             for tomo_id, own in found.items():
@@ -120,13 +120,13 @@ def _other_format(path: ReadOnce, option: str) -> Format | None:
     return CSV if found is CSV and is_nameless(path) else None if found in OWN else found
 
 
-def _frame(tomo_id: str, rate: float, size: Sequence[int] | None) -> TomogramFrame:
-    return TomogramFrame(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
+def _tomogram(tomo_id: str, rate: float, size: Sequence[int] | None) -> TomogramInfo:
+    return TomogramInfo(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
 
 
-def _context(frames: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str,
+def _context(tomograms: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str,
              notes: list[str]) -> Context:
-    return Context(frames, sampling_rate, unknown=unknown, option=option, among=among, notes=notes)
+    return Context(tomograms, sampling_rate, unknown=unknown, option=option, among=among, notes=notes)
 
 
 def _read_other(found: Format, path: Path, context: Context) -> dict[str, Picks]:

@@ -17,13 +17,13 @@ from .cryolo import CBOX, COORDS
 from .dynamo import DYNAMO
 from .eman import EMAN2
 from .imod import IMOD
-from .model import Context, Format, TomogramFrame
+from .model import Context, Format, TomogramInfo
 from .motive_list import MOTIVE_LIST
 from .relion import RELION3, RELION5
 from .tables import CSV, XMD
 from .xml_lists import DEEPFINDER, MEMBRANORAMA
 
-__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "format_named", "format_to_write", "read", "recognise",
+__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramInfo", "format_named", "format_to_write", "read", "recognise",
            "refuse_existing", "sniffed", "write", "write_all"]
 
 FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,

@@ -121,7 +121,7 @@ def write_xmd(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     """The columns of the data contract; particleSize is not known here and 2."""
     from .xmd import join_tables, picks_columns, write_table
 
-    table = join_tables([picks_columns(own, DEFAULT_BOX, context.frame(tomo_id).path or tomo_id)
+    table = join_tables([picks_columns(own, DEFAULT_BOX, context.tomogram(tomo_id).path or tomo_id)
                          for tomo_id, own in picks.items()])
     table["particleId"] = list(range(1, len(table["x"]) + 1))
     write_table(path, table)

@@ -1,69 +1,37 @@
-"""Non-maximum suppression: a point is kept unless a better kept point lies within a radius of it."""
+"""Non-maximum suppression: points are taken by decreasing quality, and each is kept unless a kept point is within a radius."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-BLOCK = 50_000  # points compared with each other at once: bounds the memory for their pairs
 
+def suppress_neighbours(points: np.ndarray, radius: float, rank: np.ndarray) -> np.ndarray:
+    """(n,) for each of the points (n, 3) the index of the kept point that represents it: itself if it is kept, else the best kept
+    point within the radius.
 
-def suppress_neighbours(points: np.ndarray, radius: float, rank: np.ndarray | None = None,
-                        number: int | None = None) -> np.ndarray:
-    """(n,) for each of the points (n, 3) the index of the kept point that represents it: itself if it is kept, else the best of
-    the kept points within `radius`.
-
-    rank: (n,) 0..n-1, 0 the best; without it the points come the best first. number: stop when so many are kept; points that
-    are then undecided have -1, and some more than `number` may be kept.
+    rank: (n,) 0..n-1, 0 the best. A few passes over arrays give the same result as taking one point after the other.
     """
     n = len(points)
-    by_rank = np.arange(n) if rank is None else np.argsort(rank)
-    ranked = points[by_rank]
-    represented_by = np.full(n, -1)  # ranks, in the order of the ranks
-    n_kept = 0
-    for start in range(0, n, BLOCK):
-        rows = start + np.flatnonzero(represented_by[start:start + BLOCK] < 0)
-        represented_by[rows] = rows[_within_block(ranked[rows], radius)]
-        kept = rows[represented_by[rows] == rows]
-        n_kept += len(kept)
-        if number is not None and n_kept >= number:
-            break
-        later = start + BLOCK + np.flatnonzero(represented_by[start + BLOCK:] < 0)
-        if len(later) and len(kept):
-            near = cKDTree(ranked[kept]).sparse_distance_matrix(cKDTree(ranked[later]), radius, output_type="ndarray")
-            best = np.full(len(later), n)
-            np.minimum.at(best, near["j"], kept[near["i"]])
-            represented_by[later] = np.where(best < n, best, -1)
-    found = np.full(n, -1)
-    decided = represented_by >= 0
-    found[by_rank[decided]] = by_rank[represented_by[decided]]
-    return found
-
-
-def far_from(tree: cKDTree | None, points: np.ndarray, distance: float, threads: int = 1) -> np.ndarray:
-    """(n,) bool, whether each of the points (n, 3) is at least `distance` away from every point of the tree; None: no points."""
-    if tree is None or not len(points):
-        return np.ones(len(points), dtype=bool)
-    return np.isinf(tree.query(points, distance_upper_bound=distance, workers=threads)[0])
-
-
-def _within_block(points: np.ndarray, radius: float) -> np.ndarray:
-    """(n,) for points (n, 3) that come the best first, the index of the kept point that represents each of them."""
-    best = np.arange(len(points))
-    if not len(points):
-        return best
-    first, later = cKDTree(points, leafsize=8).query_pairs(radius, output_type="ndarray").T  # in each pair first < later
-    kept = _kept(first, later, len(points))
+    if not n:
+        return np.zeros(0, dtype=int)
+    one, other = cKDTree(points, leafsize=8).query_pairs(radius, output_type="ndarray").T
+    better = rank[one] < rank[other]
+    first, later = np.where(better, one, other), np.where(better, other, one)
+    kept = _kept(first, later, n)
+    best = rank.copy()
     drops = kept[first]
-    np.minimum.at(best, later[drops], first[drops])
-    return best
+    np.minimum.at(best, later[drops], rank[first[drops]])
+    by_rank = np.empty(n, dtype=int)
+    by_rank[rank] = np.arange(n)
+    return by_rank[best]
 
 
 def _kept(first: np.ndarray, later: np.ndarray, n: int) -> np.ndarray:
-    """(n,) which of n points are kept, given all pairs of near ones, in each the better one first."""
+    """(n,) which of n points are kept, given all pairs of points within the radius, the better point of each pair in `first`."""
     undecided = np.ones(n, dtype=bool)
     kept = np.zeros(n, dtype=bool)
-    while undecided.any():  # all points at once that no better undecided one can drop
+    while undecided.any():  # keep at once all points that have no better undecided neighbour
         free = undecided.copy()
         free[later] = False
         kept |= free

@@ -1,4 +1,4 @@
-"""What a network sees of a box: at most 16 voxels an edge for the small one, so that no network is fed by whole boxes."""
+"""The input of a network, made from a box. For the network 'small' its edge is at most 16 voxels."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..core.errors import InputError
 
 ARCHITECTURES = ("small", "reference")
 SMALL_INPUT_EDGE = 16  # voxels: enough for the shape of a particle, and a quarter of the cost of 24
-SMALL_VIEW = 0.8  # of the box's edge: what lies further out is neighbours
-SMOOTHING = 1 / 28  # deviation of the Gaussian that boxes are smoothed with, in edges of the box
+SMALL_VIEW = 0.8  # of the edge of the box: further out lie neighbours
+SMOOTHING = 1 / 28  # standard deviation of the Gaussian that smooths boxes, in box edges
 MINIMAL_DEVIATION = 1e-6  # of the grey values, under which a box shows nothing
 
 
@@ -53,7 +53,7 @@ def _seen(boxes: np.ndarray, architecture: str) -> np.ndarray:
     n, box_size = boxes.shape[:2]
     edge = input_edge(architecture, box_size)
     weights = sampling_weights(box_size, edge)
-    boxes = boxes - boxes[:, ::4, ::4, ::4].mean(axis=(1, 2, 3), keepdims=True)  # sums of small numbers keep their digits
+    boxes = boxes - boxes[:, ::4, ::4, ::4].mean(axis=(1, 2, 3), keepdims=True)  # for the precision of the sums in float32
     rows = boxes.reshape(-1, box_size) @ weights.T  # along x, then y, then z
     rows = weights @ rows.reshape(n * box_size, box_size, edge)
     return (weights @ rows.reshape(n, box_size, edge * edge)).reshape(n, edge, edge, edge)
@@ -61,7 +61,7 @@ def _seen(boxes: np.ndarray, architecture: str) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def sampling_weights(box_size: int, edge: int) -> np.ndarray:
-    """(edge, box_size) float32: what each sample along an axis takes of the box's voxels; rows add up to 1.
+    """(edge, box_size) float32: weights of the voxels of the box in each sample along an axis; rows add up to 1.
 
     Samples lie evenly in the inner SMALL_VIEW of the box, around its centre voxel box_size // 2. Each is a Gaussian mean: the
     noise of single voxels is far stronger than any detail that samples so far apart can show.
@@ -69,5 +69,5 @@ def sampling_weights(box_size: int, edge: int) -> np.ndarray:
     step = SMALL_VIEW * box_size / edge
     centres = box_size // 2 + step * (np.arange(edge) - (edge - 1) / 2)
     weights = np.exp(-0.5 * ((np.arange(box_size) - centres[:, None]) / (SMOOTHING * box_size)) ** 2)
-    weights[weights < 1e-6] = 0  # else products of numbers too small for float32, which processors are a hundred times slower at
+    weights[weights < 1e-6] = 0  # else products are subnormal float32 numbers, a hundred times slower to compute with
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Search for templates in one tomogram: each template over all rotations, on voxels as coarse as possible, then a selection."""
+"""Template search in one tomogram: each template over all rotations, on voxels as coarse as possible, then a selection."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..core.tomograms import Tomogram, tomogram_id
 from ..fourier.ctf import CTF
 from ..fourier.whitening import whitening_of
 from ..geometry.orientations import angles_of, rotation_grid
-from .template_kernels import TemplateImaging, TemplateKernels, spherical_mask, usable_resolution
+from .template_kernels import TemplateKernels, TomogramFilter, spherical_mask, usable_resolution
 from .template_matching import PreparedTomogram, ScoreMap, match_template, prepare, seconds_per_rotation, working_bytes
 from .template_selection import CANDIDATES, select
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
-CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses what is not nearly round
+CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses particles that are not nearly round
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class SearchSettings:
     """How to search; lengths in Å, angles in degrees.
 
     tilts: first and last of the tilt series; None: no missing wedge.  ctf: None for none.
-    lowpass: finest resolution to compare, angular_step: of the rotations; None: what the sampling and the templates tell.
-    bright: particles are bright in the tomogram.  whiten: divide by the noise spectrum of the tomogram.
+    lowpass: finest resolution to compare, angular_step: of the rotations; None: chosen from the sampling and the templates.
+    bright: particles are bright in the tomogram.  whiten: the spectrum of the tomogram is divided out.
     number: the best n picks of each template; threshold: the lowest correlation; with neither, the one that noise would reach.
     select: of `template_selection.select`.
     """
@@ -71,27 +71,28 @@ def search(
     """The picks of one tomogram.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
-    keep: receives the scores of each template, the rotations that their numbers mean, and the voxels they were found on.
+    keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
     progress: receives a line before and after each template.
     """
     coarsest = max(template.rate for template in templates)
     resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
-    imaging = TemplateImaging(resolution, settings.tilts, settings.ctf)
+    tomogram_filter = TomogramFilter(resolution, settings.tilts, settings.ctf)
     if settings.whiten:
         whitening = whitening_of(tomogram.data, tomogram.sampling_rate, settings.tilts, settings.threads)
-        imaging = replace(imaging, whitening=whitening)
+        tomogram_filter = replace(tomogram_filter, whitening=whitening)
     reach = max(template.diameter for template in templates) / 2
-    prepared = prepare(tomogram.data, tomogram.sampling_rate, imaging, reach, bright=settings.bright, workers=settings.threads)
+    prepared = prepare(tomogram.data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright,
+                       workers=settings.threads)
     progress(
-        f"{tomogram.path}: at {imaging.resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
+        f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
         f"about {(prepared.spectrum.nbytes + working_bytes(prepared, settings.threads)) / 2**20:.0f} MB"
     )
     tomo_id = tomogram_id(tomogram.path)
     candidates = {}
     for template in templates:
-        search_mask = _search_mask(template, mask, prepared)
-        kernels = TemplateKernels(template.density, template.rate, search_mask, prepared.voxel, imaging)
-        step = settings.angular_step or crowther_step(imaging.resolution, template.diameter)
+        template_mask = _search_mask(template, mask, prepared)
+        kernels = TemplateKernels(template.density, template.rate, template_mask, prepared.voxel, tomogram_filter)
+        step = settings.angular_step or crowther_step(resolution, template.diameter)
         rotations = rotation_grid(step)
         found = _match(settings, template, prepared, kernels, rotations, step, progress)
         if keep:
@@ -151,5 +152,5 @@ def _picks(
 
 
 def edges(shape: tuple[int, ...]) -> str:
-    """The size of a (z, y, x) volume as people write it: '20 x 30 x 40', x first."""
+    """The size of a (z, y, x) volume for messages, x first: '20 x 30 x 40'."""
     return " x ".join(map(str, shape[::-1]))

@@ -1,4 +1,4 @@
-"""Candidates of several templates in one tomogram to one picking: as they are, or without overlaps (SHREC 2020, section 3.7)."""
+"""Combines the candidates of several templates in one tomogram, with or without overlaps (SHREC 2020, section 3.7)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core.picks import Picks
-from ..geometry.suppression import far_from
 
 SELECTIONS = ("all", "thresholded", "filtered")
-CANDIDATES = 10  # for each pick asked for: overlaps with other species cost most of them (the paper took 2000 for 217)
+CANDIDATES = 10  # searched for each requested pick: most of them overlap with other species (the paper took 2000 for 217)
 
 
 def select(candidates: Mapping[str, Picks], diameters: Mapping[str, float], selection: str = "all",
            number: int | None = None) -> Picks:
-    """One Picks from the candidates of each template, which come the best first; templates from the biggest to the smallest.
+    """Joins the candidates of each template, given by decreasing score; species by decreasing diameter.
 
     diameters: Å, by template.  all: every template's candidates as they are.  thresholded: the best `number` of each.
     filtered: a candidate nearer to one already selected than the sum of their radii is dropped, then the best `number`.
-    Without a number none is cut.
+    Without a number all are kept.
     """
     if selection not in SELECTIONS:
         raise ValueError(f"selection must be one of {SELECTIONS}, received '{selection}'")
@@ -34,10 +33,13 @@ def select(candidates: Mapping[str, Picks], diameters: Mapping[str, float], sele
 
 
 def _without_overlap(own: Picks, selected: list[Picks], diameters: Mapping[str, float], radius: float) -> np.ndarray:
-    """(n,) whether a candidate overlaps with no selected one of another species; radius in Å."""
+    """(n,) whether a candidate overlaps with no selected pick of another species; radius in Å.
+
+    This is no suppression of neighbours: candidates of the same species may be nearer to each other than this radius."""
     free = np.ones(len(own), dtype=bool)
     for others in selected:
-        if len(others) and len(own):
-            distance = (radius + diameters[str(others.species[0])] / 2) / own.sampling_rate
-            free &= far_from(cKDTree(others.positions), own.positions, distance)
+        if not len(others) or not len(own):
+            continue
+        reach = (radius + diameters[str(others.species[0])] / 2) / own.sampling_rate
+        free &= cKDTree(others.positions).query(own.positions)[0] >= reach
     return free

@@ -1,7 +1,7 @@
 """A finished run of the deep consensus, read from its folder: of the run program or of the Scipion protocol.
 
-Both write the same tables under different names. Nothing is computed here; what a run left out (voting trains nothing) is
-absent, what is there and damaged is refused.
+Both write the same tables under different names. Nothing is computed here. Files that a run does not have are left out (voting
+trains no network); damaged files are refused.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class RunResults:
 
     merged: the merged picks, positions in voxels of `sampling_rate`.
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
-    sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
-    each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
-    and for runs of versions that gave none.
+    sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, one row per picker.  training: one row per
+    epoch of each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for
+    voting and for runs of versions that gave none.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class RunResults:
 
     @property
     def scores_are_probabilities(self) -> bool:
-        """Votes are shares, and the paper's recipe gives a network's opinion: neither says how many picks are particles."""
+        """False for votes, which are shares, and for the paper's recipe, which gives the network score alone."""
         parameters = self.summary.get("parameters", {})
         recipe = parameters.get("training", parameters).get("recipe", "consensus")
         return self.threshold is not None and recipe == "consensus"
@@ -98,7 +98,7 @@ class RunResults:
 
 
 def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = parameter("run")) -> RunResults:
-    """Read a run of the program or of the protocol. threshold: look at it with this one instead of the run's own.
+    """Read a run of the program or of the protocol. threshold: used instead of the threshold of the run.
 
     Raises InputError naming `option` and the file for a folder that is no run, has not finished, or is damaged.
     """
@@ -234,9 +234,9 @@ def _checked(asked: float | None, own: float | None, option: str) -> float:
 
 
 def found(path: str | os.PathLike, folder: Path) -> Path:
-    """Where a file of the run is now: as written, or below the run's folder or those around it, after it was moved.
+    """The present path of a file of the run: as written or, if the run was moved, below its folder or one of the parents.
 
-    The path as written if it is nowhere.
+    If the file is not found, the path as written.
     """
     written = Path(path)
     if written.exists():

@@ -1,4 +1,4 @@
-"""One picture of a simulated tomogram: what is in it, what can be seen of it, and how it was recorded."""
+"""One picture of a simulated tomogram: its true content, its slices and its tilts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .sample import Sample
 from .tilt_series import TiltSeries
 
 MEAN_OF = 5  # slices: a single one is mostly noise
-TILT_PERCENTILES = (2.0, 99.5)  # a tilt shows every bead, and few beads fill the darkest per cent
+TILT_PERCENTILES = (2.0, 99.5)  # a tilt shows all beads, and a few beads fill the darkest per cent
 SMOOTHING = 1.0  # voxels, standard deviation, for the same reason
 # One hue per species, in the order of the ids, dark enough on white; distractors have their own.
 PALETTE = ("#3b6fb6", "#e8862e", "#3f9a4b", "#c9414a", "#8a63b4", "#8a5a44", "#dd79b8", "#7d7d7d", "#b3b02c", "#28b2bf",

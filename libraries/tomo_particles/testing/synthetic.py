@@ -14,8 +14,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 MAX_TILT_DEGREES = 60.0
-# Centres (x, y, z) and radii of the blobs, in units of the particle's radius: each complex is told from the
-# others by its shape, not by its contrast.
+# Centres (x, y, z) and radii of the blobs, in units of the particle's radius: the species
+# differ in shape, not in contrast.
 COMPLEXES = {
     "target": ((0.35, 0.1, 0.0, 0.45), (-0.3, 0.35, 0.1, 0.4), (-0.25, -0.45, -0.1, 0.35), (0.2, -0.2, 0.5, 0.3),
                (0.0, 0.3, -0.5, 0.3)),
@@ -99,8 +99,8 @@ def through_missing_wedge(volume: np.ndarray, max_tilt: float = MAX_TILT_DEGREES
 @dataclass(frozen=True)
 class SimulatedPicker:
     """Faults of a picker. recall: share of the targets it finds; jitter: its position error (voxels, per axis);
-    beads, others: share of gold beads and of other complexes it takes; noise: false picks in empty space, as a
-    fraction of the number of targets; twice: share of its picks that it makes twice."""
+    beads, others: share of the gold beads and of the other species that it picks; noise: false picks in empty space, as a
+    fraction of the number of targets; twice: share of its picks that it reports twice."""
 
     recall: float
     jitter: float = 1.0

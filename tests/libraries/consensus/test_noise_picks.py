@@ -140,13 +140,13 @@ def test_the_radius_shrinks_only_if_asked_and_to_half_at_the_least():
 def test_the_work_does_not_grow_with_crowding(monkeypatch, spacing):
     """Distances are asked for a bounded number of points, however little room is left; the thesis tried for minutes."""
     asked: list[int] = []
-    original = noise_module.far_from
+    original = noise_module._farther
 
     def counted(tree, points, *options):
         asked.append(len(points))
         return original(tree, points, *options)
 
-    monkeypatch.setattr(noise_module, "far_from", counted)
+    monkeypatch.setattr(noise_module, "_farther", counted)
     size = (200, 200, 60)
     grid = np.array(np.meshgrid(*(np.arange(0, n, spacing) for n in size))).reshape(3, -1).T
     noise(grid, len(grid), radius=10.0, size=size)

@@ -1,4 +1,4 @@
-"""The species of a pick, in picks and in files."""
+"""The species of a pick, through picks and files."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The table of species: weights, diameters, distractors, size groups."""
+"""The table of known: weights, diameters, distractors, size groups."""
 
 import numpy as np
 import pytest
@@ -32,8 +32,8 @@ def test_the_group_means_of_the_paper():
     weights = (42.75, 62.62, 84.61, 158.08, 188.73, 236.11, 238.82, 541.74, 559.96, 593.36, 1309.28, 1952.74)
     f1 = (0.661, 0.827, 0.839, 0.947, 0.855, 0.873, 0.899, 0.981, 0.997, 0.98, 1, 0.997)
     names = [f"class {i}" for i in range(12)]
-    species_table = {name: Species(name, weight, 90.0, False) for name, weight in zip(names, weights, strict=True)}
-    means = mean_f1_by_group(dict(zip(names, f1, strict=True)), species_table)
+    known = {name: Species(name, weight, 90.0, False) for name, weight in zip(names, weights, strict=True)}
+    means = mean_f1_by_group(dict(zip(names, f1, strict=True)), known)
     assert means == pytest.approx({"small": 0.826, "medium": 0.946, "large": 0.999}, abs=6e-4)
 
 

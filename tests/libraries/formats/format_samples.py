@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.formats.registry import Context, TomogramFrame, read
+from tomo_particles.formats.registry import Context, TomogramInfo, read
 
 RATE, SIZE = 7.5, (961, 928, 301)  # odd and even edges: halves that are whole or not
 
 
 def context(*ids: str, rate: float = RATE, size: tuple[int, int, int] | None = SIZE, **more) -> Context:
     """Tomograms at hand, TS_1 if none is named."""
-    return Context({tomo_id: TomogramFrame(tomo_id, rate, size) for tomo_id in ids or ("TS_1",)}, **more)
+    return Context({tomo_id: TomogramInfo(tomo_id, rate, size) for tomo_id in ids or ("TS_1",)}, **more)
 
 
 def refusal(path: Path, *args, **kwargs) -> str:

@@ -14,8 +14,8 @@ from ..shared.program_steps import Arguments
 
 
 @dataclass(frozen=True)
-class TomogramInputs:
-    """The values of one tomogram that its steps use; all lengths are in voxels of the common sampling rate.
+class RunTomogram:
+    """What the steps of a run need to know of one tomogram; lengths are in voxels of the common sampling rate.
 
     tomogram_rate: of the file, Å/voxel.  size: x, y, z at the common rate.  starting_id: first particle id, so that
     ids are unique in the run.  has_truth, has_lie: whether it has references.  counts: picks of each picker.  left_out: picks
@@ -35,11 +35,11 @@ class TomogramInputs:
     left_out: int
 
 
-def _common(tomogram: TomogramInputs) -> Arguments:
+def _common(tomogram: RunTomogram) -> Arguments:
     return ["--boxsize", tomogram.box_size, "--samplingrate", tomogram.sampling_rate]
 
 
-def consensus_arguments(files: RunFiles, tomogram: TomogramInputs, *, radius: float, number: int, representative: int,
+def consensus_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, number: int, representative: int,
                         symmetry: str) -> Arguments:
     """Merge the picks of one tomogram; radius in fractions of the box, number of pickers that make a positive."""
     ts_id = tomogram.ts_id
@@ -52,7 +52,7 @@ def consensus_arguments(files: RunFiles, tomogram: TomogramInputs, *, radius: fl
     return arguments
 
 
-def noise_arguments(files: RunFiles, tomogram: TomogramInputs, *, radius: float, limit: float, static: bool, threads: int,
+def noise_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, limit: float, static: bool, threads: int,
                     seed: int) -> Arguments:
     """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks."""
     return ["--input", files.every_pick(tomogram.ts_id), "--output", files.labelled(tomogram.ts_id, NOISE), *_common(tomogram),
@@ -61,7 +61,7 @@ def noise_arguments(files: RunFiles, tomogram: TomogramInputs, *, radius: float,
             "--threads", threads, "--seed", seed]
 
 
-def extraction_arguments(files: RunFiles, tomogram: TomogramInputs, label: str, *, network: str, invert: bool,
+def extraction_arguments(files: RunFiles, tomogram: RunTomogram, label: str, *, network: str, invert: bool,
                          threads: int) -> Arguments:
     """What a network (its name, or a model file) sees of the picks of one label, at the common sampling rate."""
     return ["--tomogram", tomogram.file_name, "--tomogramSamplingrate", tomogram.tomogram_rate,

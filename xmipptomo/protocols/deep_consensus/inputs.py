@@ -12,16 +12,16 @@ from pyworkflow.object import Pointer
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
 from tomo_particles.consensus.merged_picks import REFERENCE
-from tomo_particles.core.coordinates import outside_volume
+from tomo_particles.core.coordinates import inside_volume
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import read_table, write_picks
 
 from ...constants import CHOICE_RULES
-from ...convert import TomogramSource, common_grid, nearest_rate, picks_from_set, size_of, tomogram_of
+from ...convert import TomogramSource, common_grid, nearest_rate, picks_of_set, size_of, tomogram_of
 from ...files import RunFiles
-from .commands import TomogramInputs
+from .commands import RunTomogram
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
     for number, coordinates in zip(numbers, sets, strict=True):
         if ts_id not in coordinates.getTSIds():
             continue
-        picks = picks_from_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
-        inside = ~outside_volume(picks.positions, size)
+        picks = picks_of_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
+        inside = inside_volume(picks.positions, size)
         if inside.mean() < 0.5:
             raise InputError(f"tomogram '{ts_id}': {(~inside).sum()} of the {len(picks)} picks of "
                              f"{f'set {number}' if number else 'the references'} lie outside it; check their sampling rate, axes "
@@ -91,7 +91,7 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
 
 
 def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequence[TomogramSource], grid: tuple[float, int],
-                   starting_id: int) -> TomogramInputs:
+                   starting_id: int) -> RunTomogram:
     """Write the tables of one tomogram, in voxels of the common grid. sources: the tomogram in each set that has it.
 
     Raises InputError if there is no tomogram, its file is missing or no volume, or if picks do not belong to it.
@@ -114,13 +114,13 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
         if parts:
             write_picks(path, Picks.concatenate(parts), box_size, source.file_name)
     pickers = np.concatenate([part.picker for part in every])
-    return TomogramInputs(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
-                          has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
-                          left_out=left_out + positive_out + negative_out)
+    return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
+                         has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
+                         left_out=left_out + positive_out + negative_out)
 
 
 def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Sequence[str],
-                      tomograms: Sequence[TomogramInputs]) -> None:
+                 tomograms: Sequence[RunTomogram]) -> None:
     """Write what the later steps need to know, as JSON."""
     content = {"samplingRate": sampling_rate, "boxSize": box_size, "pickers": list(names),
                "tomograms": [asdict(tomogram) for tomogram in tomograms]}
@@ -130,19 +130,20 @@ def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Seq
 
 @dataclass(frozen=True)
 class CommonGrid:
-    """The sampling rate (Å/voxel) and box size (voxels) that all inputs are brought to. names: of the pickers, in order.
+    """The common sampling rate and box size of a run.
 
-    tomograms: by tsId, without those that failed.
+    names: of the pickers, in order.  tomograms: by tsId, without those that failed.
     """
 
     sampling_rate: float
     box_size: int
     names: list[str]
-    tomograms: dict[str, TomogramInputs]
+    tomograms: dict[str, RunTomogram]
 
 
 def read_common_grid(path: str) -> CommonGrid:
     """Read what write_common_grid wrote."""
     content = json.loads(Path(path).read_text(encoding="utf-8"))
-    tomograms = {values["ts_id"]: TomogramInputs(**values) for values in content["tomograms"]}
-    return CommonGrid(content["samplingRate"], content["boxSize"], content["pickers"], tomograms)
+    tomograms = [RunTomogram(**values) for values in content["tomograms"]]
+    by_id = {tomogram.ts_id: tomogram for tomogram in tomograms}
+    return CommonGrid(content["samplingRate"], content["boxSize"], content["pickers"], by_id)

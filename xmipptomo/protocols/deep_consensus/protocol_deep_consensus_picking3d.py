@@ -127,11 +127,11 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return InputSets(*([pointer.get() for pointer in pointers if pointer.get() is not None]
                            for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences)))
 
-    def _commonGrid(self) -> CommonGrid:
+    def _grid(self) -> CommonGrid:
         return read_common_grid(self._files().common_grid)
 
-    def _tomogram(self, ts_id: str) -> commands.TomogramInputs:
-        return self._commonGrid().tomograms[ts_id]
+    def _tomogram(self, ts_id: str) -> commands.RunTomogram:
+        return self._grid().tomograms[ts_id]
 
     def _values(self, *names: str) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
@@ -190,7 +190,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             raise RuntimeError(f"No tomogram could be read: {self._failures()}")
 
     @tomogram_step
-    def consensusStep(self, tomogram: commands.TomogramInputs):
+    def consensusStep(self, tomogram: commands.RunTomogram):
         """Merge the picks of one tomogram and label them."""
         number = self.votingAgreement.get() if self.doVoting else self.minPickers.get()
         self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
@@ -198,7 +198,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             symmetry=self.symmetry.get()), job=f"consensus_{tomogram.ts_id}")
 
     @tomogram_step
-    def noiseStep(self, tomogram: commands.TomogramInputs):
+    def noiseStep(self, tomogram: commands.RunTomogram):
         """Pick noise in one tomogram."""
         self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
             self._files(), tomogram, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
@@ -206,7 +206,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             seed=seed_of(self.randomSeed.get(), tomogram.ts_id)), job=f"noise_{tomogram.ts_id}")
 
     @tomogram_step
-    def extractionStep(self, tomogram: commands.TomogramInputs):
+    def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
         labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks else [])]
@@ -226,7 +226,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
-        grid = self._commonGrid()
+        grid = self._grid()
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         if not positive:
             raise RuntimeError(
@@ -251,7 +251,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
-        grid, files = self._commonGrid(), self._files()
+        grid, files = self._grid(), self._files()
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
@@ -266,7 +266,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
-        files, grid, inputs = self._files(), self._commonGrid(), self._inputSets()
+        files, grid, inputs = self._files(), self._grid(), self._inputSets()
         ts_ids = [ts_id for ts_id in grid.tomograms if not self._failed(ts_id)]
         merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
         accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
@@ -362,7 +362,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
         paths = [str(self._files().subtomograms(ts_id, label))
-                 for ts_id in self._commonGrid().tomograms if not self._failed(ts_id) for label in labels]
+                 for ts_id in self._grid().tomograms if not self._failed(ts_id) for label in labels]
         return [path for path in paths if os.path.exists(path)]
 
     # -------------------------------------------------------------------------------------------------- information

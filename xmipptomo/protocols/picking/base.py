@@ -65,7 +65,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         return [self.inputTomograms]
 
     def _species(self) -> list[str]:
-        """Names of the species in the order of their group ids, from 1; empty if a picker knows none."""
+        """Names of the classes in the order of their group ids, from 1; empty where a picker knows no class."""
         return []
 
     # ---- form
@@ -155,7 +155,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         self._writeSummary(found)
 
     def _picks(self, ts_id: str, rate: float) -> Picks:
-        """The picks of the program in a tomogram, with the number of the species as group id."""
+        """What the program found in a tomogram, with the number of the class as group id."""
         path = self._files().picks(ts_id)
         picks = picks_of(read_table(path), path, sampling_rate=rate)
         names = self._species()

@@ -152,7 +152,7 @@ def export_arguments(picks: str, output: str, tomograms: Sequence[str], rate: fl
 
 def evaluation_arguments(picks: str, truth: str, root: str, *, radius: float | None, classes: str, targets: Sequence[str],
                          tomograms: Sequence[str], rate: float, seed: int) -> Arguments:
-    """Compare picks with a truth; radius in voxels of the truth at `rate`, None: half the diameter in the table `classes`."""
+    """Compare picks with a truth; radius in voxels of the truth at `rate`, None: half the diameter of each class of `classes`."""
     arguments: Arguments = ["--picks", picks, "--truth", truth, "--oroot", root]
     arguments += [] if radius is None else ["--radius", radius]
     arguments += ["--classes", classes] if classes else []

@@ -14,7 +14,7 @@ from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
 
-from ...convert import picks_from_set, size_of, tomogram_of
+from ...convert import picks_of_set, size_of, tomogram_of
 
 MAX_TOMOGRAM_LINES = 20
 
@@ -34,7 +34,7 @@ def write_picking(path: str, picking: SetOfCoordinates3D, ts_ids: Collection[str
     tomograms = {ts_id: tomogram_of(picking.getPrecedents(), ts_id) for ts_id in shared}
     for tomogram in tomograms.values():
         size_of(tomogram)  # without its file, nobody knows where Scipion's coordinates are
-    picks = {ts_id: picks_from_set(picking, tomogram, 1, rate) for ts_id, tomogram in tomograms.items()}
+    picks = {ts_id: picks_of_set(picking, tomogram, 1, rate) for ts_id, tomogram in tomograms.items()}
     write_picks_table(path, picks, picking.getBoxSize())
 
 
