@@ -99,7 +99,7 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
 
 
 def _read_input(config: ConsensusConfig) -> tuple[Picks, str]:
-    """The picks at the common sampling rate, and the file of their tomogram, empty where the table does not say it."""
+    """The picks at the common sampling rate, and the file of their tomogram, empty if the table does not name it."""
     from tomo_particles.formats.xmd import picks_of, read_table
 
     table = read_table(config.input)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tomo_particles.network import Ensemble, NetworkConfig, TrainingConfig
 
-NEEDS = {  # the options without which a mode can do nothing
+NEEDS = {  # the options that each mode needs
     "training": ("--inputPos", "--inputNeg", "--model", "--boxsize", "--samplingrate"),
     "scoring": ("--input", "--output"),
     "devices": (),
@@ -32,8 +32,8 @@ MODEL_ENDINGS = (".h5", ".keras")
 class ScoringConfig:
     """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's.
 
-    model: empty where none could be trained; then the votes score alone.  noise: XMD files of noise picks, to tell whether the
-    network sees anything in the picks.
+    model: empty if none could be trained; then the votes alone give the scores. noise: XMD files of noise picks, with which the
+    picks are compared.
     """
 
     input: tuple[str, ...]
@@ -43,7 +43,7 @@ class ScoringConfig:
     box_size: int | None = None
     sampling_rate: float | None = None
     batch: int = 64
-    gpus: str = field(default="", repr=False)  # who works, not what is done: `Steps` does not see it
+    gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     threads: int = field(default=2, repr=False)
     recipe: str = "consensus"
 
@@ -178,7 +178,7 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
 
     model = None
     for columns in tables:
-        if not columns.get("image"):  # TensorFlow is not started for nothing
+        if not columns.get("image"):  # TensorFlow is not needed
             columns["zScoreDeepLearning1"] = []
             continue
         from tomo_particles.network import load_model, score, select_devices

@@ -107,7 +107,7 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
 def evaluate(config: EvaluationConfig) -> tuple[list[str], str]:
     """Evaluate from files to files; returns the paths written and the text for the terminal. Raises InputError."""
     inputs = read(config)
-    from ._evaluation.outputs import summary_text, write_outputs  # after reading: wrong input is told before scipy is loaded
+    from ._evaluation.outputs import summary_text, write_outputs  # after reading: wrong input is reported before scipy is loaded
 
     comparisons = compare_tomograms(inputs, config.seed)
     page = page_of(config, inputs, comparisons)

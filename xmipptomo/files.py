@@ -78,7 +78,7 @@ class SimulationFiles(ProtocolFiles):
 
     @property
     def parameters(self) -> str:
-        """JSON: what the program was told, with its seed."""
+        """JSON: the parameters of the program, with its seed."""
         return self._at("output", "simulation.json")
 
     def tomogram(self, name: str) -> str:

@@ -76,7 +76,7 @@ class PipelineConfig:
             raise InputError(
                 f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}"
             )
-        scores_only = self.skip_training and not self.voting  # a trained model judges the picks of one picker, too
+        scores_only = self.skip_training and not self.voting  # a trained model can also score the picks of one picker
         if len(self.picks) < 2 and not scores_only:
             raise InputError(
                 "--picks: a consensus needs the picks of at least two pickers, received one file; add another picker's, or give "

@@ -1,4 +1,4 @@
-"""What a run tells of the orientations: how many there are, and which picker means something else by its angles."""
+"""The note of a run on orientations: how many there are, and which picker uses another convention."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _write_summary(layout: RunLayout, summary: dict) -> None:
 
 
 def _write_report(layout: RunLayout, summary: dict) -> None:
-    """One page that tells the run. The picks are written already: without it the run is no failure, but it says so."""
+    """Write the report of the run. The picks are written already, so that an error here is only a note."""
     from tomo_particles.reports.html_report import write_report
 
     try:
@@ -122,7 +122,7 @@ def _write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence
         "fom": rows["picker_score"],
         "keywords": rows["picker_scores"],
     }
-    if rows["network"].notna().any():  # where no network looked there is no score of its own, not even an unknown one
+    if rows["network"].notna().any():  # without a network there is no network score, not even an unknown one
         columns["zScoreDeepLearning1"] = rows["network"]
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
@@ -170,8 +170,8 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
 
 
 def _expected(table: pd.DataFrame, threshold: float, verdict: Verdict) -> dict[str, float | None]:
-    """What the scores promise at the threshold: precision, and recall of what any picker saw, with the ends of their intervals;
-    empty where nothing is accepted, None for what is unknown. The same numbers as in the report."""
+    """Expected precision and recall at the threshold, with the ends of their intervals; recall is of the particles that any
+    picker found. Empty if nothing is accepted, None for unknown numbers. The same numbers as in the report."""
     eligible = table.loc[table["label"] != NEGATIVE, "probability"].to_numpy()
     return expected_precision_recall(eligible, np.array([threshold]), verdict).at(0)
 

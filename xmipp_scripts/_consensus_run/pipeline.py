@@ -271,7 +271,8 @@ class Pipeline:
                 path.unlink()
 
     def _enough_agreed(self, tomograms: Sequence[TomogramInfo]) -> bool:
-        """Whether a network can learn from the picks. Where none is agreed on, the training says what to change."""
+        """Whether a network can learn from the picks. If there are no agreed picks, the error of the training names the
+        remedy."""
         from tomo_particles.consensus.verdict import can_learn
         from tomo_particles.formats.xmd import read_table
 

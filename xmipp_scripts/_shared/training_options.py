@@ -35,7 +35,7 @@ TRAINING_OPTIONS = (
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What the training options say; the library checks the values."""
+    """The values of the training options; the library checks them."""
 
     network: str = "small"
     epochs: int = 12
@@ -47,7 +47,7 @@ class TrainingSettings:
     auto_stop: bool = True
     augment: bool = True
     input_model: str | None = None
-    gpus: str = field(default="", repr=False)  # who works, not what is done: `Steps` does not see it
+    gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     recipe: str = "consensus"
 
     def __post_init__(self) -> None:

@@ -92,6 +92,6 @@ def _draw(sets: dict[str, SetOfCoordinates3D], ts_id: str):
         picks = picks_of_set(coordinates, tomogram, 1, coordinates.getSamplingRate())
         groups.append((name, colour, picks.positions))
     first = next(iter(sets.values()))
-    path = tomogram_of(first.getPrecedents(), ts_id).getFileName().partition(":")[0]  # "file:mrc" is how Xmipp says the format
+    path = tomogram_of(first.getPrecedents(), ts_id).getFileName().partition(":")[0]  # "file:mrc": the format in Xmipp's notation
     with open_tomogram(path, first.getSamplingRate()) as opened:
         return plot_picks(opened.data, sorted(groups, key=lambda group: -len(group[2])), first.getBoxSize())

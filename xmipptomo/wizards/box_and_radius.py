@@ -25,7 +25,7 @@ LEAST_RADIUS, MOST_RADIUS = 0.05, 0.5  # of the box: a picker's error is larger,
 
 @dataclass(frozen=True)
 class InputSetInfo:
-    """What one input set says of itself. sampling_rate: Å/voxel.  box_size: voxels of it."""
+    """Name, size, sampling rate and box size of one input set. sampling_rate: Å/voxel.  box_size: voxels of it."""
 
     name: str
     picks: int
@@ -181,7 +181,7 @@ class BoxAndRadiusDialog(Dialog):
 
 
 def advice(closest: float, radius: float, box: float) -> str:
-    """What the distances say of the choices; all in Å."""
+    """Advice on the choices, from the distances; all in Å."""
     if not np.isfinite(closest):
         return "There are too few picks to say how close neighbours come."
     text = f"Neighbours come as near as {closest:.0f} Å. "

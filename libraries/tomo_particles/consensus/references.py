@@ -1,4 +1,4 @@
-"""What the user knows, over merged picks: a positive or negative reference stands for every merged pick near it."""
+"""References of the user: a positive or negative reference replaces every merged pick near it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def label_with_references(
 ) -> LabelledPicks:
     """The merged picks without a reference within `radius` (voxels), labelled by votes, and after them the references.
 
-    identity: of the merged picks of `merge_picks`.  number: of pickers that make a positive.  What the user knows replaces what
-    the pickers saw of it.
+    identity: of the merged picks of `merge_picks`.  number: of pickers that make a positive.  References replace the merged picks
+    near them.
     """
     both = (positive_references, negative_references)
     explained = explained_by(clusters.positions, positive_references.positions, negative_references.positions, radius)

@@ -89,8 +89,8 @@ def _places(columns: Mapping[str, list]) -> ScoredPlaces:
 def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float) -> tuple[float, float]:
     """The shares `confirmed` and `lookalikes` of a verdict, for final scores (m,).
 
-    Confirmed: of the particles that are promised among the picks of at least one half, the share that the network scores alone
-    promise; no more than do not resemble noise (unlike_noise: their share of all picks), and at most 1.
+    Confirmed: the share of the expected particles among the picks with a score of at least one half that the network scores alone
+    also expect; at most 1, and not more than the picks that do not resemble noise (unlike_noise: their share of all picks).
     """
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
     free = np.isfinite(agreement)

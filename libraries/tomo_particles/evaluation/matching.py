@@ -1,4 +1,4 @@
-"""Which pick hits which particle: by distance, or by the voxel it lies in (SHREC 2020); then at most one pick per particle."""
+"""Matching of picks and particles: by distance, or by the voxel of the pick (SHREC 2020); then at most one pick per particle."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def pairs_in_volume(picks: np.ndarray, truth: np.ndarray, volume: np.ndarray) ->
 
 @dataclass(frozen=True)
 class Matches:
-    """What became of every pick; arrays (n,).
+    """The result for every pick; arrays (n,).
 
     particle: row of the particle that the pick hits, -1 if it hits none.  counts: whether the pick is the one that counts for
     this particle; the other hits are surplus.  distance: to the centre of the particle, voxels; NaN without a particle.

@@ -12,7 +12,7 @@ ARCHITECTURES = ("small", "reference")
 SMALL_INPUT_EDGE = 16  # voxels: enough for the shape of a particle, and a quarter of the cost of 24
 SMALL_VIEW = 0.8  # of the edge of the box: further out lie neighbours
 SMOOTHING = 1 / 28  # standard deviation of the Gaussian that smooths boxes, in box edges
-MINIMAL_DEVIATION = 1e-6  # of the grey values, under which a box shows nothing
+MINIMAL_DEVIATION = 1e-6  # of the grey values, below which a box counts as empty
 
 
 def require_architecture(name: object, option: str) -> None:
@@ -22,25 +22,25 @@ def require_architecture(name: object, option: str) -> None:
 
 
 def input_edge(architecture: str, box_size: int) -> int:
-    """Edge of what the network sees of boxes of `box_size`, voxels; even, so that the particle's centre is its centre."""
+    """Edge of the network input of boxes of `box_size`, voxels; even, so that the particle's centre is its centre."""
     return box_size if architecture == "reference" else min(SMALL_INPUT_EDGE, 2 * int(SMALL_VIEW * box_size / 2))
 
 
 def input_sampling_rate(architecture: str, box_size: int, sampling_rate: float) -> float:
-    """Å/voxel of what the network sees of boxes of `box_size` voxels of `sampling_rate` Å."""
+    """Å/voxel of the network input of boxes of `box_size` voxels of `sampling_rate` Å."""
     return sampling_rate * (1 if architecture == "reference" else SMALL_VIEW * box_size / input_edge(architecture, box_size))
 
 
 def network_input(boxes: np.ndarray, architecture: str) -> np.ndarray:
-    """(n, edge, edge, edge) float32 what the network sees of (n, box, box, box) boxes, each of zero mean and unit deviation.
+    """(n, edge, edge, edge) float32 network input of (n, box, box, box) boxes, each of zero mean and unit deviation.
 
-    'reference' sees the box as it is, 'small' its inner part, smoothed and sampled as `sampling_weights` says. Boxes that are
+    'reference' sees the box as it is, 'small' its inner part, smoothed and sampled with `sampling_weights`. Boxes that are
     flat, or not numbers, become 0.
     """
     boxes = np.asarray(boxes, dtype=np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
         seen = _seen(boxes, architecture)
-    if not np.isfinite(seen).all():  # of few boxes, if any: looking at every voxel of all would take longer
+    if not np.isfinite(seen).all():  # rare: a search in all voxels of all boxes would take longer
         seen = _seen(np.nan_to_num(boxes, nan=0, posinf=0, neginf=0), architecture)
     seen = seen - seen.mean(axis=(1, 2, 3), keepdims=True)
     deviation = seen.std(axis=(1, 2, 3), keepdims=True)

@@ -62,7 +62,7 @@ class NetworkConfig:
 
     @property
     def input_size(self) -> int:
-        """Edge of what the network sees, voxels."""
+        """Edge of the network input, voxels."""
         return input_edge(self.architecture, self.box_size)
 
     def to_json(self) -> str:

@@ -97,7 +97,7 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
 
 
 def _is_network_input(shape: tuple[int, ...], sampling_rate: float, config: NetworkConfig) -> bool:
-    """Whether volumes of that shape and sampling rate (Å/voxel) are what the network sees of the boxes, and not smaller boxes."""
+    """Whether volumes of that shape and sampling rate (Å/voxel) are those of the network input, and not of smaller boxes."""
     expected = input_sampling_rate(config.architecture, config.box_size, config.sampling_rate)
     return shape == (config.input_size,) * 3 and same_sampling_rate(sampling_rate, expected)
 

@@ -82,11 +82,11 @@ class RunLayout:
         return self._of_tomogram(self.PICKS, tomo_id)
 
     def positive_references(self, tomo_id: str) -> Path:
-        """XMD: what the user knows to be particles."""
+        """XMD: positive references."""
         return self._of_tomogram(self.POSITIVE_REFERENCES, tomo_id)
 
     def negative_references(self, tomo_id: str) -> Path:
-        """XMD: what the user knows not to be particles."""
+        """XMD: negative references."""
         return self._of_tomogram(self.NEGATIVE_REFERENCES, tomo_id)
 
     def every_pick(self, tomo_id: str) -> Path:
@@ -102,7 +102,7 @@ class RunLayout:
         return self.labelled(tomo_id, "all")
 
     def noise_note(self, tomo_id: str) -> Path:
-        """Text: why there is less noise than asked, or nearer; empty where there is nothing to say."""
+        """Text: why there are fewer noise picks than asked, or nearer ones; empty otherwise."""
         return self.labelled(tomo_id, "noise").with_suffix(".txt")
 
     def subtomograms(self, tomo_id: str, label: str) -> Path:
@@ -158,7 +158,7 @@ class ProtocolLayout(RunLayout):
 
     @property
     def common_grid(self) -> Path:
-        """JSON: the common sampling rate and box size, and what the steps know of each tomogram."""
+        """JSON: the common sampling rate and box size, and the values of each tomogram."""
         return self.root / COMMON_GRID
 
     def _of_tomogram(self, name: str, tomo_id: str, label: str = "") -> Path:

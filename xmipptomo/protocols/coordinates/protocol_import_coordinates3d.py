@@ -120,7 +120,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return sorted(glob.glob(os.path.join(glob.escape(path), pattern))) if pattern else [path]
 
     def _names(self) -> list[str]:
-        """What the form says, and the file names of tomograms that are not called as their tilt series."""
+        """The options of the form, and the file names of tomograms whose names differ from those of their tilt series."""
         tomograms = self.inputTomograms.get()
         ts_ids = set(tomograms.getTSIds())
         by_stem: dict[str, list[str]] = {}

@@ -15,7 +15,7 @@ from ..shared.program_steps import Arguments
 
 @dataclass(frozen=True)
 class RunTomogram:
-    """What the steps of a run need to know of one tomogram; lengths are in voxels of the common sampling rate.
+    """The values of one tomogram that the steps of a run use; lengths are in voxels of the common sampling rate.
 
     tomogram_rate: of the file, Å/voxel.  size: x, y, z at the common rate.  starting_id: first particle id, so that
     ids are unique in the run.  has_truth, has_lie: whether it has references.  counts: picks of each picker.  left_out: picks
@@ -63,7 +63,7 @@ def noise_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, li
 
 def extraction_arguments(files: RunFiles, tomogram: RunTomogram, label: str, *, network: str, invert: bool,
                          threads: int) -> Arguments:
-    """What a network (its name, or a model file) sees of the picks of one label, at the common sampling rate."""
+    """Extract the input of a network (its name, or a model file) for the picks of one label, at the common sampling rate."""
     return ["--tomogram", tomogram.file_name, "--tomogramSamplingrate", tomogram.tomogram_rate,
             "--coordinates", files.labelled(tomogram.ts_id, label), *_common(tomogram),
             "-o", files.subtomograms(tomogram.ts_id, label).parent,

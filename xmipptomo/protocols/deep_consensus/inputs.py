@@ -121,7 +121,7 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
 
 def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Sequence[str],
                  tomograms: Sequence[RunTomogram]) -> None:
-    """Write what the later steps need to know, as JSON."""
+    """Write the values that the later steps use, as JSON."""
     content = {"samplingRate": sampling_rate, "boxSize": box_size, "pickers": list(names),
                "tomograms": [asdict(tomogram) for tomogram in tomograms]}
     with written_aside(path) as aside:

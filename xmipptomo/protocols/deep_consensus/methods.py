@@ -1,4 +1,4 @@
-"""What a run did, as a paragraph for a publication: from what the run wrote, whatever the form says by now."""
+"""What a run did, as a paragraph for a publication: from the files of the run, because the form may have changed."""
 
 from __future__ import annotations
 

@@ -218,7 +218,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                     job=f"extraction_{label}_{tomogram.ts_id}")
 
     def gpuStep(self, _: str):
-        """Try the GPUs of the form while nothing is computed yet: who waits for a GPU learns at once that the CPU will work."""
+        """Try the GPUs of the form before anything is computed, so that the user knows early if the CPU will be used instead."""
         cleanPath(self._files().without_gpu)  # another choice of GPUs
         if gpus := self._gpus():
             with self._cpuInstead():
@@ -297,7 +297,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             self._writeReport()
 
     def _writeReport(self) -> None:
-        """One page that tells the run. The picks are registered already: without it the run is no failure."""
+        """Write the report of the run. The picks are registered already, so that an error here does not fail the run."""
         try:
             self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
         except Exception as error:

@@ -27,7 +27,7 @@ def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], ac
                     failures: Sequence[str], settings: dict[str, Any]) -> None:
     """Count picks by tomogram, picker and label and write them to the summary file.
 
-    settings: what else the report tells, such as seed, threshold and parameters.
+    settings: other values of the report, such as seed, threshold and parameters.
     """
     tomograms = {}
     for ts_id in ts_ids:
@@ -72,7 +72,7 @@ def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
 
 
 def summary_lines(files: RunFiles) -> list[str]:
-    """The summary of a finished run, by what it wrote: the form may say something else by now."""
+    """The summary of a finished run, from its files, because the form may have changed."""
     if not os.path.exists(files.summary):
         return ["The results are not ready yet."]
     content = json.loads(Path(files.summary).read_text(encoding="utf-8"))

@@ -84,7 +84,7 @@ def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """A box that does not fit in a tomogram: no program takes it, and its unit is mistaken as a rule."""
     rate, box = _common_grid(protocol, inputs)
     sizes = [[n * tomograms.getSamplingRate() for n in size] for tomograms in inputs.tomogram_sets()
-             if (size := tomograms.getDim())]  # what the set says: no file is opened while the user waits
+             if (size := tomograms.getDim())]  # from the set: no file is opened while the user waits
     smallest = min(sizes, key=min, default=[np.inf])
     if rate * box <= min(smallest):
         return []

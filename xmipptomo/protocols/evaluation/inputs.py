@@ -49,7 +49,7 @@ def _says(path: str, rate: float) -> bool:
 
 
 def _named(picks: Picks) -> Picks:
-    """Distractors by a name that says that they are some."""
+    """Distractors with a name that marks them as such."""
     return replace(picks, species=np.where(np.isin(picks.species.astype(str), DISTRACTORS), picks.species, DISTRACTORS[0]))
 
 

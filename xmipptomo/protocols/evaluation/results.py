@@ -1,4 +1,4 @@
-"""What the evaluation of a picking found, as its program wrote it, and how to say it in few lines."""
+"""The results of an evaluation, as its program wrote them, and their summary in a few lines."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Evaluation:
 
 
 def summary_lines(evaluations: Sequence[Evaluation]) -> list[str]:
-    """A line a picking, the best first, and what the program had to note."""
+    """One line per picking, the best first, and the notes of the program."""
     lines = [f"*{evaluations[0].numbers['particles']} particles in the reference*"]
     for evaluation in sorted(evaluations, key=lambda one: -one.numbers["F1"]):
         n = evaluation.numbers

@@ -33,7 +33,7 @@ def write_picking(path: str, picking: SetOfCoordinates3D, ts_ids: Collection[str
     shared = [ts_id for ts_id in sorted(picking.getTSIds()) if ts_id in ts_ids]
     tomograms = {ts_id: tomogram_of(picking.getPrecedents(), ts_id) for ts_id in shared}
     for tomogram in tomograms.values():
-        size_of(tomogram)  # without its file, nobody knows where Scipion's coordinates are
+        size_of(tomogram)  # without its file, the positions of Scipion's coordinates are unknown
     picks = {ts_id: picks_of_set(picking, tomogram, 1, rate) for ts_id, tomogram in tomograms.items()}
     write_picks_table(path, picks, picking.getBoxSize())
 

@@ -26,7 +26,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def note_figure(text: str) -> Figure:
-    """A figure that says why there is no figure."""
+    """A figure with a note instead of data."""
     figure = new_figure(8.0, 1.2)
     axes = figure.add_subplot()
     axes.set_axis_off()
