@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tomo_particles.network import Ensemble, NetworkConfig, TrainingConfig
 
 NEEDS = {  # the options that each mode needs
-    "training": ("--inputPos", "--inputNeg", "--model", "--boxsize", "--samplingrate"),
+    "training": ("--inputNeg", "--model", "--boxsize", "--samplingrate"),
     "scoring": ("--input", "--output"),
     "devices": (),
 }
@@ -221,7 +221,7 @@ class DeepPickingConsensusTomo(Program):
         )
         self.addParamsLine("  --mode <mode> : what to do")
         self.addParamsLine("      where <mode>")
-        self.addParamsLine("        training : needs --inputPos, --inputNeg, --model, --boxsize, --samplingrate")
+        self.addParamsLine("        training : needs --inputPos or --inputDoubt, --inputNeg, --model, --boxsize, --samplingrate")
         self.addParamsLine("        scoring : needs --input, --output")
         self.addParamsLine("        devices : checks whether the GPUs of --gpus can be used; needs no other option")
         self.addParamsLine(
@@ -264,6 +264,8 @@ class DeepPickingConsensusTomo(Program):
         if self.mode not in NEEDS:
             raise InputError(f"--mode: must be {' or '.join(NEEDS)}, received '{self.mode}'")
         self._needs(*NEEDS[self.mode])
+        if self.mode == "training" and not self.checkParam("--inputDoubt"):
+            self._needs("--inputPos")
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None

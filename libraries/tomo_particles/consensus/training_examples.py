@@ -31,13 +31,15 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     from .chance_agreement import agreement_informs
     from .labels import NOISE_SHARE, agreement_of
     from .merged_picks import references_of
+    from .verdict import FEWEST_UNCONFIRMED
 
     merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",))
     outlying = np.zeros(len(target), dtype=bool)
     most_noise = None
     if recipe == "consensus":
-        # Without any agreed pick the training refuses: the cause is mostly a wrong sampling rate or axis of one picker.
-        informs = not (target == 1).any() or agreement_informs(merged)
+        # With few picks and none agreed the training refuses: the cause is mostly a wrong sampling rate or axis of one picker.
+        refused = not (target == 1).any() and len(target) < FEWEST_UNCONFIRMED
+        informs = refused or agreement_informs(merged)
         typical = target == 1 if informs else np.ones(len(target), dtype=bool)
         outlying = contrast_outliers_of(merged, typical) & typical
         if not informs:

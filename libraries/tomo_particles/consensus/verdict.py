@@ -261,7 +261,9 @@ def verdict_without_agreement(picks: ScoredPlaces, noise: ScoredPlaces, seen: np
     limit = WEIGHT_BY_NOISE[0]
     apart = [k for k, own in enumerate(found) if own.n >= FEWEST_COMPARED and own.at_least > limit]
     best = max(found, key=lambda own: own.at_least if own.n >= FEWEST_COMPARED else -1.0)
-    reason = "the pickers agree no more often than by chance, so that none confirms another"
+    agreed = bool((seen.sum(axis=1) > 1).any())
+    reason = ("the pickers agree no more often than by chance, so that none confirms another" if agreed else
+              "the pickers agree on no pick; one file may have another origin, unit or binning")
     if not apart:
         return Verdict(VOTES_ALONE, f"{reason}, and the network tells the picks of no picker from noise", 0.0, best)
     each = listed([f"picker {pickers[k]} (separation {found[k].auc:.2f} ± {found[k].error:.2f})" for k in apart], quote="")

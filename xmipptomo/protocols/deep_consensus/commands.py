@@ -102,7 +102,8 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str,
                        threads: int) -> Arguments:
     """Train on subtomogram XMDs; grid: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for the CPU."""
     rate, box_size = grid
-    arguments = ["--mode", "training", "--recipe", recipe, "--inputPos", *positive, "--inputNeg", *negative]
+    arguments = ["--mode", "training", "--recipe", recipe, "--inputNeg", *negative]
+    arguments += ["--inputPos", *positive] if positive else []
     arguments += ["--inputDoubt", *doubtful] if doubtful else []
     arguments += ["--inputModel", options.start_model] if options.start_model else []
     arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log, "--boxsize", box_size,

@@ -228,7 +228,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
         grid = self._grid()
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
-        if not positive:
+        learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
+        if not positive and not learns_from_noise:
             raise RuntimeError(
                 f"No positives to train with: no particle was picked by {self.minPickers} pickers. Lower *Pickers that must "
                 f"agree*, raise *Same-element relative radius*, or give *Positive references*. {self._failures()}")
@@ -238,7 +239,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not self._trains():
             logger.warning("Too few agreed picks to train a network: the votes score alone")
             return
-        augment = self.forceAugmentation.get() or sum(count_rows(path) for path in positive) < LARGE_DATA_SET
+        augment = self.forceAugmentation.get() or sum(map(count_rows, positive)) < LARGE_DATA_SET
         options = commands.NetworkOptions(
             start_model=self._modelFile(),
             network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
