@@ -127,6 +127,25 @@ def test_a_subset_says_what_is_left_out_of_a_file(run, tomograms, tmp_path):
     assert code == 0 and f"{path}: 1 picks of 'TS_01' are of no tomogram given and left out; nearest: 'TS_1'" in text
 
 
+def test_the_last_lines_say_where_the_picks_lie_and_warn_of_a_wrong_unit(run, tomograms, tmp_path):
+    places = np.random.default_rng(1).uniform(0, 1, (50, 3)) * (np.array(SIZE) - 1)
+    path = tmp_path / "p.csv"
+
+    def said(values, *options: object, rate: float = RATE) -> list[str]:
+        rows = "".join(f"TS_1,{x},{y},{z},{rate}\n" for x, y, z in values)
+        path.write_text("tomo_id,x,y,z,samplingRate\n" + rows + f"TS_10,1,2,3,{RATE}\nTS_10,39,30,20,{RATE}\n")
+        code, text = run("-i", path, "-o", tmp_path / "o.csv", "--tomograms", *tomograms, "--overwrite", *options)
+        assert code == 0
+        return text.splitlines()
+
+    right = said(places)
+    assert right[-1].startswith("TS_10: 2 picks in x 1.0 to 39.0") and right[-2].startswith("TS_1: 50 picks")
+    assert right[-1].endswith("tomogram 40 x 36 x 30 voxels (400 x 360 x 300 Å)")
+    assert "as if divided by 10 (10 Å/voxel)" in said(places / RATE)[-2]
+    assert "as if divided by 7.2 (10 / 1.3889 Å)" in said(places, rate=RATE / 7.2)[-2]  # a file that states a wrong voxel size
+    assert "picks outside the tomogram 'TS_1' left out, as if multiplied by 10" in said(places * 10, "--dropOutside")[0]
+
+
 def test_a_refusal_on_the_terminal(refused, tomograms, tmp_path):
     path = tmp_path / "TS.star"
     path.write_text(STAR + "TS_1 1 2 3\nTS_1 4 5\n")
