@@ -187,8 +187,8 @@ def test_tomograms_are_called_in_the_output_as_relion_calls_them(run, tmp_path):
     options = (*files, "--to", "relion5", "--overwrite")
     assert "RELION must call the tomogram 'rec_TS_1_10.00Apx', as the picks do; else give --rename" in run(*options)[1]
     assert "RELION must" not in run(*options, "--rename", "plain")[1]
-    assert " TS_1 " in (tmp_path / "p.star").read_text() and "rec_" not in (tmp_path / "p.star").read_text()
+    assert "\nTS_1 " in (tmp_path / "p.star").read_text() and "rec_" not in (tmp_path / "p.star").read_text()
     run(*options, "--rename", "rec_TS_1_10.00Apx=tomo_7")
-    assert " tomo_7 " in (tmp_path / "p.star").read_text()
+    assert "\ntomo_7 " in (tmp_path / "p.star").read_text()
     said_refusing(run, *options, "--rename", "TS_5=a", words=["--rename: there are no picks of tomogram 'TS_5'"])
     said_refusing(run, *options, "--rename", "all", words=["--rename: expected TOMOGRAM=NAME_IN_OUTPUT, or plain alone"])

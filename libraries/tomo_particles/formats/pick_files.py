@@ -23,7 +23,7 @@ from .model import Context, Format, TomogramFrame
 from .naming import left_out
 from .pick_folders import files_of, joined, shared_folder
 from .pick_source import PickSource
-from .registry import CSV, OWN, recognise
+from .registry import CSV, OWN, foreign, recognise
 from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
 
 CONVERT = "convert the file first with xmipp_convert_coordinates_tomo"  # it asks for all that a format may leave open
@@ -111,7 +111,7 @@ def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None 
 def _other_format(path: ReadOnce, option: str) -> Format | None:
     """The format of a file that is neither CSV nor XMD with names of tomograms; None for those two."""
     require_file(path, option)
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() == ".csv" and not foreign(path):
         return CSV if is_nameless(path) else None
     if path.suffix.lower() == ".xmd":
         return None

@@ -1,0 +1,50 @@
+"""Motive lists of PEET (.csv): orientations and offsets of the points of an IMOD model, which lies beside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import InputError
+from . import imod
+from .conventions import from_tom
+from .labelled import read_labelled, sniff_labels
+from .model import BY_NAME, Format, Found
+
+OFFSETS = ("xOffset", "yOffset", "zOffset")
+TURNS = ("EulerZ(1)", "EulerX(2)", "EulerZ(3)")  # in the order of the turns
+POINT, SCORE = "pIndex", "CCC"
+
+
+def _sniff(head: bytes) -> bool:
+    return sniff_labels(head, (SCORE, POINT, *OFFSETS, *TURNS))
+
+
+def parse(path: Path, option: str) -> list[Found]:
+    """The model's point pIndex (from 1) + offset, voxels; angles as of TOM's lists, whose 20 columns these are."""
+    table = read_labelled(path, (SCORE, POINT, *OFFSETS, *TURNS), option)
+    model = _model_of(path, option)
+    (points,) = imod.parse(model, option)
+    index = table.numbers(POINT).astype(int) - 1
+    if wrong := [line for line, own in zip(table.lines, index, strict=True) if not 0 <= own < len(points.positions)]:
+        raise InputError(f"{option}: '{path}', line {wrong[0]}: there is no such point in '{model.name}', which has "
+                         f"{len(points.positions)}; put the model of this list beside it")
+    turns, score = table.positions(TURNS), table.numbers(SCORE)
+    species = np.asarray(points.species, dtype=object)[index]
+    return [replace(points, name=model.stem, named=BY_NAME, positions=points.positions[index] + table.positions(OFFSETS),
+                    score=score if score.any() else None, angles=from_tom(turns) if turns.any() else None,
+                    group=np.asarray(points.group)[index], species=species)]
+
+
+def _model_of(path: Path, option: str) -> Path:
+    """The model beside a list: the one with the longest name that the name of the list begins with."""
+    fitting = [model for model in path.parent.glob("*.mod") if path.stem.startswith(model.stem)]
+    if not fitting:
+        raise InputError(f"{option}: '{path}' holds offsets and orientations only, of the points of an IMOD model; put this model "
+                         f"beside it, under a name that the list's begins with, as '{path.stem.partition('_MOTL')[0]}.mod'")
+    return max(fitting, key=lambda model: len(model.stem))
+
+
+PEET = Format("peet", "PEET motive list", (".csv",), _sniff, parse)
