@@ -261,7 +261,9 @@ class ConvertCoordinatesTomo(Program):
         self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")
         self.addUsageLine(
             "Reads CSV, XMD, RELION 3 to 5, pytom-match-pick, crYOLO, TomoTwin, DeepFinder, Membranorama, EMAN2, Dynamo, IMOD, "
-            "copick, CryoET Data Portal and motive lists; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD and copick. "
+            "copick, CryoET Data Portal, motive lists, STOPGAP, PEET, M, PyTom, pyTME, DeepETPicker, napari, Chimera markers and "
+            "CZII submissions; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD, copick, STOPGAP, napari, Chimera markers and CZII "
+            "submissions. The last lines say where the picks of each tomogram lie. "
             "docs/formats.md explains the numbers of each format. Positions are written in voxels of the tomograms of "
             "--tomograms."
         )

@@ -48,11 +48,14 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     - A SetOfTomograms: the tomograms of the coordinates. They may have another binning than the tomograms that were picked.
     - Files: crYOLO .cbox and .coords, TomoTwin, RELION 3, 4 and 5 .star, pytom-match-pick .star, DeepFinder .xml, Membranorama
-      .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, CSV, TXT, XMD.
+      .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, STOPGAP and M .star,
+      PEET .csv with its model, PyTom .xml, pyTME .tsv, napari .csv, Chimera .cmm, CZII submissions, CSV, TXT, XMD.
 
     *Outputs*
 
     - A SetOfCoordinates3D with scores, orientations, group ids and classes, as far as the files have them.
+    - The summary says where the coordinates of each tomogram lie. It warns if they fill so little of the tomogram that their unit
+      is probably another one.
 
     *Practical recommendations*
 
