@@ -47,7 +47,7 @@ def extent_warning(picks: Picks, size: Sequence[int] | None, rates: Iterable[flo
     guess = likely_mistake(picks, size, rates)
     if outside.mean() > 0.5:
         wrong = "lie outside the tomogram"
-    elif (filled < SPARSE).all() or (filled < 2 * SPARSE).all() and guess:
+    elif (filled < SPARSE).all() or ((filled < 2 * SPARSE).all() and guess):
         wrong = "fill only " + " x ".join(f"{100 * part:.0f}" for part in filled) + " % of the edges of the tomogram"
     else:
         return ""

@@ -58,9 +58,9 @@ def parse_coords(path: Path, option: str) -> list[Found]:
     rows = rows_of(read_text(path))
     for number, words in rows:
         if len(words) != 3:
+            remedies = [f"if the first is a class, as of DeepETPicker, say {parameter('format')} deepetpicker"]
             raise InputError(f"{option}: '{path}', line {number}: {len(words)} values, expected x y z; for more columns write a "
-                             "CSV with a header tomo_id,x,y,z,score",
-                             *[f"if the first is a class, as of DeepETPicker, say {parameter('format')} deepetpicker"][: len(words) == 4])
+                             "CSV with a header tomo_id,x,y,z,score", *(remedies if len(words) == 4 else []))
     lines = [number for number, _ in rows]
     columns = [numbers_of([words[axis] for _, words in rows], name, lines, path, option) for axis, name in enumerate("xyz")]
     return [Found(path.name, BY_FILE, np.stack(columns, axis=1).reshape(-1, 3))]

@@ -1,4 +1,4 @@
-"""Coordinates of DeepETPicker: class x y z a line. No content tells them from x y z score, so that they are read on demand only."""
+"""Coordinates of DeepETPicker: class x y z a line. They look like x y z score, so that they are read on demand only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def parse(path: Path, option: str) -> list[Found]:
     rows = rows_of(read_text(path))
     for number, words in rows:
         if len(words) != 4 or not words[0].isdigit():
-            raise InputError(f"{option}: '{path}', line {number}: '{' '.join(words)[:40]}', expected class x y z with a whole number "
-                             "as class")
+            raise InputError(f"{option}: '{path}', line {number}: '{' '.join(words)[:40]}', expected class x y z with a "
+                             "whole number as class")
     lines = [number for number, _ in rows]
     columns = [numbers_of([words[place] for _, words in rows], name, lines, path, option)
                for place, name in enumerate("xyz", start=1)]

@@ -28,8 +28,8 @@ _PARTICLES = re.compile(r"^_rlnTomoParticlesFile[ \t]+([^#\s]\S*)", re.M)
 
 def what_it_is(head: bytes) -> str:
     """What a file without picks is and what to give instead, as the end of a sentence; empty if nobody knows."""
-    for mark, place, name in IMAGES:
-        if head[place : place + len(mark)] == mark:
+    for magic, place, name in IMAGES:
+        if head[place : place + len(magic)] == magic:
             return f"is {name}, not a file of picks; give what the picker wrote"
     text = text_of(head)
     for mark, name, remedy in STAR_FILES:

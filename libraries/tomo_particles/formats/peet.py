@@ -42,8 +42,8 @@ def _model_of(path: Path, option: str) -> Path:
     """The model beside a list: the one with the longest name that the name of the list begins with."""
     fitting = [model for model in path.parent.glob("*.mod") if path.stem.startswith(model.stem)]
     if not fitting:
-        raise InputError(f"{option}: '{path}' holds offsets and orientations only, of the points of an IMOD model; put this model "
-                         f"beside it, under a name that the list's begins with, as '{path.stem.partition('_MOTL')[0]}.mod'")
+        raise InputError(f"{option}: '{path}' holds offsets and orientations only, of the points of an IMOD model; put this "
+                         f"model beside it, under a name that the list's begins with, as '{path.stem.partition('_MOTL')[0]}.mod'")
     return max(fitting, key=lambda model: len(model.stem))
 
 

@@ -9,13 +9,13 @@ import numpy as np
 from ..core.errors import InputError
 from .conventions import from_tom
 from .model import BY_FILE, BY_NAME, Format, Found, text_of
-from .star import read_star, require_columns
+from .star import require_columns, table_with
 from .xml_lists import Element, elements_of, numbers
 
 SHIFT, PICKED, TURN, SCORE = "Shift", "PickPosition", "Rotation", "Score"
 COORDINATES = [f"ptmCoordinate{axis}" for axis in "XYZ"]
 ANGLES = ["ptmAngleRot", "ptmAngleTilt", "ptmAnglePsi"]
-RATE, NAME = "ptmDetectorPixelSize", "ptmMicrographName"
+RATE, NAME, FIT = "ptmDetectorPixelSize", "ptmMicrographName", "ptmLCCmax"
 
 
 def _sniff_xml(head: bytes) -> bool:
@@ -23,7 +23,7 @@ def _sniff_xml(head: bytes) -> bool:
 
 
 def parse_xml(path: Path, option: str) -> list[Found]:
-    """PickPosition + Shift in voxels of its Origin, from 0; Rotation Z1, X, Z2 as TOM's phi, theta, psi, of which PyTom was made."""
+    """PickPosition + Shift in voxels of its Origin, from 0; Rotation Z1, X, Z2 as phi, theta, psi of TOM, whose heir PyTom is."""
     particles: list[dict[str, Element]] = []
     for element in elements_of(path, option):
         if element.name == "Particle":
@@ -32,11 +32,11 @@ def parse_xml(path: Path, option: str) -> list[Found]:
             particles[-1][element.name] = element
     for particle in particles:
         if PICKED not in particle:
-            raise InputError(f"{option}: '{path}', line {particle['Particle'].line}: the particle has no {PICKED}; add it or remove "
-                             "the particle")
+            raise InputError(f"{option}: '{path}', line {particle['Particle'].line}: the particle has no {PICKED}; add it or "
+                             "remove the particle")
         if particle.get(TURN, particle["Particle"]).attributes.get("Paradigm", "ZXZ") != "ZXZ":
-            raise InputError(f"{option}: '{path}', line {particle[TURN].line}: only the Paradigm ZXZ is known of PyTom's rotations; "
-                             "write the file again with it")
+            raise InputError(f"{option}: '{path}', line {particle[TURN].line}: only the Paradigm ZXZ is known of PyTom's "
+                             "rotations; write the file again with it")
     positions = _three([own[PICKED] for own in particles], "XYZ", path, option)
     shifted = [(i, own[SHIFT]) for i, own in enumerate(particles) if SHIFT in own]
     if shifted:
@@ -63,12 +63,12 @@ def _sniff_star(head: bytes) -> bool:
 
 def parse_star(path: Path, option: str) -> list[Found]:
     """As its later star files with RELION's labels: 0-based voxels of ptmDetectorPixelSize Å, RELION's angles."""
-    table = next(own for own in read_star(path, option).values() if COORDINATES[0] in own.columns)
+    table = table_with(COORDINATES, path, option)
     require_columns(table, (*COORDINATES, *ANGLES, RATE, NAME), path, option)
     positions, angles = (np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
                          for labels in (COORDINATES, ANGLES))
     rates = table.numbers(RATE, path, option)
-    score = table.numbers("ptmLCCmax", path, option, allow_empty=True) if "ptmLCCmax" in table.columns else np.full(len(table), np.nan)
+    score = table.numbers(FIT, path, option, allow_empty=True) if FIT in table.columns else np.full(len(table), np.nan)
     names = np.array(table.columns[NAME], dtype=object)
     return [Found(name, BY_NAME, positions[own], rate=rate, score=score[own], angles=angles[own])
             for name, rate in dict.fromkeys(zip(names.tolist(), rates.tolist(), strict=True))

@@ -33,8 +33,8 @@ from .tables import CSV, XMD
 from .warp_m import WARP_M
 from .xml_lists import DEEPFINDER, MEMBRANORAMA
 
-__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "foreign", "format_named", "format_to_write", "read", "recognise",
-           "refuse_existing", "sniffed", "write", "write_all"]
+__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "foreign", "format_named", "format_to_write", "read",
+           "recognise", "refuse_existing", "sniffed", "write", "write_all"]
 
 FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,
                                PORTAL, MOTIVE_LIST, STOPGAP, SUBMISSION, PYTME, PYTOM, PYTOM_STAR, DEEPETPICKER, NAPARI, MARKERS,

@@ -1,8 +1,8 @@
 """STAR files, read line by line: whatever is wrong is refused with its line.
 
-Other readers pass over what is wrong. emtable, which comes with Scipion, stops at an empty line inside a table, cuts long rows and
-has no column that is called as a word of Python (`class`, in STOPGAP's lists), so that each line must be looked at before. Once it
-is split for that, nothing is left for emtable to do. starfile needs pyarrow, 55 MB, with the pandas that Scipion brings.
+Other readers pass over what is wrong. emtable, which comes with Scipion, stops at an empty line inside a table, cuts long rows
+and refuses a column that is called as a word of Python (`class`, in STOPGAP's lists). Each line would have to be looked at
+before, and then nothing is left for emtable to do. starfile needs pyarrow, 55 MB, with the pandas that Scipion brings.
 """
 
 from __future__ import annotations
@@ -149,7 +149,17 @@ def _table(block: _Block, path: object, option: str) -> StarTable:
         raise InputError(f"{option}: '{path}': table '{block.name}' has the column {twice[0]} twice; remove one")
     if block.words:
         block.pack()
-    return StarTable(block.name, Columns(dict(zip(block.labels, block.packed or [[] for _ in block.labels], strict=True))), block.lines)
+    texts = block.packed or [[] for _ in block.labels]
+    return StarTable(block.name, Columns(dict(zip(block.labels, texts, strict=True))), block.lines)
+
+
+def table_with(labels: Iterable[str], path: Path, option: str) -> StarTable:
+    """The first table of a STAR file that has one of these columns. Raises InputError if none has."""
+    wanted = set(labels)
+    for table in read_star(path, option).values():
+        if wanted & set(table.columns):
+            return table
+    raise InputError(f"{option}: '{path}' has no table with the column {sorted(wanted)[0]}; check the file")
 
 
 def require_columns(table: StarTable, labels: Sequence[str], path: object, option: str) -> None:

@@ -59,12 +59,13 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     turns = np.nan_to_num(to_tom(np.concatenate([one.angles for one in every])))
     score = np.nan_to_num(np.concatenate([one.score for one in every]))
     numbers = list(range(1, count + 1))
+    tomograms = np.repeat(np.arange(1, len(every) + 1), [len(one) for one in every])
     columns: dict[str, list] = {
-        "motl_idx": numbers, "tomo_num": np.repeat(np.arange(1, len(every) + 1), [len(one) for one in every]).tolist(),
-        "object": np.concatenate([one.group for one in every]).tolist(), "subtomo_num": numbers,
-        "halfset": ["AB"[number % 2] for number in range(count)], **dict(zip(POSITION, whole.astype(int).T.tolist(), strict=True)),
-        "score": score.tolist(), **dict(zip(SHIFT, (positions - whole).T.tolist(), strict=True)),
-        "phi": turns[:, 0].tolist(), "psi": turns[:, 2].tolist(), "the": turns[:, 1].tolist(), "class": [1] * count}
+        "motl_idx": numbers, "tomo_num": tomograms.tolist(), "object": np.concatenate([one.group for one in every]).tolist(),
+        "subtomo_num": numbers, "halfset": ["AB"[number % 2] for number in range(count)],
+        **dict(zip(POSITION, whole.astype(int).T.tolist(), strict=True)), "score": score.tolist(),
+        **dict(zip(SHIFT, (positions - whole).T.tolist(), strict=True)), **dict(zip(TURNS, turns.T.tolist(), strict=True)),
+        "class": [1] * count}
     write_star(path, TABLE, columns)
     write_names(path, picks, context)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .model import BY_FILE, BY_NAME, Format, Found, text_of
-from .star import read_star, require_columns
+from .star import require_columns, table_with
 
 COORDINATES = [f"wrpCoordinate{axis}" for axis in "XYZ"]  # with the number of a point of the trajectory, where there is one
 ANGLES = [f"wrpAngle{name}" for name in ("Rot", "Tilt", "Psi")]
@@ -21,7 +21,7 @@ def _sniff(head: bytes) -> bool:
 
 def parse(path: Path, option: str) -> list[Found]:
     """Å from the corner; of a trajectory its first point. RELION's angles."""
-    table = next(own for own in read_star(path, option).values() if {COORDINATES[0], COORDINATES[0] + "1"} & set(own.columns))
+    table = table_with([COORDINATES[0], COORDINATES[0] + "1"], path, option)
     point = "" if COORDINATES[0] in table.columns else "1"
     coordinates, turns = ([label + point for label in labels] for labels in (COORDINATES, ANGLES))
     angled = turns[0] in table.columns

@@ -58,8 +58,8 @@ KNOWN = {
     "p.ndjson": json.dumps({"type": "point", "location": {"x": 10, "y": 20, "z": 30}}) + "\n",
     "p.csv": "tomo_id,x,y,z\nTS_1,10,20,30\n",
     # made with cryoCAT 0.7.1, StopgapMotl.write_out, of orientations that it took from RELION's 10 70 30
-    "stopgap.star": "\ndata_stopgap_motivelist\n\nloop_\n_motl_idx\n_tomo_num\n_object\n_subtomo_num\n_halfset\n_orig_x\n_orig_y\n"
-                    "_orig_z\n_score\n_x_shift\n_y_shift\n_z_shift\n_phi\n_psi\n_the\n_class\n\n"
+    "stopgap.star": "\ndata_stopgap_motivelist\n\nloop_\n_motl_idx\n_tomo_num\n_object\n_subtomo_num\n_halfset\n_orig_x\n"
+                    "_orig_y\n_orig_z\n_score\n_x_shift\n_y_shift\n_z_shift\n_phi\n_psi\n_the\n_class\n\n"
                     "1\t4\t3\t1\tB\t11\t21\t31\t0.5\t0\t0\t0\t-100.0\t60.0\t-70.0\t2\n",
     "challenge.csv": "id,experiment,particle_type,x,y,z\n0,TS_1,ribosome,75.0,150.0,225.0\n",
     # made with pytme 0.3.6, Orientations.to_file

@@ -1,4 +1,4 @@
-"""Random picks through every pair of formats: place, orientation, score, class and tomogram stay, or the program says what is lost."""
+"""Random picks through every pair of formats: place, orientation, score, class and tomogram stay, or a loss is announced."""
 
 import itertools
 from pathlib import Path
@@ -21,7 +21,8 @@ WORDS = {"score": "score", "angles": "angles", "group": "group", "species": "spe
 def random_picks(tomo_id: str) -> Picks:
     rng = np.random.default_rng(len(tomo_id))
     angles = rng.uniform([-180, 1, -180], [180, 179, 180], (COUNT, 3))
-    return Picks(tomo_id, rng.uniform(-0.4, np.array(SIZE) - 0.6, (COUNT, 3)), RATE, score=rng.uniform(-3, 3, COUNT), angles=angles,
+    places, score = rng.uniform(-0.4, np.array(SIZE) - 0.6, (COUNT, 3)), rng.uniform(-3, 3, COUNT)
+    return Picks(tomo_id, places, RATE, score=score, angles=angles,
                  group=rng.integers(1, 4, COUNT), species=["ribosome"] * COUNT)
 
 

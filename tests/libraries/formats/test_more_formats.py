@@ -1,4 +1,4 @@
-"""Formats of averaging packages, viewers and challenges: what each states besides the place of its picks, and what is no picks."""
+"""Formats of averaging packages, viewers and challenges: what each states besides the place of picks, and what is no picks."""
 
 import numpy as np
 import pytest
@@ -129,6 +129,8 @@ def test_a_list_of_peet_needs_the_model_of_its_points(tmp_path):
     ("a.cmm", KNOWN["TS_1.cmm"].replace('z="225.0"', ""), "line 2: marker has no attribute z"),
     ("a.star", KNOWN["stopgap.star"].replace("_orig_z", "_else"), "lacks the column orig_z"),
     ("a.star", KNOWN["stopgap.star"].replace("_halfset", "_orig_y"), "has the column orig_y twice"),
+    ("a.star", star("", "!wrpCoordinateX9", "1"), "has no table with the column wrpCoordinateX"),
+    ("a.star", star("", "!ptmCoordinateXY", "1"), "has no table with the column ptmCoordinateX"),
     ("a.star", KNOWN["m.star"].replace("225.0", "up"), "line 11: wrpCoordinateZ1 is 'up'"),
 ])  # fmt: skip
 def test_what_is_no_picks_is_called_what_it_is_and_damage_by_its_line(tmp_path, name, text, said):
