@@ -54,7 +54,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for n in sorted({options.picks // 10, options.picks}):
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:  # a program's peak counts ours before it starts
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:  # our own peak would count
                 pool.submit(write_relion, folder / "in.star", n).result()
             rows.append(row("RELION star to CSV", n, converted(f"{folder}/in.star", f"{folder}/in.csv")))
         size = ("--size", *SIZE)

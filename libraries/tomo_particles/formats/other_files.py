@@ -7,7 +7,7 @@ import re
 from .model import text_of
 
 # What is in it, what it is, what to give instead. The first that fits counts.
-STAR_FILES = (
+TEXTS = (
     ("_rlnTomoParticlesFile", "RELION's optimisation set", "give the particle file that it names"),
     ("_rlnTomoImportParticleFile", "a list of star files of coordinates", "give the files that it names"),
     ("_rlnMicrographCoordinates", "a list of star files of coordinates", "give the files that it names"),
@@ -19,6 +19,7 @@ STAR_FILES = (
     ("data_stopgap_wedgelist", "STOPGAP's list of wedges", "give its motive list"),
     ("_rlnReferenceImage", "a model of RELION", "give its file of particles (_data.star)"),
     ("_rlnExperimentalDataStarFile", "an optimiser of RELION", "give its file of particles (_data.star)"),
+    ('"annotation_object"', "what the CryoET Data Portal says of an annotation", "give the .ndjson file beside it"),
     ("[ZValue", "a file of SerialEM about images (.mdoc)", "give a file of picks"),
 )  # fmt: skip
 IMAGES = ((b"MAP ", 208, "an MRC volume"), (b"\x89HDF", 0, "an HDF5 file"), (b"II*\0", 0, "a TIFF image"),
@@ -32,8 +33,8 @@ def what_it_is(head: bytes) -> str:
         if head[place : place + len(magic)] == magic:
             return f"is {name}, not a file of picks; give what the picker wrote"
     text = text_of(head)
-    for mark, name, remedy in STAR_FILES:
+    for mark, name, remedy in TEXTS:
         if mark in text:
-            named = _PARTICLES.search(text) if mark == STAR_FILES[0][0] else None
+            named = _PARTICLES.search(text) if mark == TEXTS[0][0] else None
             return f"is {name}, not a file of picks; {remedy}" + (f": '{named[1]}'" if named else "")
     return ""

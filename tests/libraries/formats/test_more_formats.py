@@ -118,6 +118,7 @@ def test_a_list_of_peet_needs_the_model_of_its_points(tmp_path):
     ("a.star", star("global", "TomoName TomoTiltSeriesStarFile", "TS_1 TS_1.star"), "is RELION's list of tomograms"),
     ("a.star", star("TS_1", "MicrographMovieName TomoNominalStageTiltAngle", "f.mrc 3"), "is a tilt series"),
     ("a.star", star("stopgap_wedgelist", "!tomo_num", "3"), "is STOPGAP's list of wedges"),
+    ("a.json", '{"annotation_object": {"name": "ribosome"}, "files": []}', "give the .ndjson file beside it"),
     ("TS_1.mdoc", "PixelSpacing = 2\n\n[ZValue = 0]\nTiltAngle = 3\n", "is a file of SerialEM about images"),
     ("TS_1.rec", "\0" * 208 + "MAP " + "\0" * 812, "is an MRC volume, not a file of picks"),
     ("a.csv", "id,experiment,particle_type,x,y\n0,TS_1,a,1,2\n", "lacks the column tomo_id"),
