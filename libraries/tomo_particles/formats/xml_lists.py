@@ -15,6 +15,8 @@ from ..core.errors import InputError
 from .model import BY_FILE, BY_NAME, BY_NUMBER, Format, Found, text_of
 from .star import numbers_of
 
+ANGLES_LEFT_OUT = "its orientations are left out, nowhere could their meaning be confirmed"
+
 
 class Element(NamedTuple):
     name: str
@@ -49,6 +51,13 @@ def numbers(elements: list[Element], name: str, path: object, option: str) -> np
     return numbers_of([e.attributes[name] for e in elements], name, [e.line for e in elements], path, option)
 
 
+def _is_turned(element: Element) -> bool:
+    try:
+        return any(float(element.attributes.get(angle, 0)) for angle in ("phi", "psi", "the"))
+    except ValueError:  # they are not read: no reason to refuse the file
+        return False
+
+
 def _sniff_deepfinder(head: bytes) -> bool:
     return "<objlist" in text_of(head[:4096])
 
@@ -61,8 +70,10 @@ def parse_deepfinder(path: Path, option: str) -> list[Found]:
     score = numbers(objects, "cluster_size", path, option) if objects and "cluster_size" in objects[0].attributes else None
     names = np.array([e.attributes.get("tomo_name") or e.attributes.get("tomo_idx", "") for e in objects], dtype=object)
     named = BY_NAME if objects and "tomo_name" in objects[0].attributes else BY_NUMBER
-    return [Found(name or path.name, named if name else BY_FILE, positions[names == name], species=species[names == name],
-                  score=None if score is None else score[names == name]) for name in dict.fromkeys(names.tolist())]
+    turned = any(map(_is_turned, objects))
+    return [Found(name or path.name, named if name else BY_FILE, positions[own], species=species[own],
+                  score=None if score is None else score[own], note=ANGLES_LEFT_OUT if turned else "")
+            for name in dict.fromkeys(names.tolist()) for own in [names == name]]
 
 
 def _sniff_membranorama(head: bytes) -> bool:
@@ -89,7 +100,9 @@ def parse_membranorama(path: Path, option: str) -> list[Found]:
     lines = [element.line for element, _ in points]
     columns = [numbers_of([words[axis] for words in texts], "Position", lines, path, option) for axis in range(3)]
     name, named = (tomogram, BY_NAME) if tomogram else (path.name, BY_FILE)
-    return [Found(name, named, np.stack(columns, axis=1).reshape(-1, 3), angstrom=True, species=[name for _, name in points])]
+    turned = any("Orientation" in element.attributes for element, _ in points)
+    return [Found(name, named, np.stack(columns, axis=1).reshape(-1, 3), angstrom=True, species=[name for _, name in points],
+                  note=ANGLES_LEFT_OUT if turned else "")]
 
 
 DEEPFINDER = Format("deepfinder", "DeepFinder object list", (".xml",), _sniff_deepfinder, parse_deepfinder)

@@ -65,6 +65,15 @@ def test_lists_of_old_pytme_are_read_by_label_and_without_their_angles(tmp_path)
     assert "the angles of a list of pyTME before 0.3" in notes[0]
 
 
+def test_orientations_that_are_not_carried_are_said(tmp_path):
+    turned = KNOWN["objects.xml"].replace('z="30"', 'z="30" phi="10" psi="20" the="30"')
+    for name, text in (("session.xml", KNOWN["session.xml"]), ("objects.xml", turned), ("plain.xml", KNOWN["objects.xml"])):
+        notes = []
+        (tmp_path / name).write_text(text)
+        assert np.isnan(read(tmp_path / name, context(notes=notes))["TS_1"].angles).all()
+        assert [f"{tmp_path / name}: its orientations are left out" in note for note in notes] == [True] * (name != "plain.xml")
+
+
 def test_of_a_trajectory_of_m_the_first_point_is_read_and_said(tmp_path):
     path, notes = tmp_path / "m.star", []
     labels = " ".join(f"!wrpCoordinate{axis}{point}" for point in (1, 2) for axis in "XYZ")
