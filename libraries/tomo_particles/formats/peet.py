@@ -16,6 +16,7 @@ from .model import BY_NAME, Format, Found
 OFFSETS = ("xOffset", "yOffset", "zOffset")
 TURNS = ("EulerZ(1)", "EulerX(2)", "EulerZ(3)")  # in the order of the turns
 POINT, SCORE = "pIndex", "CCC"
+DUPLICATE = -9999  # the class that PEET gives to a particle which is another one again
 
 
 def _sniff(head: bytes) -> bool:
@@ -23,7 +24,11 @@ def _sniff(head: bytes) -> bool:
 
 
 def parse(path: Path, option: str) -> list[Found]:
-    """The model's point pIndex (from 1) + offset, voxels; angles as of TOM's lists, whose 20 columns these are."""
+    """The model's point pIndex (from 1) + offset, voxels; angles as of TOM's lists, whose 20 columns these are.
+
+    So a script reads them that averages PEET's particles in Dynamo (Yi-Wei Chang's lab): tdrot, tilt, narot are -EulerZ(3),
+    -EulerX(2), -EulerZ(1).
+    """
     table = read_labelled(path, (SCORE, POINT, *OFFSETS, *TURNS), option)
     model = _model_of(path, option)
     (points,) = imod.parse(model, option)
@@ -31,11 +36,16 @@ def parse(path: Path, option: str) -> list[Found]:
     if wrong := [line for line, own in zip(table.lines, index, strict=True) if not 0 <= own < len(points.positions)]:
         raise InputError(f"{option}: '{path}', line {wrong[0]}: there is no such point in '{model.name}', which has "
                          f"{len(points.positions)}; put the model of this list beside it")
+    classes = table.numbers("class") if "class" in table.columns else np.zeros(len(index))
+    kept = classes != DUPLICATE
+    note = f"{int((~kept).sum())} duplicates (class {DUPLICATE}) are left out" if not kept.all() else ""
     turns, score = table.positions(TURNS), table.numbers(SCORE)
-    species = np.asarray(points.species, dtype=object)[index]
-    return [replace(points, name=model.stem, named=BY_NAME, positions=points.positions[index] + table.positions(OFFSETS),
-                    score=score if score.any() else None, angles=from_tom(turns) if turns.any() else None,
-                    group=np.asarray(points.group)[index], species=species)]
+    angles = from_tom(turns) if turns.any() else np.full(turns.shape, np.nan)
+    species = [f"{one:g}" for one in classes] if (classes > 0).any() else np.asarray(points.species, dtype=object)[index]
+    return [replace(points, name=model.stem, named=BY_NAME, note=note, angles=angles[kept],
+                    positions=(points.positions[index] + table.positions(OFFSETS))[kept],
+                    score=score[kept] if score.any() else None, group=np.asarray(points.group)[index][kept],
+                    species=np.asarray(species, dtype=object)[kept])]
 
 
 def _model_of(path: Path, option: str) -> Path:

@@ -114,7 +114,12 @@ def test_a_list_of_peet_needs_the_model_of_its_points(tmp_path):
     assert picks.score.tolist() == [0.5]
     turn = rotation_of(picks.angles) * rotation_of(np.array([[10.0, 70, 30]])).inv()
     assert turn.magnitude().max() < 1e-6
-    path.write_text(path.read_text().replace("0.5,0,0,2", "0.5,0,0,3"))
+    notes, text = [], path.read_text()
+    path.write_text(text.replace("EulerX(2),reserved", "EulerX(2),class").replace("-70,0\n", "-70,2\n")
+                    + "0.5,0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,-9999\n")
+    assert read(path, context(notes=notes))["TS_1"].species.tolist() == ["2"]
+    assert "1 duplicates (class -9999) are left out" in notes[0]
+    path.write_text(text.replace("0.5,0,0,2", "0.5,0,0,3"))
     assert "line 2: there is no such point in 'TS_1.mod', which has 2" in refusal(path, context())
 
 
