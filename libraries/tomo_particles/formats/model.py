@@ -46,7 +46,7 @@ class Context:
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
     among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
     only one at hand. Empty: there is but one file.
-    notes: receives what was left out of a file, a line each.
+    notes: receives what was left out of a file, and what else to know of it, a line each.
     """
 
     frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Found:
     sure: False if `rate` is stated of something else than the tomogram, so that a user may know better.
     size: of the tomogram, voxels, where the file says it.
     score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
-    note: what of the file is not carried, for the user.
+    notes: what the user should know of how the file was read, a line each.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Found:
     angles: Any = None
     group: Any = None
     species: Any = None
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

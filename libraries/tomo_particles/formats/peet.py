@@ -12,6 +12,7 @@ from . import imod
 from .conventions import from_tom
 from .labelled import read_labelled, sniff_labels
 from .model import BY_NAME, Format, Found
+from .star import whole_numbers
 
 OFFSETS = ("xOffset", "yOffset", "zOffset")
 TURNS = ("EulerZ(1)", "EulerX(2)", "EulerZ(3)")  # in the order of the turns
@@ -32,17 +33,17 @@ def parse(path: Path, option: str) -> list[Found]:
     table = read_labelled(path, (SCORE, POINT, *OFFSETS, *TURNS), option)
     model = _model_of(path, option)
     (points,) = imod.parse(model, option)
-    index = table.numbers(POINT).astype(int) - 1
+    index = whole_numbers(table.numbers(POINT), POINT, table.lines, path, option) - 1
     if wrong := [line for line, own in zip(table.lines, index, strict=True) if not 0 <= own < len(points.positions)]:
         raise InputError(f"{option}: '{path}', line {wrong[0]}: there is no such point in '{model.name}', which has "
                          f"{len(points.positions)}; put the model of this list beside it")
     classes = table.numbers("class") if "class" in table.columns else np.zeros(len(index))
     kept = classes != DUPLICATE
-    note = f"{int((~kept).sum())} duplicates (class {DUPLICATE}) are left out" if not kept.all() else ""
+    notes = () if kept.all() else (f"{int((~kept).sum())} duplicates (class {DUPLICATE}) are left out",)
     turns, score = table.positions(TURNS), table.numbers(SCORE)
     angles = from_tom(turns) if turns.any() else np.full(turns.shape, np.nan)
     species = [f"{one:g}" for one in classes] if (classes > 0).any() else np.asarray(points.species, dtype=object)[index]
-    return [replace(points, name=model.stem, named=BY_NAME, note=note, angles=angles[kept],
+    return [replace(points, name=model.stem, named=BY_NAME, notes=notes, angles=angles[kept],
                     positions=(points.positions[index] + table.positions(OFFSETS))[kept],
                     score=score[kept] if score.any() else None, group=np.asarray(points.group)[index][kept],
                     species=np.asarray(species, dtype=object)[kept])]

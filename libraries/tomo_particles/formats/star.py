@@ -8,7 +8,7 @@ before, and then nothing is left for emtable to do. starfile needs pyarrow, 55 M
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,11 +24,15 @@ NO_VALUE = {"", "<na>", "nan", "none", "null"}
 
 @dataclass(frozen=True)
 class StarTable:
-    """columns: values as text by label, without the underscore.  lines: (n,) line of each row in the file."""
+    """columns: values as text by label, without the underscore.  lines: (n,) line of each row in the file.
+
+    start: line of the file where its block begins.
+    """
 
     name: str
     columns: Mapping[str, list[str]]
     lines: list[int]
+    start: int = 1
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -53,6 +57,16 @@ def numbers_of(values: Sequence[str], label: str, lines: Sequence[int], path: ob
     return numbers
 
 
+def whole_numbers(numbers: np.ndarray, label: str, lines: Sequence[int], path: object, option: str) -> np.ndarray:
+    """(n,) int. Raises InputError naming the line of the first that is not whole."""
+    bad = numbers % 1 != 0
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{option}: '{path}', line {lines[row]}: {label} is {numbers[row]:g}, not a whole number; correct or "
+                         "remove that line")
+    return numbers.astype(int)
+
+
 def _number(value: str) -> float:
     try:
         return float(value)
@@ -63,6 +77,7 @@ def _number(value: str) -> float:
 @dataclass
 class _Block:
     name: str
+    start: int
     labels: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)  # row by row, of the rows that are not packed yet
     packed: list[list[str]] = field(default_factory=list)  # of each column
@@ -99,11 +114,28 @@ class Columns(Mapping[str, list[str]]):
 
 
 def read_star(path: Path, option: str) -> dict[str, StarTable]:
-    """The tables of a STAR file by the name of their block. Raises InputError for a file that is damaged, by line."""
+    """The tables of a STAR file by the name of their block, for formats that have one of each.
+
+    Raises InputError as `read_tables`, and for two tables of a name.
+    """
+    tables: dict[str, StarTable] = {}
+    for table in read_tables(path, option):
+        first = tables.setdefault(table.name, table)
+        if first is not table:
+            raise InputError(f"{option}: '{path}' has two tables data_{table.name}, in lines {first.start} and {table.start}; "
+                             "write each to its own file")
+    return tables
+
+
+def read_tables(path: Path, option: str) -> list[StarTable]:
+    """The tables of a STAR file in their order; files that were joined have several of a name.
+
+    Raises InputError for a file that is damaged, by line.
+    """
     blocks = _blocks(lines_of(path), path, option)
     if not blocks:
         raise InputError(f"{option}: '{path}' has no data block, it is no STAR file; check the file")
-    return {block.name: _table(block, path, option) for block in blocks}
+    return [_table(block, path, option) for block in blocks]
 
 
 def _blocks(text: Iterable[str], path: object, option: str) -> list[_Block]:
@@ -111,7 +143,7 @@ def _blocks(text: Iterable[str], path: object, option: str) -> list[_Block]:
     for number, raw in enumerate(text, start=1):
         line = raw.strip()
         if line.startswith("data_"):
-            blocks.append(_Block(line.split()[0][5:]))
+            blocks.append(_Block(line.split()[0][5:], number))
         elif blocks and not line.startswith("#"):
             _add_line(blocks[-1], line, number, path, option)
     return blocks
@@ -150,16 +182,18 @@ def _table(block: _Block, path: object, option: str) -> StarTable:
     if block.words:
         block.pack()
     texts = block.packed or [[] for _ in block.labels]
-    return StarTable(block.name, Columns(dict(zip(block.labels, texts, strict=True))), block.lines)
+    return StarTable(block.name, Columns(dict(zip(block.labels, texts, strict=True))), block.lines, block.start)
 
 
-def table_with(labels: Iterable[str], path: Path, option: str) -> StarTable:
-    """The first table of a STAR file that has one of these columns. Raises InputError if none has."""
-    wanted = set(labels)
-    for table in read_star(path, option).values():
-        if wanted & set(table.columns):
-            return table
-    raise InputError(f"{option}: '{path}' has no table with the column {sorted(wanted)[0]}; check the file")
+def table_with(labels: Collection[str], path: Path, option: str) -> StarTable:
+    """The table of a STAR file that has one of these columns. Raises InputError if none has, or several have."""
+    found = [table for table in read_tables(path, option) if not set(labels).isdisjoint(table.columns)]
+    if not found:
+        raise InputError(f"{option}: '{path}' has no table with the column {min(labels)}; check the file")
+    if len(found) > 1:
+        raise InputError(f"{option}: '{path}' has two tables of particles, in lines {found[0].start} and {found[1].start}; write "
+                         "each to its own file")
+    return found[0]
 
 
 def require_columns(table: StarTable, labels: Sequence[str], path: object, option: str) -> None:

@@ -12,7 +12,7 @@ from ..core.picks import Picks
 from .conventions import from_tom, to_tom
 from .dynamo import names_beside, write_names
 from .model import BY_NAME, BY_NUMBER, Context, Format, Found, text_of
-from .star import StarTable, read_star, require_columns, write_star
+from .star import StarTable, read_star, require_columns, whole_numbers, write_star
 
 TABLE = "stopgap_motivelist"
 FIRST_VOXEL = 1  # MATLAB counts from 1
@@ -38,10 +38,12 @@ def parse(path: Path, option: str) -> list[Found]:
     positions, turns = columns(POSITION) + columns(SHIFT) - FIRST_VOXEL, columns(TURNS)
     angles = from_tom(turns) if turns.any() else np.full(turns.shape, np.nan)
     score, classes, objects = (_optional(table, label, path, option) for label in ("score", "class", "object"))
+    objects = whole_numbers(objects, "object", table.lines, path, option)
     species = np.array([f"{one:g}" for one in classes], dtype=object) if (classes > 1).any() else None
-    tomograms, names = table.numbers("tomo_num", path, option).astype(int), names_beside(path, option)
+    tomograms = whole_numbers(table.numbers("tomo_num", path, option), "tomo_num", table.lines, path, option)
+    names = names_beside(path, option)
     return [Found(names.get(number, str(number)), BY_NAME if number in names else BY_NUMBER, positions[own],
-                  score=score[own] if score.any() else None, angles=angles[own], group=objects[own].astype(int),
+                  score=score[own] if score.any() else None, angles=angles[own], group=objects[own],
                   species=None if species is None else species[own])
             for number in dict.fromkeys(tomograms.tolist()) for own in [tomograms == number]]
 

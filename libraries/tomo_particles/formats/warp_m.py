@@ -30,9 +30,9 @@ def parse(path: Path, option: str) -> list[Found]:
                          for labels in (coordinates, turns if angled else coordinates))
     named = NAME in table.columns
     names = np.array(table.columns[NAME] if named else [path.name] * len(table), dtype=object)
-    note = LATER if COORDINATES[0] + "2" in table.columns else ""
+    notes = (LATER,) if COORDINATES[0] + "2" in table.columns else ()
     return [Found(name, BY_NAME if named else BY_FILE, positions[own], angstrom=True, angles=angles[own] if angled else None,
-                  note=note) for name in dict.fromkeys(names.tolist()) for own in [names == name]]
+                  notes=notes) for name in dict.fromkeys(names.tolist()) for own in [names == name]]
 
 
 WARP_M = Format("m", "M star (wrp labels)", (".star",), _sniff, parse)

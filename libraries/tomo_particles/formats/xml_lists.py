@@ -72,7 +72,7 @@ def parse_deepfinder(path: Path, option: str) -> list[Found]:
     named = BY_NAME if objects and "tomo_name" in objects[0].attributes else BY_NUMBER
     turned = any(map(_is_turned, objects))
     return [Found(name or path.name, named if name else BY_FILE, positions[own], species=species[own],
-                  score=None if score is None else score[own], note=ANGLES_LEFT_OUT if turned else "")
+                  score=None if score is None else score[own], notes=(ANGLES_LEFT_OUT,) if turned else ())
             for name in dict.fromkeys(names.tolist()) for own in [names == name]]
 
 
@@ -102,7 +102,7 @@ def parse_membranorama(path: Path, option: str) -> list[Found]:
     name, named = (tomogram, BY_NAME) if tomogram else (path.name, BY_FILE)
     turned = any("Orientation" in element.attributes for element, _ in points)
     return [Found(name, named, np.stack(columns, axis=1).reshape(-1, 3), angstrom=True, species=[name for _, name in points],
-                  note=ANGLES_LEFT_OUT if turned else "")]
+                  notes=(ANGLES_LEFT_OUT,) if turned else ())]
 
 
 DEEPFINDER = Format("deepfinder", "DeepFinder object list", (".xml",), _sniff_deepfinder, parse_deepfinder)
