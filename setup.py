@@ -58,7 +58,6 @@ DEPENDENCIES = [
     "h5py>=3.7",                   # what a model file says of itself, read without TensorFlow, which brings it
     "mrcfile>=1.4",                # tomograms and subtomogram stacks, memory-mapped
     "jinja2>=3.1",                 # the HTML report: escapes names of files and pickers; pure Python, one small dependency
-    "emtable>=0.0.14",             # RELION and crYOLO STAR files; scipion-em brings it (starfile would bring pyarrow, 55 MB)
     "imodmodel>=0.1",              # IMOD models; it brings pydantic
     "dynamotable>=0.3",            # Dynamo tables; needs pandas only
     "emfile>=0.3",                 # motive lists; needs numpy only

@@ -68,13 +68,14 @@ def convert(config: ConvertConfig) -> list[str]:
         refuse_existing(Path(config.output), config.overwrite)
     files, notes = _files(config)
     context = _context(config, files, notes)
-    picks = _read(files, config, context, notes)
+    rates: set[float | None] = {config.sampling_rate, *(tomogram.sampling_rate for tomogram in context.tomograms.values())}
+    picks = _read(files, config, context, notes, rates)
     picks = {tomo_id: own for tomo_id, own in _of_species(picks, config).items() if len(own)}
     if not picks:
         raise InputError("-i: no picks left after --class and --dropOutside; relax one of them")
     picks, context = _renamed(picks, context, config)
     notes += _losses(picks, target)
-    return notes + _write(picks, context, config, target)
+    return notes + _write(picks, context, config, target) + _extents(picks, context, rates)
 
 
 def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
@@ -119,14 +120,17 @@ def _names(config: ConvertConfig) -> dict[str, str]:
     return names
 
 
-def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str]) -> dict[str, Picks]:
+def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str],
+          rates: set[float | None]) -> dict[str, Picks]:
+    """The picks of all files. rates: Å/voxel known so far; receives those of the files."""
     from tomo_particles.formats.pick_folders import joined
     from tomo_particles.formats.registry import format_named, read, recognise
 
     def read_one(path: Path) -> dict[str, Picks]:
         found = format_named(config.source, "--from") if config.source else recognise(path)
         picks = read(path, context, config.source)
-        picks = {tomo_id: _on_tomogram(own, path, context, config, notes) for tomo_id, own in picks.items()}
+        rates.update(own.sampling_rate for own in picks.values())
+        picks = {tomo_id: _on_tomogram(own, path, context, config, notes, rates) for tomo_id, own in picks.items()}
         if picks:
             notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {listed(picks)}")
         return picks
@@ -134,9 +138,11 @@ def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes:
     return read_one(files[0]) if len(files) == 1 else joined("", files, read_one, "-i", notes, context.tomograms)
 
 
-def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str]) -> Picks:
+def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str],
+                 rates: set[float | None]) -> Picks:
     """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
     from tomo_particles.core.coordinates import check_inside, inside_volume
+    from tomo_particles.core.extent import likely_mistake
 
     tomogram = context.tomogram(picks.tomo_id)
     placed = picks.at_sampling_rate(tomogram.sampling_rate) if tomogram.sampling_rate else picks
@@ -147,9 +153,11 @@ def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConf
         try:
             check_inside(placed.positions, tomogram.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
         except InputError as error:
-            raise InputError(f"{error.text}; or leave them out with --dropOutside") from error
+            mistake = likely_mistake(placed, tomogram.size, rates)
+            raise InputError(f"{error.text}{mistake}; or leave them out with --dropOutside") from error
     elif not inside.all():
-        notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out")
+        mistake = likely_mistake(placed, tomogram.size, rates)
+        notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out{mistake}")
     return placed[inside]
 
 
@@ -226,6 +234,17 @@ def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, tar
             for path, part in jobs.items()]
 
 
+def _extents(picks: Mapping[str, Picks], context: Context, rates: set[float | None]) -> list[str]:
+    """Where the picks of each tomogram lie, a line each, and a warning where that is suspicious."""
+    from tomo_particles.core.extent import extent_line, extent_warning
+
+    lines: list[str] = []
+    for tomo_id, own in picks.items():
+        size = context.tomogram(tomo_id).size
+        lines += [extent_line(own, size), *filter(None, [extent_warning(own, size, rates)])]
+    return lines
+
+
 def _in_file_name(tomo_id: str) -> str:
     return re.sub(r"[^\w.-]", "_", tomo_id)
 
@@ -241,7 +260,9 @@ class ConvertCoordinatesTomo(Program):
         self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")
         self.addUsageLine(
             "Reads CSV, XMD, RELION 3 to 5, pytom-match-pick, crYOLO, TomoTwin, DeepFinder, Membranorama, EMAN2, Dynamo, IMOD, "
-            "copick, CryoET Data Portal and motive lists; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD and copick. "
+            "copick, CryoET Data Portal, motive lists, STOPGAP, PEET, M, PyTom, pyTME, DeepETPicker, napari, Chimera markers and "
+            "CZII submissions; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD, copick, STOPGAP, napari, Chimera markers and CZII "
+            "submissions. The last lines say where the picks of each tomogram lie. "
             "docs/formats.md explains the numbers of each format. Positions are written in voxels of the tomograms of "
             "--tomograms."
         )

@@ -33,6 +33,7 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     if not any(len(one.positions) for one in found):
         raise NoPicksError(f"{context.option}: '{path}' has no picks; leave it out")
     require_numbers_known(found, path, context)
+    context.notes.extend(dict.fromkeys(f"{path}: {note}" for one in found for note in one.notes))
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
     for one in found:

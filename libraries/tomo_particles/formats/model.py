@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import InputError, parameter
 from ..core.picks import Picks
+from ..core.read_once import read_once
 
 # Where a file counts its positions from. CORNER: the centre of the first voxel is 0. The others count from a point of the
 # tomogram: half its size (RELION 5), or the voxel of index size // 2 (EMAN2); both as 0-based index of the tomogram at hand.
@@ -18,6 +19,8 @@ CORNER, HALF, MIDDLE_VOXEL = "corner", "half", "middle voxel"
 
 # How a file names a tomogram: by its name, by a number of a list kept elsewhere, or not at all (then by the file's own name).
 BY_NAME, BY_NUMBER, BY_FILE = "name", "number", "file"
+
+ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # by their marks
 
 # What becomes of the picks of a tomogram that is not at hand.
 REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
@@ -43,7 +46,7 @@ class Context:
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
     among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
     only one at hand. Empty: there is but one file.
-    notes: receives what was left out of a file, a line each.
+    notes: receives what was left out of a file, and what else to know of it, a line each.
     """
 
     tomograms: Mapping[str, TomogramInfo] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class Found:
     sure: False if `rate` is stated of something else than the tomogram, so that a user may know better.
     size: of the tomogram, voxels, where the file says it.
     score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
+    notes: what the user should know of how the file was read, a line each.
     """
 
     name: str
@@ -83,6 +87,7 @@ class Found:
     angles: Any = None
     group: Any = None
     species: Any = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,10 +127,20 @@ class Format:
 
 def text_of(head: bytes) -> str:
     """The text of the beginning of a file, whatever its Unicode encoding; empty for what is no text."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    for mark, encoding in ENCODINGS:
         if head.startswith(mark):
             return head[: len(head) // 2 * 2].decode(encoding, errors="replace")
     return "" if b"\0" in head else head.decode("utf-8", errors="replace")
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a file, whatever its Unicode encoding and line ends, one at a time. Raises ValueError for what is no text."""
+    head = read_once(path).head(4096)
+    if head and not text_of(head):
+        raise ValueError("it is no text")
+    encoding = next((encoding for mark, encoding in ENCODINGS if head.startswith(mark)), "utf-8")
+    with path.open(encoding=encoding, errors="replace") as file:
+        yield from file
 
 
 def read_text(path: Path) -> str:

@@ -17,7 +17,7 @@ _ENDINGS = re.compile(
     r"|_relion\d*|_particles|_picks|_coords|_objlist|_objl|_boxes|_extracted|_job)$", re.I)
 _BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D)|(objlist|objl|particles|picks|coords)_)", re.I)
 _EXTENSIONS = re.compile(
-    r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd)$", re.I)
+    r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd|cmm)$", re.I)
 
 
 def stem_of(name: str) -> str:

@@ -15,10 +15,11 @@ from pyworkflow.protocol import params
 from tomo.objects import SetOfCoordinates3D
 from tomo.protocols import ProtTomoBase
 
+from tomo_particles.core.extent import extent_line, extent_warning
 from tomo_particles.core.files import file_stem, written_aside
 
 from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, SPECIES_ATTRIBUTE
-from ...convert import append_picks, even_box_size, read_pickings, tomogram_of
+from ...convert import append_picks, even_box_size, read_pickings, size_of, tomogram_of
 from ...files import ImportFiles
 from ..shared.commands import ImportOptions, import_arguments
 from ..shared.form_checks import limit_errors
@@ -47,11 +48,14 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     - A SetOfTomograms: the tomograms of the coordinates. They may have another binning than the tomograms that were picked.
     - Files: crYOLO .cbox and .coords, TomoTwin, RELION 3, 4 and 5 .star, pytom-match-pick .star, DeepFinder .xml, Membranorama
-      .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, CSV, TXT, XMD.
+      .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, STOPGAP and M .star,
+      PEET .csv with its model, PyTom .xml, pyTME .tsv, napari .csv, Chimera .cmm, CZII submissions, CSV, TXT, XMD.
 
     *Outputs*
 
     - A SetOfCoordinates3D with scores, orientations, group ids and classes, as far as the files have them.
+    - The summary says where the coordinates of each tomogram lie. It warns if they fill so little of the tomogram that their unit
+      is probably another one.
 
     *Practical recommendations*
 
@@ -153,14 +157,19 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         coordinates.setSamplingRate(rate)
         coordinates.setBoxSize(even_box_size(self.boxSize.get() * rate, rate))
         has_species = any(any(picks.species) for picks in found.values())
+        rates = [self.samplingRate.get()]
+        summary: dict[str, dict] = {}
         for stem, picks in found.items():
             attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if has_species else None
-            append_picks(coordinates, tomogram_of(tomograms, of_tomogram[stem]), replace(picks, tomo_id=of_tomogram[stem]),
-                         attributes=attributes)
+            tomogram, own = tomogram_of(tomograms, of_tomogram[stem]), replace(picks, tomo_id=of_tomogram[stem])
+            append_picks(coordinates, tomogram, own, attributes=attributes)
+            size = size_of(tomogram)
+            summary[of_tomogram[stem]] = {"count": len(own), "extent": extent_line(own, size),
+                                          "warning": extent_warning(own, size, rates)}
         self._defineOutputs(**{ImportOutputs.coordinates.name: coordinates})
         self._defineSourceRelation(self.inputTomograms, coordinates)
         with written_aside(self._files().summary) as aside:
-            aside.write_text(json.dumps({of_tomogram[stem]: len(picks) for stem, picks in found.items()}), encoding="utf-8")
+            aside.write_text(json.dumps(summary), encoding="utf-8")
 
     # ---- information
     def _validate(self):
@@ -176,13 +185,15 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         path = Path(self._files().summary)
         if not path.exists() or not hasattr(self, ImportOutputs.coordinates.name):
             return ["The coordinates are not ready yet."]
-        counts = json.loads(path.read_text(encoding="utf-8"))
+        tomograms = json.loads(path.read_text(encoding="utf-8"))
         paths = self._paths()
-        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(paths), "file"))]
+        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(tomograms), "tomogram"), (len(paths), "file"))]
         source = f"the folder {paths[0]}" if len(paths) == 1 and os.path.isdir(paths[0]) else numbers[1]
-        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {source}"]
-        lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
-        return lines + [f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more"] * (len(counts) > MAX_TOMOGRAM_LINES)
+        lines = [f"*{sum(own['count'] for own in tomograms.values())} coordinates* in {numbers[0]}, from {source}"]
+        lines += [own["warning"] for own in tomograms.values() if own["warning"]]
+        lines += [f"- {own['extent']}" for own in list(tomograms.values())[:MAX_TOMOGRAM_LINES]]
+        more = len(tomograms) - MAX_TOMOGRAM_LINES
+        return lines + [f"... and {more} tomograms more"] * (more > 0)
 
     def _methods(self):
         if not hasattr(self, ImportOutputs.coordinates.name):
