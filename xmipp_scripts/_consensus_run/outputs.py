@@ -136,6 +136,7 @@ def _write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence
 def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: list[str]) -> dict:
     config, layout = run.config, run.layout
     verdict = None if config.voting or not len(table) else Verdict.from_json(layout.verdict.read_text(encoding="utf-8"))
+    verdict = verdict and verdict.with_names(dict(enumerate(run.names, start=1)))
     raw = {t.tomo_id: read_table(layout.picks(t.tomo_id))["ref"] for t in run.tomograms}
     counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(run.names)}
     return {

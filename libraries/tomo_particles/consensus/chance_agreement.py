@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .merged_picks import NEGATIVE, references_of, votes_of
+from .picker_reliability import votes_of_witnesses
 from .verdict import FEWEST_AGREED
 
 RADIUS = 0.35  # fraction of the box within which two picks agree by chance: the default radius of the consensus
@@ -31,18 +32,19 @@ SHIFTS = ((0.31, 0.47), (0.62, 0.23), (0.17, 0.71), (0.79, 0.58))
 
 def agreement_informs(columns: Mapping[str, list]) -> bool:
     """Whether the agreement in a table of merged picks is more than chance. True where this cannot be known: with fewer than two
-    pickers, or without tomograms and box sizes.
+    pickers, or without tomograms and box sizes. Pickers that find the same picks count as one.
 
     The user's references and the picks near negative references are left out.
     """
     if not {"comment", "enabled", "tiltSeriesId", "particleSize"} <= set(columns):
         return True
     free = ~references_of(columns["comment"]) & (np.array(columns["enabled"]) != NEGATIVE)
-    seen, pickers = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
-    if len(pickers) < 2:
+    found, _ = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
+    seen = votes_of_witnesses(found)
+    if seen.shape[1] < 2:
         return True
     n_votes = seen.sum(axis=1)
-    agreed = int((np.array(columns["enabled"])[free] > 0).sum())
+    agreed = int(((np.array(columns["enabled"])[free] > 0) & (n_votes > 1)).sum())
     if agreed < min(FEWEST_AGREED, FEWEST_SHARE * len(seen)):
         return False
     tomo_ids, box_sizes = np.array(columns["tiltSeriesId"], dtype=str)[free], np.array(columns["particleSize"])[free]

@@ -13,9 +13,9 @@ from .chance_agreement import agreement_informs
 from .final_score import expit, odds_by_network_score, score_merged_picks
 from .labels import agreement_of
 from .merged_picks import NETWORK, references_of, votes_of
-from .picker_reliability import Reliability, witnesses_of
+from .picker_reliability import Reliability, votes_of_witnesses, witnesses_of
 from .training_examples import contrast_outliers_of
-from .verdict import ScoredPlaces, Verdict, among, too_few_agreed, verdict_of, verdict_without_agreement
+from .verdict import VOTES_ALONE, WEAK, ScoredPlaces, Verdict, among, too_few_agreed, verdict_of, verdict_without_agreement
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
     votes give the scores.  out_of_fold: see `verdict_of`.  network_alone: the network score is the final one, as in the paper.
     """
     labels = np.array(columns["enabled"])
-    agreed, informs = labels == 1, agreement_informs(columns)
+    informs = agreement_informs(columns)
+    agreed, same = _agreed(columns, labels)
     outlying = contrast_outliers_of(columns, agreed if informs else np.ones(len(labels), dtype=bool))
     network_score = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
 
@@ -52,15 +53,32 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
     score, pickers = scored(verdict)
     if network_score is not None and (network_alone or len(pickers.pickers) < 2):  # votes that nobody asked for, or none
         score = network_score if network_alone else np.where(outlying, 0.0, network_score)
-        verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
+        kind = WEAK if verdict.kind == VOTES_ALONE else verdict.kind
+        verdict = replace(verdict, kind=kind, reason=f"{verdict.reason}; the network score decides all the same")
     elif verdict.promises:
         verdict = verdict.checked(*_confirmed(columns, score, verdict.unlike_noise))
         score, pickers = scored(verdict)
     if verdict.promises:
         confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise)
         verdict = replace(verdict, confirmed=confirmed, lookalikes=lookalikes)
+    verdict = replace(verdict, reason=verdict.reason + same)
     known = 1.0 if verdict.promises else np.full(len(pickers.pickers), np.nan)
     return FinalScores(score, verdict, replace(pickers, recall=pickers.recall * known, precision=pickers.precision * known))
+
+
+def _agreed(columns: Mapping[str, list], labels: np.ndarray) -> tuple[np.ndarray, str]:
+    """(m,) bool, the picks that count as agreed; and a text that names pickers that find the same picks.
+
+    Where there are two witnesses or more, pickers that find the same picks do not confirm each other.
+    """
+    agreed = labels == 1
+    seen, pickers = votes_of(columns["comment"])
+    witness = witnesses_of(seen)
+    groups = [pickers[witness == k] for k in range(witness.max(initial=-1) + 1)]
+    if len(groups) > 1:
+        agreed &= references_of(columns["comment"]) | (votes_of_witnesses(seen).sum(axis=1) > 1)
+    same = [" and ".join(f"picker {picker}" for picker in group) for group in groups if len(group) > 1]
+    return agreed, "".join(f"; {names} find the same picks and count as one" for names in same)
 
 
 def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping[str, list], informs: bool,

@@ -9,6 +9,8 @@ the effect of these limits on sets without particles and on sets with particles.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -123,6 +125,14 @@ class Verdict:
     def text(self) -> str:
         """The verdict in one line, for a summary."""
         return f"{self.kind}: {self.reason}"
+
+    def with_names(self, names: Mapping[int, str]) -> Verdict:
+        """The same verdict with the names of the pickers in place of "picker 1"."""
+
+        def named(match: re.Match[str]) -> str:
+            return f"'{names[int(match[1])]}'" if int(match[1]) in names else match[0]
+
+        return replace(self, reason=re.sub(r"\bpicker (\d+)\b", named, self.reason))
 
     def to_json(self) -> str:
         """Text that `from_json` reads; unknown numbers are null."""

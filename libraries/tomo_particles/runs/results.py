@@ -133,7 +133,7 @@ def _read_program_run(layout: ProgramLayout, threshold: float | None, option: st
         int(summary["boxSize"]),
         float(summary["samplingRate"]),
         _read_csv(layout.reliability, option, "picker", "recall", "precision") if not voting else None,
-        None if voting else _read_verdict(layout.verdict, option),
+        None if voting else _read_verdict(layout.verdict, option, names),
         _read_csv(layout.training_log, option, *LOG_COLUMNS) if not voting else None,
         tuple(TomogramFile(tomo_id, found(path, layout.root), own_rate) for tomo_id, path in sorted(files.items())),
         summary,
@@ -166,7 +166,7 @@ def _read_protocol_run(layout: ProtocolLayout, threshold: float | None, option: 
         int(grid["boxSize"]),
         float(grid["samplingRate"]),
         _read_csv(layout.reliability, option, "picker", "recall", "precision"),
-        None if voting else _read_verdict(layout.verdict, option),
+        None if voting else _read_verdict(layout.verdict, option, names),
         _read_csv(layout.training_log, option, *LOG_COLUMNS),
         tuple(TomogramFile(t["ts_id"], found(t["file_name"], layout.root), t["tomogram_rate"]) for t in grid["tomograms"]),
         summary,
@@ -260,11 +260,12 @@ def _read_json(path: Path, option: str, *needed: str) -> dict[str, Any]:
     return content
 
 
-def _read_verdict(path: Path, option: str) -> Verdict | None:
+def _read_verdict(path: Path, option: str, names: Sequence[str]) -> Verdict | None:
     if not path.is_file():
         return None
     try:
-        return Verdict.from_json(path.read_text(encoding="utf-8"))
+        found = Verdict.from_json(path.read_text(encoding="utf-8"))
+        return found.with_names(dict(enumerate(names, start=1)))
     except ValueError as error:
         raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
 

@@ -282,3 +282,9 @@ def test_a_network_that_confirms_little_loses_its_weight_and_lookalikes_their_pr
 
 def test_a_network_learns_from_ten_agreed_picks_or_from_many():
     assert can_learn(10, 12) and can_learn(2, 100) and not can_learn(9, 99)
+
+
+def test_the_pickers_of_a_verdict_have_their_names_where_they_are_known():
+    found = Verdict(WEAK, "only the picks of picker 12 (separation 0.9) stand out; picker 1 and picker 3 are one", 1.0)
+    named = found.with_names({1: "log", 12: "a picker 1"}).reason
+    assert named == "only the picks of 'a picker 1' (separation 0.9) stand out; 'log' and picker 3 are one"

@@ -289,6 +289,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                 coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
                 self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, grid, rows))
         verdict = self._verdict()
+        verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         settings | {"orientations": disagreements(merged.values()),
