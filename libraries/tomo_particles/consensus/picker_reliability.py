@@ -83,7 +83,7 @@ def witnesses_of(seen: np.ndarray) -> np.ndarray:
 
 
 def votes_of_witnesses(seen: np.ndarray) -> np.ndarray:
-    """(m, W) bool, whether each witness found each pick: seen (m, K) bool with one column for pickers that find the same picks."""
+    """(m, W) bool, whether each witness found each pick: `seen` (m, K) bool with pickers of the same picks joined."""
     of_picker = witnesses_of(seen)
     columns = [np.asarray(seen, dtype=bool)[:, of_picker == k].any(axis=1) for k in range(of_picker.max(initial=-1) + 1)]
     return np.stack(columns, axis=1) if columns else np.zeros((len(seen), 0), dtype=bool)
