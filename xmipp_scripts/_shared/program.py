@@ -70,6 +70,7 @@ class Program(XmippScript):
 
     def _check_values(self, name: str, values: list[str], see: str) -> None:
         least, most = self._values.get(name, (0, float("inf")))
+        least = most if 1 < most < float("inf") else least  # two values of three must not be filled up with a default
         if not least <= len(values) <= most:
             expected = f"{least} or more" if most == float("inf") else str(least) if least == most else f"{least} to {most}"
             raise InputError(f"{name}: expected {expected} value{'' if expected == '1' else 's'}, received {len(values)}; {see}")
