@@ -90,17 +90,16 @@ def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
 
 
 def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> Context:
-    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
+    from tomo_particles.core.tomograms import each_tomogram, tomogram_id
     from tomo_particles.formats.pick_folders import shared_folder
     from tomo_particles.formats.registry import Context, TomogramFrame
 
     frames: dict[str, TomogramFrame] = {}
-    for path in config.tomograms:
-        tomo_id = tomogram_id(path)
+    for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        tomo_id = tomogram_id(tomogram.path)
         if tomo_id in frames:
             raise InputError(f"--tomograms: two tomograms are named '{tomo_id}'; their file names must differ")
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            frames[tomo_id] = TomogramFrame(tomo_id, tomogram.sampling_rate, tomogram.size, str(path))
+        frames[tomo_id] = TomogramFrame(tomo_id, tomogram.sampling_rate, tomogram.size, str(tomogram.path))
     unknown = "leave out" if config.subset else "refuse"
     return Context(frames, config.sampling_rate, config.size, _names(config), unknown, among=shared_folder(files), notes=notes)
 

@@ -127,15 +127,18 @@ class Frame:
             return grey_scale(tomogram.data)
 
 
-def read_frames(config: PipelineConfig) -> list[Frame]:
-    """The tomograms of the run, checked. Raises InputError for one that cannot be used."""
+def read_frames(config: PipelineConfig, notes: list[str]) -> list[Frame]:
+    """The tomograms of the run, checked. Raises InputError for one that cannot be used.
+
+    notes: receives what is unusual about them, a line each.
+    """
     from tomo_particles.core.coordinates import rescale_size
-    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
+    from tomo_particles.core.tomograms import each_tomogram, tomogram_id
 
     frames: list[Frame] = []
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            frame = Frame(tomogram_id(path), path, tomogram.sampling_rate, tomogram.size)
+    for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        path = str(tomogram.path)
+        frame = Frame(tomogram_id(path), path, tomogram.sampling_rate, tomogram.size)
         if any(frame.tomo_id == other.tomo_id for other in frames):
             raise InputError(f"--tomograms: two tomograms are named '{frame.tomo_id}'; their file names must differ")
         size = rescale_size(frame.size, frame.sampling_rate, config.sampling_rate or frame.sampling_rate)

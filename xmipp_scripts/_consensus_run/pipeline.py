@@ -35,7 +35,8 @@ class Pipeline:
         self.progress = progress
         self.odir = Path(config.odir)
         self.names = source_names(config.picks)
-        self.frames = read_frames(config)
+        self.tomogram_notes: list[str] = []
+        self.frames = read_frames(config, self.tomogram_notes)
         self.rate = config.sampling_rate or self.frames[0].sampling_rate
 
     def file(self, kind: str, tomo_id: str = "", ending: str = ".xmd") -> Path:
@@ -67,7 +68,7 @@ class Pipeline:
 
         started = time.monotonic()
         config = self.config
-        notes: list[str] = []
+        notes = list(self.tomogram_notes)
         picks = self._read_picks(notes)
         if not config.voting and not self.file("scored", "merged").exists():  # a wrong option must not wait for the boxes
             prepare_training(
@@ -223,11 +224,7 @@ class Pipeline:
             extraction,
             [coordinates, frame.path],
             [f"{extraction.base}.xmd"],
-            lambda: self.progress(
-                "extract {} {}: {} boxes, {} dropped".format(
-                    name, frame.tomo_id, *write_subtomograms(extraction, frame.grey_scale)
-                )
-            ),
+            lambda: self.progress(f"extract {name} {frame.tomo_id}: {write_subtomograms(extraction, frame.grey_scale)}"),
         )
 
     def boxes(self, name: str, frames: Sequence[Frame]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.grey_values import gaps_note
 from ..core.picks import Picks
 from ..core.tomograms import Tomogram, tomogram_id
 from ..fourier.ctf import CTF
@@ -68,7 +69,7 @@ def search(
     keep: Callable[[Template, ScoreMap, Rotation, Space], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Picks:
-    """The picks of one tomogram.
+    """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
     keep: receives the scores of each template, the rotations that their numbers mean, and the voxels they were found on.
@@ -86,6 +87,8 @@ def search(
         f"{tomogram.path}: at {imaging.resolution:.1f} Å on {edges(space.shape)} voxels of {np.mean(space.voxel):.2f} Å, "
         f"about {(space.spectrum.nbytes + working_bytes(space, settings.threads)) / 2**20:.0f} MB"
     )
+    if space.gaps:
+        progress(f"{tomogram.path}: {gaps_note(space.gaps, tomogram.data.size)}")
     tomo_id = tomogram_id(tomogram.path)
     candidates = {}
     for template in templates:
