@@ -61,7 +61,6 @@ DEPENDENCIES = [
     "emtable>=0.0.14",             # RELION and crYOLO STAR files; scipion-em brings it (starfile would bring pyarrow, 55 MB)
     "imodmodel>=0.1",              # IMOD models; it brings pydantic
     "dynamotable>=0.3",            # Dynamo tables; needs pandas only
-    "emfile>=0.3",                 # motive lists; needs numpy only
     "scipy>=1.10",                 # k-d trees, distance transforms, rescaling
     "setuptools",                  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ CORNER, HALF, MIDDLE_VOXEL = "corner", "half", "middle voxel"
 
 # How a file names a tomogram: by its name, by a number of a list kept elsewhere, or not at all (then by the file's own name).
 BY_NAME, BY_NUMBER, BY_FILE = "name", "number", "file"
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")  # but for tabs and ends of lines and pages
 
 # What becomes of the picks of a tomogram that is not at hand.
 REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
@@ -69,6 +72,7 @@ class Found:
     sure: False if `rate` is stated of something else than the tomogram, so that a user may know better.
     size: of the tomogram, voxels, where the file says it.
     score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
+    notes: what the user should know of how the file was read, a line each.
     """
 
     name: str
@@ -83,6 +87,7 @@ class Found:
     angles: Any = None
     group: Any = None
     species: Any = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,20 @@ def text_of(head: bytes) -> str:
         if head.startswith(mark):
             return head[: len(head) // 2 * 2].decode(encoding, errors="replace")
     return "" if b"\0" in head else head.decode("utf-8", errors="replace")
+
+
+def require_text(path: Path, option: str) -> None:
+    """Raise InputError, naming the line, for bytes that are no UTF-8, and for control characters, which no program writes."""
+    content = path.read_bytes()
+    try:
+        content.decode("utf-8")
+        place = found.start() if (found := _CONTROL.search(content)) else None
+    except UnicodeDecodeError as error:
+        place = error.start
+    if place is not None:
+        line = content.count(b"\n", 0, place) + 1
+        raise InputError(f"{option}: '{path}', line {line}: the byte {content[place]:#04x} is no text; the file is damaged, "
+                         "write it again")
 
 
 def read_text(path: Path) -> str:

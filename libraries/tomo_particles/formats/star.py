@@ -19,7 +19,7 @@ from ..core.errors import InputError, parameter
 from .model import read_text
 
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
-NO_VALUE = {"", "<na>", "nan", "none", "null"}
+NO_VALUE = {"", "<na>", "nan", "none", "null", "inf", "+inf", "-inf"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ class StarTable:
 
 def numbers_of(values: Sequence[str], label: str, lines: Sequence[int], path: object, option: str,
                allow_empty: bool = False) -> np.ndarray:
-    """(n,) floats of texts. Raises InputError naming the line of the first that is no number."""
+    """(n,) floats of texts, NaN or infinite for no value if that is allowed.
+
+    Raises InputError naming the line of the first that is no number.
+    """
     numbers = np.array([_number(value) for value in values], dtype=float)
     empty = np.array([str(value).strip().lower() in NO_VALUE for value in values], dtype=bool)
     bad = ~np.isfinite(numbers) & ~(empty & allow_empty)
@@ -49,6 +52,16 @@ def numbers_of(values: Sequence[str], label: str, lines: Sequence[int], path: ob
         raise InputError(f"{option}: '{path}', line {lines[row]}: {label} is '{values[row]}', not a number; correct or remove "
                          "that line")
     return numbers
+
+
+def whole_numbers(numbers: np.ndarray, label: str, lines: Sequence[int], path: object, option: str) -> np.ndarray:
+    """(n,) int. Raises InputError naming the line of the first that is not whole."""
+    bad = numbers % 1 != 0
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{option}: '{path}', line {lines[row]}: {label} is {numbers[row]:g}, not a whole number; correct or "
+                         "remove that line")
+    return numbers.astype(int)
 
 
 def _number(value: str) -> float:
