@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from xmipp_script import XmippScript
 
@@ -120,6 +120,12 @@ class Program(XmippScript):
     def optional_list(self, option: str) -> list[str]:
         """The values after an option, empty where it was not given."""
         return list(self.getListParam(option)) if self.checkParam(option) else []
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Tell the user what was met on the way, a line each."""
+    for note in notes:
+        print(f"note: {note}")
 
 
 def require_positive(value: float, option: str, unit: str = "") -> float:

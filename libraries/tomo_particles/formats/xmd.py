@@ -16,6 +16,7 @@ from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.files import require_file, written_aside
 from ..core.picks import NO_SPECIES, Picks
+from .model import require_text
 from .xmd_text import Kind, is_plain, read_plain, write_plain
 
 Columns = dict[str, list]
@@ -118,6 +119,7 @@ def read_table(path: str | os.PathLike, option: str = parameter("input")) -> Col
     plain = read_plain(path, _kind)
     if plain is not None:
         return plain
+    require_text(path, option)
     _refuse_rows_without_numbers(path, option)
     try:
         table = xmippLib.MetaData(str(path))
