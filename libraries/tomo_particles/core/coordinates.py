@@ -54,5 +54,15 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
                          "order and the origin")
 
 
+def refuse_fractions(positions: np.ndarray, source: str) -> None:
+    """Refuse positions (n, 3) in voxels that are fractions of the tomogram: all of them would lie in its first voxel.
+
+    Warp's template matching counts so. Raises InputError; `source` says where the picks come from, with the option.
+    """
+    if ((positions >= -0.5) & (positions <= 1)).all() and (positions % 1).any():
+        raise InputError(f"{source}: every position lies between 0 and 1: these are fractions of the tomogram, not voxels; multiply "
+                         "them by its size in voxels")
+
+
 def _is_outside(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:
     return ((positions < -0.5) | (positions > np.asarray(size) - 0.5)).any(axis=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.coordinates import same_sampling_rate
+from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
 from .model import CORNER, HALF, Context, Format, Found, TomogramFrame
@@ -33,6 +33,9 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     if not any(len(one.positions) for one in found):
         raise NoPicksError(f"{context.option}: '{path}' has no picks; leave it out")
     require_numbers_known(found, path, context)
+    if voxels := [one.positions for one in found if one.origin == CORNER and not one.angstrom and not one.fraction]:
+        refuse_fractions(np.concatenate(voxels), f"{context.option}: '{path}'")
+    context.notes.extend(dict.fromkeys(f"{path}: {note}" for one in found for note in one.notes))
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
     for one in found:
@@ -70,8 +73,8 @@ def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
 
 def _in_voxels(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
     """Positions (n, 3) x, y, z in voxels from the corner, and their sampling rate."""
-    if found.origin != CORNER:
-        return _from_centre(found, frame, path, context)
+    if found.origin != CORNER or found.fraction:
+        return _of_size(found, frame, path, context)
     if found.angstrom:
         rate = found.rate or frame.sampling_rate or context.sampling_rate
         return found.positions / _known(rate, frame.tomo_id, path, context), float(rate or 0)
@@ -101,12 +104,15 @@ def _edges(size: Sequence[float]) -> str:
     return " x ".join(f"{edge:g}" for edge in size)
 
 
-def _from_centre(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
+def _of_size(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
+    """Positions as `_in_voxels`, of a file that states them by the size of the tomogram."""
     if frame.size is None:
-        raise InputError(f"{context.option}: '{path}' counts from the centre of tomogram '{frame.tomo_id}', whose size is not "
-                         "known here", f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
+        how = "has fractions of the size" if found.fraction else "counts from the centre"
+        raise InputError(f"{context.option}: '{path}' {how} of tomogram '{frame.tomo_id}', whose size is not known here", f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
     rate = _known(frame.sampling_rate or context.sampling_rate, frame.tomo_id, path, context)
     size = np.asarray(frame.size)
+    if found.fraction:
+        return found.positions * size, rate
     centre = size / 2 if found.origin == HALF else size // 2
     angstrom = found.positions * (1.0 if found.angstrom else float(found.rate or rate))
     return angstrom / rate + centre, rate

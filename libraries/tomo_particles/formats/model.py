@@ -43,7 +43,7 @@ class Context:
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
     among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
     only one at hand. Empty: there is but one file.
-    notes: receives what was left out of a file, a line each.
+    notes: receives what was left out of a file, and what else to know of it, a line each.
     """
 
     frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
@@ -67,8 +67,10 @@ class Found:
     positions: (n, 3) x, y, z, counted from `origin`, in Å if `angstrom`, else in voxels of `rate` Å.
     rate: None where the file does not say it; of positions in Å, the voxel size that they were made of.
     sure: False if `rate` is stated of something else than the tomogram, so that a user may know better.
+    fraction: whether positions are fractions of the size of the tomogram, in any unit.
     size: of the tomogram, voxels, where the file says it.
     score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
+    notes: what the user should know of how the file was read, a line each.
     """
 
     name: str
@@ -78,11 +80,13 @@ class Found:
     angstrom: bool = False
     rate: float | None = None
     sure: bool = True
+    fraction: bool = False
     size: tuple[int, int, int] | None = None
     score: Any = None
     angles: Any = None
     group: Any = None
     species: Any = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.coordinates import refuse_fractions
 from ..core.errors import InputError, NoPicksError
 from ..core.files import require_file
 from ..core.picks import NO_SPECIES, Picks
@@ -153,6 +154,7 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
     for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
         if name in table:
             table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", "group", *ANGLES))
+    refuse_fractions(table[["x", "y", "z"]].to_numpy(float), f"{option}: '{path}'")
     if "group" in table:
         table["group"] = table["group"].fillna(0)
     return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
