@@ -257,8 +257,8 @@ class ConvertCoordinatesTomo(Program):
         self.addParamsLine(" [--samplingrate <rate>] : A/voxel of the coordinates, if the files do not say it")
         self.addParamsLine(" [--size <x> <y> <z>] : size of the tomograms in voxels of --samplingrate, instead of --tomograms")
         self.addParamsLine(
-            " [--names <...>] : names of tomograms in the files, as NAME_IN_FILE=TOMOGRAM: 1=TS_01; or a text file with one "
-            "number and one path per line"
+            " [--names <...>] : names of tomograms in the files, as NAME_IN_FILE=TOMOGRAM: 1=TS_01; a star stands for what is "
+            "the same, as '*=*_deconv'; or a text file with one number and one path per line"
         )
         self.addParamsLine(
             " [--rename <...>] : names of tomograms in the output, as rec_TS_01=TS_01; or plain, which removes rec_, _12.0Apx, "

@@ -60,8 +60,8 @@ def refuse_fractions(positions: np.ndarray, source: str) -> None:
     Warp's template matching counts so. Raises InputError; `source` says where the picks come from, with the option.
     """
     if ((positions >= -0.5) & (positions <= 1)).all() and (positions % 1).any():
-        raise InputError(f"{source}: every position lies between 0 and 1: these are fractions of the tomogram, not voxels; multiply "
-                         "them by its size in voxels")
+        raise InputError(f"{source}: every position lies between 0 and 1: these are fractions of the tomogram, not voxels; "
+                         "multiply them by its size in voxels")
 
 
 def _is_outside(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:

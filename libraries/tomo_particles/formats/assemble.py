@@ -10,8 +10,8 @@ import numpy as np
 from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
-from .model import CORNER, HALF, Context, Format, Found, TomogramFrame
-from .naming import left_out, require_numbers_known, stem_of, tomogram_of
+from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramFrame
+from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
 
 
 def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
@@ -38,8 +38,10 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     context.notes.extend(dict.fromkeys(f"{path}: {note}" for one in found for note in one.notes))
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
+    assigned = {one.name: (one.named, tomogram_of(one, path, context)) for one in found}
+    require_apart({name: own for name, (named, own) in assigned.items() if named == BY_NAME and own is not None}, path, context)
     for one in found:
-        tomo_id = tomogram_of(one, path, context)
+        tomo_id = assigned[one.name][1]
         if tomo_id is None:
             strange[stem_of(one.name)] = strange.get(stem_of(one.name), 0) + len(one.positions)
         elif len(one.positions):
@@ -47,7 +49,8 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     if not parts and not context.among:
         raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
                          f"are {listed(sorted(context.frames))}",
-                         "give their tomograms", f"say which is which with {parameter('names')}")
+                         "give their tomograms", *as_pattern((stem_of(one.name) for one in found), context.frames),
+                         f"say which is which with {parameter('names')}")
     if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
         context.notes.append(left_out(strange, path, context.frames))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
@@ -88,16 +91,20 @@ def _stated_rate(found: Found, frame: TomogramFrame, path: object, context: Cont
             raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
                              f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file")
         return asked
-    _check_size(found, frame, path, context)
+    if not (found.rate or asked):
+        _check_size(found, frame, path, context)
     return found.rate or asked or frame.sampling_rate
 
 
 def _check_size(found: Found, frame: TomogramFrame, path: object, context: Context) -> None:
-    """Voxels of a tomogram that had another size than ours are not our voxels."""
-    if not (found.rate or context.sampling_rate) and found.size and frame.size and found.size != frame.size:
+    """Voxels of a tomogram that had another size than ours, or by its name another binning, are not our voxels."""
+    way_out = f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}"
+    if found.size and frame.size and found.size != frame.size:
         raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels, but tomogram "
-                         f"'{frame.tomo_id}' has {_edges(frame.size)}",
-                         f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}")
+                         f"'{frame.tomo_id}' has {_edges(frame.size)}", way_out)
+    if other := other_voxels(found.name, frame):
+        raise InputError(f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
+                         f"tomogram '{frame.tomo_id}' is not", way_out)
 
 
 def _edges(size: Sequence[float]) -> str:
@@ -108,7 +115,8 @@ def _of_size(found: Found, frame: TomogramFrame, path: object, context: Context)
     """Positions as `_in_voxels`, of a file that states them by the size of the tomogram."""
     if frame.size is None:
         how = "has fractions of the size" if found.fraction else "counts from the centre"
-        raise InputError(f"{context.option}: '{path}' {how} of tomogram '{frame.tomo_id}', whose size is not known here", f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
+        raise InputError(f"{context.option}: '{path}' {how} of tomogram '{frame.tomo_id}', whose size is not known here",
+                         f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
     rate = _known(frame.sampling_rate or context.sampling_rate, frame.tomo_id, path, context)
     size = np.asarray(frame.size)
     if found.fraction:

@@ -42,7 +42,8 @@ def test_fractions_of_warp_become_voxels_and_need_the_size(tmp_path):
 
 @pytest.mark.parametrize("name", ["p.star", "TS_1.csv", "TS_1.coords", "TS_1.txt", "TS_1_info.json", "p.xmd"])
 def test_fractions_of_others_are_refused_in_every_format(tmp_path, name):
-    texts = {".star": MATCHED.replace(".tomostar", ""), ".csv": "x,y,z\n0.5,0.25,0.75\n", ".json": '{"boxes_3d": [[0.5, 0.25, 1]]}',
+    texts = {".star": MATCHED.replace(".tomostar", ""), ".csv": "x,y,z\n0.5,0.25,0.75\n",
+             ".json": '{"boxes_3d": [[0.5, 0.25, 1]]}',
              ".xmd": "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n _tiltSeriesId\n _x\n _y\n _z\nTS_1 0.5 0.25 0.75\n"}
     path = tmp_path / name
     path.write_text(texts.get(path.suffix, "0.5 0.25 0.75\n0 1 0.5\n"))

@@ -96,7 +96,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                            "file does not contain this size. 0: as in the file, otherwise that of the tomograms.")
         form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Names of tomograms",
                       help="Pairs of the name in the file and the name of the tomogram, separated by blanks: _1=TS_01 2=TS_02_. "
-                           "Or a text file with one number and one path of a tomogram per line, such as Dynamo's .doc.")
+                           "A star stands for what is the same: _*=*_deconv_. Or a text file with one number and one path of a "
+                           "tomogram per line, such as Dynamo's .doc.")
         form.addParam("subset", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Leave out other tomograms?",
                       help="Yes: coordinates of tomograms that are not in the set are left out. No: they are an error, so that "
@@ -130,7 +131,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                if len(links) == 1 and stem not in ts_ids and "=" not in stem]
         own += [f"{ts_id}={file_stem(ts_id)}" for ts_id in sorted(ts_ids) if file_stem(ts_id) != ts_id and "=" not in ts_id]
         told = [word.partition("=") for word in self.names.get().split()]
-        return own + [f"{name}{equals}{file_stem(ts_id) if equals else ts_id}" for name, equals, ts_id in told]
+        return own + [f"{name}{equals}{file_stem(ts_id) if equals and '*' not in ts_id else ts_id}"
+                      for name, equals, ts_id in told]
 
     def convertStep(self):
         """The files as one XMD in voxels of the tomograms."""
