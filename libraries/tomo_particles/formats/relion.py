@@ -12,7 +12,7 @@ from ..core.picks import Picks
 from ..geometry.orientations import angles_of, rotation_of
 from .model import BY_FILE, BY_NAME, CORNER, HALF, Context, Format, Found, text_of
 from .relion_units import Unit, unit_of
-from .star import StarTable, read_star, require_columns
+from .star import StarTable, read_tables, require_columns
 
 AXES = "XYZ"
 CENTRED = [f"rlnCenteredCoordinate{axis}Angst" for axis in AXES]
@@ -34,26 +34,39 @@ def _sniff_relion3(head: bytes) -> bool:
 
 
 def parse(path: Path, option: str) -> list[Found]:
-    """One Found a tomogram and sampling rate; the shifts of a refinement are applied, as RELION applies them.
+    """One Found a table, tomogram and sampling rate, of every table that has coordinates: files are joined by hand.
+
+    The optics groups of a table are those in front of it, or of the whole file.
+    """
+    tables = read_tables(path, option)
+    own = [table for table in tables if {*PIXELS, *CENTRED} & set(table.columns)] or [max(tables, key=len)]
+    notes = (f"{len(own)} tables of picks, which begin in lines {', '.join(str(t.start) for t in own)}",) if len(own) > 1 else ()
+    found: list[Found] = []
+    for table in own:
+        optics = [other for other in tables if other.name == "optics"]
+        before = [other for other in optics if other.start < table.start]
+        found += _found(table, (before[-1:] or optics or [None])[-1], notes, path, option)
+    return found
+
+
+def _found(table: StarTable, optics: StarTable | None, notes: tuple[str, ...], path: Path, option: str) -> list[Found]:
+    """What a table holds; the shifts of a refinement are applied, as RELION applies them.
 
     RELION takes the centred coordinates where a file has both kinds (`particle_set.cpp`); so do we.
     """
-    tables = read_star(path, option)
-    table = tables.get("particles") or next((t for t in tables.values() if {PIXELS[0], CENTRED[0]} & set(t.columns)),
-                                            max(tables.values(), key=len))
     if not len(table):
         return []
     centred = CENTRED[0] in table.columns
     require_columns(table, CENTRED if centred else PIXELS, path, option)
     positions = _columns(table, CENTRED if centred else PIXELS, path, option)
     names, named = _names(table, path)
-    unit = Unit(np.full(len(table), np.nan)) if centred else unit_of(table, tables.get("optics"), names, positions, path, option)
+    unit = Unit(np.full(len(table), np.nan)) if centred else unit_of(table, optics, names, positions, path, option)
     positions = positions - _shifts(table, unit.rates, centred, path, option)
     angles = _angles(table, path, option)
     score = next((table.numbers(label, path, option, allow_empty=True) for label in SCORES if label in table.columns), None)
     return [Found(name, named, positions[own], HALF if centred else CORNER, centred,
                   None if np.isnan(rate) else rate, unit.sure, unit.fraction, score=None if score is None else score[own],
-                  angles=None if angles is None else angles[own], notes=unit.notes)
+                  angles=None if angles is None else angles[own], notes=(*notes, *unit.notes))
             for name, rate, own in _groups(names, unit.rates)]
 
 

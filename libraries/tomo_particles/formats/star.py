@@ -24,11 +24,15 @@ NO_VALUE = {"", "<na>", "nan", "none", "null"}
 
 @dataclass(frozen=True)
 class StarTable:
-    """columns: values as text by label, without the underscore.  lines: (n,) line of each row in the file."""
+    """columns: values as text by label, without the underscore.  lines: (n,) line of each row in the file.
+
+    start: line of the file where its block begins.
+    """
 
     name: str
     columns: dict[str, list[str]]
     lines: list[int]
+    start: int = 1
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -64,16 +68,34 @@ class _Block:
     text: list[str]
     labels: list[str]
     lines: list[int]
+    start: int
     loop: bool = False
     ended: bool = False
 
 
 def read_star(path: Path, option: str) -> dict[str, StarTable]:
-    """The tables of a STAR file by the name of their block. Raises InputError for a file that is damaged, by line."""
+    """The tables of a STAR file by the name of their block, for formats that have one of each.
+
+    Raises InputError as `read_tables`, and for two tables of a name.
+    """
+    tables: dict[str, StarTable] = {}
+    for table in read_tables(path, option):
+        first = tables.setdefault(table.name, table)
+        if first is not table:
+            raise InputError(f"{option}: '{path}' has two tables data_{table.name}, in lines {first.start} and {table.start}; write "
+                             "each to its own file")
+    return tables
+
+
+def read_tables(path: Path, option: str) -> list[StarTable]:
+    """The tables of a STAR file in their order; files that were joined have several of a name.
+
+    Raises InputError for a file that is damaged, by line.
+    """
     blocks = _blocks(read_text(path), path, option)
     if not blocks:
         raise InputError(f"{option}: '{path}' has no data block, it is no STAR file; check the file")
-    return {block.name: _table(block, path, option) for block in blocks}
+    return [_table(block, path, option) for block in blocks]
 
 
 def _blocks(text: str, path: object, option: str) -> list[_Block]:
@@ -81,7 +103,7 @@ def _blocks(text: str, path: object, option: str) -> list[_Block]:
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
         if line.startswith("data_"):
-            blocks.append(_Block(line.split()[0][5:], [], [], []))
+            blocks.append(_Block(line.split()[0][5:], [], [], [], number))
         elif blocks and not line.startswith("#"):
             _add_line(blocks[-1], line, number, path, option)
     return blocks
@@ -115,7 +137,7 @@ def _table(block: _Block, path: object, option: str) -> StarTable:
     from emtable import Table
 
     if not block.labels:
-        return StarTable(block.name, {}, [])
+        return StarTable(block.name, {}, [], block.start)
     table = Table()
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # it prints the row that it cannot read
@@ -128,7 +150,7 @@ def _table(block: _Block, path: object, option: str) -> StarTable:
         raise InputError(f"{option}: '{path}', line {line}: table '{block.name}' cannot be read ({why}); write the file "
                          "again") from error
     values = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in block.labels]
-    return StarTable(block.name, dict(zip(table.getColumnNames(), values, strict=True)), block.lines)
+    return StarTable(block.name, dict(zip(table.getColumnNames(), values, strict=True)), block.lines, block.start)
 
 
 def require_columns(table: StarTable, labels: Sequence[str], path: object, option: str) -> None:

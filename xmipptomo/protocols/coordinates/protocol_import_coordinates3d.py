@@ -96,8 +96,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                            "file does not contain this size. 0: as in the file, otherwise that of the tomograms.")
         form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Names of tomograms",
                       help="Pairs of the name in the file and the name of the tomogram, separated by blanks: _1=TS_01 2=TS_02_. "
-                           "A star stands for what is the same: _*=*_deconv_. Or a text file with one number and one path of a "
-                           "tomogram per line, such as Dynamo's .doc.")
+                           "A star on both sides of a pair stands for what is the same in all names. Or a text file with one "
+                           "number and one path of a tomogram per line, such as Dynamo's .doc.")
         form.addParam("subset", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Leave out other tomograms?",
                       help="Yes: coordinates of tomograms that are not in the set are left out. No: they are an error, so that "
