@@ -13,6 +13,8 @@ from ..core.picks import Picks
 from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramFrame
 from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
 
+MAX_UNEVEN_BINNING = 1.05  # by which the ratios of the edges of two binnings may differ: edges are rounded
+
 
 def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
     """The picks of each tomogram of a file of that format, by its id.
@@ -91,20 +93,35 @@ def _stated_rate(found: Found, frame: TomogramFrame, path: object, context: Cont
             raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
                              f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file")
         return asked
-    if not (found.rate or asked):
-        _check_size(found, frame, path, context)
-    return found.rate or asked or frame.sampling_rate
+    rate = found.rate or asked or frame.sampling_rate
+    _check_size(found, frame, rate, path, context)
+    return rate
 
 
-def _check_size(found: Found, frame: TomogramFrame, path: object, context: Context) -> None:
-    """Voxels of a tomogram that had another size than ours, or by its name another binning, are not our voxels."""
-    way_out = f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}"
-    if found.size and frame.size and found.size != frame.size:
-        raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels, but tomogram "
-                         f"'{frame.tomo_id}' has {_edges(frame.size)}", way_out)
-    if other := other_voxels(found.name, frame):
+def _check_size(found: Found, frame: TomogramFrame, rate: float | None, path: object, context: Context) -> None:
+    """Voxels of a tomogram that had another size than ours, or by its name another binning, are not our voxels.
+
+    rate: Å/voxel of the coordinates; one that was stated explains another size, if it is not that of a cut out part.
+    """
+    told = bool(found.rate or context.sampling_rate)
+    way_out = [f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}"] if not told else []
+    if found.size and frame.size and (found.on_image or not told) and not _same_extent(found.size, rate, frame):
+        ratios = np.array(found.size) / np.array(frame.size)
+        binned = ratios.max() < MAX_UNEVEN_BINNING * ratios.min()
+        what = f", {found.trimmed}" if found.trimmed and not binned else ""
+        raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels{what}, but tomogram "
+                         f"'{frame.tomo_id}' has {_edges(frame.size)}",
+                         "give the tomogram on which it was made", *(way_out if binned or not found.on_image else []))
+    if not told and (other := other_voxels(found.name, frame)):
         raise InputError(f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
-                         f"tomogram '{frame.tomo_id}' is not", way_out)
+                         f"tomogram '{frame.tomo_id}' is not", *way_out)
+
+
+def _same_extent(size: Sequence[int], rate: float | None, frame: TomogramFrame) -> bool:
+    """Whether a size in voxels of `rate` Å is that of a tomogram; of another binning up to the rounding of two of its voxels."""
+    ratio = (rate or 1) / (frame.sampling_rate or rate or 1)
+    rounding = 0.0 if same_sampling_rate(ratio, 1) else 2 * max(1.0, ratio)
+    return bool((np.abs(np.array(size) * (ratio if rounding else 1) - np.array(frame.size)) <= rounding).all())
 
 
 def _edges(size: Sequence[float]) -> str:

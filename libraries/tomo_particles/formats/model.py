@@ -68,7 +68,8 @@ class Found:
     rate: None where the file does not say it; of positions in Å, the voxel size that they were made of.
     sure: False if `rate` is stated of something else than the tomogram, so that a user may know better.
     fraction: whether positions are fractions of the size of the tomogram, in any unit.
-    size: of the tomogram, voxels, where the file says it.
+    size: of the tomogram, voxels, where the file says it.  on_image: whether it is that of an image that was open, for certain.
+    trimmed: where that image lies in a larger one, for messages; empty where the file does not say so.
     score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
     notes: what the user should know of how the file was read, a line each.
     """
@@ -82,6 +83,8 @@ class Found:
     sure: bool = True
     fraction: bool = False
     size: tuple[int, int, int] | None = None
+    on_image: bool = False
+    trimmed: str = ""
     score: Any = None
     angles: Any = None
     group: Any = None
