@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tomo_particles.formats.registry import Context, Format
 
 TOMOGRAM = "{tomo}"  # in the name of the output: one file per tomogram
+UNITS = ("voxel", "angstrom")  # of files that give plain numbers
 PLAIN = "plain"  # tomograms are called without what programs added to their names
 
 
@@ -33,6 +34,7 @@ class ConvertConfig:
     tomogram_sampling_rate: float | None = None
     sampling_rate: float | None = None
     size: tuple[int, int, int] | None = None
+    unit: str = UNITS[0]
     names: tuple[str, ...] = ()
     rename: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
@@ -51,6 +53,8 @@ class ConvertConfig:
                 raise InputError("--size: the size is already known from --tomograms; leave out one of the two")
             if self.sampling_rate is None:
                 raise InputError("--size: the voxel size is not known; give it with --samplingrate")
+        if self.unit not in UNITS:
+            raise InputError(f"--unit: must be {' or '.join(UNITS)}, received '{self.unit}'")
         for pair in self.names:
             if not re.fullmatch(r"[^=]+=[^=]+", pair) and not Path(pair).is_file():
                 raise InputError(f"--names: expected NAME_IN_FILE=TOMOGRAM or the path of a list, received '{pair}'")
@@ -102,7 +106,8 @@ def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> 
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             frames[tomo_id] = TomogramFrame(tomo_id, tomogram.sampling_rate, tomogram.size, str(path))
     unknown = "leave out" if config.subset else "refuse"
-    return Context(frames, config.sampling_rate, config.size, _names(config), unknown, among=shared_folder(files), notes=notes)
+    return Context(frames, config.sampling_rate, config.size, config.unit == UNITS[1], _names(config), unknown,
+                   among=shared_folder(files), notes=notes)
 
 
 def _names(config: ConvertConfig) -> dict[str, str]:
@@ -149,7 +154,7 @@ def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConf
         try:
             check_inside(placed.positions, frame.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
         except InputError as error:
-            raise InputError(f"{error.text}; or leave them out with --dropOutside") from error
+            raise InputError(error.text, *error.remedies, "leave them out with --dropOutside") from error
     elif not inside.all():
         notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out")
     return placed[inside]
@@ -236,7 +241,7 @@ class ConvertCoordinatesTomo(Program):
 
     name = "xmipp_convert_coordinates_tomo"
     parameters = {"input": "-i", "output": "-o", "format": "--from", "output_format": "--to",
-                  "picks_sampling_rate": "--samplingrate"}
+                  "picks_sampling_rate": "--samplingrate", "unit": "--unit"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")
@@ -255,6 +260,10 @@ class ConvertCoordinatesTomo(Program):
         self.addParamsLine(" [--tomograms <...>] : the tomograms (MRC), for names, sizes and sampling rates")
         self.addParamsLine(" [--tomogramSamplingrate <rate>] : A/voxel of the tomograms; replaces that of their headers")
         self.addParamsLine(" [--samplingrate <rate>] : A/voxel of the coordinates, if the files do not say it")
+        self.addParamsLine(
+            " [--unit <unit=voxel>] : unit of the coordinates in CSV, .coords, .txt and uncentred star files: voxel, or angstrom "
+            "from the centre of the first voxel"
+        )
         self.addParamsLine(" [--size <x> <y> <z>] : size of the tomograms in voxels of --samplingrate, instead of --tomograms")
         self.addParamsLine(
             " [--names <...>] : names of tomograms in the files, as NAME_IN_FILE=TOMOGRAM: 1=TS_01; a star stands for what is "
@@ -283,6 +292,7 @@ class ConvertCoordinatesTomo(Program):
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
             sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
             size=size,  # type: ignore[arg-type]
+            unit=self.getParam("--unit"),
             names=tuple(self.optional_list("--names")),
             rename=tuple(self.optional_list("--rename")),
             classes=tuple(self.optional_list("--class")),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, parameter
 
 # Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
 # the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
@@ -41,7 +41,7 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
     """Refuse positions (n, 3) x, y, z outside a volume of `size` x, y, z, in the same voxels.
 
     Raises InputError; `source` says where the picks come from, with the option, and where they should lie. rate: Å/voxel, to
-    say so where the numbers look like Å.
+    say so where the numbers look like Å, and to name the way out of a program that reads Å.
     """
     outside = np.flatnonzero(_is_outside(positions, size))
     if len(outside):
@@ -51,7 +51,7 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
         edges = " x ".join(f"{edge:.0f}" for edge in size)
         raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
                          f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); {hint}check the sampling rate, the axis "
-                         "order and the origin")
+                         "order and the origin", *([f"say that they are Å with {parameter('unit')} angstrom"] if angstrom else []))
 
 
 def refuse_fractions(positions: np.ndarray, source: str) -> None:

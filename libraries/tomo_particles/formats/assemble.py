@@ -21,6 +21,8 @@ def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
 
     Raises InputError as `Format.found_in`, and for what contradicts the context.
     """
+    if context.angstrom and not one.as_they_stand:
+        raise InputError(f"{parameter('unit')}: '{path}' is of format {one.name}, which says its own unit; leave it out")
     return assemble(one.found_in(path, context.option), path, context)
 
 
@@ -80,6 +82,12 @@ def _in_voxels(found: Found, frame: TomogramFrame, path: object, context: Contex
     """Positions (n, 3) x, y, z in voxels from the corner, and their sampling rate."""
     if found.origin != CORNER or found.fraction:
         return _of_size(found, frame, path, context)
+    if context.angstrom and found.rate and not same_sampling_rate(found.rate, 1):
+        raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
+                         f"{parameter('unit')} says Å; leave it out, or correct the file")
+    if context.angstrom:
+        rate = frame.sampling_rate or context.sampling_rate
+        return found.positions / _known(rate, frame.tomo_id, path, context), float(rate or 0)
     if found.angstrom:
         rate = found.rate or frame.sampling_rate or context.sampling_rate
         return found.positions / _known(rate, frame.tomo_id, path, context), float(rate or 0)

@@ -39,6 +39,7 @@ class Context:
 
     frames: the tomograms at hand by id; empty: not known.  sampling_rate: Å/voxel of coordinates in voxels whose file does
     not say it.  size: x, y, z, voxels of sampling_rate, of the tomograms that are not at hand.
+    angstrom: whether numbers that a file gives as they stand (`Format.as_they_stand`) are Å from the centre of the first voxel.
     names: the id of a tomogram by the name or number that files give it.
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
     among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
@@ -49,6 +50,7 @@ class Context:
     frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
     sampling_rate: float | None = None
     size: tuple[int, int, int] | None = None
+    angstrom: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     unknown: str = REFUSE
     option: str = parameter("input")
@@ -101,6 +103,7 @@ class Format:
     write: to a path that is free; None where we only read.  keeps: which of score, angles, group, species are written.
     fills: a score or orientation that is not known is written as 0.
     single: a file holds one tomogram only.  one_species: and one species only.
+    as_they_stand: whether it gives positions as plain numbers from the centre of the first voxel, which may be Å as well.
     """
 
     name: str
@@ -113,6 +116,7 @@ class Format:
     fills: bool = False
     single: bool = False
     one_species: bool = False
+    as_they_stand: bool = False
 
     def found_in(self, path: Path, option: str) -> Sequence[Found]:
         """What a file holds, as it states it. Raises InputError naming the file, and the line where there is one."""

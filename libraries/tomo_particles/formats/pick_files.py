@@ -71,7 +71,9 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
     option, sampling_rate = context.option, context.sampling_rate
     if other := _other_format(path, option):
         return _read_other(other, path, context)
-    groups = _as_known(rows_by_tomogram(path, option), rates)
+    said: list[str] = []
+    groups = _as_known(rows_by_tomogram(path, option, notes=said), rates)
+    context.notes.extend(f"{path}: {note}" for note in said)
     strange = {tomo_id: len(rows) for tomo_id, rows in groups.items() if tomo_id not in rates}
     if len(strange) == len(groups) and not context.among:
         raise InputError(f"{option}: '{path}' names the tomograms {listed(sorted(groups))}, but those given are "

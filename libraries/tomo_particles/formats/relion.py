@@ -170,4 +170,4 @@ KEEPS = frozenset({"score", "angles"})
 RELION5 = Format("relion5", "RELION 5 star (centred Å; also pytom-match-pick)", (".star",), _sniff_relion5, parse, write_relion5,
                  KEEPS, fills=True)
 RELION3 = Format("relion3", "RELION 3 and 4 star (voxels; also pytom-match-pick, Warp, crYOLO, TomoTwin)", (".star",),
-                 _sniff_relion3, parse, write_relion3, KEEPS, fills=True)
+                 _sniff_relion3, parse, write_relion3, KEEPS, fills=True, as_they_stand=True)

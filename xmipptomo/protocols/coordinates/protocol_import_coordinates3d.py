@@ -68,7 +68,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _label = "import coordinates 3D from pickers"
     _devStatus = BETA
     _possibleOutputs = ImportOutputs
-    _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate",
+    _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate", "--unit": "angstrom",
                      "--names": "names", "--class": "species", "--subset": "subset", "--dropOutside": "dropOutside"}
 
     # ---- form
@@ -94,6 +94,10 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Needed only if the coordinates are in voxels of another size than those of the tomograms and the "
                            "file does not contain this size. 0: as in the file, otherwise that of the tomograms.")
+        form.addParam("angstrom", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
+                      label="Coordinates in Å?",
+                      help="Yes: the numbers of CSV, .coords, .txt and uncentred star files are Å from the centre of the first "
+                           "voxel, as in copick and the CryoET Data Portal. No: they are voxels. Other formats say their unit.")
         form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Names of tomograms",
                       help="Pairs of the name in the file and the name of the tomogram, separated by blanks: _1=TS_01 2=TS_02_. "
                            "A star on both sides of a pair stands for what is the same in all names. Or a text file with one "
@@ -141,7 +145,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         options = ImportOptions(
             format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
             names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
-            classes=self.species.get().split())
+            classes=self.species.get().split(), angstrom=self.angstrom.get())
         self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, links, tomograms.getSamplingRate(),
                                                            options), job="conversion")
 
