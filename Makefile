@@ -25,7 +25,7 @@ demo: $(VENV)/installed
 	@$(BIN)/python -m xmipp_scripts.demo
 
 # tests/conftest.py sets the environment of the tests (Scipion's folders, no GPU, no display).
-# A process a core, each with whole files of tests: what they share is made once.
+# One process per core, each with whole files of tests: what they share is made once.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test: $(VENV)/installed

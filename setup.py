@@ -58,7 +58,6 @@ DEPENDENCIES = [
     "h5py>=3.7",                   # what a model file says of itself, read without TensorFlow, which brings it
     "mrcfile>=1.4",                # tomograms and subtomogram stacks, memory-mapped
     "jinja2>=3.1",                 # the HTML report: escapes names of files and pickers; pure Python, one small dependency
-    "emtable>=0.0.14",             # RELION and crYOLO STAR files; scipion-em brings it (starfile would bring pyarrow, 55 MB)
     "imodmodel>=0.1",              # IMOD models; it brings pydantic
     "dynamotable>=0.3",            # Dynamo tables; needs pandas only
     "emfile>=0.3",                 # motive lists; needs numpy only
@@ -67,7 +66,7 @@ DEPENDENCIES = [
 ]
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],                 # the CUDA libraries as wheels; the driver is the machine's
-    # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: a process a core, half the time on two
+    # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: one process per core, half the time on two
     "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5"],
     "dev": ["ruff>=0.6", "mypy>=1.11"],              # make lint
 }

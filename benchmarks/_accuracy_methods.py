@@ -14,15 +14,15 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 
 from tomo_particles.consensus import labels, training_examples
-from tomo_particles.consensus.final_score import judge_merged
+from tomo_particles.consensus.final_score import score_merged_picks
 from tomo_particles.evaluation.calibration import expected_calibration_error, precision_recall
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.learning import network_input
 from tomo_particles.network import data as network_data
-from tomo_particles.testing.agreement import match
+from tomo_particles.testing.agreement import match_picks
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.pipeline import Pipeline
-from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
+from xmipp_scripts._shared.training_options import TrainingSettings
 
 OWN, PAPER = "ours", "paper's recipe"
 BASELINES = ("best picker", "AND", "OR", "best vote")
@@ -91,7 +91,7 @@ class Judge:
         for tomo_id, truth in self.truth.items():
             own = np.flatnonzero((picks["tomo_id"] == tomo_id).to_numpy() & used)
             positions = picks.iloc[own][["x", "y", "z"]].to_numpy(dtype=float)
-            hit, particle = match(positions, truth, self.case.radius)
+            hit, particle = match_picks(positions, truth, self.case.radius)
             true[own[hit]] = True
             errors.append(cdist(positions[hit], truth[particle]).diagonal())
         return true, np.concatenate(errors)
@@ -146,7 +146,7 @@ def voting_rows(judge: Judge, scored: pd.DataFrame, n_pickers: int) -> Iterator[
 def reliability_row(judge: Judge, odir: Path, scored: pd.DataFrame) -> dict:
     """What the pickers' votes alone say, each weighed by its estimated reliability."""
     table = read_table(odir / "scored" / "merged.xmd")
-    posterior = judge_merged(table["comment"], np.zeros(len(table["comment"]))).posterior
+    posterior = score_merged_picks(table["comment"], np.zeros(len(table["comment"]))).posterior
     picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
     return judge.row("reliability only", picks, posterior, posterior >= 0.5, probability=True)
 
@@ -195,14 +195,14 @@ def ablate(case: Case, tomograms: Path, odir: Path) -> list[dict]:
         score = scored["score"].to_numpy()
         rows.append(judge.row(name, scored, score, score >= 0.5, probability=True) | {"seconds": seconds})
     network_data.tilt_axis_turns.cache_clear()
-    return [row | {"case": case.name} for row in (*rows, *_judged_otherwise(judge, odir / OWN))]
+    return [row | {"case": case.name} for row in (*rows, *_scored_otherwise(judge, odir / OWN))]
 
 
-def _judged_otherwise(judge: Judge, odir: Path) -> Iterator[dict]:
+def _scored_otherwise(judge: Judge, odir: Path) -> Iterator[dict]:
     """The last step without one of its ingredients: no training is needed."""
     table = read_table(odir / "scored" / "merged.xmd")
     picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
-    look = np.array(table["zScoreDeepLearning1"])
-    score = judge_merged(table["comment"], np.zeros(len(look)), look, None).posterior
+    network_score = np.array(table["zScoreDeepLearning1"])
+    score = score_merged_picks(table["comment"], np.zeros(len(network_score)), network_score, None).posterior
     yield judge.row("without the pickers' scores", picks, score, score >= 0.5, probability=True)
-    yield judge.row("the network's score alone", picks, look, look >= 0.5, probability=True)
+    yield judge.row("the network's score alone", picks, network_score, network_score >= 0.5, probability=True)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall-clock seconds and peak resident memory (GB) of a command."""
+    """Wall-clock seconds, peak resident memory (GB) and processor seconds of a command."""
 
     seconds: float
     memory: float
+    processor: float = float("nan")  # in results of before
 
 
 def run_program(name: str, *arguments: object, quiet: bool = False) -> Cost:
@@ -31,4 +32,4 @@ def run_command(command: list[str], *, quiet: bool = False) -> Cost:
     process.returncode = code
     if code:
         sys.exit(f"failed with exit code {code}: {' '.join(command)}")
-    return Cost(time.perf_counter() - start, usage.ru_maxrss / 2**20)
+    return Cost(time.perf_counter() - start, usage.ru_maxrss / 2**20, usage.ru_utime + usage.ru_stime)

@@ -13,7 +13,7 @@ from _measure import Cost, run_command
 from _report import as_markdown, finish
 
 from tomo_particles.evaluation.calibration import expected_calibration_error
-from tomo_particles.testing.agreement import match
+from tomo_particles.testing.agreement import match_picks
 from xmipp_scripts import demo
 
 METHODS = (*demo.PICKERS, *(f"votes_{n}" for n in (1, 2, 3)), "consensus")
@@ -39,7 +39,7 @@ def calibration_error(folder: Path, seed: int) -> float:
     true = pd.Series(False, index=scored.index)
     for tomo_id, picks in scored.groupby("tomo_id"):
         own = truth.loc[truth["tomo_id"] == tomo_id, ["x", "y", "z"]].to_numpy()
-        true.loc[picks.index[match(picks[["x", "y", "z"]].to_numpy(), own, demo.MATCH_RADIUS)[0]]] = True
+        true.loc[picks.index[match_picks(picks[["x", "y", "z"]].to_numpy(), own, demo.MATCH_RADIUS)[0]]] = True
     return expected_calibration_error(scored["score"].to_numpy(), true.to_numpy())
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 from _report import as_markdown, finish
 
 from tomo_particles.core.tomograms import write_volume
-from tomo_particles.testing.agreement import match
+from tomo_particles.testing.agreement import match_picks
 from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
 OLD_VIEWS = 35_800  # what is left of the 105 minutes that the old schedule took at 0.151 s a subtomogram trained on
@@ -134,7 +134,7 @@ def baseline_seconds(folder: Path, picks: int, threads: int) -> float:
 def f1(picks: pd.DataFrame, truth: pd.DataFrame) -> float:
     """F1 of picks within a particle's radius, over all tomograms."""
     hits = sum(
-        len(match(picks.loc[picks.tomo_id == name, list("xyz")].to_numpy(), own[list("xyz")].to_numpy(), RADIUS)[0])
+        len(match_picks(picks.loc[picks.tomo_id == name, list("xyz")].to_numpy(), own[list("xyz")].to_numpy(), RADIUS)[0])
         for name, own in truth.groupby("tomo_id")
     )
     return 2 * hits / (len(picks) + len(truth))

@@ -59,8 +59,8 @@ def compare(options: argparse.Namespace) -> dict[str, object]:
     from tomo_particles.fourier.filters import filtered, low_pass
     from tomo_particles.geometry.orientations import rotation_grid
     from tomo_particles.pickers.peaks import find_peaks
-    from tomo_particles.pickers.template_kernels import Imaging, Kernels, density_diameter, spherical_mask
-    from tomo_particles.pickers.template_matching import match, prepare
+    from tomo_particles.pickers.template_kernels import TemplateKernels, TomogramFilter, density_diameter, spherical_mask
+    from tomo_particles.pickers.template_matching import match_template, prepare
 
     with open_tomogram(options.tomogram) as tomogram, open_tomogram(options.template) as template:
         volume, rate = np.array(tomogram.data, dtype=np.float32), tomogram.sampling_rate
@@ -70,11 +70,12 @@ def compare(options: argparse.Namespace) -> dict[str, object]:
     volume /= volume.std()
     density = filtered(density, low_pass(density.shape, rate, options.lowpass))
     grid = rotation_grid(options.step)
-    imaging = Imaging(2.2 * rate)  # keeps the sampling, so that both sides do the same work
+    tomogram_filter = TomogramFilter(2.2 * rate)  # keeps the sampling, so that both sides do the same work
     start = time.perf_counter()
-    space = prepare(volume, rate, imaging, diameter / 2, bright=True, workers=options.threads)
+    prepared = prepare(volume, rate, tomogram_filter, diameter / 2, bright=True, workers=options.threads)
     mask = spherical_mask(diameter / rate)
-    ours = match(space, Kernels(density, rate, mask, space.voxel, imaging), grid, threads=options.threads).score
+    kernels = TemplateKernels(density, rate, mask, prepared.voxel, tomogram_filter)
+    ours = match_template(prepared, kernels, grid, threads=options.threads).score
     seconds = time.perf_counter() - start
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     turns = grid.inv().as_matrix()[:, ::-1, ::-1]  # pytme turns the axes, not the template

@@ -50,7 +50,7 @@ def main() -> None:
         (apoferritin, RATE, "LoG", "pick_blobs_tomo", ("--diameter", APOFERRITIN)),
         (apoferritin, RATE, "DoG", "pick_blobs_tomo", ("--diameter", APOFERRITIN, "--method", "dog")),
         (apoferritin, RATE, "template", "template_matching_tomo", matching),
-        (apoferritin, RATE, "template, not whitened", "template_matching_tomo", (*matching, "--coloured")),
+        (apoferritin, RATE, "template, not whitened", "template_matching_tomo", (*matching, "--noWhitening")),
         (lysosome, LYSOSOME_RATE, "LoG", "pick_blobs_tomo", ("--diameter", LYSOSOME)),
     ]
     given = {}

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 from _report import as_markdown, finish
 
-from tomo_particles.consensus.final_score import judge_merged
+from tomo_particles.consensus.final_score import score_merged_picks
 from tomo_particles.evaluation.calibration import expected_calibration_error
 from tomo_particles.formats.xmd import read_table
-from tomo_particles.testing.agreement import Agreement, agreement, match
+from tomo_particles.testing.agreement import Agreement, agreement, match_picks
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.pipeline import Pipeline
-from xmipp_scripts.deep_picking_consensus_tomo import TrainingSettings
+from xmipp_scripts._shared.training_options import TrainingSettings
 
 
 def run(seed: int, folder: Path, recipe: str) -> tuple[list, list[str], list[str], Path, float]:
@@ -92,7 +92,7 @@ def rows_of(seed: int, folder: Path) -> list[dict]:
             for k in range(1, len(files) + 1):
                 rows.append(row(f"votes >= {k}", support >= k))
             table = read_table(odir / "scored" / "merged.xmd")
-            votes = judge_merged(table["comment"], np.zeros(len(table["comment"]))).posterior
+            votes = score_merged_picks(table["comment"], np.zeros(len(table["comment"]))).posterior
             by_pattern = dict(zip(table["comment"], votes, strict=True))
             names = {str(i + 1): Path(f).stem for i, f in enumerate(files)}
             by_names = {"+".join(names[i] for i in pattern.split("+")): p for pattern, p in by_pattern.items()}
@@ -110,7 +110,7 @@ def labels_of(scored: pd.DataFrame, truth: dict[str, np.ndarray]) -> np.ndarray:
     labels = np.zeros(len(scored), dtype=bool)
     for tomo_id, positions in truth.items():
         own = np.flatnonzero(scored["tomo_id"] == tomo_id)
-        labels[own[match(scored.loc[own, ["x", "y", "z"]].to_numpy(), positions, example.MATCH_RADIUS)[0]]] = True
+        labels[own[match_picks(scored.loc[own, ["x", "y", "z"]].to_numpy(), positions, example.MATCH_RADIUS)[0]]] = True
     return labels
 
 

@@ -206,11 +206,10 @@ def test_folders_of_protocols_import_only_those_of_the_table():
     assert not wrong_arrows("xmipptomo", "protocols", PROTOCOLS)
 
 
-# For the type checker only, a part of the consensus program may still name the pipeline that imports it.
-@pytest.mark.parametrize(("package", "for_types"), [("tomo_particles", True), ("xmipp_scripts", False), ("xmipptomo", True)])
-def test_no_module_imports_itself_by_others(package: str, for_types: bool):
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_module_imports_itself_by_others(package: str):
     arrows: dict[str, set[str]] = {}
-    for file, imports in imports_of(package, for_types).items():
+    for file, imports in imports_of(package, for_types=True).items():
         path = (REPOSITORY / file).relative_to(PACKAGES[package])
         own = ".".join(path.parent.parts if path.name == "__init__.py" else path.with_suffix("").parts)
         modules = {module_of(i.name, package) or "" for i in imports}

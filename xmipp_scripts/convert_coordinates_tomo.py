@@ -37,7 +37,7 @@ class ConvertConfig:
     unit: str = UNITS[0]
     names: tuple[str, ...] = ()
     rename: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
+    species: tuple[str, ...] = ()
     subset: bool = False
     drop_outside: bool = False
     overwrite: bool = False
@@ -72,13 +72,14 @@ def convert(config: ConvertConfig) -> list[str]:
         refuse_existing(Path(config.output), config.overwrite)
     files, notes = _files(config)
     context = _context(config, files, notes)
-    picks = _read(files, config, context, notes)
-    picks = {tomo_id: own for tomo_id, own in _of_classes(picks, config).items() if len(own)}
+    rates: set[float | None] = {config.sampling_rate, *(tomogram.sampling_rate for tomogram in context.tomograms.values())}
+    picks = _read(files, config, context, notes, rates)
+    picks = {tomo_id: own for tomo_id, own in _of_species(picks, config).items() if len(own)}
     if not picks:
         raise InputError("-i: no picks left after --class and --dropOutside; relax one of them")
     picks, context = _renamed(picks, context, config)
     notes += _losses(picks, target)
-    return notes + _write(picks, context, config, target)
+    return notes + _write(picks, context, config, target) + _extents(picks, context, rates)
 
 
 def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
@@ -96,17 +97,17 @@ def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
 def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> Context:
     from tomo_particles.core.tomograms import open_tomogram, tomogram_id
     from tomo_particles.formats.pick_folders import shared_folder
-    from tomo_particles.formats.registry import Context, TomogramFrame
+    from tomo_particles.formats.registry import Context, TomogramInfo
 
-    frames: dict[str, TomogramFrame] = {}
+    tomograms: dict[str, TomogramInfo] = {}
     for path in config.tomograms:
         tomo_id = tomogram_id(path)
-        if tomo_id in frames:
+        if tomo_id in tomograms:
             raise InputError(f"--tomograms: two tomograms are named '{tomo_id}'; their file names must differ")
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            frames[tomo_id] = TomogramFrame(tomo_id, tomogram.sampling_rate, tomogram.size, str(path))
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as opened:
+            tomograms[tomo_id] = TomogramInfo(tomo_id, opened.sampling_rate, opened.size, str(path))
     unknown = "leave out" if config.subset else "refuse"
-    return Context(frames, config.sampling_rate, config.size, config.unit == UNITS[1], _names(config), unknown,
+    return Context(tomograms, config.sampling_rate, config.size, config.unit == UNITS[1], _names(config), unknown,
                    among=shared_folder(files), notes=notes)
 
 
@@ -124,51 +125,56 @@ def _names(config: ConvertConfig) -> dict[str, str]:
     return names
 
 
-def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str]) -> dict[str, Picks]:
+def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str],
+          rates: set[float | None]) -> dict[str, Picks]:
+    """The picks of all files. rates: Å/voxel known so far; receives those of the files."""
     from tomo_particles.formats.pick_folders import joined
     from tomo_particles.formats.registry import format_named, read, recognise
 
     def read_one(path: Path) -> dict[str, Picks]:
         found = format_named(config.source, "--from") if config.source else recognise(path)
         picks = read(path, context, config.source)
-        picks = {tomo_id: _on_tomogram(own, path, context, config, notes) for tomo_id, own in picks.items()}
+        rates.update(own.sampling_rate for own in picks.values())
+        picks = {tomo_id: _on_tomogram(own, path, context, config, notes, rates) for tomo_id, own in picks.items()}
         if picks:
             notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {listed(picks)}")
         return picks
 
-    return read_one(files[0]) if len(files) == 1 else joined("", files, read_one, "-i", notes, context.frames)
+    return read_one(files[0]) if len(files) == 1 else joined("", files, read_one, "-i", notes, context.tomograms)
 
 
-def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str]) -> Picks:
+def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str],
+                 rates: set[float | None]) -> Picks:
     """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
-    import numpy as np
+    from tomo_particles.core.coordinates import check_inside, inside_volume
+    from tomo_particles.core.extent import likely_mistake
 
-    from tomo_particles.core.coordinates import check_inside
-
-    frame = context.frame(picks.tomo_id)
-    placed = picks.at_sampling_rate(frame.sampling_rate) if frame.sampling_rate else picks
-    if frame.size is None:
+    tomogram = context.tomogram(picks.tomo_id)
+    placed = picks.at_sampling_rate(tomogram.sampling_rate) if tomogram.sampling_rate else picks
+    if tomogram.size is None:
         return placed
-    inside = ((placed.positions >= -0.5) & (placed.positions <= np.asarray(frame.size) - 0.5)).all(axis=1)
+    inside = inside_volume(placed.positions, tomogram.size)
     if not config.drop_outside:
         try:
-            check_inside(placed.positions, frame.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
+            check_inside(placed.positions, tomogram.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
         except InputError as error:
-            raise InputError(error.text, *error.remedies, "leave them out with --dropOutside") from error
+            mistake = likely_mistake(placed, tomogram.size, rates)
+            raise InputError(f"{error.text}{mistake}", *error.remedies, "leave them out with --dropOutside") from error
     elif not inside.all():
-        notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out")
+        mistake = likely_mistake(placed, tomogram.size, rates)
+        notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out{mistake}")
     return placed[inside]
 
 
-def _of_classes(picks: dict[str, Picks], config: ConvertConfig) -> dict[str, Picks]:
-    if not config.classes:
+def _of_species(picks: dict[str, Picks], config: ConvertConfig) -> dict[str, Picks]:
+    if not config.species:
         return picks
     import numpy as np
 
     there = sorted({str(name) for own in picks.values() for name in own.species} - {""})
-    if wrong := [name for name in config.classes if name not in there]:
+    if wrong := [name for name in config.species if name not in there]:
         raise InputError(f"--class: the picks have no class '{wrong[0]}'; there are {listed(there) or 'none'}")
-    return {tomo_id: own[np.isin(own.species.astype(str), config.classes)] for tomo_id, own in picks.items()}
+    return {tomo_id: own[np.isin(own.species.astype(str), config.species)] for tomo_id, own in picks.items()}
 
 
 def _renamed(picks: dict[str, Picks], context: Context, config: ConvertConfig) -> tuple[dict[str, Picks], Context]:
@@ -183,8 +189,9 @@ def _renamed(picks: dict[str, Picks], context: Context, config: ConvertConfig) -
     new = {tomo_id: plain(tomo_id) if config.rename == (PLAIN,) else told.get(tomo_id, tomo_id) for tomo_id in picks}
     if len(set(new.values())) < len(new):
         raise InputError(f"--rename: two tomograms would be called the same: {listed(sorted(new.values()))}; choose other names")
-    frames = {new[tomo_id]: replace(context.frame(tomo_id), tomo_id=new[tomo_id]) for tomo_id in picks}
-    return {new[tomo_id]: replace(own, tomo_id=new[tomo_id]) for tomo_id, own in picks.items()}, replace(context, frames=frames)
+    tomograms = {new[tomo_id]: replace(context.tomogram(tomo_id), tomo_id=new[tomo_id]) for tomo_id in picks}
+    renamed = {new[tomo_id]: replace(own, tomo_id=new[tomo_id]) for tomo_id, own in picks.items()}
+    return renamed, replace(context, tomograms=tomograms)
 
 
 def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
@@ -232,6 +239,17 @@ def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, tar
             for path, part in jobs.items()]
 
 
+def _extents(picks: Mapping[str, Picks], context: Context, rates: set[float | None]) -> list[str]:
+    """Where the picks of each tomogram lie, a line each, and a warning where that is suspicious."""
+    from tomo_particles.core.extent import extent_line, extent_warning
+
+    lines: list[str] = []
+    for tomo_id, own in picks.items():
+        size = context.tomogram(tomo_id).size
+        lines += [extent_line(own, size), *filter(None, [extent_warning(own, size, rates)])]
+    return lines
+
+
 def _in_file_name(tomo_id: str) -> str:
     return re.sub(r"[^\w.-]", "_", tomo_id)
 
@@ -247,7 +265,9 @@ class ConvertCoordinatesTomo(Program):
         self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")
         self.addUsageLine(
             "Reads CSV, XMD, RELION 3 to 5, pytom-match-pick, crYOLO, TomoTwin, DeepFinder, Membranorama, EMAN2, Dynamo, IMOD, "
-            "copick, CryoET Data Portal and motive lists; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD and copick. "
+            "copick, CryoET Data Portal, motive lists, STOPGAP, PEET, M, PyTom, pyTME, DeepETPicker, napari, Chimera markers and "
+            "CZII submissions; writes XMD, CSV, RELION 5 and 3, Dynamo, IMOD, copick, STOPGAP, napari, Chimera markers and CZII "
+            "submissions. The last lines say where the picks of each tomogram lie. "
             "docs/formats.md explains the numbers of each format. Positions are written in voxels of the tomograms of "
             "--tomograms."
         )
@@ -295,7 +315,7 @@ class ConvertCoordinatesTomo(Program):
             unit=self.getParam("--unit"),
             names=tuple(self.optional_list("--names")),
             rename=tuple(self.optional_list("--rename")),
-            classes=tuple(self.optional_list("--class")),
+            species=tuple(self.optional_list("--class")),
             subset=self.checkParam("--subset"),
             drop_outside=self.checkParam("--dropOutside"),
             overwrite=self.checkParam("--overwrite"),

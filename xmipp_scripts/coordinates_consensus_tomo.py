@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tomo_particles.consensus.merged_picks import REFERENCE, write_pickers, write_scores
@@ -15,7 +14,6 @@ from ._shared.program import Program, require_box_size, require_positive, run
 if TYPE_CHECKING:
     import numpy as np
 
-    from tomo_particles.consensus.attributes import Identity
     from tomo_particles.core.picks import Picks
 
 SYMMETRY_HELP = (
@@ -61,58 +59,47 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     import numpy as np
 
     from tomo_particles.consensus.attributes import merged_identity
-    from tomo_particles.consensus.labels import DOUBTFUL, NEGATIVE, POSITIVE, explained_by, label_by_votes
+    from tomo_particles.consensus.labels import DOUBTFUL, NEGATIVE, POSITIVE
     from tomo_particles.consensus.merging import merge_picks
-    from tomo_particles.core.picks import Picks
+    from tomo_particles.consensus.references import label_with_references
     from tomo_particles.formats.xmd import DISAGREEMENT
     from tomo_particles.geometry.symmetry import symmetry_group
 
     symmetry = symmetry_group(config.symmetry)
     picks, tomogram = _read_input(config)
-    known = {
-        name: _reference(path, parameter(name), config.sampling_rate, picks.tomo_id)
+    positive_references, negative_references = (
+        _read_references(path, parameter(name), config.sampling_rate, picks.tomo_id)
         for name, path in (("truth", config.truth), ("lie", config.lie))
-    }
+    )
     radius = config.radius * config.box_size
     clusters = merge_picks(picks, radius, config.representative)
-    places = {name: own.positions for name, own in known.items()}
-    reference_label = explained_by(clusters.positions, places["truth"], places["lie"], radius)
-    labels = np.where(reference_label != DOUBTFUL, reference_label, label_by_votes(clusters.support, config.number))
-    # What the user knows replaces what the pickers saw of it: a reference stands for every cluster near it.
-    unexplained = reference_label == DOUBTFUL
-    n_pickers = max(1, len(np.unique(picks.picker)))
     identity = merged_identity(picks, clusters, symmetry)
-    seen_by, scores_by = _pickers_of_clusters(clusters, picks.picker, picks.score)
-    references = [_completed(known[name], identity, radius) for name in known]
-    merged = Picks.concatenate([identity.picks[unexplained]] + [own for own, _ in references])
-    disagreement = np.concatenate([identity.disagreement[unexplained]] + [off for _, off in references])
-    seen_near = {name: _seen_near(places[name], clusters, seen_by, radius) for name in known}
-    pickers = [seen_by[i] for i in np.flatnonzero(unexplained)] + [(REFERENCE, *ids) for name in known for ids in seen_near[name]]
-    scores = [scores_by[i] for i in np.flatnonzero(unexplained)] + [(np.nan,) * len(ids) for ids in pickers[unexplained.sum() :]]
-    labels = np.concatenate([labels[unexplained], np.full(len(known["truth"]), POSITIVE), np.full(len(known["lie"]), NEGATIVE)])
-    support = np.array([len(ids) - (REFERENCE in ids) for ids in pickers], dtype=int)
+    merged = label_with_references(
+        picks, clusters, identity, positive_references, negative_references, radius=radius, number=config.number
+    )
+    n_pickers = max(1, len(np.unique(picks.picker)))
     extra = {
-        "particleId": np.arange(config.starting_id, config.starting_id + len(merged)),
-        "count": support,
-        "comment": np.array([write_pickers(ids) for ids in pickers], dtype=object),
-        "keywords": np.array([write_scores(of_pick) for of_pick in scores], dtype=object),
-        "CoordConsScore": np.minimum(1.0, support / n_pickers),
-        "enabled": labels,
+        "particleId": np.arange(config.starting_id, config.starting_id + len(merged.picks)),
+        "count": merged.support,
+        "comment": np.array([write_pickers(ids) for ids in merged.pickers], dtype=object),
+        "keywords": np.array([write_scores(of_pick) for of_pick in merged.scores], dtype=object),
+        "CoordConsScore": np.minimum(1.0, merged.support / n_pickers),
+        "enabled": merged.labels,
     }
-    if np.isfinite(merged.angles).any():
-        extra[DISAGREEMENT] = disagreement
-    _write(config, merged, labels, extra, tomogram)
+    if np.isfinite(merged.picks.angles).any():
+        extra[DISAGREEMENT] = merged.disagreement
+    _write(config, merged.picks, merged.labels, extra, tomogram)
     return {
         "picks": len(picks),
-        "merged": len(merged),
-        "positive": int((labels == POSITIVE).sum()),
-        "doubtful": int((labels == DOUBTFUL).sum()),
-        "negative": int((labels == NEGATIVE).sum()),
+        "merged": len(merged.picks),
+        "positive": int((merged.labels == POSITIVE).sum()),
+        "doubtful": int((merged.labels == DOUBTFUL).sum()),
+        "negative": int((merged.labels == NEGATIVE).sum()),
     }
 
 
 def _read_input(config: ConsensusConfig) -> tuple[Picks, str]:
-    """The picks at the common sampling rate, and the file of their tomogram, empty where the table does not say it."""
+    """The picks at the common sampling rate, and the file of their tomogram, empty if the table does not name it."""
     from tomo_particles.formats.xmd import picks_of, read_table
 
     table = read_table(config.input)
@@ -143,7 +130,7 @@ def _write(config: ConsensusConfig, merged: Picks, labels: np.ndarray, extra: di
             write_picks(path, merged[rows], config.box_size, tomogram, {name: column[rows] for name, column in extra.items()})
 
 
-def _reference(path: str | None, option: str, sampling_rate: float, tomo_id: str) -> Picks:
+def _read_references(path: str | None, option: str, sampling_rate: float, tomo_id: str) -> Picks:
     """The references of a file as the user gave them, without scores: nobody weighs them."""
     from dataclasses import replace
 
@@ -156,57 +143,6 @@ def _reference(path: str | None, option: str, sampling_rate: float, tomo_id: str
         return Picks(tomo_id, np.zeros((0, 3)), sampling_rate)
     picks = read_picks(path, option, sampling_rate).at_sampling_rate(sampling_rate)
     return replace(picks, tomo_id=tomo_id, picker=np.full(len(picks), REFERENCE), score=np.full(len(picks), np.nan))
-
-
-def _completed(references: Picks, identity: Identity, radius: float) -> tuple[Picks, np.ndarray]:
-    """References with the class, group id and orientation of the merged pick they replace, where they have none themselves.
-
-    Also how much the pickers' orientations disagree, NaN where the reference's own is taken.
-    """
-    from dataclasses import replace
-
-    import numpy as np
-    from scipy.spatial import cKDTree
-
-    nothing = np.full(len(references), np.nan)
-    seen = identity.picks
-    if not len(references) or not len(seen):
-        return references, nothing
-    distance, row = cKDTree(seen.positions).query(references.positions)
-    near = distance <= radius
-    turned = near & ~np.isfinite(references.angles).all(axis=1)
-    completed = replace(
-        references,
-        angles=np.where(turned[:, None], seen.angles[row], references.angles),
-        group=np.where(near & (references.group == 0), seen.group[row], references.group),
-        species=np.where(near & (references.species == ""), seen.species[row], references.species),
-    )
-    return completed, np.where(turned, identity.disagreement[row], nothing)
-
-
-def _pickers_of_clusters(clusters, picker, score) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
-    """For every cluster the ids of its pickers, rising, and the best score that each of them gave, NaN for none."""
-    import numpy as np
-
-    if not len(picker):
-        return [], []
-    # The best score of a picker comes first among its picks of a cluster
-    order = np.lexsort((-np.nan_to_num(score, nan=-np.inf), picker, clusters.labels))
-    cluster, picker, score = clusters.labels[order], picker[order], score[order]
-    first = np.flatnonzero(np.r_[True, (np.diff(cluster) != 0) | (np.diff(picker) != 0)])
-    ends = np.flatnonzero(np.r_[True, np.diff(cluster[first]) != 0, True]).tolist()
-    said = picker[first].tolist(), score[first].tolist()
-    return tuple([tuple(values[a:b]) for a, b in pairwise(ends)] for values in said)
-
-
-def _seen_near(references, clusters, seen_by: list[tuple[int, ...]], radius: float) -> list[tuple[int, ...]]:
-    """For every reference position the pickers whose cluster lies within the radius."""
-    from scipy.spatial import cKDTree
-
-    if not len(references) or not len(clusters):
-        return [()] * len(references)
-    near = cKDTree(clusters.positions).query_ball_point(references, radius)
-    return [tuple(sorted({picker for c in rows for picker in seen_by[c]})) for rows in near]
 
 
 class CoordinatesConsensusTomo(Program):

@@ -13,71 +13,27 @@ from tomo_particles.consensus.training_examples import read_examples
 from tomo_particles.core.errors import InputError, parameter
 
 from ._shared.program import Program, require_positive, run
+from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, read_training_settings
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
     from tomo_particles.network import Ensemble, NetworkConfig, TrainingConfig
 
-NEEDS = {  # the options without which a mode can do nothing
-    "training": ("--inputPos", "--inputNeg", "--model", "--boxsize", "--samplingrate"),
+NEEDS = {  # the options that each mode needs
+    "training": ("--inputNeg", "--model", "--boxsize", "--samplingrate"),
     "scoring": ("--input", "--output"),
     "devices": (),
 }
 MODEL_ENDINGS = (".h5", ".keras")
-RECIPES = ("consensus", "paper")
-TRAINING_OPTIONS = (
-    "== Training ==",
-    " [--recipe <name=consensus>] : how the final score (column CoordConsScore) is computed. consensus: probability from "
-    "network score, votes and picker scores; the network trains on all merged picks, with labels from the agreement of the "
-    "pickers. paper: network score alone; the network trains on agreed picks against noise. Only these labels and this score "
-    "are as published: merging (complete linkage), three folds, cosine schedule of the learning rate and class balance are ours "
-    "in both recipes",
-    " [--network <name=small>] : small, or reference: the network of the thesis",
-    " [--epochs <int=12>] : maximum number of epochs. An epoch shows 2400 to 4000 subtomograms: small sets are repeated, large "
-    "sets are sampled",
-    " [--batch <int=32>] : subtomograms per training step, in total over all GPUs and machines. With more GPUs or machines each "
-    "of them gets fewer subtomograms; the number of steps and the learning rate do not change",
-    " [--learningRate <double=0.001>] : learning rate at the start; it decays towards zero",
-    " [--l2 <double=0.0001>] : strength of the L2 regularisation",
-    " [--validation <double=0.15>] : fraction of the subtomograms held back to choose the best epoch",
-    " [--folds <int=3>] : networks to train. Each is trained without one part of the tomograms, and scores that part",
-    " [--noAutoStop] : run all epochs, even if the validation loss no longer improves",
-    " [--noAugment] : no data augmentation (mirrors and 180 degree rotations, which keep the missing wedge; shifts; changes of "
-    "contrast; for the small network also rotations of up to 30 degrees about the tilt axis)",
-    " [--inputModel <file>] : continue the training of this model",
-    ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU',
-)
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What the training options say; the library checks the values."""
-
-    network: str = "small"
-    epochs: int = 12
-    batch: int = 32
-    learning_rate: float = 1e-3
-    l2: float = 1e-4
-    validation: float = 0.15
-    folds: int = 3
-    auto_stop: bool = True
-    augment: bool = True
-    input_model: str | None = None
-    gpus: str = field(default="", repr=False)  # who works, not what is done: `Steps` does not see it
-    recipe: str = "consensus"
-
-    def __post_init__(self) -> None:
-        if self.recipe not in RECIPES:
-            raise InputError(f"{parameter('recipe')}: must be {' or '.join(RECIPES)}, received '{self.recipe}'")
 
 
 @dataclass(frozen=True)
 class ScoringConfig:
     """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's.
 
-    model: empty where none could be trained; then the votes score alone.  noise: XMD files of noise picks, to tell whether the
-    network sees anything in the picks.
+    model: empty if none could be trained; then the votes alone give the scores. noise: XMD files of noise picks, with which the
+    picks are compared.
     """
 
     input: tuple[str, ...]
@@ -87,7 +43,7 @@ class ScoringConfig:
     box_size: int | None = None
     sampling_rate: float | None = None
     batch: int = 64
-    gpus: str = field(default="", repr=False)  # who works, not what is done: `Steps` does not see it
+    gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     threads: int = field(default=2, repr=False)
     recipe: str = "consensus"
 
@@ -103,24 +59,6 @@ class ScoringConfig:
 
     def _beside(self, ending: str) -> Path:
         return Path(self.output).with_name(f"{Path(self.output).stem}{ending}")
-
-
-def read_training_settings(program: Program) -> TrainingSettings:
-    """The values of TRAINING_OPTIONS of a program that defines them."""
-    return TrainingSettings(
-        network=program.getParam("--network"),
-        epochs=program.integer("--epochs"),
-        batch=program.integer("--batch"),
-        learning_rate=program.number("--learningRate"),
-        l2=program.number("--l2"),
-        validation=program.number("--validation"),
-        folds=program.integer("--folds"),
-        auto_stop=not program.checkParam("--noAutoStop"),
-        augment=not program.checkParam("--noAugment"),
-        input_model=program.optional_path("--inputModel"),
-        gpus=program.getParam("--gpus"),
-        recipe=program.getParam("--recipe"),
-    )
 
 
 def require_model_name(path: str, option: str) -> str:
@@ -240,7 +178,7 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
 
     model = None
     for columns in tables:
-        if not columns.get("image"):  # TensorFlow is not started for nothing
+        if not columns.get("image"):  # TensorFlow is not needed
             columns["zScoreDeepLearning1"] = []
             continue
         from tomo_particles.network import load_model, score, select_devices
@@ -283,7 +221,7 @@ class DeepPickingConsensusTomo(Program):
         )
         self.addParamsLine("  --mode <mode> : what to do")
         self.addParamsLine("      where <mode>")
-        self.addParamsLine("        training : needs --inputPos, --inputNeg, --model, --boxsize, --samplingrate")
+        self.addParamsLine("        training : needs --inputPos or --inputDoubt, --inputNeg, --model, --boxsize, --samplingrate")
         self.addParamsLine("        scoring : needs --input, --output")
         self.addParamsLine("        devices : checks whether the GPUs of --gpus can be used; needs no other option")
         self.addParamsLine(
@@ -326,6 +264,8 @@ class DeepPickingConsensusTomo(Program):
         if self.mode not in NEEDS:
             raise InputError(f"--mode: must be {' or '.join(NEEDS)}, received '{self.mode}'")
         self._needs(*NEEDS[self.mode])
+        if self.mode == "training" and not self.checkParam("--inputDoubt"):
+            self._needs("--inputPos")
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -64,17 +63,17 @@ def read(config: EvaluationConfig) -> Inputs:
 
 
 def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
-    """The picks of every tomogram beside its truth, by id."""
+    """The comparison of picks and truth in each tomogram, by its id."""
     import numpy as np
 
+    from tomo_particles.core.seeds import seed_of
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.evaluation.report import compare
 
     comparisons = {}
     for tomo_id, case in inputs.cases.items():
         # From the name and not from the order: a tomogram's baseline is the same whatever else is evaluated
-        digest = hashlib.sha256(f"{seed} {tomo_id}".encode()).digest()
-        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        rng = np.random.default_rng(seed_of(seed, tomo_id))
         occupancy = open_tomogram(case.occupancy, case.truth.sampling_rate, "--occupancy") if case.occupancy else nullcontext()
         with occupancy as opened:
             comparisons[tomo_id] = compare(
@@ -97,10 +96,10 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
         "seed": config.seed,
         "parameters": asdict(config),
         "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
-        "all": report(joined, inputs.classes, inputs.complexes),
-        "curves": {rule: curve_numbers(found) for rule in joined.reach if (found := score_curves(joined, rule))},
+        "all": report(joined, inputs.targets, inputs.species),
+        "curves": {rule: curve_numbers(found) for rule in joined.candidates if (found := score_curves(joined, rule))},
         "tomograms": {
-            tomo_id: report(Joined.of([one]), inputs.classes, inputs.complexes) for tomo_id, one in comparisons.items()
+            tomo_id: report(Joined.of([one]), inputs.targets, inputs.species) for tomo_id, one in comparisons.items()
         },
     }
 
@@ -108,11 +107,11 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
 def evaluate(config: EvaluationConfig) -> tuple[list[str], str]:
     """Evaluate from files to files; returns the paths written and the text for the terminal. Raises InputError."""
     inputs = read(config)
-    from ._evaluation.outputs import summary_text, write_outputs  # after reading: wrong input is told before scipy is loaded
+    from ._evaluation.outputs import summary_text, write_outputs  # after reading: wrong input is reported before scipy is loaded
 
     comparisons = compare_tomograms(inputs, config.seed)
     page = page_of(config, inputs, comparisons)
-    written = write_outputs(config.oroot, page, list(comparisons.values()), list(inputs.cases.values()), inputs.classes)
+    written = write_outputs(config.oroot, page, list(comparisons.values()), list(inputs.cases.values()), inputs.targets)
     return written, summary_text(page)
 
 

@@ -24,7 +24,7 @@ class NoiseConfig:
     sampling_rate: float
     size: tuple[int, int, int]
     limit: float = 0.7
-    threads: int = field(default=4, repr=False)  # of no consequence for the result: `Steps` does not see it
+    threads: int = field(default=4, repr=False)  # changes no result, so that `Steps` ignores it
     static: bool = False
     seed: int = 1
     note: str | None = None

@@ -10,8 +10,8 @@ from tomo_particles.core.errors import InputError
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
 from ._shared.program import Program, run
+from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from .coordinates_consensus_tomo import SYMMETRY_HELP
-from .deep_picking_consensus_tomo import TRAINING_OPTIONS, read_training_settings
 
 
 class RunDeepConsensusTomo(Program):

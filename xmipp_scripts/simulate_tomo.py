@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tomo_particles.simulation import Complex, Imaging
 
 SMALLEST = 32  # voxels: no complex of the table has room to turn in less
-LARGEST = 2048  # voxels along an edge: above it nothing fits into memory
+LARGEST = 2048  # voxels along an edge: larger volumes do not fit into memory
 CROWD = 2600 / (512e-9 * 512e-9 * 200e-9)  # particles a cubic metre in a tomogram of SHREC 2020
 
 
@@ -135,7 +135,7 @@ def _complexes(config: SimulationConfig) -> list[Complex]:
 
 
 def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: list[int], imaging: Imaging) -> tuple:
-    """Simulate and write one tomogram; its truth, and what there is to say of it."""
+    """Simulate and write one tomogram; returns its truth and its entry in the report."""
     import numpy as np
 
     from tomo_particles.simulation import back_projected, build_sample, outputs, record
@@ -148,8 +148,8 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
                           ice_noise=config.ice_noise, rng=rng)
     series = record(sample, imaging, rng=rng, threads=config.threads)
     tomogram = back_projected(series.images, series.angles, config.size[2], config.threads)
-    np.negative(tomogram, out=tomogram)  # as people look at them: dense is dark
-    ids = outputs.class_ids(complexes)
+    np.negative(tomogram, out=tomogram)  # as usual: dense is dark
+    ids = outputs.species_ids(complexes)
     outputs.write_tomogram(config.odir, sample, series, tomogram, ids)
     draw_simulation(Path(config.odir) / f"{name}.png", sample, series, tomogram, ids)
     return sample.truth, {"tomogram": name, "objects": len(sample.truth), "notes": sample.notes,

@@ -14,6 +14,7 @@ class TemplateMatchingTomo(Program):
     """Command line of `_template_matching.files.write_matches`."""
 
     name = "xmipp_template_matching_tomo"
+    renamed_options = {"--coloured": "--noWhitening"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Template matching: find particles of known density in tomograms, with their orientations.")
@@ -65,8 +66,8 @@ class TemplateMatchingTomo(Program):
         )
         self.addParamsLine(" [--bright] : particles are bright in the tomograms; default: dark")
         self.addParamsLine(
-            " [--coloured] : no whitening. By default tomogram and templates are divided by the noise spectrum of the tomogram, "
-            "which finds far more particles in weighted back-projections"
+            " [--noWhitening] : do not divide by the noise spectrum of the tomogram. By default tomogram and templates are "
+            "divided by it, which finds far more particles in weighted back-projections"
         )
         self.addParamsLine(
             " [--templateSamplingrate <double>] : A/voxel, if the headers of the templates have none or a wrong one"
@@ -100,7 +101,7 @@ class TemplateMatchingTomo(Program):
             select=self.getParam("--select"),
             scoremaps=self.optional_path("--scoremaps"),
             bright=self.checkParam("--bright"),
-            whiten=not self.checkParam("--coloured"),
+            whiten=not self.checkParam("--noWhitening"),
             template_sampling_rate=optional("--templateSamplingrate"),
             tomogram_sampling_rate=optional("--tomogramSamplingrate"),
             threads=self.integer("--threads"),

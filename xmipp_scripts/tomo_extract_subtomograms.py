@@ -27,9 +27,9 @@ class ExtractionConfig:
     invert: bool = False
     factor: float = 1.0
     border: str = "pad"
-    threads: int = field(default=1, repr=False)  # of no consequence for the result: `Steps` does not see it
+    threads: int = field(default=1, repr=False)  # changes no result, so that `Steps` ignores it
     individual: bool = False
-    network: str | None = None  # extract what this network sees of the boxes
+    network: str | None = None  # extract the input of this network
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
@@ -54,7 +54,7 @@ class ExtractionConfig:
 def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | None = None) -> tuple[int, int]:
     """Extract from file to files; returns how many boxes were written and how many were dropped at the border.
 
-    scale: what `grey_scale` says of the tomogram, from who extracts several files of it; else it is measured here.
+    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.
     """
     import numpy as np
 
@@ -77,7 +77,7 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
         check_inside(picks.positions, size, f"{parameter('coordinates')}: '{config.coordinates}' in '{config.tomogram}'")
         inside = fits_inside(picks.positions, size, config.box_size)
         kept = np.flatnonzero(inside | (config.border == "pad"))
-        normalise = config.normalise and config.network is None  # what a network sees is always normalised
+        normalise = config.normalise and config.network is None  # the input of a network is always normalised
         images, contrast = write_boxes(
             config.base,
             tomogram,

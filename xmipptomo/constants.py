@@ -24,10 +24,12 @@ BUILTIN_COMPLEXES: Final = ("globule", "clamp", "crescent", "shell", "rings", "r
 DISTRACTORS: Final = ("bead", "vesicle")  # what a simulation adds, and a picker should leave alone
 BLOB_METHODS: Final = ("log", "dog")  # the values of --method
 IMPORT_FORMATS: Final = ("csv", "xmd", "relion5", "relion3", "cbox", "coords", "deepfinder", "membranorama", "eman2", "dynamo",
-                         "imod", "copick", "portal", "motivelist")  # the values of --from
+                         "imod", "copick", "portal", "motivelist", "stopgap", "submission", "pytme", "pytom", "ptm",
+                         "deepetpicker", "napari", "cmm", "peet", "m")  # the values of --from
 EXPORT_FILES: Final = {"relion5": "coordinates.star", "relion3": "coordinates.star", "dynamo": "coordinates.tbl",
                        "imod": "{tomo}.mod", "copick": "{tomo}.json", "csv": "coordinates.csv",
-                       "xmd": "coordinates.xmd"}  # the values of --to, and what each is called
+                       "xmd": "coordinates.xmd", "stopgap": "coordinates.star", "submission": "coordinates.csv",
+                       "napari": "{tomo}.csv", "cmm": "{tomo}.cmm"}  # the values of --to, and what each is called
 SELECTIONS: Final = ("all", "thresholded", "filtered")  # the values of --select
 RECIPES: Final = ("consensus", "paper")
 MODEL_SUFFIXES: Final = (".h5", ".keras")
@@ -45,4 +47,4 @@ PICKER_SCORES_ATTRIBUTE: Final = "_pickerScores"  # the best score of each of _p
 DISAGREEMENT_ATTRIBUTE: Final = "_orientationDisagreement"  # degrees, mean angle of the pickers' orientations to this one
 NO_DISAGREEMENT: Final = -1.0  # fewer than two pickers gave an orientation
 LABEL_ATTRIBUTE: Final = "_label"  # 1, 0, -1: positive, doubtful, negative
-SPECIES_ATTRIBUTE: Final = "_species"  # name of the complex; its number is the group id
+SPECIES_ATTRIBUTE: Final = "_species"  # name of the species; its number is the group id

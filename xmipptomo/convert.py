@@ -1,4 +1,4 @@
-"""Scipion's sets of coordinates to and from picks, and the frame (sampling rate, box size) that several sets share."""
+"""Scipion's sets of coordinates to and from picks, and the common grid (sampling rate, box size) of several sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tomo_particles.formats.xmd import picks_of, read_table
 from .constants import CHOICE_RULES, SPECIES_ATTRIBUTE
 
 
-# ---------------------------------------------------------------------------------------------- the common frame
+# ---------------------------------------------------------------------------------------------- the common grid
 def choose(values: Sequence[float], rule: str) -> float:
     """One value of several, by one of CHOICE_RULES."""
     rules = dict(zip(CHOICE_RULES, (lambda v: v[0], max, min, lambda v: float(np.mean(v))), strict=True))
@@ -32,13 +32,13 @@ def even_box_size(angstrom: float, sampling_rate: float) -> int:
     return max(2, 2 * round(angstrom / sampling_rate / 2))
 
 
-def common_frame(frames: Sequence[tuple[float, int]], rate_rule: str, box_rule: str) -> tuple[float, int]:
+def common_grid(grids: Sequence[tuple[float, int]], rate_rule: str, box_rule: str) -> tuple[float, int]:
     """The sampling rate (Å/voxel) and the even box size (voxels of it) for sets of (sampling rate, box size in voxels).
 
     Boxes are compared by their length in Å: 32 voxels of 5 Å are smaller than 20 voxels of 10 Å.
     """
-    rate = choose([rate for rate, _ in frames], rate_rule)
-    return rate, even_box_size(choose([rate * box for rate, box in frames], box_rule), rate)
+    rate = choose([rate for rate, _ in grids], rate_rule)
+    return rate, even_box_size(choose([rate * box for rate, box in grids], box_rule), rate)
 
 
 # --------------------------------------------------------------------------------------------------- tomograms
@@ -145,7 +145,7 @@ def corner_offset(tomogram: Tomogram) -> np.ndarray:
     return np.array(probe.getPosition(BOTTOM_LEFT_CORNER), dtype=float)
 
 
-def read_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
+def picks_of_set(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picker: int, sampling_rate: float) -> Picks:
     """The picks of one tomogram of a set, at `sampling_rate` (Å/voxel), with score, group id, orientation and species.
 
     tomogram: the one of the set's own precedents.  picker: the id they get.

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path
+
+from tomo_particles.core.files import file_stem
+from tomo_particles.runs.layout import ProtocolLayout
 
 POSITIVE, DOUBTFUL, NEGATIVE, NOISE, RAW = "positive", "doubtful", "negative", "noise", "raw"
 MERGED = (POSITIVE, DOUBTFUL, NEGATIVE)
 LABELS = (POSITIVE, DOUBTFUL, NEGATIVE, NOISE)
-
-
-def file_stem(ts_id: str) -> str:
-    """A file name for a tilt-series id: unchanged if it is plain, else made plain and unique by a digest of the id."""
-    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", ts_id)
-    return plain if plain == ts_id else f"{plain}_{hashlib.sha1(ts_id.encode()).hexdigest()[:8]}"
 
 
 class ProtocolFiles:
@@ -42,93 +37,18 @@ class ProtocolFiles:
         return self._at("summary.json")
 
 
-class RunFiles(ProtocolFiles):
-    """Files of the deep consensus."""
+class RunFiles(ProtocolLayout, ProtocolFiles):
+    """Files of the deep consensus: those of every run, and what only a protocol needs."""
 
     folder = "consensus"
 
-    # ---- one a run
-    @property
-    def frame(self) -> str:
-        """JSON: the common sampling rate and box size, and the tomogram of each tsId."""
-        return self._at("frame.json")
-
-    @property
-    def model(self) -> str:
-        """The trained network."""
-        return self._at("model.h5")
+    def __init__(self, extra_folder: str) -> None:
+        super().__init__(Path(extra_folder) / self.folder)
 
     @property
     def without_gpu(self) -> str:
         """Text: why the CPU works instead of the GPUs of the form. It exists only then."""
         return self._at("without_gpu.txt")
-
-    @property
-    def training_log(self) -> str:
-        """CSV: one line per epoch."""
-        return self._at("training_log.csv")
-
-    @property
-    def scored(self) -> str:
-        """XMD: every scored pick of every tomogram."""
-        return self._at("scored.xmd")
-
-    @property
-    def reliability(self) -> str:
-        """CSV: estimated recall and precision of each picker; the program names it after the scored XMD."""
-        return self._at("scored_reliability.csv")
-
-    @property
-    def verdict(self) -> str:
-        """JSON: the verdict on the scores; the program names it after the scored XMD."""
-        return self._at("scored_verdict.json")
-
-    @property
-    def scored_raw(self) -> str:
-        """XMD: every pick of every picker with its score."""
-        return self._at("scored_raw.xmd")
-
-    @property
-    def report(self) -> str:
-        """HTML: the whole run on one page."""
-        return self._at("report.html")
-
-    # ---- one a tomogram
-    def picks(self, ts_id: str) -> str:
-        """XMD: the picks of all pickers, at the common sampling rate."""
-        return self.labelled(ts_id, RAW)
-
-    def truth(self, ts_id: str) -> str:
-        """XMD: the positive references."""
-        return self._at("picks", f"{file_stem(ts_id)}_truth.xmd")
-
-    def lie(self, ts_id: str) -> str:
-        """XMD: the negative references."""
-        return self._at("picks", f"{file_stem(ts_id)}_lie.xmd")
-
-    def every_pick(self, ts_id: str) -> str:
-        """XMD: all the above, what noise must keep away from."""
-        return self._at("picks", f"{file_stem(ts_id)}_every.xmd")
-
-    def labelled(self, ts_id: str, label: str) -> str:
-        """XMD: the picks of one of LABELS after the consensus; RAW, the pickers' own before it."""
-        return self._at("labelled", f"{file_stem(ts_id)}_{label}.xmd")
-
-    def consensus(self, ts_id: str) -> str:
-        """XMD: every pick after the consensus, whatever its label."""
-        return self._at("labelled", f"{file_stem(ts_id)}_all.xmd")
-
-    def subtomograms_folder(self, ts_id: str) -> str:
-        """Folder of the subtomogram stacks of one tomogram."""
-        return self._at("subtomograms", file_stem(ts_id))
-
-    def noise_note(self, ts_id: str) -> str:
-        """Text: what there is to say about the noise of a tomogram; why it is less, or nearer, than asked."""
-        return str(Path(self.labelled(ts_id, NOISE)).with_suffix(".txt"))
-
-    def subtomograms(self, ts_id: str, label: str) -> str:
-        """XMD: the extracted picks of one label; the program names it after the coordinate file."""
-        return self._at("subtomograms", file_stem(ts_id), Path(self.labelled(ts_id, label)).name)
 
 
 class SimulationFiles(ProtocolFiles):
@@ -138,7 +58,7 @@ class SimulationFiles(ProtocolFiles):
 
     @property
     def maps(self) -> str:
-        """Folder of the densities that are placed, one MRC a complex."""
+        """Folder of the densities that are placed, one MRC per species."""
         return self._at("maps")
 
     @property
@@ -158,7 +78,7 @@ class SimulationFiles(ProtocolFiles):
 
     @property
     def parameters(self) -> str:
-        """JSON: what the program was told, with its seed."""
+        """JSON: the parameters of the program, with its seed."""
         return self._at("output", "simulation.json")
 
     def tomogram(self, name: str) -> str:

@@ -127,6 +127,25 @@ def test_a_subset_says_what_is_left_out_of_a_file(run, tomograms, tmp_path):
     assert code == 0 and f"{path}: 1 picks of 'TS_01' are of no tomogram given and left out; nearest: 'TS_1'" in text
 
 
+def test_the_last_lines_say_where_the_picks_lie_and_warn_of_a_wrong_unit(run, tomograms, tmp_path):
+    places = np.random.default_rng(1).uniform(0, 1, (50, 3)) * (np.array(SIZE) - 1)
+    path = tmp_path / "p.csv"
+
+    def said(values, *options: object, rate: float = RATE) -> list[str]:
+        rows = "".join(f"TS_1,{x},{y},{z},{rate}\n" for x, y, z in values)
+        path.write_text("tomo_id,x,y,z,samplingRate\n" + rows + f"TS_10,1,2,3,{RATE}\nTS_10,39,30,20,{RATE}\n")
+        code, text = run("-i", path, "-o", tmp_path / "o.csv", "--tomograms", *tomograms, "--overwrite", *options)
+        assert code == 0
+        return text.splitlines()
+
+    right = said(places)
+    assert right[-1].startswith("TS_10: 2 picks in x 1.0 to 39.0") and right[-2].startswith("TS_1: 50 picks")
+    assert right[-1].endswith("tomogram 40 x 36 x 30 voxels (400 x 360 x 300 Å)")
+    assert "as if divided by 10 (10 Å/voxel)" in said(places / RATE)[-2]
+    assert "as if divided by 7.2 (10 / 1.3889 Å)" in said(places, rate=RATE / 7.2)[-2]  # a file that states a wrong voxel size
+    assert "picks outside the tomogram 'TS_1' left out, as if multiplied by 10" in said(places * 10, "--dropOutside")[0]
+
+
 def test_a_refusal_on_the_terminal(refused, tomograms, tmp_path):
     path = tmp_path / "TS.star"
     path.write_text(STAR + "TS_1 1 2 3\nTS_1 4 5\n")
@@ -168,8 +187,8 @@ def test_tomograms_are_called_in_the_output_as_relion_calls_them(run, tmp_path):
     options = (*files, "--to", "relion5", "--overwrite")
     assert "RELION must call the tomogram 'rec_TS_1_10.00Apx', as the picks do; else give --rename" in run(*options)[1]
     assert "RELION must" not in run(*options, "--rename", "plain")[1]
-    assert " TS_1 " in (tmp_path / "p.star").read_text() and "rec_" not in (tmp_path / "p.star").read_text()
+    assert "\nTS_1 " in (tmp_path / "p.star").read_text() and "rec_" not in (tmp_path / "p.star").read_text()
     run(*options, "--rename", "rec_TS_1_10.00Apx=tomo_7")
-    assert " tomo_7 " in (tmp_path / "p.star").read_text()
+    assert "\ntomo_7 " in (tmp_path / "p.star").read_text()
     said_refusing(run, *options, "--rename", "TS_5=a", words=["--rename: there are no picks of tomogram 'TS_5'"])
     said_refusing(run, *options, "--rename", "all", words=["--rename: expected TOMOGRAM=NAME_IN_OUTPUT, or plain alone"])

@@ -90,3 +90,16 @@ def test_a_refusal_of_a_step_names_the_options_of_the_run(refused, noise, tmp_pa
                    tmp_path / "high.csv", "--boxsize", BOX, "--odir", tmp_path / "out", "--radius", 0.2,
                    words=["--picks: 0 positives"], folder=noise)
     assert "--inputPos" not in line and "lower --number" in line
+
+
+def test_pickers_that_agree_nowhere_are_compared_with_noise_each_and_the_cause_is_named(done, tmp_path):
+    rng = np.random.default_rng(7)
+    write_volume(tmp_path / "TS_1.mrc", simulate_tomogram((96, 96, 48), {"target": 0}, rng=rng).volume, RATE)
+    for name, lowest in (("low", 0), ("high", 30)):
+        places = rng.random((60, 3)) * [95, 95, 17] + [0, 0, lowest]
+        pd.DataFrame(places, columns=["x", "y", "z"]).assign(tomo_id="TS_1").to_csv(tmp_path / f"{name}.csv", index=False)
+    done("run_deep_consensus_tomo", "--tomograms", tmp_path / "TS_1.mrc", "--picks", tmp_path / "low.csv", tmp_path / "high.csv",
+         "--boxsize", BOX, "--odir", tmp_path / "out", "--epochs", 1, "--folds", 2, "--noReport")
+    summary = summary_of(tmp_path / "out")
+    assert summary["verdict"]["kind"] in ("votes alone", "weak") and summary["expected"].get("precision") is None
+    assert "agree on no pick; one file may have another origin, unit or binning" in summary["verdict"]["reason"]

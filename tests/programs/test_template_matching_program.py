@@ -77,9 +77,14 @@ def test_places_classes_and_angles_are_found(done, sample, tmp_path):
 
 def test_a_spherical_mask_and_white_noise(done, sample, tmp_path):
     printed = done(NAME, "--tomograms", sample / "T1.mrc", "--templates", sample / "ell.mrc", "-o", tmp_path / "p.csv",
-                   "--angularstep", 30, "--mask", sample / "ball.mrc", "--lowpass", 40, "--coloured", "--number", 1)
+                   "--angularstep", 30, "--mask", sample / "ball.mrc", "--lowpass", 40, "--noWhitening", "--number", 1)
     assert "1 picks" in printed
     assert pd.read_csv(tmp_path / "p.csv")[["x", "y", "z"]].to_numpy()[0] == pytest.approx(TRUTH["ell"][0], abs=2.5)
+
+
+def test_the_former_name_of_an_option_leads_to_the_new_one(refused, sample):
+    refused(NAME, "--tomograms", "T1.mrc", "--templates", "ell.mrc", "-o", "picks.csv", "--coloured",
+            words=("option --coloured is now called --noWhitening",), folder=sample, cwd=sample)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from xmipptomo.protocols.deep_consensus import commands  # noqa: E402
 from xmipptomo.protocols.shared import program_steps as steps  # noqa: E402
 
 FILES = RunFiles("extra")
-FRAME = commands.TomogramFrame("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
+TOMOGRAM = commands.RunTomogram("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
                                counts=[3, 4], left_out=0)
 OPTIONS = commands.NetworkOptions(start_model="", network="small", epochs=3, batch_size=8, learning_rate=0.01, l2=0.001,
                                   validation=0.2, folds=2, auto_stop=False, augment=False, seed=5)
@@ -30,18 +30,18 @@ OPTIONS = commands.NetworkOptions(start_model="", network="small", epochs=3, bat
 
 def training(options=OPTIONS, **changes):
     values = {"recipe": "consensus", "positive": ["p1.xmd", "p2.xmd"], "doubtful": ["d.xmd"],
-              "negative": ["n.xmd"], "frame": (10.0, 24), "gpus": "0,1"}
+              "negative": ["n.xmd"], "grid": (10.0, 24), "gpus": "0,1"}
     return commands.training_arguments(FILES, options, **{**values, "threads": 2, **changes})
 
 
 ALL = {
-    constants.CONSENSUS_PROGRAM: commands.consensus_arguments(FILES, replace(FRAME, has_truth=True, has_lie=True), radius=0.35,
+    constants.CONSENSUS_PROGRAM: commands.consensus_arguments(FILES, replace(TOMOGRAM, has_truth=True, has_lie=True), radius=0.35,
                                                               number=2, representative=2, symmetry="c1"),
-    constants.NOISE_PROGRAM: commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, static=True, threads=4, seed=1),
-    constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, FRAME, NOISE, network="small", invert=True, threads=4),
+    constants.NOISE_PROGRAM: commands.noise_arguments(FILES, TOMOGRAM, radius=0.7, limit=1.0, static=True, threads=4, seed=1),
+    constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, TOMOGRAM, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
     + commands.scoring_arguments(
-        "m.h5", ["a.xmd"], "out.xmd", noise=["noise.xmd"], recipe="paper", frame=(10.0, 24), gpus="", threads=1),
+        "m.h5", ["a.xmd"], "out.xmd", noise=["noise.xmd"], recipe="paper", grid=(10.0, 24), gpus="", threads=1),
 }
 
 
@@ -77,7 +77,7 @@ def test_names_reach_the_program_as_they_are(tmp_path):
 
 def test_arguments_do_not_accumulate_from_tomogram_to_tomogram():
     def once():
-        return commands.consensus_arguments(FILES, FRAME, radius=0.35, number=2, representative=2, symmetry="c1")
+        return commands.consensus_arguments(FILES, TOMOGRAM, radius=0.35, number=2, representative=2, symmetry="c1")
 
     first = once()
     first.append("changed by someone")
@@ -86,7 +86,7 @@ def test_arguments_do_not_accumulate_from_tomogram_to_tomogram():
 
 
 def test_references_are_passed_only_where_there_are_any():
-    plain = commands.consensus_arguments(FILES, FRAME, radius=0.35, number=3, representative=0, symmetry="D7")
+    plain = commands.consensus_arguments(FILES, TOMOGRAM, radius=0.35, number=3, representative=0, symmetry="D7")
     assert "--inputTruth" not in plain
     assert "--inputLie" not in plain
     assert value_of(plain, "--number") == 3  # not a number of its own
@@ -107,7 +107,7 @@ def test_all_training_options_are_passed():
 
 
 def test_tomograms_differ_in_size_and_seed():
-    size = commands.noise_arguments(FILES, FRAME, radius=0.7, limit=1.0, static=False, threads=4, seed=1)
+    size = commands.noise_arguments(FILES, TOMOGRAM, radius=0.7, limit=1.0, static=False, threads=4, seed=1)
     assert size[size.index("--size") + 1: size.index("--size") + 4] == [96, 80, 40]
     assert seed_of(1, "TS_1") != seed_of(1, "TS_2")
     assert seed_of(1, "TS_1") == seed_of(1, "TS_1") != seed_of(2, "TS_1")
@@ -115,7 +115,8 @@ def test_tomograms_differ_in_size_and_seed():
 
 def test_only_noise_is_dropped_at_the_border():
     def border(label):
-        return value_of(commands.extraction_arguments(FILES, FRAME, label, network="small", invert=False, threads=1), "--border")
+        arguments = commands.extraction_arguments(FILES, TOMOGRAM, label, network="small", invert=False, threads=1)
+        return value_of(arguments, "--border")
 
     assert (border(NOISE), border(POSITIVE)) == ("drop", "pad")
 

@@ -13,7 +13,7 @@ convert = pytest.importorskip("xmipptomo.convert")
 from tomo.constants import BOTTOM_LEFT_CORNER  # noqa: E402  after the check that Scipion is there
 
 
-# ---- the common frame
+# ---- the common grid
 @pytest.mark.parametrize(("rule", "value"), [("first", 5.0), ("biggest", 20.0), ("smallest", 2.0), ("mean", 9.0)])
 def test_rules(rule, value):
     assert convert.choose([5.0, 2.0, 20.0], rule) == value
@@ -21,9 +21,9 @@ def test_rules(rule, value):
 
 def test_boxes_are_compared_in_angstroms_not_in_voxels():
     # 32 voxels of 5 Å (160 Å) are less than 20 voxels of 10 Å (200 Å).
-    assert convert.common_frame([(5.0, 32), (10.0, 20)], "first", "biggest") == (5.0, 40)
-    assert convert.common_frame([(5.0, 32), (10.0, 20)], "biggest", "smallest") == (10.0, 16)
-    assert convert.common_frame([(5.0, 32), (10.0, 20)], "first", "mean") == (5.0, 36)
+    assert convert.common_grid([(5.0, 32), (10.0, 20)], "first", "biggest") == (5.0, 40)
+    assert convert.common_grid([(5.0, 32), (10.0, 20)], "biggest", "smallest") == (10.0, 16)
+    assert convert.common_grid([(5.0, 32), (10.0, 20)], "first", "mean") == (5.0, 36)
 
 
 @pytest.mark.parametrize("angstrom", [1.0, 99.0, 101.0, 155.0, 333.3])
@@ -75,7 +75,7 @@ def test_reading_keeps_position_score_group_and_orientation(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20), "b": (20, 20, 20)}, 10.0)
     matrix = convert.matrix_of(np.array([30.0, 70.0, -20.0]))
     coordinates = sets.coordinates(tomograms, {"a": [(12.25, 7.5, 3.125)], "b": [(1, 2, 3)]}, score=0.4, group=7, matrix=matrix)
-    picks = convert.read_picks(coordinates, tomograms[{"_tsId": "a"}].clone(), 3, 10.0)
+    picks = convert.picks_of_set(coordinates, tomograms[{"_tsId": "a"}].clone(), 3, 10.0)
     np.testing.assert_allclose(picks.positions, [(12.25, 7.5, 3.125)], atol=1e-5)
     np.testing.assert_allclose(picks.angles, [(30.0, 70.0, -20.0)], atol=1e-4)
     assert (picks.tomo_id, picks.picker.tolist(), picks.group.tolist()) == ("a", [3], [7])
@@ -85,7 +85,7 @@ def test_reading_keeps_position_score_group_and_orientation(sets):
 def test_reading_rescales_about_the_corner_of_the_volume(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 20.0)
     coordinates = sets.coordinates(tomograms, {"a": [(10.0, 5.0, 3.0)]})
-    picks = convert.read_picks(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+    picks = convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
     np.testing.assert_allclose(picks.positions, [(20.5, 10.5, 6.5)], atol=1e-5)
 
 
@@ -99,7 +99,7 @@ def test_tomograms_have_sizes_of_their_own(sets):
 
 def test_defaults_of_scipion_read_as_none(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
-    picks = convert.read_picks(sets.coordinates(tomograms, {"a": [(1, 2, 3)]}), tomograms.getFirstItem().clone(), 1, 10.0)
+    picks = convert.picks_of_set(sets.coordinates(tomograms, {"a": [(1, 2, 3)]}), tomograms.getFirstItem().clone(), 1, 10.0)
     assert np.isnan(picks.score).all()
     assert np.isnan(picks.angles).all()
 
@@ -108,14 +108,14 @@ def test_odd_ids_are_found(sets):
     ts_id = "it's AND or="
     tomograms = sets.tomograms({ts_id: (40, 30, 20)}, 10.0)
     coordinates = sets.coordinates(tomograms, {ts_id: [(1, 2, 3)]})
-    assert len(convert.read_picks(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)) == 1
+    assert len(convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)) == 1
 
 
 def test_a_coordinate_that_is_not_a_number_is_refused(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
     coordinates = sets.coordinates(tomograms, {"a": [(1, 2, np.nan)]})
     with pytest.raises((InputError, TypeError)):
-        convert.read_picks(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+        convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
 
 
 def test_writing_and_reading_again_gives_the_same_picks(sets):
@@ -128,7 +128,7 @@ def test_writing_and_reading_again_gives_the_same_picks(sets):
     attributes = {"_support": [2] * 6, "_pickers": ["1+3"] * 6, "_networkScore": [0.8] * 6, "_species": ["ribosome"] * 6}
     convert.append_picks(coordinates, tomograms.getFirstItem().clone(), picks, np.linspace(0, 1, 6), attributes)
     coordinates.write()
-    again = convert.read_picks(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+    again = convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
     np.testing.assert_allclose(again.positions, picks.positions, atol=1e-4)  # scaled coordinates are what is stored
     np.testing.assert_allclose(again.angles, picks.angles, atol=1e-3)
     np.testing.assert_array_equal(again.group, picks.group)
@@ -154,7 +154,7 @@ def test_a_pick_without_a_score_gets_zero_which_reads_as_none(sets):
     convert.append_picks(coordinates, tomograms.getFirstItem().clone(), Picks("a", np.ones((2, 3)), 10.0))
     coordinates.write()
     assert [item.getScore() for item in coordinates] == [0.0, 0.0]
-    again = convert.read_picks(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
+    again = convert.picks_of_set(coordinates, tomograms.getFirstItem().clone(), 1, 10.0)
     assert np.isnan(again.score).all()
     assert again.species.tolist() == ["", ""]
 

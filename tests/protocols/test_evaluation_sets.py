@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import file_stem
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import read_pickings, species_of  # noqa: E402
-from xmipptomo.files import EvaluationFiles, file_stem  # noqa: E402
+from xmipptomo.files import EvaluationFiles  # noqa: E402
 from xmipptomo.protocols.evaluation.inputs import write_reference  # noqa: E402
 from xmipptomo.protocols.evaluation.results import COLUMNS, Evaluation, notes_of, numbers_table, summary_lines  # noqa: E402
 from xmipptomo.protocols.shared.sets import write_picking  # noqa: E402

@@ -4,21 +4,22 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import file_stem
 from tomo_particles.formats.xmd import read_picks
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import tomogram_sources  # noqa: E402
-from xmipptomo.files import RunFiles, file_stem  # noqa: E402
-from xmipptomo.protocols.deep_consensus.inputs import InputSets, count_rows, read_frames, write_frames  # noqa: E402
+from xmipptomo.files import RunFiles  # noqa: E402
+from xmipptomo.protocols.deep_consensus.inputs import InputSets, count_rows, read_common_grid, write_common_grid  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import write_tomogram as write_tomogram_of  # noqa: E402
 from xmipptomo.protocols.shared.sets import set_errors  # noqa: E402
 
 
-def write_tomogram(files, inputs, ts_id, frame, starting_id):
+def write_tomogram(files, inputs, ts_id, grid, starting_id):
     sources = tomogram_sources(inputs.tomogram_sets(), [ts_id])[ts_id]
-    return write_tomogram_of(files, inputs, ts_id, sources, frame, starting_id)
+    return write_tomogram_of(files, inputs, ts_id, sources, grid, starting_id)
 
 
 @pytest.fixture
@@ -39,11 +40,13 @@ def test_odd_ids_become_plain_names_and_stay_apart(ts_id):
 
 
 def test_no_two_files_of_a_run_are_the_same(files):
-    per_run = [files.frame, files.model, files.training_log, files.scored, files.scored_raw, files.summary]
-    kinds = (files.picks, files.truth, files.lie, files.every_pick, files.consensus, files.failure, files.subtomograms_folder)
+    per_run = [files.common_grid, files.model, files.training_log, files.scored, files.scored_raw, files.summary]
+    kinds = (files.picks, files.positive_references, files.negative_references, files.every_pick, files.consensus, files.failure,
+             files.noise_note)
     per_tomogram = [kind(ts_id) for ts_id in ("TS_1", "TS_10") for kind in kinds]
     labels = [files.labelled(t, label) for t in ("TS_1", "TS_10") for label in ("positive", "doubtful", "negative", "noise")]
-    everything = per_run + per_tomogram + labels
+    labels += [files.subtomograms(t, label) for t in ("TS_1", "TS_10") for label in ("positive", "raw")]
+    everything = list(map(str, per_run + per_tomogram + labels))
     assert len(set(everything)) == len(everything)
 
 
@@ -64,11 +67,11 @@ def test_pickers_are_numbered_by_their_place_and_references_are_zero(sets, files
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
     pickers = [sets.coordinates(tomograms, {"a": [(5, 5, 5)]}), sets.coordinates(tomograms, {"a": [(6, 6, 6)]})]
     truth = sets.coordinates(tomograms, {"a": [(7, 7, 7)]})
-    frame = write_tomogram(files, InputSets(pickers, [truth], []), "a", (10.0, 8), 1)
+    tomogram = write_tomogram(files, InputSets(pickers, [truth], []), "a", (10.0, 8), 1)
     assert read_picks(files.picks("a")).picker.tolist() == [1, 2]
-    assert read_picks(files.truth("a")).picker.tolist() == [0]
+    assert read_picks(files.positive_references("a")).picker.tolist() == [0]
     assert count_rows(files.every_pick("a")) == 3
-    assert (frame.has_truth, frame.has_lie, count_rows(files.lie("a"))) == (True, False, 0)
+    assert (tomogram.has_truth, tomogram.has_lie, count_rows(files.negative_references("a"))) == (True, False, 0)
 
 
 def test_a_picker_that_did_not_see_a_tomogram_keeps_its_number(sets, files):
@@ -81,8 +84,8 @@ def test_a_picker_that_did_not_see_a_tomogram_keeps_its_number(sets, files):
 def test_few_picks_outside_are_left_out_and_counted(sets, files):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
     picker = sets.coordinates(tomograms, {"a": [(5, 5, 5), (39, 29, 19), (41, 5, 5)]})
-    frame = write_tomogram(files, InputSets([picker], [], []), "a", (10.0, 8), 1)
-    assert (frame.left_out, count_rows(files.picks("a"))) == (1, 2)
+    tomogram = write_tomogram(files, InputSets([picker], [], []), "a", (10.0, 8), 1)
+    assert (tomogram.left_out, count_rows(files.picks("a"))) == (1, 2)
 
 
 def test_most_picks_outside_are_a_mistake_of_scale(sets, files):
@@ -106,12 +109,12 @@ def test_a_tomogram_that_no_set_has_is_refused(sets, files):
         write_tomogram(files, InputSets([sets.coordinates(tomograms, {"a": [(5, 5, 5)]})], [], []), "b", (10.0, 8), 1)
 
 
-def test_frames_are_read_as_they_were_written(sets, files):
+def test_the_common_grid_is_read_as_it_was_written(sets, files):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
-    frame = write_tomogram(files, InputSets([sets.coordinates(tomograms, {"a": [(5, 5, 5)]})], [], []), "a", (10.0, 8), 1)
-    write_frames(files.frame, 10.0, 8, ["picker"], [frame])
-    again = read_frames(files.frame)
-    assert again.tomograms == {"a": frame}
+    tomogram = write_tomogram(files, InputSets([sets.coordinates(tomograms, {"a": [(5, 5, 5)]})], [], []), "a", (10.0, 8), 1)
+    write_common_grid(files.common_grid, 10.0, 8, ["picker"], [tomogram])
+    again = read_common_grid(files.common_grid)
+    assert again.tomograms == {"a": tomogram}
     assert (again.sampling_rate, again.box_size, again.names) == (10.0, 8, ["picker"])
 
 

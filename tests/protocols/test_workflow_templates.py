@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.tomograms import write_volume
-from tomo_particles.formats.registry import Context, TomogramFrame, read
+from tomo_particles.formats.registry import Context, TomogramInfo, read
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
@@ -147,8 +147,8 @@ def test_one_command_leads_from_the_files_of_three_pickers_to_a_star_file(templa
     entries[4].update(doVoting=True)  # the network has tests of its own
     project = run_scheduled(entries, "TestTemplateFromFiles", tmp_path)
     (star,) = project.glob("Runs/*ExportCoordinates3D/extra/export/files/*.star")
-    frame = TomogramFrame("TS_1", 10.0, (40, 32, 24), str(tmp_path / "TS_1.mrc"))
-    written = read(star, Context({"TS_1": frame}))["TS_1"]
+    tomogram = TomogramInfo("TS_1", 10.0, (40, 32, 24), str(tmp_path / "TS_1.mrc"))
+    written = read(star, Context({"TS_1": tomogram}))["TS_1"]
     np.testing.assert_allclose(sorted(written.at_sampling_rate(10.0).positions.tolist()), particles, atol=0.01)
 
 

@@ -1,4 +1,4 @@
-"""Every choice of a run of the whole pipeline, and its tomograms; checked before anything is computed."""
+"""Every choice of a run of the whole pipeline, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import require_file
 
 from .._shared.program import require_box_size, require_positive
-from ..deep_picking_consensus_tomo import TrainingSettings
+from .._shared.training_options import TrainingSettings
 from ..tomo_extract_subtomograms import BORDERS
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class PipelineConfig:
             raise InputError(
                 f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}"
             )
-        scores_only = self.skip_training and not self.voting  # a trained model judges the picks of one picker, too
+        scores_only = self.skip_training and not self.voting  # a trained model can also score the picks of one picker
         if len(self.picks) < 2 and not scores_only:
             raise InputError(
                 "--picks: a consensus needs the picks of at least two pickers, received one file; add another picker's, or give "
@@ -106,43 +106,3 @@ def _refuse_same_files(sources: Sequence[PickSource]) -> None:
                 "give another picker's file"
             )
         seen[source.digest] = source.path
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One tomogram of the run: id, file, own sampling rate (Å/voxel) and size x, y, z in voxels of its own."""
-
-    tomo_id: str
-    path: str
-    sampling_rate: float
-    size: tuple[int, int, int]
-
-    @cached_property
-    def grey_scale(self) -> tuple[float, float]:
-        """Median and deviation of its grey values: measured once, when the first boxes are cut."""
-        from tomo_particles.core.grey_values import grey_scale
-        from tomo_particles.core.tomograms import open_tomogram
-
-        with open_tomogram(self.path, self.sampling_rate) as tomogram:
-            return grey_scale(tomogram.data)
-
-
-def read_frames(config: PipelineConfig) -> list[Frame]:
-    """The tomograms of the run, checked. Raises InputError for one that cannot be used."""
-    from tomo_particles.core.coordinates import rescale_size
-    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
-
-    frames: list[Frame] = []
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            frame = Frame(tomogram_id(path), path, tomogram.sampling_rate, tomogram.size)
-        if any(frame.tomo_id == other.tomo_id for other in frames):
-            raise InputError(f"--tomograms: two tomograms are named '{frame.tomo_id}'; their file names must differ")
-        size = rescale_size(frame.size, frame.sampling_rate, config.sampling_rate or frame.sampling_rate)
-        if min(size) < config.box_size:
-            raise InputError(
-                f"--boxsize: a box of {config.box_size} voxels does not fit in '{path}' "
-                f"({' x '.join(f'{s:.0f}' for s in size)} voxels); lower it"
-            )
-        frames.append(frame)
-    return frames

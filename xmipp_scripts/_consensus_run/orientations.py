@@ -1,28 +1,20 @@
-"""What a run tells of the orientations: how many there are, and which picker means something else by its angles."""
+"""The note of a run on orientations: how many there are, and which picker uses another convention."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
+from tomo_particles.consensus.merged_picks import SPREAD
+from tomo_particles.consensus.orientation_agreement import angles_to_merged, median_angles
 from tomo_particles.formats.tables import ANGLES
 from tomo_particles.formats.xmd import read_picks
-from tomo_particles.geometry.orientation_means import angles_between
-from tomo_particles.geometry.orientations import rotation_of
 from tomo_particles.geometry.symmetry import agreement_angle, symmetry_group
 
-if TYPE_CHECKING:
-    from .config import Frame
-    from .pipeline import Pipeline
-
-SPREAD = "orientation_disagreement"  # degrees: mean angle of the pickers' orientations to the merged one
+from .finished import FinishedRun
 
 
-def orientation_summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, good: np.ndarray) -> dict:
+def orientation_summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray) -> dict:
     """For the summary; {} where no pick has an orientation.
 
     merged, accepted: how many have one.  compared: how many of the accepted have those of several pickers.
@@ -31,7 +23,7 @@ def orientation_summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.D
     """
     if not table["rot"].notna().any():
         return {}
-    symmetry = pipeline.config.symmetry
+    symmetry = run.config.symmetry
     spread = table.loc[good, SPREAD].dropna()
     return {
         "symmetry": symmetry,
@@ -40,7 +32,7 @@ def orientation_summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.D
         "compared": len(spread),
         "medianDisagreement": round(float(spread.median()), 2) if len(spread) else None,
         "agreeWithin": round(agreement_angle(symmetry_group(symmetry)), 2),
-        "pickers": _of_pickers(pipeline, frames, table[table[SPREAD].notna()]),
+        "pickers": _of_pickers(run, table[table[SPREAD].notna()]),
     }
 
 
@@ -55,21 +47,13 @@ def orientation_notes(summary: dict) -> list[str]:
     ]
 
 
-def _of_pickers(pipeline: Pipeline, frames: Sequence[Frame], merged: pd.DataFrame) -> dict[str, float]:
-    config, symmetry = pipeline.config, symmetry_group(pipeline.config.symmetry)
-    off: dict[int, list[np.ndarray]] = {}
-    for frame in frames:
-        picks = read_picks(pipeline.file("picks", frame.tomo_id)).at_sampling_rate(frame.sampling_rate)
-        picks = picks[np.isfinite(picks.angles).all(axis=1)]
-        own = merged[merged["tomo_id"] == frame.tomo_id]
-        if not len(picks) or own.empty:
-            continue
-        reach = config.radius * config.box_size * pipeline.rate / frame.sampling_rate
-        distance, row = cKDTree(own[list("xyz")].to_numpy(float)).query(picks.positions)
-        near = distance <= reach
-        picks, angles = picks[near], own[list(ANGLES)].to_numpy(float)[row[near]]
-        if len(picks):
-            apart = angles_between(rotation_of(picks.angles), rotation_of(angles), symmetry)
-            for number in np.unique(picks.picker):
-                off.setdefault(int(number), []).append(apart[picks.picker == number])
-    return {pipeline.names[n - 1]: round(float(np.median(np.concatenate(off[n]))), 2) for n in sorted(off)}
+def _of_pickers(run: FinishedRun, merged: pd.DataFrame) -> dict[str, float]:
+    symmetry = symmetry_group(run.config.symmetry)
+    off = []
+    for tomogram in run.tomograms:
+        picks = read_picks(run.layout.picks(tomogram.tomo_id)).at_sampling_rate(tomogram.sampling_rate)
+        own = merged[merged["tomo_id"] == tomogram.tomo_id]
+        reach = run.config.radius * run.config.box_size * run.sampling_rate / tomogram.sampling_rate
+        positions, angles = (own[list(columns)].to_numpy(float) for columns in ("xyz", ANGLES))
+        off.append(angles_to_merged(picks, positions, angles, reach, symmetry))
+    return {run.names[picker - 1]: round(angle, 2) for picker, angle in median_angles(off).items()}

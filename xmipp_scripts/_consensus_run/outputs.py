@@ -7,14 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from tomo_particles import __version__
-from tomo_particles.consensus.expected_precision import expect
-from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, MergedPicks, named_pickers
+from tomo_particles.consensus.expected_precision import expected_precision_recall
+from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, SPREAD, MergedPicks, identity_columns, named_pickers
+from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
@@ -22,73 +22,60 @@ from tomo_particles.core.picks import NO_SPECIES
 from tomo_particles.formats.tables import ANGLES
 from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
 from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
+from tomo_particles.runs.layout import RunLayout
 
-from .orientations import SPREAD, orientation_notes, orientation_summary
-
-if TYPE_CHECKING:
-    from tomo_particles.consensus.verdict import Verdict
-
-    from .config import Frame
-    from .pipeline import Pipeline
+from .finished import FinishedRun
+from .orientations import orientation_notes, orientation_summary
+from .tomograms import TomogramInfo
 
 CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
 
 
-def write_outputs(pipeline: Pipeline, frames: Sequence[Frame], scored: Path, notes: list[str], started: float) -> dict:
+def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: float) -> dict:
     """Write every final file of the run, which started at that monotonic time; returns the summary."""
-    config, odir = pipeline.config, pipeline.odir
-    names = {REFERENCE: "reference", **dict(enumerate(pipeline.names, start=1))}
+    config, layout = run.config, run.layout
+    names = {REFERENCE: "reference", **dict(enumerate(run.names, start=1))}
     threshold = None if config.voting else config.threshold
-    table = _in_tomogram_voxels(read_table(scored), frames, names, threshold)
+    table = _in_tomogram_voxels(read_table(scored), run.tomograms, names, threshold)
     good = table["accepted"].to_numpy()
     given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
-        write_csv_table(odir / f"{name}.csv", rows[CSV_COLUMNS + given])
-        _write_xmd(odir / f"{name}.xmd", rows, pipeline, frames, given)
-    raw = pipeline.file("scored", "raw")
+        write_csv_table(layout.output(name, ".csv"), rows[CSV_COLUMNS + given])
+        _write_xmd(layout.output(name, ".xmd"), rows, run, given)
     if not config.voting:
-        of_pickers = _in_tomogram_voxels(read_table(raw), frames, names, threshold)
+        of_pickers = _in_tomogram_voxels(read_table(layout.scored_raw), run.tomograms, names, threshold)
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
-        write_csv_table(odir / "scored_raw.csv", of_pickers[["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]])
-    orientations = orientation_summary(pipeline, frames, table, good)
-    draw(odir / "picks.png", table, good, frames, config.box_size, pipeline.rate)
-    summary = _summary(pipeline, frames, table, good, notes + orientation_notes(orientations))
+        columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
+        write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
+    orientations = orientation_summary(run, table, good)
+    draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
+    summary = _summary(run, table, good, notes + orientation_notes(orientations))
     summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
-    (odir / "report.html").unlink(missing_ok=True)  # of an earlier run with other options
-    _write_summary(odir, summary)
+    layout.report.unlink(missing_ok=True)  # of an earlier run with other options
+    _write_summary(layout, summary)
     if config.report:
-        _write_report(odir, summary)
+        _write_report(layout, summary)
     return summary
 
 
-def _write_summary(odir: Path, summary: dict) -> None:
-    with written_aside(odir / "summary.json") as aside:
+def _write_summary(layout: RunLayout, summary: dict) -> None:
+    with written_aside(layout.summary) as aside:
         aside.write_text(json.dumps(summary, indent=1))
 
 
-def _write_report(odir: Path, summary: dict) -> None:
-    """One page that tells the run. The picks are written already: without it the run is no failure, but it says so."""
+def _write_report(layout: RunLayout, summary: dict) -> None:
+    """Write the report of the run. The picks are written already, so that an error here is only a note."""
     from tomo_particles.reports.html_report import write_report
 
     try:
-        write_report(odir)
+        write_report(layout.root)
     except InputError as error:
         summary["notes"].append(f"no report: {error}")
-        _write_summary(odir, summary)
-
-
-def identity_columns(table: pd.DataFrame) -> list[str]:
-    """The columns, besides those that are always there, of which the picks have any value."""
-    given = {
-        ("class",): (table["class"] != "").any(),
-        (*ANGLES, SPREAD): table["rot"].notna().any(),
-        ("group",): (table["group"] != 0).any(),
-    }
-    return [name for names, any_value in given.items() if any_value for name in names]
+        _write_summary(layout, summary)
 
 
 def _in_tomogram_voxels(
-    columns: dict[str, list], frames: Sequence[Frame], names: dict[int, str], threshold: float | None
+    columns: dict[str, list], tomograms: Sequence[TomogramInfo], names: dict[int, str], threshold: float | None
 ) -> pd.DataFrame:
     """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
     merged = MergedPicks.from_columns(columns)
@@ -107,20 +94,20 @@ def _in_tomogram_voxels(
     table["class"] = ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)]
     for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True):
         table[name] = with_nan(columns.get(label, [np.nan] * n))
-    for frame in frames:
-        own = (table["tomo_id"] == frame.tomo_id).to_numpy()
+    for tomogram in tomograms:
+        own = (table["tomo_id"] == tomogram.tomo_id).to_numpy()
         if own.any():
             rate = float(table.loc[own, "rate"].iloc[0])
             table.loc[own, ["x", "y", "z"]] = rescale_positions(
-                table.loc[own, ["x", "y", "z"]].to_numpy(), rate, frame.sampling_rate
+                table.loc[own, ["x", "y", "z"]].to_numpy(), rate, tomogram.sampling_rate
             )
-            table.loc[own, "rate"] = frame.sampling_rate
+            table.loc[own, "rate"] = tomogram.sampling_rate
     return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Sequence[Frame], given: Sequence[str]) -> None:
-    box_size, rate = pipeline.config.box_size, pipeline.rate
-    files = {frame.tomo_id: frame.path for frame in frames}
+def _write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence[str]) -> None:
+    box_size, rate = run.config.box_size, run.sampling_rate
+    files = {tomogram.tomo_id: tomogram.path for tomogram in run.tomograms}
     columns = {
         "particleId": rows["particleId"],
         "tiltSeriesId": rows["tomo_id"],
@@ -135,7 +122,7 @@ def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Seque
         "fom": rows["picker_score"],
         "keywords": rows["picker_scores"],
     }
-    if rows["network"].notna().any():  # where no network looked there is no score of its own, not even an unknown one
+    if rows["network"].notna().any():  # without a network there is no network score, not even an unknown one
         columns["zScoreDeepLearning1"] = rows["network"]
     for axis in "xyz":
         columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
@@ -146,32 +133,33 @@ def _write_xmd(path: Path, rows: pd.DataFrame, pipeline: Pipeline, frames: Seque
     write_table(path, {name: list(values) for name, values in columns.items()})
 
 
-def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, good: np.ndarray, notes: list[str]) -> dict:
-    config = pipeline.config
-    verdict = None if config.voting or not len(table) else pipeline.verdict()
-    raw = {f.tomo_id: read_table(pipeline.file("picks", f.tomo_id))["ref"] for f in frames}
-    counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(pipeline.names)}
+def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: list[str]) -> dict:
+    config, layout = run.config, run.layout
+    verdict = None if config.voting or not len(table) else Verdict.from_json(layout.verdict.read_text(encoding="utf-8"))
+    verdict = verdict and verdict.with_names(dict(enumerate(run.names, start=1)))
+    raw = {t.tomo_id: read_table(layout.picks(t.tomo_id))["ref"] for t in run.tomograms}
+    counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(run.names)}
     return {
         "verdict": verdict and json.loads(verdict.to_json()),
         "version": __version__,
         "seed": config.seed,
         "threshold": config.threshold,
-        "samplingRate": pipeline.rate,
+        "samplingRate": run.sampling_rate,
         "boxSize": config.box_size,
         "method": "voting" if config.voting else "network",
-        "model": pipeline.model if verdict and Path(pipeline.model).exists() else None,
+        "model": run.model if verdict and Path(run.model).exists() else None,
         "picks": counts,
-        "reliability": _reliability(pipeline),
+        "reliability": _reliability(run),
         "expected": _expected(table, config.threshold, verdict) if verdict and config.training.recipe == "consensus" else {},
         "merged": len(table),
         "accepted": int(good.sum()),
         "tomograms": {
-            f.tomo_id: {
-                "picks": len(raw[f.tomo_id]),
-                "merged": int((table["tomo_id"] == f.tomo_id).sum()),
-                "accepted": int((table["tomo_id"][good] == f.tomo_id).sum()),
+            t.tomo_id: {
+                "picks": len(raw[t.tomo_id]),
+                "merged": int((table["tomo_id"] == t.tomo_id).sum()),
+                "accepted": int((table["tomo_id"][good] == t.tomo_id).sum()),
             }
-            for f in frames
+            for t in run.tomograms
         },
         "bySupport": {
             str(s): {"merged": int((table["support"] == s).sum()), "accepted": int((table["support"][good] == s).sum())}
@@ -183,38 +171,40 @@ def _summary(pipeline: Pipeline, frames: Sequence[Frame], table: pd.DataFrame, g
 
 
 def _expected(table: pd.DataFrame, threshold: float, verdict: Verdict) -> dict[str, float | None]:
-    """What the scores promise at the threshold: precision, and recall of what any picker saw, with the ends of their intervals;
-    empty where nothing is accepted, None for what is unknown. The same numbers as in the report."""
+    """Expected precision and recall at the threshold, with the ends of their intervals; recall is of the particles that any
+    picker found. Empty if nothing is accepted, None for unknown numbers. The same numbers as in the report."""
     eligible = table.loc[table["label"] != NEGATIVE, "probability"].to_numpy()
-    return expect(eligible, np.array([threshold]), verdict).at(0)
+    return expected_precision_recall(eligible, np.array([threshold]), verdict).at(0)
 
 
-def _reliability(pipeline: Pipeline) -> dict[str, dict[str, float]]:
+def _reliability(run: FinishedRun) -> dict[str, dict[str, float]]:
     """Estimated recall and precision of each picker, by name; empty where they are unknown."""
-    if pipeline.config.voting or not pipeline.reliability.exists():
+    if run.config.voting or not run.layout.reliability.exists():
         return {}
-    table = pd.read_csv(pipeline.reliability).round(3).dropna()
+    table = pd.read_csv(run.layout.reliability).round(3).dropna()
     return {
-        pipeline.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]}
+        run.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]}
         for _, row in table.iterrows()
     }
 
 
-def draw(path: Path, table: pd.DataFrame, good: np.ndarray, frames: Sequence[Frame], box_size: int, rate: float) -> None:
+def draw(
+    path: Path, table: pd.DataFrame, good: np.ndarray, tomograms: Sequence[TomogramInfo], box_size: int, rate: float
+) -> None:
     """Picture of the tomogram with most picks."""
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.reports.pictures import draw_picks
 
     most = table["tomo_id"].value_counts()
-    frame = next((f for f in frames if len(most) and f.tomo_id == most.index[0]), frames[0])
-    own = (table["tomo_id"] == frame.tomo_id).to_numpy()
+    shown = next((t for t in tomograms if len(most) and t.tomo_id == most.index[0]), tomograms[0])
+    own = (table["tomo_id"] == shown.tomo_id).to_numpy()
     positions = table[["x", "y", "z"]].to_numpy(dtype=float)
-    with open_tomogram(frame.path, frame.sampling_rate) as tomogram:
+    with open_tomogram(shown.path, shown.sampling_rate) as opened:
         draw_picks(
             path,
-            f"{frame.tomo_id}: {(own & good).sum()} accepted, {(own & ~good).sum()} rejected",
-            tomogram.data,
+            f"{shown.tomo_id}: {(own & good).sum()} accepted, {(own & ~good).sum()} rejected",
+            opened.data,
             positions[own & good],
             positions[own & ~good],
-            max(2, round(box_size * rate / frame.sampling_rate)),
+            max(2, round(box_size * rate / shown.sampling_rate)),
         )

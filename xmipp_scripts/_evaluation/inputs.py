@@ -1,4 +1,4 @@
-"""What xmipp_evaluate_picking_tomo reads: truth, picks, complexes, volumes, checked against each other first."""
+"""What xmipp_evaluate_picking_tomo reads: truth, picks, species, volumes, checked against each other first."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tomo_particles.core.coordinates import rescale_size
+from tomo_particles.core.coordinates import inside_volume, rescale_size
 from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import open_tomogram, tomogram_id
-from tomo_particles.evaluation.particle_classes import DISTRACTORS, Complex, radii_of, read_complexes
+from tomo_particles.evaluation.particle_classes import DISTRACTORS, Species, radii_of, read_species
 from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file
 
 OCCUPANCY_ENDING = "_occupancy"
@@ -36,11 +36,11 @@ class Case:
 
 @dataclass
 class Inputs:
-    """All cases by tomogram, the target classes (empty where the truth has no classes), and what to tell the user."""
+    """All cases by tomogram, the target species (empty if the truth or the picks name none), and what to tell the user."""
 
     cases: dict[str, Case]
-    classes: list[str]
-    complexes: dict[str, Complex]
+    targets: list[str]
+    species: dict[str, Species]
     notes: list[str] = field(default_factory=list)
 
 
@@ -51,17 +51,17 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
     headers = _read_headers(tomograms)
     truths = _read_truth(truth, headers, sampling_rate, notes)
     picked = _read_picks(picks, truths, headers, sampling_rate, notes)
-    complexes = read_complexes(classes) if classes else {}
+    species = read_species(classes) if classes else {}
     names = sorted({str(name) for one in truths.values() for name in one.species} - {""})
     if classes:
-        _require_known(names, complexes, classes, any((one.species == "").any() for one in truths.values()))
-    targets = _targets(names, complexes, target, truth)
+        _require_known(names, species, classes, any((one.species == "").any() for one in truths.values()))
+    targets = _targets(names, species, target, truth)
     volumes = _volumes(occupancy, truths)
     paths = {tomogram_id(path): path for path in tomograms}
     cases = {}
     for tomo_id, own in truths.items():
         found = picked[tomo_id].at_sampling_rate(own.sampling_rate) if tomo_id in picked else _nothing(own)
-        radii = np.full(len(own), radius) if radius is not None else radii_of(own.species, complexes, own.sampling_rate)
+        radii = np.full(len(own), radius) if radius is not None else radii_of(own.species, species, own.sampling_rate)
         is_target = np.isin(own.species.astype(str), targets) if names else np.ones(len(own), dtype=bool)
         if not target:
             is_target |= own.species == ""
@@ -71,7 +71,7 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
         raise InputError(f"--truth: '{truth}' holds no particle, only {', '.join(names)}; give a truth with particles")
     if missed := [tomo_id for tomo_id in cases if tomo_id not in picked]:
         notes.append(f"no picks in {listed(missed)}: the particles there count as missed")
-    inputs = Inputs(cases, targets if names else [], complexes, notes)
+    inputs = Inputs(cases, targets if names else [], species, notes)
     _note_classes(inputs)
     if any(case.size is None for case in cases.values()):
         notes.append("size of the volume unknown: results outside not counted, random positions fill the bounding box of the "
@@ -110,22 +110,22 @@ def _sizes(headers: dict[str, Header]) -> dict[str, tuple[int, int, int]]:
     return {tomo_id: size for tomo_id, (size, _) in headers.items()}
 
 
-def _require_known(names: Sequence[str], complexes: dict[str, Complex], path: str, nameless: bool) -> None:
+def _require_known(names: Sequence[str], species: dict[str, Species], path: str, nameless: bool) -> None:
     if nameless:
         raise InputError(f"--classes: '{path}' cannot be used with a truth in which particles have no class; "
                          "add the column class to the truth, or give --radius instead")
-    if unknown := [name for name in names if name not in complexes]:
-        raise InputError(f"--classes: '{path}' has no row for {listed(unknown)} of the truth, only {listed(list(complexes))}; "
+    if unknown := [name for name in names if name not in species]:
+        raise InputError(f"--classes: '{path}' has no row for {listed(unknown)} of the truth, only {listed(list(species))}; "
                          "add it, with its diameter")
 
 
-def _targets(names: Sequence[str], complexes: dict[str, Complex], asked: Sequence[str], truth: str) -> list[str]:
+def _targets(names: Sequence[str], species: dict[str, Species], asked: Sequence[str], truth: str) -> list[str]:
     """The classes to be found, by weight where it is known, else by name; those asked for in the order asked."""
-    known = [name for name in names if not (complexes[name].distractor if name in complexes else name in DISTRACTORS)]
+    known = [name for name in names if not (species[name].distractor if name in species else name in DISTRACTORS)]
     if wrong := [name for name in asked if name not in names]:
         there = listed(names, len(names)) or "none"
         raise InputError(f"--target: '{truth}' has no class {listed(wrong)}; its classes are {there}")
-    by_weight = sorted(known, key=lambda name: (complexes[name].weight if name in complexes else 0.0, name))
+    by_weight = sorted(known, key=lambda name: (species[name].weight if name in species else 0.0, name))
     return list(dict.fromkeys(asked)) or by_weight
 
 
@@ -161,14 +161,13 @@ def _check_numbers(volume: np.ndarray, truth: Picks, target: np.ndarray, path: s
     """Refuse a volume that is not of this truth: too small for its particles, or with other numbers at their centres."""
     edges = np.array(volume.shape[::-1])
     rows = np.flatnonzero(target)
-    at = np.rint(truth.positions[rows]).astype(int)
-    beyond = ((at < 0) | (at >= edges)).any(axis=1)
+    beyond = ~inside_volume(truth.positions[rows], edges)
     if beyond.any():
         row = rows[np.argmax(beyond)]
         place = ", ".join(f"{value:.1f}" for value in truth.positions[row])
         raise InputError(f"--occupancy: '{path}' has {_edges(edges)} voxels, but particle {row + 1} of tomogram "
                          f"'{truth.tomo_id}' lies at ({place}); give the volume of this tomogram")
-    x, y, z = at.T
+    x, y, z = np.minimum(np.rint(truth.positions[rows]).astype(int), edges - 1).T
     own = not len(rows) or (np.asarray(volume[z, y, x]) == rows + 1).any()  # not all: a centre may be hollow
     if not own or int(volume.max()) > len(truth) or int(volume.min()) < 0:
         raise InputError(f"--occupancy: '{path}' does not number the {len(truth)} particles of tomogram '{truth.tomo_id}' "
@@ -184,8 +183,8 @@ def _note_classes(inputs: Inputs) -> None:
     known = {str(name) for case in inputs.cases.values() for name in case.truth.species}
     if not (said != "").any():
         inputs.notes.append("the picks name no classes: localisation only")
-        inputs.classes = []
-    elif not inputs.classes:
+        inputs.targets = []
+    elif not inputs.targets:
         inputs.notes.append("the truth names no classes: localisation only")
     else:
         if (said == "").any():

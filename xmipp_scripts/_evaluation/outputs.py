@@ -16,8 +16,8 @@ from tomo_particles.evaluation.report import (
     Comparison,
     Joined,
     confusion,
-    hits_on_others,
-    localisation_hits,
+    localisation_matches,
+    matches_on_others,
     score_curves,
 )
 from tomo_particles.formats.xmd import Columns, join_tables, picks_columns, write_table
@@ -31,7 +31,7 @@ SHOWN = {"particles": "N", "RR": "RR", "TP": "TP", "FP": "FP", "FN": "FN", "MH":
 
 
 def metrics_table(report: Mapping[str, Any]) -> pd.DataFrame:
-    """A row for all, each class and each size group, by rule; of a size group only the mean F1 is known."""
+    """One row for all, one for each species and one for each size group, by rule; of a size group only the mean F1 is known."""
     rows = []
     for rule, numbers in report.items():
         rows.append({"rule": rule, "kind": "all", "name": "all", **numbers["localisation"]})
@@ -47,45 +47,45 @@ def picks_table(comparisons: Sequence[Comparison], cases: Sequence[Case]) -> Col
 
     enabled: 1 for the pick that counts for its particle, else -1.  itemId: that particle's row in the truth of its tomogram, 0
     where none.  cost: distance to it, voxels, absent where none.  comment: hit, surplus (another pick counts for the particle),
-    other (a distractor or complex that is no target), false, outside (the volume).
+    other (a distractor or a species that is no target), false, outside (the volume).
     """
     return join_tables([_picks_of(one, case) for one, case in zip(comparisons, cases, strict=True) if len(one.picks)])
 
 
 def _picks_of(one: Comparison, case: Case) -> Columns:
     joined = Joined.of([one])
-    hits, other = localisation_hits(joined, "distance"), hits_on_others(joined, "distance")
-    hit = hits.particle >= 0
+    matches, other = localisation_matches(joined, "distance"), matches_on_others(joined, "distance")
+    hit = matches.particle >= 0
     verdict = np.where(hit, "surplus", np.where(other.particle >= 0, "other", "false")).astype(object)
-    verdict[hits.counts] = "hit"
+    verdict[matches.counts] = "hit"
     if one.outside is not None:
         verdict[one.outside] = "outside"
     columns = picks_columns(one.picks, round(2 * float(np.median(case.radii))), case.tomogram or "")
     if case.tomogram is None:
         columns.pop("tomogramVolume")  # Xmipp cannot read an empty word
     return columns | {
-        "enabled": np.where(hits.counts, 1, -1).tolist(),
-        "itemId": (np.where(hit, hits.particle, other.particle) + 1).tolist(),
-        "cost": np.where(hit, hits.distance, other.distance).tolist(),
+        "enabled": np.where(matches.counts, 1, -1).tolist(),
+        "itemId": (np.where(hit, matches.particle, other.particle) + 1).tolist(),
+        "cost": np.where(hit, matches.distance, other.distance).tolist(),
         "comment": verdict.tolist(),
     }
 
 
 def write_outputs(oroot: str, page: Mapping[str, Any], comparisons: Sequence[Comparison], cases: Sequence[Case],
-                  classes: Sequence[str]) -> list[str]:
+                  targets: Sequence[str]) -> list[str]:
     """Write base.json, base_metrics.csv, base_picks.xmd, base_confusion.csv and .png, base_curves.png; returns their paths."""
     joined = Joined.of(comparisons)
     report = page["all"]
     written = [f"{oroot}_metrics.csv", f"{oroot}_picks.xmd", f"{oroot}_curves.png"]
     write_csv_table(written[0], metrics_table(report))
     write_table(written[1], picks_table(comparisons, cases))
-    curves = {rule: found for rule in joined.reach if (found := score_curves(joined, rule))}
+    curves = {rule: found for rule in joined.candidates if (found := score_curves(joined, rule))}
     points = {rule: (numbers["localisation"]["recall"], numbers["localisation"]["precision"]) for rule, numbers in report.items()}
-    what = f"{Path(page['parameters']['picks']).name}: {len(joined.said)} picks, {int(joined.target.sum())} particles"
+    what = f"{Path(page['parameters']['picks']).name}: {len(joined.picked_species)} picks, {int(joined.target.sum())} particles"
     draw_curves(written[2], what, points, curves)
     matrix = [f"{oroot}_confusion.csv", f"{oroot}_confusion.png"]
-    if classes:
-        rows, columns, counts = confusion(joined, "distance", classes)
+    if targets:
+        rows, columns, counts = confusion(joined, "distance", targets)
         write_csv_table(matrix[0], pd.DataFrame(counts, columns=columns).assign(**{"true class": rows})[["true class", *columns]])
         draw_confusion(matrix[1], what, rows, columns, counts)
         written += matrix

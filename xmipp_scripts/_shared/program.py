@@ -20,6 +20,7 @@ class Program(XmippScript):
 
     name = ""
     parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
+    renamed_options: Mapping[str, str] = {}  # option of before: its name now
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +55,8 @@ class Program(XmippScript):
                 continue
             name = argument
             if name not in self._known:
-                raise InputError(f"unknown option {name}; {see}")
+                now = self.renamed_options.get(name)
+                raise InputError(f"option {name} is now called {now}" if now else f"unknown option {name}; {see}")
             if name in given:
                 raise InputError(f"option {name} is given twice; give it once")
             given[name] = []

@@ -16,7 +16,7 @@ from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id, 
 from tomo_particles.fourier.ctf import CTF
 from tomo_particles.geometry.orientations import angles_of
 from tomo_particles.pickers.template_kernels import density_diameter
-from tomo_particles.pickers.template_matching import ScoreMap, Space
+from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
 from .._shared.picker_output import write_pickings
@@ -129,11 +129,12 @@ def _check_sizes(tomogram: Tomogram, templates: list[Template]) -> None:
             )
 
 
-def _write_score_map(folder: Path, tomo_id: str, template: Template, found: ScoreMap, rotations: Rotation, space: Space) -> None:
+def _write_score_map(folder: Path, tomo_id: str, template: Template, found: ScoreMap, rotations: Rotation,
+                     prepared: PreparedTomogram) -> None:
     """Scores (0 where there is none), rotation numbers, and the angles of the rotations by number."""
     import pandas as pd
 
-    name, rate = template.name, float(np.mean(space.voxel))
+    name, rate = template.name, float(np.mean(prepared.voxel))
     write_volume(folder / f"{tomo_id}_{name}_scores.mrc", np.where(np.isfinite(found.score), found.score, 0), rate)
     write_volume(folder / f"{tomo_id}_{name}_rotations.mrc", found.rotation, rate)
     table = pd.DataFrame(angles_of(rotations), columns=["rot", "tilt", "psi"])

@@ -29,8 +29,8 @@ from ..files import NOISE, POSITIVE, RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
 from ..viewers import DeepConsensusPicking3DViewer
 from ..viewers.figure_window import FigureWindow
-from ..wizards import FrameWizard, ThresholdWizard
-from ..wizards.box_and_radius import frames_of, positions_of
+from ..wizards import BoxAndRadiusWizard, ThresholdWizard
+from ..wizards.box_and_radius import input_sets_of, positions_of
 from ..wizards.threshold import results_of
 from .simulated_project import RATE, SIZE, SimulatedTomogram, add_coordinates, add_tomograms, simulate
 
@@ -114,9 +114,9 @@ class TestDeepConsensusPicking3D(BaseTest):
     def test_network_with_pickers_of_different_box_rate_and_tomograms(self):
         protocol = self.trained()
         output = protocol.coordinates
-        frame = json.loads(Path(RunFiles(protocol._getExtraPath()).frame).read_text())
+        grid = json.loads(Path(RunFiles(protocol._getExtraPath()).common_grid).read_text())
         # 12 voxels of 20 Å are more than 20 voxels of 10 Å: boxes are compared in Å.
-        self.assertEqual((frame["samplingRate"], frame["boxSize"]), (RATE, 24))
+        self.assertEqual((grid["samplingRate"], grid["boxSize"]), (RATE, 24))
         # The binned set alone has all three tomograms, so that its voxels are those of the output.
         self.assertEqual(output.getPrecedents().getFileName(), self.binned.get().getFileName())
         self.assertEqual((output.getSamplingRate(), output.getBoxSize()), (2 * RATE, 12))
@@ -188,7 +188,7 @@ class TestDeepConsensusPicking3D(BaseTest):
         self.assertIn("nobody confirms them", protocol.summary()[0])
 
     def test_model_of_another_box_size_and_files_that_are_no_model_are_refused(self):
-        model = RunFiles(self.trained()._getExtraPath()).model
+        model = str(RunFiles(self.trained()._getExtraPath()).model)
         self.assert_refused("Model file", "24 voxels at 10", "have 20 at 10", inputSets=[self.picker_a], modelType=MODEL_EXISTING,
                             modelFile=model, skipTraining=True)
         self.assert_refused("Model file", "network Small in 2 folds", modelType=MODEL_EXISTING, modelFile=model,
@@ -221,13 +221,14 @@ class TestDeepConsensusPicking3D(BaseTest):
         protocol = self.trained()
         wizards = pw.Config.getDomain().findWizards(protocol, DESKTOP_TKINTER)
         self.assertEqual(wizards["threshold"], ThresholdWizard)
-        self.assertEqual({wizards[name] for name in ("boxSizeChoice", "samplingRateChoice", "consensusRadius")}, {FrameWizard})
+        for name in ("boxSizeChoice", "samplingRateChoice", "consensusRadius"):
+            self.assertEqual(wizards[name], BoxAndRadiusWizard)
         self.assertEqual(results_of(protocol, 0.7).threshold, 0.7)
         with self.assertRaises(InputError) as refused:
             results_of(self.protocol(inputSets=[self.picker_a, self.picker_b]), 0.5)
         self.assertIn("Execute the protocol once", str(refused.exception))
-        frames = frames_of(protocol)
-        self.assertEqual([(frame.sampling_rate, frame.box_size) for frame in frames], [(RATE, 20), (2 * RATE, 12)])
+        input_sets = input_sets_of(protocol)
+        self.assertEqual([(one.sampling_rate, one.box_size) for one in input_sets], [(RATE, 20), (2 * RATE, 12)])
         positions = positions_of([self.picker_a.get(), self.picker_b.get()])
         # In Å, whatever the binning: picker B is at twice the sampling rate and errs by less than a voxel of 10 Å.
         self.assertLess(np.abs(positions[0]["TS_1"] - positions[1]["TS_1"]).max(), 2 * RATE)

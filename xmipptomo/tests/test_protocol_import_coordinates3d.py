@@ -15,7 +15,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.geometry.orientations import rotation_of
 
 from ..constants import EXPORT_FILES, IMPORT_FORMATS
-from ..convert import read_picks
+from ..convert import picks_of_set
 from ..protocols import XmippProtExportCoordinates3D, XmippProtImportCoordinates3D
 from .simulated_project import add_tomograms
 
@@ -60,7 +60,7 @@ class TestImportCoordinates3D(BaseTest):
 
     @staticmethod
     def picks_of(coordinates) -> dict[str, Picks]:
-        return {tomogram.getTsId(): read_picks(coordinates, tomogram, 1, RATE)
+        return {tomogram.getTsId(): picks_of_set(coordinates, tomogram, 1, RATE)
                 for tomogram in [own.clone() for own in coordinates.getPrecedents()]}
 
     def test_relion5_with_scores_and_orientations(self):
@@ -95,6 +95,13 @@ class TestImportCoordinates3D(BaseTest):
         for ts_id, picks in self.picks_of(run.coordinates).items():
             np.testing.assert_allclose(picks.positions, PLACES[ts_id], atol=0.01)
         self.assertIn("3 coordinates* in 2 tomograms, from the folder", run.summary()[0])
+        self.assertTrue(any("TS_10: 1 picks in x" in line and "; tomogram " in line for line in run.summary()))
+        self.assertFalse(any("warning: TS 1" in line for line in run.summary()))
+
+    def test_a_wrong_unit_is_seen_in_the_summary(self):
+        places = [" ".join(str(value / RATE) for value in place) for place in PLACES["TS 1"]]
+        run = self.imported(self.write("first.coords", "\n".join(places)))
+        self.assertIn("as if", run.summary()[1])
 
     def test_numbered_tomograms_and_classes(self):
         objects = "".join(f'<object tomo_idx="{n}" class_label="{label}" x="{x}" y="{y}" z="{z}"/>\n' for label in (7, 3)

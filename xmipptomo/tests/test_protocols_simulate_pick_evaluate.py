@@ -187,7 +187,7 @@ class TestSimulatePickEvaluate(BaseTest):
             self.assertEqual(evaluation.numbers["particles"], 4 * COUNT)
             self.assertGreater(evaluation.numbers["F1"], 3 * evaluation.random_f1)
         self.assertGreater(matching.numbers["F1"], 0.5)
-        self.assertEqual(set(matching.classes), set(SPECIES))
+        self.assertEqual(set(matching.species), set(SPECIES))
         self.assertIsNotNone(blobs.numbers["average_precision"])
         self.assertEqual(blobs.numbers["RO"], 0)  # known, because the tomograms were given
         self.assertIn("bead", blobs.report["all"]["distance"]["false_picks_on"])

@@ -21,7 +21,7 @@ MAX_NAME = 48  # letters of a picking's name in a legend
 def draw_evaluations(figure: Figure, evaluations: Sequence[Evaluation]) -> None:
     """Draw every picking in every panel that there are numbers for; the figure must be empty."""
     panels: list[Callable[[Axes, Sequence[Evaluation]], None]] = [_precision_recall, _bars]
-    if any(evaluation.classes for evaluation in evaluations):
+    if any(evaluation.species for evaluation in evaluations):
         panels.append(_species)
     if any(_reliability_of(evaluation) for evaluation in evaluations):
         panels.append(_calibration)
@@ -85,12 +85,12 @@ def _bars(axes: Axes, evaluations: Sequence[Evaluation]) -> None:
 
 
 def _species(axes: Axes, evaluations: Sequence[Evaluation]) -> None:
-    named = [(index, evaluation) for index, evaluation in enumerate(evaluations) if evaluation.classes]
-    names = list(dict.fromkeys(name for _, evaluation in named for name in evaluation.classes))
+    named = [(index, evaluation) for index, evaluation in enumerate(evaluations) if evaluation.species]
+    names = list(dict.fromkeys(name for _, evaluation in named for name in evaluation.species))
     width = 0.8 / len(named)
     for place, (index, evaluation) in enumerate(named):
         at = np.arange(len(names)) + (place - (len(named) - 1) / 2) * width
-        values = [evaluation.classes.get(name, {}).get("F1", 0.0) for name in names]
+        values = [evaluation.species.get(name, {}).get("F1", 0.0) for name in names]
         axes.bar(at, values, 0.92 * width, color=_style(index)["color"])
     axes.set_xticks(range(len(names)), names, rotation=30 if len(names) > 4 else 0, ha="right" if len(names) > 4 else "center")
     axes.set(ylim=(0, 1.05), ylabel="F1")

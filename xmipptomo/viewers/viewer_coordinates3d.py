@@ -12,7 +12,7 @@ from tomo.objects import SetOfCoordinates3D
 
 from tomo_particles.core.errors import InputError
 
-from ..convert import read_picks, tomogram_of
+from ..convert import picks_of_set, tomogram_of
 from ..protocols import (
     XmippProtImportCoordinates3D,
     XmippProtPickBlobs3D,
@@ -89,9 +89,9 @@ def _draw(sets: dict[str, SetOfCoordinates3D], ts_id: str):
     groups = []  # a set may be a part of another: the smallest is drawn last
     for (name, coordinates), colour in zip(sets.items(), COLOURS, strict=False):
         tomogram = tomogram_of(coordinates.getPrecedents(), ts_id)
-        picks = read_picks(coordinates, tomogram, 1, coordinates.getSamplingRate())
+        picks = picks_of_set(coordinates, tomogram, 1, coordinates.getSamplingRate())
         groups.append((name, colour, picks.positions))
     first = next(iter(sets.values()))
-    path = tomogram_of(first.getPrecedents(), ts_id).getFileName().partition(":")[0]  # "file:mrc" is how Xmipp says the format
+    path = tomogram_of(first.getPrecedents(), ts_id).getFileName().partition(":")[0]  # "file:mrc": the format in Xmipp's notation
     with open_tomogram(path, first.getSamplingRate()) as opened:
         return plot_picks(opened.data, sorted(groups, key=lambda group: -len(group[2])), first.getBoxSize())

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import webbrowser
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyworkflow.protocol import params
@@ -131,9 +129,9 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
 
     def _report(self, _=None) -> list[View]:
         path = self._files().report
-        if not os.path.exists(path):
+        if not path.exists():
             return [self.infoMessage("This run has no report; choose Continue to write it.", "No report")]
-        webbrowser.open_new_tab(Path(path).resolve().as_uri())
+        webbrowser.open_new_tab(path.resolve().as_uri())
         return []
 
     def _calibration(self, _=None) -> list[View]:

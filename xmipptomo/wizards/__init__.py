@@ -1,6 +1,6 @@
 """Wizards of the forms: the buttons beside parameters that propose a value."""
 
-from .box_and_radius import FrameWizard
+from .box_and_radius import BoxAndRadiusWizard
 from .threshold import ThresholdWizard
 
-__all__ = ["FrameWizard", "ThresholdWizard"]
+__all__ = ["BoxAndRadiusWizard", "ThresholdWizard"]

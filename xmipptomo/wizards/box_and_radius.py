@@ -13,7 +13,7 @@ from pyworkflow.wizard import Wizard
 from tomo.objects import SetOfCoordinates3D
 
 from ..constants import CHOICE_RULES
-from ..convert import common_frame, name_of, read_picks, tomogram_of
+from ..convert import common_grid, name_of, picks_of_set, tomogram_of
 from ..protocols import XmippProtDeepConsensusPicking3D
 from ..protocols.shared.sets import set_errors
 from ..viewers.figure_window import put_figure
@@ -24,8 +24,8 @@ LEAST_RADIUS, MOST_RADIUS = 0.05, 0.5  # of the box: a picker's error is larger,
 
 
 @dataclass(frozen=True)
-class InputFrame:
-    """What one input set says of itself. sampling_rate: Å/voxel.  box_size: voxels of it."""
+class InputSetInfo:
+    """Name, size, sampling rate and box size of one input set. sampling_rate: Å/voxel.  box_size: voxels of it."""
 
     name: str
     picks: int
@@ -40,10 +40,10 @@ class InputFrame:
         )
 
 
-def frames_of(protocol: XmippProtDeepConsensusPicking3D) -> list[InputFrame]:
+def input_sets_of(protocol: XmippProtDeepConsensusPicking3D) -> list[InputSetInfo]:
     """The input sets of the form that have been chosen."""
     return [
-        InputFrame(name_of(pointer), found.getSize(), found.getSamplingRate(), found.getBoxSize())
+        InputSetInfo(name_of(pointer), found.getSize(), found.getSamplingRate(), found.getBoxSize())
         for pointer in protocol.inputSets
         if (found := pointer.get()) is not None
     ]
@@ -63,7 +63,7 @@ def positions_of(sets: Sequence[SetOfCoordinates3D]) -> list[dict[str, np.ndarra
     shared = sorted(set().union(*ids), key=lambda ts_id: (-sum(ts_id in own for own in ids), ts_id))[:MAX_TOMOGRAMS]
     return [
         {
-            ts_id: read_picks(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), 1, 1.0).positions
+            ts_id: picks_of_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), 1, 1.0).positions
             for ts_id in shared
             if ts_id in own
         }
@@ -87,13 +87,13 @@ def proposed_box(closest: float, boxes: Sequence[float], present: int) -> int | 
     return present if off[present] <= min(off) else int(np.argmin(off))
 
 
-class FrameDialog(Dialog):
+class BoxAndRadiusDialog(Dialog):
     """Inputs and distances above, the three choices below. rate, box: indices of CHOICE_RULES.  radius: of the box."""
 
     def __init__(
         self,
         parent: tk.Misc,
-        frames: Sequence[InputFrame],
+        input_sets: Sequence[InputSetInfo],
         positions: Sequence[dict[str, np.ndarray]],
         rate: int,
         box: int,
@@ -101,21 +101,21 @@ class FrameDialog(Dialog):
     ) -> None:
         from tomo_particles.consensus.pick_spacing import measure_spacing
 
-        self._frames, self._spacing = frames, measure_spacing(positions)
+        self._sets, self._spacing = input_sets, measure_spacing(positions)
         self.rate, self.box, self.radius = rate, box, radius
         super().__init__(parent, "Box size, sampling rate and radius")
 
     def common(self, box: int | None = None) -> tuple[float, int]:
         """Sampling rate (Å/voxel) and box size (voxels) of the present choices, or with another one for the box."""
         rules = CHOICE_RULES[self.rate], CHOICE_RULES[self.box if box is None else box]
-        return common_frame([(f.sampling_rate, f.box_size) for f in self._frames], *rules)
+        return common_grid([(one.sampling_rate, one.box_size) for one in self._sets], *rules)
 
     def body(self, body_frame):
         """The inputs, the figure of distances, the choices and what they give."""
         from tomo_particles.reports.figures import plot_spacing
 
         body_frame.configure(background="white")
-        tk.Label(body_frame, text="\n".join(f.line() for f in self._frames), justify=tk.LEFT, background="white").pack(
+        tk.Label(body_frame, text="\n".join(one.line() for one in self._sets), justify=tk.LEFT, background="white").pack(
             anchor=tk.W, padx=12, pady=(8, 4)
         )
         self._figure = plot_spacing(self._spacing, *self._lengths())
@@ -181,7 +181,7 @@ class FrameDialog(Dialog):
 
 
 def advice(closest: float, radius: float, box: float) -> str:
-    """What the distances say of the choices; all in Å."""
+    """Advice on the choices, from the distances; all in Å."""
     if not np.isfinite(closest):
         return "There are too few picks to say how close neighbours come."
     text = f"Neighbours come as near as {closest:.0f} Å. "
@@ -198,7 +198,7 @@ def advice(closest: float, radius: float, box: float) -> str:
     )
 
 
-class FrameWizard(Wizard):
+class BoxAndRadiusWizard(Wizard):
     """Proposes the common box size, sampling rate and radius from the inputs of the form."""
 
     _targets = [(XmippProtDeepConsensusPicking3D, ["boxSizeChoice", "samplingRateChoice", "consensusRadius"])]
@@ -209,11 +209,11 @@ class FrameWizard(Wizard):
         if reasons := unusable(protocol):
             showInfo("Box size and radius", "\n".join(reasons), form.root)
             return
-        frames = frames_of(protocol)
+        input_sets = input_sets_of(protocol)
         sets = [pointer.get() for pointer in protocol.inputSets if pointer.get() is not None]
-        dialog = FrameDialog(
+        dialog = BoxAndRadiusDialog(
             form.root,
-            frames,
+            input_sets,
             positions_of(sets),
             protocol.samplingRateChoice.get(),
             protocol.boxSizeChoice.get(),

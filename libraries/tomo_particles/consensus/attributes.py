@@ -1,7 +1,7 @@
-"""What a merged pick keeps of its members besides their place: class, group id, orientation, and a score.
+"""Attributes of a merged pick besides its position: species, group id, orientation and score.
 
-Each picker has one voice in a merged pick, that of its best-scored pick which says anything, so that neither the order of the
-picks nor how often a picker repeats itself matters.
+Each picker counts once in a merged pick, with its best-scored pick that has the attribute. Therefore neither the order of the
+picks nor duplicates of a picker change the result.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Identity:
 
 
 def merged_identity(picks: Picks, clusters: Clusters, symmetry: Rotation) -> Identity:
-    """The merged picks of `merge_picks` with what their members say of them.
+    """The merged picks of `merge_picks` with the attributes of their members.
 
-    Score: that of the member nearest the merged position.  Orientation: the robust mean, under the symmetry.  Class: that of
-    most pickers, of equals the best-scored.  Group id: of the nearest member that has one, rather one of that class.
+    Score: that of the member nearest the merged position.  Orientation: the robust mean, under the symmetry.  Species: that of
+    most pickers; ties go to the best-scored. Group id: of the nearest member that has one, preferably of that species.
     """
-    oriented = _voices(picks, clusters.labels, np.isfinite(picks.angles).all(axis=1))
+    oriented = _one_pick_per_picker(picks, clusters.labels, np.isfinite(picks.angles).all(axis=1))
     mean = mean_orientations(picks.angles[oriented], clusters.labels[oriented], len(clusters), symmetry)
     species = _species(picks, clusters)
     merged = Picks(picks.tomo_id, clusters.positions, picks.sampling_rate, score=picks.score[clusters.medoid],
@@ -41,12 +41,12 @@ def merged_identity(picks: Picks, clusters: Clusters, symmetry: Rotation) -> Ide
     return Identity(merged, mean.disagreement)
 
 
-def _voices(picks: Picks, labels: np.ndarray, says: np.ndarray) -> np.ndarray:
-    """Rows that speak for their pickers, at most one of each in each cluster, among those that say anything.
+def _one_pick_per_picker(picks: Picks, labels: np.ndarray, has_attribute: np.ndarray) -> np.ndarray:
+    """Rows of the best-scored pick of each picker in each cluster, among the picks with the attribute, (n,) bool.
 
-    Best score first, then by what the picks are and not by the order they came in.
+    Ties are decided by angles and positions, not by the order of the picks.
     """
-    rows = np.flatnonzero(says)
+    rows = np.flatnonzero(has_attribute)
     keys = (*picks.angles[rows].T, *picks.positions[rows].T, -_scores(picks)[rows])
     rows = rows[np.lexsort(keys)]
     if not len(rows):
@@ -60,9 +60,9 @@ def _scores(picks: Picks) -> np.ndarray:
 
 
 def _species(picks: Picks, clusters: Clusters) -> np.ndarray:
-    """(m,) the class that most pickers say, of equals the best-scored, then the first by name; empty for none."""
+    """(m,) the species of most pickers; ties go to the best-scored, then to the first by name; empty if no pick has one."""
     species = np.full(len(clusters), "", dtype=object)
-    rows = _voices(picks, clusters.labels, picks.species != "")
+    rows = _one_pick_per_picker(picks, clusters.labels, picks.species != "")
     if not len(rows):
         return species
     names, code = np.unique(picks.species[rows].astype(str), return_inverse=True)

@@ -1,7 +1,8 @@
 """Whether the pickers agree more often than by chance.
 
-Pickers whose picks lie at random places agree now and then: in a crowded tomogram two of them share a tenth of their picks. If
-all pickers but one are wrong, the few agreed picks say nothing about the particles, and a network must not learn from them.
+Pickers with random picks also agree on some of them: in a crowded tomogram two of them share a tenth of their picks. If
+all pickers but one are wrong, the few agreed picks contain no information about the particles, and a network must not learn from
+them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scipy.spatial import cKDTree
 from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .merged_picks import NEGATIVE, references_of, votes_of
+from .picker_reliability import votes_of_witnesses
 from .verdict import FEWEST_AGREED
 
 RADIUS = 0.35  # fraction of the box within which two picks agree by chance: the default radius of the consensus
@@ -22,7 +24,7 @@ RADIUS = 0.35  # fraction of the box within which two picks agree by chance: the
 # seeds 1 and 2 of benchmarks/honesty.py: random pickers have 0.6 to 1.3 times the pairs by chance, pickers of particles 2.3 times
 # or more.
 TIMES, ERRORS = 1.5, 2.0
-FEWEST_SHARE = 0.1  # fewer than FEWEST_AGREED agreed picks that are also less than this share of all picks say nothing
+FEWEST_SHARE = 0.1  # fewer than FEWEST_AGREED agreed picks that are also less than this share of all picks are no information
 # The picks of one picker are moved against those of another by these fractions of the extent in x and y, and come in again at the
 # other side. z stays: the depths of picks are alike in most tomograms.
 SHIFTS = ((0.31, 0.47), (0.62, 0.23), (0.17, 0.71), (0.79, 0.58))
@@ -30,18 +32,19 @@ SHIFTS = ((0.31, 0.47), (0.62, 0.23), (0.17, 0.71), (0.79, 0.58))
 
 def agreement_informs(columns: Mapping[str, list]) -> bool:
     """Whether the agreement in a table of merged picks is more than chance. True where this cannot be known: with fewer than two
-    pickers, or without tomograms and box sizes.
+    pickers, or without tomograms and box sizes. Pickers that find the same picks count as one.
 
     The user's references and the picks near negative references are left out.
     """
     if not {"comment", "enabled", "tiltSeriesId", "particleSize"} <= set(columns):
         return True
     free = ~references_of(columns["comment"]) & (np.array(columns["enabled"]) != NEGATIVE)
-    seen, pickers = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
-    if len(pickers) < 2:
+    found, _ = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
+    seen = votes_of_witnesses(found)
+    if seen.shape[1] < 2:
         return True
     n_votes = seen.sum(axis=1)
-    agreed = int((np.array(columns["enabled"])[free] > 0).sum())
+    agreed = int(((np.array(columns["enabled"])[free] > 0) & (n_votes > 1)).sum())
     if agreed < min(FEWEST_AGREED, FEWEST_SHARE * len(seen)):
         return False
     tomo_ids, box_sizes = np.array(columns["tiltSeriesId"], dtype=str)[free], np.array(columns["particleSize"])[free]
@@ -51,7 +54,7 @@ def agreement_informs(columns: Mapping[str, list]) -> bool:
 
 
 def pairs_by_chance(positions: np.ndarray, tomo_ids: np.ndarray, seen: np.ndarray, radius: float) -> float:
-    """Expected number of pairs of picks of two pickers that lie within `radius` if the pickers know nothing of each other.
+    """Expected number of pairs of picks of two pickers that lie within `radius` if the pickers are independent.
 
     positions: (m, 3) x, y, z of merged picks, voxels.  tomo_ids: (m,).  seen: (m, K) bool.  The mean over SHIFTS.
     """

@@ -1,6 +1,6 @@
 """Contrast of picks: gold beads, ice crystals and dirt stand out from the tomogram far more than any protein does.
 
-A box is normalised before a network sees it, so how strong its contrast was must be measured before.
+The boxes of a network are normalised. Therefore the contrast is measured before.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import numpy as np
 from ..core.grey_values import robust_scale
 
 MAX_DEVIATIONS = 6.0  # robust deviations from the agreed picks' contrast: far beyond the spread of one kind of particle
-MIN_AGREED = 10  # agreed picks in a tomogram, below which nothing can be called an outlier
+MIN_AGREED = 10  # with fewer agreed picks in a tomogram, no pick is an outlier
 
 
 def contrast_outliers(tomo_ids: np.ndarray, low: np.ndarray, high: np.ndarray, agreed: np.ndarray) -> np.ndarray:
-    """(n,) whether a pick's contrast is out of proportion to that of the agreed picks of its tomogram.
+    """(n,) whether the contrast of a pick differs too much from that of the agreed picks of its tomogram.
 
     low, high: (n,) from `extremes`; agreed: (n,) bool, the picks on which enough pickers agree.
     """

@@ -63,7 +63,7 @@ class Expectation:
         return {name: None if np.isnan(value) else round(value, 3) for name, value in values.items()}
 
 
-def expect(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | None = None) -> Expectation:
+def expected_precision_recall(probability: np.ndarray, thresholds: np.ndarray, verdict: Verdict | None = None) -> Expectation:
     """Expected precision and recall at `thresholds` (k,) for picks of `probability` (n,) in [0, 1]; >= a threshold is accepted.
 
     verdict: that of the run. Particles and precision are multiplied by its `trust`, the lower end of precision by its `confirmed`

@@ -3,7 +3,7 @@
 Pickers are not independent: two blob detectors agree on every blob. So nothing is assumed about their common errors. The network
 score is calibrated against picker agreement; picker agreement and picker scores are calibrated against the network score. Network
 score and picker evidence are two views of the same data, and each trains the other (co-training, Blum & Mitchell, COLT 1998).
-In this module `look` is the network score, and `testimony` is the picker evidence: votes and picker scores.
+Picker evidence means the votes and the picker scores.
 """
 
 from __future__ import annotations
@@ -26,61 +26,65 @@ CLEARLY = 0.4
 SOFTNESS = 0.25  # width of the soft limit of clear positives, as a fraction of the spread of the particles
 # Weight of the network score's log-odds, at most 1: this factor times the squared separation of particles and others by network
 # score. A weak network score makes the same errors as the votes (a neighbouring particle misleads both).
-LOOK_TRUST = 1.5
+NETWORK_TRUST = 1.5
 RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # strength of the ridge penalty: for many features, for a single feature
-TYPICAL_ENDS = (1.0, -2.0)  # prior log-odds of the mean label of particles, and of the ratio of the mean label of others to it
+PRIOR_LABEL_RATES = (1.0, -2.0)  # prior log-odds of the mean label of particles, and of the ratio of that of others to it
 MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction of the mean label of particles
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
 
-def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray) -> np.ndarray:
+def final_probability(network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray) -> np.ndarray:
     """(m,) probability of each merged pick to be a particle.
 
-    look: (m,) in [0, 1], the out-of-fold network score.  seen: (m, K) bool, whether each picker found the pick.  scores: (m, K)
-    picker scores, NaN if the picker gave none; each picker's are standardised, so their unit does not matter.  agreement: (m,) in
+    network_score: (m,) in [0, 1], out of fold.  seen: (m, K) bool, whether each picker found the pick.  scores: (m, K) picker
+    scores, NaN if the picker gave none; each picker's are standardised, so their unit does not matter.  agreement: (m,) in
     [0, 1], training label from the votes.  Deterministic; the order of the picks and of the pickers does not matter.
     """
-    look = np.asarray(look, dtype=float)
-    if not len(look):
+    network_score = np.asarray(network_score, dtype=float)
+    if not len(network_score):
         return np.zeros(0)
-    return expit(_with_evidence(look, odds_by_look(look, agreement), features_of(seen, scores), np.ones(len(look), dtype=bool)))
+    by_network = odds_by_network_score(network_score, agreement)
+    return expit(_with_evidence(network_score, by_network, features_of(seen, scores), np.ones(len(network_score), dtype=bool)))
 
 
-def judge_against_noise(look: np.ndarray, noise: np.ndarray, seen: np.ndarray, scores: np.ndarray,
-                        comparable: np.ndarray) -> np.ndarray:
+def final_probability_against_noise(network_score: np.ndarray, noise: np.ndarray, seen: np.ndarray, scores: np.ndarray,
+                                    comparable: np.ndarray) -> np.ndarray:
     """(m,) probability of each merged pick to be a particle, for pickers that agree no more often than by chance.
 
-    The network score is then calibrated against noise instead of agreement; the rest is as in `judge`. So a picker that is right
-    where all others are wrong keeps its picks. noise: (k,) network scores of noise picks.  comparable: (m,) bool, whether a pick
-    lies where noise could be picked; the others have the probability of their picker evidence. look, seen, scores: as in `judge`.
+    The network score is then calibrated against noise instead of agreement; the rest is as in `final_probability`. So a picker
+    that is right where all others are wrong keeps its picks.
+
+    noise: (k,) network scores of noise picks.  comparable: (m,) bool, whether a pick lies where noise could be picked; the others
+    have the probability of their picker evidence.  network_score, seen, scores: as in `final_probability`.
     """
-    look = np.asarray(look, dtype=float)
-    known = np.concatenate([look[comparable], noise])
+    network_score = np.asarray(network_score, dtype=float)
+    known = np.concatenate([network_score[comparable], noise])
     is_pick = np.arange(len(known)) < comparable.sum()
-    by_look = labelled_odds(logit_of(known)[:, None], is_pick.astype(float), RIDGE_OF_ONE)[is_pick]
-    return expit(_with_evidence(look[comparable], by_look, features_of(seen, scores), comparable))
+    by_network = labelled_odds(logit_of(known)[:, None], is_pick.astype(float), RIDGE_OF_ONE)[is_pick]
+    return expit(_with_evidence(network_score[comparable], by_network, features_of(seen, scores), comparable))
 
 
-def _with_evidence(look: np.ndarray, by_look: np.ndarray, features: np.ndarray, scored: np.ndarray) -> np.ndarray:
+def _with_evidence(network_score: np.ndarray, by_network: np.ndarray, features: np.ndarray, scored: np.ndarray) -> np.ndarray:
     """(m,) log-odds from network score and picker evidence.
 
-    look, by_look: (n,) network scores and the log-odds from them, of the picks `scored` (m,) bool.  features: (m, F) of all.
+    network_score, by_network: (n,) scores and the log-odds from them, of the picks `scored` (m,) bool.  features: (m, F) of all.
     """
-    probability = expit(by_look)
-    clear = clear_looks(logit_of(look), probability)
-    odds = labelled_odds(features[scored], clear, RIDGE, ends_of(clear, probability), of=features)
+    probability = expit(by_network)
+    clear = clear_positives(logit_of(network_score), probability)
+    odds = labelled_odds(features[scored], clear, RIDGE, label_rates_of(clear, probability), of=features)
     base = logit_of((probability.mean() + expit(odds[scored]).mean()) / 2)
-    of_particles, of_others = ends_of(probability, probability)
-    odds[scored] += min(1.0, LOOK_TRUST * (of_particles - of_others) ** 2) * (by_look - base)
+    of_particles, of_others = label_rates_of(probability, probability)
+    odds[scored] += min(1.0, NETWORK_TRUST * (of_particles - of_others) ** 2) * (by_network - base)
     return odds
 
 
-def odds_by_look(look: np.ndarray, agreement: np.ndarray) -> np.ndarray:
-    """(m,) log-odds of each merged pick to be a particle, from its network score `look` (m,) alone; see `judge`."""
-    return labelled_odds(logit_of(look)[:, None], agreement**2, RIDGE_OF_ONE)  # squared: only nearly full agreement counts
+def odds_by_network_score(network_score: np.ndarray, agreement: np.ndarray) -> np.ndarray:
+    """(m,) log-odds of each merged pick to be a particle, from its network score (m,) alone; see `final_probability`."""
+    nearly_full = agreement**2  # squared: only nearly full agreement counts
+    return labelled_odds(logit_of(network_score)[:, None], nearly_full, RIDGE_OF_ONE)
 
 
-def clear_looks(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def clear_positives(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """(m,) clear positives: near 1 if the network score exceeds that of the fraction CLEARLY of the particles, otherwise near 0.
 
     log_odds: (m,) of the network score.  probability: (m,) of being a particle, from the network score.
@@ -104,7 +108,7 @@ def features_of(seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.concatenate([seen, z, np.where(given & (deviation > 0), z**2 - 1, 0)], axis=1)
 
 
-def ends_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+def label_rates_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
     """Mean label (m,) of particles and of others, weighted by `probability` (m,) of being a particle.
 
     One certain particle and one certain other are added, so that the two means differ even if all picks are of one kind.
@@ -115,16 +119,18 @@ def ends_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
 
 
 def labelled_odds(
-    features: np.ndarray, label: np.ndarray, ridge: float, ends: tuple[float, float] | None = None, of: np.ndarray | None = None
+    features: np.ndarray, label: np.ndarray, ridge: float, label_rates: tuple[float, float] | None = None,
+    of: np.ndarray | None = None,
 ) -> np.ndarray:
     """(m,) log-odds to be a particle: logistic regression on features (m, F) with uncertain labels (m,) in [0, 1].
 
     of: (n, F) features of other picks, of which (n,) log-odds are returned instead; they are not fitted.
 
-    The expected label is `ends[0]` for a particle and `ends[1]` for others; both are fitted if they are not given. If the labels
-    come from votes, the data are positive-unlabelled, and ends[0] is the label frequency of Elkan and Noto (KDD 2008).
+    The expected label is `label_rates[0]` for a particle and `label_rates[1]` for others; both are fitted if they are not given.
+    If the labels come from votes, the data are positive-unlabelled, and label_rates[0] is the label frequency of Elkan and Noto
+    (KDD 2008).
     """
-    mean, spread = (features.mean(axis=0), features.std(axis=0)) if ends is None else (0.0, 1.0)
+    mean, spread = (features.mean(axis=0), features.std(axis=0)) if label_rates is None else (0.0, 1.0)
 
     def design_of(rows: np.ndarray) -> np.ndarray:
         return np.concatenate([np.ones((len(rows), 1)), (rows - mean) / np.where(spread > 0, spread, 1)], axis=1)
@@ -135,20 +141,20 @@ def labelled_odds(
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
         weights, free = values[:size], values[size:]
-        top, ratio = expit(free) if ends is None else (ends[0], ends[1] / ends[0])
+        top, ratio = expit(free) if label_rates is None else (label_rates[0], label_rates[1] / label_rates[0])
         p = expit(design @ weights)
         expected = np.clip(top * (ratio + (1 - ratio) * p), 1e-6, 1 - 1e-6)
         cost = -(label * np.log(expected) + (1 - label) * np.log(1 - expected)).sum() + 0.5 * (penalty * weights**2).sum()
         slope = (1 - label) / (1 - expected) - label / expected
         gradient = design.T @ (slope * top * (1 - ratio) * p * (1 - p)) + penalty * weights
-        if ends is not None:
+        if label_rates is not None:
             return cost, gradient
-        excess = free - np.array(TYPICAL_ENDS)
+        excess = free - np.array(PRIOR_LABEL_RATES)
         of_top = (slope * expected).sum() * (1 - top)
         of_ratio = (slope * (1 - p)).sum() * top * ratio * (1 - ratio)
         return cost + 0.5 * (excess**2).sum(), np.concatenate([gradient, excess + np.array([of_top, of_ratio])])
 
-    start = np.zeros(size) if ends is not None else np.r_[0.0, np.full(size - 1, 2.0), TYPICAL_ENDS]
+    start = np.zeros(size) if label_rates is not None else np.r_[0.0, np.full(size - 1, 2.0), PRIOR_LABEL_RATES]
     weights = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x[:size]
     return (design if of is None else design_of(of)) @ weights
 
@@ -164,16 +170,17 @@ def logit_of(probability: np.ndarray) -> np.ndarray:
     return np.log(p / (1 - p))
 
 
-def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray | None = None,
-                 scores: Sequence[str] | None = None, say: float = 1.0, noise: np.ndarray | None = None,
-                 comparable: np.ndarray | None = None) -> Reliability:
+def score_merged_picks(comments: Sequence[str], labels: np.ndarray, network_score: np.ndarray | None = None,
+                       scores: Sequence[str] | None = None, network_weight: float = 1.0, noise: np.ndarray | None = None,
+                       comparable: np.ndarray | None = None) -> Reliability:
     """Reliability of the pickers and posterior of every merged pick. The references of the user count as certain.
 
     comments: (m,) the pickers of each pick, such as "1+3"; a leading 0 marks a reference.  labels: (m,) 1 for a positive
-    reference, -1 for a negative one, any value for other picks.  look: (m,) network score, or None: the votes alone decide.
-    scores: (m,) picker scores in the order of `comments`, such as "0.8+nan", or None.  say: weight in [0, 1] of the probability
-    from network score, votes and picker scores; the probability from votes alone has the weight 1 - say. Both as log-odds.
-    noise, comparable: see `judge_against_noise`, which is used if they are given.
+    reference, -1 for a negative one, any value for other picks.  network_score: (m,), or None: the votes alone decide.
+    scores: (m,) picker scores in the order of `comments`, such as "0.8+nan", or None.  network_weight: in [0, 1], of the
+    probability from network score, votes and picker scores; the probability from votes alone has the weight 1 - network_weight.
+    Both as log-odds.
+    noise, comparable: see `final_probability_against_noise`, which is used if they are given.
     """
     seen, pickers = votes_of(comments)
     free = ~references_of(comments) & seen.any(axis=1)
@@ -183,14 +190,14 @@ def judge_merged(comments: Sequence[str], labels: np.ndarray, look: np.ndarray |
         return Reliability(pickers, unknown, unknown, np.nan, unknown, posterior)
     fitted = estimate_reliability(seen[free], pickers)
     posterior[free] = votes_alone(seen[free])
-    if look is not None and say > 0:
-        own, voted = np.asarray(look)[free], seen[free]
+    if network_score is not None and network_weight > 0:
+        own, voted = np.asarray(network_score)[free], seen[free]
         of_pickers = scores_of(comments, scores, pickers)[free]
         if noise is None or comparable is None:
-            judged = judge(own, voted, of_pickers, agreement_of(comments, labels)[free])
+            of_network = final_probability(own, voted, of_pickers, agreement_of(comments, labels)[free])
         else:
-            judged = judge_against_noise(own, noise, voted, of_pickers, comparable[free])
-        posterior[free] = expit(say * logit_of(judged) + (1 - say) * logit_of(posterior[free]))
+            of_network = final_probability_against_noise(own, noise, voted, of_pickers, comparable[free])
+        posterior[free] = expit(network_weight * logit_of(of_network) + (1 - network_weight) * logit_of(posterior[free]))
         expected = posterior[free] @ seen[free]
         fitted = replace(fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)),
                          recall=expected / max(posterior[free].sum(), TINY))

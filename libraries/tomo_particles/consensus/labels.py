@@ -41,14 +41,15 @@ def agreement_labels(support: np.ndarray, n_pickers: int, number: int = 2) -> np
     return (np.clip(support - 1, 0, level - 1) / (level - 1)) ** 2
 
 
-def explained_by(positions: np.ndarray, truth: np.ndarray, lies: np.ndarray, radius: float) -> np.ndarray:
+def explained_by(positions: np.ndarray, positive_references: np.ndarray, negative_references: np.ndarray,
+                 radius: float) -> np.ndarray:
     """(m,) POSITIVE if the nearest reference within `radius` is a positive one, NEGATIVE if it is a negative one, else DOUBTFUL.
 
-    positions (m, 3), positive references `truth` (t, 3), negative references `lies` (l, 3): x, y, z, voxels.
+    positions: (m, 3), positive_references: (p, 3), negative_references: (n, 3), all x, y, z in voxels.
     """
-    to_truth, to_lie = (_distance(positions, known) for known in (truth, lies))
-    nearest = np.minimum(to_truth, to_lie)
-    return np.where(nearest > radius, DOUBTFUL, np.where(to_truth <= to_lie, POSITIVE, NEGATIVE))
+    to_positive, to_negative = (_distance(positions, known) for known in (positive_references, negative_references))
+    nearest = np.minimum(to_positive, to_negative)
+    return np.where(nearest > radius, DOUBTFUL, np.where(to_positive <= to_negative, POSITIVE, NEGATIVE))
 
 
 def _distance(positions: np.ndarray, known: np.ndarray) -> np.ndarray:

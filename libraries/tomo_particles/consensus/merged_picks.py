@@ -1,7 +1,6 @@
-"""Merged picks: who saw them, with which scores, and which of them are accepted.
-
-A table names the pickers that saw a merged pick in a text such as "1+3" and their scores, in the same order, in "0.8+nan".
-Picker 0 is a reference of the user; it always stands first.
+"""Merged picks: their pickers, their scores, and which of them are accepted. In a table, the pickers of a merged pick are a text
+such as "1+3", and their scores, in the same order, a text such as "0.8+nan". Picker 0 is a reference of the user; it always
+stands first.
 """
 
 from __future__ import annotations
@@ -12,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..formats.tables import ANGLES
+
 if TYPE_CHECKING:
     import pandas as pd
 
 REFERENCE = 0
 NEGATIVE, DOUBTFUL, POSITIVE = -1, 0, 1  # labels: known to be wrong, unknown, agreed on or known to be true
 SCORE, NETWORK = "CoordConsScore", "zScoreDeepLearning1"  # columns of XMD tables
+SPREAD = "orientation_disagreement"  # degrees: mean angle of the pickers' orientations to the merged one; a column of CSV tables
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class MergedPicks:
     """m merged picks of one or more tomograms, each column of length m.
 
     tomo_id: their tomograms.  positions: (m, 3) x, y, z, voxels.  score: the final one.  network: the network's alone; both NaN
-    where the table has none.  support: number of pickers.  label: NEGATIVE, DOUBTFUL or POSITIVE.  comments: who saw each, such
-    as "1+3".  picker_scores: what each of these gave, such as "0.8+nan".
+    where the table has none.  support: number of pickers.  label: NEGATIVE, DOUBTFUL or POSITIVE.  comments: the pickers of each,
+    such as "1+3".  picker_scores: their scores, such as "0.8+nan".
     """
 
     tomo_id: np.ndarray
@@ -77,7 +79,7 @@ class MergedPicks:
 
     @property
     def probability(self) -> np.ndarray:
-        """(m,) the scores, with what the user knows taken for certain; to be read as probabilities with recipe consensus."""
+        """(m,) the scores, with 1 and 0 for positive and negative references; probabilities with recipe consensus."""
         return np.where(self.label == NEGATIVE, 0.0, np.where(self.known, 1.0, self.score))
 
     def vote_share(self, n_pickers: int) -> np.ndarray:
@@ -95,6 +97,16 @@ class MergedPicks:
         places = dict(zip("xyz", self.positions.T, strict=True))
         columns = {name: getattr(self, name) for name in ("score", "network", "support", "label")}
         return pd.DataFrame({"tomo_id": self.tomo_id} | places | columns)
+
+
+def identity_columns(table: pd.DataFrame) -> list[str]:
+    """The columns of a CSV table, besides those that are always there, of which the picks have any value."""
+    given = {
+        ("class",): (table["class"] != "").any(),
+        (*ANGLES, SPREAD): table["rot"].notna().any(),
+        ("group",): (table["group"] != 0).any(),
+    }
+    return [name for names, any_value in given.items() if any_value for name in names]
 
 
 def write_pickers(pickers: Iterable[int | str]) -> str:
@@ -133,7 +145,7 @@ def named_pickers(comment: str, names: Mapping[int, str]) -> str:
 
 
 def votes_of(comments: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(m, K) bool who saw each merged pick and (K,) ids of the pickers, without the references."""
+    """(m, K) bool, whether each picker found the pick, and (K,) ids of the pickers, without the references."""
     ids = [set(read_pickers(comment)) for comment in comments]
     pickers = np.array(sorted(set().union(*ids) - {REFERENCE}), dtype=int)
     seen = np.array([[picker in row for picker in pickers] for row in ids], dtype=bool)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.picks import Picks
 from ..geometry.complete_linkage import complete_linkage
-from ..geometry.suppression import taken_by
+from ..geometry.suppression import suppress_neighbours
 
 SETTLED = 1e-4  # voxels: medians that move less are found
 # The values of --constype.
@@ -54,13 +54,13 @@ def merge_picks(picks: Picks, radius: float, representative: int = ROBUST) -> Cl
         return Clusters(np.zeros((0, 3)), empty, empty, empty)
     # Work in an order that only the picks themselves decide, so that ties fall the same way for every input order.
     order = _own_order(picks)
-    ordered = _Voices(picks.positions[order], picks.picker[order], np.nan_to_num(picks.score[order], nan=-np.inf))
+    ordered = _OrderedPicks(picks.positions[order], picks.picker[order], np.nan_to_num(picks.score[order], nan=-np.inf))
     core = complete_linkage(ordered.positions, radius)
-    speakers = _one_pick_per_picker(ordered, core)
-    said = ordered.positions[speakers], core[speakers]
-    centres = geometric_medians(*said)
-    target = _absorb_close_clusters(centres, np.bincount(said[1]), radius)
-    own = speakers[target[said[1]] == said[1]]  # an absorbed cluster does not move the one that took it
+    representatives = _one_pick_per_picker(ordered, core)
+    cluster = core[representatives]
+    centres = geometric_medians(ordered.positions[representatives], cluster)
+    target = _absorb_close_clusters(centres, np.bincount(cluster), radius)
+    own = representatives[target[cluster] == cluster]  # an absorbed cluster does not move the one that took it
     kept = target == np.arange(len(target))
     merged = (np.cumsum(kept) - 1)[target[core]]
     labels = np.empty(len(picks), dtype=int)
@@ -81,8 +81,8 @@ def _own_order(picks: Picks) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Voices:
-    """What decides of n picks, in the order that only they decide: positions (n, 3), picker and score (n,), -inf for none."""
+class _OrderedPicks:
+    """n picks in the order of `_own_order`: positions (n, 3), picker (n,), score (n,), -inf for none."""
 
     positions: np.ndarray
     picker: np.ndarray
@@ -102,16 +102,16 @@ def _pairs(labels: np.ndarray, picker: np.ndarray) -> tuple[np.ndarray, int]:
     return labels * pickers + (picker - least), pickers
 
 
-def _one_pick_per_picker(voices: _Voices, labels: np.ndarray) -> np.ndarray:
-    """Rows that speak for their cluster, by cluster: of each picker its best-scored pick, else the central one."""
-    off_centre = _comparable_distance(voices.positions, group_means(voices.positions, labels), labels)
-    pairs, _ = _pairs(labels, voices.picker)
+def _one_pick_per_picker(picks: _OrderedPicks, labels: np.ndarray) -> np.ndarray:
+    """Rows that represent their cluster, sorted by cluster: of each picker its best-scored pick; ties go to the most central."""
+    off_centre = _comparable_distance(picks.positions, group_means(picks.positions, labels), labels)
+    pairs, _ = _pairs(labels, picks.picker)
     rows = np.argsort(pairs, kind="stable")
-    return rows[_least(pairs[rows], -voices.score[rows], off_centre[rows])]
+    return rows[_least(pairs[rows], -picks.score[rows], off_centre[rows])]
 
 
 def _least(groups: np.ndarray, *keys: np.ndarray) -> np.ndarray:
-    """(m,) the row of each group, of rows sorted by group, with the least first key, of equals the least next, then the first."""
+    """(m,) for each group of the sorted rows, the index of the lexicographically smallest row by `keys`; ties go to the first."""
     new = np.r_[True, np.diff(groups) != 0]
     start, group = np.flatnonzero(new), np.cumsum(new) - 1
     best = np.ones(len(groups), dtype=bool)
@@ -158,13 +158,13 @@ def _absorb_close_clusters(centres: np.ndarray, support: np.ndarray, radius: flo
     """(m,) the cluster each cluster ends in: the best supported of those within `radius` takes its neighbours."""
     rank = np.empty(len(centres), dtype=int)
     rank[np.lexsort((*centres.T[::-1], -support))] = np.arange(len(centres))
-    return taken_by(centres, radius, rank)
+    return suppress_neighbours(centres, radius, rank)
 
 
-def _nearest(voices: _Voices, labels: np.ndarray, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def _nearest(picks: _OrderedPicks, labels: np.ndarray, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """(m,) of the given rows, sorted by label, the one nearest each cluster's representative, of equals the best-scored."""
-    distance = _comparable_distance(voices.positions[rows], positions, labels[rows])
-    return rows[_least(labels[rows], distance, -voices.score[rows], rows)]
+    distance = _comparable_distance(picks.positions[rows], positions, labels[rows])
+    return rows[_least(labels[rows], distance, -picks.score[rows], rows)]
 
 
 def _representatives(picks: Picks, labels: np.ndarray, centres: np.ndarray, representative: int) -> np.ndarray:

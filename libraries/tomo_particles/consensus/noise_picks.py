@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..geometry.suppression import taken_by
+from ..geometry.suppression import suppress_neighbours
 
 CELLS_PER_RADIUS = 6  # cell edge = radius / 6: a point closes 55 % of the space that it covers
 SUBCELLS = 4  # parts of a cell along an axis; the part of a point decides which cells it closes
@@ -98,7 +98,7 @@ def _fill(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, c
         free = max(len(points) / n, SMALLEST_BATCH / LARGEST_BATCH)
         # The points are sorted by position; this order must not give some of them priority.
         points = rng.permutation(points)
-        points = points[taken_by(points, radius, np.arange(len(points))) == np.arange(len(points))]
+        points = points[suppress_neighbours(points, radius, np.arange(len(points))) == np.arange(len(points))]
         cells.close(points)
         found = np.concatenate([found, points])
     return found[:count]

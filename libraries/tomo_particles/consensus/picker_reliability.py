@@ -82,14 +82,20 @@ def witnesses_of(seen: np.ndarray) -> np.ndarray:
     return connected_components(alike, directed=False)[1]
 
 
+def votes_of_witnesses(seen: np.ndarray) -> np.ndarray:
+    """(m, W) bool, whether each witness found each pick: `seen` (m, K) bool with pickers of the same picks joined."""
+    of_picker = witnesses_of(seen)
+    columns = [np.asarray(seen, dtype=bool)[:, of_picker == k].any(axis=1) for k in range(of_picker.max(initial=-1) + 1)]
+    return np.stack(columns, axis=1) if columns else np.zeros((len(seen), 0), dtype=bool)
+
+
 def votes_alone(seen: np.ndarray) -> np.ndarray:
     """(m,) probability of each merged pick from its votes alone: seen (m, K) bool, at least one vote per row.
 
     Pickers that are one witness have one vote. More votes never lower the probability: a pick that was found by all pickers of
     another pick, and by more, has at least the same probability.
     """
-    seen, of_picker = np.asarray(seen, dtype=bool), witnesses_of(seen)
-    witnessed = np.stack([seen[:, of_picker == k].any(axis=1) for k in range(of_picker.max(initial=-1) + 1)], axis=1)
+    witnessed = votes_of_witnesses(seen)
     patterns, first, pattern_of = np.unique(witnessed, axis=0, return_index=True, return_inverse=True)
     posterior = estimate_reliability(witnessed, np.arange(witnessed.shape[1])).posterior[first]
     among = patterns.astype(np.float32) @ ~patterns.T == 0  # whether the votes of the row are a subset of those of the column

@@ -10,12 +10,12 @@ import numpy as np
 from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .chance_agreement import agreement_informs
-from .final_score import expit, judge_merged, odds_by_look
+from .final_score import expit, odds_by_network_score, score_merged_picks
 from .labels import agreement_of
 from .merged_picks import NETWORK, references_of, votes_of
-from .picker_reliability import Reliability, witnesses_of
+from .picker_reliability import Reliability, votes_of_witnesses, witnesses_of
 from .training_examples import contrast_outliers_of
-from .verdict import ScoredPlaces, Verdict, among, too_few_agreed, verdict_of, verdict_without_agreement
+from .verdict import VOTES_ALONE, WEAK, ScoredPlaces, Verdict, among, too_few_agreed, verdict_of, verdict_without_agreement
 
 
 @dataclass(frozen=True)
@@ -34,37 +34,56 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
     votes give the scores.  out_of_fold: see `verdict_of`.  network_alone: the network score is the final one, as in the paper.
     """
     labels = np.array(columns["enabled"])
-    agreed, informs = labels == 1, agreement_informs(columns)
+    informs = agreement_informs(columns)
+    agreed, same = _agreed(columns, labels)
     outlying = contrast_outliers_of(columns, agreed if informs else np.ones(len(labels), dtype=bool))
-    look = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
+    network_score = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
 
-    def judged(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
-        calibration = {} if informs or look is None else {
+    def scored(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
+        calibration = {} if informs or network_score is None else {
             "noise": np.array(noise[NETWORK]), "comparable": among(_places(columns), _places(noise)) & ~outlying}
-        found = judge_merged(columns["comment"], labels, look, columns.get("keywords"), verdict.say, **calibration)
+        found = score_merged_picks(columns["comment"], labels, network_score, columns.get("keywords"), verdict.network_weight,
+                                   **calibration)
         return np.where(outlying, 0.0, verdict.bounded(found.posterior, agreed)), found
 
-    if look is None:
+    if network_score is None:
         verdict = too_few_agreed(int(agreed.sum()))
     else:
         verdict = verdict_on(columns, outlying, noise, informs, out_of_fold)
-    score, pickers = judged(verdict)
-    if look is not None and (network_alone or len(pickers.pickers) < 2):  # votes that nobody asked for, or none
-        score = look if network_alone else np.where(outlying, 0.0, look)
-        verdict = replace(verdict, reason=f"{verdict.reason}; the network score decides all the same")
+    score, pickers = scored(verdict)
+    if network_score is not None and (network_alone or len(pickers.pickers) < 2):  # votes that nobody asked for, or none
+        score = network_score if network_alone else np.where(outlying, 0.0, network_score)
+        kind = WEAK if verdict.kind == VOTES_ALONE else verdict.kind
+        verdict = replace(verdict, kind=kind, reason=f"{verdict.reason}; the network score decides all the same")
     elif verdict.promises:
         verdict = verdict.checked(*_confirmed(columns, score, verdict.unlike_noise))
-        score, pickers = judged(verdict)
+        score, pickers = scored(verdict)
     if verdict.promises:
         confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise)
         verdict = replace(verdict, confirmed=confirmed, lookalikes=lookalikes)
+    verdict = replace(verdict, reason=verdict.reason + same)
     known = 1.0 if verdict.promises else np.full(len(pickers.pickers), np.nan)
     return FinalScores(score, verdict, replace(pickers, recall=pickers.recall * known, precision=pickers.precision * known))
 
 
+def _agreed(columns: Mapping[str, list], labels: np.ndarray) -> tuple[np.ndarray, str]:
+    """(m,) bool, the picks that count as agreed; and a text that names pickers that find the same picks.
+
+    Where there are two witnesses or more, pickers that find the same picks do not confirm each other.
+    """
+    agreed = labels == 1
+    seen, pickers = votes_of(columns["comment"])
+    witness = witnesses_of(seen)
+    groups = [pickers[witness == k] for k in range(witness.max(initial=-1) + 1)]
+    if len(groups) > 1:
+        agreed &= references_of(columns["comment"]) | (votes_of_witnesses(seen).sum(axis=1) > 1)
+    same = [" and ".join(f"picker {picker}" for picker in group) for group in groups if len(group) > 1]
+    return agreed, "".join(f"; {names} find the same picks and count as one" for names in same)
+
+
 def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping[str, list], informs: bool,
                out_of_fold: bool) -> Verdict:
-    """What the network's scores of merged picks and of noise picks are worth.
+    """The verdict on the network scores of merged picks and of noise picks.
 
     columns, noise: tables with scores.  outlying: (m,) picks of outlying contrast; they and the user's references are left out.
     informs: whether the pickers agree more often than by chance.  out_of_fold: see `verdict_of`.
@@ -88,12 +107,12 @@ def _places(columns: Mapping[str, list]) -> ScoredPlaces:
 def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float) -> tuple[float, float]:
     """The shares `confirmed` and `lookalikes` of a verdict, for final scores (m,).
 
-    Confirmed: of the particles that are promised among the picks of at least one half, the share that the network scores alone
-    promise; no more than do not resemble noise (unlike_noise: their share of all picks), and at most 1.
+    Confirmed: the share of the expected particles among the picks with a score of at least one half that the network scores alone
+    also expect; at most 1, and not more than the picks that do not resemble noise (unlike_noise: their share of all picks).
     """
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
     free = np.isfinite(agreement)
-    by_network = expit(odds_by_look(np.array(columns[NETWORK])[free], agreement[free]))
+    by_network = expit(odds_by_network_score(np.array(columns[NETWORK])[free], agreement[free]))
     promised = score[free] >= 0.5
     most = min(by_network[promised].sum(), unlike_noise * free.sum())
     confirmed = min(1.0, most / max(score[free][promised].sum(), 1e-9))

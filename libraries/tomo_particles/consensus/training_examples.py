@@ -31,18 +31,20 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     from .chance_agreement import agreement_informs
     from .labels import NOISE_SHARE, agreement_of
     from .merged_picks import references_of
+    from .verdict import FEWEST_UNCONFIRMED
 
     merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",))
     outlying = np.zeros(len(target), dtype=bool)
     most_noise = None
     if recipe == "consensus":
-        # Without any agreed pick the training refuses: the cause is mostly a wrong sampling rate or axis of one picker.
-        informs = not (target == 1).any() or agreement_informs(merged)
+        # With few picks and none agreed the training refuses: the cause is mostly a wrong sampling rate or axis of one picker.
+        refused = not (target == 1).any() and len(target) < FEWEST_UNCONFIRMED
+        informs = refused or agreement_informs(merged)
         typical = target == 1 if informs else np.ones(len(target), dtype=bool)
         outlying = contrast_outliers_of(merged, typical) & typical
         if not informs:
             target = np.ones(len(target))
-        elif "comment" in merged:  # which tells who saw a pick; a reference stays positive
+        elif "comment" in merged:  # with the pickers of each pick; a reference stays positive
             agreement = agreement_of(merged["comment"], target)
             target = np.where(references_of(merged["comment"]), target, agreement)
         target[outlying] = 0.0
@@ -84,7 +86,8 @@ def _read_boxes(inputs: Mapping[str, Sequence[str]], kinds: Sequence[str]) -> tu
 
 
 def _read_negatives(inputs: Mapping[str, Sequence[str]], most_noise: int | None) -> dict[str, list]:
-    """The joined negatives: every known wrong pick (these tell who saw them), and noise up to a number, evenly from all of it."""
+    """The joined negatives: every pick that is known to be wrong (these have pickers), and up to a number of noise picks, sampled
+    evenly."""
     import numpy as np
 
     from ..formats.xmd import join_tables

@@ -9,6 +9,8 @@ the effect of these limits on sets without particles and on sets with particles.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,16 +32,17 @@ NEIGHBOURS, DEPTH = 5, 6
 # the second on, and rises linearly between them. One factor depends on the separation of agreed picks from noise, the other on
 # that of the picks with the highest agreement from all other merged picks. If the latter is small, for example because every pick
 # is a particle, the network adds nothing to the votes.
-SAY_BY_NOISE, SAY_BY_OTHERS = (0.65, 0.9), (0.5, 0.58)
+WEIGHT_BY_NOISE, WEIGHT_BY_OTHERS = (0.65, 0.9), (0.5, 0.58)
 FEWEST_COMPARED = 20  # with fewer picks of the highest agreement, all agreed picks are compared with noise
 UNCONFIRMED = 0.49  # highest score of a pick on which too few pickers agree, if the network score has no weight
 NO_NOISE = "there are no noise picks to compare the picks with"
 FEWEST_AGREED = 10  # with fewer agreed picks a network cannot learn from the agreement
-FEWEST_PICKS = 100  # with fewer merged picks a network cannot learn from noise and picks that nobody confirms
+FEWEST_UNCONFIRMED = 100  # with fewer merged picks a network cannot learn from noise and picks that nobody confirms
 # If the network scores alone expect at most the first of these shares of the particles that the final scores promise, the network
 # score loses its weight; from the second share on it keeps all of it, and the weight rises linearly between them. Below
 # FEWEST_CONFIRMED, with more than MOST_LOOKALIKES, the pickers agree on objects of several kinds, and nothing can be promised.
-SAY_BY_CONFIRMED, FEWEST_CONFIRMED, MOST_LOOKALIKES = (0.4, 0.7), 0.6, 0.3
+WEIGHT_BY_CONFIRMED, FEWEST_CONFIRMED, MOST_LOOKALIKES = (0.4, 0.7), 0.6, 0.3
+KEYS = {"network_weight": "say"}  # of the JSON file, where they differ from the attributes: older runs have the key "say"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class ScoredPlaces:
 class Verdict:
     """The evidence for the scores of a run.
 
-    kind: SUPPORTED, WEAK or VOTES_ALONE.  reason: one sentence.  say: weight of the network score, in [0, 1].
+    kind: SUPPORTED, WEAK or VOTES_ALONE.  reason: one sentence.  network_weight: weight of the network score, in [0, 1].
     from_noise: separation of agreed picks from noise picks.  from_others: separation of the picks with the highest agreement
     from all other merged picks.  unlike_noise: estimated fraction of the merged picks that do not resemble noise; NaN without
     noise picks.  confirmed: fraction of the expected particles among the accepted picks that the network scores alone, without
@@ -84,7 +87,7 @@ class Verdict:
 
     kind: str
     reason: str
-    say: float
+    network_weight: float
     from_noise: Separation | None = None
     from_others: Separation | None = None
     unlike_noise: float = float("nan")
@@ -93,8 +96,8 @@ class Verdict:
 
     @property
     def trust(self) -> float:
-        """What the promised number of particles is multiplied by: where many picks that are no particles look unlike noise,
-        pickers err on them alike, and what the votes alone promise is not believed."""
+        """Factor of the expected number of particles. If many picks do not resemble noise and are no particles, the pickers make
+        the same errors, and the votes alone are not evidence."""
         return 1 - self.lookalikes * (1 - self.confirmed)
 
     @property
@@ -104,7 +107,8 @@ class Verdict:
 
     def checked(self, confirmed: float, lookalikes: float) -> Verdict:
         """The verdict after a first scoring: with these values, and with less weight of the network if it confirms little."""
-        found = replace(self, confirmed=confirmed, lookalikes=lookalikes, say=self.say * _ramp(confirmed, *SAY_BY_CONFIRMED))
+        weight = self.network_weight * _ramp(confirmed, *WEIGHT_BY_CONFIRMED)
+        found = replace(self, confirmed=confirmed, lookalikes=lookalikes, network_weight=weight)
         if self.kind == SUPPORTED and confirmed < FEWEST_CONFIRMED and lookalikes > MOST_LOOKALIKES:
             reason = f"{self.reason}, but the pickers agree on objects of more than one kind that are unlike noise"
             return replace(found, kind=WEAK, reason=reason)
@@ -112,7 +116,7 @@ class Verdict:
 
     def bounded(self, probability: np.ndarray, agreed: np.ndarray) -> np.ndarray:
         """Probabilities (m,). If the network score has no weight: at least 0.5 for picks `agreed` (m,) bool, less for others."""
-        if self.say > 0:
+        if self.network_weight > 0:
             return probability
         highest = 1.0 if self.kind == SUPPORTED else UNCONFIRMED  # supported: all picks look alike, unlike noise
         return np.where(agreed, np.maximum(probability, 0.5), np.minimum(probability, highest))
@@ -122,9 +126,18 @@ class Verdict:
         """The verdict in one line, for a summary."""
         return f"{self.kind}: {self.reason}"
 
+    def with_names(self, names: Mapping[int, str]) -> Verdict:
+        """The same verdict with the names of the pickers in place of "picker 1"."""
+
+        def named(match: re.Match[str]) -> str:
+            return f"'{names[int(match[1])]}'" if int(match[1]) in names else match[0]
+
+        return replace(self, reason=re.sub(r"\bpicker (\d+)\b", named, self.reason))
+
     def to_json(self) -> str:
         """Text that `from_json` reads; unknown numbers are null."""
-        return json.dumps({"text": self.text, **_without_nan(asdict(self))}, indent=1, allow_nan=False)
+        values = {KEYS.get(name, name): value for name, value in asdict(self).items()}
+        return json.dumps({"text": self.text, **_without_nan(values)}, indent=1, allow_nan=False)
 
     @staticmethod
     def from_json(text: str) -> Verdict:
@@ -133,10 +146,10 @@ class Verdict:
             values: dict[str, Any] = json.loads(text)
             parts = {name: values[name] and Separation(**_with_nan(values[name])) for name in ("from_noise", "from_others")}
             share = values["unlike_noise"]
-            found = Verdict(str(values["kind"]), str(values["reason"]), float(values["say"]), **parts,
+            found = Verdict(str(values["kind"]), str(values["reason"]), float(values[KEYS["network_weight"]]), **parts,
                             unlike_noise=float("nan") if share is None else float(share), confirmed=float(values["confirmed"]),
                             lookalikes=float(values["lookalikes"]))
-            shares = (found.say, found.confirmed, found.lookalikes, *(part.auc for part in parts.values() if part))
+            shares = (found.network_weight, found.confirmed, found.lookalikes, *(part.auc for part in parts.values() if part))
             if not all(0 <= share <= 1 or np.isnan(share) for share in shares):
                 raise ValueError("a share is outside [0, 1]")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -209,15 +222,15 @@ def verdict_of(picks: ScoredPlaces, noise: ScoredPlaces, agreement: np.ndarray, 
     compared = agreed & comparable if few and (agreed & comparable).any() else most & comparable
     from_noise = separation_from_neighbours(picks[compared], noise)
     share = share_unlike_noise(picks.score, noise.score)
-    by_others = _ramp(from_others.at_least, *SAY_BY_OTHERS) if agreement.any() else 1.0  # with one picker there are no votes
-    say = _ramp(from_noise.at_least, *SAY_BY_NOISE) * by_others
-    kind, reason = _judged(from_noise, by_others, n_witnesses, out_of_fold, len(noise.score))
+    by_others = _ramp(from_others.at_least, *WEIGHT_BY_OTHERS) if agreement.any() else 1.0  # with one picker there are no votes
+    network_weight = _ramp(from_noise.at_least, *WEIGHT_BY_NOISE) * by_others
+    kind, reason = _kind_and_reason(from_noise, by_others, n_witnesses, out_of_fold, len(noise.score))
     if kind == SUPPORTED:
         reason += f"; about {share:.0%} of the merged picks do not look like noise"
-    return Verdict(kind, reason, say if from_noise.at_least > SEEN else 0.0, from_noise, from_others, share)
+    return Verdict(kind, reason, network_weight if from_noise.at_least > SEEN else 0.0, from_noise, from_others, share)
 
 
-def _judged(found: Separation, by_others: float, n_witnesses: int, out_of_fold: bool, n_noise: int) -> tuple[str, str]:
+def _kind_and_reason(found: Separation, by_others: float, n_witnesses: int, out_of_fold: bool, n_noise: int) -> tuple[str, str]:
     """Kind and reason."""
     if not n_noise:
         return WEAK, NO_NOISE
@@ -243,7 +256,7 @@ def _judged(found: Separation, by_others: float, n_witnesses: int, out_of_fold: 
 def can_learn(agreed: int, merged: int) -> bool:
     """Whether a network is trained with so many agreed picks among so many merged picks: from their agreement, or from noise and
     picks on which nearly nobody agrees."""
-    return agreed >= FEWEST_AGREED or merged >= FEWEST_PICKS
+    return agreed >= FEWEST_AGREED or merged >= FEWEST_UNCONFIRMED
 
 
 def verdict_without_agreement(picks: ScoredPlaces, noise: ScoredPlaces, seen: np.ndarray, pickers: np.ndarray) -> Verdict:
@@ -255,10 +268,12 @@ def verdict_without_agreement(picks: ScoredPlaces, noise: ScoredPlaces, seen: np
         return Verdict(WEAK, NO_NOISE, 0.0)
     comparable = among(picks, noise)
     found = [separation_from_neighbours(picks[comparable & of_picker], noise) for of_picker in seen.T]
-    limit = SAY_BY_NOISE[0]
+    limit = WEIGHT_BY_NOISE[0]
     apart = [k for k, own in enumerate(found) if own.n >= FEWEST_COMPARED and own.at_least > limit]
     best = max(found, key=lambda own: own.at_least if own.n >= FEWEST_COMPARED else -1.0)
-    reason = "the pickers agree no more often than by chance, so that none confirms another"
+    agreed = bool((seen.sum(axis=1) > 1).any())
+    reason = ("the pickers agree no more often than by chance, so that none confirms another" if agreed else
+              "the pickers agree on no pick; one file may have another origin, unit or binning")
     if not apart:
         return Verdict(VOTES_ALONE, f"{reason}, and the network tells the picks of no picker from noise", 0.0, best)
     each = listed([f"picker {pickers[k]} (separation {found[k].auc:.2f} ± {found[k].error:.2f})" for k in apart], quote="")

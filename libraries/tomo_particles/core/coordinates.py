@@ -1,4 +1,4 @@
-"""Coordinates in voxels: equal sampling rates, the same point at another rate, what lies inside a volume."""
+"""Coordinates in voxels: comparison of sampling rates, conversion to another rate, positions inside a volume."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def same_sampling_rate(a: float, b: float) -> bool:
 def rescale_positions(positions: np.ndarray, from_rate: float, to_rate: float) -> np.ndarray:
     """Express voxel positions at another sampling rate, keeping the physical point.
 
-    Voxel centres are at integers, so the corner of the volume, which every binning of it shares, is at
-    -0.5: voxels 0 and 1 average into the binned voxel 0, whose centre is the old 0.5.
+    Voxel centres are at integers, so the outer corner of the volume is at -0.5. It is the same corner for every binning:
+    voxels 0 and 1 average into the binned voxel 0, whose centre is at 0.5 of the original voxels.
 
     Parameters: positions (n, 3) x, y, z, voxels; rates in Å/voxel. Returns a new (n, 3) float array.
     """
@@ -37,21 +37,27 @@ def rescale_size(size: tuple[int, int, int], from_rate: float, to_rate: float) -
     return tuple(edge * ratio for edge in size)
 
 
+def inside_volume(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:
+    """(n,) whether positions (n, 3) x, y, z lie in a volume of `size` x, y, z, in the same voxels, up to its outer faces."""
+    return ((positions >= -0.5) & (positions <= np.asarray(size) - 0.5)).all(axis=1)
+
+
 def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate: float | None = None) -> None:
     """Refuse positions (n, 3) x, y, z outside a volume of `size` x, y, z, in the same voxels.
 
-    Raises InputError; `source` says where the picks come from, with the option, and where they should lie. rate: Å/voxel, to
-    say so where the numbers look like Å, and to name the way out of a program that reads Å.
+    Raises InputError; `source` says where the picks come from, with the option, and where they should lie. rate: Å/voxel; with
+    it the message says if the numbers look like Å, and the way out of a program that reads Å.
     """
-    outside = np.flatnonzero(_is_outside(positions, size))
+    outside = np.flatnonzero(~inside_volume(positions, size))
     if len(outside):
-        angstrom = rate is not None and rate > 1 and not _is_outside(positions / rate, size).any()
+        angstrom = rate is not None and rate > 1 and inside_volume(positions / rate, size).all()
         hint = f"they would fit as Å: divide them by {rate:g}; else " if angstrom else ""
         x, y, z = positions[outside[0]]
         edges = " x ".join(f"{edge:.0f}" for edge in size)
         raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
                          f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); {hint}check the sampling rate, the axis "
-                         "order and the origin", *([f"say that they are Å with {parameter('unit')} angstrom"] if angstrom else []))
+                         "order and the origin",
+                         *([f"say that they are Å with {parameter('unit')} angstrom"] if angstrom else []))
 
 
 def refuse_fractions(positions: np.ndarray, source: str) -> None:
@@ -62,7 +68,3 @@ def refuse_fractions(positions: np.ndarray, source: str) -> None:
     if ((positions >= -0.5) & (positions <= 1)).all() and (positions % 1).any():
         raise InputError(f"{source}: every position lies between 0 and 1: these are fractions of the tomogram, not voxels; "
                          "multiply them by its size in voxels")
-
-
-def _is_outside(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:
-    return ((positions < -0.5) | (positions > np.asarray(size) - 0.5)).any(axis=1)

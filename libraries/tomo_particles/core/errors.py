@@ -1,4 +1,4 @@
-"""The one exception whose message is meant for the person at the form or the terminal, and how such a message lists names."""
+"""Exceptions whose message is for the user at the form or the terminal, and how such a message lists names."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -12,11 +12,11 @@ def parameter(name: str) -> str:
 
 
 class InputError(ValueError):
-    """Wrong input of the user: the message is one line that names the file, the parameter and the way out.
+    """Wrong input of the user: the message is one line that names the file, the parameter and the remedy.
 
-    text: the message; whatever parameter it names stands there as `parameter(name)`, or as its caller called it.
-    remedies: ways out that need such a parameter; a program that does not have it leaves that way out.
-    `str` of it says the neutral names.
+    text: the message; it names parameters as `parameter(name)`, or as the caller called them.
+    remedies: several remedies; a program leaves out those that name a parameter which it does not have.
+    `str` of the error gives the neutral names.
     """
 
     def __init__(self, text: str, *remedies: str) -> None:
@@ -37,7 +37,7 @@ class InputError(ValueError):
 
 
 class NoPicksError(InputError):
-    """A pick file without any pick: wrong alone, common if a picker wrote one file per tomogram."""
+    """A pick file without any pick: an error for a single file, common if a picker wrote one file per tomogram."""
 
 
 def listed(names: Iterable[object], most: int = 4, quote: str = "'") -> str:

@@ -1,10 +1,13 @@
-"""Writing files so that nothing half-written ever stands under a final name; comments of CSV files."""
+"""Writes files under a temporary name first, so that the final name never holds an incomplete file; names for files; comments in
+CSV files."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +36,12 @@ def written_aside(path: str | os.PathLike) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
+def file_stem(tomo_id: str) -> str:
+    """A file name for the id of a tomogram: unchanged if it is plain, else made plain and unique by a digest of the id."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", tomo_id)
+    return plain if plain == tomo_id else f"{plain}_{hashlib.sha1(tomo_id.encode()).hexdigest()[:8]}"
+
+
 def require_file(path: str | os.PathLike, option: str) -> Path:
     """The path of an existing, non-empty file. Raises InputError naming the file and the option."""
     found = path if isinstance(path, Path) else Path(path)  # a `ReadOnce` stays one
@@ -44,7 +53,7 @@ def require_file(path: str | os.PathLike, option: str) -> Path:
 
 
 def write_csv_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
-    """Write a table as CSV with six significant decimals, aside and renamed."""
+    """Write a table as CSV with six significant decimals, under a temporary name first."""
     with written_aside(path) as aside:
         table.to_csv(aside, index=False, float_format="%.6g", quoting=quoting_of(table))
 

@@ -7,12 +7,13 @@ import numpy as np
 from .subtomograms import crop
 
 SMOOTHING = 3  # voxels: one noisy voxel is not an object
-SAMPLE_STEP = 4  # every 4th voxel of each axis says enough about a tomogram's grey values
+SAMPLE_STEP = 4  # every 4th voxel along each axis: a sufficient sample of the grey values
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
-# Grey values are cut at MAX_GREY times what COMMON of them stay within: five deviations of noise. Where most of a tomogram is
-# empty a deviation says nothing about the particles in it, this does. Gold beads and dirt, rarer than that, lose their weight.
+# Grey values are cut at MAX_GREY times the limit that the share COMMON of them stays within: five deviations of noise. Unlike
+# the deviation, this limit also works in tomograms that are mostly empty. It limits the effect of gold beads and dirt, which are
+# rarer than that.
 COMMON, MAX_GREY = 0.99, 2.0
-CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would eat the grey scale
+CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would take most of the grey scale
 
 
 def robust_scale(values: np.ndarray) -> tuple[float, float]:
@@ -35,14 +36,14 @@ def extremes(volume: np.ndarray, position: np.ndarray, reach: int, scale: tuple[
     """
     margin = SMOOTHING // 2
     smooth = crop(volume, np.rint(position).astype(int), 2 * (reach + margin))
-    smooth -= scale[0]  # first: sums of three small numbers keep their digits
-    for _ in range(3):  # the mean of a cube is that of its three axes in turn; the shape turns by one axis each time
+    smooth -= scale[0]  # before summing, for the precision of float32
+    for _ in range(3):  # the mean over a cube is taken along one axis after the other; the axes are rotated each time
         smooth = (smooth[:-2] + smooth[1:-1] + smooth[2:]).transpose(1, 2, 0)
     return float(smooth.min()) / scale[1] / SMOOTHING**3, float(smooth.max()) / scale[1] / SMOOTHING**3
 
 
 def grey_limits(volume: np.ndarray) -> tuple[float, float]:
-    """Median of a (z, y, x) tomogram and how far from it grey values may be, from a regular sample of its voxels."""
+    """Median of a (z, y, x) tomogram and the largest allowed distance from it, from a regular sample of its voxels."""
     sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32)
     centre = float(np.median(sample))
     away = np.abs(sample - centre)

@@ -11,7 +11,7 @@ import numpy as np
 from .coordinates import rescale_positions, same_sampling_rate
 from .errors import InputError
 
-NO_SPECIES = "None"  # in files, the species of a pick of which it is unknown: Xmipp cannot read an empty word
+NO_SPECIES = "None"  # in files, stands for an unknown species: Xmipp cannot read an empty word
 
 
 def _column(value: Any, n: int, shape: tuple[int, ...], dtype: type, fill: Any) -> np.ndarray:
@@ -31,14 +31,14 @@ class Picks:
     picker: (n,) id of the picker, int.  score: (n,) the picker's own score, NaN where it gave none.
     angles: (n, 3) rot, tilt, psi, degrees, Xmipp's ZYZ convention, NaN where unknown.
     group: (n,) the group id a picker gave (vesicle, mesh...), 0 where none.
-    species: (n,) name of the complex that a pick is said to be, str, empty where unknown.
+    species: (n,) name of the species, as the picker gave it, str, empty where unknown.
     Raises InputError for positions that are not finite and for a sampling rate that is not positive.
     """
 
     tomo_id: str
     positions: np.ndarray
     sampling_rate: float
-    picker: Any = None  # arrays once made; None: what the class says of an absent value
+    picker: Any = None  # arrays after construction; None: the default for an unknown value, see above
     score: Any = None
     angles: Any = None
     group: Any = None
@@ -75,7 +75,7 @@ class Picks:
 
     @staticmethod
     def concatenate(parts: Sequence[Picks]) -> Picks:
-        """One Picks of several of the same tomogram and sampling rate, in the given order."""
+        """Joins several Picks of the same tomogram and sampling rate, in the given order."""
         first = parts[0]
         for part in parts:
             if part.tomo_id != first.tomo_id or not same_sampling_rate(part.sampling_rate, first.sampling_rate):

@@ -1,4 +1,4 @@
-"""What this machine computes with, to be said beside every time that is measured."""
+"""The name of the processor, to be written beside every measured time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import platform
 from pathlib import Path
 
-# The best first. 3D convolutions in oneDNN are written for these.
+# From the best. 3D convolutions in oneDNN are written for these.
 VECTOR_UNITS = {"avx512_vnni": "AVX512 with VNNI", "avx512f": "AVX512", "avx2": "AVX2", "avx": "AVX"}
 
 
@@ -25,7 +25,7 @@ def processor(cpuinfo: str | None = None) -> str:
 
 
 def _one_dnn() -> str:
-    """What `network.start_up` makes of the user's variables."""
+    """Whether oneDNN is used, given the variables of the user and `network.start_up`."""
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() in ("0", "false"):
         return "off"
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA")

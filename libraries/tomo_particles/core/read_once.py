@@ -12,10 +12,10 @@ HEAD = 1 << 22  # bytes
 
 
 class ReadOnce(PosixPath):
-    """The path of a file, which keeps what it has read: later readers of this path get that, and open nothing.
+    """The path of a file that keeps its content after the first reading: later readers of this path do not open the file again.
 
-    The first look takes at most HEAD bytes, as that may be all that is asked for. A longer file is therefore opened a second time
-    when it is read whole. Other paths made of this one (`with_suffix`, `Path(path)`) know nothing of what it keeps.
+    The first reading takes at most HEAD bytes, because often no more is needed. A longer file is therefore opened a second time
+    when it is read whole. Paths derived from this one (`with_suffix`, `Path(path)`) do not share the content.
     """
 
     @cached_property
@@ -48,11 +48,11 @@ class ReadOnce(PosixPath):
         return open(self, mode, buffering, encoding, errors, newline)
 
     def forget(self) -> None:
-        """Free the memory; who reads next opens the file again."""
+        """Free the memory; the next reader opens the file again."""
         for kept in ("_head", "_content"):
             self.__dict__.pop(kept, None)
 
 
 def read_once(path: str | os.PathLike) -> ReadOnce:
-    """A path that keeps what it has read: this one, if it does."""
+    """The path as a `ReadOnce`; unchanged if it is one."""
     return path if isinstance(path, ReadOnce) else ReadOnce(path)

@@ -6,5 +6,5 @@ import hashlib
 
 
 def seed_of(seed: int, ts_id: str) -> int:
-    """A seed of its own for every tomogram, independent of which others are in the run."""
+    """The seed of one tomogram. It does not depend on the other tomograms of the run."""
     return int.from_bytes(hashlib.sha256(f"{seed} {ts_id}".encode()).digest()[:4], "big") % 2**31

@@ -29,13 +29,13 @@ class Cutter:
         """One (box, box, box) float32 box of `volume` (z, y, x) around `position` (x, y, z, voxels of `sampling_rate`).
 
         The centre is the box's voxel `box // 2`. At the volume's own sampling rate the position is rounded to the
-        voxel; at another the box is interpolated at the exact position, low-passed first when it gets coarser.
-        Outside the tomogram the box is filled with the mean of its inside, which is neutral grey, not black.
+        voxel; at another rate the box is interpolated at the exact position, after a low-pass if it is coarser.
+        Outside the tomogram the box is filled with the mean of its part inside, a neutral grey.
         """
         return self.finish(self.raw(volume, position, volume_rate))
 
     def raw(self, volume: np.ndarray, position: np.ndarray, volume_rate: float, out: np.ndarray | None = None) -> np.ndarray:
-        """The box of `cut` with the tomogram's own grey values; `out` (box, box, box) float32 takes it where that is possible."""
+        """The box of `cut` with the tomogram's own grey values; `out` (box, box, box) float32 is used for it if possible."""
         if same_sampling_rate(volume_rate, self.sampling_rate):
             return crop(volume, np.rint(position).astype(int), self.box_size, out)
         return self._resampled(volume, position, volume_rate)
@@ -48,14 +48,15 @@ class Cutter:
         return _normalise(box) if self.normalise else box
 
     def _resampled(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> np.ndarray:
-        from scipy.ndimage import gaussian_filter, map_coordinates  # half a second that boxes of the tomogram's own rate save
+        # Half a second, saved where all boxes are at the sampling rate of the tomogram.
+        from scipy.ndimage import gaussian_filter, map_coordinates
 
         step = self.sampling_rate / volume_rate  # volume voxels per voxel of the box
         centre = rescale_positions(position, self.sampling_rate, volume_rate)
         whole = np.rint(centre).astype(int)
         reach = int(np.ceil(self.box_size * step)) + 4
         source = crop(volume, whole, reach)
-        if step > 1:  # the low-pass that averaging `step` voxels would be: same variance as a box of that width
+        if step > 1:  # a low-pass like the average over `step` voxels: a Gaussian of the same variance
             source = gaussian_filter(source, np.sqrt((step**2 - 1) / 12))
         axis = (np.arange(self.box_size) - self.box_size // 2) * step + reach // 2
         grid = np.meshgrid(*(axis + offset for offset in (centre - whole)[::-1]), indexing="ij")
@@ -63,9 +64,9 @@ class Cutter:
 
 
 def crop(volume: np.ndarray, centre: np.ndarray, box_size: int, out: np.ndarray | None = None) -> np.ndarray:
-    """(box, box, box) float32 copy around the integer `centre` (x, y, z); outside the volume the mean of the inside.
+    """(box, box, box) float32 copy around the integer `centre` (x, y, z); outside the volume the mean of the part inside.
 
-    `out`: a float32 array of that shape to fill instead of a new one; memory that is used again is twice as fast.
+    `out`: a float32 array of that shape to fill instead of a new one, which is twice as fast.
     """
     box = np.empty((box_size,) * 3, dtype=np.float32) if out is None else out
     start = np.asarray(centre)[::-1] - box_size // 2
@@ -88,7 +89,7 @@ def fits_inside(positions: np.ndarray, size: tuple[int, int, int], box_size: int
 
 
 def normalised(box: np.ndarray) -> np.ndarray:
-    """Zero mean and unit deviation; a flat box becomes zero instead of dividing by nothing."""
+    """Zero mean and unit deviation; a flat box becomes zero, to avoid a division by zero."""
     return _normalise(box.copy())
 
 

@@ -1,4 +1,4 @@
-"""Tomograms and stacks of subtomograms as MRC files: opened memory-mapped, checked, written aside."""
+"""Tomograms and stacks of subtomograms as MRC files: opened memory-mapped, checked, written under a temporary name first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Tomogram:
 
 
 def read_ahead(path: str | os.PathLike) -> None:
-    """Have the system read a file from front to back in the background: for whoever needs all of it, in some other order."""
+    """Ask the system to read a whole file in the background, for callers that need all of it in another order."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
@@ -88,8 +88,8 @@ class Stack:
 def new_stack(path: str | os.PathLike, count: int, box_size: int, sampling_rate: float) -> Iterator[Stack]:
     """A new MRC volume stack (ISPG 401) of float32 volumes, to be written one by one in any order.
 
-    Single volumes are then read as `000001@path`, by xmippLib.Image and by Scipion. Written, not memory-mapped: the pages of a
-    map count as this process's memory, and a full disk kills it.
+    Single volumes are then read as `000001@path`, by xmippLib.Image and by Scipion. The file is not memory-mapped for writing:
+    mapped pages would count as memory of this process, and a full disk would kill the process.
     """
     shape = (count, box_size, box_size, box_size)
     with written_aside(path) as aside:

@@ -1,4 +1,4 @@
-"""Scores against what was true: how well they rank (precision, recall) and whether they can be read as probabilities."""
+"""Scores against truth: how well they rank picks (precision, recall), and whether they can be read as probabilities."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BINS = 10
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """The picks down to each score, the best first; arrays (k,), a step for each different score.
+    """Precision and recall at each threshold, the highest first; arrays (k,), one step for each different score.
 
     threshold: the score.  precision, recall: of all picks with at least that score.
     """
@@ -29,15 +29,14 @@ class PrecisionRecall:
 def precision_recall(score: np.ndarray, true: np.ndarray, particles: int) -> PrecisionRecall:
     """The curve of picks with a score (n,), of which some are true (n,) bool; recall is over all `particles`, found or not.
 
-    Picks of the same score enter together, as one step, so that their order changes nothing; those without a score (NaN) enter
-    last.
+    Picks of the same score are one step, so that their order does not matter; picks without a score (NaN) come last.
     """
     score = np.nan_to_num(np.asarray(score, dtype=float), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     order = np.argsort(-score, kind="stable")
     ranked = score[order]
     last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(ranked) else np.zeros(0, dtype=int)
-    hits = np.cumsum(np.asarray(true, dtype=float)[order])[last]
-    return PrecisionRecall(ranked[last], hits / (last + 1), hits / particles if particles else np.zeros(len(last)))
+    found = np.cumsum(np.asarray(true, dtype=float)[order])[last]
+    return PrecisionRecall(ranked[last], found / (last + 1), found / particles if particles else np.zeros(len(last)))
 
 
 def brier_score(score: np.ndarray, true: np.ndarray) -> float:

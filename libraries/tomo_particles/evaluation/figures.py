@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {"distance": "#0072b2", "occupancy": "#d55e00"}  # apart for every kind of colour vision (Okabe and Ito)
+COLOURS = {"distance": "#0072b2", "occupancy": "#d55e00"}  # distinct for every kind of colour vision (Okabe and Ito)
 HIT, FALSE = "#0072b2", "#d55e00"
 MAX_ANNOTATED = 30  # rows of a matrix whose numbers can still be read
 DPI = 160
@@ -51,7 +51,7 @@ def draw_confusion(path: str | os.PathLike, title: str, rows: Sequence[str], col
     image = axes.imshow(share, cmap=map_, vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(rows)), rows)
-    axes.set(xlabel="class said by the picking", ylabel="true class")
+    axes.set(xlabel="class of the pick", ylabel="true class")
     figure.suptitle(title, fontsize=10)
     axes.axhline(len(rows) - 1.5, color="0.2", linewidth=1.2)
     axes.axvline(len(columns) - 1.5, color="0.2", linewidth=1.2)
@@ -67,7 +67,7 @@ def draw_confusion(path: str | os.PathLike, title: str, rows: Sequence[str], col
 
 def draw_curves(path: str | os.PathLike, title: str, points: Mapping[str, tuple[float, float]],
                 curves: Mapping[str, ScoreCurves]) -> None:
-    """Draw precision-recall, and where there are scores the scores of hits and false picks and their reliability, as PNG.
+    """Draw precision-recall as PNG; if there are scores, also the scores of hits and false picks, and their reliability.
 
     points: recall and precision of the whole picking, by hit rule.  curves: by hit rule, empty where the picks have no scores.
     """
@@ -127,5 +127,5 @@ def _reliability(axes: Axes, curves: ScoreCurves) -> None:
 
 
 def _legend_below(axes: Axes) -> None:
-    """Outside the panel: there it hides no data, wherever they lie."""
+    """The legend below the panel, where it hides no data."""
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, fontsize=8, frameon=False, columnspacing=1.2)

@@ -1,4 +1,4 @@
-"""Which pick hits which particle: by distance, or by the voxel it lies in (SHREC 2020); then at most one pick per particle."""
+"""Matching of picks and particles: by distance, or by the voxel of the pick (SHREC 2020); then at most one pick per particle."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
+from ..core.coordinates import inside_volume
+
 
 @dataclass(frozen=True)
-class Reach:
-    """Every pair of a pick and a particle that the pick hits; several picks may reach a particle and the other way round.
+class CandidatePairs:
+    """Every pair of a pick and a particle that it may be matched with. A pick may be in several pairs, and so may a particle.
 
     pick, particle: (k,) rows of the picks and of the particles.  distance: (k,) between the centres, voxels.
     n_picks, n_particles: how many there are, those without any pair included.
@@ -24,69 +26,64 @@ class Reach:
     n_picks: int
     n_particles: int
 
-    def between(self, picks: np.ndarray, particles: np.ndarray) -> Reach:
-        """The pairs of the chosen picks (n,) bool with the chosen particles (m,) bool; rows keep their numbers."""
+    def between(self, picks: np.ndarray, particles: np.ndarray) -> CandidatePairs:
+        """The pairs of the chosen picks (n,) bool with the chosen particles (m,) bool; the row numbers stay the same."""
         kept = picks[self.pick] & particles[self.particle]
-        return Reach(self.pick[kept], self.particle[kept], self.distance[kept], self.n_picks, self.n_particles)
+        return CandidatePairs(self.pick[kept], self.particle[kept], self.distance[kept], self.n_picks, self.n_particles)
 
     @staticmethod
-    def joined(parts: list[Reach]) -> Reach:
-        """The pairs of several tomograms, whose picks and particles are numbered through."""
+    def joined(parts: list[CandidatePairs]) -> CandidatePairs:
+        """The pairs of several tomograms, with the picks and particles of all numbered in one sequence."""
         before_picks = np.cumsum([0, *(part.n_picks for part in parts)])
         before_particles = np.cumsum([0, *(part.n_particles for part in parts)])
         pick = [part.pick + shift for part, shift in zip(parts, before_picks[:-1], strict=True)]
         particle = [part.particle + shift for part, shift in zip(parts, before_particles[:-1], strict=True)]
-        return Reach(np.concatenate(pick), np.concatenate(particle), np.concatenate([part.distance for part in parts]),
+        return CandidatePairs(np.concatenate(pick), np.concatenate(particle), np.concatenate([part.distance for part in parts]),
                      int(before_picks[-1]), int(before_particles[-1]))
 
 
-def reach_within(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> Reach:
-    """The distance rule: a pick reaches the particles that have it within their radius.
+def pairs_within(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> CandidatePairs:
+    """The distance rule: a pick hits each particle whose centre is at most the radius of this particle away.
 
     picks: (n, 3), truth: (m, 3), in the same units; radius: one for all, or (m,) one for each particle.
     """
     none = np.zeros(0, dtype=int)
     if not len(picks) or not len(truth):
-        return Reach(none, none, np.zeros(0), len(picks), len(truth))
+        return CandidatePairs(none, none, np.zeros(0), len(picks), len(truth))
     radii = np.broadcast_to(np.asarray(radius, dtype=float), len(truth))
     tree = cKDTree(picks)
     pick, particle, distance = [none], [none], [np.zeros(0)]
-    for value in np.unique(radii):  # one search a radius: a large class does not blow up the search of the small ones
+    for value in np.unique(radii):  # one search per radius: a large radius must not slow down the search for the small ones
         own = np.flatnonzero(radii == value)
         near = tree.sparse_distance_matrix(cKDTree(truth[own]), value, output_type="coo_matrix")
         pick.append(near.row)
         particle.append(own[near.col])
         distance.append(near.data)
-    return Reach(np.concatenate(pick), np.concatenate(particle), np.concatenate(distance), len(picks), len(truth))
+    return CandidatePairs(np.concatenate(pick), np.concatenate(particle), np.concatenate(distance), len(picks), len(truth))
 
 
-def reach_in_volume(picks: np.ndarray, truth: np.ndarray, volume: np.ndarray) -> Reach:
-    """SHREC's rule: a pick reaches the particle whose number stands in the voxel under its rounded position.
+def pairs_in_volume(picks: np.ndarray, truth: np.ndarray, volume: np.ndarray) -> CandidatePairs:
+    """SHREC's rule: a pick hits the particle whose number the voxel at its rounded position holds.
 
     picks: (n, 3), truth: (m, 3) x, y, z in voxels of volume (z, y, x), which holds 0 or the 1-based row in truth.
-    Picks outside the volume reach nothing. Raises ValueError for a number that has no row.
+    Picks outside the volume hit nothing. Raises ValueError for a number that has no row.
     """
-    inside = ~outside_volume(picks, np.array(volume.shape[::-1]))
+    inside = inside_volume(picks, volume.shape[::-1])
     x, y, z = np.minimum(np.rint(picks[inside]).astype(int), np.array(volume.shape[::-1]) - 1).T
     number = np.asarray(volume[z, y, x]).astype(int)
     if (number < 0).any() or (number > len(truth)).any():
         raise ValueError(f"number {number[np.argmax(np.abs(number))]} of the volume is no row of the {len(truth)} particles")
     pick = np.flatnonzero(inside)[number > 0]
     particle = number[number > 0] - 1
-    return Reach(pick, particle, np.linalg.norm(picks[pick] - truth[particle], axis=1), len(picks), len(truth))
-
-
-def outside_volume(positions: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """(n,) whether positions (n, 3) x, y, z lie outside a volume of `size` x, y, z: beyond the outer faces of its voxels."""
-    return ((positions < -0.5) | (positions >= np.asarray(size) - 0.5)).any(axis=1)
+    return CandidatePairs(pick, particle, np.linalg.norm(picks[pick] - truth[particle], axis=1), len(picks), len(truth))
 
 
 @dataclass(frozen=True)
-class Hits:
-    """What became of every pick; arrays (n,).
+class Matches:
+    """The result for every pick; arrays (n,).
 
-    particle: row of the particle it hits, -1 where none.  counts: whether it is the particle's one pick; a hit that does not
-    count is a surplus hit.  distance: to that particle's centre, voxels, NaN where none.
+    particle: row of the particle that the pick hits, -1 if it hits none.  counts: whether the pick is the one that counts for
+    this particle; the other hits are surplus.  distance: to the centre of the particle, voxels; NaN without a particle.
     """
 
     particle: np.ndarray
@@ -94,54 +91,54 @@ class Hits:
     distance: np.ndarray
 
 
-def best_matching(reach: Reach) -> np.ndarray:
-    """Largest one-to-one matching of picks to particles, and of the largest the one with the least sum of distances.
+def best_matching(candidates: CandidatePairs) -> np.ndarray:
+    """The one-to-one matching of picks to particles with the most pairs; among equals the one with the least sum of distances.
 
-    Returns the indices of its pairs in `reach`.
+    Returns the indices of its pairs in `candidates`.
     """
-    if not len(reach.pick):
+    if not len(candidates.pick):
         return np.zeros(0, dtype=int)
-    picks, row = np.unique(reach.pick, return_inverse=True)
-    particles, column = np.unique(reach.particle, return_inverse=True)
+    picks, row = np.unique(candidates.pick, return_inverse=True)
+    particles, column = np.unique(candidates.particle, return_inverse=True)
     n, m = len(picks), len(particles)
-    # Every pick may stay alone, in a column of its own, at a cost that no sum of distances reaches: hits come first. One is
-    # added to every cost, which changes no order, because a sparse matrix takes a distance of zero for no pair.
-    alone = (reach.distance.max() + 1) * (min(n, m) + 1)
-    cost = csr_matrix((np.concatenate([reach.distance + 1, np.full(n, alone + 1)]),
+    # Each pick may stay unmatched, in a column of its own. This costs more than any sum of distances, so that as many picks
+    # as possible are matched. One is added to every cost because a sparse matrix would read a distance of 0 as no pair.
+    alone = (candidates.distance.max() + 1) * (min(n, m) + 1)
+    cost = csr_matrix((np.concatenate([candidates.distance + 1, np.full(n, alone + 1)]),
                        (np.concatenate([row, np.arange(n)]), np.concatenate([column, m + np.arange(n)]))), shape=(n, m + n))
     chosen = min_weight_full_bipartite_matching(cost)[1]
     return np.flatnonzero(chosen[row] == column)
 
 
-def hits_of(reach: Reach) -> Hits:
-    """The best matching counts; a pick left over is a surplus hit of the nearest particle that it reaches."""
-    particle = np.full(reach.n_picks, -1)
-    distance = np.full(reach.n_picks, np.nan)
-    counts = np.zeros(reach.n_picks, dtype=bool)
-    farthest_first = np.argsort(-reach.distance, kind="stable")
-    particle[reach.pick[farthest_first]] = reach.particle[farthest_first]  # the last one written, the nearest, stays
-    distance[reach.pick[farthest_first]] = reach.distance[farthest_first]
-    matched = best_matching(reach)
-    particle[reach.pick[matched]] = reach.particle[matched]
-    distance[reach.pick[matched]] = reach.distance[matched]
-    counts[reach.pick[matched]] = True
-    return Hits(particle, counts, distance)
+def matches_of(candidates: CandidatePairs) -> Matches:
+    """The picks of the best matching count; each other pick that hits a particle is a surplus hit of the nearest one."""
+    particle = np.full(candidates.n_picks, -1)
+    distance = np.full(candidates.n_picks, np.nan)
+    counts = np.zeros(candidates.n_picks, dtype=bool)
+    farthest_first = np.argsort(-candidates.distance, kind="stable")
+    particle[candidates.pick[farthest_first]] = candidates.particle[farthest_first]  # the nearest is written last and stays
+    distance[candidates.pick[farthest_first]] = candidates.distance[farthest_first]
+    matched = best_matching(candidates)
+    particle[candidates.pick[matched]] = candidates.particle[matched]
+    distance[candidates.pick[matched]] = candidates.distance[matched]
+    counts[candidates.pick[matched]] = True
+    return Matches(particle, counts, distance)
 
 
-def counts_by_score(reach: Reach, score: np.ndarray) -> np.ndarray:
-    """(n,) the picks that count if the better scored ones come first, whatever score (n,) the list is cut at.
+def counts_by_score(candidates: CandidatePairs, score: np.ndarray) -> np.ndarray:
+    """(n,) bool: true positives if picks are accepted by decreasing score (n,); valid at every threshold.
 
-    Among the picks down to any score those marked are as many as the largest one-to-one matching of these picks has pairs:
-    a pick counts if it lets one more particle be found (augmenting paths, taken in the order of the scores).
+    At every threshold the number of marked picks equals the size of the largest one-to-one matching of the accepted picks.
+    A pick is marked if one more particle is found with it (augmenting paths, in the order of the scores).
     """
-    order = np.argsort(reach.pick, kind="stable")
-    ends = np.searchsorted(reach.pick[order], np.arange(reach.n_picks + 1))
-    targets = reach.particle[order].tolist()
-    owner = [-1] * reach.n_particles
-    counts = np.zeros(reach.n_picks, dtype=bool)
+    order = np.argsort(candidates.pick, kind="stable")
+    ends = np.searchsorted(candidates.pick[order], np.arange(candidates.n_picks + 1))
+    targets = candidates.particle[order].tolist()
+    owner = [-1] * candidates.n_particles
+    counts = np.zeros(candidates.n_picks, dtype=bool)
 
     def takes(pick: int) -> bool:
-        """Find the pick a particle, moving earlier picks to others; breadth first, for a path may be long."""
+        """Find a particle for the pick; earlier picks may move to other particles. Breadth first, because a path may be long."""
         came_from: dict[int, tuple[int, int]] = {}  # particle: (pick that wants it, particle that this pick would leave)
         queue = [(pick, -1)]
         for wanting, leaving in queue:

@@ -1,4 +1,4 @@
-"""The numbers of SHREC 2020 (Gubins et al. 2020, section 2.2 and table 3) from the hits of a picking."""
+"""The numbers of SHREC 2020 (Gubins et al. 2020, section 2.2 and table 3) from the matches of a picking."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .matching import Hits
+from .matching import Matches
 
 
 @dataclass(frozen=True)
 class PickingMetrics:
-    """Counts of a picking, and what follows from them.
+    """Counts of a picking, and the metrics computed from them.
 
     reported (RR): picks.  found (TP): unique particles hit.  false (FP): picks that hit no particle; a surplus pick of a found
-    particle is none.  particles: how many there are.  multiple (MH): particles with more than one pick.  outside (RO): picks
+    particle is not false.  particles: how many there are.  multiple (MH): particles with more than one pick.  outside (RO): picks
     outside the volume, None where its size is unknown.  distance, distance_angstrom (AD): mean distance of the picks that count
     from the particles' centres, voxels and Å, NaN where nothing was found.
     """
@@ -39,7 +39,7 @@ class PickingMetrics:
 
     @property
     def precision(self) -> float:
-        """Of the picks reported, those that found a particle: surplus picks count against it."""
+        """Share of the reported picks that found a particle; surplus picks lower it."""
         return self.found / self.reported if self.reported else 0.0
 
     @property
@@ -52,7 +52,7 @@ class PickingMetrics:
 
     @property
     def f4(self) -> float:
-        """F-beta with beta 4, as the CZII challenge ranks: recall weighs sixteen times as much as precision."""
+        """F-beta with beta 4, as in the ranking of the CZII challenge: recall weighs sixteen times as much as precision."""
         return self.f_beta(4.0)
 
     def f_beta(self, beta: float) -> float:
@@ -70,20 +70,20 @@ class PickingMetrics:
         }  # fmt: skip
 
 
-def metrics_of(hits: Hits, reported: np.ndarray, particles: int, outside: np.ndarray | None = None,
+def metrics_of(matches: Matches, reported: np.ndarray, particles: int, outside: np.ndarray | None = None,
                voxel_size: float | np.ndarray = float("nan")) -> PickingMetrics:
-    """Metrics of the reported picks (n,) bool among those of `hits`.
+    """Metrics of the reported picks (n,) bool among those of `matches`.
 
     particles: how many there are to find.  outside: (n,) bool, picks outside the volume.  voxel_size: Å, one or (n,).
     """
-    hit = reported & (hits.particle >= 0)
-    counts = reported & hits.counts
-    picks_of_particle = np.bincount(hits.particle[hit]) if hit.any() else np.zeros(0, dtype=int)
-    in_angstrom = hits.distance * voxel_size
+    hit = reported & (matches.particle >= 0)
+    counts = reported & matches.counts
+    picks_of_particle = np.bincount(matches.particle[hit]) if hit.any() else np.zeros(0, dtype=int)
+    in_angstrom = matches.distance * voxel_size
     mean = lambda values: float(values[counts].mean()) if counts.any() else float("nan")  # noqa: E731
     return PickingMetrics(
-        reported=int(reported.sum()), found=int(counts.sum()), false=int((reported & (hits.particle < 0)).sum()),
+        reported=int(reported.sum()), found=int(counts.sum()), false=int((reported & (matches.particle < 0)).sum()),
         particles=particles, multiple=int((picks_of_particle > 1).sum()),
         outside=None if outside is None else int((reported & outside).sum()),
-        distance=mean(hits.distance), distance_angstrom=mean(in_angstrom),
+        distance=mean(matches.distance), distance_angstrom=mean(in_angstrom),
     )

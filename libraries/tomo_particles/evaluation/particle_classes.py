@@ -1,4 +1,4 @@
-"""The table of complexes (classes.csv of the simulator): weight, diameter, and which are no particles to be picked."""
+"""The table of species (classes.csv of the simulator): weight, diameter, and which are distractors."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ COLUMNS = ("class", "diameter")
 
 
 @dataclass(frozen=True)
-class Complex:
-    """One class: molecular weight in kDa (NaN where unknown), diameter in Å, whether it is a distractor."""
+class Species:
+    """One species: molecular weight in kDa (NaN where unknown), diameter in Å, whether it is a distractor."""
 
     name: str
     weight: float
@@ -36,15 +36,15 @@ class Complex:
         return SIZE_GROUPS[(self.weight >= SMALL_BELOW) + (self.weight > LARGE_ABOVE)]
 
 
-def read_complexes(path: str | os.PathLike, option: str = parameter("classes")) -> dict[str, Complex]:
-    """Complexes by name from a CSV with the columns class, diameter[, molecular_weight, distractor].
+def read_species(path: str | os.PathLike, option: str = parameter("classes")) -> dict[str, Species]:
+    """Species by name from a CSV with the columns class, diameter[, molecular_weight, distractor].
 
     Raises InputError naming file and option for a file that is no such table.
     """
     require_file(path, option)
     try:
-        table = pd.read_csv(without_comments(Path(path).read_bytes()), dtype={"class": str}, skipinitialspace=True, index_col=False,
-                            keep_default_na=False)
+        table = pd.read_csv(without_comments(Path(path).read_bytes()), dtype={"class": str}, skipinitialspace=True,
+                            index_col=False, keep_default_na=False)
     except ValueError as error:
         raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
                          "expected a header id,class,molecular_weight,diameter,voxels,distractor") from error
@@ -62,19 +62,19 @@ def read_complexes(path: str | os.PathLike, option: str = parameter("classes")) 
         row = int(np.argmax(~(diameter > 0)))
         raise InputError(f"{option}: '{path}', class '{table['class'][row]}': diameter is '{table['diameter'][row]}', "
                          "not a positive number of Å; correct that row")
-    return {name: Complex(name, float(w), float(d), bool(flag > 0) or name in DISTRACTORS)
+    return {name: Species(name, float(w), float(d), bool(flag > 0) or name in DISTRACTORS)
             for name, w, d, flag in zip(table["class"], weight, diameter, distractor, strict=True)}
 
 
-def mean_f1_by_group(f1: Mapping[str, float], complexes: Mapping[str, Complex]) -> dict[str, float]:
-    """Mean class F1 of every size group that has a class (SHREC 2020, table 6)."""
+def mean_f1_by_group(f1: Mapping[str, float], known: Mapping[str, Species]) -> dict[str, float]:
+    """Mean F1 of the species of every size group that has any (SHREC 2020, table 6)."""
     members: dict[str, list[float]] = {name: [] for name in SIZE_GROUPS}
     for name, value in f1.items():
-        if name in complexes and complexes[name].size_group:
-            members[complexes[name].size_group].append(value)
+        if name in known and known[name].size_group:
+            members[known[name].size_group].append(value)
     return {group: float(np.mean(values)) for group, values in members.items() if values}
 
 
-def radii_of(species: Sequence[str], complexes: Mapping[str, Complex], voxel_size: float) -> np.ndarray:
-    """(n,) half the diameter of the class of each particle, voxels of `voxel_size` Å. Raises KeyError for an unknown class."""
-    return np.array([complexes[name].diameter / (2 * voxel_size) for name in species], dtype=float)
+def radii_of(names: Sequence[str], known: Mapping[str, Species], voxel_size: float) -> np.ndarray:
+    """(n,) half the diameter of the species of each particle, voxels of `voxel_size` Å. Raises KeyError for an unknown one."""
+    return np.array([known[name].diameter / (2 * voxel_size) for name in names], dtype=float)

@@ -1,4 +1,4 @@
-"""Everything that is said of a picking against ground truth, by both hit rules, over one tomogram or many."""
+"""All numbers of a picking against ground truth, by both rules for a hit, over one tomogram or several."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.coordinates import inside_volume
 from ..core.picks import Picks
 from .calibration import (
     PrecisionRecall,
@@ -17,9 +18,9 @@ from .calibration import (
     reliability_bins,
     why_not_probabilities,
 )
-from .matching import Hits, Reach, best_matching, counts_by_score, hits_of, outside_volume, reach_in_volume, reach_within
+from .matching import CandidatePairs, Matches, best_matching, counts_by_score, matches_of, pairs_in_volume, pairs_within
 from .metrics import metrics_of
-from .particle_classes import Complex, mean_f1_by_group
+from .particle_classes import Species, mean_f1_by_group
 
 RULES = ("distance", "occupancy")
 DRAWS = 20  # random pickings of the baseline
@@ -30,115 +31,119 @@ FALSE, MISSED, UNCLASSIFIED = "false result", "missed", "no class"
 class Comparison:
     """The picks of one tomogram beside its truth, both at the truth's sampling rate.
 
-    target: (m,) whether a row of the truth is a particle to be found; the others are distractors and other complexes.
-    outside: (n,) picks outside the volume, None where its size is unknown.  reach: by rule, to every row of the truth.
-    random_found: by rule, (DRAWS,) particles that as many random positions find.
+    target: (m,) whether a row of the truth is a particle to be found; the others are distractors and other species.
+    outside: (n,) picks outside the volume, None where its size is unknown.  candidates: by rule, the pairs with every row of the
+    truth.  random_found: by rule, (DRAWS,) number of particles that equally many random positions find.
     """
 
     picks: Picks
     truth: Picks
     target: np.ndarray
     outside: np.ndarray | None
-    reach: Mapping[str, Reach]
+    candidates: Mapping[str, CandidatePairs]
     random_found: Mapping[str, np.ndarray]
 
 
 def compare(picks: Picks, truth: Picks, target: np.ndarray, radii: np.ndarray, *, rng: np.random.Generator,
             size: Sequence[float] | None = None, volume: np.ndarray | None = None) -> Comparison:
-    """Find what every pick reaches, by distance and, where the occupancy `volume` (z, y, x) is given, by the voxel it lies in.
+    """Pair every pick with the particles that it hits: by distance and, given the occupancy `volume` (z, y, x), by its voxel.
 
     radii: (m,) voxels.  size: x, y, z of the tomogram, voxels; without it random positions fill the bounding box of the truth.
     Raises ValueError for an occupancy number that the truth has no row for.
     """
-    outside = None if size is None else outside_volume(picks.positions, np.asarray(size))
+    outside = None if size is None else ~inside_volume(picks.positions, size)
     inside = np.ones(len(picks), dtype=bool) if outside is None else ~outside
     low, high = (truth.positions.min(axis=0), truth.positions.max(axis=0)) if size is None else (-0.5, np.asarray(size) - 0.5)
     everywhere = np.ones(len(truth), dtype=bool)
-    rules: dict[str, Callable[[np.ndarray], Reach]] = {"distance": lambda at: reach_within(at, truth.positions, radii)}
+    rules: dict[str, Callable[[np.ndarray], CandidatePairs]] = {"distance": lambda at: pairs_within(at, truth.positions, radii)}
     if volume is not None:
-        rules["occupancy"] = lambda at: reach_in_volume(at, truth.positions, volume)
+        rules["occupancy"] = lambda at: pairs_in_volume(at, truth.positions, volume)
     draws = [rng.uniform(low, high, (len(picks), 3)) for _ in range(DRAWS)]
     all_drawn = np.ones(len(picks), dtype=bool)
     return Comparison(
         picks, truth, target, outside,
-        {name: reach(picks.positions).between(inside, everywhere) for name, reach in rules.items()},
-        {name: np.array([len(best_matching(reach(at).between(all_drawn, target))) for at in draws])
-         for name, reach in rules.items()},
+        {name: pairs_of(picks.positions).between(inside, everywhere) for name, pairs_of in rules.items()},
+        {name: np.array([len(best_matching(pairs_of(at).between(all_drawn, target))) for at in draws])
+         for name, pairs_of in rules.items()},
     )
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Several comparisons as one: the arrays one after the other, rows numbered through."""
+    """Several comparisons joined: the arrays one after the other, rows numbered in one sequence."""
 
-    said: np.ndarray
+    picked_species: np.ndarray
     score: np.ndarray
     voxel_size: np.ndarray
-    species: np.ndarray
+    true_species: np.ndarray
     target: np.ndarray
     outside: np.ndarray | None
-    reach: Mapping[str, Reach]
+    candidates: Mapping[str, CandidatePairs]
     random_found: Mapping[str, np.ndarray]
 
     @staticmethod
     def of(parts: Sequence[Comparison]) -> Joined:
         """Join comparisons; the rules are those that every one of them has, outside is None if one has none."""
-        rules = [rule for rule in RULES if all(rule in part.reach for part in parts)]
+        rules = [rule for rule in RULES if all(rule in part.candidates for part in parts)]
         known = [part.outside for part in parts if part.outside is not None]
         return Joined(
-            said=np.concatenate([part.picks.species for part in parts]),
+            picked_species=np.concatenate([part.picks.species for part in parts]),
             score=np.concatenate([part.picks.score for part in parts]),
             voxel_size=np.concatenate([np.full(len(part.picks), part.truth.sampling_rate) for part in parts]),
-            species=np.concatenate([part.truth.species for part in parts]),
+            true_species=np.concatenate([part.truth.species for part in parts]),
             target=np.concatenate([part.target for part in parts]),
             outside=np.concatenate(known) if len(known) == len(parts) else None,
-            reach={rule: Reach.joined([part.reach[rule] for part in parts]) for rule in rules},
+            candidates={rule: CandidatePairs.joined([part.candidates[rule] for part in parts]) for rule in rules},
             random_found={rule: np.sum([part.random_found[rule] for part in parts], axis=0) for rule in rules},
         )
 
 
-def localisation_hits(joined: Joined, rule: str) -> Hits:
-    """What became of every pick, whatever class it says."""
-    everything = np.ones(len(joined.said), dtype=bool)
-    return hits_of(joined.reach[rule].between(everything, joined.target))
+def localisation_matches(joined: Joined, rule: str) -> Matches:
+    """What became of every pick, whatever its species."""
+    everything = np.ones(len(joined.picked_species), dtype=bool)
+    return matches_of(joined.candidates[rule].between(everything, joined.target))
 
 
-def report(joined: Joined, classes: Sequence[str], complexes: Mapping[str, Complex]) -> dict[str, Any]:
-    """By rule: localisation, every class of `classes`, size groups, false picks by what they sit on, random baseline.
+def report(joined: Joined, targets: Sequence[str], known: Mapping[str, Species]) -> dict[str, Any]:
+    """By rule: localisation, each species of `targets`, size groups, false picks by what they hit, random baseline.
 
-    classes: the target classes of the truth, none where the truth or the picks name no class.
+    targets: the species of the truth that are to be found; empty if the truth or the picks name no species.
     """
-    return {rule: _report_of_rule(joined, rule, classes, complexes) for rule in joined.reach}
+    return {rule: _report_of_rule(joined, rule, targets, known) for rule in joined.candidates}
 
 
-def _report_of_rule(joined: Joined, rule: str, classes: Sequence[str], complexes: Mapping[str, Complex]) -> dict[str, Any]:
-    everything = np.ones(len(joined.said), dtype=bool)
-    by_class = {name: _numbers(joined, rule, joined.said == name, joined.target & (joined.species == name)) for name in classes}
-    f1 = {name: numbers["F1"] for name, numbers in by_class.items()}
-    n, particles = len(joined.said), int(joined.target.sum())
+def _report_of_rule(joined: Joined, rule: str, targets: Sequence[str], known: Mapping[str, Species]) -> dict[str, Any]:
+    everything = np.ones(len(joined.picked_species), dtype=bool)
+    by_species = {
+        name: _numbers(joined, rule, joined.picked_species == name, joined.target & (joined.true_species == name))
+        for name in targets
+    }
+    f1 = {name: numbers["F1"] for name, numbers in by_species.items()}
+    n, particles = len(joined.picked_species), int(joined.target.sum())
     random_f1 = 2 * joined.random_found[rule] / max(1, n + particles)
     return {
         "localisation": _numbers(joined, rule, everything, joined.target),
-        "classes": by_class,
+        "classes": by_species,
         "mean_class_F1": float(np.mean(list(f1.values()))) if f1 else None,
-        "size_groups": mean_f1_by_group(f1, complexes),
+        "size_groups": mean_f1_by_group(f1, known),
         "false_picks_on": false_picks_on(joined, rule),
         "random_baseline": {"F1": float(random_f1.mean()), "F1_standard_deviation": float(random_f1.std(ddof=1)), "draws": DRAWS},
     }
 
 
 def _numbers(joined: Joined, rule: str, picks: np.ndarray, particles: np.ndarray) -> dict[str, Any]:
-    reach = joined.reach[rule].between(picks, particles)
-    metrics = metrics_of(hits_of(reach), picks, int(particles.sum()), joined.outside, joined.voxel_size)
-    return {"particles": metrics.particles, **metrics.as_dict(), **_score_numbers(reach, joined.score, picks, metrics.particles)}
+    candidates = joined.candidates[rule].between(picks, particles)
+    metrics = metrics_of(matches_of(candidates), picks, int(particles.sum()), joined.outside, joined.voxel_size)
+    of_scores = _score_numbers(candidates, joined.score, picks, metrics.particles)
+    return {"particles": metrics.particles, **metrics.as_dict(), **of_scores}
 
 
-def _score_numbers(reach: Reach, score: np.ndarray, picks: np.ndarray, particles: int) -> dict[str, float | None]:
+def _score_numbers(candidates: CandidatePairs, score: np.ndarray, picks: np.ndarray, particles: int) -> dict[str, float | None]:
     """Average precision, Brier score, ECE; None where the scores do not allow them."""
     own = score[picks]
     if not np.isfinite(own).any():
         return {"average_precision": None, "brier": None, "ECE": None}
-    true = counts_by_score(reach, score)[picks]
+    true = counts_by_score(candidates, score)[picks]
     calibrated = not why_not_probabilities(own)
     return {
         "average_precision": precision_recall(own, true, particles).average_precision,
@@ -147,42 +152,42 @@ def _score_numbers(reach: Reach, score: np.ndarray, picks: np.ndarray, particles
     }
 
 
-def hits_on_others(joined: Joined, rule: str) -> Hits:
-    """What the false picks sit on that is no target, a distractor or another complex: the nearest that they reach."""
-    false = localisation_hits(joined, rule).particle < 0
-    return hits_of(joined.reach[rule].between(false, ~joined.target))
+def matches_on_others(joined: Joined, rule: str) -> Matches:
+    """The objects other than targets (distractors, other species) that the false picks hit; of several the nearest."""
+    false = localisation_matches(joined, rule).particle < 0
+    return matches_of(joined.candidates[rule].between(false, ~joined.target))
 
 
 def false_picks_on(joined: Joined, rule: str) -> dict[str, int]:
-    """How many of the false picks sit on each class that is no target."""
-    on = hits_on_others(joined, rule).particle
-    names = sorted({str(name) for name in joined.species[~joined.target]})
-    return {name: int((joined.species[on[on >= 0]] == name).sum()) for name in names}
+    """How many of the false picks hit each species that is no target."""
+    on = matches_on_others(joined, rule).particle
+    names = sorted({str(name) for name in joined.true_species[~joined.target]})
+    return {name: int((joined.true_species[on[on >= 0]] == name).sum()) for name in names}
 
 
-def confusion(joined: Joined, rule: str, classes: Sequence[str]) -> tuple[list[str], list[str], np.ndarray]:
-    """True class x said class of the picks that found a particle, with a row of false picks and a column of misses.
+def confusion(joined: Joined, rule: str, targets: Sequence[str]) -> tuple[list[str], list[str], np.ndarray]:
+    """True species x species of the pick, for the picks that count. The last row holds false picks, the last column misses.
 
-    Returns the names of the rows, of the columns, and the counts. A row of a class sums to its particles. Surplus picks of a
+    Returns the names of the rows, of the columns, and the counts. The row of a species sums to its particles. Surplus picks of a
     found particle are not counted.
     """
-    hits = localisation_hits(joined, rule)
-    said = np.where(joined.said == "", UNCLASSIFIED, joined.said)
-    extra = sorted({str(name) for name in said} - {*classes, UNCLASSIFIED})
-    columns = [*classes, *extra, *([UNCLASSIFIED] if UNCLASSIFIED in said else []), MISSED]
-    rows = [*classes, FALSE]
+    matches = localisation_matches(joined, rule)
+    picked = np.where(joined.picked_species == "", UNCLASSIFIED, joined.picked_species)
+    extra = sorted({str(name) for name in picked} - {*targets, UNCLASSIFIED})
+    columns = [*targets, *extra, *([UNCLASSIFIED] if UNCLASSIFIED in picked else []), MISSED]
+    rows = [*targets, FALSE]
     counts = np.zeros((len(rows), len(columns)), dtype=int)
-    true = np.where(hits.particle >= 0, joined.species[hits.particle], FALSE)
-    for pick in np.flatnonzero(hits.counts | (hits.particle < 0)):
-        counts[rows.index(true[pick]), columns.index(said[pick])] += 1
-    for row, name in enumerate(classes):
-        counts[row, -1] = int((joined.target & (joined.species == name)).sum()) - counts[row, :-1].sum()
+    true = np.where(matches.particle >= 0, joined.true_species[matches.particle], FALSE)
+    for pick in np.flatnonzero(matches.counts | (matches.particle < 0)):
+        counts[rows.index(true[pick]), columns.index(picked[pick])] += 1
+    for row, name in enumerate(targets):
+        counts[row, -1] = int((joined.target & (joined.true_species == name)).sum()) - counts[row, :-1].sum()
     return rows, columns, counts
 
 
 @dataclass(frozen=True)
 class ScoreCurves:
-    """What the scores say, for a plot: the curve, and the scores of the picks that count and of the others."""
+    """For plots: the precision-recall curve, and the scores of the picks that count and of the others."""
 
     curve: PrecisionRecall
     score: np.ndarray
@@ -193,8 +198,8 @@ def score_curves(joined: Joined, rule: str) -> ScoreCurves | None:
     """Curves of the localisation; None where no pick has a score."""
     if not np.isfinite(joined.score).any():
         return None
-    everything = np.ones(len(joined.said), dtype=bool)
-    true = counts_by_score(joined.reach[rule].between(everything, joined.target), joined.score)
+    everything = np.ones(len(joined.picked_species), dtype=bool)
+    true = counts_by_score(joined.candidates[rule].between(everything, joined.target), joined.score)
     return ScoreCurves(precision_recall(joined.score, true, int(joined.target.sum())), joined.score, true)
 
 

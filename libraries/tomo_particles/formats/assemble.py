@@ -10,7 +10,7 @@ import numpy as np
 from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
-from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramFrame
+from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
 from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
 
 MAX_UNEVEN_BINNING = 1.05  # by which the ratios of the edges of two binnings may differ: edges are rounded
@@ -52,11 +52,11 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
             parts.setdefault(tomo_id, []).append(_picks(one, tomo_id, path, context))
     if not parts and not context.among:
         raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
-                         f"are {listed(sorted(context.frames))}",
-                         "give their tomograms", *as_pattern((stem_of(one.name) for one in found), context.frames),
+                         f"are {listed(sorted(context.tomograms))}",
+                         "give their tomograms", *as_pattern((stem_of(one.name) for one in found), context.tomograms),
                          f"say which is which with {parameter('names')}")
     if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
-        context.notes.append(left_out(strange, path, context.frames))
+        context.notes.append(left_out(strange, path, context.tomograms))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
 
 
@@ -70,80 +70,80 @@ def _joined(parts: Sequence[Picks], path: object, context: Context) -> Picks:
 
 
 def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
-    frame = context.frame(tomo_id)
-    positions, rate = _in_voxels(found, frame, path, context)
+    tomogram = context.tomogram(tomo_id)
+    positions, rate = _in_voxels(found, tomogram, path, context)
     try:
         return Picks(tomo_id, positions, rate, score=found.score, angles=found.angles, group=found.group, species=found.species)
     except InputError as error:
         raise InputError(f"{context.option}: '{path}': {error}") from error
 
 
-def _in_voxels(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
+def _in_voxels(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
     """Positions (n, 3) x, y, z in voxels from the corner, and their sampling rate."""
     if found.origin != CORNER or found.fraction:
-        return _of_size(found, frame, path, context)
+        return _of_size(found, tomogram, path, context)
     if context.angstrom and found.rate and not same_sampling_rate(found.rate, 1):
         raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
                          f"{parameter('unit')} says Å; leave it out, or correct the file")
     if context.angstrom:
-        rate = frame.sampling_rate or context.sampling_rate
-        return found.positions / _known(rate, frame.tomo_id, path, context), float(rate or 0)
+        rate = tomogram.sampling_rate or context.sampling_rate
+        return found.positions / _known(rate, tomogram.tomo_id, path, context), float(rate or 0)
     if found.angstrom:
-        rate = found.rate or frame.sampling_rate or context.sampling_rate
-        return found.positions / _known(rate, frame.tomo_id, path, context), float(rate or 0)
-    return found.positions, _known(_stated_rate(found, frame, path, context), frame.tomo_id, path, context)
+        rate = found.rate or tomogram.sampling_rate or context.sampling_rate
+        return found.positions / _known(rate, tomogram.tomo_id, path, context), float(rate or 0)
+    return found.positions, _known(_stated_rate(found, tomogram, path, context), tomogram.tomo_id, path, context)
 
 
-def _stated_rate(found: Found, frame: TomogramFrame, path: object, context: Context) -> float | None:
+def _stated_rate(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> float | None:
     asked = context.sampling_rate
     if found.rate and asked and not same_sampling_rate(found.rate, asked):
         if found.sure:
             raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
                              f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file")
         return asked
-    rate = found.rate or asked or frame.sampling_rate
-    _check_size(found, frame, rate, path, context)
+    rate = found.rate or asked or tomogram.sampling_rate
+    _check_size(found, tomogram, rate, path, context)
     return rate
 
 
-def _check_size(found: Found, frame: TomogramFrame, rate: float | None, path: object, context: Context) -> None:
+def _check_size(found: Found, tomogram: TomogramInfo, rate: float | None, path: object, context: Context) -> None:
     """Voxels of a tomogram that had another size than ours, or by its name another binning, are not our voxels.
 
     rate: Å/voxel of the coordinates; one that was stated explains another size, if it is not that of a cut out part.
     """
     told = bool(found.rate or context.sampling_rate)
     way_out = [f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}"] if not told else []
-    if found.size and frame.size and (found.on_image or not told) and not _same_extent(found.size, rate, frame):
-        ratios = np.array(found.size) / np.array(frame.size)
+    if found.size and tomogram.size and (found.on_image or not told) and not _same_extent(found.size, rate, tomogram):
+        ratios = np.array(found.size) / np.array(tomogram.size)
         binned = ratios.max() < MAX_UNEVEN_BINNING * ratios.min()
         what = f", {found.trimmed}" if found.trimmed and not binned else ""
         raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels{what}, but tomogram "
-                         f"'{frame.tomo_id}' has {_edges(frame.size)}",
+                         f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}",
                          "give the tomogram on which it was made", *(way_out if binned or not found.on_image else []))
-    if not told and (other := other_voxels(found.name, frame)):
+    if not told and (other := other_voxels(found.name, tomogram)):
         raise InputError(f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
-                         f"tomogram '{frame.tomo_id}' is not", *way_out)
+                         f"tomogram '{tomogram.tomo_id}' is not", *way_out)
 
 
-def _same_extent(size: Sequence[int], rate: float | None, frame: TomogramFrame) -> bool:
+def _same_extent(size: Sequence[int], rate: float | None, tomogram: TomogramInfo) -> bool:
     """Whether a size in voxels of `rate` Å is that of a tomogram; of another binning up to the rounding of two of its voxels."""
-    ratio = (rate or 1) / (frame.sampling_rate or rate or 1)
+    ratio = (rate or 1) / (tomogram.sampling_rate or rate or 1)
     rounding = 0.0 if same_sampling_rate(ratio, 1) else 2 * max(1.0, ratio)
-    return bool((np.abs(np.array(size) * (ratio if rounding else 1) - np.array(frame.size)) <= rounding).all())
+    return bool((np.abs(np.array(size) * (ratio if rounding else 1) - np.array(tomogram.size)) <= rounding).all())
 
 
 def _edges(size: Sequence[float]) -> str:
     return " x ".join(f"{edge:g}" for edge in size)
 
 
-def _of_size(found: Found, frame: TomogramFrame, path: object, context: Context) -> tuple[np.ndarray, float]:
+def _of_size(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
     """Positions as `_in_voxels`, of a file that states them by the size of the tomogram."""
-    if frame.size is None:
+    if tomogram.size is None:
         how = "has fractions of the size" if found.fraction else "counts from the centre"
-        raise InputError(f"{context.option}: '{path}' {how} of tomogram '{frame.tomo_id}', whose size is not known here",
+        raise InputError(f"{context.option}: '{path}' {how} of tomogram '{tomogram.tomo_id}', whose size is not known here",
                          f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
-    rate = _known(frame.sampling_rate or context.sampling_rate, frame.tomo_id, path, context)
-    size = np.asarray(frame.size)
+    rate = _known(tomogram.sampling_rate or context.sampling_rate, tomogram.tomo_id, path, context)
+    size = np.asarray(tomogram.size)
     if found.fraction:
         return found.positions * size, rate
     centre = size / 2 if found.origin == HALF else size // 2

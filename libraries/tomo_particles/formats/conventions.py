@@ -50,6 +50,11 @@ def from_tom(angles: np.ndarray) -> np.ndarray:
     return _where_finite(angles, (3,), lambda a: angles_of(Rotation.from_euler("zxz", a, degrees=True)))
 
 
+def to_tom(angles: np.ndarray) -> np.ndarray:
+    """(n, 3) phi, theta, psi, in the order of the turns; undoes `from_tom`."""
+    return _where_finite(angles, (3,), lambda a: rotation_of(a).as_euler("zxz", degrees=True))
+
+
 def from_matrices(matrices: np.ndarray) -> np.ndarray:
     """(n, 3) rot, tilt, psi of (n, 3, 3) matrices that take the reference onto the particle, acting on x, y, z.
 

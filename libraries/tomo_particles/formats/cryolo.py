@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.errors import InputError
+from ..core.errors import InputError, parameter
 from .model import BY_FILE, Format, Found, read_text, text_of
 from .star import numbers_of, read_star, require_columns
 
@@ -35,14 +35,14 @@ def parse_cbox(path: Path, option: str) -> list[Found]:
     return [Found(path.name, BY_FILE, positions, score=score, group=None if group is None else np.nan_to_num(group).astype(int))]
 
 
-def _rows(text: str) -> list[tuple[int, list[str]]]:
+def rows_of(text: str) -> list[tuple[int, list[str]]]:
     """Line numbers and words of the lines that are neither empty nor a comment."""
     lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
     return [(number, _SEPARATORS.split(line)) for number, line in lines if line and not line.startswith("#")]
 
 
 def _sniff_coords(head: bytes) -> bool:
-    rows = _rows(text_of(head[:4096]))
+    rows = rows_of(text_of(head[:4096]))
     return bool(rows) and all(len(words) == 3 and all(map(_is_number, words)) for _, words in rows[:3])
 
 
@@ -55,11 +55,12 @@ def _is_number(word: str) -> bool:
 
 def parse_coords(path: Path, option: str) -> list[Found]:
     """Centres x y z, one a line, nothing else: a fourth column could mean anything, so it is refused."""
-    rows = _rows(read_text(path))
+    rows = rows_of(read_text(path))
     for number, words in rows:
         if len(words) != 3:
+            remedies = [f"if the first is a class, as of DeepETPicker, say {parameter('format')} deepetpicker"]
             raise InputError(f"{option}: '{path}', line {number}: {len(words)} values, expected x y z; for more columns write a "
-                             "CSV with a header tomo_id,x,y,z,score")
+                             "CSV with a header tomo_id,x,y,z,score", *(remedies if len(words) == 4 else []))
     lines = [number for number, _ in rows]
     columns = [numbers_of([words[axis] for _, words in rows], name, lines, path, option) for axis, name in enumerate("xyz")]
     return [Found(path.name, BY_FILE, np.stack(columns, axis=1).reshape(-1, 3))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ def parse(path: Path, option: str) -> list[Found]:
     angles = from_dynamo(angles) if angles.any() else np.full(angles.shape, np.nan)  # picks that nobody turned
     score = column("cc")
     rates = column("apix") if "apix" in table else np.zeros(len(table))
-    tomograms, names = column("tomo").astype(int), _names_beside(path, option)
+    tomograms, names = column("tomo").astype(int), names_beside(path, option)
     return [Found(names.get(number, str(number)), BY_NAME if number in names else BY_NUMBER, positions[own],
                   rate=float(rate) if rate > 0 else None, score=score[own] if score.any() else None, angles=angles[own],
                   group=column("reg").astype(int)[own])
@@ -64,7 +64,7 @@ def _check_lines(path: Path, option: str) -> list[int]:
     return [number for number, _ in rows]
 
 
-def _names_beside(path: Path, option: str) -> dict[int, str]:
+def names_beside(path: Path, option: str) -> dict[int, str]:
     """The list of tomograms that lies with a table: of its own name, or that of the data folder which Dynamo cropped."""
     beside = [path.with_suffix(ending) for ending in LISTS] + [path.with_name(CROPPED_LIST)]
     return next((read_list(one, option) for one in beside if one.is_file()), {})
@@ -113,7 +113,12 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
              "reg": np.concatenate([one.group for one in every]), **dict(zip("xyz", positions.T, strict=True)),
              **dict(zip(("tdrot", "tilt", "narot"), angles.T, strict=True))}
     dynamotable.write(pd.DataFrame(table), str(path))
-    paths = [context.frame(tomo_id).path or tomo_id for tomo_id in picks]
+    write_names(path, picks, context)
+
+
+def write_names(path: Path, tomograms: Iterable[str], context: Context) -> None:
+    """The list of tomograms (.doc) beside a table, in the order of their numbers."""
+    paths = [context.tomogram(tomo_id).path or tomo_id for tomo_id in tomograms]
     path.with_suffix(".doc").write_text("".join(f"{i} {name}\n" for i, name in enumerate(paths, start=1)), encoding="utf-8")
 
 

@@ -45,7 +45,7 @@ def parse(path: Path, option: str) -> list[Found]:
 
 
 def _trimmed(image: MINX | None) -> str:
-    """Where the image of a model lies in the one it was trimmed from: position = index x scale - translation (IMOD's chunk MINX)."""
+    """Where the image of a model lies in a larger one (IMOD's chunk MINX: position = index x scale - translation)."""
     if image is None or not (any(image.ctrans) or any(image.crot)):
         return ""
     first = ", ".join(f"{0 - shift / (scale or 1):g}" for shift, scale in zip(image.ctrans, image.cscale, strict=True))
@@ -90,7 +90,7 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
         for group in dict.fromkeys(of_species.group.tolist()):
             made.contours.append(Contour(points=of_species.positions[of_species.group == group] + FIRST_VOXEL))
         model.objects.append(made)
-    size = context.frame(own.tomo_id).size or tuple(np.ceil(own.positions.max(axis=0) + 1).astype(int))
+    size = context.tomogram(own.tomo_id).size or tuple(np.ceil(own.positions.max(axis=0) + 1).astype(int))
     model.header.xmax, model.header.ymax, model.header.zmax = (int(edge) for edge in size)
     model.header.pixelsize, model.header.units = own.sampling_rate / 10, NANOMETRES
     model.header.flags.z_coordinates_start_from_negative_half = True

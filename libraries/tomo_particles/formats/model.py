@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.errors import InputError, parameter
 from ..core.picks import Picks
+from ..core.read_once import read_once
 
 # Where a file counts its positions from. CORNER: the centre of the first voxel is 0. The others count from a point of the
 # tomogram: half its size (RELION 5), or the voxel of index size // 2 (EMAN2); both as 0-based index of the tomogram at hand.
@@ -19,12 +20,14 @@ CORNER, HALF, MIDDLE_VOXEL = "corner", "half", "middle voxel"
 # How a file names a tomogram: by its name, by a number of a list kept elsewhere, or not at all (then by the file's own name).
 BY_NAME, BY_NUMBER, BY_FILE = "name", "number", "file"
 
+ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # by their marks
+
 # What becomes of the picks of a tomogram that is not at hand.
 REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
 
 
 @dataclass(frozen=True)
-class TomogramFrame:
+class TomogramInfo:
     """A tomogram at hand: its id, sampling rate (Å/voxel) and size x, y, z in voxels; None what is unknown."""
 
     tomo_id: str
@@ -37,7 +40,7 @@ class TomogramFrame:
 class Context:
     """What the user says besides the file.
 
-    frames: the tomograms at hand by id; empty: not known.  sampling_rate: Å/voxel of coordinates in voxels whose file does
+    tomograms: the tomograms at hand by id; empty: not known.  sampling_rate: Å/voxel of coordinates in voxels whose file does
     not say it.  size: x, y, z, voxels of sampling_rate, of the tomograms that are not at hand.
     angstrom: whether numbers that a file gives as they stand (`Format.as_they_stand`) are Å from the centre of the first voxel.
     names: the id of a tomogram by the name or number that files give it.
@@ -47,7 +50,7 @@ class Context:
     notes: receives what was left out of a file, and what else to know of it, a line each.
     """
 
-    frames: Mapping[str, TomogramFrame] = field(default_factory=dict)
+    tomograms: Mapping[str, TomogramInfo] = field(default_factory=dict)
     sampling_rate: float | None = None
     size: tuple[int, int, int] | None = None
     angstrom: bool = False
@@ -57,9 +60,9 @@ class Context:
     among: str = ""
     notes: list[str] = field(default_factory=list, compare=False)
 
-    def frame(self, tomo_id: str) -> TomogramFrame:
+    def tomogram(self, tomo_id: str) -> TomogramInfo:
         """The tomogram of an id; of one that is not at hand only what the user says of all."""
-        return self.frames.get(tomo_id, TomogramFrame(tomo_id, self.sampling_rate, self.size))
+        return self.tomograms.get(tomo_id, TomogramInfo(tomo_id, self.sampling_rate, self.size))
 
 
 @dataclass(frozen=True)
@@ -133,10 +136,20 @@ class Format:
 
 def text_of(head: bytes) -> str:
     """The text of the beginning of a file, whatever its Unicode encoding; empty for what is no text."""
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    for mark, encoding in ENCODINGS:
         if head.startswith(mark):
             return head[: len(head) // 2 * 2].decode(encoding, errors="replace")
     return "" if b"\0" in head else head.decode("utf-8", errors="replace")
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a file, whatever its Unicode encoding and line ends, one at a time. Raises ValueError for what is no text."""
+    head = read_once(path).head(4096)
+    if head and not text_of(head):
+        raise ValueError("it is no text")
+    encoding = next((encoding for mark, encoding in ENCODINGS if head.startswith(mark)), "utf-8")
+    with path.open(encoding=encoding, errors="replace") as file:
+        yield from file
 
 
 def read_text(path: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, listed, parameter
-from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found, TomogramFrame
+from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found, TomogramInfo
 
 MAX_NAME_ROUNDING = 0.01  # relative: names have a voxel size to one or two decimals
 
@@ -27,7 +27,7 @@ _VOXEL_SIZE = re.compile(r"_(\d+)a$", re.I)  # only if it is that of the tomogra
 _VOXELS = re.compile(r"(?<=_)(?:\d+\.\d+A|\d+(?:\.\d+)?Apx|bin\d+)(?![a-z0-9])", re.I)
 _BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D)|(objlist|objl|particles|picks|coords)_)", re.I)
 _EXTENSIONS = re.compile(
-    r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd)$", re.I)
+    r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd|cmm)$", re.I)
 
 
 def stem_of(name: str) -> str:
@@ -72,12 +72,12 @@ def require_numbers_known(found: Iterable[Found], path: object, context: Context
     A file with one number only may be that of the tomogram whose name it bears, or of the only one. A number may be the very
     name of a tomogram.
     """
-    known = {*context.names, *context.frames}
+    known = {*context.names, *context.tomograms}
     numbers = [one.name for one in found if one.named == BY_NUMBER and one.name not in known]
-    lone = context.frames and len(set(numbers)) == 1 and (
-        len(context.frames) == 1 or context.among or _matches_of_file(path, context))
+    lone = context.tomograms and len(set(numbers)) == 1 and (
+        len(context.tomograms) == 1 or context.among or _matches_of_file(path, context))
     if numbers and not lone:
-        which = f"which of {listed(context.frames)} they are" if context.frames else "which they are"
+        which = f"which of {listed(context.tomograms)} they are" if context.tomograms else "which they are"
         every = ", ".join(dict.fromkeys(numbers))
         raise InputError(f"{context.option}: '{path}' names tomograms by numbers ({every})",
                          f"say {which} with {parameter('names')} {numbers[0]}=NAME, or with a file that lists them")
@@ -91,28 +91,28 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
     told = _told(found.name, context)
     told = context.names.get(told or "", told)  # a name may be told in two steps: a number, a file name, an id
     if told is not None:
-        if context.frames and told not in context.frames:
-            raise InputError(f"{parameter('names')}: '{told}' is none of the tomograms {listed(context.frames)}; correct it")
+        if context.tomograms and told not in context.tomograms:
+            raise InputError(f"{parameter('names')}: '{told}' is none of the tomograms {listed(context.tomograms)}; correct it")
         return told
-    if not context.frames:
+    if not context.tomograms:
         return stem_of(found.name)
     if found.named == BY_NAME:
         matches = _matches(found.name, context)
         return _only(matches, found, path, context) if matches else _unmatched(found, path, context)
     if matches := _matches_of_file(path, context):  # a number says less than the name of the file
         return _only(matches, found, path, context)
-    if found.named == BY_NUMBER and found.name in context.frames:
+    if found.named == BY_NUMBER and found.name in context.tomograms:
         context.notes.append(f"{path}: number {found.name} is taken for the tomogram of that name")
         return found.name
-    if len(context.frames) == 1 and not context.among:  # the file does not say it, but there is only one
-        return next(iter(context.frames))
+    if len(context.tomograms) == 1 and not context.among:  # the file does not say it, but there is only one
+        return next(iter(context.tomograms))
     return _unmatched(found, path, context)
 
 
 def _told(name: str, context: Context) -> str | None:
     """What the user said of a name: itself, as a file, or by a pattern such as '*' for '*_deconv', with one star on each side."""
     ways = {same_text(said): tomo_id for said, tomo_id in context.names.items()}
-    ids = {same_text(tomo_id): tomo_id for tomo_id in context.frames}
+    ids = {same_text(tomo_id): tomo_id for tomo_id in context.tomograms}
     own = same_text(stem_of(name))
     if told := ways.get(same_text(name)) or ways.get(own):
         return ids.get(same_text(told), told)
@@ -127,11 +127,11 @@ def _told(name: str, context: Context) -> str | None:
 
 def _matches(name: str, context: Context) -> list[str]:
     """The ids that a name fits, by the strictest of three comparisons that any fits; other names that the user told count."""
-    called = {**{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.frames},
-              **{tomo_id: tomo_id for tomo_id in context.frames}}
+    called = {**{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.tomograms},
+              **{tomo_id: tomo_id for tomo_id in context.tomograms}}
 
     def bare_of(one: str, tomo_id: str) -> str:
-        return bare(one, context.frames[tomo_id].sampling_rate)
+        return bare(one, context.tomograms[tomo_id].sampling_rate)
 
     for form in (lambda one, _: same_text(one), lambda one, _: same_text(stem_of(one)), bare_of):
         if same := [tomo_id for alias, tomo_id in called.items() if form(alias, tomo_id) == form(name, tomo_id)]:
@@ -165,8 +165,8 @@ def _unmatched(found: Found, path: object, context: Context) -> str | None:
     what = "is by its name of" if found.named == BY_FILE else "has picks of"
     column = ["add a column tomo_id"] if found.named == BY_FILE and str(path).lower().endswith(".csv") else []
     raise InputError(f"{context.option}: '{path}' {what} tomogram '{name}', which is none of those given; "
-                     f"{candidates([name], context.frames)}",
-                     "give that tomogram", *as_pattern([name], context.frames),
+                     f"{candidates([name], context.tomograms)}",
+                     "give that tomogram", *as_pattern([name], context.tomograms),
                      f"say which it is with {parameter('names')} {name}=NAME", *column)
 
 
@@ -200,14 +200,14 @@ def voxels_in(name: str) -> tuple[str, ...]:
     return tuple(found.lower() for found in _VOXELS.findall(stem_of(name)))
 
 
-def other_voxels(name: str, frame: TomogramFrame) -> str:
+def other_voxels(name: str, tomogram: TomogramInfo) -> str:
     """What a name says of its voxels, if those of the tomogram are others by its sampling rate or name; else empty."""
     for said in voxels_in(name):
         number = float(re.sub("[^0-9.]", "", said))
         if said.startswith("bin"):
-            if any(own.startswith("bin") and own != said for own in voxels_in(frame.tomo_id)):
+            if any(own.startswith("bin") and own != said for own in voxels_in(tomogram.tomo_id)):
                 return said
-        elif frame.sampling_rate and abs(number - frame.sampling_rate) > MAX_NAME_ROUNDING * frame.sampling_rate:
+        elif tomogram.sampling_rate and abs(number - tomogram.sampling_rate) > MAX_NAME_ROUNDING * tomogram.sampling_rate:
             return f"of {number:g} Å"
     return ""
 

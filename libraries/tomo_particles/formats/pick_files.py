@@ -15,15 +15,16 @@ import pandas as pd
 
 from ..core.coordinates import check_inside, rescale_size, same_sampling_rate
 from ..core.errors import InputError, listed, parameter
+from ..core.extent import extent_warning
 from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce
 from .assemble import read_with
-from .model import Context, Format, TomogramFrame
+from .model import Context, Format, TomogramInfo
 from .naming import left_out, same_text
 from .pick_folders import files_of, joined, shared_folder
 from .pick_source import PickSource
-from .registry import CSV, OWN, recognise
+from .registry import CSV, OWN, foreign, recognise
 from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
 
 CONVERT = "convert the file first with xmipp_convert_coordinates_tomo"  # it asks for all that a format may leave open
@@ -38,7 +39,8 @@ def read_pick_file(source: str | os.PathLike | PickSource, rates: Mapping[str, f
     rates: sampling rate (Å/voxel) of each known tomogram, by id; a pick's rate is its samplingRate column, else
     `sampling_rate`, else its tomogram's. Ids are matched whole: 'TS_1' is not 'TS_10'.
     sizes: x, y, z, voxels of the tomograms, for formats that count from their centre; these are refused without.
-    notes: receives what was left out: which files, and of a file the picks of tomograms that are not known, a line each.
+    notes: receives what was left out: which files, and of a file the picks of tomograms that are not known, a line each; and a
+    warning for picks whose place tells of a wrong unit (`extent_warning`).
     Raises InputError for a file that cannot be read, has no picks, lacks a column, has a coordinate that is no
     number, mixes sampling rates in one tomogram, or names none of the known tomograms.
     """
@@ -47,17 +49,27 @@ def read_pick_file(source: str | os.PathLike | PickSource, rates: Mapping[str, f
         source = PickSource(source, option)
     path, option, files = source.path, source.option, source.files
     notes += source.passed_over
-    frames = {tomo_id: _frame(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
+    tomograms = {tomo_id: _tomogram(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
 
     def of_file(file: ReadOnce) -> dict[str, Picks]:
-        context = _context(frames, sampling_rate, "leave out", option, shared_folder(files), notes)
+        context = _context(tomograms, sampling_rate, "leave out", option, shared_folder(files), notes)
         found = _read_known(file, rates, context)
         if len(files) > 1:  # who reads one file checks himself and can name it; of several only we know which
             for tomo_id, own in found.items():
                 _check_inside(own, rates[tomo_id], (sizes or {}).get(tomo_id), f"{option}: '{file}', tomogram '{tomo_id}'")
         return {tomo_id: replace(own, picker=np.full(len(own), picker)) for tomo_id, own in found.items()}
 
-    return of_file(files[0]) if len(files) == 1 else joined(path, files, of_file, option, notes, rates)
+    found = of_file(files[0]) if len(files) == 1 else joined(path, files, of_file, option, notes, rates)
+    notes += [f"{path}: {warning}" for tomo_id, own in found.items()
+              if (warning := _extent_warning(own, rates[tomo_id], (sizes or {}).get(tomo_id), [*rates.values(), sampling_rate]))]
+    return found
+
+
+def _extent_warning(picks: Picks, rate: float, size: Sequence[int] | None, rates: Sequence[float | None]) -> str:
+    """What is suspicious about the place of picks in a tomogram of `size` voxels of `rate` Å; empty for nothing."""
+    if size is None:
+        return ""
+    return extent_warning(picks.at_sampling_rate(rate), size, [picks.sampling_rate, *rates])
 
 
 def _check_inside(picks: Picks, rate: float, size: Sequence[int] | None, source: str) -> None:
@@ -119,7 +131,7 @@ def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None 
 def _other_format(path: ReadOnce, option: str) -> Format | None:
     """The format of a file that is neither CSV nor XMD with names of tomograms; None for those two."""
     require_file(path, option)
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() == ".csv" and not foreign(path):
         return CSV if is_nameless(path) else None
     if path.suffix.lower() == ".xmd":
         return None
@@ -128,13 +140,13 @@ def _other_format(path: ReadOnce, option: str) -> Format | None:
     return CSV if found is CSV and is_nameless(path) else None if found in OWN else found
 
 
-def _frame(tomo_id: str, rate: float, size: Sequence[int] | None) -> TomogramFrame:
-    return TomogramFrame(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
+def _tomogram(tomo_id: str, rate: float, size: Sequence[int] | None) -> TomogramInfo:
+    return TomogramInfo(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
 
 
-def _context(frames: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str,
+def _context(tomograms: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str,
              notes: list[str]) -> Context:
-    return Context(frames, sampling_rate, unknown=unknown, option=option, among=among, notes=notes)
+    return Context(tomograms, sampling_rate, unknown=unknown, option=option, among=among, notes=notes)
 
 
 def _read_other(found: Format, path: Path, context: Context) -> dict[str, Picks]:

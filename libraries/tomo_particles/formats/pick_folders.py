@@ -18,7 +18,7 @@ from .registry import FORMATS, Format, recognise, sniffed
 MAGIC = "*?["
 # Extensions that much else bears: such a file in a folder is passed over if its content is no picks. One of any other extension
 # is a picker's for certain, so that it is damaged then.
-SHARED_EXTENSIONS = (".txt", ".xyz", ".json", ".xml", ".csv", ".em", ".star")
+SHARED_EXTENSIONS = (".txt", ".xyz", ".json", ".xml", ".csv", ".tsv", ".em", ".star")
 
 
 def is_pattern(source: str | os.PathLike) -> bool:

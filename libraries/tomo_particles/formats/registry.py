@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..core.errors import InputError, parameter
@@ -14,20 +14,31 @@ from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
 from .copick import COPICK, PORTAL
 from .cryolo import CBOX, COORDS
+from .deepetpicker import DEEPETPICKER
 from .dynamo import DYNAMO
 from .eman import EMAN2
 from .imod import IMOD
-from .model import Context, Format, TomogramFrame
+from .markers import MARKERS
+from .model import Context, Format, TomogramInfo
 from .motive_list import MOTIVE_LIST
+from .napari import NAPARI
+from .other_files import what_it_is
+from .peet import PEET
+from .pytme import PYTME
+from .pytom import PYTOM, PYTOM_STAR
 from .relion import RELION3, RELION5
+from .stopgap import STOPGAP
+from .submission import SUBMISSION
 from .tables import CSV, XMD
+from .warp_m import WARP_M
 from .xml_lists import DEEPFINDER, MEMBRANORAMA
 
-__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "format_named", "format_to_write", "read", "recognise",
-           "refuse_existing", "sniffed", "write", "write_all"]
+__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramInfo", "foreign", "format_named", "format_to_write", "read",
+           "recognise", "refuse_existing", "sniffed", "write", "write_all"]
 
 FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,
-                               PORTAL, MOTIVE_LIST)
+                               PORTAL, MOTIVE_LIST, STOPGAP, SUBMISSION, PYTME, PYTOM, PYTOM_STAR, DEEPETPICKER, NAPARI, MARKERS,
+                               PEET, WARP_M)
 OWN = (CSV, XMD)
 PICKLE_EXTENSIONS = (".tloc", ".tlpkl", ".temb", ".pkl", ".pickle")  # TomoTwin's own files
 
@@ -49,7 +60,9 @@ def recognise(path: str | Path, option: str = parameter("input")) -> Format:
     head = path.head()  # all of it: EMAN2 writes its boxes after long lists of other things
     _refuse_pickle(path, head, option)
     fitting = [one for one in FORMATS if one.sniff(head)]
-    of_extension = [one for one in FORMATS if path.suffix.lower() in one.extensions]
+    of_extension = _of_extension(path, FORMATS)
+    if not fitting and (found := what_it_is(head)):
+        raise InputError(f"{option}: '{path}' {found}")
     both = [one for one in fitting if one in of_extension]
     candidates = both or fitting or of_extension
     if len(candidates) == 1:
@@ -63,6 +76,18 @@ def recognise(path: str | Path, option: str = parameter("input")) -> Format:
                          "write it again", f"say with {parameter('format')} what it is")
     every = ", ".join(one.name for one in FORMATS)
     raise InputError(f"{option}: '{path}' is of no known format ({every})", f"say which with {parameter('format')}")
+
+
+def _of_extension(path: Path, formats: Iterable[Format]) -> list[Format]:
+    """The formats that an extension may mean; our own, where it is one of them."""
+    fitting = [one for one in formats if path.suffix.lower() in one.extensions]
+    return [one for one in fitting if one in OWN] or fitting
+
+
+def foreign(path: ReadOnce) -> bool:
+    """Whether the content of a file is of another package, whatever its extension."""
+    head = path.head()
+    return any(one.sniff(head) for one in FORMATS if one not in OWN)
 
 
 def sniffed(path: ReadOnce) -> bool:
@@ -97,7 +122,7 @@ def format_to_write(path: str | Path, name: str = "") -> Format:
             raise InputError(f"{parameter('output_format')}: {asked.name} is only read; "
                              f"it must be one of {', '.join(one.name for one in writable)}")
         return asked
-    fitting = [one for one in writable if Path(path).suffix.lower() in one.extensions]
+    fitting = _of_extension(Path(path), writable)
     if len(fitting) == 1:
         return fitting[0]
     names = " or ".join(one.name for one in fitting) if fitting else ", ".join(one.name for one in writable)

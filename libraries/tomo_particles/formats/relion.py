@@ -146,13 +146,13 @@ def write_relion5(path: Path, picks: Mapping[str, Picks], context: Context) -> N
     """Å from half the size of the tomogram. Without data_optics, as for RELION's import: it takes them from the tomograms."""
     parts = []
     for tomo_id, own in picks.items():
-        frame = context.frame(tomo_id)
-        if frame.size is None:
+        tomogram = context.tomogram(tomo_id)
+        if tomogram.size is None:
             raise InputError(f"{parameter('output')}: RELION 5 counts from the centre of the tomogram, "
                              f"and the size of '{tomo_id}' is not known",
                              f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
-        at = own.at_sampling_rate(frame.sampling_rate or own.sampling_rate)
-        parts.append((at.positions - np.asarray(frame.size) / 2) * at.sampling_rate)
+        at = own.at_sampling_rate(tomogram.sampling_rate or own.sampling_rate)
+        parts.append((at.positions - np.asarray(tomogram.size) / 2) * at.sampling_rate)
     columns = _common(picks, "rlnTomoName")
     counts = [f"{tomo_id}/{i + 1}" for tomo_id, own in picks.items() for i in range(len(own))]
     _write_positions(path, {**columns, "rlnTomoParticleName": counts}, CENTRED, np.concatenate(parts))

@@ -31,6 +31,7 @@ SCORE_NAMES = ("confidence", "probability", "cc", "ccc", "lcc", "lccmax", "fom")
 # What stands for no number; a class or a tomogram may be called so.
 NO_NUMBER = ("", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "None")
 REQUIRED = ("tomo_id", "x", "y", "z")
+CHUNK = 1 << 16  # rows that are written at a time: their texts take more memory than the numbers
 LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
 # What else a pick may carry, and Xmipp's label for it.
 XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
@@ -127,14 +128,25 @@ def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
         columns["group"] = group
     columns["samplingRate"] = [one.sampling_rate for one in every for _ in range(len(one))]
     table = pd.DataFrame(columns)
-    table.to_csv(path, index=False, float_format="%.9g", quoting=quoting_of(table))
+    quoting = quoting_of(table)
+    for start in range(0, len(table), CHUNK):
+        rows = table.iloc[start : start + CHUNK]
+        rows.apply(_in_words).to_csv(path, index=False, header=start == 0, mode="a" if start else "w",
+                                      quoting=quoting)
+
+
+def _in_words(column: pd.Series) -> pd.Series:
+    """Numbers as text, in a fifth of the time that pandas takes with its `float_format`."""
+    if column.dtype.kind != "f":
+        return column
+    return column.map(lambda value: "" if value != value else f"{value:.9g}")
 
 
 def write_xmd(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     """The columns of the data contract; particleSize is not known here and 2."""
     from .xmd import join_tables, picks_columns, write_table
 
-    table = join_tables([picks_columns(own, DEFAULT_BOX, context.frame(tomo_id).path or tomo_id)
+    table = join_tables([picks_columns(own, DEFAULT_BOX, context.tomogram(tomo_id).path or tomo_id)
                          for tomo_id, own in picks.items()])
     table["particleId"] = list(range(1, len(table["x"]) + 1))
     write_table(path, table)

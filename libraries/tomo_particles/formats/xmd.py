@@ -84,7 +84,7 @@ def _write_by_xmipp(path: os.PathLike, columns: Mapping[str, list], block: str) 
 def _refuse_rows_without_numbers(path: Path, option: str) -> None:
     """Refuse numbers of the first table that are none, and a second table with coordinates.
 
-    Xmipp reads a word or a missing value as 0, then every number after it as 0, in all rows that follow; and the first table only.
+    Xmipp reads a word or a missing value as 0, and every number after it in all rows that follow. It reads the first table only.
     """
     names: list[str] = []
     numeric: set[str] = set()

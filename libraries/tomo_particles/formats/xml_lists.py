@@ -15,16 +15,18 @@ from ..core.errors import InputError
 from .model import BY_FILE, BY_NAME, BY_NUMBER, Format, Found, text_of
 from .star import numbers_of
 
+ANGLES_LEFT_OUT = "its orientations are left out, nowhere could their meaning be confirmed"
 
-class _Element(NamedTuple):
+
+class Element(NamedTuple):
     name: str
     attributes: dict[str, str]
     line: int
 
 
-def _elements(path: Path, option: str) -> list[_Element]:
+def elements_of(path: Path, option: str) -> list[Element]:
     """All elements in the order of the file."""
-    found: list[_Element] = []
+    found: list[Element] = []
     parser = expat.ParserCreate()
 
     def refuse(*_: object) -> None:
@@ -32,7 +34,7 @@ def _elements(path: Path, option: str) -> list[_Element]:
                          "writes; remove the declaration")
 
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = lambda name, attributes: found.append(_Element(name, attributes, parser.CurrentLineNumber))
+    parser.StartElementHandler = lambda name, attributes: found.append(Element(name, attributes, parser.CurrentLineNumber))
     try:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
@@ -41,12 +43,19 @@ def _elements(path: Path, option: str) -> list[_Element]:
     return found
 
 
-def _numbers(elements: list[_Element], name: str, path: object, option: str) -> np.ndarray:
+def numbers(elements: list[Element], name: str, path: object, option: str) -> np.ndarray:
     for element in elements:
         if name not in element.attributes:
             raise InputError(f"{option}: '{path}', line {element.line}: {element.name} has no attribute {name}; add it or remove "
                              "that line")
     return numbers_of([e.attributes[name] for e in elements], name, [e.line for e in elements], path, option)
+
+
+def _is_turned(element: Element) -> bool:
+    try:
+        return any(float(element.attributes.get(angle, 0)) for angle in ("phi", "psi", "the"))
+    except ValueError:  # they are not read: no reason to refuse the file
+        return False
 
 
 def _sniff_deepfinder(head: bytes) -> bool:
@@ -55,14 +64,16 @@ def _sniff_deepfinder(head: bytes) -> bool:
 
 def parse_deepfinder(path: Path, option: str) -> list[Found]:
     """0-based voxels of the tomogram. Its angles are not carried: nowhere could their order be confirmed."""
-    objects = [element for element in _elements(path, option) if element.name == "object"]
-    positions = np.stack([_numbers(objects, axis, path, option) for axis in "xyz"], axis=1).reshape(-1, 3)
+    objects = [element for element in elements_of(path, option) if element.name == "object"]
+    positions = np.stack([numbers(objects, axis, path, option) for axis in "xyz"], axis=1).reshape(-1, 3)
     species = np.array([e.attributes.get("class_label", "") for e in objects], dtype=object)
-    score = _numbers(objects, "cluster_size", path, option) if objects and "cluster_size" in objects[0].attributes else None
+    score = numbers(objects, "cluster_size", path, option) if objects and "cluster_size" in objects[0].attributes else None
     names = np.array([e.attributes.get("tomo_name") or e.attributes.get("tomo_idx", "") for e in objects], dtype=object)
     named = BY_NAME if objects and "tomo_name" in objects[0].attributes else BY_NUMBER
-    return [Found(name or path.name, named if name else BY_FILE, positions[names == name], species=species[names == name],
-                  score=None if score is None else score[names == name]) for name in dict.fromkeys(names.tolist())]
+    turned = any(map(_is_turned, objects))
+    return [Found(name or path.name, named if name else BY_FILE, positions[own], species=species[own],
+                  score=None if score is None else score[own], notes=(ANGLES_LEFT_OUT,) if turned else ())
+            for name in dict.fromkeys(names.tolist()) for own in [names == name]]
 
 
 def _sniff_membranorama(head: bytes) -> bool:
@@ -73,8 +84,8 @@ def _sniff_membranorama(head: bytes) -> bool:
 def parse_membranorama(path: Path, option: str) -> list[Found]:
     """Å from the centre of the first voxel (MemBrain `data_utils.py`: voxels times pixel size); groups are species."""
     group, tomogram = "", ""
-    points: list[tuple[_Element, str]] = []
-    for element in _elements(path, option):
+    points: list[tuple[Element, str]] = []
+    for element in elements_of(path, option):
         if element.name == "Group":
             group = element.attributes.get("Name", "")
         elif element.name == "Param" and element.attributes.get("Name") == "TomogramPath":
@@ -89,7 +100,9 @@ def parse_membranorama(path: Path, option: str) -> list[Found]:
     lines = [element.line for element, _ in points]
     columns = [numbers_of([words[axis] for words in texts], "Position", lines, path, option) for axis in range(3)]
     name, named = (tomogram, BY_NAME) if tomogram else (path.name, BY_FILE)
-    return [Found(name, named, np.stack(columns, axis=1).reshape(-1, 3), angstrom=True, species=[name for _, name in points])]
+    turned = any("Orientation" in element.attributes for element, _ in points)
+    return [Found(name, named, np.stack(columns, axis=1).reshape(-1, 3), angstrom=True, species=[name for _, name in points],
+                  notes=(ANGLES_LEFT_OUT,) if turned else ())]
 
 
 DEEPFINDER = Format("deepfinder", "DeepFinder object list", (".xml",), _sniff_deepfinder, parse_deepfinder)

@@ -18,7 +18,7 @@ class CTF:
 
     defocus: µm, underfocus positive.  voltage: kV.  spherical_aberration: mm.  amplitude_contrast: fraction in [0, 1].
     envelope: 1/nm, where the Gaussian envelope exp(-(k / envelope)^2 / 2) has fallen to 0.61; None for none.
-    Raises InputError for values that no microscope has.
+    Raises InputError for impossible values.
     """
 
     defocus: float = 3.0
@@ -50,7 +50,7 @@ class CTF:
         return np.pi * lam * dz * k**2 - 0.5 * np.pi * cs * lam**3 * k**4
 
     def transfer(self, k: np.ndarray) -> np.ndarray:
-        """CTF times envelope at frequencies k, 1/Å; positive at low frequency, so that dense stays bright. float32."""
+        """CTF times envelope at frequencies k, 1/Å; positive at low frequency, so that dense regions stay bright. float32."""
         w = self.amplitude_contrast
         value = np.sin(self.phase(k) + np.arcsin(w)) * self.attenuation(k)
         return value.astype(np.float32)

@@ -12,7 +12,7 @@ LOWPASS_EDGE = 0.1  # relative width of a low-pass filter's soft edge: a hard on
 
 
 def frequencies(shape: tuple[int, int, int], sampling_rate: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """kz, ky, kx in 1/Å (cycles a voxel if the rate is 1), each shaped to broadcast over the half spectrum."""
+    """kz, ky, kx in 1/Å (cycles per voxel if the rate is 1), each shaped to broadcast over the half spectrum."""
     nz, ny, nx = shape
     kz, ky = np.fft.fftfreq(nz, sampling_rate), np.fft.fftfreq(ny, sampling_rate)
     return (kz.astype(np.float32)[:, None, None], ky.astype(np.float32)[None, :, None],
@@ -26,10 +26,10 @@ def radial_frequency(shape: tuple[int, int, int], sampling_rate: float = 1.0) ->
 
 
 def wedge_mask(shape: tuple[int, int, int], tilt_range: tuple[float, float]) -> np.ndarray:
-    """1 where a tilt series about y from the first to the last angle (degrees) sees, else 0: (z, 1, x // 2 + 1) float32.
+    """(z, 1, x // 2 + 1) float32: 1 at frequencies that a tilt series about y, first to last angle in degrees, measures, else 0.
 
-    At the tilt t a voxel stands at x' = x cos t + z sin t of its projection, which therefore holds the plane of the
-    frequencies along (kx, kz) = (cos t, sin t).
+    At the tilt t a voxel is projected to x' = x cos t + z sin t. The projection therefore measures the plane of frequencies
+    along (kx, kz) = (cos t, sin t).
     """
     kz, _, kx = frequencies(shape)
     low, high = sorted(np.tan(np.radians(angle)) for angle in tilt_range)
@@ -37,7 +37,7 @@ def wedge_mask(shape: tuple[int, int, int], tilt_range: tuple[float, float]) -> 
     if shape[2] % 2 == 0:  # the Nyquist plane holds both signs of kx
         seen[..., -1] |= np.flip(np.roll(seen[..., -1], -1, axis=0), axis=0)
     seen[0, :, 0] = True
-    if max(map(abs, tilt_range)) >= 90:  # a tilt of 90 degrees holds kx = 0, where the tangent is of no use
+    if max(map(abs, tilt_range)) >= 90:  # a tilt of 90 degrees holds kx = 0, where the tangent is infinite
         seen[..., 0] = True
     return seen.astype(np.float32)
 
@@ -56,10 +56,10 @@ def filtered(volume: np.ndarray, transfer: np.ndarray, workers: int = 1) -> np.n
 
 
 def fourier_resized(volume: np.ndarray, shape: tuple[int, int, int], workers: int = 1) -> np.ndarray:
-    """The same extent sampled with `shape` voxels by cropping its spectrum; grey values are kept. No axis may grow.
+    """The volume resampled to `shape` voxels by cropping its spectrum; the grey values keep their scale. No axis may grow.
 
-    The corner of voxel 0 does not move under this resampling of a periodic signal: its centre does not either, so that
-    new voxel i stands at the old position i * old / new.
+    This resampling of a periodic signal keeps the centre of voxel 0 in place: the new voxel i has the old position
+    i * old / new.
     """
     if any(new > old for new, old in zip(shape, volume.shape, strict=True)):
         raise ValueError(f"cannot enlarge {volume.shape} to {shape}")

@@ -1,4 +1,4 @@
-"""The noise spectrum of a tomogram, to be divided out: in back-projections it is strongest where proteins are weak.
+"""Whitening: division by the noise spectrum of a tomogram. In back-projections noise is strongest where proteins are weak.
 
 Correlating whitened data with a whitened template is the matched filter in coloured noise (Turin, IRE Trans. Inf. Th. 6, 1960).
 """
@@ -13,7 +13,7 @@ import scipy.fft
 from ..core.grey_values import grey_limits
 from .filters import radial_frequency, wedge_mask
 
-FLOOR = 0.05  # of the highest amplitude: what a filter has taken out of a tomogram is not brought back
+FLOOR = 0.05  # of the highest amplitude: frequencies that a filter has removed from a tomogram are not amplified
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Whitening:
 
 
 def whitening_of(volume: np.ndarray, sampling_rate: float, tilts: tuple[float, float] | None, workers: int = 1) -> Whitening:
-    """Mean amplitude of a tomogram (z, y, x; any type) in shells of frequency, within the tilts that were seen.
+    """Mean amplitude of a tomogram (z, y, x; any type) in shells of frequency, within the measured tilts.
 
-    Nearly all of it is noise. Gold beads are cut to the contrast of the rest.
+    Nearly all of it is noise. The grey values of gold beads are limited to the contrast of the rest.
     """
     centre, largest = grey_limits(volume)
     grey = np.clip(np.asarray(volume, dtype=np.float32) - np.float32(centre), -largest, largest)
@@ -48,6 +48,6 @@ def whitening_of(volume: np.ndarray, sampling_rate: float, tilts: tuple[float, f
         seen = np.ones(shells.size, dtype=np.float32)
     counts = np.bincount(shells.ravel(), seen)
     amplitude = np.sqrt(np.bincount(shells.ravel(), power.ravel()) / np.maximum(counts, 1))
-    amplitude[0] = amplitude[1] if len(amplitude) > 1 else 1.0  # the mean was taken away
+    amplitude[0] = amplitude[1] if len(amplitude) > 1 else 1.0  # the mean was subtracted
     highest = float(amplitude.max()) or 1.0
     return Whitening(np.arange(len(amplitude)) * width, np.maximum(amplitude / highest, FLOOR))

@@ -1,8 +1,8 @@
-"""Complete linkage on the pairs of points within a radius: clusters in which everything is near everything.
+"""Complete linkage on the pairs of points within a radius: clusters in which all points are within the radius of each other.
 
-The two nearest clusters of all are merged until none are within the radius (Defays 1977). Complete linkage is reducible
-(Bruynooghe 1978): two clusters that are each other's nearest may be merged at once, wherever the nearest of all are, so that
-all such pairs are merged in one pass over arrays, and a few dozen passes do.
+The two nearest clusters are merged until no two are within the radius (Defays 1977). Complete linkage is reducible (Bruynooghe
+1978): two clusters that are each other's nearest may be merged before all others. Therefore all such pairs are merged in one
+pass over arrays, and a few dozen passes are enough.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import heapq
 import numpy as np
 from scipy.spatial import cKDTree
 
-SLOW = 0.98  # a pass that leaves more than this share of the pairs: a chain that only merges from one end; one by one is faster
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it (Fibonacci hashing) keeps different numbers different
+SLOW = 0.98  # if a pass leaves more than this share of the pairs, a chain merges only from one end: one by one is then faster
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that products with it (Fibonacci hashing) of different numbers differ
 
 
 def complete_linkage(points: np.ndarray, radius: float) -> np.ndarray:
     """(n,) cluster of each point: complete linkage, cut where a cluster's diameter would pass `radius`.
 
-    Only pairs within the radius are ever looked at: memory and time follow the number p of such pairs, as p log p at most.
+    Only the p pairs within the radius are used: memory and time grow at most as p log p.
     """
     n = len(points)
     if not n:
         return np.zeros(0, dtype=int)
     first, second = np.ascontiguousarray(cKDTree(points, leafsize=8).query_pairs(radius, output_type="ndarray").T)
     length = np.sqrt(sum((axis[first] - axis[second]) ** 2 for axis in points.T))
-    cluster = np.arange(n)  # of each point, called after one of its points
+    cluster = np.arange(n)  # of each point; a cluster is named by the index of one of its points
     while len(first):
         before = len(first)
         nearest = _nearest_of_both(first, second, length, n)
@@ -43,11 +43,11 @@ def complete_linkage(points: np.ndarray, radius: float) -> np.ndarray:
 
 
 def _nearest_of_both(first: np.ndarray, second: np.ndarray, length: np.ndarray, n: int) -> np.ndarray:
-    """(p,) whether the clusters of a pair are each other's nearest; of equal ones the same pair is chosen for both."""
+    """(p,) whether the clusters of a pair are each other's nearest; at equal distances both choose the same pair."""
     least = np.full(n, np.inf)
     for end in (first, second):
         np.minimum.at(least, end, length)
-    # Picks on whole voxels tie everywhere: in an order such as that of space, ties would only be merged from one end.
+    # Distances between picks on whole voxels are often equal. In spatial order such pairs would be merged only from one end.
     rank = (first.astype(np.uint64) * np.uint64(n) + second.astype(np.uint64)) * _MIX
     chosen = np.full(n, np.iinfo(np.uint64).max)
     for end in (first, second):
@@ -58,9 +58,9 @@ def _nearest_of_both(first: np.ndarray, second: np.ndarray, length: np.ndarray, 
 
 def _between_merged(first: np.ndarray, second: np.ndarray, length: np.ndarray,
                     into: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The pairs once every cluster is called `into` and has one other in it at most: as far as their farthest parts.
+    """The pairs after each cluster was merged into the cluster `into`, at most two into one; the distance of the farthest parts.
 
-    Pairs of which some parts were no pair are out of reach, and gone.
+    Pairs of which some parts were not within the radius are left out.
     """
     n = len(into)
     parts = np.bincount(into, minlength=n)
@@ -76,7 +76,7 @@ def _between_merged(first: np.ndarray, second: np.ndarray, length: np.ndarray,
 
 
 def _one_by_one(first: np.ndarray, second: np.ndarray, length: np.ndarray, n: int) -> np.ndarray:
-    """(n,) the cluster that each of n clusters ends in, by merging the nearest two of all again and again."""
+    """(n,) the cluster that each of n clusters ends in, by merging the nearest two clusters repeatedly."""
     triples = list(zip(length.tolist(), first.tolist(), second.tolist(), strict=True))
     near: dict[int, dict[int, float]] = {}
     for d, a, b in triples:

@@ -1,8 +1,8 @@
-"""Means of orientations: one for each group of picks, under the symmetry of the particle, that an outlier does not turn.
+"""Mean orientation of each group of picks, under the symmetry of the particle, robust against outliers.
 
 The same particle may be given as R or as R g for every rotation g of its symmetry: distances are those of the nearest copies.
-In each group the orientation that the others agree with best is found (the least sum of distances, each cut where agreement
-ends, so that picks at random cannot outweigh two that agree), and the mean is taken of those that agree with it.
+In each group the orientation with the least sum of distances to the others is found. Each distance is limited to the angle of
+agreement, so that random orientations do not outweigh two that agree. The mean is taken of those that agree with it.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class MeanOrientations:
 def mean_orientations(angles: np.ndarray, labels: np.ndarray, m: int, symmetry: Rotation) -> MeanOrientations:
     """The mean of each group; members without an orientation are left out.
 
-    angles: (n, 3) rot, tilt, psi, degrees, NaN for none.  labels: (n,) group of each, 0..m-1.  Where two orientations have as
-    many others on their side, the one that comes first leads: an order that only the picks decide makes the result theirs.
-    A lone orientation, or one that no other agrees with, is given back as it came.
+    angles: (n, 3) rot, tilt, psi, degrees, NaN for none.  labels: (n,) group of each, 0..m-1.  If two
+    orientations agree equally well with the others, the first one is used. Order the picks by their own properties, so that the
+    result does not depend on the order of input. An orientation that no other agrees with is returned unchanged.
     """
     means = MeanOrientations(np.full((m, 3), np.nan), np.full(m, np.nan))
     rows = np.flatnonzero(np.isfinite(angles).all(axis=1))
@@ -61,7 +61,7 @@ def mean_orientations(angles: np.ndarray, labels: np.ndarray, m: int, symmetry: 
 
 
 def _nearest_copies(relative: np.ndarray, symmetry: Rotation) -> tuple[np.ndarray, np.ndarray]:
-    """For rotations (n, 4), quaternions from one orientation to another: degrees of the least of their copies, and its index."""
+    """For rotations (n, 4), quaternions from one orientation to another: angle in degrees of the nearest copy, and its index."""
     copies = symmetry.as_quat().reshape(-1, 4) * [-1, -1, -1, 1]
     cosines = np.abs(relative @ copies.T)  # of half the angle of relative * copy: the real part of their product
     best = np.argmax(cosines, axis=1)
@@ -71,7 +71,7 @@ def _nearest_copies(relative: np.ndarray, symmetry: Rotation) -> tuple[np.ndarra
 
 
 def _leaders(rotations: Rotation, group: np.ndarray, n_of: np.ndarray, symmetry: Rotation) -> np.ndarray:
-    """(m,) of each group, in rows of one another, the row that the others agree with best; the first of equals."""
+    """(m,) for each group, whose rows are adjacent, the row that agrees best with the others; the first of equals."""
     limit = agreement_angle(symmetry)
     cost = np.zeros(len(group))
     for step in range(1, int(n_of.max())):
@@ -84,7 +84,7 @@ def _leaders(rotations: Rotation, group: np.ndarray, n_of: np.ndarray, symmetry:
 
 
 def _means(quaternions: np.ndarray, leaders: np.ndarray, group: np.ndarray, agreeing: np.ndarray) -> Rotation:
-    """The mean of the agreeing rotations of each group, of the two signs of a quaternion that near the leader's."""
+    """The mean of the agreeing rotations of each group; each quaternion gets the sign that is nearer to the leader's."""
     sign = np.where((quaternions * leaders).sum(axis=1) < 0, -1.0, 1.0)
     weights = sign * agreeing
     return Rotation.from_quat(np.stack([np.bincount(group, weights * part) for part in quaternions.T], axis=1))

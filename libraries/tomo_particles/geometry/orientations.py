@@ -1,4 +1,4 @@
-"""Orientations: Euler angles of the data contract, uniform grids of rotations, turned volumes."""
+"""Orientations: Euler angles as in Xmipp and RELION, uniform grids of rotations, rotated volumes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def rotation_of(angles: np.ndarray) -> Rotation:
 def angles_of(rotations: Rotation) -> np.ndarray:
     """(n, 3) rot, tilt, psi, degrees, of rotations that take a reference onto its particle; undoes `rotation_of`.
 
-    Where tilt is 0 or 180 only the sum or difference of rot and psi is known: psi is 0 then.
+    If tilt is 0 or 180, only the sum or the difference of rot and psi is defined; psi is then set to 0.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gimbal lock")
@@ -32,7 +32,7 @@ def angles_of(rotations: Rotation) -> np.ndarray:
 
 
 def rotation_grid(step: float) -> Rotation:
-    """As many rotations as cover SO(3) evenly at an angular `step` in degrees, in an order that never changes.
+    """Rotations that cover SO(3) evenly at an angular `step` in degrees, always in the same order.
 
     A super-Fibonacci spiral on the unit quaternions (Alexa, CVPR 2022). Their number is the volume of SO(3) in Euler
     angles, 8 pi^2, over step^3: 7 000 for 12.85 degrees, 45 000 for 7, as in the lists of PyTom.

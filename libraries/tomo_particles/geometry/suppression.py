@@ -1,4 +1,4 @@
-"""Points that stay apart: each point, the best first, is kept unless one that is kept lies within a radius of it."""
+"""Non-maximum suppression: points are taken by decreasing quality, and each is kept unless a kept point is within a radius."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 
-def taken_by(points: np.ndarray, radius: float, rank: np.ndarray) -> np.ndarray:
-    """(n,) for each of the points (n, 3) itself, if it is kept, else the best of the kept points within the radius of it.
+def suppress_neighbours(points: np.ndarray, radius: float, rank: np.ndarray) -> np.ndarray:
+    """(n,) for each of the points (n, 3) the index of the kept point that represents it: itself if it is kept, else the best kept
+    point within the radius.
 
-    rank: (n,) 0..n-1, 0 the best. Decides in a few passes over arrays what taking one point after the other would.
+    rank: (n,) 0..n-1, 0 the best. A few passes over arrays give the same result as taking one point after the other.
     """
     n = len(points)
     if not n:
@@ -27,10 +28,10 @@ def taken_by(points: np.ndarray, radius: float, rank: np.ndarray) -> np.ndarray:
 
 
 def _kept(first: np.ndarray, later: np.ndarray, n: int) -> np.ndarray:
-    """(n,) which of n points are kept, given all pairs of near ones, in each the better one first."""
+    """(n,) which of n points are kept, given all pairs of points within the radius, the better point of each pair in `first`."""
     undecided = np.ones(n, dtype=bool)
     kept = np.zeros(n, dtype=bool)
-    while undecided.any():  # all points at once that no better undecided one can drop
+    while undecided.any():  # keep at once all points that have no better undecided neighbour
         free = undecided.copy()
         free[later] = False
         kept |= free

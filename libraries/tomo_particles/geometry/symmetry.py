@@ -1,4 +1,4 @@
-"""The rotations of a symmetry, and within which angle two orientations agree under it."""
+"""The rotations of a symmetry, and the angle within which two orientations agree under it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..core.errors import InputError, parameter
 
 # Orientations agree within this angle, degrees: twice the step of a usual search for orientations, and the error of a pick.
 MAX_AGREEMENT = 30.0
-# Of many copies one is always near. Two random orientations may agree by chance in so many cases, and no more.
+# With many symmetry copies one is always near. At most this share of random pairs of orientations may agree by chance.
 CHANCE = 0.05
 _NAME = re.compile(r"(?P<kind>[cd])(?P<order>[1-9]\d?)|t|o|i[12]?", re.IGNORECASE)
 # From scipy's axes to those of Xmipp and RELION: the tetrahedron stands with a three-fold axis along z and a two-fold one in
@@ -38,6 +38,6 @@ def symmetry_group(name: str, option: str = parameter("symmetry")) -> Rotation:
 
 
 def agreement_angle(symmetry: Rotation) -> float:
-    """Degrees within which two orientations agree; less where the symmetry has so many copies that one is always near."""
+    """Degrees within which two orientations agree; smaller for symmetries with many copies, of which one is always near."""
     # The share of all rotations within a small angle a of one of them is about a^3 / (6 pi)
     return min(MAX_AGREEMENT, float(np.rad2deg((6 * np.pi * CHANCE / len(symmetry)) ** (1 / 3))))

@@ -1,1 +1,1 @@
-"""Examples, folds, what a network sees of a box, cutting boxes, what a model file says; without TensorFlow."""
+"""Examples, folds, input of a network, cutting boxes, descriptions of model files; without TensorFlow."""

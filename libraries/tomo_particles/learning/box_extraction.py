@@ -1,4 +1,4 @@
-"""The boxes of many picks of one tomogram: cut by several threads, normalised, written to files; and how far each stands out."""
+"""The boxes of many picks of one tomogram: cut by several threads, normalised, written to files; the contrast of each pick."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def write_boxes(
 ) -> tuple[list[str], np.ndarray]:
     """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value.
 
-    base: of the files' names: one stack BASE.mrcs, or if `individual` one volume BASE_000001.mrc a pick.
+    base: of the file names: one stack BASE.mrcs, or if `individual` one volume per pick, BASE_000001.mrc and so on.
     cutter: of the sampling rate of the picks.  network: write what this network sees of the boxes, which it normalises itself.
-    scale: what `grey_scale` says of the tomogram, from whoever measured it; else it is measured here.
+    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.
     """
     edge, rate = cutter.box_size, cutter.sampling_rate
     if network is not None:
@@ -54,7 +54,7 @@ def cut_boxes(
     scale = scale or grey_scale(tomogram.data)
     own_positions = rescale_positions(picks.positions, picks.sampling_rate, tomogram.sampling_rate)
     reach = max(1, round(size / 4 * picks.sampling_rate / tomogram.sampling_rate))
-    # A whole box at the tomogram's own sampling rate holds what the contrast looks at: no need to fetch it again.
+    # A whole box at the sampling rate of the tomogram holds all voxels needed for the contrast: they are not read again.
     whole = fits_inside(own_positions, tomogram.size, size)
     whole &= same_sampling_rate(picks.sampling_rate, tomogram.sampling_rate) and 2 * (reach + 1) <= size
     centre = np.full(3, size // 2)

@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 
 POSITIVE = 0.5  # labels in [0, 1] from here on count as particles where examples are sorted into two classes
-# The missing wedge is fixed to the tilt axis y. Turns of 180 degrees about an axis and mirrors keep it where it is: they
-# are the 8 ways to flip z, y, x, each axis or not. Any other rotation would move the wedge.
+# The missing wedge is fixed to the tilt axis y. Rotations by 180 degrees about an axis and mirrors keep it in
+# place: they are the 8 combinations of flips along z, y, x. Any other rotation would move the wedge.
 FLIPS = tuple(product((False, True), repeat=3))
 
 
@@ -58,6 +58,6 @@ def balanced_weights(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def flip(boxes: np.ndarray, flips: tuple[bool, bool, bool]) -> np.ndarray:
-    """Flip (..., z, y, x) boxes along the axes z, y, x that `flips` names: one of the 8 moves that keep the missing wedge."""
+    """Flip (..., z, y, x) boxes along the axes z, y, x that `flips` names: the 8 combinations keep the missing wedge."""
     axes = tuple(axis - 3 for axis in range(3) if flips[axis])
     return np.flip(boxes, axes)

@@ -1,8 +1,8 @@
 """Which examples train, validate and score which network, and how examples may be varied; without TensorFlow.
 
-Honest scores: a network must not score a pick it was trained on. Space itself is divided into the regions of as many
-folds as there are networks, and network k never sees a box of fold k. Because the rule is about places, not
-about examples, it holds for any pick file later: consensus picks, raw picks of one picker, noise.
+A network must not score a pick that it was trained on. The tomograms are divided into regions, one fold per network, and
+network k is not trained on boxes of fold k. Because the rule is about places and not about examples, it holds for any pick
+file later: consensus picks, raw picks of one picker, noise.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def make_folds(tomo_ids: np.ndarray, positions: np.ndarray, n_folds: int, *, by_
     """Divide the tomograms into the regions of `n_folds` folds, about equal in number of picks.
 
     Whole tomograms where there are at least `n_folds` of them, else slabs across the longest axis of every tomogram, cut at
-    quantiles of its picks; `by_slabs` decides instead. One fold needs no regions. Nothing is random, and the order of
-    the picks does not matter.
+    quantiles of its picks; `by_slabs` overrides this rule. One fold needs no regions. The result is not random and does
+    not depend on the order of the picks.
 
     Parameters: tomo_ids (n,); positions (n, 3) x, y, z, voxels.
     """
@@ -47,7 +47,7 @@ def make_folds(tomo_ids: np.ndarray, positions: np.ndarray, n_folds: int, *, by_
 
 
 def _whole_tomograms(names: np.ndarray, counts: np.ndarray, n_folds: int) -> tuple[Region, ...]:
-    """The tomogram with most picks first, each to the fold with fewest so far."""
+    """Tomograms by decreasing number of picks, each assigned to the fold that has the fewest picks so far."""
     sizes = np.zeros(n_folds)
     regions = []
     for index in np.argsort(-counts, kind="stable"):
@@ -65,7 +65,7 @@ def _slabs(name: str, positions: np.ndarray, n_folds: int) -> list[Region]:
 
 
 def fold_of(regions: Sequence[Region], tomo_ids: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """(n,) int: the fold whose network must not see each place; -1 in a tomogram without regions."""
+    """(n,) int: for each position the fold whose network must not see it; -1 in a tomogram without regions."""
     folds = np.full(len(tomo_ids), -1)
     for region in regions:
         folds[_distance(region, tomo_ids, positions) == 0] = region.fold
@@ -115,7 +115,7 @@ def _whole_tomograms_until(tomo_ids: np.ndarray, fraction: float, rng: np.random
     if len(tomo_ids) == 0 or counts.max() > 2 * fraction * len(tomo_ids):
         return np.zeros(len(tomo_ids), dtype=bool)
     order = rng.permutation(len(names))
-    before = np.cumsum(counts[order]) - counts[order] / 2  # a tomogram is taken if more than half of it is still wanted
+    before = np.cumsum(counts[order]) - counts[order] / 2  # a tomogram is taken if more than half of it is still needed
     taken = names[order[(before < fraction * len(tomo_ids)) | (np.arange(len(order)) == 0)]]
     return np.isin(tomo_ids, taken)
 

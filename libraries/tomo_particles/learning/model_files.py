@@ -1,4 +1,4 @@
-"""What a model file says of itself, read without TensorFlow."""
+"""The description inside a model file, read without TensorFlow."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def architecture_of(path: str | os.PathLike, option: str = parameter("model")) -
 
 
 def folds_of(path: str | os.PathLike, option: str = parameter("model")) -> int:
-    """How many networks a model file holds, each of which did not see one part of the data. Raises InputError for a file that
-    is not ours."""
+    """Number of networks in a model file, each trained without one part of the data. Raises InputError for a file that is not
+    ours."""
     try:
         return int(json.loads(read_model_texts(path, option)[0])["folds"])
     except (ValueError, KeyError, TypeError) as error:
@@ -63,7 +63,7 @@ def folds_of(path: str | os.PathLike, option: str = parameter("model")) -> int:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, as one line that is not too long."""
+    """The message of an error as one line of limited length."""
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""What a network sees of a box: at most 16 voxels an edge for the small one, so that no network is fed by whole boxes."""
+"""The input of a network, made from a box. For the network 'small' its edge is at most 16 voxels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..core.errors import InputError
 
 ARCHITECTURES = ("small", "reference")
 SMALL_INPUT_EDGE = 16  # voxels: enough for the shape of a particle, and a quarter of the cost of 24
-SMALL_VIEW = 0.8  # of the box's edge: what lies further out is neighbours
-SMOOTHING = 1 / 28  # deviation of the Gaussian that boxes are smoothed with, in edges of the box
-MINIMAL_DEVIATION = 1e-6  # of the grey values, under which a box shows nothing
+SMALL_VIEW = 0.8  # of the edge of the box: further out lie neighbours
+SMOOTHING = 1 / 28  # standard deviation of the Gaussian that smooths boxes, in box edges
+MINIMAL_DEVIATION = 1e-6  # of the grey values, below which a box counts as empty
 
 
 def require_architecture(name: object, option: str) -> None:
@@ -22,25 +22,25 @@ def require_architecture(name: object, option: str) -> None:
 
 
 def input_edge(architecture: str, box_size: int) -> int:
-    """Edge of what the network sees of boxes of `box_size`, voxels; even, so that the particle's centre is its centre."""
+    """Edge of the network input of boxes of `box_size`, voxels; even, so that the particle's centre is its centre."""
     return box_size if architecture == "reference" else min(SMALL_INPUT_EDGE, 2 * int(SMALL_VIEW * box_size / 2))
 
 
 def input_sampling_rate(architecture: str, box_size: int, sampling_rate: float) -> float:
-    """Å/voxel of what the network sees of boxes of `box_size` voxels of `sampling_rate` Å."""
+    """Å/voxel of the network input of boxes of `box_size` voxels of `sampling_rate` Å."""
     return sampling_rate * (1 if architecture == "reference" else SMALL_VIEW * box_size / input_edge(architecture, box_size))
 
 
 def network_input(boxes: np.ndarray, architecture: str) -> np.ndarray:
-    """(n, edge, edge, edge) float32 what the network sees of (n, box, box, box) boxes, each of zero mean and unit deviation.
+    """(n, edge, edge, edge) float32 network input of (n, box, box, box) boxes, each of zero mean and unit deviation.
 
-    'reference' sees the box as it is, 'small' its inner part, smoothed and sampled as `sampling_weights` says. Boxes that are
+    'reference' sees the box as it is, 'small' its inner part, smoothed and sampled with `sampling_weights`. Boxes that are
     flat, or not numbers, become 0.
     """
     boxes = np.asarray(boxes, dtype=np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
         seen = _seen(boxes, architecture)
-    if not np.isfinite(seen).all():  # of few boxes, if any: looking at every voxel of all would take longer
+    if not np.isfinite(seen).all():  # rare: a search in all voxels of all boxes would take longer
         seen = _seen(np.nan_to_num(boxes, nan=0, posinf=0, neginf=0), architecture)
     seen = seen - seen.mean(axis=(1, 2, 3), keepdims=True)
     deviation = seen.std(axis=(1, 2, 3), keepdims=True)
@@ -53,7 +53,7 @@ def _seen(boxes: np.ndarray, architecture: str) -> np.ndarray:
     n, box_size = boxes.shape[:2]
     edge = input_edge(architecture, box_size)
     weights = sampling_weights(box_size, edge)
-    boxes = boxes - boxes[:, ::4, ::4, ::4].mean(axis=(1, 2, 3), keepdims=True)  # sums of small numbers keep their digits
+    boxes = boxes - boxes[:, ::4, ::4, ::4].mean(axis=(1, 2, 3), keepdims=True)  # for the precision of the sums in float32
     rows = boxes.reshape(-1, box_size) @ weights.T  # along x, then y, then z
     rows = weights @ rows.reshape(n * box_size, box_size, edge)
     return (weights @ rows.reshape(n, box_size, edge * edge)).reshape(n, edge, edge, edge)
@@ -61,7 +61,7 @@ def _seen(boxes: np.ndarray, architecture: str) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def sampling_weights(box_size: int, edge: int) -> np.ndarray:
-    """(edge, box_size) float32: what each sample along an axis takes of the box's voxels; rows add up to 1.
+    """(edge, box_size) float32: weights of the voxels of the box in each sample along an axis; rows add up to 1.
 
     Samples lie evenly in the inner SMALL_VIEW of the box, around its centre voxel box_size // 2. Each is a Gaussian mean: the
     noise of single voxels is far stronger than any detail that samples so far apart can show.
@@ -69,5 +69,5 @@ def sampling_weights(box_size: int, edge: int) -> np.ndarray:
     step = SMALL_VIEW * box_size / edge
     centres = box_size // 2 + step * (np.arange(edge) - (edge - 1) / 2)
     weights = np.exp(-0.5 * ((np.arange(box_size) - centres[:, None]) / (SMOOTHING * box_size)) ** 2)
-    weights[weights < 1e-6] = 0  # else products of numbers too small for float32, which processors are a hundred times slower at
+    weights[weights < 1e-6] = 0  # else products are subnormal float32 numbers, a hundred times slower to compute with
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)

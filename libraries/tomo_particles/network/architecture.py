@@ -1,4 +1,4 @@
-"""The two networks: the paper's, and a smaller one that trains on a CPU. Each fits on a screen.
+"""The two networks: the one of the paper, and a smaller one that can be trained on a CPU.
 
 Both take (n, edge, edge, edge, 1) boxes, axes z, y, x, of zero mean and unit deviation each, and return (n, 1) the
 probability that the box holds a particle.
@@ -23,10 +23,10 @@ def build_network(config: NetworkConfig, l2: float = 0.0, name: str = "network")
 def _small(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.KerasTensor:
     """75 000 parameters and 23 MFLOP for a 16^3 input.
 
-    The wide first convolution in steps of two sees most of a particle's density at a quarter of the cost of a full one.
-    No statistics are kept over batches: tomograms differ in grey scale, and every box was normalised for itself.
-    The last layer knows where in the box its features are, because a neighbour at the border is not a particle: that
-    raised the AUC on simulated boxes, soft spherical masks hardly did.
+    The first convolution is wide and has a stride of two: it covers most of the particle at a quarter of the cost.
+    There is no batch normalisation: tomograms differ in grey scale, and every box is normalised by itself.
+    The last layer uses the positions of features in the box, because a neighbour at the border is not the particle. This
+    raised the AUC on simulated boxes; soft spherical masks had little effect.
     """
     def convolution(x: keras.KerasTensor, filters: int, width: int, stride: int = 1) -> keras.KerasTensor:
         return layers.Conv3D(filters, width, strides=stride, padding="same", activation="relu", kernel_initializer="he_normal",
@@ -38,14 +38,14 @@ def _small(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.K
     x = convolution(x, 64, 3)
     x = layers.Flatten(name="features")(x)
     x = layers.Dropout(0.3, name="dropout")(x)
-    # Zeros: every box starts at a probability of one half, instead of at what thousands of random features add up to.
+    # Zeros: every box starts with a probability of one half, not with the sum of thousands of random features.
     return layers.Dense(1, activation="sigmoid", kernel_initializer="zeros", kernel_regularizer=penalty, name="particle")(x)
 
 
 def _reference(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.KerasTensor:
     """Table 3.1 of the deep consensus 3D thesis: 1 307 392 parameters at any box size.
 
-    Its last layer has no bias: only so is that the number of the table, which counts moving statistics too.
+    Its last layer has no bias. Only then is the number of parameters that of the table, which also counts moving statistics.
     """
     x = box
     for filters in (64, 128, 256):
@@ -58,5 +58,5 @@ def _reference(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> ker
         x = layers.Dropout(0.5, name=f"dropout_{units}")(x)
     x = layers.Dense(2, activation="softmax", use_bias=False, kernel_regularizer=penalty, name="noise_and_particle")(x)
     x = layers.Reshape((2, 1), name="classes")(x)
-    x = layers.Cropping1D((1, 0), name="second_class")(x)  # a slice would do, but Keras numbers those at random in the file
+    x = layers.Cropping1D((1, 0), name="second_class")(x)  # not a slice, because Keras gives slices random numbers in the file
     return layers.Reshape((1,), name="particle")(x)

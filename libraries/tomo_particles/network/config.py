@@ -1,4 +1,4 @@
-"""What describes a model (it travels in the model file) and what describes its training; checked where they are made."""
+"""The configuration of a model, stored in the model file, and of its training; both are checked when they are made."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..learning.network_input import input_edge, require_architecture
 
 SMALL_MIN_BOX, REFERENCE_MIN_BOX = 8, 22  # voxels; below 22 the third unpadded convolution of 'reference' has no room
 MAX_BOX = 256  # voxels: a larger box does not fit a training batch
-NORMALISATION = "box"  # every box for itself: zero mean, unit deviation, of what the network sees
-VERSION = 2  # of the model file; raise it when a file of before can no longer be read
+NORMALISATION = "box"  # each network input by itself: zero mean, unit deviation
+VERSION = 2  # of the model file; raise it if older files can no longer be read
 MAX_FOLDS = 10
 
 
@@ -35,8 +35,8 @@ def _is_int(value: object, low: int, high: int) -> bool:
 class NetworkConfig:
     """What a model is, checked on loading. Raises InputError naming the parameter of a value that cannot be.
 
-    box_size: voxels.  sampling_rate: Å/voxel.  folds: number of networks.  regions: where which network must not
-    score, because it was trained around there; none for a single network.
+    box_size: voxels.  sampling_rate: Å/voxel.  folds: number of networks.  regions: of the folds; network k was not
+    trained in those of fold k, and it alone scores there. None for a single network.
     """
 
     box_size: int
@@ -62,11 +62,11 @@ class NetworkConfig:
 
     @property
     def input_size(self) -> int:
-        """Edge of what the network sees, voxels."""
+        """Edge of the network input, voxels."""
         return input_edge(self.architecture, self.box_size)
 
     def to_json(self) -> str:
-        """The text that travels in the model file; an open end of a region is null."""
+        """The text stored in the model file; an open end of a region is null."""
         values = asdict(self)
         for region in values["regions"]:
             for end in ("start", "stop"):
@@ -108,8 +108,9 @@ def _region(values: Any) -> Region:
 class TrainingConfig:
     """How a model is trained. Raises InputError naming the parameter of a value that cannot be.
 
-    epochs: rounds of training, each followed by a validation. A round is one pass over the examples, or several where they are
-    fewer than the first of `views`, or a part where they are more than the second: the work grows gently with the picks.
+    epochs: rounds of training, each followed by a validation. A round is one pass over the examples. It is several passes
+    if there are fewer examples than the first of `views`, and a part of them if there are more than the second, so that the time
+    grows slowly with the number of picks.
     validation: fraction of a network's examples it does not learn from, on which the best epoch is chosen.
     auto_stop: stop once the validation loss has not improved for `patience` epochs.
     """

@@ -1,4 +1,4 @@
-"""From subtomograms on disk to batches: one float16 array in memory, batches of static shape, seeded variation."""
+"""Batches from subtomograms on disk: one float16 array in memory, batches of static shape, augmentation with a seed."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from .config import NetworkConfig
 READ_AT_ONCE = 128  # boxes converted to float32 together: enough for numpy, little memory
 GREY_JITTER = 0.1  # standard deviation of the change of contrast and offset, in deviations of the box
 LARGEST_TURN, TURNS = 30.0, 13  # degrees to either side about the tilt axis, in steps of five
-MAX_SHIFT = 1  # voxels of the network's input: about how well pickers agree on a centre
+MAX_SHIFT = 1  # voxels of the network input: about the distance between the centres that pickers give
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Which boxes make which batch. index, weight: (n_batches, batch_size); seed: (n_batches, 2) for their variation.
 
-    A batch that is not full is filled with box 0 at weight 0, so that all shapes are static: nothing is dropped, nothing
-    is compiled twice, and several GPUs share it evenly.
+    An incomplete batch is filled with box 0 at weight 0. All batches then have the same shape: no box is dropped, TensorFlow
+    compiles once, and several GPUs share a batch evenly.
     """
 
     index: np.ndarray
@@ -48,7 +48,7 @@ class Schedule:
 
     @staticmethod
     def shuffled(indices: np.ndarray, weights: np.ndarray, batch_size: int, batches: int, rng: np.random.Generator) -> Schedule:
-        """`batches` full batches from pass after pass over the boxes `indices`, each pass in a new order."""
+        """`batches` full batches from repeated passes over the boxes `indices`, each pass in a new order."""
         passes = -(-batches * batch_size // len(indices))
         order = np.concatenate([rng.permutation(indices) for _ in range(passes)])[:batches * batch_size]
         return Schedule.of(order, weights, batch_size, rng)
@@ -83,7 +83,7 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
         raise InputError(f"{option}: '{path}' is not a complete MRC file ({reason}); extract the subtomograms again") from error
     with stack:
         data = stack.data[None] if stack.data.ndim == 3 else stack.data
-        rate = float(stack.voxel_size.x)  # 0 where nobody said it
+        rate = float(stack.voxel_size.x)  # 0 if the file does not have it
         whole = data.shape[1:] == (config.box_size,) * 3 and (rate == 0 or same_sampling_rate(rate, config.sampling_rate))
         if not whole and not _is_network_input(data.shape[1:], rate, config):
             shape, said = " x ".join(map(str, data.shape[:0:-1])), f" of {rate:.4g} Å" if rate else ""
@@ -97,7 +97,7 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
 
 
 def _is_network_input(shape: tuple[int, ...], sampling_rate: float, config: NetworkConfig) -> bool:
-    """Whether volumes of that shape and sampling rate (Å/voxel) are what the network sees of the boxes, and not smaller boxes."""
+    """Whether volumes of that shape and sampling rate (Å/voxel) are those of the network input, and not of smaller boxes."""
     expected = input_sampling_rate(config.architecture, config.box_size, config.sampling_rate)
     return shape == (config.input_size,) * 3 and same_sampling_rate(sampling_rate, expected)
 
@@ -106,7 +106,7 @@ def _is_network_input(shape: tuple[int, ...], sampling_rate: float, config: Netw
 def tilt_axis_turns(edge: int) -> np.ndarray:
     """(TURNS, edge^2, edge^2) float32: turns of a section across the tilt axis y, flattened (z, x), as matrices.
 
-    Angles from -LARGEST_TURN to LARGEST_TURN, linear interpolation, the border goes on outside.
+    Angles from -LARGEST_TURN to LARGEST_TURN, linear interpolation; outside, the border values are repeated.
     """
     z, x = (axis.ravel() - (edge - 1) / 2 for axis in np.mgrid[:edge, :edge])
     matrices = np.zeros((TURNS, edge**2, edge**2), dtype=np.float32)
@@ -122,7 +122,7 @@ def tilt_axis_turns(edge: int) -> np.ndarray:
 
 
 def in_memory(boxes: np.ndarray) -> tf.Tensor:
-    """The boxes as a tensor in the computer's memory, whatever the GPU's size: made once, shared by all that `batches` makes."""
+    """The boxes as a tensor in main memory, because a GPU may be too small; made once and shared by all calls of `batches`."""
     with tf.device("/cpu:0"):
         return tf.constant(boxes)
 
@@ -130,8 +130,8 @@ def in_memory(boxes: np.ndarray) -> tf.Tensor:
 def batches(boxes: tf.Tensor, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
     """Batches (box (b, edge, edge, edge, 1), label (b, 1), weight (b,)), float32, as `schedule` orders them.
 
-    boxes: from `in_memory`.  `augment` varies every box, at random but the same for the same schedule; never ask for it on
-    validation data.
+    boxes: from `in_memory`.  `augment` varies every box at random, with the seeds of the schedule; do not use it for validation
+    data.
     """
     with tf.device("/cpu:0"):
         targets = tf.constant(labels[:, None], tf.float32)
@@ -148,9 +148,9 @@ def batches(boxes: tf.Tensor, labels: np.ndarray, schedule: Schedule, augment: b
 
 
 def vary(boxes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Another view of each of the (b, edge, edge, edge) boxes that the fixed missing wedge allows.
+    """Augmentation of (b, edge, edge, edge) boxes, as far as the fixed missing wedge allows it.
 
-    Each box is turned about the tilt axis (the wedge turns along, but hardly changes what is seen of the particle), flipped in
+    Each box is turned about the tilt axis (the wedge turns too, but the visible part of the particle hardly changes), flipped in
     one of the 8 ways of FLIPS, and gets its own small change of contrast and offset; all boxes of the batch are shifted together
     by up to MAX_SHIFT voxels.
     """

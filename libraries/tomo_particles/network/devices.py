@@ -1,4 +1,4 @@
-"""On which GPUs or CPU threads TensorFlow works. To be called before anything else uses TensorFlow."""
+"""Selects the GPUs or CPU threads of TensorFlow. It must be called before anything else uses TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import tensorflow as tf
 from ..core.errors import InputError, parameter
 from .machines import Machine
 
-USE_CPU = f"leave out {parameter('gpus')} to use the CPU"  # the way out that is always there
+USE_CPU = f"leave out {parameter('gpus')} to use the CPU"  # the remedy that always works
 
 
 def select_devices(gpus: str = "", threads: int | None = None, *, several_machines: bool = False) -> tf.distribute.Strategy:
     """The strategy for a list of GPUs such as "0,1"; "" works on the CPU, several GPUs share every batch (mirrored).
 
-    Each GPU has to compute something at once: one that cannot is refused here, not after everything else is done. Its memory is
-    taken as it is needed, so that others can share it. `threads` limits the CPU threads; None leaves the choice to TensorFlow.
+    Each GPU is tested at once, so that one that does not work is refused here and not after hours. Its memory is taken as needed,
+    so that other programs can share it. `threads` limits the CPU threads; None leaves the choice to TensorFlow.
     several_machines: where the variable TF_CONFIG of the environment names more than one machine, share every batch with the
     others too, each with its GPUs `gpus`; this waits for them. Raises InputError naming GPUs, threads or TF_CONFIG.
     """
@@ -32,11 +32,11 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
     _prepare([found[index] for index in wanted])
     if machine and len(machine.addresses) > 1:
         strategy = machine.join()
-        _try_out(wanted)  # not before: TensorFlow joins machines only while it has computed nothing
+        _try_out(wanted)  # not earlier: TensorFlow can join machines only before its first computation
         return strategy
     _try_out(wanted)
     if len(wanted) <= 1:
-        return tf.distribute.get_strategy()  # everything on the one device that TensorFlow is shown
+        return tf.distribute.get_strategy()  # everything on the one visible device
     return tf.distribute.MirroredStrategy([f"/gpu:{k}" for k in range(len(wanted))])
 
 
@@ -56,13 +56,13 @@ def _set_threads(threads: int | None) -> None:
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError as error:  # TensorFlow is running: too late, unless nothing changes
+    except RuntimeError as error:  # TensorFlow has started already: an error unless the devices stay the same
         if tf.config.threading.get_intra_op_parallelism_threads() != threads:
             raise RuntimeError("select_devices must be called before TensorFlow is used") from error
 
 
 def _prepare(chosen: list[tf.config.PhysicalDevice]) -> None:
-    """Show TensorFlow these GPUs only (they become /gpu:0, 1...), and have it take their memory bit by bit."""
+    """Make only these GPUs visible to TensorFlow (as /gpu:0, 1...), and let it take their memory as needed."""
     if tf.config.list_physical_devices("GPU"):
         tf.config.set_visible_devices(chosen, "GPU")
     for device in chosen:
@@ -70,7 +70,7 @@ def _prepare(chosen: list[tf.config.PhysicalDevice]) -> None:
 
 
 def _why_missing(found: int) -> str:
-    """Why TensorFlow finds only so many GPUs, as far as it can be known from outside, and what helps."""
+    """The probable reason why TensorFlow finds too few GPUs, and the remedy."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     limit = "" if visible is None else f" with CUDA_VISIBLE_DEVICES='{visible}', which counts from 0 what it leaves"
     if found:
@@ -84,21 +84,21 @@ def _why_missing(found: int) -> str:
 
 
 def _has_nvidia_card() -> bool:
-    """Whether the driver shows one; WSL has a device of its own for it."""
+    """Whether there is an NVIDIA driver with a card; WSL has a different device for it."""
     return any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
 def _try_out(gpus: Sequence[int]) -> None:
-    """Let every chosen GPU convolve something; gpus: their numbers as the user gave them. Raises InputError for one that cannot.
+    """Test each chosen GPU with a convolution; gpus: their numbers as the user gave them. Raises InputError for one that fails.
 
-    Only at its first use TensorFlow takes memory of a GPU and loads the libraries for it.
+    TensorFlow takes memory of a GPU and loads its libraries only at the first use.
     """
     for place, index in enumerate(gpus):
         try:
             with tf.device(f"/gpu:{place}"):
                 result = tf.nn.conv3d(tf.ones((1, 4, 4, 4, 1)), tf.ones((3, 3, 3, 1, 1)), [1] * 5, "SAME")
             result.numpy()  # waits for the GPU
-            if "GPU" not in result.device:  # a card that is too old is passed over without a word
+            if "GPU" not in result.device:  # TensorFlow skips a card that is too old without a message
                 raise RuntimeError("TensorFlow computes elsewhere, as for cards that are too old for it")
         except (tf.errors.OpError, RuntimeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,4 +1,4 @@
-"""Training on several machines: which of them this process is, and the loop that Keras has for one machine only."""
+"""Training on several machines: the role of this process, and a training loop, which Keras has for one machine only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ..core.errors import InputError
 
-VARIABLE = "TF_CONFIG"  # of the environment: TensorFlow's own way to say which machines work together
+VARIABLE = "TF_CONFIG"  # environment variable with which TensorFlow lists the machines that work together
 EXAMPLE = '{"cluster": {"worker": ["node1:12345", "node2:12345"]}, "task": {"type": "worker", "index": 0}}'
 
 
@@ -27,7 +27,7 @@ class Machine:
 
     @staticmethod
     def of_environment() -> Machine | None:
-        """What TF_CONFIG says; None where it is not set. Raises InputError for anything but a list of workers and our index."""
+        """The content of TF_CONFIG; None if it is not set. Raises InputError for anything but a list of workers and our index."""
         text = os.environ.get(VARIABLE, "").strip()
         if not text:
             return None
@@ -61,7 +61,7 @@ class Machine:
 
 @contextmanager
 def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Tell in one line that another machine stopped: TensorFlow then stops the others, seconds later, with a long error."""
+    """Report in one line that another machine stopped, before TensorFlow stops the others with a long error."""
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
@@ -71,7 +71,7 @@ def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
 
 
 def works_alone_or_leads(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes files and tells about the progress."""
+    """Whether this process is the one that writes files and reports progress."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_id
 
@@ -80,7 +80,7 @@ def fit(network: keras.Model, learn: tf.data.Dataset, validate: tf.data.Dataset,
         callbacks: Sequence[keras.callbacks.Callback]) -> None:
     """`network.fit` for a network made on several machines.
 
-    Keras's own fails there (Keras 3.15, its issue 20585: it reduces the values of a step in ways that only one machine can).
+    Keras's own fails there (Keras 3.15, its issue 20585: its reduction of the values of a step works on one machine only).
     Each machine takes its own rows of every batch; values of an epoch are those over all machines.
     """
     strategy = network.distribute_strategy

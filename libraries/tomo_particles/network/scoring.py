@@ -1,4 +1,4 @@
-"""Score picks with an ensemble: each by a network that never saw its place."""
+"""Scores picks with an ensemble: each pick by a network that was not trained near it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def score(images: Sequence[str], tomo_ids: np.ndarray, positions: np.ndarray, en
           option: str = parameter("input")) -> np.ndarray:
     """(n,) float32: the probability in [0, 1] that each box holds a particle; empty for no boxes.
 
-    A pick in the region of fold k is scored by network k alone, which never saw that region; a pick anywhere else by
+    A pick in the region of fold k is scored by network k alone, which was not trained there; any other pick gets
     the mean of all networks. Neither the order nor the batch size changes a score.
 
     Parameters: images (n,) Xmipp names "000012@stack.mrcs"; tomo_ids (n,); positions (n, 3) x, y, z, voxels.

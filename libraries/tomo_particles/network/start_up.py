@@ -1,7 +1,7 @@
-"""TensorFlow imported with fast convolutions, and without the notes that it writes while it starts.
+"""Imports TensorFlow with fast convolutions, and without its messages at start-up.
 
-The notes look like errors to whoever reads a log. Its variable TF_CPP_MIN_LOG_LEVEL does not reach them: they are written before
-its logging is set up. So the error output is filtered during the import.
+In a log these messages look like errors. The variable TF_CPP_MIN_LOG_LEVEL has no effect on them, because they are written before
+the logging is set up. Therefore the error output is filtered during the import.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import NoReturn
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"  # 0: everything; the programs set 3, unless the user has set it
 # "WARNING: All log messages before absl::InitializeLog()...", and lines as "I0000 00:00:1795.79 13190 port.cc:153] oneDNN..."
 NOTE = re.compile(rb"WARNING: All log messages before absl::InitializeLog|[IW]\d{4} [\d:.]+ +\d+ [\w.]+:\d+\] ")
-# TensorFlow reads this once, when it is imported. By itself it uses oneDNN only on processors with AVX512_VNNI, AVX_VNNI or newer
-# units; on the others its 3D convolutions are then many times slower.
+# TensorFlow reads this once, when it is imported. By default oneDNN is used only on processors with AVX512_VNNI, AVX_VNNI or
+# newer units; on the others its 3D convolutions are then many times slower.
 ONE_DNN = "TF_ENABLE_ONEDNN_OPTS"
-RETRACING = "triggered tf.function retracing"  # three networks are traced three times: no advice for users
+RETRACING = "triggered tf.function retracing"  # three networks are traced three times: this warning does not help users
 
 
 @contextmanager
 def notes_kept_back() -> Iterator[None]:
-    """Keep back start-up notes while the block runs, where TF_CPP_MIN_LOG_LEVEL asks for few; everything else passes at once.
+    """Filter start-up messages while the block runs, if TF_CPP_MIN_LOG_LEVEL asks for few; everything else passes at once.
 
-    A child process does it: TensorFlow ends the process at once on a processor that it was not built for, and the reason that it
-    writes must still come out.
+    A child process filters: on a processor that it was not built for, TensorFlow ends this process at once, and its reason must
+    still be shown.
     """
     if os.environ.get(LEVEL, "0") == "0":
         yield
@@ -47,13 +47,13 @@ def notes_kept_back() -> Iterator[None]:
         yield
     finally:
         sys.stderr.flush()
-        os.dup2(shown, 2)  # the last writer is gone, so that the child ends
+        os.dup2(shown, 2)  # closes the last writer, so that the child ends
         os.close(shown)
         os.waitpid(child, 0)
 
 
 def _filter(reading: int) -> NoReturn:
-    """Pass the lines of a pipe on to the error output but for the notes; then end this process, with nothing cleaned up."""
+    """Copy the lines of a pipe to the error output, except for the messages; then end this process without any clean-up."""
     try:
         with os.fdopen(reading, "rb", buffering=0) as lines:
             for line in lines:
@@ -64,7 +64,7 @@ def _filter(reading: int) -> NoReturn:
 
 
 def import_quietly() -> None:
-    """Import TensorFlow, with oneDNN unless the user decided; afterwards it is there for every other module."""
+    """Import TensorFlow, with oneDNN unless the user has set it otherwise. Later imports find it loaded."""
     os.environ.setdefault(ONE_DNN, "1")
     if os.environ.get(LEVEL, "0") != "0":
         logging.getLogger("tensorflow").addFilter(lambda record: RETRACING not in record.getMessage())

@@ -1,7 +1,7 @@
-"""One file for all networks of an ensemble and what they are: `.h5` or `.keras`, valid for Keras too.
+"""One file for all networks of an ensemble and their description: `.h5` or `.keras`, which Keras can read too.
 
 Loading never builds anything from the file's own Keras configuration, which may name code to run. The architecture is built
-from our checked metadata, and of the file only numbers are read into it.
+from our checked metadata, and only numbers are read from the file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all members of a .keras file: the same 
 
 
 def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = parameter("model")) -> None:
-    """Write the ensemble; `path` ends in .h5 or .keras. Nothing half-written is ever left under that name."""
+    """Write the ensemble; `path` ends in .h5 or .keras. An incomplete file is never left under that name."""
     suffix = require_suffix(path, option)
     model, networks = _joined(ensemble.config)
     for network, trained in zip(networks, ensemble.networks, strict=True):
@@ -47,7 +47,7 @@ def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = parame
 
 def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling_rate: float | None = None,
                strategy: tf.distribute.Strategy | None = None, option: str = parameter("model")) -> Ensemble:
-    """Read what `save_model` wrote, with no code of the file run.
+    """Read what `save_model` wrote, without running any code from the file.
 
     box_size (voxels), sampling_rate (Å/voxel): what the model must have been trained at, where given.
     Raises InputError naming `option`, the file and the remedy, for a file that is not ours or does not fit.
@@ -81,7 +81,7 @@ def _joined(config: NetworkConfig) -> tuple[keras.Model, tuple[keras.Model, ...]
 
 
 def _save_quietly(model: keras.Model, path: Path) -> None:
-    """Without Keras's advice against .h5, which is the format other programs of Xmipp read."""
+    """Save without Keras's warning about .h5, the format that other programs of Xmipp read."""
     level = absl.logging.get_verbosity()
     absl.logging.set_verbosity(absl.logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""Train the networks of an ensemble, each on everything but its own fold, each with its own validation examples."""
+"""Trains the networks of an ensemble, each on all folds except its own, each with its own validation examples."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .data import Schedule, batches, in_memory, read_boxes
 from .machines import fit, together, works_alone_or_leads
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
-MIN_EXAMPLES = 6  # of each class: with fewer there is nothing to learn and nothing to validate on
-MAX_VALIDATED = 2000  # examples to choose the best epoch on; more cost time and choose no better
+MIN_EXAMPLES = 6  # of each class: fewer are not enough for training and validation
+MAX_VALIDATED = 2000  # examples to choose the best epoch on; more take time and do not improve the choice
 MIN_EXAMPLES_OF_FOLD = 2  # of each class, left to a network once its fold is taken out
 
 Report = Callable[[dict[str, float]], None]
@@ -31,7 +31,7 @@ Report = Callable[[dict[str, float]], None]
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Trained networks, one a fold, and what they are."""
+    """Trained networks, one per fold, and their description."""
 
     config: NetworkConfig
     networks: tuple[keras.Model, ...]
@@ -40,10 +40,10 @@ class Ensemble:
 def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *, strategy: tf.distribute.Strategy | None = None,
           start: Ensemble | None = None, log_path: str | os.PathLike | None = None,
           progress: Callable[[str], None] = print) -> Ensemble:
-    """Train `config.folds` networks; the regions of the result say where which of them must not score.
+    """Train `config.folds` networks; network k is not trained in the regions of fold k, which the result holds.
 
     start: a model to continue from, of the same box size, sampling rate, architecture and number of folds; its regions
-    are kept.  log_path: CSV with one row per epoch, LOG_COLUMNS; on several machines the first alone writes it and tells its
+    are kept.  log_path: CSV with one row per epoch, LOG_COLUMNS; on several machines only the first writes it and reports
     progress.  The same arguments give the same weights on a CPU.
     Raises InputError where the examples are too few or `start` does not fit.
     """
@@ -108,7 +108,7 @@ def _compile(network: keras.Model, learning_rate: float, steps: int) -> None:
 
 
 def _agreement(labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
-    """1 where label and score are on the same side; unlike Keras's accuracy it takes soft labels."""
+    """1 where label and score are on the same side; unlike Keras's accuracy it accepts soft labels."""
     return tf.cast(tf.equal(labels >= POSITIVE, scores >= POSITIVE), tf.float32)[:, 0]
 
 
@@ -131,7 +131,7 @@ class _Epochs(keras.callbacks.Callback):
 
 
 class _Log:
-    """One line per epoch for the reader, and one row per epoch in the CSV file, readable while the training runs."""
+    """One line per epoch for the user, and one row per epoch in the CSV file, readable while the training runs."""
 
     def __init__(self, path: str | os.PathLike | None, folds: int, epochs: int, progress: Callable[[str], None]) -> None:
         self._path, self._folds, self._epochs, self._progress = path, folds, epochs, progress
@@ -182,14 +182,14 @@ def check_start(config: NetworkConfig, start: Ensemble | None) -> None:
 
 
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:
-    """Indices of the examples that network `fold` may see; half a box of margin, so that it hardly sees into its fold."""
+    """Indices of the examples that network `fold` may see: half a box away from its fold, so that boxes hardly overlap."""
     return np.flatnonzero(may_train(config.regions, fold, examples.tomo_ids, examples.positions, config.box_size / 2))
 
 
 def _regions(examples: Examples, config: NetworkConfig, start: Ensemble | None) -> tuple[Region, ...]:
-    """The regions of the folds: those of the model we continue from, and new ones in tomograms it does not know.
+    """The regions of the folds: those of the model that is trained further, and new ones in tomograms that it has none for.
 
-    Slabs where whole tomograms would leave a network without enough of both classes.
+    Slabs if whole tomograms would leave a network without enough examples of both classes.
     """
     kept = start.config.regions if start else ()
     new = ~np.isin(examples.tomo_ids, [region.tomo_id for region in kept])

@@ -17,10 +17,10 @@ from .peaks import Peaks, find_peaks
 METHODS = ("log", "dog")
 # Sigma over radius. The Laplacian of Gaussian of a ball is strongest at 1 / sqrt(3) = 0.58, that of a hollow shell at 0.7 to 0.8.
 SPHERE_SCALE = 0.65
-DOG_RATIO = 1.6  # of the two Gaussians: the difference is then nearest to a Laplacian (Marr and Hildreth)
+DOG_RATIO = 1.6  # of the two Gaussians: with this ratio the difference is nearest to a Laplacian (Marr and Hildreth)
 REACH = 4.0  # sigmas of a Gaussian that are computed
 MIN_TEXTURE = 0.1  # local deviation, as a fraction of the tomogram's median one, below which there are no data
-SLAB = 32  # slices worked on at once: bounds the memory
+SLAB = 32  # slices processed at once: bounds the memory
 
 
 def find_blobs(volume: np.ndarray, diameter: float, *, method: str = "log", bright: bool = False, number: int | None = None,
@@ -28,7 +28,7 @@ def find_blobs(volume: np.ndarray, diameter: float, *, method: str = "log", brig
     """Blobs of `diameter` voxels in a tomogram (z, y, x), the best first, at least one radius from each other.
 
     Particles are darker than their surroundings unless `bright`. A score is the filter's response in robust deviations
-    of the response. number: the best n; threshold: the lowest score. With neither, the one of `automatic_threshold`.
+    of the response. number: the best n; threshold: the lowest score. With neither, `automatic_threshold` decides.
     """
     score = blob_scores(volume, diameter, method=method, bright=bright, threads=threads)
     if threshold is None:
@@ -37,7 +37,7 @@ def find_blobs(volume: np.ndarray, diameter: float, *, method: str = "log", brig
 
 
 def automatic_threshold(score: np.ndarray, diameter: float) -> float:
-    """The score that about one peak of filtered white noise passes in the places with data.
+    """The score that about one peak of filtered white noise exceeds, in all places with data.
 
     Expected number of peaks above u in a Gaussian field (Adler, The Geometry of Random Fields, 1981):
     voxels roughness^(3/2) (u^2 - 1) exp(-u^2 / 2) / (2 pi)^2, with the roughness 3.5 / (3 sigma^2) of a Laplacian of Gaussian.
@@ -64,7 +64,7 @@ def blob_scores(volume: np.ndarray, diameter: float, *, method: str = "log", bri
 
     def work(grey: np.ndarray, inner: slice, slab: slice, halo: slice) -> None:
         grey = np.clip((grey - centre) / largest, -1, 1)
-        grey[empty[halo]] = 0  # the step to an empty border would be a blob
+        grey[empty[halo]] = 0  # the step to an empty border would look like a blob
         response[slab] = sign * _filtered(grey, sigma, method)[inner]
 
     _by_slabs(volume, int(np.ceil(REACH * sigma * DOG_RATIO)) + 1, work, threads)
@@ -73,7 +73,7 @@ def blob_scores(volume: np.ndarray, diameter: float, *, method: str = "log", bri
 
 def _filtered(grey: np.ndarray, sigma: float, method: str) -> np.ndarray:
     """Positive in the middle of a bright blob."""
-    if method == "log":  # outside of the tomogram lies its median, 0: a mirror would double what the border shows
+    if method == "log":  # outside of the tomogram the median, 0, is assumed: a mirror would double particles at the border
         return -gaussian_laplace(grey, sigma, truncate=REACH, mode="constant")
     narrow, wide = sigma / np.sqrt(DOG_RATIO), sigma * np.sqrt(DOG_RATIO)
     return (gaussian_filter(grey, narrow, truncate=REACH, mode="constant")
@@ -92,7 +92,7 @@ def empty_places(volume: np.ndarray, diameter: float, threads: int = 1) -> np.nd
 
     _by_slabs(volume, width, work, threads)
     usual = float(np.median(texture[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP]))
-    # a cube that reaches from an empty place into the data has texture: widen by half of it, up to the data
+    # a cube at the edge of an empty place has texture from the data: widen empty places by half a cube, up to the data
     return maximum_filter(texture < MIN_TEXTURE * usual, 2 * (width // 2) + 1)
 
 

@@ -1,4 +1,4 @@
-"""Peaks of a score map: local maxima, the best first, none nearer to a better one than a distance; thresholds from noise."""
+"""Peaks of a score map: local maxima by decreasing score, at least a distance apart; thresholds from noise."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import maximum_filter
-from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
+from ..geometry.suppression import suppress_neighbours
+
 NEIGHBOURHOOD = 3  # voxels: a peak is not below any of its 26 neighbours
+CANDIDATES_PER_PEAK = 4  # candidates compared per requested peak; multiplied again until enough are kept
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """The best first. positions: (n, 3) x, y, z, voxels, between voxels; voxels: (n, 3) z, y, x of the maxima, int;
+    """Peaks by decreasing score. positions: (n, 3) x, y, z, in fractions of voxels; voxels: (n, 3) z, y, x of the maxima, int;
     scores: (n,) the map's value there."""
 
     positions: np.ndarray
@@ -39,25 +41,25 @@ def find_peaks(score: np.ndarray, distance: float, *, threshold: float = -np.inf
     values = score[tuple(voxels.T)]
     order = np.argsort(-values, kind="stable")
     voxels, values = voxels[order], values[order]
-    kept = _apart(voxels, distance, number)
+    kept = _best_apart(voxels, distance, number)
     voxels, values = voxels[kept], values[kept]
     return Peaks((voxels + _parabola_offsets(score, voxels))[:, ::-1], voxels, values.astype(float))
 
 
-def _apart(voxels: np.ndarray, distance: float, number: int | None) -> np.ndarray:
-    """Rows of the candidates, given the best first, that lie within `distance` of no better one that is kept."""
-    kept: list[int] = []
-    if not len(voxels):
-        return np.array(kept, dtype=int)
-    tree = cKDTree(voxels)
-    free = np.ones(len(voxels), dtype=bool)
-    for row in range(len(voxels)):
-        if number is not None and len(kept) >= number:
-            break
-        if free[row]:
-            kept.append(row)
-            free[tree.query_ball_point(voxels[row], distance)] = False
-    return np.array(kept, dtype=int)
+def _best_apart(voxels: np.ndarray, distance: float, number: int | None) -> np.ndarray:
+    """Rows of the first `number` candidates, given the best first, that are kept by `suppress_neighbours`.
+
+    Worse candidates never remove better ones. Therefore only as many of the best are compared as `number` needs: without a
+    threshold a map has a candidate in every few voxels.
+    """
+    compared = len(voxels) if number is None else CANDIDATES_PER_PEAK * number
+    while True:
+        best = voxels[:compared]
+        rows = np.arange(len(best))
+        kept = rows[suppress_neighbours(best, distance, rows) == rows]
+        if compared >= len(voxels) or (number is not None and len(kept) >= number):
+            return kept[:number]
+        compared *= CANDIDATES_PER_PEAK
 
 
 def _parabola_offsets(score: np.ndarray, voxels: np.ndarray) -> np.ndarray:
@@ -77,5 +79,5 @@ def _parabola_offsets(score: np.ndarray, voxels: np.ndarray) -> np.ndarray:
 
 
 def noise_threshold(centre: float, deviation: float, trials: float, false_positives: float = 1.0) -> float:
-    """The value that Gaussian noise passes `false_positives` times in so many independent trials."""
+    """The value that Gaussian noise exceeds `false_positives` times in `trials` independent trials, on average."""
     return centre - deviation * float(ndtri(min(0.5, false_positives / max(trials, 1.0))))

@@ -1,6 +1,6 @@
-"""Templates as a tomogram would show them: turned, seen through CTF, low-pass and missing wedge, normalised under a mask.
+"""Templates as they appear in a tomogram: rotated, filtered by CTF, low-pass and missing wedge, normalised under a mask.
 
-A kernel k of this module makes sum(k * f) over a window f of the tomogram the numerator of the weighted correlation
+The sum of k * f over a window f of the tomogram, with a kernel k of this module, is the numerator of the weighted correlation
 coefficient of template t and window under the mask w (Roseman, Ultramicroscopy 94, 2003):
 k = w (t - mean_w t) / sqrt(sum w (t - mean_w t)^2).
 """
@@ -17,16 +17,16 @@ from ..fourier.ctf import CTF
 from ..fourier.filters import LOWPASS_EDGE, filtered, low_pass, radial_frequency, wedge_mask
 from ..fourier.whitening import Whitening
 
-FINER = 2.0  # template voxels a search voxel: on so fine a grid linear interpolation of a low-passed density is accurate
+FINER = 2.0  # template voxels per search voxel: on such a grid linear interpolation of a low-passed density is accurate
 MASK_EDGE = 2.0  # search voxels over which the spherical mask falls from 1 to 0
-BOX_SURPLUS = 1.5  # edge of the box in which a template is filtered, over that of its mask: the wedge smears it out of the mask
+BOX_SURPLUS = 1.5  # edge of the box in which a template is filtered, over that of its mask: the wedge smears it beyond the mask
 DENSE = 0.1  # fraction of the highest density above which a voxel belongs to the particle
 NYQUIST = 2 * (1 + LOWPASS_EDGE)  # voxels: finest resolution whose low-pass edge still ends within the sampling
 
 
 @dataclass(frozen=True)
-class Imaging:
-    """What a tomogram shows of a density: up to `resolution` (Å), through `ctf`, within the tilts (first, last; degrees).
+class TomogramFilter:
+    """What a tomogram keeps of a density: frequencies up to `resolution` (Å), times `ctf`, within tilts (first, last; degrees).
 
     whitening: of the tomogram, applied to it and to the templates alike.
     """
@@ -44,7 +44,7 @@ class Imaging:
         return passed
 
     def band(self, shape: tuple[int, int, int], sampling_rate: float) -> np.ndarray:
-        """The same without the CTF: where a tomogram of such particles holds anything but noise."""
+        """The same without the CTF: the frequencies at which the tomogram can hold signal."""
         passed = low_pass(shape, sampling_rate, self.resolution)
         if self.whitening is not None:
             passed *= self.whitening.transfer(shape, sampling_rate)
@@ -52,7 +52,7 @@ class Imaging:
 
 
 def usable_resolution(tomogram_rate: float, template_rate: float, lowpass: float | None, ctf: CTF | None) -> float:
-    """The finest resolution (Å) worth comparing: the low-pass', that of both samplings, and the first zero of the CTF."""
+    """The finest resolution (Å) to compare: the coarsest of the low-pass, the two samplings and the first zero of the CTF."""
     finest = max(NYQUIST * tomogram_rate, NYQUIST * template_rate, lowpass or 0.0)
     return max(finest, 1 / ctf.first_zero) if ctf is not None else finest
 
@@ -80,11 +80,11 @@ def spherical_mask(diameter: float) -> np.ndarray:
     return (0.5 + 0.5 * np.cos(np.pi * np.clip(beyond, 0, 1))).astype(np.float32)
 
 
-class Kernels:
+class TemplateKernels:
     """The kernels of one template at the sampling of a search, one for each rotation."""
 
     def __init__(self, density: np.ndarray, sampling_rate: float, mask: np.ndarray, voxel: tuple[float, float, float],
-                 imaging: Imaging) -> None:
+                 tomogram_filter: TomogramFilter) -> None:
         """density: (z, y, x), particle bright, at `sampling_rate` Å; mask: odd cube, unchanged by rotations; voxel: edges
         z, y, x of a search voxel, Å."""
         self.mask = mask
@@ -92,8 +92,8 @@ class Kernels:
         rate = float(np.mean(voxel))
         box = scipy.fft.next_fast_len(int(np.ceil(BOX_SURPLUS * len(mask))), real=True)
         self._box = (box, box, box)
-        self._transfer = imaging.transfer(self._box, rate)
-        self._fine, self._fine_rate = _fine_density(density, sampling_rate, rate, imaging.resolution)
+        self._transfer = tomogram_filter.transfer(self._box, rate)
+        self._fine, self._fine_rate = _fine_density(density, sampling_rate, rate, tomogram_filter.resolution)
         self._scale = np.array(voxel) / self._fine_rate
 
     def kernel(self, backwards: np.ndarray) -> np.ndarray:
@@ -118,7 +118,7 @@ class Kernels:
 
 
 def _fine_density(density: np.ndarray, own_rate: float, search_rate: float, resolution: float) -> tuple[np.ndarray, float]:
-    """The template on a grid FINER than the search's, about its centre voxel, without what the low-pass will cut."""
+    """The low-passed template about its centre voxel, on a grid that is finer than the search grid by the factor FINER."""
     margin = max(2, int(np.ceil(resolution / own_rate)))
     padded = np.pad(np.asarray(density, dtype=np.float32) - _background(density), margin)
     nz, ny, nx = padded.shape

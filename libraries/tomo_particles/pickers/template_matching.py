@@ -18,25 +18,25 @@ from scipy.spatial.transform import Rotation
 from ..core.grey_values import MAD_TO_DEVIATION
 from ..fourier.filters import filtered, fourier_resized
 from .peaks import Peaks, find_peaks, noise_threshold
-from .template_kernels import Imaging, Kernels
+from .template_kernels import TemplateKernels, TomogramFilter
 
-SAMPLING = 3.0  # search voxels within one resolution: at 2.2, the least that holds a spectrum, peaks between voxels lose a fifth
-WORTH = 1.1  # a search grid is made coarser only for at least this factor
+SAMPLING = 3.0  # search voxels within one resolution: at 2.2, near the sampling limit, peaks between voxels lose a fifth
+WORTH = 1.1  # a search grid is made coarser only if by at least this factor
 # A tomogram whose local deviation is below this fraction of its median one, or of its highest, holds no data there.
 MIN_DEVIATION, MIN_OF_HIGHEST = 0.1, 1e-3
-SLAB_BYTES = 1 << 20  # of a spectrum worked on at once: fits the processor's cache
-NOISE_ROTATIONS = 64  # about as many rotations' scores tell how noise scores
-NOISE_STEP = 2  # every second voxel of each axis of them
+SLAB_BYTES = 1 << 20  # of a spectrum, processed at once: fits in the cache of the processor
+NOISE_ROTATIONS = 64  # about so many rotations give the histogram of noise scores
+NOISE_STEP = 2  # every second voxel along each axis counts for it
 BINS = 4000  # of the histogram of scores from -1 to 1
 MAX_OVERHANG = 0.5  # of the mask's radius: centres nearer than that to the border are not scored
 
 
 @dataclass(frozen=True)
-class Space:
-    """A tomogram made ready: filtered, dark turned bright, sampled as coarsely as its resolution allows, padded.
+class PreparedTomogram:
+    """A tomogram prepared for the search: filtered, particles bright, sampled as coarsely as its resolution allows, padded.
 
     spectrum: (z, y, kept x) complex64 half spectrum of the padded volume, without the columns beyond the resolution;
-    rows: along y that are not beyond it; padded, shape: z, y, x; scale: z, y, x of the tomogram's voxels over those here;
+    rows: those along y within the resolution; padded, shape: z, y, x; scale: z, y, x of the tomogram's voxels over those here;
     voxel: edges z, y, x, Å.
     """
 
@@ -46,7 +46,7 @@ class Space:
     shape: tuple[int, int, int]
     scale: np.ndarray
     voxel: tuple[float, float, float]
-    imaging: Imaging
+    tomogram_filter: TomogramFilter
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ScoreMap:
 
 
 def search_shape(shape: tuple[int, int, int], sampling_rate: float, resolution: float) -> tuple[int, int, int]:
-    """Voxels z, y, x of the coarsest grid that still samples the resolution (Å) well; the tomogram's own if that gains little."""
+    """Voxels z, y, x of the coarsest grid that samples the resolution (Å) well; that of the tomogram if little is gained."""
     factor = resolution / SAMPLING / sampling_rate
     if factor < WORTH:
         return shape
@@ -83,10 +83,10 @@ def search_shape(shape: tuple[int, int, int], sampling_rate: float, resolution: 
     return nz, ny, nx
 
 
-def prepare(volume: np.ndarray, sampling_rate: float, imaging: Imaging, reach: float, *, bright: bool = False,
-            workers: int = 1) -> Space:
-    """Make a tomogram (z, y, x; any type, particles dark unless `bright`) ready for masks of up to `reach` Å radius."""
-    shape = search_shape(volume.shape, sampling_rate, imaging.resolution)  # type: ignore[arg-type]
+def prepare(volume: np.ndarray, sampling_rate: float, tomogram_filter: TomogramFilter, reach: float, *, bright: bool = False,
+            workers: int = 1) -> PreparedTomogram:
+    """Prepare a tomogram (z, y, x; any type, particles dark unless `bright`) for masks with a radius of up to `reach` Å."""
+    shape = search_shape(volume.shape, sampling_rate, tomogram_filter.resolution)  # type: ignore[arg-type]
     grey = np.array(volume, dtype=np.float32)
     grey -= np.float32(grey.mean(dtype=float))
     grey *= np.float32((1.0 if bright else -1.0) / (float(grey.std(dtype=float)) or 1.0))
@@ -95,14 +95,14 @@ def prepare(volume: np.ndarray, sampling_rate: float, imaging: Imaging, reach: f
     scale = np.array(volume.shape) / np.array(shape)
     voxel = tuple(float(edge) for edge in scale * sampling_rate)
     rate = float(np.mean(voxel))
-    grey = filtered(grey, imaging.band(shape, rate), workers)
+    grey = filtered(grey, tomogram_filter.band(shape, rate), workers)
     overhang = int(np.ceil(MAX_OVERHANG * reach / rate)) + 2
     padded = tuple(scipy.fft.next_fast_len(edge + overhang, real=True) for edge in shape)
     full = scipy.fft.rfftn(grey, s=padded, workers=workers)
-    edge_y, edge_x = (_kept_frequencies(n, rate, imaging.resolution) for n in padded[1:])
+    edge_y, edge_x = (_kept_frequencies(n, rate, tomogram_filter.resolution) for n in padded[1:])
     ny = padded[1]
     rows = (slice(0, ny),) if 2 * edge_y > ny else (slice(0, edge_y), slice(ny - edge_y + 1, ny))
-    return Space(np.ascontiguousarray(full[..., :edge_x]), rows, padded, shape, scale, voxel, imaging)  # type: ignore[arg-type]
+    return PreparedTomogram(np.ascontiguousarray(full[..., :edge_x]), rows, padded, shape, scale, voxel, tomogram_filter)  # type: ignore[arg-type]
 
 
 def _kept_frequencies(n: int, rate: float, resolution: float) -> int:
@@ -110,22 +110,23 @@ def _kept_frequencies(n: int, rate: float, resolution: float) -> int:
     return min(n // 2 + 1, int(np.ceil(n * rate / resolution * 1.15)) + 2)
 
 
-def match(space: Space, kernels: Kernels, rotations: Rotation, *, threads: int = 1,
-          progress: Callable[[int], None] = lambda done: None) -> ScoreMap:
+def match_template(prepared: PreparedTomogram, kernels: TemplateKernels, rotations: Rotation, *, threads: int = 1,
+                   progress: Callable[[int], None] = lambda done: None) -> ScoreMap:
     """Correlate every rotation of a template with a tomogram; the result does not depend on the number of threads.
 
     progress: called with the number of rotations done, from several threads.
     """
     backwards = rotations.as_matrix().transpose(0, 2, 1)[:, ::-1, ::-1]  # inverse, acting on z, y, x
-    inverse_deviation = _inverse_deviation(space, kernels.mask, threads)
+    inverse_deviation = _inverse_deviation(prepared, kernels.mask, threads)
     every = max(1, len(backwards) // NOISE_ROTATIONS)
 
-    def work(first: int) -> _Best:
-        best = _Best(space.padded)
-        spectrum = np.zeros(space.spectrum.shape, dtype=np.complex64)
+    def work(first: int) -> _BestScores:
+        best = _BestScores(prepared.padded)
+        spectrum = np.zeros(prepared.spectrum.shape, dtype=np.complex64)
         for index in range(first, len(backwards), threads):
             noise = inverse_deviation if index % every == 0 else None
-            _correlate(space, kernels.kernel(backwards[index]), spectrum, lambda z, values: best.update(z, values, index, noise))  # noqa: B023
+            kernel = kernels.kernel(backwards[index])
+            _correlate(prepared, kernel, spectrum, lambda z, values: best.update(z, values, index, noise))  # noqa: B023
             progress(1)
         return best
 
@@ -135,29 +136,29 @@ def match(space: Space, kernels: Kernels, rotations: Rotation, *, threads: int =
     best.value *= inverse_deviation
     best.value[inverse_deviation == 0] = -np.inf
     scored = float(np.count_nonzero(inverse_deviation))
-    return ScoreMap(_centred(best.value, kernels.mask, space.shape), _centred(best.index, kernels.mask, space.shape), space.scale,
-                    best.noise(), scored * len(backwards))
+    score, rotation = (_centred(values, kernels.mask, prepared.shape) for values in (best.value, best.index))
+    return ScoreMap(score, rotation, prepared.scale, best.noise(), scored * len(backwards))
 
 
-def working_bytes(space: Space, threads: int) -> int:
-    """Memory that `match` takes besides the space itself."""
-    voxels = int(np.prod(space.padded))
+def working_bytes(prepared: PreparedTomogram, threads: int) -> int:
+    """Memory that `match_template` needs besides the prepared tomogram."""
+    voxels = int(np.prod(prepared.padded))
     best_and_index, deviation = 8 * voxels, 4 * voxels
-    return deviation + max(threads * (best_and_index + space.spectrum.nbytes), 5 * deviation)
+    return deviation + max(threads * (best_and_index + prepared.spectrum.nbytes), 5 * deviation)
 
 
-def seconds_per_rotation(space: Space, kernels: Kernels) -> float:
-    """How long one rotation takes on one thread now, measured."""
-    spectrum = np.zeros(space.spectrum.shape, dtype=np.complex64)
-    best = _Best(space.padded)
+def seconds_per_rotation(prepared: PreparedTomogram, kernels: TemplateKernels) -> float:
+    """Measured seconds of one rotation on one thread."""
+    spectrum = np.zeros(prepared.spectrum.shape, dtype=np.complex64)
+    best = _BestScores(prepared.padded)
     for _ in range(2):  # the first one plans the transforms
         start = time.perf_counter()
-        _correlate(space, kernels.kernel(np.eye(3)), spectrum, lambda z, values: best.update(z, values, 0, None))
+        _correlate(prepared, kernels.kernel(np.eye(3)), spectrum, lambda z, values: best.update(z, values, 0, None))
     return time.perf_counter() - start
 
 
-class _Best:
-    """The best value so far, which rotation gave it, and a histogram of the scores of some rotations."""
+class _BestScores:
+    """The best value so far, the rotation that gave it, and a histogram of the scores of some rotations."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.value = np.full(shape, -np.inf, dtype=np.float32)
@@ -165,7 +166,7 @@ class _Best:
         self.counts = np.zeros(BINS, dtype=np.int64)
 
     def update(self, z: slice, values: np.ndarray, index: int, inverse_deviation: np.ndarray | None) -> None:
-        better = values > self.value[z]  # an equal value of a later rotation is none
+        better = values > self.value[z]  # of equal values the first rotation stays
         np.copyto(self.value[z], values, where=better)
         np.copyto(self.index[z], index, where=better)
         if inverse_deviation is not None:
@@ -174,7 +175,7 @@ class _Best:
             scores = (values[few] * inverse)[inverse > 0]
             self.counts += np.histogram(scores, BINS, (-1, 1))[0]
 
-    def merged(self, others: list[_Best]) -> _Best:
+    def merged(self, others: list[_BestScores]) -> _BestScores:
         for other in others:
             better = (other.value > self.value) | ((other.value == self.value) & (other.index < self.index))
             np.copyto(self.value, other.value, where=better)
@@ -195,23 +196,24 @@ def _weighted_median(values: np.ndarray, counts: np.ndarray) -> float:
     return float(values[order][min(len(values) - 1, int(np.searchsorted(total, total[-1] / 2)))])
 
 
-def _correlate(space: Space, kernel: np.ndarray, spectrum: np.ndarray, take: Callable[[slice, np.ndarray], None]) -> None:
+def _correlate(prepared: PreparedTomogram, kernel: np.ndarray, spectrum: np.ndarray,
+               take: Callable[[slice, np.ndarray], None]) -> None:
     """Correlate the padded tomogram with an odd cube; the values come slab by slab, shifted by half the cube.
 
-    spectrum: working space shaped like the tomogram's, zero in the rows that are beyond the resolution. The cube fills
-    few rows of the padded volume and the transforms go through the cache slab by slab: half the work of two plain 3D FFTs.
+    spectrum: working array of the shape of the tomogram's spectrum, zero in the rows beyond the resolution. The cube fills few
+    rows of the padded volume, and the transforms run slab by slab in the cache. This is half the work of two plain 3D FFTs.
     """
-    nz, ny, nx = space.padded
+    nz, ny, nx = prepared.padded
     columns = spectrum.shape[2]
     flipped = kernel[::-1, ::-1, ::-1]  # a correlation is the convolution with the flipped cube
     lines = scipy.fft.rfft(flipped, nx, axis=2, workers=1)[..., :columns]
     lines = scipy.fft.fft(lines, ny, axis=1, workers=1)
     step = max(1, SLAB_BYTES // (nz * columns * 8))
-    for rows in space.rows:
+    for rows in prepared.rows:
         for start in range(rows.start, rows.stop, step):
             y = slice(start, min(start + step, rows.stop))
             part = scipy.fft.fft(lines[:, y], nz, axis=0, workers=1)
-            part *= space.spectrum[:, y]
+            part *= prepared.spectrum[:, y]
             spectrum[:, y] = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=1)
     step = max(1, SLAB_BYTES // (ny * columns * 8))
     for start in range(0, nz, step):
@@ -220,34 +222,34 @@ def _correlate(space: Space, kernel: np.ndarray, spectrum: np.ndarray, take: Cal
         take(z, scipy.fft.irfft(part, nx, axis=2, workers=1))
 
 
-def _inverse_deviation(space: Space, mask: np.ndarray, workers: int) -> np.ndarray:
+def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: int) -> np.ndarray:
     """1 / sqrt(sum w (f - mean_w f)^2) at every voxel of the padded volume, shifted like `_correlate`; 0 where not scored."""
-    nz, ny, nx = space.padded
-    weights = scipy.fft.rfftn(mask, s=space.padded, workers=workers)
+    nz, ny, nx = prepared.padded
+    weights = scipy.fft.rfftn(mask, s=prepared.padded, workers=workers)
     full = np.zeros((nz, ny, nx // 2 + 1), dtype=np.complex64)
-    for rows in space.rows:
-        full[:, rows, :space.spectrum.shape[2]] = space.spectrum[:, rows]
-    grey = scipy.fft.irfftn(full, s=space.padded, workers=workers)
+    for rows in prepared.rows:
+        full[:, rows, :prepared.spectrum.shape[2]] = prepared.spectrum[:, rows]
+    grey = scipy.fft.irfftn(full, s=prepared.padded, workers=workers)
     full *= weights
-    mean = scipy.fft.irfftn(full, s=space.padded, overwrite_x=True, workers=workers)
+    mean = scipy.fft.irfftn(full, s=prepared.padded, overwrite_x=True, workers=workers)
     full = scipy.fft.rfftn(np.square(grey, out=grey), overwrite_x=True, workers=workers)
     full *= weights
-    variance = scipy.fft.irfftn(full, s=space.padded, overwrite_x=True, workers=workers)
+    variance = scipy.fft.irfftn(full, s=prepared.padded, overwrite_x=True, workers=workers)
     variance -= np.square(mean, out=mean) / np.float32(mask.sum(dtype=float))
     deviation = np.sqrt(np.maximum(variance, 0, out=variance), out=variance)
-    scored = _scored(space, mask)
+    scored = _scored(prepared, mask)
     inside = deviation[scored]
     if inside.size:
         scored &= deviation > max(MIN_DEVIATION * float(np.median(inside)), MIN_OF_HIGHEST * float(inside.max()))
     return np.divide(1, deviation, out=np.zeros_like(deviation), where=scored)
 
 
-def _scored(space: Space, mask: np.ndarray) -> np.ndarray:
+def _scored(prepared: PreparedTomogram, mask: np.ndarray) -> np.ndarray:
     """Where a mask's centre may lie: at least MAX_OVERHANG of its radius from the border; shifted like `_correlate`."""
     half = len(mask) // 2
     margin = int(np.ceil(MAX_OVERHANG * np.cbrt(3 / (4 * np.pi) * mask.sum(dtype=float))))
-    scored = np.zeros(space.padded, dtype=bool)
-    scored[tuple(slice(margin, edge - margin) for edge in space.shape)] = True
+    scored = np.zeros(prepared.padded, dtype=bool)
+    scored[tuple(slice(margin, edge - margin) for edge in prepared.shape)] = True
     return np.roll(scored, half, axis=(0, 1, 2))
 
 

@@ -1,4 +1,4 @@
-"""Search for templates in one tomogram: each template over all rotations, on voxels as coarse as possible, then a selection."""
+"""Template search in one tomogram: each template over all rotations, on voxels as coarse as possible, then a selection."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..core.tomograms import Tomogram, tomogram_id
 from ..fourier.ctf import CTF
 from ..fourier.whitening import whitening_of
 from ..geometry.orientations import angles_of, rotation_grid
-from .template_kernels import Imaging, Kernels, spherical_mask, usable_resolution
-from .template_matching import ScoreMap, Space, match, prepare, seconds_per_rotation, working_bytes
+from .template_kernels import TemplateKernels, TomogramFilter, spherical_mask, usable_resolution
+from .template_matching import PreparedTomogram, ScoreMap, match_template, prepare, seconds_per_rotation, working_bytes
 from .template_selection import CANDIDATES, select
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
-CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses what is not nearly round
+CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses particles that are not nearly round
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SearchSettings:
     """How to search; lengths in Å, angles in degrees.
 
     tilts: first and last of the tilt series; None: no missing wedge.  ctf: None for none.
-    lowpass: finest resolution to compare, angular_step: of the rotations; None: what the sampling and the templates tell.
+    lowpass: finest resolution to compare, angular_step: of the rotations; None: chosen from the sampling and the templates.
     bright: particles are bright in the tomogram.  whiten: the spectrum of the tomogram is divided out.
     number: the best n picks of each template; threshold: the lowest correlation; with neither, the one that noise would reach.
     select: of `template_selection.select`.
@@ -65,36 +65,38 @@ def search(
     settings: SearchSettings,
     mask: np.ndarray | None = None,
     *,
-    keep: Callable[[Template, ScoreMap, Rotation, Space], None] | None = None,
+    keep: Callable[[Template, ScoreMap, Rotation, PreparedTomogram], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Picks:
     """The picks of one tomogram.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
-    keep: receives the scores of each template, the rotations that their numbers mean, and the voxels they were found on.
+    keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
     progress: receives a line before and after each template.
     """
     coarsest = max(template.rate for template in templates)
     resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
-    imaging = Imaging(resolution, settings.tilts, settings.ctf)
+    tomogram_filter = TomogramFilter(resolution, settings.tilts, settings.ctf)
     if settings.whiten:
         whitening = whitening_of(tomogram.data, tomogram.sampling_rate, settings.tilts, settings.threads)
-        imaging = replace(imaging, whitening=whitening)
+        tomogram_filter = replace(tomogram_filter, whitening=whitening)
     reach = max(template.diameter for template in templates) / 2
-    space = prepare(tomogram.data, tomogram.sampling_rate, imaging, reach, bright=settings.bright, workers=settings.threads)
+    prepared = prepare(tomogram.data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright,
+                       workers=settings.threads)
     progress(
-        f"{tomogram.path}: at {imaging.resolution:.1f} Å on {edges(space.shape)} voxels of {np.mean(space.voxel):.2f} Å, "
-        f"about {(space.spectrum.nbytes + working_bytes(space, settings.threads)) / 2**20:.0f} MB"
+        f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
+        f"about {(prepared.spectrum.nbytes + working_bytes(prepared, settings.threads)) / 2**20:.0f} MB"
     )
     tomo_id = tomogram_id(tomogram.path)
     candidates = {}
     for template in templates:
-        kernels = Kernels(template.density, template.rate, _search_mask(template, mask, space), space.voxel, imaging)
-        step = settings.angular_step or crowther_step(imaging.resolution, template.diameter)
+        template_mask = _search_mask(template, mask, prepared)
+        kernels = TemplateKernels(template.density, template.rate, template_mask, prepared.voxel, tomogram_filter)
+        step = settings.angular_step or crowther_step(resolution, template.diameter)
         rotations = rotation_grid(step)
-        found = _match(settings, template, space, kernels, rotations, step, progress)
+        found = _match(settings, template, prepared, kernels, rotations, step, progress)
         if keep:
-            keep(template, found, rotations, space)
+            keep(template, found, rotations, prepared)
         candidates[template.name] = _picks(settings, tomogram, tomo_id, template, found, rotations)
     diameters = {template.name: template.diameter for template in templates}
     picks = select(candidates, diameters, settings.select, settings.number)
@@ -107,8 +109,8 @@ def crowther_step(resolution: float, diameter: float) -> float:
     return float(np.clip(np.degrees(resolution / diameter), *CROWTHER_RANGE))
 
 
-def _search_mask(template: Template, profile: np.ndarray | None, space: Space) -> np.ndarray:
-    rate = float(np.mean(space.voxel))
+def _search_mask(template: Template, profile: np.ndarray | None, prepared: PreparedTomogram) -> np.ndarray:
+    rate = float(np.mean(prepared.voxel))
     if profile is None:
         return spherical_mask(template.diameter / rate)
     reach = int(np.ceil(np.flatnonzero(profile > 1e-3)[-1] * template.rate / rate))
@@ -120,17 +122,17 @@ def _search_mask(template: Template, profile: np.ndarray | None, space: Space) -
 def _match(
     settings: SearchSettings,
     template: Template,
-    space: Space,
-    kernels: Kernels,
+    prepared: PreparedTomogram,
+    kernels: TemplateKernels,
     rotations: Rotation,
     step: float,
     progress: Callable[[str], None],
 ) -> ScoreMap:
     count = len(rotations)
-    seconds = seconds_per_rotation(space, kernels) * count / min(settings.threads, count)
+    seconds = seconds_per_rotation(prepared, kernels) * count / min(settings.threads, count)
     progress(f"  {template.name}: {template.diameter:.0f} Å, {count} rotations of {step:.1f} degrees, about {seconds:.0f} s")
     start = time.perf_counter()
-    found = match(space, kernels, rotations, threads=settings.threads)
+    found = match_template(prepared, kernels, rotations, threads=settings.threads)
     progress(
         f"  {template.name}: {time.perf_counter() - start:.0f} s, best score {found.score.max():.3f}, "
         f"noise threshold {found.automatic_threshold:.3f}"
@@ -150,5 +152,5 @@ def _picks(
 
 
 def edges(shape: tuple[int, ...]) -> str:
-    """The size of a (z, y, x) volume as people write it: '20 x 30 x 40', x first."""
+    """The size of a (z, y, x) volume for messages, x first: '20 x 30 x 40'."""
     return " x ".join(map(str, shape[::-1]))

@@ -1,4 +1,4 @@
-"""One HTML file that tells a run: figures, tables, parameters and links; it needs no network and no other file to be seen."""
+"""One HTML file about a run: figures, tables, parameters and links. It can be read without internet and without other files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.files import written_aside
+from ..runs.layout import COMMON_GRID, REPORT
 from ..runs.measured import HIT_RADIUS, Measured, measure
-from ..runs.results import FRAME, RunResults, read_run
+from ..runs.results import RunResults, read_run
 from . import run_figures as figures
 from .figures import plot_calibration
 from .tables import (
@@ -30,14 +31,13 @@ from .tables import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REPORT = "report.html"
-MAX_TOMOGRAMS = 6  # whose boxes and slices are shown: a megabyte each
+MAX_TOMOGRAMS = 6  # whose boxes and slices are shown, about one megabyte each
 DPI = 110
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the page. data: its whole content as a URL.  caption: how to read it.  name: for who cannot see it."""
+    """A figure in the page. data: its whole content as a URL.  caption: how to read it.  name: alternative text."""
 
     name: str
     data: str
@@ -53,7 +53,7 @@ def write_report(
 ) -> Path:
     """Write the report of a finished run and return its path, by default report.html in the run's folder.
 
-    threshold: tell what another one would accept; the files of the run stay as they are.  truth: a pick file with every
+    threshold: report for another threshold; the files of the run do not change.  truth: a pick file with every
     particle of some tomograms, to measure the calibration there, within `hit_radius` (fraction of the box).
     Raises InputError for a folder that is no finished run, or is damaged, and for a truth that cannot be read.
     """
@@ -112,7 +112,7 @@ def _content(run: RunResults, final: Path) -> dict[str, Any]:
 
 def _name_of(folder: Path) -> str:
     """The name of a run: its folder's; below a Scipion protocol, that of the protocol's folder."""
-    return folder.parents[1].name if (folder / FRAME).is_file() else folder.name
+    return folder.parents[1].name if (folder / COMMON_GRID).is_file() else folder.name
 
 
 def _pictures(run: RunResults) -> dict[str, Picture]:
@@ -184,7 +184,7 @@ def _shown(run: RunResults) -> list[dict[str, Any]]:
                     as_png(figures.slices_figure(run, name)),
                     "Slabs of a fifth of a box; circles are half a box wide, green if accepted.",
                 ),
-                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common frame."),
+                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common grid."),
             ],
         }
         for name in chosen
@@ -192,7 +192,7 @@ def _shown(run: RunResults) -> list[dict[str, Any]]:
 
 
 def as_svg(figure: Figure) -> str:
-    """A figure as a URL that holds it, with lines and letters that stay sharp."""
+    """A figure as a URL that holds it, as vector graphics."""
     return _as_url(figure, "svg", "image/svg+xml")
 
 

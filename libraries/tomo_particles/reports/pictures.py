@@ -1,4 +1,4 @@
-"""Pictures of picks on slices of a tomogram, to be looked at."""
+"""Pictures of picks on slices of a tomogram."""
 
 from __future__ import annotations
 

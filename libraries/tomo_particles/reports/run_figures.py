@@ -1,4 +1,4 @@
-"""The figures of a run, the same in the report and in the viewer: what of `RunResults` goes into which figure."""
+"""The figures of a run, made from `RunResults`, the same in the report and in the viewer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..consensus.expected_precision import expect
+from ..consensus.expected_precision import expected_precision_recall
 from ..consensus.merged_picks import NEGATIVE
 from ..core.errors import InputError, parameter
 from ..core.tomograms import open_tomogram
@@ -50,12 +50,12 @@ def best_threshold(run: RunResults) -> float | None:
     """The threshold with the highest expected F1; None where nothing is promised."""
     if not run.promises:
         return None
-    expected = expect(eligible(run), draw.THRESHOLDS)
+    expected = expected_precision_recall(eligible(run), draw.THRESHOLDS)
     return float(expected.threshold[expected.best])
 
 
 def counts_figure(run: RunResults) -> Figure:
-    """How many particles the scores promise."""
+    """How many particles the scores predict."""
     if run.threshold is None:
         return note_figure("Voting gives no probabilities.")
     if run.verdict is not None and not run.promises:
@@ -64,7 +64,7 @@ def counts_figure(run: RunResults) -> Figure:
 
 
 def calibration_figure(run: RunResults, truth: str | os.PathLike, option: str = parameter("truth")) -> Figure:
-    """The scores against the particles of a pick file that names every one of some tomograms; measured, not promised.
+    """The scores against the particles of a pick file that names all particles of some tomograms; measured, not predicted.
 
     Raises InputError naming `option` and the file for one that cannot be read or names none of the run's tomograms.
     """
@@ -84,7 +84,7 @@ def calibration_figure(run: RunResults, truth: str | os.PathLike, option: str = 
 
 
 def votes_figure(run: RunResults) -> Figure:
-    """Who saw what."""
+    """Which pickers share which picks."""
     return draw.plot_votes(run.seen, run.accepted, run.pickers)
 
 
@@ -130,7 +130,7 @@ def gallery_figure(run: RunResults, tomo_id: str) -> Figure:
 
 
 def slices_figure(run: RunResults, tomo_id: str) -> Figure:
-    """Picks on slices of their tomogram; a line of text where the tomogram is gone."""
+    """Picks on slices of their tomogram; a line of text if the tomogram is missing."""
     tomogram = _tomogram(run, tomo_id)
     own = run.of_tomogram(tomo_id)
     try:

@@ -1,4 +1,4 @@
-"""The tables of the report: counts, promises, what is known of the run, and the files that it left."""
+"""The tables of the report: counts, expected precision, facts about the run, and its files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..consensus.expected_precision import FEWEST_PICKS, expect
-from ..runs.results import SUMMARY, RunResults
+from ..consensus.expected_precision import FEWEST_PICKS, expected_precision_recall
+from ..runs.layout import SUMMARY
+from ..runs.results import RunResults
 from .run_figures import eligible
 
 TABLED_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-MOST_UNANIMOUS_REJECTED = 0.5  # share of what all pickers saw that may be rejected without a word
-LINKS = {  # what the program and the protocol leave, where it is there
+MOST_UNANIMOUS_REJECTED = 0.5  # share of the picks of all pickers that may be rejected without a warning
+LINKS = {  # files of the program and of the protocol, if they exist
     "accepted.csv": "accepted picks",
     "accepted.xmd": "accepted picks, Xmipp's metadata",
     "scored.csv": "every merged pick with its score",
@@ -31,24 +32,24 @@ LINKS = {  # what the program and the protocol leave, where it is there
     "training_log.csv": "training, one row per epoch",
     "picks.png": "picture of one tomogram",
     "summary.json": "numbers of the run",
-    "frame.json": "common frame and tomograms",
+    "frame.json": "common grid and tomograms",
 }
 
 
 def expected_now(run: RunResults) -> dict[str, float | None] | None:
-    """What the threshold of the run promises; None for voting."""
+    """Expected precision and recall at the threshold of the run; None for voting."""
     return None if run.threshold is None else _row(run, run.threshold)
 
 
 def promises(run: RunResults) -> list[dict[str, float | None]]:
-    """What each of some thresholds would give, the run's own among them."""
+    """The result at several thresholds, that of the run included."""
     if run.threshold is None:
         return []
     return [_row(run, threshold) for threshold in sorted({*TABLED_THRESHOLDS, run.threshold})]
 
 
 def _row(run: RunResults, threshold: float) -> dict[str, float | None]:
-    expected = expect(eligible(run), np.array([threshold]), run.verdict)
+    expected = expected_precision_recall(eligible(run), np.array([threshold]), run.verdict)
     unknown = dict.fromkeys(("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high"))
     return {
         "threshold": threshold,
@@ -79,7 +80,7 @@ def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
 
 
 def doubts(run: RunResults) -> list[str]:
-    """What in the run itself speaks against trusting its scores."""
+    """Reasons within the run not to trust its scores."""
     if run.threshold is None or not run.promises:
         return []
     found = []
@@ -142,7 +143,7 @@ def about_run(run: RunResults) -> dict[str, str]:
         "plugin that made the run": run.summary.get("version"),
         "random seed": run.summary.get("seed"),
         "model": run.summary.get("model"),
-        "common frame": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
+        "common grid": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
     }
     if run.training is not None:
         about["epochs trained"] = f"{len(run.training)} in {run.training['fold'].nunique()} networks"
@@ -167,7 +168,7 @@ def about_run(run: RunResults) -> dict[str, str]:
 
 
 def flat_parameters(parameters: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Parameters within parameters as one list, with dots in their names."""
+    """Nested parameters as one list, with dots in their names."""
     flat: dict[str, str] = {}
     for name, value in parameters.items():
         if isinstance(value, dict):
@@ -180,7 +181,7 @@ def flat_parameters(parameters: dict[str, Any], prefix: str = "") -> dict[str, s
 
 
 def links_of(folder: Path, final: Path) -> list[dict[str, str]]:
-    """Relative links, so that the folder can be moved or packed whole."""
+    """Relative links, so that the folder can be moved or packed."""
     return [
         {
             "href": os.path.relpath(folder / name, final.resolve().parent if final.parent != folder else folder),

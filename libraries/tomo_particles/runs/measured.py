@@ -1,4 +1,4 @@
-"""The scores of a run against particles that are known: the one way to measure whether they are probabilities."""
+"""The scores of a run against known particles. Only these can show whether the scores are probabilities."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..consensus.merged_picks import NEGATIVE
 from ..core.coordinates import check_inside, rescale_size
 from ..core.errors import parameter
 from ..core.tomograms import open_tomogram
-from ..evaluation.matching import hits_of, reach_within
+from ..evaluation.matching import matches_of, pairs_within
 from ..formats.pick_files import read_pick_file
 from .results import RunResults
 
@@ -45,8 +45,8 @@ class Measured:
 def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIUS, option: str = parameter("truth")) -> Measured:
     """Match the picks of a run with the particles of a pick file, one to one, within `radius` (fraction of the box).
 
-    Tomograms that the file does not name are left out: nothing is known of them. Raises InputError for a file that cannot be
-    read, names none of the run's tomograms, or has particles outside of one.
+    Tomograms that the file does not name are left out, because their truth is unknown. Raises InputError for a file that cannot
+    be read, names none of the run's tomograms, or has particles outside of one.
     """
     rates: dict[str, float] = {}
     sizes: dict[str, tuple[int, int, int]] = {}  # for formats that count from the centre; a tomogram may be gone
@@ -65,8 +65,8 @@ def measure(run: RunResults, truth: str | os.PathLike, radius: float = HIT_RADIU
             extent = rescale_size(sizes[tomo_id], rates[tomo_id], particles.sampling_rate)
             check_inside(particles.positions, extent, f"{option}: '{truth}', tomogram '{tomo_id}'", particles.sampling_rate)
         own = np.flatnonzero(run.of_tomogram(tomo_id) & eligible)
-        reach = reach_within(positions[own], particles.at_sampling_rate(run.sampling_rate).positions, radius * run.box_size)
-        true[own], covered[own] = hits_of(reach).counts, True
+        candidates = pairs_within(positions[own], particles.at_sampling_rate(run.sampling_rate).positions, radius * run.box_size)
+        true[own], covered[own] = matches_of(candidates).counts, True
     return Measured(
         run.merged.score[covered],
         true[covered],

@@ -1,7 +1,7 @@
 """A finished run of the deep consensus, read from its folder: of the run program or of the Scipion protocol.
 
-Both write the same tables under different names. Nothing is computed here; what a run left out (voting trains nothing) is
-absent, what is there and damaged is refused.
+Both write the same tables under different names. Nothing is computed here. Files that a run does not have are left out (voting
+trains no network); damaged files are refused.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..consensus.verdict import Verdict
 from ..core.coordinates import rescale_positions
 from ..core.errors import InputError, parameter
 from ..formats.xmd import Columns, join_tables, read_table
+from .layout import SUMMARY, ProgramLayout, ProtocolLayout, RunLayout
 
-SUMMARY, FRAME = "summary.json", "frame.json"
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy")
 
 
@@ -42,9 +42,9 @@ class RunResults:
 
     merged: the merged picks, positions in voxels of `sampling_rate`.
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
-    sampling_rate: Å/voxel, common frame.  reliability: picker, recall, precision, a row a picker.  training: a row an epoch of
-    each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for voting
-    and for runs of versions that gave none.
+    sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, one row per picker.  training: one row per
+    epoch of each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for
+    voting and for runs of versions that gave none.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class RunResults:
 
     @property
     def scores_are_probabilities(self) -> bool:
-        """Votes are shares, and the paper's recipe gives a network's opinion: neither says how many picks are particles."""
+        """False for votes, which are shares, and for the paper's recipe, which gives the network score alone."""
         parameters = self.summary.get("parameters", {})
         recipe = parameters.get("training", parameters).get("recipe", "consensus")
         return self.threshold is not None and recipe == "consensus"
@@ -93,38 +93,38 @@ class RunResults:
         return self.merged.tomo_id == tomo_id
 
     def positions(self, rate: float | None = None) -> np.ndarray:
-        """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common frame."""
+        """(m, 3) x, y, z in voxels of `rate` (Å/voxel), by default of the common grid."""
         return rescale_positions(self.merged.positions, self.sampling_rate, rate or self.sampling_rate)
 
 
 def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = parameter("run")) -> RunResults:
-    """Read a run of the program or of the protocol. threshold: look at it with this one instead of the run's own.
+    """Read a run of the program or of the protocol. threshold: used instead of the threshold of the run.
 
     Raises InputError naming `option` and the file for a folder that is no run, has not finished, or is damaged.
     """
     root = Path(folder)
     if not root.is_dir():
         raise InputError(f"{option}: '{folder}' is no folder; give the output folder of xmipp_run_deep_consensus_tomo")
-    if (root / FRAME).is_file():
-        return _read_protocol_run(root, threshold, option)
+    if (layout := ProtocolLayout(root)).common_grid.is_file():
+        return _read_protocol_run(layout, threshold, option)
     if not (root / SUMMARY).is_file():
         raise InputError(
             f"{option}: '{folder}' has no {SUMMARY}: it is no run of the deep consensus, or it has not finished; "
             "give the output folder of xmipp_run_deep_consensus_tomo, or run it again with the same options to finish"
         )
-    return _read_program_run(root, threshold, option)
+    return _read_program_run(ProgramLayout(root), threshold, option)
 
 
-def _read_program_run(root: Path, threshold: float | None, option: str) -> RunResults:
-    summary = _read_json(root / SUMMARY, option, "picks", "threshold", "boxSize", "samplingRate")
+def _read_program_run(layout: ProgramLayout, threshold: float | None, option: str) -> RunResults:
+    summary = _read_json(layout.summary, option, "picks", "threshold", "boxSize", "samplingRate")
     voting = summary.get("method") == "voting"
-    scored = root / "voted" / "merged.xmd" if voting else root / "scored" / "merged.xmd"
+    scored = layout.voted if voting else layout.scored
     columns = read_table(scored, option)
     own_rate = summary.get("parameters", {}).get("tomogram_sampling_rate")
     files = dict(zip(columns["tiltSeriesId"], columns["tomogramVolume"], strict=True))
     names = tuple(summary["picks"])
     return _results(
-        root,
+        layout,
         scored,
         columns,
         names,
@@ -132,47 +132,49 @@ def _read_program_run(root: Path, threshold: float | None, option: str) -> RunRe
         None if voting else _checked(threshold, summary["threshold"], option),
         int(summary["boxSize"]),
         float(summary["samplingRate"]),
-        _read_csv(root / "scored" / "merged_reliability.csv", option, "picker", "recall", "precision") if not voting else None,
-        None if voting else _read_verdict(root / "scored" / "merged_verdict.json", option),
-        _read_csv(root / "network" / "training_log.csv", option, *LOG_COLUMNS) if not voting else None,
-        tuple(TomogramFile(tomo_id, found(path, root), own_rate) for tomo_id, path in sorted(files.items())),
+        _read_csv(layout.reliability, option, "picker", "recall", "precision") if not voting else None,
+        None if voting else _read_verdict(layout.verdict, option, names),
+        _read_csv(layout.training_log, option, *LOG_COLUMNS) if not voting else None,
+        tuple(TomogramFile(tomo_id, found(path, layout.root), own_rate) for tomo_id, path in sorted(files.items())),
         summary,
     )
 
 
-def _read_protocol_run(root: Path, threshold: float | None, option: str) -> RunResults:
-    frame = _read_json(root / FRAME, option, "samplingRate", "boxSize", "pickers", "tomograms")
-    summary = _read_json(root / SUMMARY, option, "tomograms") if (root / SUMMARY).is_file() else {}
-    scored, names = root / "scored.xmd", tuple(frame["pickers"])
+def _read_protocol_run(layout: ProtocolLayout, threshold: float | None, option: str) -> RunResults:
+    grid = _read_json(layout.common_grid, option, "samplingRate", "boxSize", "pickers", "tomograms")
+    summary = _read_json(layout.summary, option, "tomograms") if layout.summary.is_file() else {}
+    scored, names = layout.scored, tuple(grid["pickers"])
     voting = not scored.is_file()
     if voting:
-        voted = sorted((root / "labelled").glob("*_all.xmd"))
+        voted = sorted(path for t in grid["tomograms"] if (path := layout.consensus(t["ts_id"])).is_file())
         if not voted:
-            raise InputError(f"{option}: '{root}' has neither scores nor votes: the run has not come that far; continue it")
+            raise InputError(
+                f"{option}: '{layout.root}' has neither scores nor votes: the run has not come that far; continue it"
+            )
         columns = join_tables([read_table(path, option) for path in voted])
         columns[SCORE] = MergedPicks.from_columns(columns).vote_share(len(names)).tolist()
     else:
         columns = read_table(scored, option)
-    counts = [sum(tomogram["counts"][k] for tomogram in frame["tomograms"]) for k in range(len(names))]
+    counts = [sum(tomogram["counts"][k] for tomogram in grid["tomograms"]) for k in range(len(names))]
     return _results(
-        root,
+        layout,
         scored,
         columns,
         names,
         tuple(counts),
         None if voting else _checked(threshold, summary.get("threshold"), option),
-        int(frame["boxSize"]),
-        float(frame["samplingRate"]),
-        _read_csv(root / "scored_reliability.csv", option, "picker", "recall", "precision"),
-        None if voting else _read_verdict(root / "scored_verdict.json", option),
-        _read_csv(root / "training_log.csv", option, *LOG_COLUMNS),
-        tuple(TomogramFile(t["ts_id"], found(t["file_name"], root), t["tomogram_rate"]) for t in frame["tomograms"]),
+        int(grid["boxSize"]),
+        float(grid["samplingRate"]),
+        _read_csv(layout.reliability, option, "picker", "recall", "precision"),
+        None if voting else _read_verdict(layout.verdict, option, names),
+        _read_csv(layout.training_log, option, *LOG_COLUMNS),
+        tuple(TomogramFile(t["ts_id"], found(t["file_name"], layout.root), t["tomogram_rate"]) for t in grid["tomograms"]),
         summary,
     )
 
 
 def _results(
-    root: Path,
+    layout: RunLayout,
     path: Path,
     columns: Columns,
     pickers: tuple[str, ...],
@@ -191,7 +193,7 @@ def _results(
         raise InputError(f"'{path}' has no column {', '.join(missing)}: it is damaged or of another program; run again")
     merged = MergedPicks.from_columns(columns)
     return RunResults(
-        root,
+        layout.root,
         merged,
         _seen(columns["comment"], len(pickers), path),
         pickers,
@@ -232,9 +234,9 @@ def _checked(asked: float | None, own: float | None, option: str) -> float:
 
 
 def found(path: str | os.PathLike, folder: Path) -> Path:
-    """Where a file of the run is now: as written, or below the run's folder or those around it, after it was moved.
+    """The present path of a file of the run: as written or, if the run was moved, below its folder or one of the parents.
 
-    The path as written if it is nowhere.
+    If the file is not found, the path as written.
     """
     written = Path(path)
     if written.exists():
@@ -258,11 +260,12 @@ def _read_json(path: Path, option: str, *needed: str) -> dict[str, Any]:
     return content
 
 
-def _read_verdict(path: Path, option: str) -> Verdict | None:
+def _read_verdict(path: Path, option: str, names: Sequence[str]) -> Verdict | None:
     if not path.is_file():
         return None
     try:
-        return Verdict.from_json(path.read_text(encoding="utf-8"))
+        found = Verdict.from_json(path.read_text(encoding="utf-8"))
+        return found.with_names(dict(enumerate(names, start=1)))
     except ValueError as error:
         raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
 

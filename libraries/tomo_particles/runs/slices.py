@@ -1,4 +1,4 @@
-"""The picks of a run for the eye: central slices, cut from the tomograms, so that a run need not keep its boxes."""
+"""Central slices of the picks of a run for pictures, cut from the tomograms, so that a run need not keep its boxes."""
 
 from __future__ import annotations
 

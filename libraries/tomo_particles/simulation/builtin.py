@@ -9,7 +9,7 @@ import numpy as np
 from .complexes import Complex, complex_of
 
 EDGE = 4.0  # Å: over which a sphere's density falls, as in a map at 10 Å resolution
-FAINT = 6.0  # widths of the edge from the radius: a density of exp(-6) is nothing
+FAINT = 6.0  # widths of the edge beyond the radius: a density of exp(-6) is negligible
 Spheres = np.ndarray  # (n, 4) x, y, z, radius, Å
 
 
@@ -73,7 +73,8 @@ SHAPES: dict[str, Callable[[], Spheres]] = {
 def builtin_complexes(sampling_rate: float) -> list[Complex]:
     """The procedural complexes at a sampling rate (Å/voxel), from the lightest (about 60 kDa) to the heaviest.
 
-    Always the same. They are drawn at half the voxel size, and at 5 Å or finer, so that a shape does not depend on the rate.
+    They are always the same. They are drawn at half the voxel size, and at 5 Å or finer, so that a shape does not depend on the
+    rate.
     Raises ValueError where the voxels are too coarse for the smallest.
     """
     fine = min(5.0, sampling_rate / 2)

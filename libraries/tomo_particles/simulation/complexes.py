@@ -1,4 +1,4 @@
-"""Macromolecular complexes at one grey scale and one sampling rate: from maps, or from any density."""
+"""Macromolecular complexes at one grey scale and one sampling rate, made from maps or from any density."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..core.files import require_file
 CUBIC_ANGSTROM_PER_DALTON = 1.21  # partial specific volume of protein, 0.73 cm3/g (Harpaz et al., Structure 2, 1994)
 MASK_LEVEL = 0.1  # of the strongest density: where a particle begins; the volumes are then near those of SHREC's table 1
 TAIL = 2  # voxels kept around the mask, so that the density fades out inside its box
-MAX_ELONGATION = 2.0  # of a map's box: a tomogram given by mistake is flatter
+MAX_ELONGATION = 2.0  # longest over shortest edge of a map: a tomogram given by mistake is flatter
 SMALLEST_PART = 0.1  # of the biggest connected part of a mask; smaller ones are the map's noise
 # kDa. SHREC 2020, table 1; 4v94 is the TRiC that stands for its 4d8q, 4v4r a 70S ribosome.
 KNOWN_WEIGHTS = {
@@ -56,8 +56,8 @@ class Complex:
     def diameter(self) -> float:
         """Å, of the solid ball that has the mask's radius of gyration: sqrt(20/3) of that radius.
 
-        For a globular particle its size; for a rod much less than its length, so that half of it is no distance at
-        which a neighbour would be met.
+        For a globular particle this is its size. For a rod it is much less than its length, so that two rods can be nearer to
+        each other than their length.
         """
         voxels = np.argwhere(self.mask) * self.sampling_rate
         return float(np.sqrt(20 / 3 * voxels.var(axis=0).sum()))
@@ -72,8 +72,8 @@ def complex_of(name: str, density: np.ndarray, sampling_rate: float, wanted_rate
                molecular_weight: float | None = None) -> Complex:
     """A complex of a density (z, y, x) of any grey scale on a background near 0, at `wanted_rate` Å/voxel.
 
-    The weight (kDa), where not given, follows from the volume: integrated density over that of the particle's core.
-    Raises ValueError where nothing stands out, or nothing is left at the wanted rate.
+    The weight (kDa), where not given, follows from the volume: the integrated density divided by the density of the core.
+    Raises ValueError if the density has no particle, or too few voxels at the wanted rate.
     """
     centred = _centred(_without_noise(np.asarray(density, dtype=np.float32)), sampling_rate, wanted_rate)
     mask = centred >= MASK_LEVEL * centred.max()
@@ -114,7 +114,7 @@ def _centred(density: np.ndarray, rate: float, wanted: float) -> np.ndarray:
         low, high = grid.min(axis=0), grid.max(axis=0) + 1
         density = np.pad(density[tuple(map(slice, low, high))], margin)
         centre = centre - low + margin
-        if step > 1:  # or detail finer than the new voxels would alias
+        if step > 1:  # to avoid aliasing of detail finer than the new voxels
             density = gaussian_filter(density, 0.4 * step)
     half = int(np.ceil(away / step)) + TAIL
     offset = centre - step * half

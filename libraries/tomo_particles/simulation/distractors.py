@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-BEAD, VESICLE = "bead", "vesicle"  # their classes in the ground truth
+BEAD, VESICLE = "bead", "vesicle"  # their species in the ground truth
 DISTRACTORS = (BEAD, VESICLE)
 BEAD_RADIUS = 50.0  # Å: the 10 nm gold of alignment fiducials
-BEAD_CONTRAST = (15.0, 20.0)  # times a protein's: gold's mean inner potential is about 30 V, and it scatters out
+BEAD_CONTRAST = (15.0, 20.0)  # times a protein's: gold's mean inner potential is about 30 V, and it scatters electrons away
 VESICLE_RADII = (200.0, 400.0)  # Å
 SMALLEST_VESICLE = 100.0  # Å: in a thin sample vesicles are smaller, down to this
 FLATTEST = 0.85  # shortest over longest axis

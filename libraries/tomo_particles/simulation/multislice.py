@@ -12,7 +12,7 @@ from ..fourier.ctf import CTF, ELECTRON_REST_ENERGY
 from .projection import slice_of_samples, sliced
 
 SLICE = 50.0  # Å, as SHREC 2020
-VOLTS = 30.0  # V a grey value: ice of 0.15 then has the 4.5 V of its mean inner potential (Vulović et al., 2013)
+VOLTS = 30.0  # V per grey value: ice of 0.15 then has the 4.5 V of its mean inner potential (Vulović et al., 2013)
 
 
 def interaction_constant(ctf: CTF) -> float:
@@ -36,18 +36,18 @@ def transmitted(tilted: Tilted, sample: np.ndarray, ctf: CTF, rate: float, struc
     """The image (y, x' with its margins) of a sample at a tilt, in the units of a projection times the CTF.
 
     sample: (z * x, y) grey values over the ice.  rate: Å/voxel.  structural_noise: standard deviation per voxel.
-    The nominal defocus is that of the tilt axis; every slice has that of its own height.
+    The nominal defocus is that of the tilt axis; every slice has the defocus of its own height.
     """
     depth, height, width = tilted.shape
     detector = width + 2 * tilted.margin
     slices, count = slice_of_samples(tilted.angle, depth, width, tilted.margin, SLICE / rate)
     cut = sliced(tilted.rays, slices, count)
-    path = np.asarray(cut.sum(axis=1), dtype=np.float32).reshape(count, detector, 1)  # voxels of sample on a ray in a slice
+    path = np.asarray(cut.sum(axis=1), dtype=np.float32).reshape(count, detector, 1)  # sample voxels along a ray in a slice
     gratings = (cut @ sample).reshape(count, detector, height)
     k = np.hypot(np.fft.fftfreq(detector, rate)[:, None], np.fft.fftfreq(height, rate))
     onwards = np.exp(-1j * np.pi * ctf.wavelength * SLICE * k**2).astype(np.complex64)
-    weak = interaction_constant(ctf) * VOLTS * rate  # rad a grey value and voxel
-    # An absorptive part in the potential is what gives amplitude contrast.
+    weak = interaction_constant(ctf) * VOLTS * rate  # rad per grey value and voxel
+    # The absorptive part of the potential gives the amplitude contrast.
     factor = np.complex64(1j * weak * (np.sqrt(1 - ctf.amplitude_contrast**2) + 1j * ctf.amplitude_contrast))
     wave = np.ones((detector, height), dtype=np.complex64)
     for grating, met in zip(gratings, path, strict=True):

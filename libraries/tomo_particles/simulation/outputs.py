@@ -20,11 +20,11 @@ from .sample import Sample
 from .tilt_series import TiltSeries
 
 TRUTH_TABLES = ("ground_truth.csv", "ground_truth.xmd")
-DISTRACTOR_DIAMETERS = {"bead": 100.0, "vesicle": 600.0}  # Å; vesicles: of the middle of their range
+DISTRACTOR_DIAMETERS = {"bead": 100.0, "vesicle": 600.0}  # Å; vesicles: the middle of their range
 
 
-def class_ids(complexes: Sequence[Complex]) -> dict[str, int]:
-    """Number of each class in class volumes and tables: the complexes in the order given, then the distractors."""
+def species_ids(complexes: Sequence[Complex]) -> dict[str, int]:
+    """Number of each species in class volumes and tables: the complexes in the order given, then the distractors."""
     return {name: number for number, name in enumerate([*(c.name for c in complexes), *DISTRACTORS], start=1)}
 
 
@@ -32,7 +32,7 @@ def write_tomogram(folder: str | os.PathLike, sample: Sample, series: TiltSeries
                    ids: dict[str, int]) -> None:
     """Write `<id>.mrc`, its class and occupancy volumes and, in `tilt_series/`, its images with their angles."""
     folder, name, rate = Path(folder), sample.truth.tomo_id, sample.truth.sampling_rate
-    write_labels(folder / f"{name}_classes.mrc", sample.classes(ids), rate)
+    write_labels(folder / f"{name}_classes.mrc", sample.species_volume(ids), rate)
     write_labels(folder / f"{name}_occupancy.mrc", sample.occupancy, rate)
     write_volume(folder / "tilt_series" / f"{name}.mrc", series.images, rate)
     with written_aside(folder / "tilt_series" / f"{name}.rawtlt") as aside:
@@ -54,7 +54,7 @@ def write_templates(folder: str | os.PathLike, complexes: Sequence[Complex]) -> 
 
 def write_classes(folder: str | os.PathLike, complexes: Sequence[Complex]) -> None:
     """Write `classes.csv`: id, class, molecular weight (kDa), diameter (Å), voxels, distractor (0 or 1)."""
-    ids = class_ids(complexes)
+    ids = species_ids(complexes)
     rows: list[tuple] = [(ids[c.name], c.name, c.molecular_weight, c.diameter, c.voxels, 0) for c in complexes]
     rows += [(ids[name], name, np.nan, DISTRACTOR_DIAMETERS[name], None, 1) for name in DISTRACTORS]
     columns = ["id", "class", "molecular_weight", "diameter", "voxels", "distractor"]
@@ -62,12 +62,12 @@ def write_classes(folder: str | os.PathLike, complexes: Sequence[Complex]) -> No
 
 
 def write_truth(folder: str | os.PathLike, truths: Sequence[Picks], seed: int) -> None:
-    """Write `ground_truth.csv` and `ground_truth.xmd` of all tomograms; last of all, since they mark a folder as complete."""
+    """Write `ground_truth.csv` and `ground_truth.xmd` of all tomograms; written last, because they mark a folder as complete."""
     folder = Path(folder)
     tables = []
     for truth in truths:
         columns = picks_columns(truth, 0, f"{truth.tomo_id}.mrc")
-        del columns["particleSize"]  # a box is the picker's choice
+        del columns["particleSize"]  # the box size is chosen by the picker
         tables.append(columns | {"randomSeed": [seed] * len(truth)})
     write_table(folder / TRUTH_TABLES[1], join_tables(tables))
     frames = [

@@ -1,4 +1,4 @@
-"""One picture of a simulated tomogram: what is in it, what can be seen of it, and how it was recorded."""
+"""One picture of a simulated tomogram: its true content, its slices and its tilts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .sample import Sample
 from .tilt_series import TiltSeries
 
 MEAN_OF = 5  # slices: a single one is mostly noise
-TILT_PERCENTILES = (2.0, 99.5)  # a tilt shows every bead, and few beads fill the darkest per cent
+TILT_PERCENTILES = (2.0, 99.5)  # a tilt shows all beads, and a few beads fill the darkest per cent
 SMOOTHING = 1.0  # voxels, standard deviation, for the same reason
-# One hue a class, in the order of the ids, dark enough on white; distractors have their own.
+# One hue per species, in the order of the ids, dark enough on white; distractors have their own.
 PALETTE = ("#3b6fb6", "#e8862e", "#3f9a4b", "#c9414a", "#8a63b4", "#8a5a44", "#dd79b8", "#7d7d7d", "#b3b02c", "#28b2bf",
            "#1f3f78", "#a34d0c", "#82c78b", "#f0a3a0")
 FIXED = {BEAD: "#d4a800", VESICLE: "#9aa7b5"}
@@ -26,14 +26,14 @@ BACKGROUND = "#f4f4f2"
 
 def draw_simulation(path: str | os.PathLike, sample: Sample, series: TiltSeries, tomogram: np.ndarray,
                     ids: dict[str, int]) -> None:
-    """Draw classes and tomogram in the central xy and xz slices, and the first, the middle and the last tilt, as PNG."""
+    """Draw species and tomogram in the central xy and xz slices, and the first, the middle and the last tilt, as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
     depth, height, width = tomogram.shape
-    labels = sample.classes(ids)
+    labels = sample.species_volume(ids)
     side = 5.6 * min(1.4, max(0.6, height / width))
     flat = 5.6 * depth / width
     figure = Figure(figsize=(17.6, side + flat + 2.2), layout="constrained")

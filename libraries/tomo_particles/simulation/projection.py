@@ -1,4 +1,4 @@
-"""Rays through a tilted sample as one sparse matrix a tilt: the tilt axis is y, so every line along y sees the same one."""
+"""Rays through a tilted sample as one sparse matrix per tilt. The tilt axis is y, so the matrix is the same for every section."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def as_columns(volume: np.ndarray) -> Columns:
 
 
 def detector_positions(width: int, margin: int = 0) -> np.ndarray:
-    """x' of the detector's pixels, voxels from the tilt axis, with `margin` more on either side."""
+    """x' of the detector's pixels, in voxels from the tilt axis, with `margin` more pixels on either side."""
     return np.arange(-margin, width + margin) - width // 2
 
 
 def rays(angle: float, depth: int, width: int, margin: int = 0) -> csr_matrix:
     """(width + 2 margin, depth * width) matrix that projects at a tilt in degrees: sums grey values times path, voxels.
 
-    At a tilt t a voxel stands at x' = x cos t + z sin t (from the centre, size // 2). A ray is sampled once a plane z, linear in
-    x. The sample goes on periodically along x: a real one does not end at the edge of the camera.
+    At a tilt t a voxel is projected to x' = x cos t + z sin t (from the centre, size // 2). A ray is sampled once per plane z,
+    linearly in x. The sample is periodic along x, because a real one does not end at the edge of the camera.
     """
     t = np.radians(angle)
     z = np.arange(depth) - depth // 2
@@ -38,12 +38,12 @@ def rays(angle: float, depth: int, width: int, margin: int = 0) -> csr_matrix:
 def slice_of_samples(angle: float, depth: int, width: int, margin: int, thickness: float) -> tuple[np.ndarray, int]:
     """(x', z) number of the slice across the beam, `thickness` voxels each, of every sample of `rays`; and how many there are.
 
-    Along the beam the sample at x', z stands at z' = z / cos t - x' tan t.
+    Along the beam the sample at x', z is at z' = z / cos t - x' tan t.
     """
     t = np.radians(angle)
     z = np.arange(depth) - depth // 2
     along = z / np.cos(t) - detector_positions(width, margin)[:, None] * np.tan(t)
-    # Slices lie evenly about z' = 0, the plane whose defocus is the nominal one.
+    # Slices are symmetric about z' = 0, the plane with the nominal defocus.
     half = int(np.ceil(np.abs(along).max() / thickness - 0.5))
     return np.rint(along / thickness).astype(np.int64) + half, 2 * half + 1
 
@@ -56,9 +56,9 @@ def sliced(matrix: csr_matrix, slices: np.ndarray, count: int) -> csr_matrix:
 
 
 def back_rays(angles: np.ndarray, planes: np.ndarray, depth: int, width: int) -> csr_matrix:
-    """(planes * x, tilts * x') matrix that smears projections back into some planes z of a volume; linear in x'.
+    """(planes * x, tilts * x') matrix that back-projects into some planes z of a volume; linear in x'.
 
-    A voxel takes nothing from a tilt whose detector does not reach it.
+    A tilt whose detector does not cover a voxel adds nothing to it.
     """
     t = np.radians(angles)
     x, z = np.arange(width) - width // 2, np.asarray(planes) - depth // 2

@@ -9,14 +9,14 @@ import scipy.fft
 
 from .projection import back_rays
 
-PLANES = 8  # z planes a thread reconstructs at a time: their matrix takes some tens of MB
+PLANES = 8  # z planes that a thread reconstructs at a time: their matrix needs some tens of MB
 
 
 def ramp_filtered(images: np.ndarray, workers: int = 1) -> np.ndarray:
     """(n, y, x) images weighted along x by |k|, after subtracting the mean of each; float32.
 
     The weights are the spectrum of Ram and Lakshminarayanan's band-limited kernel and not |k| itself, whose zero at k = 0 would
-    pull a zero-padded image below its ground. Frequencies in cycles a voxel.
+    lower the background of a zero-padded image. Frequencies in cycles per voxel.
     """
     width = images.shape[2]
     padded = scipy.fft.next_fast_len(2 * width, real=True)
@@ -36,7 +36,7 @@ def ramp_filtered(images: np.ndarray, workers: int = 1) -> np.ndarray:
 def back_projected(images: np.ndarray, angles: np.ndarray, depth: int, threads: int = 1) -> np.ndarray:
     """Volume (depth, y, x) float32 of a tilt series (n, y, x) at evenly spaced angles (degrees) about y.
 
-    Scaled so that projections (sums of grey values) of a small object give its grey values back, but for the missing wedge.
+    Scaled so that projections (sums of grey values) of a small object give its grey values back, except for the missing wedge.
     """
     count, height, width = images.shape
     step = np.radians((angles[-1] - angles[0]) / max(1, count - 1))

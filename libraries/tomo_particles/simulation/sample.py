@@ -17,7 +17,7 @@ from .distractors import BEAD, VESICLE, Stamp, bead, vesicle
 ICE = 0.15  # grey value of vitreous ice, as SHREC 2020 has it (it writes V/nm3)
 PROTEIN_CONTRAST = 0.09  # mean grey value of a complex over the ice: 2.7 V where ice has 4.5 V (Vulović et al., 2013)
 SPLINE_ORDER = 3  # of the interpolation of turned particles, as SHREC 2020
-POSES, POSITIONS = 12, 100  # tried for one particle before the sample counts as full for its kind
+POSES, POSITIONS = 12, 100  # tried for one particle before the sample counts as full for its species
 MAX_PARTICLES = np.iinfo(np.uint16).max  # the occupancy volume numbers them
 
 
@@ -40,8 +40,8 @@ class Sample:
         """(z, y, x) float32 grey values over the ice, of everything."""
         return np.asarray(self.protein + self.other)
 
-    def classes(self, ids: dict[str, int]) -> np.ndarray:
-        """(z, y, x) int8 (int16 beyond 127 classes): the id of the class of what is at each voxel, 0 where nothing."""
+    def species_volume(self, ids: dict[str, int]) -> np.ndarray:
+        """(z, y, x) int8 (int16 beyond 127 classes): the id of the species at each voxel, 0 where nothing is."""
         table = np.array([0, *(ids[name] for name in self.truth.species)])
         return np.asarray(table.astype(np.int8 if table.max() < 128 else np.int16)[self.occupancy])
 
@@ -51,7 +51,7 @@ def build_sample(tomo_id: str, size: tuple[int, int, int], complexes: Sequence[C
     """A random sample of `size` x, y, z voxels with counts[i] particles of complexes[i].
 
     The biggest are placed first. Whole objects lie inside; particles may lie inside vesicles. ice_noise: standard deviation of
-    the ice's grey value per voxel, the same in every tilt. What finds no place after many trials is left out and noted.
+    the ice's grey value per voxel, the same in every tilt. Objects that find no place after many trials are left out and noted.
     Raises InputError if there are more objects than the occupancy volume can number, or if no particle at all found a place.
     """
     if sum(counts) + beads + vesicles > MAX_PARTICLES:
@@ -76,7 +76,7 @@ def build_sample(tomo_id: str, size: tuple[int, int, int], complexes: Sequence[C
 
 @dataclass
 class _Room:
-    """What is already taken; rows of the ground truth in the order of placing."""
+    """The space that is already occupied, and the rows of the ground truth in the order of placing."""
 
     size: tuple[int, int, int]
     positions: list[np.ndarray] = field(default_factory=list)
@@ -113,7 +113,7 @@ class _Room:
                 return
 
     def free_position(self, mask: np.ndarray, trials: int, rng: np.random.Generator) -> np.ndarray | None:
-        """x, y, z where the mask, by its centre voxel, lies inside and on nothing else; None if no trial found one."""
+        """x, y, z of a random position at which the centred mask lies inside and overlaps nothing; None if no trial found one."""
         offsets = np.argwhere(mask) - np.array(mask.shape) // 2
         low, high = -offsets.min(axis=0), np.array(self.occupancy.shape) - offsets.max(axis=0)
         if (low >= high).any():
@@ -139,5 +139,5 @@ class _Room:
         self.occupancy[there][mask[here]] = len(self.species)
 
     def note(self, name: str, placed: int, count: int) -> None:
-        """Remember that not all fitted."""
+        """Note that not all found a place."""
         self.notes.append(f"{placed} of {count} {name} fitted")

@@ -15,17 +15,17 @@ from .projection import as_columns, rays
 from .sample import ICE, Sample
 
 MARGIN = 16  # detector pixels simulated beyond either edge: the CTF spreads a point over some pixels
-STEEPEST = 80.0  # degrees: beyond it the path through a slab, 1 / cos, runs away
+STEEPEST = 80.0  # degrees: beyond it the path through a slab, 1 / cos, becomes very long
 TRANSFERRED_NOISE = 0.5  # share of the detector noise's variance that passes the CTF; the rest is white
 
 
 @dataclass(frozen=True)
 class Imaging:
-    """How a sample is seen; defaults are SHREC 2020's, but for the signal-to-noise ratio, which it measured in another way.
+    """How a sample is imaged. Defaults are those of SHREC 2020, except for the signal-to-noise ratio, defined differently there.
 
     tilts: first, last, step, degrees.  snr: variance of the complexes' signal behind the CTF over that of the detector noise.
     structural_noise: standard deviation per voxel, drawn anew in every tilt.  multislice: propagate the wave through 5 nm slices
-    instead of projecting. Raises InputError for values that no microscope has.
+    instead of projecting. Raises InputError for impossible values.
     """
 
     tilts: tuple[float, float, float] = (-60.0, 60.0, 3.0)
@@ -82,14 +82,14 @@ def record(sample: Sample, imaging: Imaging, *, rng: np.random.Generator, thread
 
 
 class _Exposure:
-    """A sample in the beam, ready to be tilted."""
+    """A sample prepared for projection at any tilt."""
 
     def __init__(self, sample: Sample, imaging: Imaging) -> None:
         self.imaging = imaging
         self.rate = sample.truth.sampling_rate
         self.shape = sample.protein.shape
         self.protein = as_columns(sample.protein)
-        # The wave meets everything at once; in projections the complexes are added to the rest.
+        # The wave needs the whole sample at once; in projections the complexes are added to the rest.
         self.rest = as_columns(sample.density if imaging.multislice else sample.other)
         self.transfer = _transfer(imaging.ctf, (self.shape[1], self.shape[2] + 2 * MARGIN), self.rate)
 
@@ -103,7 +103,7 @@ class _Exposure:
             tilted = Tilted(matrix, angle, self.shape, MARGIN)
             image = transmitted(tilted, self.rest, self.imaging.ctf, self.rate, self.imaging.structural_noise, rng)
         else:
-            # The sum of independent noise over a ray's voxels is Gaussian: it is drawn once a pixel instead of once a voxel.
+            # The sum of independent noise over a ray's voxels is Gaussian: it is drawn once per pixel instead of once per voxel.
             sigma = np.float32(self.imaging.structural_noise * np.sqrt(depth * slant))
             noisy = (matrix @ self.rest).T + sigma * rng.standard_normal(signal.shape, dtype=np.float32)
             image = signal + _filtered(noisy, self.transfer)

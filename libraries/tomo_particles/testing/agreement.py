@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..evaluation.matching import best_matching, reach_within
+from ..evaluation.matching import best_matching, pairs_within
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Agreement:
         return Agreement(self.reported + other.reported, self.hits + other.hits, self.particles + other.particles)
 
 
-def match(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Largest one-to-one matching of picks (n, 3) to truth (m, 3), and of the largest the one with the least sum of distances.
+def match_picks(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Largest one-to-one matching of picks (n, 3) to truth (m, 3); among equals the one with the least sum of distances.
 
     radius: in the same units, one for all particles or (m,) one for each. Returns the matched rows of picks, ascending, and of
     truth. A second pick of the same particle is not a hit.
     """
-    reach = reach_within(picks, truth, radius)
-    pairs = best_matching(reach)
-    pairs = pairs[np.argsort(reach.pick[pairs])]
-    return reach.pick[pairs], reach.particle[pairs]
+    candidates = pairs_within(picks, truth, radius)
+    pairs = best_matching(candidates)
+    pairs = pairs[np.argsort(candidates.pick[pairs])]
+    return candidates.pick[pairs], candidates.particle[pairs]
 
 
 def agreement(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> Agreement:
     """How well picks (n, 3) recover the particles truth (m, 3)."""
-    return Agreement(len(picks), len(match(picks, truth, radius)[0]), len(truth))
+    return Agreement(len(picks), len(match_picks(picks, truth, radius)[0]), len(truth))

@@ -14,8 +14,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 MAX_TILT_DEGREES = 60.0
-# Centres (x, y, z) and radii of the blobs, in units of the particle's radius: each complex is told from the
-# others by its shape, not by its contrast.
+# Centres (x, y, z) and radii of the blobs, in units of the particle's radius: the species
+# differ in shape, not in contrast.
 COMPLEXES = {
     "target": ((0.35, 0.1, 0.0, 0.45), (-0.3, 0.35, 0.1, 0.4), (-0.25, -0.45, -0.1, 0.35), (0.2, -0.2, 0.5, 0.3),
                (0.0, 0.3, -0.5, 0.3)),
@@ -26,7 +26,7 @@ COMPLEXES = {
 
 @dataclass(frozen=True)
 class Simulation:
-    """volume: (z, y, x) float32, particles dark; positions by class: (n, 3) x, y, z, voxels; sampling_rate: Å/voxel."""
+    """volume: (z, y, x) float32, particles dark; positions by species: (n, 3) x, y, z, voxels; sampling_rate: Å/voxel."""
 
     volume: np.ndarray
     positions: dict[str, np.ndarray]
@@ -40,7 +40,7 @@ class Simulation:
 
 def simulate_tomogram(size: tuple[int, int, int], counts: dict[str, int], *, rng: np.random.Generator, radius: float = 6.0,
                       noise: float = 1.0, sampling_rate: float = 10.0) -> Simulation:
-    """A tomogram of `size` x, y, z voxels holding `counts` of the classes target, rod, small and bead.
+    """A tomogram of `size` x, y, z voxels with `counts` of the species target, rod, small and bead.
 
     radius: of a particle, voxels.  noise: its standard deviation, in units of a particle's mean density.
     """
@@ -99,8 +99,8 @@ def through_missing_wedge(volume: np.ndarray, max_tilt: float = MAX_TILT_DEGREES
 @dataclass(frozen=True)
 class SimulatedPicker:
     """Faults of a picker. recall: share of the targets it finds; jitter: its position error (voxels, per axis);
-    beads, others: share of gold beads and of other complexes it takes; noise: false picks in empty space, as a
-    fraction of the number of targets; twice: share of its picks that it makes twice."""
+    beads, others: share of the gold beads and of the other species that it picks; noise: false picks in empty space, as a
+    fraction of the number of targets; twice: share of its picks that it reports twice."""
 
     recall: float
     jitter: float = 1.0

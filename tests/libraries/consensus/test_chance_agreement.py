@@ -70,3 +70,10 @@ def test_where_it_cannot_be_known_the_agreement_counts():
     columns = table([anywhere(np.random.default_rng([4, k]), 120) for k in range(2)])
     assert not agreement_informs(columns)
     assert agreement_informs({name: values for name, values in columns.items() if name != "particleSize"})
+
+
+def test_a_picker_given_twice_does_not_agree_with_itself():
+    rng = np.random.default_rng(5)
+    twin, other = anywhere(rng, 100), anywhere(rng, 100)
+    assert not agreement_informs(table([twin, twin + rng.normal(0, 0.1, twin.shape), other]))
+    assert agreement_informs(table([twin, twin + rng.normal(0, 0.1, twin.shape)]))  # one witness: nothing can be known

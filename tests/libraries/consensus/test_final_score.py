@@ -15,13 +15,13 @@ def correlated(seed: int = 0) -> tuple[np.ndarray, ...]:
     seen = np.ones((400, 3), dtype=bool)
     seen[:, 2] = is_true | (rng.random(400) < 0.3)
     scores = np.where(seen, rng.normal(np.where(is_true, 1.5, 0.0)[:, None] * [0.3, 0.3, 2], 1), np.nan)
-    look = 1 / (1 + np.exp(-rng.normal(np.where(is_true, 2, -1), 1.5)))
-    return look, seen, scores, is_true
+    network_score = 1 / (1 + np.exp(-rng.normal(np.where(is_true, 2, -1), 1.5)))
+    return network_score, seen, scores, is_true
 
 
-def judge(look: np.ndarray, seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def final_probability(network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
     agreement = agreement_labels(seen.sum(axis=1), seen.shape[1])
-    return final_score.judge(look, seen, scores, agreement)
+    return final_score.final_probability(network_score, seen, scores, agreement)
 
 
 def f1(accepted: np.ndarray, is_true: np.ndarray) -> float:
@@ -29,35 +29,37 @@ def f1(accepted: np.ndarray, is_true: np.ndarray) -> float:
 
 
 def test_pickers_that_err_alike_do_not_count_twice():
-    look, seen, scores, is_true = correlated()
-    probability = judge(look, seen, scores)
+    network_score, seen, scores, is_true = correlated()
+    probability = final_probability(network_score, seen, scores)
     best_vote = max(f1(seen.sum(axis=1) >= n, is_true) for n in (1, 2, 3))
-    assert f1(probability >= 0.5, is_true) > max(best_vote, f1(look >= 0.5, is_true)) + 0.05
+    assert f1(probability >= 0.5, is_true) > max(best_vote, f1(network_score >= 0.5, is_true)) + 0.05
 
 
 def test_neither_the_order_of_the_picks_nor_of_the_pickers_nor_the_unit_of_a_score_matters():
-    look, seen, scores, _ = correlated()
-    rows, columns = np.random.default_rng(1).permutation(len(look)), np.array([2, 0, 1])
-    expected = judge(look, seen, scores)
-    np.testing.assert_allclose(judge(look[rows], seen[rows][:, columns], scores[rows][:, columns]), expected[rows], atol=1e-9)
-    np.testing.assert_allclose(judge(look, seen, scores * [1, 100, 1e-3] + [5, 0, -2]), expected, atol=1e-6)
+    network_score, seen, scores, _ = correlated()
+    rows, columns = np.random.default_rng(1).permutation(len(network_score)), np.array([2, 0, 1])
+    expected = final_probability(network_score, seen, scores)
+    shuffled = final_probability(network_score[rows], seen[rows][:, columns], scores[rows][:, columns])
+    np.testing.assert_allclose(shuffled, expected[rows], atol=1e-9)
+    np.testing.assert_allclose(final_probability(network_score, seen, scores * [1, 100, 1e-3] + [5, 0, -2]), expected, atol=1e-6)
 
 
 def test_without_scores_votes_and_look_decide():
-    look, seen, scores, is_true = correlated()
-    assert f1(judge(look, seen, np.full(scores.shape, np.nan)) >= 0.5, is_true) > f1(look >= 0.5, is_true)
+    network_score, seen, scores, is_true = correlated()
+    probability = final_probability(network_score, seen, np.full(scores.shape, np.nan))
+    assert f1(probability >= 0.5, is_true) > f1(network_score >= 0.5, is_true)
 
 
 def test_where_all_are_particles_none_is_rejected_for_the_sake_of_two_groups():
     rng = np.random.default_rng(3)
-    look = 1 / (1 + np.exp(-rng.normal(3, 0.7, 300)))
-    assert (judge(look, np.ones((300, 2), dtype=bool), np.full((300, 2), np.nan)) > 0.5).mean() > 0.97
+    network_score = 1 / (1 + np.exp(-rng.normal(3, 0.7, 300)))
+    assert (final_probability(network_score, np.ones((300, 2), dtype=bool), np.full((300, 2), np.nan)) > 0.5).mean() > 0.97
 
 
 def test_a_few_extreme_picks_do_not_decide_for_the_others():
-    look, seen, scores, is_true = correlated()
-    look[-15:], seen[-15:], scores[-15:] = 1e-6, [False, False, True], [np.nan, np.nan, -30]
-    assert f1(judge(look, seen, scores) >= 0.5, is_true) > 0.85
+    network_score, seen, scores, is_true = correlated()
+    network_score[-15:], seen[-15:], scores[-15:] = 1e-6, [False, False, True], [np.nan, np.nan, -30]
+    assert f1(final_probability(network_score, seen, scores) >= 0.5, is_true) > 0.85
 
 
 def test_lookalikes_that_all_pickers_like_are_told_by_looking_only_half_like_the_particle():
@@ -68,14 +70,14 @@ def test_lookalikes_that_all_pickers_like_are_told_by_looking_only_half_like_the
     seen[~seen.any(axis=1), 0] = True
     scores = np.where(seen, rng.normal(size=(420, 4)), np.nan)
     scores[:, 3] += 2 * (kind == 2)
-    look = 1 / (1 + np.exp(-rng.normal(np.array([-3.0, 0.0, 3.0])[kind], 1.0)))
+    network_score = 1 / (1 + np.exp(-rng.normal(np.array([-3.0, 0.0, 3.0])[kind], 1.0)))
     best_vote = max(f1(seen.sum(axis=1) >= n, kind == 2) for n in (1, 2, 3, 4))
-    assert f1(judge(look, seen, scores) >= 0.5, kind == 2) > max(0.85, best_vote + 0.1)
+    assert f1(final_probability(network_score, seen, scores) >= 0.5, kind == 2) > max(0.85, best_vote + 0.1)
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 25])
 def test_few_or_equal_picks_give_probabilities(n):
-    probability = judge(np.full(n, 0.7), np.ones((n, 2), dtype=bool), np.full((n, 2), np.nan))
+    probability = final_probability(np.full(n, 0.7), np.ones((n, 2), dtype=bool), np.full((n, 2), np.nan))
     assert probability.shape == (n,) and ((probability > 0.5) & (probability < 1)).all()
 
 
@@ -92,7 +94,7 @@ def test_the_odds_are_those_of_the_class_not_of_its_unsure_labels():
 def test_a_look_that_tells_nothing_leaves_the_testimony_alone():
     _, seen, scores, _ = correlated()
     rng = np.random.default_rng(5)
-    probability = [judge(rng.uniform(0.3, 0.7, len(seen)), seen, scores) for _ in range(2)]
+    probability = [final_probability(rng.uniform(0.3, 0.7, len(seen)), seen, scores) for _ in range(2)]
     assert np.abs(probability[0] - probability[1]).mean() < 0.2
 
 

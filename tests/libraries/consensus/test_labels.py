@@ -27,8 +27,8 @@ def test_no_clusters_no_labels():
 
 def test_the_nearest_reference_within_the_radius_explains_a_pick():
     positions = np.array([[0, 0, 0], [10, 0, 0], [20, 0, 0], [40, 0, 0]], dtype=float)
-    truth, lies = np.array([[1.0, 0, 0], [13, 0, 0]]), np.array([[12.0, 0, 0], [20, 4, 0]])
-    assert explained_by(positions, truth, lies, 5.0).tolist() == [POSITIVE, NEGATIVE, NEGATIVE, DOUBTFUL]
+    positive, negative = np.array([[1.0, 0, 0], [13, 0, 0]]), np.array([[12.0, 0, 0], [20, 4, 0]])
+    assert explained_by(positions, positive, negative, 5.0).tolist() == [POSITIVE, NEGATIVE, NEGATIVE, DOUBTFUL]
 
 
 def test_without_references_everything_is_open():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tomo_particles.consensus.final_score import judge_merged
+from tomo_particles.consensus.final_score import score_merged_picks
 from tomo_particles.consensus.merged_picks import scores_of, votes_of
 from tomo_particles.consensus.picker_reliability import estimate_reliability
 
@@ -65,9 +65,9 @@ def test_votes_are_read_from_the_texts_of_the_consensus():
 
 def test_references_are_taken_at_their_word():
     comments = ["1+2", "1", "2", "0+1+2", "0", "0+2"]
-    judged = judge_merged(comments, np.array([1, 0, 0, -1, 1, 1]))
-    assert judged.posterior[3:].tolist() == [0, 1, 1]
-    assert judged.posterior[0] > judged.posterior[1]
+    scored = score_merged_picks(comments, np.array([1, 0, 0, -1, 1, 1]))
+    assert scored.posterior[3:].tolist() == [0, 1, 1]
+    assert scored.posterior[0] > scored.posterior[1]
 
 
 def test_scores_stand_with_the_picker_that_gave_them():
@@ -79,7 +79,7 @@ def test_scores_stand_with_the_picker_that_gave_them():
 def test_precision_and_recall_follow_from_the_final_scores_where_a_network_has_looked():
     seen, is_true = simulated()
     comments = ["+".join(str(k + 1) for k in np.flatnonzero(row)) for row in seen]
-    look = np.clip(np.random.default_rng(2).normal(np.where(is_true, 0.9, 0.1), 0.05), 0, 1)
-    judged = judge_merged(comments, np.zeros(len(seen)), look)
-    np.testing.assert_allclose(judged.precision, seen[is_true].sum(axis=0) / seen.sum(axis=0), atol=0.03)
-    np.testing.assert_allclose(judged.recall, seen[is_true].mean(axis=0), atol=0.05)
+    network_score = np.clip(np.random.default_rng(2).normal(np.where(is_true, 0.9, 0.1), 0.05), 0, 1)
+    scored = score_merged_picks(comments, np.zeros(len(seen)), network_score)
+    np.testing.assert_allclose(scored.precision, seen[is_true].sum(axis=0) / seen.sum(axis=0), atol=0.03)
+    np.testing.assert_allclose(scored.recall, seen[is_true].mean(axis=0), atol=0.05)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tomo_particles.consensus.expected_precision import expect
-from tomo_particles.consensus.final_score import expit, judge_against_noise, judge_merged
+from tomo_particles.consensus.expected_precision import expected_precision_recall
+from tomo_particles.consensus.final_score import expit, final_probability_against_noise, score_merged_picks
 from tomo_particles.consensus.labels import agreement_labels
 from tomo_particles.consensus.picker_reliability import votes_alone, witnesses_of
 from tomo_particles.consensus.verdict import (
@@ -56,21 +56,22 @@ def test_scores_of_nothing_but_noise_are_called_votes_alone():
 def test_scores_that_see_particles_are_supported_and_count(n_pickers: int):
     found = [verdict(*drawn(seed, 3.0, n_pickers)[:3]) for seed in range(20)]
     assert [one.kind for one in found].count(SUPPORTED) == 20
-    assert min(one.say for one in found) > 0.5
+    assert min(one.network_weight for one in found) > 0.5
 
 
-def test_the_say_grows_with_what_the_network_sees():
-    says = [np.mean([verdict(*drawn(seed, effect)[:3]).say for seed in range(5)]) for effect in (0.0, 1.2, 2.0, 4.0)]
-    assert says[0] == 0 and says == sorted(says) and 0 < says[2] < says[3]
+def test_the_weight_of_the_network_grows_with_what_it_sees():
+    weights = [np.mean([verdict(*drawn(seed, effect)[:3]).network_weight for seed in range(5)])
+               for effect in (0.0, 1.2, 2.0, 4.0)]
+    assert weights[0] == 0 and weights == sorted(weights) and 0 < weights[2] < weights[3]
 
 
 def test_where_every_pick_is_a_particle_the_run_is_supported_and_its_votes_are_not_doubted():
     seen, score, noise, _ = drawn(1, 4.0, n_true=300, n_false=0)
     found = verdict(seen, score, noise)
     comments = ["+".join(str(k + 1) for k in np.flatnonzero(row)) for row in seen]
-    judged = judge_merged(comments, (seen.sum(axis=1) >= 2).astype(int), score, None, found.say)
+    scored = score_merged_picks(comments, (seen.sum(axis=1) >= 2).astype(int), score, None, found.network_weight)
     assert found.kind == SUPPORTED and found.unlike_noise > 0.95
-    assert (judged.posterior >= 0.5).mean() > 0.9 and judged.posterior[judged.posterior >= 0.5].mean() > 0.85
+    assert (scored.posterior >= 0.5).mean() > 0.9 and scored.posterior[scored.posterior >= 0.5].mean() > 0.85
 
 
 def test_one_picker_given_twice_is_one_witness():
@@ -99,8 +100,8 @@ def test_without_votes_that_separate_single_picks_do_not_outrank_agreed_ones():
     seen, score, noise, _ = drawn(3, 0.0)
     found = verdict(seen, score, noise)
     comments = ["+".join(str(k + 1) for k in np.flatnonzero(row)) for row in seen]
-    posterior = judge_merged(comments, (seen.sum(axis=1) >= 2).astype(int), score, None, found.say).posterior
-    assert found.say == 0 and posterior[seen.sum(axis=1) == 3].min() >= posterior[seen.sum(axis=1) == 1].max()
+    posterior = score_merged_picks(comments, (seen.sum(axis=1) >= 2).astype(int), score, None, found.network_weight).posterior
+    assert found.network_weight == 0 and posterior[seen.sum(axis=1) == 3].min() >= posterior[seen.sum(axis=1) == 1].max()
 
 
 def test_separation_is_the_area_under_the_roc_curve_and_ties_count_half():
@@ -134,7 +135,7 @@ def test_picks_that_differ_from_noise_by_their_depth_alone_are_not_supported():
     support = seen.sum(axis=1)
     found = verdict_of(picks, noise, agreement_labels(support, 3), support >= 2, 3)
     assert separation(picks.score, noise.score).auc > 0.8
-    assert found.kind != SUPPORTED and found.say == 0 and not found.promises
+    assert found.kind != SUPPORTED and found.network_weight == 0 and not found.promises
 
 
 def test_a_pick_is_compared_with_noise_of_its_own_tomogram():
@@ -156,7 +157,7 @@ def test_where_nothing_can_be_compared_it_says_so_and_promises_nothing():
     picks = ScoredPlaces(np.full(40, 0.9), np.full(40, "a"), rng.random((40, 3)) * [5, 100, 50])  # all at the border
     noise = ScoredPlaces(np.full(60, 0.1), np.full(60, "a"), rng.random((60, 3)) * [80, 100, 50] + [10, 0, 0])
     found = verdict_of(picks, noise, np.repeat([1.0, 0.0], 20), np.repeat([True, False], 20), 2)
-    assert found.kind == WEAK and "no agreed pick lies where noise could be picked" in found.reason and found.say == 0
+    assert found.kind == WEAK and "no agreed pick lies where noise could be picked" in found.reason and found.network_weight == 0
     few = verdict_of(picks[np.arange(4)], ScoredPlaces(noise.score, noise.tomo_ids, noise.positions - [10, 0, 0]),
                      np.ones(4), np.ones(4, bool), 2)
     assert few.kind in (WEAK, VOTES_ALONE) and "compared" in few.reason
@@ -194,21 +195,27 @@ def test_a_verdict_survives_its_file_and_what_is_none_is_refused():
 
 @pytest.mark.parametrize("found", [too_few_agreed(4), Verdict(WEAK, "", 0.5)])
 def test_only_a_supported_run_promises_anything(found):
-    told = expect(np.repeat([0.95, 0.2], [80, 200]), np.array([0.5]), found).at(0)
+    told = expected_precision_recall(np.repeat([0.95, 0.2], [80, 200]), np.array([0.5]), found).at(0)
     assert told["precision"] is None and told["recall"] is None
     assert (told["precision_low"], told["precision_high"]) == (told["recall_low"], told["recall_high"]) == (0, 1)
 
 
 def test_a_supported_promise_reaches_down_to_what_the_network_confirms():
     probability = np.repeat([0.9, 0.1], [400, 100])
-    promise = lambda confirmed: expect(probability, np.array([0.5]), Verdict(SUPPORTED, "", 1.0, confirmed=confirmed)).at(0)  # noqa: E731
+
+    def promise(confirmed):
+        return expected_precision_recall(probability, np.array([0.5]), Verdict(SUPPORTED, "", 1.0, confirmed=confirmed)).at(0)
+
     assert promise(1.0)["precision"] == promise(0.5)["precision"] == 0.9
     assert promise(0.5)["precision_low"] == pytest.approx(promise(1.0)["precision_low"] / 2, abs=2e-3)
 
 
 def test_many_lookalikes_lower_a_promise_that_the_votes_alone_make():
     probability = np.repeat([0.9, 0.1], [400, 100])
-    promise = lambda **values: expect(probability, np.array([0.5]), Verdict(SUPPORTED, "", 1.0, **values)).at(0)  # noqa: E731
+
+    def promise(**values):
+        return expected_precision_recall(probability, np.array([0.5]), Verdict(SUPPORTED, "", 1.0, **values)).at(0)
+
     assert promise(confirmed=0.6, lookalikes=0.0)["precision"] == promise(confirmed=1.0, lookalikes=0.7)["precision"] == 0.9
     lowered = promise(confirmed=0.6, lookalikes=0.7)
     assert lowered["precision"] == pytest.approx(0.9 * (1 - 0.7 * 0.4), abs=1e-3)
@@ -218,7 +225,7 @@ def test_many_lookalikes_lower_a_promise_that_the_votes_alone_make():
 def test_few_picks_widen_the_interval():
     widths = []
     for n in (20, 100, 1000):
-        told = expect(np.full(n, 0.9), np.array([0.5])).at(0)
+        told = expected_precision_recall(np.full(n, 0.9), np.array([0.5])).at(0)
         widths.append(told["precision_high"] - told["precision_low"])
         assert told["precision_low"] < 0.9 < told["precision_high"]
     assert widths[0] > 2 * widths[1] > 4 * widths[2]
@@ -236,7 +243,7 @@ def test_without_agreement_a_picker_that_the_network_tells_from_noise_is_named_a
     for seed in range(10):
         seen, score, _, noise, _ = alone(seed, 4.0)
         found = verdict_without_agreement(places(score), places(noise, 1), seen, [4, 7, 9])
-        assert found.kind == WEAK and found.say == 1 and not found.promises
+        assert found.kind == WEAK and found.network_weight == 1 and not found.promises
         assert "picker 4 (separation 0.7" in found.reason and "picker 7" not in found.reason and "picker 9" not in found.reason
 
 
@@ -244,7 +251,7 @@ def test_without_agreement_and_with_nothing_to_see_no_picker_is_named():
     for seed in range(20):
         seen, score, _, noise, _ = alone(seed, 0.0)
         found = verdict_without_agreement(places(score), places(noise, 1), seen, [1, 2, 3])
-        assert found.kind == VOTES_ALONE and found.say == 0 and "no picker" in found.reason
+        assert found.kind == VOTES_ALONE and found.network_weight == 0 and "no picker" in found.reason
     empty = ScoredPlaces(np.zeros(0), np.zeros(0, dtype=str), np.zeros((0, 3)))
     assert verdict_without_agreement(places(score), empty, seen, [1, 2, 3]).kind == WEAK
 
@@ -252,7 +259,7 @@ def test_without_agreement_and_with_nothing_to_see_no_picker_is_named():
 def test_a_picker_that_is_right_alone_keeps_its_particles():
     for seed in range(5):
         seen, score, scores, noise, true = alone(seed, 4.0)
-        accepted = judge_against_noise(score, noise, seen, scores, np.ones(450, dtype=bool)) >= 0.5
+        accepted = final_probability_against_noise(score, noise, seen, scores, np.ones(450, dtype=bool)) >= 0.5
         assert (accepted & true).sum() > 60 and (accepted & ~true).sum() < 15
 
 
@@ -260,17 +267,24 @@ def test_picks_where_no_noise_can_be_are_judged_by_their_picker():
     seen, score, scores, noise, _ = alone(1, 4.0)
     comparable = np.arange(450) % 5 > 0
     score[~comparable] = 0.999  # a box that is partly empty looks like nothing else
-    probability = judge_against_noise(score, noise, seen, np.full_like(scores, np.nan), comparable)
+    probability = final_probability_against_noise(score, noise, seen, np.full_like(scores, np.nan), comparable)
     assert np.ptp(probability[~comparable & seen[:, 1]]) < 1e-12
     assert probability[~comparable & seen[:, 0]].mean() > 2 * probability[~comparable & seen[:, 1]].mean()
 
 
 def test_a_network_that_confirms_little_loses_its_weight_and_lookalikes_their_promise():
     found = Verdict(SUPPORTED, "x", 0.8, unlike_noise=0.9)
-    assert [round(found.checked(share, 0.0).say, 3) for share in (0.9, 0.7, 0.55, 0.4, 0.1)] == [0.8, 0.8, 0.4, 0.0, 0.0]
+    weights = [round(found.checked(share, 0.0).network_weight, 3) for share in (0.9, 0.7, 0.55, 0.4, 0.1)]
+    assert weights == [0.8, 0.8, 0.4, 0.0, 0.0]
     assert found.checked(0.5, 0.1).kind == SUPPORTED and found.checked(0.7, 0.5).kind == SUPPORTED
     assert found.checked(0.5, 0.5).kind == WEAK and "more than one kind" in found.checked(0.5, 0.5).reason
 
 
 def test_a_network_learns_from_ten_agreed_picks_or_from_many():
     assert can_learn(10, 12) and can_learn(2, 100) and not can_learn(9, 99)
+
+
+def test_the_pickers_of_a_verdict_have_their_names_where_they_are_known():
+    found = Verdict(WEAK, "only the picks of picker 12 (separation 0.9) stand out; picker 1 and picker 3 are one", 1.0)
+    named = found.with_names({1: "log", 12: "a picker 1"}).reason
+    assert named == "only the picks of 'a picker 1' (separation 0.9) stand out; 'log' and picker 3 are one"

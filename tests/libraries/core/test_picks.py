@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from tomo_particles.core.coordinates import check_inside, rescale_positions, rescale_size, same_sampling_rate
+from tomo_particles.core.coordinates import check_inside, inside_volume, rescale_positions, rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.picks import Picks
 
@@ -117,6 +117,8 @@ def test_picks_of_other_tomograms_or_sampling_rates_do_not_join():
 
 
 def test_positions_outside_are_refused_and_the_outermost_inside_are_not():
+    at = np.array([[-0.5, 0, 0], [-0.51, 0, 0], [9.49, 0, 0], [9.5, 0, 0], [9.51, 0, 0], [0, 5, 0], [0, 0, 4.4]])
+    assert inside_volume(at, (10, 5, 5)).tolist() == [True, False, True, True, False, False, True]
     check_inside(np.array([[-0.5, 0, 0], [31.5, 63.5, 15.5]]), (32, 64, 16), "--picks: 'a.csv'")
     check_inside(np.zeros((0, 3)), (32, 64, 16), "--picks")
     for outside in ([32, 0, 0], [0, 64, 0], [0, 0, 15.6], [0, -0.6, 0]):

@@ -1,4 +1,4 @@
-"""The name of the complex that a pick is said to be, through picks and files."""
+"""The species of a pick, through picks and files."""
 
 import numpy as np
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tomo_particles.evaluation.matching import Hits, hits_of, outside_volume, reach_within
+from tomo_particles.core.coordinates import inside_volume
+from tomo_particles.evaluation.matching import Matches, matches_of, pairs_within
 from tomo_particles.evaluation.metrics import PickingMetrics, metrics_of
 
 
@@ -11,9 +12,9 @@ def test_every_number_by_hand():
     """Particles at 10, 30, 50, 97; picks at 10 (hit), 12 (the same again), 33 (hit), 70 (false), 101 (outside, though near)."""
     truth = np.array([[x, 10.0, 10.0] for x in (10, 30, 50, 97)])
     picks = np.array([[x, 10.0, 10.0] for x in (10, 12, 33, 70, 101)])
-    outside = outside_volume(picks, np.array([100, 20, 20]))
-    reach = reach_within(picks, truth, 5.0).between(~outside, np.ones(4, dtype=bool))
-    numbers = metrics_of(hits_of(reach), np.ones(5, dtype=bool), 4, outside, voxel_size=2.0).as_dict()
+    outside = ~inside_volume(picks, (100, 20, 20))
+    candidates = pairs_within(picks, truth, 5.0).between(~outside, np.ones(4, dtype=bool))
+    numbers = metrics_of(matches_of(candidates), np.ones(5, dtype=bool), 4, outside, voxel_size=2.0).as_dict()
     assert {name: numbers[name] for name in ("RR", "TP", "FP", "FN", "MH", "RO")} == {
         "RR": 5, "TP": 2, "FP": 2, "FN": 2, "MH": 1, "RO": 1,
     }
@@ -49,20 +50,20 @@ def test_the_published_rows(method):
 
 
 def test_only_the_reported_picks_count():
-    hits = Hits(np.array([0, 0, 1, -1]), np.array([True, False, True, False]), np.array([1.0, 2.0, 3.0, np.nan]))
-    numbers = metrics_of(hits, np.array([False, True, True, True]), 3)
+    matches = Matches(np.array([0, 0, 1, -1]), np.array([True, False, True, False]), np.array([1.0, 2.0, 3.0, np.nan]))
+    numbers = metrics_of(matches, np.array([False, True, True, True]), 3)
     assert (numbers.reported, numbers.found, numbers.false, numbers.multiple, numbers.distance) == (3, 1, 1, 0, 3.0)
     assert numbers.outside is None
 
 
 def test_what_is_not_known_is_none():
-    numbers = metrics_of(Hits(np.array([-1]), np.array([False]), np.array([np.nan])), np.array([True]), 0).as_dict()
+    numbers = metrics_of(Matches(np.array([-1]), np.array([False]), np.array([np.nan])), np.array([True]), 0).as_dict()
     assert numbers["AD"] is numbers["AD_angstrom"] is numbers["RO"] is None
     assert (numbers["recall"], numbers["precision"], numbers["F1"], numbers["F4"]) == (0, 0, 0, 0)
 
 
 def test_nothing_reported():
-    numbers = metrics_of(Hits(np.zeros(0, int), np.zeros(0, bool), np.zeros(0)), np.zeros(0, bool), 5)
+    numbers = metrics_of(Matches(np.zeros(0, int), np.zeros(0, bool), np.zeros(0)), np.zeros(0, bool), 5)
     assert (numbers.found, numbers.missed, numbers.f1, numbers.miss_rate) == (0, 5, 0.0, 1.0)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.picks import Picks
-from tomo_particles.evaluation.particle_classes import Complex
+from tomo_particles.evaluation.particle_classes import Species
 from tomo_particles.evaluation.report import (
     FALSE,
     MISSED,
@@ -18,7 +18,7 @@ from tomo_particles.evaluation.report import (
 )
 
 SIZE = (60.0, 20.0, 20.0)
-COMPLEXES = {"a": Complex("a", 50, 60, False), "b": Complex("b", 900, 60, False), "bead": Complex("bead", np.nan, 60, True)}
+SPECIES = {"a": Species("a", 50, 60, False), "b": Species("b", 900, 60, False), "bead": Species("bead", np.nan, 60, True)}
 
 
 def on_x(species: str, *values: float, tomo_id: str = "TS_1", rate: float = 10.0, score=None) -> Picks:
@@ -48,13 +48,13 @@ def some(numbers: dict, *names: str) -> list:
 
 
 def test_localisation_ignores_the_classes():
-    numbers = report(joined(), ["a", "b"], COMPLEXES)["distance"]["localisation"]
+    numbers = report(joined(), ["a", "b"], SPECIES)["distance"]["localisation"]
     assert some(numbers) == [6, 3, 2, 1, 1] and numbers["particles"] == 4 and numbers["RO"] == 0
     assert numbers["AD"] == pytest.approx((0 + 1 + 0) / 3) and numbers["AD_angstrom"] == pytest.approx(10 / 3)
 
 
 def test_a_class_is_its_picks_against_its_particles():
-    numbers = report(joined(), ["a", "b"], COMPLEXES)["distance"]
+    numbers = report(joined(), ["a", "b"], SPECIES)["distance"]
     assert some(numbers["classes"]["a"]) == [2, 1, 1, 1, 0] and numbers["classes"]["a"]["F1"] == pytest.approx(2 / 4)
     assert some(numbers["classes"]["b"]) == [3, 1, 1, 1, 1] and numbers["classes"]["b"]["F1"] == pytest.approx(2 / 5)
     assert numbers["size_groups"] == pytest.approx({"small": 0.5, "large": 0.4})
@@ -62,11 +62,11 @@ def test_a_class_is_its_picks_against_its_particles():
 
 
 def test_distractors_are_no_particles_and_picks_on_them_are_told():
-    assert report(joined(), ["a", "b"], COMPLEXES)["distance"]["false_picks_on"] == {"bead": 1}
+    assert report(joined(), ["a", "b"], SPECIES)["distance"]["false_picks_on"] == {"bead": 1}
 
 
-def test_with_a_target_the_other_complexes_are_false():
-    numbers = report(joined(target="b"), ["b"], COMPLEXES)["distance"]
+def test_with_a_target_the_other_species_are_false():
+    numbers = report(joined(target="b"), ["b"], SPECIES)["distance"]
     assert some(numbers["localisation"]) == [6, 1, 4, 1, 1]
     assert numbers["false_picks_on"] == {"a": 2, "bead": 1} and list(numbers["classes"]) == ["b"]
 
@@ -87,7 +87,7 @@ def test_the_two_rules_may_differ():
     """The first particle is a shell without its centre; the fourth is long: 36 to 46."""
     volume = np.zeros((20, 20, 60), dtype=np.int16)
     volume[10, 10, 8:10], volume[10, 10, 20:22], volume[10, 10, 29:32], volume[10, 10, 36:47], volume[10, 10, 50] = 1, 2, 3, 4, 5
-    found = report(joined(on_x("abbb", 10, 21, 30, 45), volume=volume), ["a", "b"], COMPLEXES)
+    found = report(joined(on_x("abbb", 10, 21, 30, 45), volume=volume), ["a", "b"], SPECIES)
     assert some(found["distance"]["localisation"]) == [4, 3, 1, 1, 0]
     assert some(found["occupancy"]["localisation"]) == [4, 3, 1, 1, 0]
     assert found["distance"]["localisation"]["AD"] == pytest.approx(1 / 3)  # 0, 1, 0
@@ -99,15 +99,15 @@ def test_the_two_rules_may_differ():
 
 def test_results_outside_are_false_however_near():
     truth, picks = on_x("aa", 1, 58), on_x("aaa", 1, -1, 60)
-    numbers = report(joined(picks, truth), ["a"], COMPLEXES)["distance"]["localisation"]
+    numbers = report(joined(picks, truth), ["a"], SPECIES)["distance"]["localisation"]
     assert some(numbers, "RR", "TP", "FP", "FN", "MH", "RO") == [3, 1, 2, 1, 0, 2]
-    numbers = report(joined(picks, truth, size=None), ["a"], COMPLEXES)["distance"]["localisation"]
+    numbers = report(joined(picks, truth, size=None), ["a"], SPECIES)["distance"]["localisation"]
     assert some(numbers, "RR", "TP", "FP", "FN", "MH", "RO") == [3, 2, 0, 0, 1, None]
 
 
 def test_average_precision_takes_the_better_scored_of_two_picks():
     """By score: 0.95 (hit, the nearer 0.7 is its surplus), 0.9 hit, 0.8 hit, 0.7 surplus, 0.2, 0.1 false; 4 particles."""
-    numbers = report(joined(), ["a", "b"], COMPLEXES)["distance"]["localisation"]
+    numbers = report(joined(), ["a", "b"], SPECIES)["distance"]["localisation"]
     assert numbers["average_precision"] == pytest.approx(3 / 4)
     assert numbers["brier"] == pytest.approx((0.05**2 + 0.1**2 + 0.2**2 + 0.7**2 + 0.2**2 + 0.1**2) / 6)
     # 0.95 and 0.9 share a bin: |0.925 - 1| twice
@@ -116,7 +116,7 @@ def test_average_precision_takes_the_better_scored_of_two_picks():
 
 def test_scores_that_are_no_probabilities_only_rank():
     picks = on_x("ab", 10, 30, score=[5.0, -3.0])
-    numbers = report(joined(picks), ["a", "b"], COMPLEXES)["distance"]["localisation"]
+    numbers = report(joined(picks), ["a", "b"], SPECIES)["distance"]["localisation"]
     assert numbers["average_precision"] == 0.5 and numbers["brier"] is None and numbers["ECE"] is None
     plain = joined(on_x("ab", 10, 30))
     assert report(plain, [], {})["distance"]["localisation"]["average_precision"] is None
@@ -137,7 +137,7 @@ def test_the_random_baseline():
 
 
 def test_without_a_size_random_positions_fill_the_box_of_the_truth():
-    # The truth lies on a line, so every random position does, and a radius of half its length reaches one of three
+    # The truth lies on a line, so every random position does, and a radius of half its length covers one of three
     numbers = report(joined(on_x("aaa", 1, 2, 3), on_x("aaa", 0, 10, 20), radius=5.0, size=None), [], {})
     assert numbers["distance"]["random_baseline"]["F1"] > 0.5
 
@@ -153,7 +153,7 @@ def crowd(seed: int = 3) -> tuple[Picks, Picks]:
 
 
 def numbers_of(found: Joined, baseline: bool = False) -> dict:
-    by_rule = report(found, ["a", "b"], COMPLEXES)
+    by_rule = report(found, ["a", "b"], SPECIES)
     for numbers in by_rule.values():
         if not baseline:
             numbers.pop("random_baseline")
@@ -195,15 +195,15 @@ def test_tomograms_add_up():
     picks, truth = crowd()
     other_picks, other_truth = crowd(4)
     parts = [compared(picks, truth), compared(other_picks, other_truth, seed=1)]
-    separate = [report(Joined.of([part]), ["a", "b"], COMPLEXES)["distance"]["localisation"] for part in parts]
-    together = report(Joined.of(parts), ["a", "b"], COMPLEXES)["distance"]["localisation"]
+    separate = [report(Joined.of([part]), ["a", "b"], SPECIES)["distance"]["localisation"] for part in parts]
+    together = report(Joined.of(parts), ["a", "b"], SPECIES)["distance"]["localisation"]
     for name in ("RR", "TP", "FP", "FN", "MH", "RO", "particles"):
         assert together[name] == separate[0][name] + separate[1][name]
 
 
 def test_a_tomogram_without_picks_counts_as_missed():
     parts = [compared(PICKS, TRUTH), compared(on_x(""), TRUTH)]
-    numbers = report(Joined.of(parts), ["a", "b"], COMPLEXES)["distance"]["localisation"]
+    numbers = report(Joined.of(parts), ["a", "b"], SPECIES)["distance"]["localisation"]
     assert some(numbers) == [6, 3, 2, 5, 1] and numbers["particles"] == 8
 
 

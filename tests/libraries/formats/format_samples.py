@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.formats.registry import Context, TomogramFrame, read
+from tomo_particles.formats.registry import Context, TomogramInfo, read
 
 RATE, SIZE = 7.5, (961, 928, 301)  # odd and even edges: halves that are whole or not
 
 
 def context(*ids: str, rate: float = RATE, size: tuple[int, int, int] | None = SIZE, **more) -> Context:
     """Tomograms at hand, TS_1 if none is named."""
-    return Context({tomo_id: TomogramFrame(tomo_id, rate, size) for tomo_id in ids or ("TS_1",)}, **more)
+    return Context({tomo_id: TomogramInfo(tomo_id, rate, size) for tomo_id in ids or ("TS_1",)}, **more)
 
 
 def refusal(path: Path, *args, **kwargs) -> str:
@@ -57,4 +57,23 @@ KNOWN = {
                               "points": [{"location": {"x": 75, "y": 150, "z": 225}, "instance_id": 0}]}),
     "p.ndjson": json.dumps({"type": "point", "location": {"x": 10, "y": 20, "z": 30}}) + "\n",
     "p.csv": "tomo_id,x,y,z\nTS_1,10,20,30\n",
+    # made with cryoCAT 0.7.1, StopgapMotl.write_out, of orientations that it took from RELION's 10 70 30
+    "stopgap.star": "\ndata_stopgap_motivelist\n\nloop_\n_motl_idx\n_tomo_num\n_object\n_subtomo_num\n_halfset\n_orig_x\n"
+                    "_orig_y\n_orig_z\n_score\n_x_shift\n_y_shift\n_z_shift\n_phi\n_psi\n_the\n_class\n\n"
+                    "1\t4\t3\t1\tB\t11\t21\t31\t0.5\t0\t0\t0\t-100.0\t60.0\t-70.0\t2\n",
+    "challenge.csv": "id,experiment,particle_type,x,y,z\n0,TS_1,ribosome,75.0,150.0,225.0\n",
+    # made with pytme 0.3.6, Orientations.to_file
+    "TS_1.tsv": "x\ty\tz\teuler_x\teuler_y\teuler_z\tscore\tdetail\n10.0\t20.0\t30.0\t10.0\t70.0\t30.0\t0.5\t-1\n",
+    "particles.xml": '<ParticleList>\n<Particle Filename="p1.em">\n<Rotation X="-70" Paradigm="ZXZ" Z1="-100" Z2="60"/>\n'
+                     '<Shift Y="0" X="-0.5" Z="1"/>\n<PickPosition Origin="/data/TS_1.em" X="10.5" Y="20" Z="29"/>\n'
+                     '<Score Type="FLCFScore" Value="0.5"/>\n</Particle>\n</ParticleList>\n',
+    "ptm.star": star("", " ".join(f"!ptm{label}" for label in (
+        "MicrographName", "CoordinateX", "CoordinateY", "CoordinateZ", "AngleRot", "AngleTilt", "AnglePsi", "LCCmax",
+        "DetectorPixelSize")), "TS_1 10 20 30 10 70 30 0.5 7.5"),
+    # made with napari 0.9.2, napari_builtins.io.napari_write_points
+    "points_TS_1.csv": "index,axis-0,axis-1,axis-2,score\n0.0,30.0,20.0,10.0,0.5\n",
+    "TS_1.cmm": '<marker_set name="marker set 1">\n<marker id="1" x="75.0" y="150.0" z="225.0" radius="50"/>\n</marker_set>\n',
+    "m.star": star("particles", " ".join(f"!wrp{label}" for label in (
+        "CoordinateX1", "CoordinateY1", "CoordinateZ1", "AngleRot1", "AngleTilt1", "AnglePsi1", "SourceName")),
+        "75.0 150.0 225.0 10 70 30 TS_1.tomostar"),
 }

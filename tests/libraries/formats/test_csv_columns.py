@@ -7,7 +7,7 @@ import pytest
 from format_samples import KNOWN, XYZ, context, refusal, star
 
 from tomo_particles.core.picks import Picks
-from tomo_particles.evaluation.particle_classes import read_complexes
+from tomo_particles.evaluation.particle_classes import read_species
 from tomo_particles.formats.eman import EMAN2
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.registry import format_named, read, recognise, write
@@ -53,7 +53,7 @@ def test_a_number_sign_and_na_are_parts_of_names(tmp_path):
     write(tmp_path / "own.csv", {"#1": own, "TS_1": picks}, context(), format_named("csv", "--to"))
     assert [len(one) for one in read(tmp_path / "own.csv", context("#1", "TS_1")).values()] == [1, 2]
     (tmp_path / "classes.csv").write_text("# kDa, Å\nclass,diameter\n80S#rotated,250\nNA,100\n")
-    assert list(read_complexes(tmp_path / "classes.csv")) == ["80S#rotated", "NA"]
+    assert list(read_species(tmp_path / "classes.csv")) == ["80S#rotated", "NA"]
 
 
 @pytest.mark.parametrize(("name", "text"), [("p.csv", "tomo_id,x,y,z\nTS_1,75,150,225\n"), ("TS_1.coords", "75 150 225\n"),

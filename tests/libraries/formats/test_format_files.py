@@ -65,7 +65,7 @@ def test_a_real_motive_list_has_scores_and_a_real_session_its_tomogram(shared_da
         ("a.star", KNOWN["r31.star"].replace("7.5 1\n", "7.5 3\n"), "optics group 3 is not in table data_optics"),
         ("a.star", KNOWN["r3.star"].replace("_rlnOriginZ ", "_rlnOriginXAngst "), "mixes units: shifts in Å"),
         ("a.star", KNOWN["r3.star"].replace("Origin", "Angle").replace("AngleX", "AngleRot"), "only some of the three angles"),
-        ("a.star", "data_\n\nloop_\n_somethingElse #1\n1\n", "should be relion5 or relion3 by its extension"),
+        ("a.star", "data_\n\nloop_\n_some #1\n1\n", "should be relion5 or relion3 or stopgap or ptm or m by its extension"),
         ("a.coords", "1 2 3\n4 5\n", "line 2: 2 values, expected x y z"),
         ("a.coords", "1 2 3\n4 5 six\n", "line 2: z is 'six'"),
         ("a.xml", KNOWN["objects.xml"][:-9], "line 1: no complete XML"),

@@ -7,7 +7,7 @@ import pytest
 from format_samples import KNOWN, XYZ, context, refusal, star
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.formats.model import Context, TomogramFrame
+from tomo_particles.formats.model import Context, TomogramInfo
 from tomo_particles.formats.naming import bare
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.registry import read
@@ -105,4 +105,4 @@ def test_a_pattern_is_not_shown_where_it_fits_not_one_to_one(tmp_path):
     path = of(tmp_path / "p.star", "TS_1")
     for ids in (("TS_1_half1", "TS_1_half2"), ("TS_1_deconv", "TS_2"), ("TS_1_2",), ("TS_10",)):
         assert "say so of all such names" not in refusal(path, context(*ids))
-    assert list(read(path, Context({"x": TomogramFrame("x", 7.5)}, names={"TS_*": "*", "TS_1": "x"}))) == ["x"]
+    assert list(read(path, Context({"x": TomogramInfo("x", 7.5)}, names={"TS_*": "*", "TS_1": "x"}))) == ["x"]

@@ -44,6 +44,11 @@ def by_dynamo(tdrot: float, tilt: float, narot: float) -> np.ndarray:
     return REFERENCE @ turn.T
 
 
+def by_tom(phi: float, theta: float, psi: float) -> np.ndarray:
+    """tom_pointrotate, and STOPGAP after it: about axes that stay; cryoCAT puts subunits so."""
+    return REFERENCE @ (about("z", psi) @ about("x", theta) @ about("z", phi)).T
+
+
 def by_matrix(matrix) -> np.ndarray:
     """CryoET Data Portal: applied to the instance's volume (so its importers and its view of meshes do); copick copies it."""
     return REFERENCE @ np.asarray(matrix)[:3, :3].T
@@ -51,8 +56,11 @@ def by_matrix(matrix) -> np.ndarray:
 
 def placed(path: Path) -> list[np.ndarray]:
     """The particles as the owner of a file format would put them, from the numbers in the file."""
+    if path.suffix == ".star" and "stopgap_motivelist" in (tables := read_star(path, "-i")):
+        columns = tables["stopgap_motivelist"].columns
+        return [by_tom(*map(float, row)) for row in zip(*(columns[name] for name in ("phi", "the", "psi")), strict=True)]
     if path.suffix == ".star":
-        table = read_star(path, "-i")["particles"]
+        table = tables["particles"]
         return [by_relion(*map(float, row)) for row in zip(*(table.columns[label] for label in ANGLES), strict=True)]
     if path.suffix == ".xmd":
         table = read_table(path)
@@ -64,10 +72,12 @@ def placed(path: Path) -> list[np.ndarray]:
     return [by_matrix(point["transformation_"]) for point in json.loads(path.read_text())["points"]]
 
 
-FILES = {"relion5": "a.star", "relion3": "b.star", "dynamo": "c.tbl", "copick": "d.json", "csv": "e.csv", "xmd": "f.xmd"}
+FILES = {"relion5": "a.star", "relion3": "b.star", "dynamo": "c.tbl", "copick": "d.json", "csv": "e.csv", "xmd": "f.xmd",
+         "stopgap": "g.star"}
 
 
-@pytest.mark.parametrize("chain", [*itertools.permutations(("relion5", "dynamo", "copick")), ("csv", "relion3", "xmd", "dynamo")])
+@pytest.mark.parametrize("chain", [*itertools.permutations(("relion5", "dynamo", "copick")), ("csv", "relion3", "xmd", "dynamo"),
+                                   ("relion5", "stopgap", "dynamo", "copick")])
 def test_a_particle_lies_the_same_way_for_every_package(tmp_path, chain):
     expected = [by_relion(*angles) for angles in TURNS]
     picks = Picks("TS_1", np.full((len(TURNS), 3), 9.0), RATE, angles=TURNS)
@@ -94,6 +104,5 @@ def test_a_matrix_of_the_portal_is_applied_to_the_reference(tmp_path):
 
 
 def test_tom_turns_the_reference_by_phi_theta_psi_about_axes_that_stay():
-    phi, theta, psi = 25.0, 75.0, -130.0  # tom_pointrotate; cryoCAT puts subunits so
-    expected = REFERENCE @ (about("z", psi) @ about("x", theta) @ about("z", phi)).T
-    np.testing.assert_allclose(by_relion(*from_tom(np.array([[phi, theta, psi]]))[0]), expected, atol=1e-9)
+    turns = 25.0, 75.0, -130.0
+    np.testing.assert_allclose(by_relion(*from_tom(np.array([turns]))[0]), by_tom(*turns), atol=1e-9)

@@ -1,4 +1,4 @@
-"""Files of several tables, as people make them with cat: all picks are read, or the file is refused by the lines of its tables."""
+"""Files of several tables, as people make them with cat: all picks are read, or the file is refused by line."""
 
 import pytest
 from format_samples import CENTRED, KNOWN, XYZ, context, refusal, star

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tomo_particles.geometry.suppression import taken_by
+from tomo_particles.geometry.suppression import suppress_neighbours
 
 RADIUS = 6.0
 
@@ -23,13 +23,13 @@ def one_after_the_other(points: np.ndarray, rank: np.ndarray) -> list[int]:
 def test_the_best_first_take_what_is_near_them(seed, n, spread):
     rng = np.random.default_rng(seed)
     points, rank = rng.random((n, 3)) * spread, rng.permutation(n)
-    assert taken_by(points, RADIUS, rank).tolist() == one_after_the_other(points, rank)
+    assert suppress_neighbours(points, RADIUS, rank).tolist() == one_after_the_other(points, rank)
 
 
 def test_a_row_in_which_every_point_waits_for_the_one_before():
     row = np.stack([np.arange(50) * RADIUS * 0.9, np.zeros(50), np.zeros(50)], axis=1)
-    assert taken_by(row, RADIUS, np.arange(50)).tolist() == (np.arange(50) // 2 * 2).tolist()
+    assert suppress_neighbours(row, RADIUS, np.arange(50)).tolist() == (np.arange(50) // 2 * 2).tolist()
 
 
 def test_equal_points_are_one():
-    assert taken_by(np.ones((9, 3)), RADIUS, np.arange(9)[::-1]).tolist() == [8] * 9
+    assert suppress_neighbours(np.ones((9, 3)), RADIUS, np.arange(9)[::-1]).tolist() == [8] * 9

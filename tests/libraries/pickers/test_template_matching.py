@@ -7,8 +7,14 @@ from tomo_particles.fourier.ctf import CTF
 from tomo_particles.fourier.filters import filtered, radial_frequency
 from tomo_particles.fourier.whitening import whitening_of
 from tomo_particles.geometry.orientations import angles_of, rotation_grid, rotation_of, turned
-from tomo_particles.pickers.template_kernels import Imaging, Kernels, density_diameter, spherical_mask, usable_resolution
-from tomo_particles.pickers.template_matching import SAMPLING, match, prepare, search_shape
+from tomo_particles.pickers.template_kernels import (
+    TemplateKernels,
+    TomogramFilter,
+    density_diameter,
+    spherical_mask,
+    usable_resolution,
+)
+from tomo_particles.pickers.template_matching import SAMPLING, match_template, prepare, search_shape
 
 RATE = 10.0
 SHAPE = (40, 54, 48)
@@ -24,30 +30,30 @@ def particle(size=24, finer=1.0):
     return density.astype(np.float32)
 
 
-def placed(rotation, centre, imaging, shape=SHAPE):
+def placed(rotation, centre, tomogram_filter, shape=SHAPE):
     """A noise-free tomogram, particles dark, of one particle at the voxel centre x, y, z."""
     volume = np.zeros(shape, dtype=np.float32)
     start = np.array(centre)[::-1] - 12
     volume[tuple(slice(s, s + 24) for s in start)] += turned(particle(), rotation, order=3)
-    return -filtered(volume, imaging.transfer(shape, RATE))
+    return -filtered(volume, tomogram_filter.transfer(shape, RATE))
 
 
-def search(volume, imaging, rotations, density=None, rate=RATE, threads=2, bright=False):
+def search(volume, tomogram_filter, rotations, density=None, rate=RATE, threads=2, bright=False):
     density = particle() if density is None else density
     diameter = 2 * 80.0
-    space = prepare(volume, RATE, imaging, diameter / 2, bright=bright)
-    kernels = Kernels(density, rate, spherical_mask(diameter / np.mean(space.voxel)), space.voxel, imaging)
-    return match(space, kernels, rotations, threads=threads)
+    prepared = prepare(volume, RATE, tomogram_filter, diameter / 2, bright=bright)
+    kernels = TemplateKernels(density, rate, spherical_mask(diameter / np.mean(prepared.voxel)), prepared.voxel, tomogram_filter)
+    return match_template(prepared, kernels, rotations, threads=threads)
 
 
 @pytest.mark.parametrize(
-    "imaging",
-    [Imaging(22.0, TILTS), Imaging(22.0), Imaging(25.0, (-40.0, 60.0), CTF(3.0, envelope=None))],
+    "tomogram_filter",
+    [TomogramFilter(22.0, TILTS), TomogramFilter(22.0), TomogramFilter(25.0, (-40.0, 60.0), CTF(3.0, envelope=None))],
     ids=("wedge", "all", "ctf"),
 )
-def test_a_copy_of_the_template_scores_one_at_its_place_and_angle(imaging):
+def test_a_copy_of_the_template_scores_one_at_its_place_and_angle(tomogram_filter):
     grid = rotation_grid(STEP)
-    found = search(placed(grid[50], (25, 30, 18), imaging), imaging, grid)
+    found = search(placed(grid[50], (25, 30, 18), tomogram_filter), tomogram_filter, grid)
     best = found.peaks(8, number=1)
     assert best.positions[0] == pytest.approx((25, 30, 18), abs=0.1)
     assert 0.97 < best.scores[0] <= 1.0 + 1e-4
@@ -57,9 +63,9 @@ def test_a_copy_of_the_template_scores_one_at_its_place_and_angle(imaging):
 
 @pytest.mark.parametrize("seed", range(2))
 def test_any_angle_is_found_within_the_grid_step(seed):
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(35.0)
+    tomogram_filter, grid = TomogramFilter(22.0, TILTS), rotation_grid(35.0)
     angles = np.random.default_rng(seed).uniform((-180, 0, -180), (180, 180, 180))
-    found = search(placed(rotation_of(angles)[0], (24, 27, 20), imaging), imaging, grid)
+    found = search(placed(rotation_of(angles)[0], (24, 27, 20), tomogram_filter), tomogram_filter, grid)
     best = found.peaks(8, number=1)
     given = angles_of(grid[found.rotation[tuple(best.voxels.T)]])
     assert np.degrees((rotation_of(given) * rotation_of(angles).inv()).magnitude())[0] < 35
@@ -68,42 +74,42 @@ def test_any_angle_is_found_within_the_grid_step(seed):
 
 
 def test_bright_particles_are_the_same_upside_down():
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(90.0)
-    volume = placed(grid[3], (25, 30, 18), imaging)
-    assert search(-volume, imaging, grid, bright=True).score == pytest.approx(search(volume, imaging, grid).score)
+    tomogram_filter, grid = TomogramFilter(22.0, TILTS), rotation_grid(90.0)
+    volume = placed(grid[3], (25, 30, 18), tomogram_filter)
+    assert search(-volume, tomogram_filter, grid, bright=True).score == pytest.approx(search(volume, tomogram_filter, grid).score)
 
 
 def test_the_number_of_threads_changes_nothing():
-    imaging, grid = Imaging(30.0, TILTS), rotation_grid(60.0)
+    tomogram_filter, grid = TomogramFilter(30.0, TILTS), rotation_grid(60.0)
     noise = np.random.default_rng(0).standard_normal(SHAPE)
-    one, three = (search(noise, imaging, grid, threads=threads) for threads in (1, 3))
+    one, three = (search(noise, tomogram_filter, grid, threads=threads) for threads in (1, 3))
     assert np.array_equal(one.score, three.score) and np.array_equal(one.rotation, three.rotation)
     assert one.noise == three.noise and one.automatic_threshold == three.automatic_threshold
 
 
 def test_rotations_that_give_the_same_score_are_told_by_the_smaller_number():
-    imaging, grid = Imaging(22.0), rotation_grid(60.0)
+    tomogram_filter, grid = TomogramFilter(22.0), rotation_grid(60.0)
     twice = type(grid).concatenate([grid[:5], grid[:5]])
-    assert search(np.random.default_rng(0).standard_normal(SHAPE), imaging, twice, threads=2).rotation.max() < 5
+    assert search(np.random.default_rng(0).standard_normal(SHAPE), tomogram_filter, twice, threads=2).rotation.max() < 5
 
 
 def test_noise_scores_stay_below_the_automatic_threshold_and_the_particle_above():
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(STEP)
+    tomogram_filter, grid = TomogramFilter(22.0, TILTS), rotation_grid(STEP)
     noise = np.random.default_rng(1).standard_normal(SHAPE).astype(np.float32)
-    assert len(search(noise, imaging, grid).peaks(8)) <= 3
-    volume = placed(grid[20], (25, 30, 18), imaging)
-    found = search(volume + 12 * volume.std() * noise, imaging, grid).peaks(8)
+    assert len(search(noise, tomogram_filter, grid).peaks(8)) <= 3
+    volume = placed(grid[20], (25, 30, 18), tomogram_filter)
+    found = search(volume + 12 * volume.std() * noise, tomogram_filter, grid).peaks(8)
     assert 1 <= len(found) <= 4
     assert found.positions[0] == pytest.approx((25, 30, 18), abs=1)
 
 
 def test_a_coarser_search_maps_positions_back_exactly():
-    imaging, grid = Imaging(55.0, TILTS), rotation_grid(STEP)
+    tomogram_filter, grid = TomogramFilter(55.0, TILTS), rotation_grid(STEP)
     assert search_shape(SHAPE, RATE, 55.0) != SHAPE
     for centre in ((24, 30, 18), (25, 29, 19), (23, 27, 21)):
-        best = search(placed(grid[50], centre, imaging), imaging, grid).peaks(8, number=1)
+        best = search(placed(grid[50], centre, tomogram_filter), tomogram_filter, grid).peaks(8, number=1)
         assert best.positions[0] == pytest.approx(centre, abs=0.5)
-    errors = [search(placed(grid[50], c, imaging), imaging, grid[[50]]).peaks(8, number=1).positions[0] - c
+    errors = [search(placed(grid[50], c, tomogram_filter), tomogram_filter, grid[[50]]).peaks(8, number=1).positions[0] - c
               for c in ((22, 26, 20), (25, 29, 19), (24, 30, 18), (27, 27, 21))]
     assert np.abs(np.mean(errors, axis=0)).max() < 0.1  # no shift: only the parabola's error, which has no direction
 
@@ -114,17 +120,17 @@ def test_the_grid_is_made_coarser_only_where_it_pays():
 
 
 def test_a_template_at_a_finer_sampling_is_the_same_particle():
-    imaging, grid = Imaging(25.0, TILTS), rotation_grid(90.0)
-    volume = placed(grid[3], (25, 30, 18), imaging)
-    best = search(volume, imaging, grid, density=particle(64, finer=2.5), rate=4.0).peaks(8, number=1)
+    tomogram_filter, grid = TomogramFilter(25.0, TILTS), rotation_grid(90.0)
+    volume = placed(grid[3], (25, 30, 18), tomogram_filter)
+    best = search(volume, tomogram_filter, grid, density=particle(64, finer=2.5), rate=4.0).peaks(8, number=1)
     assert best.positions[0] == pytest.approx((25, 30, 18), abs=0.15) and best.scores[0] > 0.95
 
 
 def test_places_without_data_and_the_rim_are_not_scored():
-    imaging, grid = Imaging(22.0, TILTS), rotation_grid(90.0)
-    score = search(np.random.default_rng(0).standard_normal(SHAPE), imaging, grid).score
+    tomogram_filter, grid = TomogramFilter(22.0, TILTS), rotation_grid(90.0)
+    score = search(np.random.default_rng(0).standard_normal(SHAPE), tomogram_filter, grid).score
     assert (score[:4] == -np.inf).all() and (score[:, :, -4:] == -np.inf).all() and np.isfinite(score[6:-6, 6:-6, 6:-6]).all()
-    assert not np.isfinite(search(np.zeros(SHAPE), imaging, grid).score).any()
+    assert not np.isfinite(search(np.zeros(SHAPE), tomogram_filter, grid).score).any()
 
 
 def test_whitening_makes_coloured_noise_white():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from finished_run import ACCEPTED, BOX, NAMES, PICKS, RATE, TOMOGRAMS, make_protocol_run, make_run
 
-from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.tomograms import write_volume
@@ -30,10 +30,10 @@ def test_both_layouts_give_the_same_run(tmp_path, make):
 def test_another_threshold_accepts_other_picks_and_keeps_references(tmp_path):
     folder = make_run(tmp_path)
     before = sorted(path.stat().st_mtime_ns for path in folder.rglob("*"))
-    assert read_run(folder, 0.9).accepted.sum() == 2 * 6  # five of 0.95 and the reference; the lie of 0.9 never
+    assert read_run(folder, 0.9).accepted.sum() == 2 * 6  # five of 0.95 and the reference; the negative reference of 0.9 never
     for threshold in (0.0, 0.3, 0.5, 0.9, 1.0):  # the curve that a user chooses by counts what is accepted then
         run = read_run(folder, threshold)
-        assert expect(eligible(run), np.array([threshold])).accepted[0] == run.accepted.sum()
+        assert expected_precision_recall(eligible(run), np.array([threshold])).accepted[0] == run.accepted.sum()
     assert read_run(folder, 0.0).accepted.sum() == 2 * (len(PICKS) - 1)
     assert sorted(path.stat().st_mtime_ns for path in folder.rglob("*")) == before
 

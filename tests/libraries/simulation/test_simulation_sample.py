@@ -6,7 +6,7 @@ import pytest
 from tomo_particles.core.errors import InputError
 from tomo_particles.geometry.orientations import rotation_of, turned
 from tomo_particles.simulation import build_sample, builtin_complexes
-from tomo_particles.simulation.outputs import class_ids
+from tomo_particles.simulation.outputs import species_ids
 from tomo_particles.simulation.sample import PROTEIN_CONTRAST, SPLINE_ORDER
 
 SIZE = (80, 72, 56)
@@ -53,8 +53,8 @@ def test_masks_never_overlap_and_whole_particles_lie_inside(sample, complexes):
 
 
 def test_class_and_occupancy_volumes_agree_with_the_table(sample, complexes):
-    ids = class_ids(complexes)
-    classes = sample.classes(ids)
+    ids = species_ids(complexes)
+    classes = sample.species_volume(ids)
     assert classes.dtype == np.int8 and classes.shape == SIZE[::-1]
     assert list(ids.values()) == list(range(1, len(complexes) + 3))
     for row, name in enumerate(sample.truth.species):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tomo_particles.testing.agreement import Agreement, agreement, match
+from tomo_particles.testing.agreement import Agreement, agreement, match_picks
 
 NONE = np.zeros((0, 3))
 
@@ -24,14 +24,14 @@ def test_a_pick_serves_one_particle():
 
 def test_hits_come_before_distances():
     """Greedily the pick at 2 takes the particle at 3 and leaves the pick at 6 none; both can be matched."""
-    picks, truth = match(on_x(2, 6), on_x(-2, 3), 4.5)
+    picks, truth = match_picks(on_x(2, 6), on_x(-2, 3), 4.5)
     assert picks.tolist() == [0, 1] and truth.tolist() == [0, 1]
     # Three hits at 4.4 each cost more than two at 0.1 and a miss, if a miss is cheap.
     assert agreement(on_x(4.4, 8.9, 13.4), on_x(0, 4.5, 9.0), 4.5).hits == 3
 
 
 def test_among_equals_the_nearest_match():
-    picks, truth = match(on_x(0, 3), on_x(2.8, 0.1), 5.0)
+    picks, truth = match_picks(on_x(0, 3), on_x(2.8, 0.1), 5.0)
     assert dict(zip(picks, truth, strict=True)) == {0: 1, 1: 0}
 
 
@@ -62,6 +62,6 @@ def test_tomograms_add_up():
 
 
 def test_every_particle_may_have_its_own_radius():
-    picks, truth = match(on_x(0, 13), on_x(2, 10), np.array([1.0, 5.0]))
+    picks, truth = match_picks(on_x(0, 13), on_x(2, 10), np.array([1.0, 5.0]))
     assert picks.tolist() == [1] and truth.tolist() == [1]
     assert agreement(on_x(0, 13), on_x(2, 10), np.array([2.0, 3.0])).hits == 2

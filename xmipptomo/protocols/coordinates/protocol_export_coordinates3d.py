@@ -78,7 +78,7 @@ class XmippProtExportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         name = self.getEnumText("fileFormat")
         self._runProgram(CONVERT_PROGRAM, export_arguments(
             files.coordinates, files.output(EXPORT_FILES[name]), links, rate, format_name=name,
-            classes=self.species.get().split()), job="conversion")
+            species=self.species.get().split()), job="conversion")
 
     # ---- information
     def _validate(self):

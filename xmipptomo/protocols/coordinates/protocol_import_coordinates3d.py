@@ -15,11 +15,12 @@ from pyworkflow.protocol import params
 from tomo.objects import SetOfCoordinates3D
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.core.files import written_aside
+from tomo_particles.core.extent import extent_line, extent_warning
+from tomo_particles.core.files import file_stem, written_aside
 
 from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, SPECIES_ATTRIBUTE
-from ...convert import append_picks, even_box_size, read_pickings, tomogram_of
-from ...files import ImportFiles, file_stem
+from ...convert import append_picks, even_box_size, read_pickings, size_of, tomogram_of
+from ...files import ImportFiles
 from ..shared.commands import ImportOptions, import_arguments
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps
@@ -47,11 +48,14 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     - A SetOfTomograms: the tomograms of the coordinates. They may have another binning than the tomograms that were picked.
     - Files: crYOLO .cbox and .coords, TomoTwin, RELION 3, 4 and 5 .star, pytom-match-pick .star, DeepFinder .xml, Membranorama
-      .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, CSV, TXT, XMD.
+      .xml, EMAN2 .json, Dynamo .tbl, IMOD .mod, copick .json, CryoET Data Portal .ndjson, motive lists .em, STOPGAP and M .star,
+      PEET .csv with its model, PyTom .xml, pyTME .tsv, napari .csv, Chimera .cmm, CZII submissions, CSV, TXT, XMD.
 
     *Outputs*
 
     - A SetOfCoordinates3D with scores, orientations, group ids and classes, as far as the files have them.
+    - The summary says where the coordinates of each tomogram lie. It warns if they fill so little of the tomogram that their unit
+      is probably another one.
 
     *Practical recommendations*
 
@@ -68,7 +72,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _label = "import coordinates 3D from pickers"
     _devStatus = BETA
     _possibleOutputs = ImportOutputs
-    _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate", "--unit": "angstrom",
+    _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate",
+                     "--unit": "angstrom",
                      "--names": "names", "--class": "species", "--subset": "subset", "--dropOutside": "dropOutside"}
 
     # ---- form
@@ -125,7 +130,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return sorted(glob.glob(os.path.join(glob.escape(path), pattern))) if pattern else [path]
 
     def _names(self) -> list[str]:
-        """What the form says, and the file names of tomograms that are not called as their tilt series."""
+        """The options of the form, and the file names of tomograms whose names differ from those of their tilt series."""
         tomograms = self.inputTomograms.get()
         ts_ids = set(tomograms.getTSIds())
         by_stem: dict[str, list[str]] = {}
@@ -145,7 +150,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         options = ImportOptions(
             format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
             names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
-            classes=self.species.get().split(), angstrom=self.angstrom.get())
+            species=self.species.get().split(), angstrom=self.angstrom.get())
         self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, links, tomograms.getSamplingRate(),
                                                            options), job="conversion")
 
@@ -158,15 +163,20 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         coordinates = self._createSetOfCoordinates3D(self.inputTomograms)  # a pointer: a set alone is lost in workflows
         coordinates.setSamplingRate(rate)
         coordinates.setBoxSize(even_box_size(self.boxSize.get() * rate, rate))
-        classes = any(any(picks.species) for picks in found.values())
+        has_species = any(any(picks.species) for picks in found.values())
+        rates = [self.samplingRate.get()]
+        summary: dict[str, dict] = {}
         for stem, picks in found.items():
-            attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if classes else None
-            append_picks(coordinates, tomogram_of(tomograms, of_tomogram[stem]), replace(picks, tomo_id=of_tomogram[stem]),
-                         attributes=attributes)
+            attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if has_species else None
+            tomogram, own = tomogram_of(tomograms, of_tomogram[stem]), replace(picks, tomo_id=of_tomogram[stem])
+            append_picks(coordinates, tomogram, own, attributes=attributes)
+            size = size_of(tomogram)
+            summary[of_tomogram[stem]] = {"count": len(own), "extent": extent_line(own, size),
+                                          "warning": extent_warning(own, size, rates)}
         self._defineOutputs(**{ImportOutputs.coordinates.name: coordinates})
         self._defineSourceRelation(self.inputTomograms, coordinates)
         with written_aside(self._files().summary) as aside:
-            aside.write_text(json.dumps({of_tomogram[stem]: len(picks) for stem, picks in found.items()}), encoding="utf-8")
+            aside.write_text(json.dumps(summary), encoding="utf-8")
 
     # ---- information
     def _validate(self):
@@ -182,13 +192,15 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         path = Path(self._files().summary)
         if not path.exists() or not hasattr(self, ImportOutputs.coordinates.name):
             return ["The coordinates are not ready yet."]
-        counts = json.loads(path.read_text(encoding="utf-8"))
+        tomograms = json.loads(path.read_text(encoding="utf-8"))
         paths = self._paths()
-        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(paths), "file"))]
+        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(tomograms), "tomogram"), (len(paths), "file"))]
         source = f"the folder {paths[0]}" if len(paths) == 1 and os.path.isdir(paths[0]) else numbers[1]
-        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {source}"]
-        lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
-        return lines + [f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more"] * (len(counts) > MAX_TOMOGRAM_LINES)
+        lines = [f"*{sum(own['count'] for own in tomograms.values())} coordinates* in {numbers[0]}, from {source}"]
+        lines += [own["warning"] for own in tomograms.values() if own["warning"]]
+        lines += [f"- {own['extent']}" for own in list(tomograms.values())[:MAX_TOMOGRAM_LINES]]
+        more = len(tomograms) - MAX_TOMOGRAM_LINES
+        return lines + [f"... and {more} tomograms more"] * (more > 0)
 
     def _methods(self):
         if not hasattr(self, ImportOutputs.coordinates.name):

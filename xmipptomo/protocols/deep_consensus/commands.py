@@ -14,8 +14,8 @@ from ..shared.program_steps import Arguments
 
 
 @dataclass(frozen=True)
-class TomogramFrame:
-    """What the steps of one tomogram know of it; all lengths in voxels of the common sampling rate but its own rate.
+class RunTomogram:
+    """The values of one tomogram that the steps of a run use; lengths are in voxels of the common sampling rate.
 
     tomogram_rate: of the file, Å/voxel.  size: x, y, z at the common rate.  starting_id: first particle id, so that
     ids are unique in the run.  has_truth, has_lie: whether it has references.  counts: picks of each picker.  left_out: picks
@@ -35,37 +35,38 @@ class TomogramFrame:
     left_out: int
 
 
-def _common(frame: TomogramFrame) -> Arguments:
-    return ["--boxsize", frame.box_size, "--samplingrate", frame.sampling_rate]
+def _common(tomogram: RunTomogram) -> Arguments:
+    return ["--boxsize", tomogram.box_size, "--samplingrate", tomogram.sampling_rate]
 
 
-def consensus_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, number: int, representative: int,
+def consensus_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, number: int, representative: int,
                         symmetry: str) -> Arguments:
     """Merge the picks of one tomogram; radius in fractions of the box, number of pickers that make a positive."""
-    ts_id = frame.ts_id
+    ts_id = tomogram.ts_id
     arguments = ["--input", files.picks(ts_id), "--outputPos", files.labelled(ts_id, POSITIVE),
                  "--outputDoubt", files.labelled(ts_id, DOUBTFUL), "--outputNeg", files.labelled(ts_id, NEGATIVE),
-                 "--outputAll", files.consensus(ts_id), *_common(frame), "--radius", radius, "--number", number,
-                 "--constype", representative, "--symmetry", symmetry, "--startingId", frame.starting_id]
-    arguments += ["--inputTruth", files.truth(ts_id)] if frame.has_truth else []
-    arguments += ["--inputLie", files.lie(ts_id)] if frame.has_lie else []
+                 "--outputAll", files.consensus(ts_id), *_common(tomogram), "--radius", radius, "--number", number,
+                 "--constype", representative, "--symmetry", symmetry, "--startingId", tomogram.starting_id]
+    arguments += ["--inputTruth", files.positive_references(ts_id)] if tomogram.has_truth else []
+    arguments += ["--inputLie", files.negative_references(ts_id)] if tomogram.has_lie else []
     return arguments
 
 
-def noise_arguments(files: RunFiles, frame: TomogramFrame, *, radius: float, limit: float, static: bool, threads: int,
+def noise_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, limit: float, static: bool, threads: int,
                     seed: int) -> Arguments:
     """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks."""
-    return ["--input", files.every_pick(frame.ts_id), "--output", files.labelled(frame.ts_id, NOISE), *_common(frame),
-            *(["--static"] if static else []), "--note", files.noise_note(frame.ts_id),
-            "--radius", radius, "--size", *frame.size, "--limit", limit,
+    return ["--input", files.every_pick(tomogram.ts_id), "--output", files.labelled(tomogram.ts_id, NOISE), *_common(tomogram),
+            *(["--static"] if static else []), "--note", files.noise_note(tomogram.ts_id),
+            "--radius", radius, "--size", *tomogram.size, "--limit", limit,
             "--threads", threads, "--seed", seed]
 
 
-def extraction_arguments(files: RunFiles, frame: TomogramFrame, label: str, *, network: str, invert: bool,
+def extraction_arguments(files: RunFiles, tomogram: RunTomogram, label: str, *, network: str, invert: bool,
                          threads: int) -> Arguments:
-    """What a network (its name, or a model file) sees of the picks of one label, at the common sampling rate."""
-    return ["--tomogram", frame.file_name, "--tomogramSamplingrate", frame.tomogram_rate,
-            "--coordinates", files.labelled(frame.ts_id, label), *_common(frame), "-o", files.subtomograms_folder(frame.ts_id),
+    """Extract the input of a network (its name, or a model file) for the picks of one label, at the common sampling rate."""
+    return ["--tomogram", tomogram.file_name, "--tomogramSamplingrate", tomogram.tomogram_rate,
+            "--coordinates", files.labelled(tomogram.ts_id, label), *_common(tomogram),
+            "-o", files.subtomograms(tomogram.ts_id, label).parent,
             "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
             "--network", network, "--threads", threads]
 
@@ -97,11 +98,12 @@ def devices_arguments(gpus: str) -> Arguments:
 
 
 def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str, positive: Sequence[str],
-                       doubtful: Sequence[str], negative: Sequence[str], frame: tuple[float, int], gpus: str,
+                       doubtful: Sequence[str], negative: Sequence[str], grid: tuple[float, int], gpus: str,
                        threads: int) -> Arguments:
-    """Train on subtomogram XMDs; frame: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for the CPU."""
-    rate, box_size = frame
-    arguments = ["--mode", "training", "--recipe", recipe, "--inputPos", *positive, "--inputNeg", *negative]
+    """Train on subtomogram XMDs; grid: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for the CPU."""
+    rate, box_size = grid
+    arguments = ["--mode", "training", "--recipe", recipe, "--inputNeg", *negative]
+    arguments += ["--inputPos", *positive] if positive else []
     arguments += ["--inputDoubt", *doubtful] if doubtful else []
     arguments += ["--inputModel", options.start_model] if options.start_model else []
     arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log, "--boxsize", box_size,
@@ -113,9 +115,9 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str,
 
 
 def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, noise: Sequence[str], recipe: str,
-                      frame: tuple[float, int], gpus: str, threads: int) -> Arguments:
+                      grid: tuple[float, int], gpus: str, threads: int) -> Arguments:
     """Score subtomogram XMDs of all tomograms with a model into one XMD. model: '' for votes alone.  noise: to compare with."""
-    rate, box_size = frame
+    rate, box_size = grid
     compared = [*(["--model", model] if model else []), *(["--inputNeg", *noise] if noise else [])]
     return ["--mode", "scoring", "--input", *inputs, *compared, "--output", output, "--recipe", recipe,
             "--boxsize", box_size, "--samplingrate", rate, *_device(gpus, threads)]

@@ -12,15 +12,16 @@ from pyworkflow.object import Pointer
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
 from tomo_particles.consensus.merged_picks import REFERENCE
+from tomo_particles.core.coordinates import inside_volume
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import read_table, write_picks
 
 from ...constants import CHOICE_RULES
-from ...convert import TomogramSource, common_frame, nearest_rate, read_picks, size_of, tomogram_of
+from ...convert import TomogramSource, common_grid, nearest_rate, picks_of_set, size_of, tomogram_of
 from ...files import RunFiles
-from .commands import TomogramFrame
+from .commands import RunTomogram
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,12 @@ class InputSets:
     """The sets of the form, in its order."""
 
     pickers: list[SetOfCoordinates3D]
-    truth: list[SetOfCoordinates3D]
-    lies: list[SetOfCoordinates3D]
+    positive_references: list[SetOfCoordinates3D]
+    negative_references: list[SetOfCoordinates3D]
 
     @property
     def all(self) -> list[SetOfCoordinates3D]:
-        return self.pickers + self.truth + self.lies
+        return self.pickers + self.positive_references + self.negative_references
 
     def ts_ids(self) -> list[str]:
         """Ids of the tomograms in which anything was picked, sorted: steps keep their order from run to run."""
@@ -56,10 +57,10 @@ class InputSets:
         pointers = [pointer for pointer in pointers if pointer.get().getFileName() == tomograms.getFileName()]
         return max(pointers, key=Pointer.hasExtended)
 
-    def common_frame(self, rate_choice: int, box_choice: int) -> tuple[float, int]:
+    def common_grid(self, rate_choice: int, box_choice: int) -> tuple[float, int]:
         """Sampling rate (Å/voxel) and box size that the pickers' sets share, by two of CHOICE_RULES."""
-        frames = [(s.getSamplingRate(), s.getBoxSize()) for s in self.pickers]
-        return common_frame(frames, CHOICE_RULES[rate_choice], CHOICE_RULES[box_choice])
+        grids = [(s.getSamplingRate(), s.getBoxSize()) for s in self.pickers]
+        return common_grid(grids, CHOICE_RULES[rate_choice], CHOICE_RULES[box_choice])
 
 
 def count_rows(path: str) -> int:
@@ -78,8 +79,8 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
     for number, coordinates in zip(numbers, sets, strict=True):
         if ts_id not in coordinates.getTSIds():
             continue
-        picks = read_picks(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
-        inside = ((picks.positions >= -0.5) & (picks.positions < np.asarray(size) - 0.5)).all(axis=1)
+        picks = picks_of_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
+        inside = inside_volume(picks.positions, size)
         if inside.mean() < 0.5:
             raise InputError(f"tomogram '{ts_id}': {(~inside).sum()} of the {len(picks)} picks of "
                              f"{f'set {number}' if number else 'the references'} lie outside it; check their sampling rate, axes "
@@ -89,55 +90,60 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
     return found, left_out
 
 
-def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequence[TomogramSource], frame: tuple[float, int],
-                   starting_id: int) -> TomogramFrame:
-    """Write the tables of one tomogram, in voxels of the common frame. sources: the tomogram in each set that has it.
+def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequence[TomogramSource], grid: tuple[float, int],
+                   starting_id: int) -> RunTomogram:
+    """Write the tables of one tomogram, in voxels of the common grid. sources: the tomogram in each set that has it.
 
     Raises InputError if there is no tomogram, its file is missing or no volume, or if picks do not belong to it.
     """
-    rate, box_size = frame
+    rate, box_size = grid
     if not sources:
         raise InputError("no set of tomograms has it, although coordinates say that they were picked in it")
     source = nearest_rate(sources, rate)
     size = [n * source.sampling_rate / rate for n in size_of(tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id))]
     numbers = range(1, len(inputs.pickers) + 1)
     picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
-    truth, truth_out = picks_of_sets(inputs.truth, ts_id, rate, size, [REFERENCE] * len(inputs.truth))
-    lies, lies_out = picks_of_sets(inputs.lies, ts_id, rate, size, [REFERENCE] * len(inputs.lies))
+    (positive, positive_out), (negative, negative_out) = (
+        picks_of_sets(sets, ts_id, rate, size, [REFERENCE] * len(sets))
+        for sets in (inputs.positive_references, inputs.negative_references))
     # Without any picker the references stand for themselves: the consensus needs a table.
-    picks = picks or truth + lies
-    every = picks + truth + lies
-    for parts, path in ((picks, files.picks(ts_id)), (truth, files.truth(ts_id)), (lies, files.lie(ts_id)),
-                        (every, files.every_pick(ts_id))):
+    picks = picks or positive + negative
+    every = picks + positive + negative
+    for parts, path in ((picks, files.picks(ts_id)), (positive, files.positive_references(ts_id)),
+                        (negative, files.negative_references(ts_id)), (every, files.every_pick(ts_id))):
         if parts:
             write_picks(path, Picks.concatenate(parts), box_size, source.file_name)
     pickers = np.concatenate([part.picker for part in every])
-    return TomogramFrame(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
-                         has_truth=bool(truth), has_lie=bool(lies), counts=[int((pickers == n).sum()) for n in numbers],
-                         left_out=left_out + truth_out + lies_out)
+    return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
+                         has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
+                         left_out=left_out + positive_out + negative_out)
 
 
-def write_frames(path: str, sampling_rate: float, box_size: int, names: Sequence[str],
-                 tomograms: Sequence[TomogramFrame]) -> None:
-    """Write what the later steps need to know, as JSON."""
+def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Sequence[str],
+                 tomograms: Sequence[RunTomogram]) -> None:
+    """Write the values that the later steps use, as JSON."""
     content = {"samplingRate": sampling_rate, "boxSize": box_size, "pickers": list(names),
-               "tomograms": [asdict(frame) for frame in tomograms]}
+               "tomograms": [asdict(tomogram) for tomogram in tomograms]}
     with written_aside(path) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 @dataclass(frozen=True)
-class Frames:
-    """What write_frames wrote. names: the pickers', in order.  tomograms: by tsId, without those that failed."""
+class CommonGrid:
+    """The common sampling rate and box size of a run.
+
+    names: of the pickers, in order.  tomograms: by tsId, without those that failed.
+    """
 
     sampling_rate: float
     box_size: int
     names: list[str]
-    tomograms: dict[str, TomogramFrame]
+    tomograms: dict[str, RunTomogram]
 
 
-def read_frames(path: str) -> Frames:
-    """Read what write_frames wrote."""
+def read_common_grid(path: str) -> CommonGrid:
+    """Read what write_common_grid wrote."""
     content = json.loads(Path(path).read_text(encoding="utf-8"))
-    tomograms = [TomogramFrame(**values) for values in content["tomograms"]]
-    return Frames(content["samplingRate"], content["boxSize"], content["pickers"], {frame.ts_id: frame for frame in tomograms})
+    tomograms = [RunTomogram(**values) for values in content["tomograms"]]
+    by_id = {tomogram.ts_id: tomogram for tomogram in tomograms}
+    return CommonGrid(content["samplingRate"], content["boxSize"], content["pickers"], by_id)

@@ -1,4 +1,4 @@
-"""What a run did, as a paragraph for a publication: from what the run wrote, whatever the form says by now."""
+"""What a run did, as a paragraph for a publication: from the files of the run, because the form may have changed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _of_agreed_and_noise(content: dict[str, Any]) -> list[str]:
 
 
 def _joined(content: dict[str, Any]) -> str:
-    """Recipe consensus; see final_score.judge."""
+    """Recipe consensus; see final_score.final_probability."""
     return ("The log-odds of being a particle are the sum of two terms. One is that of the network score, calibrated "
             "against the agreement of the pickers. The other is that of votes and picker scores, calibrated against the "
             "network score. Positions whose contrast lay far outside that of the agreed ones of their "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
-from tomo_particles.consensus.expected_precision import expect
+from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, MergedPicks
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.picks import Picks
@@ -27,7 +27,7 @@ from ...constants import (
 )
 from ...convert import Precedents, append_picks, even_box_size
 from ...files import RunFiles
-from .inputs import Frames
+from .inputs import CommonGrid
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def expected(merged: Iterable[TomogramPicks], threshold: float | None, verdict: 
     if threshold is None:
         return {}
     every = [own.probability[own.label != NEGATIVE] for own in (of_tomogram.merged for of_tomogram in merged)]
-    return expect(np.concatenate(every) if every else np.zeros(0), np.array([threshold]), verdict).at(0)
+    return expected_precision_recall(np.concatenate(every) if every else np.zeros(0), np.array([threshold]), verdict).at(0)
 
 
 def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], precedents: Precedents) -> SetOfTomograms:
@@ -117,11 +117,11 @@ def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], prec
     return tomograms
 
 
-def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, frames: Frames,
+def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, grid: CommonGrid,
                   merged: Mapping[str, TomogramPicks]) -> SetOfCoordinates3D:
     """Fill a new set of coordinates, in voxels of its tomograms, with the merged picks of those tomograms."""
     coordinates.setSamplingRate(precedents.sampling_rate)
-    coordinates.setBoxSize(even_box_size(frames.box_size * frames.sampling_rate, precedents.sampling_rate))
+    coordinates.setBoxSize(even_box_size(grid.box_size * grid.sampling_rate, precedents.sampling_rate))
     with_species = any((own.picks.species != "").any() for own in merged.values())
     for ts_id in precedents.sources:
         own = merged[ts_id]

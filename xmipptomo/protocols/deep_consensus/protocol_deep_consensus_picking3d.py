@@ -36,7 +36,7 @@ from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, tomogram_step
 from . import commands
 from .form import GPU_FIELD, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
-from .inputs import Frames, InputSets, count_rows, read_frames, write_frames, write_tomogram
+from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
 from .methods import methods_text
 from .outputs import append_merged, disagreements, expected, merged_picks, put_together
 from .summary import collect_summary, settings_of, summary_lines
@@ -127,11 +127,11 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return InputSets(*([pointer.get() for pointer in pointers if pointer.get() is not None]
                            for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences)))
 
-    def _frames(self) -> Frames:
-        return read_frames(self._files().frame)
+    def _grid(self) -> CommonGrid:
+        return read_common_grid(self._files().common_grid)
 
-    def _tomogram(self, ts_id: str) -> commands.TomogramFrame:
-        return self._frames().tomograms[ts_id]
+    def _tomogram(self, ts_id: str) -> commands.RunTomogram:
+        return self._grid().tomograms[ts_id]
 
     def _values(self, *names: str) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
@@ -173,52 +173,52 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
 
     def convertInputStep(self, _: str):
-        """Write the frame and one table of picks a tomogram, all at the common sampling rate."""
+        """Write the common grid and one table of picks per tomogram, all at the common sampling rate."""
         files, inputs = self._files(), self._inputSets()
         cleanPath(str(files.root))  # of an earlier run with other parameters
-        frame = inputs.common_frame(self.samplingRateChoice.get(), self.boxSizeChoice.get())
-        logger.info("Common sampling rate and box: %g Å/voxel, boxes of %d voxels", *frame)
+        grid = inputs.common_grid(self.samplingRateChoice.get(), self.boxSizeChoice.get())
+        logger.info("Common sampling rate and box: %g Å/voxel, boxes of %d voxels", *grid)
         sources = tomogram_sources(inputs.tomogram_sets(), inputs.ts_ids())
         tomograms, next_id = [], 1
         for ts_id in sources:
             with self._collectingFailure(ts_id):
-                tomograms.append(write_tomogram(files, inputs, ts_id, sources[ts_id], frame, next_id))
+                tomograms.append(write_tomogram(files, inputs, ts_id, sources[ts_id], grid, next_id))
                 next_id += count_rows(files.every_pick(ts_id))
                 logger.info("%s: picks of each picker: %s", ts_id, tomograms[-1].counts)
-        write_frames(files.frame, *frame, [name_of(pointer) for pointer in self.inputSets], tomograms)
+        write_common_grid(files.common_grid, *grid, [name_of(pointer) for pointer in self.inputSets], tomograms)
         if not tomograms:
             raise RuntimeError(f"No tomogram could be read: {self._failures()}")
 
     @tomogram_step
-    def consensusStep(self, frame: commands.TomogramFrame):
+    def consensusStep(self, tomogram: commands.RunTomogram):
         """Merge the picks of one tomogram and label them."""
         number = self.votingAgreement.get() if self.doVoting else self.minPickers.get()
         self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
-            self._files(), frame, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
-            symmetry=self.symmetry.get()), job=f"consensus_{frame.ts_id}")
+            self._files(), tomogram, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
+            symmetry=self.symmetry.get()), job=f"consensus_{tomogram.ts_id}")
 
     @tomogram_step
-    def noiseStep(self, frame: commands.TomogramFrame):
+    def noiseStep(self, tomogram: commands.RunTomogram):
         """Pick noise in one tomogram."""
         self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
-            self._files(), frame, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
+            self._files(), tomogram, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
             static=self.noiseStatic.get(), threads=self.binThreads.get(),
-            seed=seed_of(self.randomSeed.get(), frame.ts_id)), job=f"noise_{frame.ts_id}")
+            seed=seed_of(self.randomSeed.get(), tomogram.ts_id)), job=f"noise_{tomogram.ts_id}")
 
     @tomogram_step
-    def extractionStep(self, frame: commands.TomogramFrame):
+    def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
         labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks else [])]
         for label in labels:
-            if count_rows(files.labelled(frame.ts_id, label)):
+            if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
-                    files, frame, label, network=self._network(), invert=self.invertContrast.get(),
+                    files, tomogram, label, network=self._network(), invert=self.invertContrast.get(),
                     threads=self.binThreads.get()),
-                    job=f"extraction_{label}_{frame.ts_id}")
+                    job=f"extraction_{label}_{tomogram.ts_id}")
 
     def gpuStep(self, _: str):
-        """Try the GPUs of the form while nothing is computed yet: who waits for a GPU learns at once that the CPU will work."""
+        """Try the GPUs of the form before anything is computed, so that the user knows early if the CPU will be used instead."""
         cleanPath(self._files().without_gpu)  # another choice of GPUs
         if gpus := self._gpus():
             with self._cpuInstead():
@@ -226,9 +226,10 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
-        frames = self._frames()
+        grid = self._grid()
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
-        if not positive:
+        learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
+        if not positive and not learns_from_noise:
             raise RuntimeError(
                 f"No positives to train with: no particle was picked by {self.minPickers} pickers. Lower *Pickers that must "
                 f"agree*, raise *Same-element relative radius*, or give *Positive references*. {self._failures()}")
@@ -238,7 +239,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not self._trains():
             logger.warning("Too few agreed picks to train a network: the votes score alone")
             return
-        augment = self.forceAugmentation.get() or sum(count_rows(path) for path in positive) < LARGE_DATA_SET
+        augment = self.forceAugmentation.get() or sum(map(count_rows, positive)) < LARGE_DATA_SET
         options = commands.NetworkOptions(
             start_model=self._modelFile(),
             network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
@@ -246,35 +247,35 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
         self._runNetwork(lambda gpus: commands.training_arguments(
             self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
-            doubtful=self._subtomograms(DOUBTFUL), negative=negative, frame=(frames.sampling_rate, frames.box_size),
+            doubtful=self._subtomograms(DOUBTFUL), negative=negative, grid=(grid.sampling_rate, grid.box_size),
             gpus=gpus, threads=self.binThreads.get()), job="training")
 
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
-        frames, files = self._frames(), self._files()
+        grid, files = self._grid(), self._files()
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
-        model = self._modelFile() if self._skipsTraining() else files.model if self._trains() else ""
+        model = self._modelFile() if self._skipsTraining() else str(files.model) if self._trains() else ""
         noise = self._subtomograms(NOISE)
-        for inputs, output, compared in ((merged, files.scored, noise), (raw if model else [], files.scored_raw, [])):
+        for inputs, output, compared in ((merged, str(files.scored), noise), (raw if model else [], str(files.scored_raw), [])):
             if inputs:
                 self._runNetwork(lambda gpus, inputs=inputs, output=output, compared=compared: commands.scoring_arguments(
                     model, inputs, output, noise=compared, recipe=RECIPES[self.recipe.get()],
-                    frame=(frames.sampling_rate, frames.box_size), gpus=gpus, threads=self.binThreads.get()),
+                    grid=(grid.sampling_rate, grid.box_size), gpus=gpus, threads=self.binThreads.get()),
                     job=f"scoring_{Path(output).stem}")
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
-        files, frames, inputs = self._files(), self._frames(), self._inputSets()
-        ts_ids = [ts_id for ts_id in frames.tomograms if not self._failed(ts_id)]
-        merged = merged_picks(files, ts_ids, self._threshold(), len(frames.names))
+        files, grid, inputs = self._files(), self._grid(), self._inputSets()
+        ts_ids = [ts_id for ts_id in grid.tomograms if not self._failed(ts_id)]
+        merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
         accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
         if not any(len(own) for own in accepted.values()):
             field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         sets = inputs.tomogram_sets()
-        plan = plan_precedents(tomogram_sources(sets, ts_ids), frames.sampling_rate)
+        plan = plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate)
         for number, precedents in enumerate(plan, start=1):
             suffix = str(number) if number > 1 else ""
             if precedents.set_index is None:
@@ -286,10 +287,11 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                 pointer = inputs.pointer_to(tomograms)
             for name, kind, rows in ((ACCEPTED, "", accepted), (SCORED, "Scored", merged)):
                 coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
-                self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, frames, rows))
+                self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, grid, rows))
         verdict = self._verdict()
+        verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS))
-        collect_summary(files, frames, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
+        collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         settings | {"orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
@@ -297,7 +299,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             self._writeReport()
 
     def _writeReport(self) -> None:
-        """One page that tells the run. The picks are registered already: without it the run is no failure."""
+        """Write the report of the run. The picks are registered already, so that an error here does not fail the run."""
         try:
             self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
         except Exception as error:
@@ -310,9 +312,10 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _verdict(self) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
-        if self.doVoting or not os.path.exists(self._files().verdict):
+        path = self._files().verdict
+        if self.doVoting or not path.exists():
             return None
-        return Verdict.from_json(Path(self._files().verdict).read_text(encoding="utf-8"))
+        return Verdict.from_json(path.read_text(encoding="utf-8"))
 
     def _threshold(self) -> float | None:
         return None if self.doVoting else self.threshold.get()
@@ -360,8 +363,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
-        paths = [self._files().subtomograms(ts_id, label)
-                 for ts_id in self._frames().tomograms if not self._failed(ts_id) for label in labels]
+        paths = [str(self._files().subtomograms(ts_id, label))
+                 for ts_id in self._grid().tomograms if not self._failed(ts_id) for label in labels]
         return [path for path in paths if os.path.exists(path)]
 
     # -------------------------------------------------------------------------------------------------- information

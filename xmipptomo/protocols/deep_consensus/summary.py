@@ -20,22 +20,22 @@ from tomo_particles.core.files import written_aside
 from ...constants import RECIPES
 from ...files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
 from ..shared.sets import MAX_TOMOGRAM_LINES
-from .inputs import Frames, count_rows
+from .inputs import CommonGrid, count_rows
 
 
-def collect_summary(files: RunFiles, frames: Frames, ts_ids: Sequence[str], accepted: dict[str, int],
+def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], accepted: dict[str, int],
                     failures: Sequence[str], settings: dict[str, Any]) -> None:
     """Count picks by tomogram, picker and label and write them to the summary file.
 
-    settings: what else the report tells, such as seed, threshold and parameters.
+    settings: other values of the report, such as seed, threshold and parameters.
     """
     tomograms = {}
     for ts_id in ts_ids:
         counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
-        tomograms[ts_id] = {"picks": frames.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
-                            "left_out": frames.tomograms[ts_id].left_out}
-    content = {"version": __version__, **settings, "samplingRate": frames.sampling_rate, "boxSize": frames.box_size,
-               "pickers": frames.names, "tomograms": tomograms,
+        tomograms[ts_id] = {"picks": grid.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
+                            "left_out": grid.tomograms[ts_id].left_out}
+    content = {"version": __version__, **settings, "samplingRate": grid.sampling_rate, "boxSize": grid.box_size,
+               "pickers": grid.names, "tomograms": tomograms,
                "failures": list(failures), "notes": _noise_notes(files, ts_ids), "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -72,7 +72,7 @@ def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
 
 
 def summary_lines(files: RunFiles) -> list[str]:
-    """The summary of a finished run, by what it wrote: the form may say something else by now."""
+    """The summary of a finished run, from its files, because the form may have changed."""
     if not os.path.exists(files.summary):
         return ["The results are not ready yet."]
     content = json.loads(Path(files.summary).read_text(encoding="utf-8"))

@@ -25,7 +25,8 @@ from .inputs import InputSets
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
     errors = limit_errors(protocol, LIMITS) + _symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
-    fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.truth, "Negative references": inputs.lies}
+    fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
+              "Negative references": inputs.negative_references}
     for field, sets in fields.items():
         for number, coordinates in enumerate(sets, start=1):
             errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates)]
@@ -42,7 +43,7 @@ def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
 
 
 def _contradictory(inputs: InputSets) -> list[str]:
-    shared = {s.getFileName() for s in inputs.truth} & {s.getFileName() for s in inputs.lies}
+    shared = {s.getFileName() for s in inputs.positive_references} & {s.getFileName() for s in inputs.negative_references}
     return ["*Negative references*: a set is also given as *Positive references*; remove it from one of them."] if shared else []
 
 
@@ -55,7 +56,7 @@ def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             "picker (with *Model* Existing and *Skip training?* one is enough)."]
     name = "votingAgreement" if protocol.doVoting else "minPickers"
     number = protocol.getAttributeValue(name)
-    if number is None or number <= pickers or scores_only or (inputs.truth and not protocol.doVoting):
+    if number is None or number <= pickers or scores_only or (inputs.positive_references and not protocol.doVoting):
         return []
     return [f"*{protocol.getParam(name).label.get()}* is {number}, but only {pickers} sets are given: no pick can be accepted; "
             f"lower it to {pickers} or fewer."]
@@ -68,7 +69,7 @@ def _scores_only(protocol: EMProtocol) -> bool:
 def _unshared_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Sets that have no tomogram in common cannot agree: ids that differ in writing, as a rule."""
     counts = Counter(ts_id for coordinates in inputs.pickers for ts_id in set(coordinates.getTSIds()))
-    if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.truth and not protocol.doVoting):
+    if max(counts.values(), default=0) > 1 or _scores_only(protocol) or (inputs.positive_references and not protocol.doVoting):
         return []
     sets = "; ".join(f"set {i} has {_ids(coordinates.getTSIds())}" for i, coordinates in enumerate(inputs.pickers, start=1))
     return [f"*Input coordinates*: no tomogram is in two of the sets, so no picks can agree: {sets}. The same tomogram "
@@ -81,9 +82,9 @@ def _ids(ts_ids: Iterable[str | None]) -> str:
 
 def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """A box that does not fit in a tomogram: no program takes it, and its unit is mistaken as a rule."""
-    rate, box = _common_frame(protocol, inputs)
+    rate, box = _common_grid(protocol, inputs)
     sizes = [[n * tomograms.getSamplingRate() for n in size] for tomograms in inputs.tomogram_sets()
-             if (size := tomograms.getDim())]  # what the set says: no file is opened while the user waits
+             if (size := tomograms.getDim())]  # from the set: no file is opened while the user waits
     smallest = min(sizes, key=min, default=[np.inf])
     if rate * box <= min(smallest):
         return []
@@ -92,8 +93,8 @@ def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             "*Smallest*."]
 
 
-def _common_frame(protocol: EMProtocol, inputs: InputSets) -> tuple[float, int]:
-    return inputs.common_frame(protocol.samplingRateChoice.get(), protocol.boxSizeChoice.get())
+def _common_grid(protocol: EMProtocol, inputs: InputSets) -> tuple[float, int]:
+    return inputs.common_grid(protocol.samplingRateChoice.get(), protocol.boxSizeChoice.get())
 
 
 def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
@@ -114,7 +115,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     if not protocol.skipTraining and (own_network, own_folds) != (NETWORKS[protocol.network.get()], protocol.folds.get()):
         return [f"*Model file*: '{path}' has the network {own_network.capitalize()} in {own_folds} folds; to train it further, "
                 "choose the same under *Network* and *Networks in the ensemble*, or train a new one."]
-    rate, box = _common_frame(protocol, inputs)
+    rate, box = _common_grid(protocol, inputs)
     if box == own_box and same_sampling_rate(rate, own_rate):
         return []
     return [f"*Model file*: '{path}' was trained on boxes of {own_box} voxels at {own_rate:.4g} Å/voxel, the inputs have "

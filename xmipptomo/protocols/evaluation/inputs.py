@@ -15,7 +15,7 @@ from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.picks import Picks
 
 from ...constants import DISTRACTORS
-from ...convert import read_picks, tomogram_of
+from ...convert import picks_of_set, tomogram_of
 from ...files import EvaluationFiles
 from ..shared.sets import link_tomogram, write_picks_table
 
@@ -32,9 +32,9 @@ def write_reference(files: EvaluationFiles, reference: SetOfCoordinates3D, distr
             tomogram = tomogram_of(reference.getPrecedents(), ts_id)
             link = link_tomogram(tomogram, files.tomogram(ts_id))
             agree.append(_says(link, rate))
-            parts = [read_picks(reference, tomogram, 0, rate)]
+            parts = [picks_of_set(reference, tomogram, 0, rate)]
             if distractors is not None and ts_id in distractors.getTSIds():
-                parts.append(_named(read_picks(distractors, tomogram_of(distractors.getPrecedents(), ts_id), 0, rate)))
+                parts.append(_named(picks_of_set(distractors, tomogram_of(distractors.getPrecedents(), ts_id), 0, rate)))
             found[ts_id] = Picks.concatenate(parts)
     if not all(agree):  # the program reads sizes by the rates of the headers, and evaluates none or all
         cleanPath(files.tomograms)
@@ -49,7 +49,7 @@ def _says(path: str, rate: float) -> bool:
 
 
 def _named(picks: Picks) -> Picks:
-    """Distractors by a name that says that they are some."""
+    """Distractors with a name that marks them as such."""
     return replace(picks, species=np.where(np.isin(picks.species.astype(str), DISTRACTORS), picks.species, DISTRACTORS[0]))
 
 

@@ -1,4 +1,4 @@
-"""What the evaluation of a picking found, as its program wrote it, and how to say it in few lines."""
+"""The results of an evaluation, as its program wrote them, and their summary in a few lines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Evaluation:
         return self.report["all"][RULE]["random_baseline"]["F1"]
 
     @property
-    def classes(self) -> dict[str, dict[str, Any]]:
+    def species(self) -> dict[str, dict[str, Any]]:
         """The same numbers for each species; empty where picks or reference name none."""
         return self.report["all"][RULE]["classes"]
 
@@ -54,15 +54,15 @@ class Evaluation:
 
 
 def summary_lines(evaluations: Sequence[Evaluation]) -> list[str]:
-    """A line a picking, the best first, and what the program had to note."""
+    """One line per picking, the best first, and the notes of the program."""
     lines = [f"*{evaluations[0].numbers['particles']} particles in the reference*"]
     for evaluation in sorted(evaluations, key=lambda one: -one.numbers["F1"]):
         n = evaluation.numbers
         lines.append(f"*{evaluation.name}*: F1 {n['F1']:.3f}, precision {n['precision']:.3f}, recall {n['recall']:.3f}, AP "
                      f"{_shown(n['average_precision'])} ({n['RR']} picks: {n['TP']} true, {n['FP']} false, {n['MH']} repeated; "
                      f"{n['FN']} missed; random positions: F1 {evaluation.random_f1:.3f})")
-        if evaluation.classes:
-            lines.append("   F1 of " + ", ".join(f"{name} {values['F1']:.2f}" for name, values in evaluation.classes.items()))
+        if evaluation.species:
+            lines.append("   F1 of " + ", ".join(f"{name} {values['F1']:.2f}" for name, values in evaluation.species.items()))
         others = evaluation.report["all"][RULE]["false_picks_on"]
         if any(others.values()):
             lines.append("   false picks on " + ", ".join(f"{name} {count}" for name, count in others.items() if count))
@@ -72,7 +72,7 @@ def summary_lines(evaluations: Sequence[Evaluation]) -> list[str]:
 def numbers_table(evaluation: Evaluation) -> list[list[str]]:
     """Every number, as COLUMNS has them after a name: a row for all, each species, and each size group."""
     groups = {f"{name} (mean F1)": {"F1": f1} for name, f1 in evaluation.report["all"][RULE]["size_groups"].items()}
-    rows = {"all": evaluation.numbers, **evaluation.classes, **groups}
+    rows = {"all": evaluation.numbers, **evaluation.species, **groups}
     return [[name, *(_shown(values.get(key)) for key in COLUMNS)] for name, values in rows.items()]
 
 

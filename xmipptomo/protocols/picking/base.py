@@ -38,7 +38,7 @@ class PickerOutputs(Enum):
 
 
 class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
-    """A picker: the class of a protocol says which parameters matter, what to prepare and which program to run."""
+    """A picker: the class of a protocol defines its parameters, what it prepares and which program it runs."""
 
     _devStatus = BETA
     _possibleOutputs = PickerOutputs
@@ -65,7 +65,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         return [self.inputTomograms]
 
     def _species(self) -> list[str]:
-        """Names of the classes in the order of their group ids, from 1; empty where a picker knows no class."""
+        """Names of the species in the order of their group ids, from 1; empty if a picker knows none."""
         return []
 
     # ---- form

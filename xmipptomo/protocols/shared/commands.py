@@ -119,7 +119,7 @@ def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, 
 class ImportOptions:
     """How to read files of coordinates: format '' to recognise it, rate Å/voxel or None, names as IN_FILE=TOMOGRAM.
 
-    classes: only these, () for all.  angstrom: whether plain numbers are Å.
+    species: only these, () for all.  angstrom: whether plain numbers are Å.
     """
 
     format: str = ""
@@ -127,7 +127,7 @@ class ImportOptions:
     names: Sequence[str] = ()
     subset: bool = False
     drop_outside: bool = False
-    classes: Sequence[str] = ()
+    species: Sequence[str] = ()
     angstrom: bool = False
 
 
@@ -139,17 +139,17 @@ def import_arguments(paths: Sequence[str], output: str, tomograms: Sequence[str]
     arguments += ["--samplingrate", options.rate] if options.rate else []
     arguments += ["--unit", "angstrom"] if options.angstrom else []
     arguments += ["--names", *options.names] if options.names else []
-    arguments += ["--class", *options.classes] if options.classes else []
+    arguments += ["--class", *options.species] if options.species else []
     arguments += ["--subset"] if options.subset else []
     return arguments + (["--dropOutside"] if options.drop_outside else [])
 
 
 def export_arguments(picks: str, output: str, tomograms: Sequence[str], rate: float, *, format_name: str,
-                     classes: Sequence[str]) -> Arguments:
-    """Convert an XMD in voxels of the tomograms at `rate` (Å/voxel) to a format of --to; classes: only these, [] for all."""
+                     species: Sequence[str]) -> Arguments:
+    """Convert an XMD in voxels of the tomograms at `rate` (Å/voxel) to a format of --to; species: only these, [] for all."""
     arguments: Arguments = ["-i", picks, "-o", output, "--to", format_name, "--tomograms", *tomograms, "--tomogramSamplingrate",
                             rate]
-    return arguments + (["--class", *classes] if classes else [])
+    return arguments + (["--class", *species] if species else [])
 
 
 def evaluation_arguments(picks: str, truth: str, root: str, *, radius: float | None, classes: str, targets: Sequence[str],

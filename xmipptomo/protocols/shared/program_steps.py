@@ -60,7 +60,7 @@ def appears(path: str, patience: float) -> bool:
 
 
 def tomogram_step(step: Callable) -> Callable:
-    """Make a method that works on one tomogram a step of (tsId, values it depends on).
+    """Turn a method that works on one tomogram into a step of (tsId, values it depends on).
 
     The method receives what the protocol's `_tomogram(tsId)` gives. A tomogram that failed in a step before is passed over;
     one that fails now is recorded and left out, and the run goes on.

@@ -10,11 +10,11 @@ from pyworkflow.utils import makeFilePath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
 
-from ...convert import read_picks, size_of, tomogram_of
-from ...files import file_stem
+from ...convert import picks_of_set, size_of, tomogram_of
 
 MAX_TOMOGRAM_LINES = 20
 
@@ -33,8 +33,8 @@ def write_picking(path: str, picking: SetOfCoordinates3D, ts_ids: Collection[str
     shared = [ts_id for ts_id in sorted(picking.getTSIds()) if ts_id in ts_ids]
     tomograms = {ts_id: tomogram_of(picking.getPrecedents(), ts_id) for ts_id in shared}
     for tomogram in tomograms.values():
-        size_of(tomogram)  # without its file, nobody knows where Scipion's coordinates are
-    picks = {ts_id: read_picks(picking, tomogram, 1, rate) for ts_id, tomogram in tomograms.items()}
+        size_of(tomogram)  # without its file, the positions of Scipion's coordinates are unknown
+    picks = {ts_id: picks_of_set(picking, tomogram, 1, rate) for ts_id, tomogram in tomograms.items()}
     write_picks_table(path, picks, picking.getBoxSize())
 
 

@@ -26,7 +26,7 @@ from ...maps import names_of, volumes_of, write_maps
 from ..shared import commands
 from ..shared.program_steps import ProgramSteps
 from .form import BUILTIN, PARAMS, VOLUMES, define_params, numbers, validation_errors
-from .summary import read_classes, summary_lines
+from .summary import simulated_species, summary_lines
 
 # `distractors` and `target` only where there are any. No Enum: members of one class would be one member.
 TOMOGRAMS, PARTICLES, DISTRACTORS_OUTPUT, TARGET, TEMPLATES = "tomograms", "particles", "distractors", "target", "templates"
@@ -128,17 +128,17 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
     def createOutputStep(self, _: str, target: str):
         """Register the tomograms, what is in them, and the densities."""
         files, rate = self._files(), self.samplingRate.get()
-        classes = read_classes(files.classes)
+        species = simulated_species(files.classes)
         truth = read_pickings(files.truth, rate)
         tomograms = self._registerTomograms()
-        numbered = {ts_id: replace(picks, group=[classes[name].number for name in picks.species])
+        numbered = {ts_id: replace(picks, group=[species[name].number for name in picks.species])
                     for ts_id, picks in truth.items()}
-        complexes = [name for name in classes if name not in DISTRACTORS]
+        complexes = [name for name in species if name not in DISTRACTORS]
         present = {name for picks in truth.values() for name in picks.species}
-        diameters = {name: classes[name].diameter for name in classes if name in present}
+        diameters = {name: species[name].diameter for name in species if name in present}
         largest = max((diameter for name, diameter in diameters.items() if name in complexes), default=10 * rate)
         self._registerCoordinates(PARTICLES, tomograms, numbered, complexes, largest)
-        self._registerCoordinates(DISTRACTORS_OUTPUT, tomograms, numbered, DISTRACTORS, classes[DISTRACTORS[0]].diameter)
+        self._registerCoordinates(DISTRACTORS_OUTPUT, tomograms, numbered, DISTRACTORS, species[DISTRACTORS[0]].diameter)
         if target in present:
             self._registerCoordinates(TARGET, tomograms, numbered, [target], diameters[target])
         self._registerTemplates(complexes)

@@ -1,4 +1,4 @@
-"""The table of classes of a simulation, and the lines of its summary."""
+"""The table of species of a simulation, and the lines of its summary."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ...files import SimulationFiles
 
 
 @dataclass(frozen=True)
-class ComplexClass:
-    """One line of classes.csv. molecular_weight kDa, diameter Å; NaN where unknown."""
+class SimulatedSpecies:
+    """One species, a line of classes.csv. molecular_weight kDa, diameter Å; NaN where unknown."""
 
     number: int
     molecular_weight: float
     diameter: float
 
 
-def read_classes(path: str) -> dict[str, ComplexClass]:
-    """The classes of a simulation by name, in the order of their numbers."""
+def simulated_species(path: str) -> dict[str, SimulatedSpecies]:
+    """The species of a simulation by name, in the order of their numbers."""
     def number(text: str) -> float:
         return float(text or "nan")
 
     with open(path, newline="", encoding="utf-8") as file:
-        return {row["class"]: ComplexClass(int(row["id"]), number(row["molecular_weight"]), number(row["diameter"]))
+        return {row["class"]: SimulatedSpecies(int(row["id"]), number(row["molecular_weight"]), number(row["diameter"]))
                 for row in csv.DictReader(file)}
 
 
@@ -41,6 +41,6 @@ def summary_lines(files: SimulationFiles, snr: float, seed: int) -> list[str]:
     lines = [f"*{tomograms} tomogram{'s' if tomograms > 1 else ''}*, signal to noise ratio {snr:g}, seed {seed}; {seconds:.0f} s"]
     lines += [f"{name}: {counts[name]}" + (f" ({which.molecular_weight:.0f} kDa, {which.diameter:.0f} Å)"
                                            if which.molecular_weight > 0 else "")
-              for name, which in read_classes(files.classes).items() if counts[name]]
+              for name, which in simulated_species(files.classes).items() if counts[name]]
     lines += [f"- {tomogram['tomogram']}: {note}" for tomogram in report["tomograms"] for note in tomogram["notes"]]
     return [*lines, f"Everything that is known: {files.output}"]

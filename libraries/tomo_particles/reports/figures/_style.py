@@ -1,4 +1,4 @@
-"""What the figures share: colours, an empty figure, a legend that hides nothing, and what to show where there is nothing."""
+"""Shared by the figures: colours, an empty figure, a legend below the panel, a note instead of a figure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Apart for every kind of colour vision (Okabe and Ito).
+# Distinct for every kind of colour vision (Okabe and Ito).
 ACCEPTED, REJECTED = "#009e73", "#d55e00"
 PRECISION, RECALL, F1 = "#0072b2", "#cc79a7", "#444444"
 LABELS = {1: ("positive", "#0072b2"), 0: ("doubtful", "#e69f00"), -1: ("known to be wrong", "#777777")}
@@ -16,7 +16,7 @@ MAX_NAME = 28  # letters of a picker's or tomogram's name in a figure
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, inches, that arranges itself; drawn without a window until one takes it."""
+    """An empty figure, size in inches, with automatic layout; it needs no window."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -26,7 +26,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def note_figure(text: str) -> Figure:
-    """A figure that says why there is no figure."""
+    """A figure with a note instead of data."""
     figure = new_figure(8.0, 1.2)
     axes = figure.add_subplot()
     axes.set_axis_off()
@@ -35,7 +35,7 @@ def note_figure(text: str) -> Figure:
 
 
 def short(name: str, most: int = MAX_NAME) -> str:
-    """A name that fits, cut in the middle: the beginning and the end are what distinguishes names."""
+    """A name that fits, cut in the middle: names usually differ at the beginning and at the end."""
     return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
 
 
@@ -48,12 +48,12 @@ def support_colours(n: int) -> list[str]:
 
 
 def legend_below(axes: Axes, columns: int = 2, drop: float = -0.16) -> None:
-    """Outside the panel: there it hides no data, wherever they lie."""
+    """The legend below the panel, where it hides no data."""
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, drop), ncols=columns, fontsize=9, frameon=False, columnspacing=1.4)
 
 
 def thin_axes(axes: Axes, grid: Literal["x", "y", "both"] = "y") -> None:
-    """Only what is read: a light grid, no box around it."""
+    """Axes with a light grid and without a box around them."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(axis=grid, color="0.92", linewidth=0.8)

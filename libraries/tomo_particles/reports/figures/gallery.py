@@ -1,4 +1,4 @@
-"""Boxes for the eye: the best, the doubtful and the rejected picks as central slices."""
+"""Gallery of boxes: the best, the doubtful and the rejected picks as central slices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def gallery_rows(
     """Which picks (indices) to show: the best accepted ones, those nearest to the threshold, and of the rejected ones
     as many, evenly from all of them.
 
-    score: (m,).  accepted: (m,) bool.  Without a threshold (voting) there is nothing doubtful.
+    score: (m,).  accepted: (m,) bool.  Without a threshold (voting) no pick is doubtful.
     """
     order = np.argsort(-score, kind="stable")
     good, bad = order[accepted[order]], order[~accepted[order]]
@@ -42,7 +42,7 @@ def plot_gallery(
     accepted: Mapping[str, Sequence[bool]],
     title: str = "",
 ) -> Figure:
-    """A row of slices (y, x) a name, each with its score and a frame in the colour of its fate; all in one grey scale."""
+    """One row of slices (y, x) per name, each with its score, framed in the colour for accepted or rejected; one grey scale."""
     from matplotlib.patches import Rectangle
 
     slices = [image for images in rows.values() for image in images]
@@ -52,7 +52,7 @@ def plot_gallery(
     low, high = np.median([np.percentile(image, GREY_PERCENTILES) for image in slices], axis=0)
     columns = max(COLUMNS, *(len(images) for images in rows.values()))
     figure = new_figure(1.1 * columns, 1.1 * ROW_HEIGHT * len(rows) + (0.4 if title else 0.1))
-    axes = figure.add_subplot()  # one for all: an axes a box would take seconds to draw
+    axes = figure.add_subplot()  # one axes for all: one per box would take seconds to draw
     for row, (name, images) in enumerate(rows.items()):
         top = ROW_HEIGHT * row + 0.25
         axes.text(0, top - 0.06, name, fontsize=10, va="bottom")

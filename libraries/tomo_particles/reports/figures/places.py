@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY_PERCENTILES = (0.5, 99.5)
-MAX_PIXELS = 700  # of the longer side of a drawn slice: more is not seen, and makes the report heavy
-MAX_POINTS = 6000  # of a scatter in space; of more, a regular part
+MAX_PIXELS = 700  # of the longer side of a drawn slice: more is not visible and makes the report large
+MAX_POINTS = 6000  # of a scatter plot in space; of more points, every n-th is drawn
 
 
 def plot_slices(

@@ -1,4 +1,4 @@
-"""Scores: their histograms, what a threshold on them promises, and how far they can be believed."""
+"""Figures of scores: histograms, expected results of a threshold, calibration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...consensus.expected_precision import Expectation, expect, in_words
+from ...consensus.expected_precision import Expectation, expected_precision_recall, in_words
 from ...consensus.verdict import SUPPORTED, Verdict
 from ...evaluation.calibration import expected_calibration_error, reliability_bins
 from ._style import (
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 BINS = np.linspace(0, 1, 41)
 THRESHOLDS = np.linspace(0, 1, 201)
 TITLE_WIDTH = 90  # characters of a line of the title
-CURVE_POINTS = 400  # of the picks: a million of them would make a page of hundreds of megabytes
+CURVE_POINTS = 400  # of the picks: a million points would make a page of hundreds of megabytes
 
 
 def plot_scores(score: np.ndarray, label: np.ndarray, support: np.ndarray, threshold: float | None = None) -> Figure:
     """Histograms of the scores (m,): by label (m,) of the training and by the number of pickers (m,) that saw a pick.
 
-    Counts on a logarithmic axis: most scores lie at the ends, and the few between are those that a threshold decides on.
+    Counts are on a logarithmic axis: most scores lie at the ends, and a threshold decides on the few between them.
     """
     figure = new_figure(10.5, 4.3)
     by_label, by_support = figure.subplots(1, 2, sharey=True, squeeze=False)[0]
@@ -76,7 +76,7 @@ def _outlines(axes: Axes, parts: list[np.ndarray], colours: list[str], names: li
 def plot_threshold(
     probability: np.ndarray, threshold: float | None = None, trusted: bool = True, verdict: Verdict | None = None
 ) -> Figure:
-    """What each threshold accepts and promises, from the probabilities (m,) of the picks that may be accepted.
+    """Accepted picks, expected precision and recall at each threshold, from the probabilities (m,) of picks that may be accepted.
 
     trusted: whether the scores are probabilities at all; if not, the figure says so.  verdict: of the run; the figure says it
     where it is not SUPPORTED.
@@ -95,10 +95,10 @@ def fill_threshold(
     counts.hist(np.clip(probability, 0, 1), bins=BINS.tolist(), color="#9fb6c9", edgecolor="white", linewidth=0.3)
     counts.set_ylabel("merged picks")
     promises = verdict is None or verdict.promises
-    _draw_expectation(promise, expect(probability, THRESHOLDS, verdict), promises)
+    _draw_expectation(promise, expected_precision_recall(probability, THRESHOLDS, verdict), promises)
     mark_threshold(counts, threshold)
     if threshold is not None:
-        _draw_choice(promise, expect(probability, np.array([threshold]), verdict), promises)
+        _draw_choice(promise, expected_precision_recall(probability, np.array([threshold]), verdict), promises)
     for axes in (counts, promise):
         thin_axes(axes)
         axes.set_xlim(0, 1)
@@ -156,9 +156,9 @@ def _draw_choice(axes: Axes, here: Expectation, promises: bool) -> None:
 
 
 def plot_expected_counts(probability: np.ndarray) -> Figure:
-    """The picks from the best to the worst against the particles that their scores promise.
+    """The number of picks by decreasing score against the number of particles that the scores predict.
 
-    Without a truth this is all that scores can say of themselves: the curve is a promise, not a measurement.
+    The curve is a prediction from the scores alone, not a measurement. A measurement needs a truth.
     """
     figure = new_figure(6.4, 4.8)
     axes = figure.add_subplot()
@@ -184,7 +184,7 @@ def plot_expected_counts(probability: np.ndarray) -> Figure:
 
 
 def plot_calibration(score: np.ndarray, true: np.ndarray) -> Figure:
-    """Where a truth is known: the share (m,) bool of particles at each score (m,) against the score."""
+    """With a truth (m,) bool: the share of particles at each score (m,) against the score."""
     figure = new_figure(5.4, 5.2)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":", label="as promised")

@@ -23,7 +23,7 @@ def plot_spacing(spacing: Spacing, radius: float, box_size: float) -> Figure:
 
 
 def fill_spacing(figure: Figure, spacing: Spacing, radius: float, box_size: float) -> None:
-    """`plot_spacing` into an empty figure, or again into its own after a choice has changed."""
+    """`plot_spacing` into an empty figure, or again after a choice has changed."""
     figure.clear()
     axes = figure.add_subplot()
     furthest = max(1.5 * box_size, float(np.percentile(spacing.neighbours, 90)) if len(spacing.neighbours) else 0.0)

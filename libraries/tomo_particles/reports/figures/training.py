@@ -1,4 +1,4 @@
-"""How the networks learned: loss and accuracy of each, epoch by epoch."""
+"""Training curves: loss and accuracy of each network at each epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_NETWORKS = 6  # a row of panels; with more, the first ones
 
 
 def plot_training(log: pd.DataFrame) -> Figure:
-    """Loss (above) and accuracy (below) of training and validation; a column a network. log: fold, epoch, loss, val_loss..."""
+    """Loss (above) and accuracy (below) of training and validation, a column per network. log: fold, epoch, loss, val_loss..."""
     folds = sorted(log["fold"].unique())
     if not folds:
         return note_figure("The training log is empty.")

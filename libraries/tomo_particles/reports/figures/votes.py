@@ -1,4 +1,4 @@
-"""Who saw what: the sets of pickers that share picks (UpSet plot, Lex et al. 2014), and what each picker is worth."""
+"""The sets of pickers that share picks (UpSet plot, Lex et al. 2014), and the reliability of each picker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SETS = 24  # combinations of pickers whose numbers can still be read
 
 
 def plot_votes(seen: np.ndarray, accepted: np.ndarray, names: Sequence[str]) -> Figure:
-    """UpSet plot of (m, K) bool, which picker saw each merged pick: a column a combination of pickers, the largest first.
+    """UpSet plot of (m, K) bool, which picker saw each merged pick: one column per combination of pickers, the largest first.
 
     accepted: (m,) bool, the part of each column drawn in its colour.  names: the pickers'.
     """

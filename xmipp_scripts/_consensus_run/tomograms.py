@@ -1,0 +1,50 @@
+"""The tomograms of a run, checked before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tomo_particles.core.errors import InputError
+
+from .config import PipelineConfig
+
+
+@dataclass(frozen=True)
+class TomogramInfo:
+    """One tomogram of the run: id, file, own sampling rate (Å/voxel) and size x, y, z in voxels of its own."""
+
+    tomo_id: str
+    path: str
+    sampling_rate: float
+    size: tuple[int, int, int]
+
+    @cached_property
+    def grey_scale(self) -> tuple[float, float]:
+        """Median and deviation of its grey values: measured once, when the first boxes are cut."""
+        from tomo_particles.core.grey_values import grey_scale
+        from tomo_particles.core.tomograms import open_tomogram
+
+        with open_tomogram(self.path, self.sampling_rate) as opened:
+            return grey_scale(opened.data)
+
+
+def read_tomograms(config: PipelineConfig) -> list[TomogramInfo]:
+    """The tomograms of the run, checked. Raises InputError for one that cannot be used."""
+    from tomo_particles.core.coordinates import rescale_size
+    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
+
+    tomograms: list[TomogramInfo] = []
+    for path in config.tomograms:
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as opened:
+            tomogram = TomogramInfo(tomogram_id(path), path, opened.sampling_rate, opened.size)
+        if any(tomogram.tomo_id == other.tomo_id for other in tomograms):
+            raise InputError(f"--tomograms: two tomograms are named '{tomogram.tomo_id}'; their file names must differ")
+        size = rescale_size(tomogram.size, tomogram.sampling_rate, config.sampling_rate or tomogram.sampling_rate)
+        if min(size) < config.box_size:
+            raise InputError(
+                f"--boxsize: a box of {config.box_size} voxels does not fit in '{path}' "
+                f"({' x '.join(f'{s:.0f}' for s in size)} voxels); lower it"
+            )
+        tomograms.append(tomogram)
+    return tomograms
