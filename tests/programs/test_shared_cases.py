@@ -1,4 +1,4 @@
-"""Files as the world writes them: the cases of shared/data/cases, on the command line. Each README there says what is right and why."""
+"""Files as the world writes them: the cases of shared/data/cases, on the command line. Each README there says what is right."""
 
 import contextlib
 import io
@@ -43,7 +43,8 @@ def convert(shared_data, tmp_path, monkeypatch):
         for line in listing.read_text().splitlines() if listing.is_file() else []:
             name, x, y, z, rate = line.rsplit(" ", 4)
             make_tomogram(Path(name), (int(x), int(y), int(z)), float(rate))
-        words = [str(path) for word in arguments.split() for path in (sorted(Path().glob(word[1:])) if word[0] == "@" else [word])]
+        words = [str(path) for word in arguments.split()
+                 for path in (sorted(Path().glob(word[1:])) if word[0] == "@" else [word])]
         monkeypatch.setattr(sys, "argv", ["program", *words, "-o", "o.csv", "--overwrite"])
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
@@ -86,7 +87,8 @@ def convert(shared_data, tmp_path, monkeypatch):
         ("52", "-i leading_blanks.star --samplingrate 10", {0: ("TS_01", 120, 80, 60)}, ""),
         ("52", "-i starfile_line_without_hash.star --samplingrate 10", {0: ("TS_01", 65.8, 100.6, 20.25)}, ""),
         *(("53", f"-i {name} --tomograms 00255.mrc 1.mrc 10.mrc",
-           {0: ("00255", 10, 20, 30), 1: ("1", 5, 6, 7), 2: ("10", 8, 9, 10)}, "") for name in ("a.star", "b.xmd", "c.star", "d.tbl")),
+           {0: ("00255", 10, 20, 30), 1: ("1", 5, 6, 7), 2: ("10", 8, 9, 10)}, "")
+          for name in ("a.star", "b.xmd", "c.star", "d.tbl")),
         ("55", "-i TS_*/**/*.ndjson --tomograms tomo/TS_01.mrc tomo/TS_02.mrc", {
             0: ("TS_01", 120, 80, 60), 1: ("TS_02", 120, 80, 61)}, ""),
     ],

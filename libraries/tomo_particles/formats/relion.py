@@ -41,11 +41,11 @@ def parse(path: Path, option: str) -> list[Found]:
     tables = read_tables(path, option)
     own = [table for table in tables if {*PIXELS, *CENTRED} & set(table.columns)] or [max(tables, key=len)]
     notes = (f"{len(own)} tables of picks, which begin in lines {', '.join(str(t.start) for t in own)}",) if len(own) > 1 else ()
+    optics = [table for table in tables if table.name == "optics"]
     found: list[Found] = []
     for table in own:
-        optics = [other for other in tables if other.name == "optics"]
-        before = [other for other in optics if other.start < table.start]
-        found += _found(table, (before[-1:] or optics or [None])[-1], notes, path, option)
+        before = [other for other in optics if other.start < table.start] or optics
+        found += _found(table, before[-1] if before else None, notes, path, option)
     return found
 
 
