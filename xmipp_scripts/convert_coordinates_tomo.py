@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tomo_particles.formats.registry import Context, Format
 
 TOMOGRAM = "{tomo}"  # in the name of the output: one file per tomogram
+UNITS = ("voxel", "angstrom")  # of files that give plain numbers
 PLAIN = "plain"  # tomograms are called without what programs added to their names
 
 
@@ -33,6 +34,7 @@ class ConvertConfig:
     tomogram_sampling_rate: float | None = None
     sampling_rate: float | None = None
     size: tuple[int, int, int] | None = None
+    unit: str = UNITS[0]
     names: tuple[str, ...] = ()
     rename: tuple[str, ...] = ()
     species: tuple[str, ...] = ()
@@ -51,6 +53,8 @@ class ConvertConfig:
                 raise InputError("--size: the size is already known from --tomograms; leave out one of the two")
             if self.sampling_rate is None:
                 raise InputError("--size: the voxel size is not known; give it with --samplingrate")
+        if self.unit not in UNITS:
+            raise InputError(f"--unit: must be {' or '.join(UNITS)}, received '{self.unit}'")
         for pair in self.names:
             if not re.fullmatch(r"[^=]+=[^=]+", pair) and not Path(pair).is_file():
                 raise InputError(f"--names: expected NAME_IN_FILE=TOMOGRAM or the path of a list, received '{pair}'")
@@ -102,7 +106,8 @@ def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> 
             raise InputError(f"--tomograms: two tomograms are named '{tomo_id}'; their file names must differ")
         tomograms[tomo_id] = TomogramInfo(tomo_id, tomogram.sampling_rate, tomogram.size, str(tomogram.path))
     unknown = "leave out" if config.subset else "refuse"
-    return Context(tomograms, config.sampling_rate, config.size, _names(config), unknown, among=shared_folder(files), notes=notes)
+    return Context(tomograms, config.sampling_rate, config.size, config.unit == UNITS[1], _names(config), unknown,
+                   among=shared_folder(files), notes=notes)
 
 
 def _names(config: ConvertConfig) -> dict[str, str]:
@@ -153,7 +158,7 @@ def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConf
             check_inside(placed.positions, tomogram.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
         except InputError as error:
             mistake = likely_mistake(placed, tomogram.size, rates)
-            raise InputError(f"{error.text}{mistake}; or leave them out with --dropOutside") from error
+            raise InputError(f"{error.text}{mistake}", *error.remedies, "leave them out with --dropOutside") from error
     elif not inside.all():
         mistake = likely_mistake(placed, tomogram.size, rates)
         notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out{mistake}")
@@ -253,7 +258,7 @@ class ConvertCoordinatesTomo(Program):
 
     name = "xmipp_convert_coordinates_tomo"
     parameters = {"input": "-i", "output": "-o", "format": "--from", "output_format": "--to",
-                  "picks_sampling_rate": "--samplingrate"}
+                  "picks_sampling_rate": "--samplingrate", "unit": "--unit"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")
@@ -274,10 +279,14 @@ class ConvertCoordinatesTomo(Program):
         self.addParamsLine(" [--tomograms <...>] : the tomograms (MRC), for names, sizes and sampling rates")
         self.addParamsLine(" [--tomogramSamplingrate <rate>] : A/voxel of the tomograms; replaces that of their headers")
         self.addParamsLine(" [--samplingrate <rate>] : A/voxel of the coordinates, if the files do not say it")
+        self.addParamsLine(
+            " [--unit <unit=voxel>] : unit of the coordinates in CSV, .coords, .txt and uncentred star files: voxel, or angstrom "
+            "from the centre of the first voxel"
+        )
         self.addParamsLine(" [--size <x> <y> <z>] : size of the tomograms in voxels of --samplingrate, instead of --tomograms")
         self.addParamsLine(
-            " [--names <...>] : names of tomograms in the files, as NAME_IN_FILE=TOMOGRAM: 1=TS_01; or a text file with one "
-            "number and one path per line"
+            " [--names <...>] : names of tomograms in the files, as NAME_IN_FILE=TOMOGRAM: 1=TS_01; a star stands for what is "
+            "the same, as '*=*_deconv'; or a text file with one number and one path per line"
         )
         self.addParamsLine(
             " [--rename <...>] : names of tomograms in the output, as rec_TS_01=TS_01; or plain, which removes rec_, _12.0Apx, "
@@ -302,6 +311,7 @@ class ConvertCoordinatesTomo(Program):
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
             sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
             size=size,  # type: ignore[arg-type]
+            unit=self.getParam("--unit"),
             names=tuple(self.optional_list("--names")),
             rename=tuple(self.optional_list("--rename")),
             species=tuple(self.optional_list("--class")),

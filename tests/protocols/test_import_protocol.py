@@ -28,9 +28,10 @@ def test_the_command_line_of_an_import():
     arguments = import_arguments(["a.star", "b c.cbox"], "o.xmd", ["TS_1.mrc"], 10.0, ImportOptions())
     assert arguments == ["-i", "a.star", "b c.cbox", "-o", "o.xmd", "--tomograms", "TS_1.mrc", "--tomogramSamplingrate", 10.0,
                          "--overwrite"]
-    options = ImportOptions("relion5", 5.0, ["1=TS_1"], True, True, ["ribosome", "7"])
-    assert import_arguments(["a"], "o", ["t"], 10.0, options)[-11:] == [
-        "--from", "relion5", "--samplingrate", 5.0, "--names", "1=TS_1", "--class", "ribosome", "7", "--subset", "--dropOutside"]
+    options = ImportOptions("relion5", 5.0, ["1=TS_1"], True, True, ["ribosome", "7"], True)
+    assert import_arguments(["a"], "o", ["t"], 10.0, options)[-13:] == [
+        "--from", "relion5", "--samplingrate", 5.0, "--unit", "angstrom", "--names", "1=TS_1",
+        "--class", "ribosome", "7", "--subset", "--dropOutside"]
 
 
 def test_the_command_line_of_an_export():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, parameter
 
 # Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
 # the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
@@ -46,7 +46,7 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
     """Refuse positions (n, 3) x, y, z outside a volume of `size` x, y, z, in the same voxels.
 
     Raises InputError; `source` says where the picks come from, with the option, and where they should lie. rate: Å/voxel; with
-    it the message says if the numbers look like Å.
+    it the message says if the numbers look like Å, and the way out of a program that reads Å.
     """
     outside = np.flatnonzero(~inside_volume(positions, size))
     if len(outside):
@@ -56,4 +56,15 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
         edges = " x ".join(f"{edge:.0f}" for edge in size)
         raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
                          f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); {hint}check the sampling rate, the axis "
-                         "order and the origin")
+                         "order and the origin",
+                         *([f"say that they are Å with {parameter('unit')} angstrom"] if angstrom else []))
+
+
+def refuse_fractions(positions: np.ndarray, source: str) -> None:
+    """Refuse positions (n, 3) in voxels that are fractions of the tomogram: all of them would lie in its first voxel.
+
+    Warp's template matching counts so. Raises InputError; `source` says where the picks come from, with the option.
+    """
+    if ((positions >= -0.5) & (positions <= 1)).all() and (positions % 1).any():
+        raise InputError(f"{source}: every position lies between 0 and 1: these are fractions of the tomogram, not voxels; "
+                         "multiply them by its size in voxels")

@@ -1,14 +1,17 @@
-"""Writes files under a temporary name first, so that the final name never holds an incomplete file; names for files."""
+"""Writes files under a temporary name first, so that the final name never holds an incomplete file; names for files; comments in
+CSV files."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .errors import InputError
 
@@ -52,4 +55,16 @@ def require_file(path: str | os.PathLike, option: str) -> Path:
 def write_csv_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
     """Write a table as CSV with six significant decimals, under a temporary name first."""
     with written_aside(path) as aside:
-        table.to_csv(aside, index=False, float_format="%.6g")
+        table.to_csv(aside, index=False, float_format="%.6g", quoting=quoting_of(table))
+
+
+def without_comments(content: bytes) -> io.BytesIO:
+    """A CSV without its comments: the lines that begin with #. Inside a line # is part of a name, of a class or a picker."""
+    lines = content.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
+    return io.BytesIO(b"".join(line for line in lines if not line.startswith(b"#")))
+
+
+def quoting_of(table: pd.DataFrame) -> Literal[0, 2]:
+    """How to quote a CSV so that no row is read as a comment: all words, if one of the first column begins with #."""
+    comment = any(str(value).startswith("#") for value in set(table.iloc[:, 0]))
+    return csv.QUOTE_NONNUMERIC if comment else csv.QUOTE_MINIMAL

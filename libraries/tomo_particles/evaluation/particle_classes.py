@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..core.errors import InputError, parameter
-from ..core.files import require_file
+from ..core.files import require_file, without_comments
 
 DISTRACTORS = ("bead", "vesicle")  # never particles, even where no table says so
 SIZE_GROUPS = ("small", "medium", "large")
@@ -42,15 +43,16 @@ def read_species(path: str | os.PathLike, option: str = parameter("classes")) ->
     """
     require_file(path, option)
     try:
-        table = pd.read_csv(path, dtype={"class": str}, skipinitialspace=True, comment="#", index_col=False)
+        table = pd.read_csv(without_comments(Path(path).read_bytes()), dtype={"class": str}, skipinitialspace=True,
+                            index_col=False, keep_default_na=False)
     except ValueError as error:
         raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
                          "expected a header id,class,molecular_weight,diameter,voxels,distractor") from error
     if missing := [name for name in COLUMNS if name not in table]:
         raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected "
                          f"id,class,molecular_weight,diameter,voxels,distractor, found {','.join(map(str, table.columns))}")
-    if table["class"].duplicated().any() or table["class"].isna().any():
-        name = table["class"][table["class"].duplicated() | table["class"].isna()].iloc[0]
+    if (wrong := table["class"].duplicated() | (table["class"].fillna("") == "")).any():
+        name = table["class"][wrong].iloc[0]
         raise InputError(f"{option}: '{path}' has no name or several rows for the class '{name}'; give each class one row")
     diameter, weight, distractor = (
         pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(np.nan, table.index)

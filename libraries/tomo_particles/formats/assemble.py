@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.coordinates import same_sampling_rate
+from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
-from .model import CORNER, HALF, Context, Format, Found, TomogramInfo
-from .naming import left_out, require_numbers_known, stem_of, tomogram_of
+from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
+from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
+
+MAX_UNEVEN_BINNING = 1.05  # by which the ratios of the edges of two binnings may differ: edges are rounded
 
 
 def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
@@ -20,6 +22,8 @@ def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
 
     Raises InputError as `Format.found_in`, and for what contradicts the context.
     """
+    if context.angstrom and not one.as_they_stand:
+        raise InputError(f"{parameter('unit')}: '{path}' is of format {one.name}, which says its own unit; leave it out")
     return assemble(one.found_in(path, context.option), path, context)
 
 
@@ -34,11 +38,15 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     if not any(len(one.positions) for one in found):
         raise NoPicksError(f"{context.option}: '{path}' has no picks; leave it out")
     require_numbers_known(found, path, context)
+    if voxels := [one.positions for one in found if one.origin == CORNER and not one.angstrom and not one.fraction]:
+        refuse_fractions(np.concatenate(voxels), f"{context.option}: '{path}'")
     context.notes.extend(dict.fromkeys(f"{path}: {note}" for one in found for note in one.notes))
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
+    assigned = {one.name: (one.named, tomogram_of(one, path, context)) for one in found}
+    require_apart({name: own for name, (named, own) in assigned.items() if named == BY_NAME and own is not None}, path, context)
     for one in found:
-        tomo_id = tomogram_of(one, path, context)
+        tomo_id = assigned[one.name][1]
         if tomo_id is None:
             strange[stem_of(one.name)] = strange.get(stem_of(one.name), 0) + len(one.positions)
         elif len(one.positions):
@@ -46,7 +54,8 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     if not parts and not context.among:
         raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
                          f"are {listed(sorted(context.tomograms))}",
-                         "give their tomograms", f"say which is which with {parameter('names')}")
+                         "give their tomograms", *as_pattern((stem_of(one.name) for one in found), context.tomograms),
+                         f"say which is which with {parameter('names')}")
     if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
         context.notes.append(left_out(strange, path, context.tomograms))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
@@ -85,8 +94,14 @@ def _finite(values: Any, what: str, path: object, context: Context) -> np.ndarra
 
 def _in_voxels(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
     """Positions (n, 3) x, y, z in voxels from the corner, and their sampling rate."""
-    if found.origin != CORNER:
-        return _from_centre(found, tomogram, path, context)
+    if found.origin != CORNER or found.fraction:
+        return _of_size(found, tomogram, path, context)
+    if context.angstrom and found.rate and not same_sampling_rate(found.rate, 1):
+        raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
+                         f"{parameter('unit')} says Å; leave it out, or correct the file")
+    if context.angstrom:
+        rate = tomogram.sampling_rate or context.sampling_rate
+        return found.positions / _known(rate, tomogram.tomo_id, path, context), float(rate or 0)
     if found.angstrom:
         rate = found.rate or tomogram.sampling_rate or context.sampling_rate
         return found.positions / _known(rate, tomogram.tomo_id, path, context), float(rate or 0)
@@ -100,28 +115,51 @@ def _stated_rate(found: Found, tomogram: TomogramInfo, path: object, context: Co
             raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
                              f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file")
         return asked
-    _check_size(found, tomogram, path, context)
-    return found.rate or asked or tomogram.sampling_rate
+    rate = found.rate or asked or tomogram.sampling_rate
+    _check_size(found, tomogram, rate, path, context)
+    return rate
 
 
-def _check_size(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> None:
-    """Voxels of a tomogram that had another size than ours are not our voxels."""
-    if not (found.rate or context.sampling_rate) and found.size and tomogram.size and found.size != tomogram.size:
-        raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels, but tomogram "
+def _check_size(found: Found, tomogram: TomogramInfo, rate: float | None, path: object, context: Context) -> None:
+    """Voxels of a tomogram that had another size than ours, or by its name another binning, are not our voxels.
+
+    rate: Å/voxel of the coordinates; one that was stated explains another size, if it is not that of a cut out part.
+    """
+    told = bool(found.rate or context.sampling_rate)
+    way_out = [f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}"] if not told else []
+    if found.size and tomogram.size and (found.on_image or not told) and not _same_extent(found.size, rate, tomogram):
+        ratios = np.array(found.size) / np.array(tomogram.size)
+        binned = ratios.max() < MAX_UNEVEN_BINNING * ratios.min()
+        what = f", {found.trimmed}" if found.trimmed and not binned else ""
+        raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels{what}, but tomogram "
                          f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}",
-                         f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}")
+                         "give the tomogram on which it was made", *(way_out if binned or not found.on_image else []))
+    if not told and (other := other_voxels(found.name, tomogram)):
+        raise InputError(f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
+                         f"tomogram '{tomogram.tomo_id}' is not", *way_out)
+
+
+def _same_extent(size: Sequence[int], rate: float | None, tomogram: TomogramInfo) -> bool:
+    """Whether a size in voxels of `rate` Å is that of a tomogram; of another binning up to the rounding of two of its voxels."""
+    ratio = (rate or 1) / (tomogram.sampling_rate or rate or 1)
+    rounding = 0.0 if same_sampling_rate(ratio, 1) else 2 * max(1.0, ratio)
+    return bool((np.abs(np.array(size) * (ratio if rounding else 1) - np.array(tomogram.size)) <= rounding).all())
 
 
 def _edges(size: Sequence[float]) -> str:
     return " x ".join(f"{edge:g}" for edge in size)
 
 
-def _from_centre(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
+def _of_size(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:
+    """Positions as `_in_voxels`, of a file that states them by the size of the tomogram."""
     if tomogram.size is None:
-        raise InputError(f"{context.option}: '{path}' counts from the centre of tomogram '{tomogram.tomo_id}', whose size is not "
-                         "known here", f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
+        how = "has fractions of the size" if found.fraction else "counts from the centre"
+        raise InputError(f"{context.option}: '{path}' {how} of tomogram '{tomogram.tomo_id}', whose size is not known here",
+                         f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
     rate = _known(tomogram.sampling_rate or context.sampling_rate, tomogram.tomo_id, path, context)
     size = np.asarray(tomogram.size)
+    if found.fraction:
+        return found.positions * size, rate
     centre = size / 2 if found.origin == HALF else size // 2
     angstrom = found.positions * (1.0 if found.angstrom else float(found.rate or rate))
     return angstrom / rate + centre, rate

@@ -70,4 +70,4 @@ def parse_coords(path: Path, option: str) -> list[Found]:
 
 CBOX = Format("cbox", "crYOLO and TomoTwin .cbox", (".cbox",), _sniff_cbox, parse_cbox)
 COORDS = Format("coords", "x y z a line (crYOLO and TomoTwin .coords, .txt)", (".coords", ".txt", ".xyz"), _sniff_coords,
-                parse_coords)
+                parse_coords, as_they_stand=True)

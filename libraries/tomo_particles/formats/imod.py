@@ -6,12 +6,16 @@ import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.errors import InputError
 from ..core.picks import Picks
 from .model import BY_FILE, Context, Format, Found
+
+if TYPE_CHECKING:
+    from imodmodel.models import MINX
 
 # The centre of the first voxel is at (0.5, 0.5, 0) of a model (MatTomo's README; flag "z coordinates start from -0.5").
 FIRST_VOXEL = np.array([0.5, 0.5, 0.0])
@@ -37,7 +41,16 @@ def parse(path: Path, option: str) -> list[Found]:
     size = (int(header.xmax), int(header.ymax), int(header.zmax))
     rate = header.pixelsize * 10.0 ** (header.units - ANGSTROMS) if header.units in (NANOMETRES, ANGSTROMS) else None
     return [Found(path.name, BY_FILE, points - FIRST_VOXEL, rate=rate, size=size if min(size) > 0 else None,
-                  group=group.astype(int), species=species)]
+                  on_image=model.minx is not None, trimmed=_trimmed(model.minx), group=group.astype(int), species=species)]
+
+
+def _trimmed(image: MINX | None) -> str:
+    """Where the image of a model lies in a larger one (IMOD's chunk MINX: position = index x scale - translation)."""
+    if image is None or not (any(image.ctrans) or any(image.crot)):
+        return ""
+    first = ", ".join(f"{0 - shift / (scale or 1):g}" for shift, scale in zip(image.ctrans, image.cscale, strict=True))
+    turned = f" and turned by {', '.join(f'{angle:g}' for angle in image.crot)} degrees" if any(image.crot) else ""
+    return f"trimmed from a larger one (its first voxel is at {first} of that one{turned})"
 
 
 class _Whole(io.BytesIO):

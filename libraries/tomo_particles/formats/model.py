@@ -44,6 +44,7 @@ class Context:
 
     tomograms: the tomograms at hand by id; empty: not known.  sampling_rate: Å/voxel of coordinates in voxels whose file does
     not say it.  size: x, y, z, voxels of sampling_rate, of the tomograms that are not at hand.
+    angstrom: whether numbers that a file gives as they stand (`Format.as_they_stand`) are Å from the centre of the first voxel.
     names: the id of a tomogram by the name or number that files give it.
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
     among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
@@ -54,6 +55,7 @@ class Context:
     tomograms: Mapping[str, TomogramInfo] = field(default_factory=dict)
     sampling_rate: float | None = None
     size: tuple[int, int, int] | None = None
+    angstrom: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     unknown: str = REFUSE
     option: str = parameter("input")
@@ -72,7 +74,9 @@ class Found:
     positions: (n, 3) x, y, z, counted from `origin`, in Å if `angstrom`, else in voxels of `rate` Å.
     rate: None where the file does not say it; of positions in Å, the voxel size that they were made of.
     sure: False if `rate` is stated of something else than the tomogram, so that a user may know better.
-    size: of the tomogram, voxels, where the file says it.
+    fraction: whether positions are fractions of the size of the tomogram, in any unit.
+    size: of the tomogram, voxels, where the file says it.  on_image: whether it is that of an image that was open, for certain.
+    trimmed: where that image lies in a larger one, for messages; empty where the file does not say so.
     score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
     notes: what the user should know of how the file was read, a line each.
     """
@@ -84,7 +88,10 @@ class Found:
     angstrom: bool = False
     rate: float | None = None
     sure: bool = True
+    fraction: bool = False
     size: tuple[int, int, int] | None = None
+    on_image: bool = False
+    trimmed: str = ""
     score: Any = None
     angles: Any = None
     group: Any = None
@@ -101,6 +108,7 @@ class Format:
     write: to a path that is free; None where we only read.  keeps: which of score, angles, group, species are written.
     fills: a score or orientation that is not known is written as 0.
     single: a file holds one tomogram only.  one_species: and one species only.
+    as_they_stand: whether it gives positions as plain numbers from the centre of the first voxel, which may be Å as well.
     """
 
     name: str
@@ -113,6 +121,7 @@ class Format:
     fills: bool = False
     single: bool = False
     one_species: bool = False
+    as_they_stand: bool = False
 
     def found_in(self, path: Path, option: str) -> Sequence[Found]:
         """What a file holds, as it states it. Raises InputError naming the file, and the line where there is one."""

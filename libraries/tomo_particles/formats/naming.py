@@ -1,20 +1,30 @@
-"""Which tomogram a file means: names are matched whole, then without what programs add to them; never by a part."""
+"""Which tomogram a file means: names are matched whole, then without what programs add to them; never by a part.
+
+Names are compared in one Unicode form: a Mac stores 'ü' as two characters.
+"""
 
 from __future__ import annotations
 
 import difflib
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, listed, parameter
-from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found
+from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found, TomogramInfo
 
-# What programs add to the name of a tilt series: a voxel size, a binning, what was done, who wrote the file.
+MAX_NAME_ROUNDING = 0.01  # relative: names have a voxel size to one or two decimals
+
+# What programs add to the name of a tilt series: a voxel size, a binning, what was done, who wrote the file. '_2a' and '_b2' may
+# as well tell two grids apart.
 _ENDINGS = re.compile(
-    r"(_\d+(\.\d+)?(apx|a)|_+bin\d+|_b\d+|_(full_)?rec|_info|_ali|_aligned|_wbp|_sirt|_corrected|_denoised|_filtered|_tomo"
+    r"(_\d+\.\d+a|_\d+(\.\d+)?apx|_+bin\d+|_(full_)?rec|_info|_ali|_aligned|_wbp|_sirt|_corrected|_denoised|_filtered|_tomo"
     r"|_relion\d*|_particles|_picks|_coords|_objlist|_objl|_boxes|_extracted|_job)$", re.I)
+_VOXEL_SIZE = re.compile(r"_(\d+)a$", re.I)  # only if it is that of the tomogram
+_VOXELS = re.compile(r"(?<=_)(?:\d+\.\d+A|\d+(?:\.\d+)?Apx|bin\d+)(?![a-z0-9])", re.I)
 _BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D)|(objlist|objl|particles|picks|coords)_)", re.I)
 _EXTENSIONS = re.compile(
     r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd|cmm)$", re.I)
@@ -28,25 +38,42 @@ def stem_of(name: str) -> str:
     return stem
 
 
-def bare(name: str) -> str:
-    """A name as names are compared: plain, in lower case."""
-    return plain(name).lower()
+def same_text(name: str) -> str:
+    """A name in the Unicode form in which names are compared."""
+    return unicodedata.normalize("NFC", name)
 
 
-def plain(name: str) -> str:
-    """A name without what programs add to it: 'rec_TS_01_12.23Apx.mrc' is 'TS_01'."""
+def bare(name: str, rate: float | None = None) -> str:
+    """A name as names are compared: plain, in lower case, in one Unicode form."""
+    return same_text(plain(name, rate)).lower()
+
+
+def plain(name: str, rate: float | None = None) -> str:
+    """A name without what programs add to it: 'rec_TS_01_12.23Apx.mrc' is 'TS_01'.
+
+    rate: Å/voxel of the tomogram, where it is known; if 10, then '_10A' is its voxel size, which may else be part of a name.
+    """
     stem = _BEGINNINGS.sub("", stem_of(name))
-    while (shorter := _ENDINGS.sub("", stem)) != stem and shorter:
+    while (shorter := stem_of(_without_ending(stem, rate))) != stem and shorter:
         stem = shorter
     return stem
+
+
+def _without_ending(stem: str, rate: float | None) -> str:
+    size = _VOXEL_SIZE.search(stem)
+    if rate and size and same_sampling_rate(float(size[1]), rate):
+        return stem[: size.start()]
+    return _ENDINGS.sub("", stem)
 
 
 def require_numbers_known(found: Iterable[Found], path: object, context: Context) -> None:
     """Raise InputError, listing them, for tomograms that a file only numbers while nobody says which they are.
 
-    A file with one number only may be that of the tomogram whose name it bears, or of the only one.
+    A file with one number only may be that of the tomogram whose name it bears, or of the only one. A number may be the very
+    name of a tomogram.
     """
-    numbers = [one.name for one in found if one.named == BY_NUMBER and one.name not in context.names]
+    known = {*context.names, *context.tomograms}
+    numbers = [one.name for one in found if one.named == BY_NUMBER and one.name not in known]
     lone = context.tomograms and len(set(numbers)) == 1 and (
         len(context.tomograms) == 1 or context.among or _matches_of_file(path, context))
     if numbers and not lone:
@@ -61,7 +88,7 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
 
     Raises InputError, with the candidates, for a name that fits no tomogram or several.
     """
-    told = context.names.get(found.name) or context.names.get(stem_of(found.name))
+    told = _told(found.name, context)
     told = context.names.get(told or "", told)  # a name may be told in two steps: a number, a file name, an id
     if told is not None:
         if context.tomograms and told not in context.tomograms:
@@ -74,17 +101,40 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
         return _only(matches, found, path, context) if matches else _unmatched(found, path, context)
     if matches := _matches_of_file(path, context):  # a number says less than the name of the file
         return _only(matches, found, path, context)
+    if found.named == BY_NUMBER and found.name in context.tomograms:
+        context.notes.append(f"{path}: number {found.name} is taken for the tomogram of that name")
+        return found.name
     if len(context.tomograms) == 1 and not context.among:  # the file does not say it, but there is only one
         return next(iter(context.tomograms))
     return _unmatched(found, path, context)
+
+
+def _told(name: str, context: Context) -> str | None:
+    """What the user said of a name: itself, as a file, or by a pattern such as '*' for '*_deconv', with one star on each side."""
+    ways = {same_text(said): tomo_id for said, tomo_id in context.names.items()}
+    ids = {same_text(tomo_id): tomo_id for tomo_id in context.tomograms}
+    own = same_text(stem_of(name))
+    if told := ways.get(same_text(name)) or ways.get(own):
+        return ids.get(same_text(told), told)
+    for said, tomo_id in ways.items():
+        before, star, after = said.partition("*")
+        if star and own.startswith(before) and own.endswith(after) and len(own) > len(before) + len(after):
+            meant = same_text(tomo_id).replace("*", own[len(before): len(own) - len(after)])
+            if meant in ids or not ids:
+                return ids.get(meant, meant)
+    return None
 
 
 def _matches(name: str, context: Context) -> list[str]:
     """The ids that a name fits, by the strictest of three comparisons that any fits; other names that the user told count."""
     called = {**{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.tomograms},
               **{tomo_id: tomo_id for tomo_id in context.tomograms}}
-    for form in (str, stem_of, bare):
-        if same := [tomo_id for alias, tomo_id in called.items() if form(alias) == form(name)]:
+
+    def bare_of(one: str, tomo_id: str) -> str:
+        return bare(one, context.tomograms[tomo_id].sampling_rate)
+
+    for form in (lambda one, _: same_text(one), lambda one, _: same_text(stem_of(one)), bare_of):
+        if same := [tomo_id for alias, tomo_id in called.items() if form(alias, tomo_id) == form(name, tomo_id)]:
             return list(dict.fromkeys(same))
     return []
 
@@ -116,7 +166,63 @@ def _unmatched(found: Found, path: object, context: Context) -> str | None:
     column = ["add a column tomo_id"] if found.named == BY_FILE and str(path).lower().endswith(".csv") else []
     raise InputError(f"{context.option}: '{path}' {what} tomogram '{name}', which is none of those given; "
                      f"{candidates([name], context.tomograms)}",
-                     "give that tomogram", f"say which it is with {parameter('names')} {name}=NAME", *column)
+                     "give that tomogram", *as_pattern([name], context.tomograms),
+                     f"say which it is with {parameter('names')} {name}=NAME", *column)
+
+
+def as_pattern(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """The way out, if there is one, that names which fit no tomogram are those of the tomograms but for one beginning and ending.
+
+    All tomograms have what is added to the names, or a name has something added to one tomogram; shown, never believed unasked.
+    """
+    ids = {same_text(tomo_id): tomo_id for tomo_id in known}
+    for name in map(same_text, names):
+        longer = [(tomo_id, *added) for tomo_id in ids if (added := _around(name, tomo_id))]
+        shorter = [(tomo_id, *added) for tomo_id in ids if (added := _around(tomo_id, name))]
+        for found, said, meant in ((longer, "*", "{}*{}"), (shorter, "{}*{}", "*")):
+            if len(found) == 1:
+                tomo_id, before, after = found[0]
+                if found is shorter or all(one.startswith(before) and one.endswith(after) for one in ids):
+                    pattern = f"{said.format(before, after)}={meant.format(before, after)}"
+                    return [f"if '{name}' is '{ids[tomo_id]}', say so of all such names with {parameter('names')} '{pattern}'"]
+    return []
+
+
+def _around(name: str, longer: str) -> tuple[str, str] | None:
+    """What a longer name has before and after a name, if it is set off by a sign and has letters: TS_1 is not in TS_10."""
+    before, found, after = longer.partition(name)
+    apart = (not before or not before[-1].isalnum()) and (not after or not after[0].isalnum())
+    return (before, after) if found and apart and re.search("[^\\W\\d_]", before + after) else None
+
+
+def voxels_in(name: str) -> tuple[str, ...]:
+    """What a name says of its voxels, as it says it: '12.23Apx', 'bin4'."""
+    return tuple(found.lower() for found in _VOXELS.findall(stem_of(name)))
+
+
+def other_voxels(name: str, tomogram: TomogramInfo) -> str:
+    """What a name says of its voxels, if those of the tomogram are others by its sampling rate or name; else empty."""
+    for said in voxels_in(name):
+        number = float(re.sub("[^0-9.]", "", said))
+        if said.startswith("bin"):
+            if any(own.startswith("bin") and own != said for own in voxels_in(tomogram.tomo_id)):
+                return said
+        elif tomogram.sampling_rate and abs(number - tomogram.sampling_rate) > MAX_NAME_ROUNDING * tomogram.sampling_rate:
+            return f"of {number:g} Å"
+    return ""
+
+
+def require_apart(assigned: Mapping[str, str], path: object, context: Context) -> None:
+    """Raise InputError for two names of a file, with the tomograms they are taken for, that are so only without their endings.
+
+    'TS_01_bin2' and 'TS_01_bin4' may be two tomograms of one tilt series, in other voxels.
+    """
+    first: dict[str, str] = {}
+    for name, tomo_id in assigned.items():
+        other = first.setdefault(tomo_id, name)
+        if same_text(stem_of(name)).lower() != same_text(stem_of(other)).lower() and not _told(name, context):
+            raise InputError(f"{context.option}: '{path}' has picks of '{other}' and '{name}', which would both be of tomogram "
+                             f"'{tomo_id}'", f"say so with {parameter('names')} {name}={tomo_id}", "remove those of one of them")
 
 
 def candidates(names: Iterable[str], known: Iterable[str]) -> str:

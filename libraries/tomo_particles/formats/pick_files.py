@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..core.picks import Picks
 from ..core.read_once import ReadOnce
 from .assemble import read_with
 from .model import Context, Format, TomogramInfo
-from .naming import left_out
+from .naming import left_out, same_text
 from .pick_folders import files_of, joined, shared_folder
 from .pick_source import PickSource
 from .registry import CSV, OWN, foreign, recognise
@@ -83,7 +83,9 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
     option, sampling_rate = context.option, context.sampling_rate
     if other := _other_format(path, option):
         return _read_other(other, path, context)
-    groups = rows_by_tomogram(path, option)
+    said: list[str] = []
+    groups = _as_known(rows_by_tomogram(path, option, notes=said), rates)
+    context.notes.extend(f"{path}: {note}" for note in said)
     strange = {tomo_id: len(rows) for tomo_id, rows in groups.items() if tomo_id not in rates}
     if len(strange) == len(groups) and not context.among:
         raise InputError(f"{option}: '{path}' names the tomograms {listed(sorted(groups))}, but those given are "
@@ -93,6 +95,12 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
         context.notes.append(left_out(strange, path, rates))
     return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
             for tomo_id, rows in groups.items() if tomo_id in rates}
+
+
+def _as_known(groups: dict[str, pd.DataFrame], known: Collection[str]) -> dict[str, pd.DataFrame]:
+    """The rows of a file by the ids of the tomograms, where these are the same text in another Unicode form."""
+    ids = {same_text(tomo_id): tomo_id for tomo_id in known}
+    return {ids.get(same_text(name), name): rows for name, rows in groups.items()}
 
 
 def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None = None, option: str = parameter("picks")

@@ -12,7 +12,7 @@ from ..core.errors import InputError, NoPicksError, listed
 from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
-from .naming import bare, candidates, stem_of
+from .naming import as_pattern, bare, candidates, stem_of, voxels_in
 from .registry import FORMATS, Format, recognise, sniffed
 
 MAGIC = "*?["
@@ -133,14 +133,25 @@ def shared_folder(files: Sequence[Path]) -> str:
     return os.path.commonpath([os.path.abspath(file.parent) for file in files]) if len(files) > 1 else ""
 
 
+def _refuse_two_binnings(files: Sequence[Path], option: str) -> None:
+    """Refuse files that are of one tomogram at two binnings by their names: the same picks twice, or voxels of two sizes."""
+    seen: dict[tuple[Path, str, str], Path] = {}
+    for file in files:
+        other = seen.setdefault((file.parent, file.suffix.lower(), bare(file.name)), file)
+        if voxels_in(file.name) != voxels_in(other.name):
+            raise InputError(f"{option}: '{other}' and '{file}' are by their names of one tomogram at two binnings; choose one "
+                             "with a pattern in quotes")
+
+
 def joined(source: str | os.PathLike, files: Sequence[ReadOnce], read: Callable[[ReadOnce], dict[str, Picks]], option: str,
-           notes: list[str], known: Iterable[str]) -> dict[str, Picks]:
+           notes: list[str], known: Collection[str]) -> dict[str, Picks]:
     """The picks of several files of one picker, by tomogram.
 
     source: the folder or pattern, for messages; empty: files that were named one by one.
     read: gives the picks of a file by tomogram, none if they are of no known one.  known: the tomograms, for messages.
     notes: receives which files gave none.  Raises InputError if no file has a pick, or none of a known tomogram.
     """
+    _refuse_two_binnings(files, option)
     of, among = f" of '{source}'" if source else "", shared_folder(files)
     parts: dict[str, list[Picks]] = {}
     empty: list[Path] = []
@@ -158,7 +169,8 @@ def joined(source: str | os.PathLike, files: Sequence[ReadOnce], read: Callable[
         raise NoPicksError(f"{option}: none of the {len(files)} files{of} has a pick; leave them out")
     if not parts:
         raise InputError(f"{option}: none of the {len(files)} files{of} is of a tomogram given: {_names(strange, among)}; "
-                         f"{candidates([stem_of(path.name) for path in strange], known)}; call the files as their tomograms")
+                         f"{candidates([stem_of(path.name) for path in strange], known)}; call the files as their tomograms",
+                         *as_pattern([stem_of(path.name) for path in strange], known))
     if strange:
         notes.append(f"{source or option}: {len(strange)} of {len(files)} files are of no tomogram given and left out: "
                      f"{_names(strange, among)}")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.picks import Picks
 from ..geometry.orientations import angles_of, rotation_of
 from .model import BY_FILE, BY_NAME, CORNER, HALF, Context, Format, Found, text_of
-from .star import StarTable, read_star, require_columns
+from .relion_units import Unit, unit_of
+from .star import StarTable, read_tables, require_columns
 
 AXES = "XYZ"
 CENTRED = [f"rlnCenteredCoordinate{axis}Angst" for axis in AXES]
@@ -24,7 +24,6 @@ ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
 BOX_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
 SCORES = ("rlnLCCmax", "rlnAutopickFigureOfMerit", "rlnParticleFigureOfMerit")
 _PIXELS_LABEL = re.compile(rf"_{PIXELS[0]}\s")
-TILT_SERIES_RATE = "rlnTomoTiltSeriesPixelSize"
 
 
 def _sniff_relion5(head: bytes) -> bool:
@@ -37,27 +36,40 @@ def _sniff_relion3(head: bytes) -> bool:
 
 
 def parse(path: Path, option: str) -> list[Found]:
-    """One Found a tomogram and sampling rate; the shifts of a refinement are applied, as RELION applies them.
+    """One Found a table, tomogram and sampling rate, of every table that has coordinates: files are joined by hand.
+
+    The optics groups of a table are those in front of it, or of the whole file.
+    """
+    tables = read_tables(path, option)
+    own = [table for table in tables if {*PIXELS, *CENTRED} & set(table.columns)] or [max(tables, key=len)]
+    notes = (f"{len(own)} tables of picks, which begin in lines {', '.join(str(t.start) for t in own)}",) if len(own) > 1 else ()
+    optics = [table for table in tables if table.name == "optics"]
+    found: list[Found] = []
+    for table in own:
+        before = [other for other in optics if other.start < table.start] or optics
+        found += _found(table, before[-1] if before else None, notes, path, option)
+    return found
+
+
+def _found(table: StarTable, optics: StarTable | None, notes: tuple[str, ...], path: Path, option: str) -> list[Found]:
+    """What a table holds; the shifts of a refinement are applied, as RELION applies them.
 
     RELION takes the centred coordinates where a file has both kinds (`particle_set.cpp`); so do we.
     """
-    tables = read_star(path, option)
-    table = tables.get("particles") or next((t for t in tables.values() if {PIXELS[0], CENTRED[0]} & set(t.columns)),
-                                            max(tables.values(), key=len))
     if not len(table):
         return []
     centred = CENTRED[0] in table.columns
     require_columns(table, CENTRED if centred else PIXELS, path, option)
     positions = _columns(table, CENTRED if centred else PIXELS, path, option)
-    rates, sure = (np.full(len(table), np.nan), True) if centred else _rates(table, tables.get("optics"), path, option)
-    positions = positions - _shifts(table, rates, centred, path, option)
+    names, named = _names(table, path)
+    unit = Unit(np.full(len(table), np.nan)) if centred else unit_of(table, optics, names, positions, path, option)
+    positions = positions - _shifts(table, unit.rates, centred, path, option)
     angles = _angles(table, path, option)
     score = next((table.numbers(label, path, option, allow_empty=True) for label in SCORES if label in table.columns), None)
-    names, named = _names(table, path)
     return [Found(name, named, positions[own], HALF if centred else CORNER, centred,
-                  None if np.isnan(rate) else rate, sure, score=None if score is None else score[own],
-                  angles=None if angles is None else angles[own])
-            for name, rate, own in _groups(names, rates)]
+                  None if np.isnan(rate) else rate, unit.sure, unit.fraction, score=None if score is None else score[own],
+                  angles=None if angles is None else angles[own], notes=(*notes, *unit.notes))
+            for name, rate, own in _groups(names, unit.rates)]
 
 
 def _groups(names: np.ndarray, rates: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
@@ -74,40 +86,6 @@ def _names(table: StarTable, path: Path) -> tuple[np.ndarray, str]:
         if label in table.columns:
             return np.array(table.columns[label], dtype=object), BY_NAME
     return np.full(len(table), path.name, dtype=object), BY_FILE
-
-
-def _rates(table: StarTable, optics: StarTable | None, path: object, option: str) -> tuple[np.ndarray, bool]:
-    """(n,) Å of a voxel of the coordinates, NaN where the file does not say, and whether it says it of the tomogram."""
-    own = table.columns
-    if TILT_SERIES_RATE in own:
-        return table.numbers(TILT_SERIES_RATE, path, option), True
-    if optics is not None and TILT_SERIES_RATE in optics.columns:
-        return _of_optics(table, optics, TILT_SERIES_RATE, path, option), True
-    if "rlnPixelSize" in own:
-        return table.numbers("rlnPixelSize", path, option), True
-    if "rlnDetectorPixelSize" in own:  # RELION 3: µm on the detector; pytom-match-pick: Å, which is a magnification of 10 000
-        detector = table.numbers("rlnDetectorPixelSize", path, option)
-        magnification = table.numbers("rlnMagnification", path, option) if "rlnMagnification" in own else 1e4
-        return detector * 1e4 / magnification, True
-    for label, sure in (("rlnMicrographPixelSize", True), ("rlnImagePixelSize", False)):
-        if optics is not None and label in optics.columns:
-            return _of_optics(table, optics, label, path, option), sure
-    return np.full(len(table), np.nan), True
-
-
-def _of_optics(table: StarTable, optics: StarTable, label: str, path: object, option: str) -> np.ndarray:
-    values = optics.numbers(label, path, option)
-    key = next((k for k in ("rlnOpticsGroup", "rlnOpticsGroupName") if k in table.columns and k in optics.columns), None)
-    if key is None:
-        if len(values) and all(same_sampling_rate(value, values[0]) for value in values):
-            return np.full(len(table), values[0])
-        raise InputError(f"{option}: '{path}' has optics groups of different {label}, and its particles do not say to which they "
-                         "belong; add the column rlnOpticsGroup")
-    groups = dict(zip(optics.columns[key], values, strict=True))
-    for value, line in zip(table.columns[key], table.lines, strict=True):
-        if value not in groups:
-            raise InputError(f"{option}: '{path}', line {line}: optics group {value} is not in table data_optics; correct it")
-    return np.array([groups[value] for value in table.columns[key]])
 
 
 def _shifts(table: StarTable, rates: np.ndarray, centred: bool, path: object, option: str) -> np.ndarray:
@@ -199,4 +177,4 @@ KEEPS = frozenset({"score", "angles"})
 RELION5 = Format("relion5", "RELION 5 star (centred Å; also pytom-match-pick)", (".star",), _sniff_relion5, parse, write_relion5,
                  KEEPS, fills=True)
 RELION3 = Format("relion3", "RELION 3 and 4 star (voxels; also pytom-match-pick, Warp, crYOLO, TomoTwin)", (".star",),
-                 _sniff_relion3, parse, write_relion3, KEEPS, fills=True)
+                 _sniff_relion3, parse, write_relion3, KEEPS, fills=True, as_they_stand=True)

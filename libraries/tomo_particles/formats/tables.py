@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.coordinates import refuse_fractions
 from ..core.errors import InputError, NoPicksError
-from ..core.files import require_file
+from ..core.files import quoting_of, require_file, without_comments
 from ..core.picks import NO_SPECIES, Picks
 from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
@@ -24,6 +26,10 @@ ANGLES = ("rot", "tilt", "psi")
 OPTIONAL = ("score", "class", *ANGLES, "group", "samplingRate")
 SEPARATORS = (",", "\t", ";")
 DEFAULT_BOX = 2  # voxels: particleSize of picks whose box nobody said; the programs that cut boxes ask for it
+# Other names of a score, taken where a table has no column score: crYOLO's, pytom-match-pick's, Xmipp's and what people write.
+SCORE_NAMES = ("confidence", "probability", "cc", "ccc", "lcc", "lccmax", "fom")
+# What stands for no number; a class or a tomogram may be called so.
+NO_NUMBER = ("", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "None")
 REQUIRED = ("tomo_id", "x", "y", "z")
 CHUNK = 1 << 16  # rows that are written at a time: their texts take more memory than the numbers
 LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
@@ -40,8 +46,7 @@ def _sniff_csv(head: bytes) -> bool:
 
 def header_of(head: bytes) -> set[str]:
     """The labels of a CSV by our names of them, from the beginning of the file."""
-    labels = [word.strip().strip('"') for word in _first_line(head).split(separator_of(head))]
-    return {our_names(labels)[label] for label in labels}
+    return set(our_names(word.strip().strip('"') for word in _first_line(head).split(separator_of(head))).values())
 
 
 def separator_of(head: bytes) -> str:
@@ -51,11 +56,16 @@ def separator_of(head: bytes) -> str:
 
 
 def our_names(labels: Iterable[str]) -> dict[str, str]:
-    """By each label of a table our name of it: that which differs in capitals only (X, Tomo_ID), unless two labels do."""
+    """By each label of a table our name of it: that which differs in capitals only (X, Tomo_ID), unless two labels do.
+
+    A score may have another usual name, if only one column has.
+    """
     ours = {name.lower(): name for name in ("tomo_id", *"xyz", *OPTIONAL)}
     meant = {label: ours.get(label.strip().lower(), label) for label in labels}
-    every = list(meant.values())
-    return {label: name if every.count(name) == 1 else label for label, name in meant.items()}
+    if "score" not in meant.values():
+        meant |= {label: "score" for label in meant if label.strip().lower() in SCORE_NAMES}
+    count = Counter(meant.values())
+    return {label: name if count[name] == 1 else label for label, name in meant.items()}
 
 
 def _first_line(head: bytes) -> str:
@@ -75,7 +85,7 @@ def is_nameless(path: ReadOnce) -> bool:
     return "tomo_id" not in labels and set("xyz") <= labels <= {*"xyz", *OPTIONAL}
 
 
-def _found(name: str, named: str, rows: pd.DataFrame) -> list[Found]:
+def _found(name: str, named: str, rows: pd.DataFrame, notes: tuple[str, ...]) -> list[Found]:
     rates = rows["samplingRate"].to_numpy(float) if "samplingRate" in rows else np.zeros(len(rows))
     found = []
     for rate in dict.fromkeys(rates.tolist()):
@@ -85,7 +95,7 @@ def _found(name: str, named: str, rows: pd.DataFrame) -> list[Found]:
             score=own["score"].to_numpy(float) if "score" in own else None,
             angles=own[list(ANGLES)].to_numpy(float) if all(angle in own for angle in ANGLES) else None,
             group=own["group"].to_numpy(int) if "group" in own else None,
-            species=species_of(own["class"]) if "class" in own else None))
+            species=species_of(own["class"]) if "class" in own else None, notes=notes))
     return found
 
 
@@ -93,8 +103,10 @@ def parse(path: Path, option: str) -> list[Found]:
     """One Found a tomogram, with the columns of `rows_by_tomogram`. Without the column tomo_id the file's name is that of it."""
     path = read_once(path)
     named = BY_FILE if is_nameless(path) else BY_NAME
-    groups = rows_by_tomogram(path, option, final_score=True)
-    return [found for name, rows in groups.items() for found in _found(path.name if named == BY_FILE else name, named, rows)]
+    notes: list[str] = []
+    groups = rows_by_tomogram(path, option, final_score=True, notes=notes)
+    return [found for name, rows in groups.items()
+            for found in _found(path.name if named == BY_FILE else name, named, rows, tuple(notes))]
 
 
 def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
@@ -116,9 +128,11 @@ def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
         columns["group"] = group
     columns["samplingRate"] = [one.sampling_rate for one in every for _ in range(len(one))]
     table = pd.DataFrame(columns)
+    quoting = quoting_of(table)
     for start in range(0, len(table), CHUNK):
         rows = table.iloc[start : start + CHUNK]
-        rows.apply(_in_words).to_csv(path, index=False, header=start == 0, mode="a" if start else "w")
+        rows.apply(_in_words).to_csv(path, index=False, header=start == 0, mode="a" if start else "w",
+                                      quoting=quoting)
 
 
 def _in_words(column: pd.Series) -> pd.Series:
@@ -138,14 +152,16 @@ def write_xmd(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     write_table(path, table)
 
 
-def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = False) -> dict[str, pd.DataFrame]:
+def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = False, notes: list[str] | None = None
+                     ) -> dict[str, pd.DataFrame]:
     """The checked rows of a CSV or XMD by tomogram: tomo_id, x, y, z and what else the file has of our columns.
 
+    notes: receives which columns of a CSV are not read, and which is taken for the score.
     final_score: the score of an XMD is the one that a consensus gave, where there is one, not the picker's own.
     """
     path = read_once(path)
     require_file(path, option)
-    table = _read_xmd(path, option, final_score) if _is_xmd(path) else _read_csv(path, option)
+    table = _read_xmd(path, option, final_score) if _is_xmd(path) else _read_csv(path, option, notes)
     if table.empty:
         raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
     if "tomo_id" not in table.columns and is_nameless(path):
@@ -154,8 +170,8 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
     if missing:
         raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score]"
                          f"[,samplingRate], found {','.join(map(str, table.columns))}")
-    if table["tomo_id"].isna().any():
-        where = _place(int(np.argmax(table["tomo_id"].isna())), path)
+    if (unnamed := table["tomo_id"].isna() | (table["tomo_id"] == "")).any():
+        where = _place(int(np.argmax(unnamed)), path)
         raise InputError(f"{option}: '{path}', {where}: tomo_id is empty; name its tomogram")
     if several := [name for name in table["tomo_id"].unique() if len(str(name).splitlines()) != 1]:
         raise InputError(f"{option}: '{path}': the tomo_id '{str(several[0]).splitlines()[0]}' goes on in the next line; correct "
@@ -167,6 +183,7 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
     for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
         if name in table:
             table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", "group", *ANGLES))
+    refuse_fractions(table[["x", "y", "z"]].to_numpy(float), f"{option}: '{path}'")
     if "group" in table:
         table["group"] = table["group"].fillna(0)
     return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
@@ -176,20 +193,21 @@ def _is_xmd(path: ReadOnce) -> bool:
     return path.name.endswith((".xmd", ".star")) or path.head(14) == b"# XMIPP_STAR_1"
 
 
-def _read_csv(path: ReadOnce, option: str) -> pd.DataFrame:
+def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFrame:
     import pandas as pd
 
     separator = separator_of(path.head(65536))
 
     def read(**options: Any) -> pd.DataFrame:
-        with path.open("rb") as file:
-            return pd.read_csv(file, sep=separator, skipinitialspace=True, comment="#", index_col=False, **options)
+        return pd.read_csv(without_comments(path.read_bytes()), sep=separator, skipinitialspace=True, index_col=False,
+                           keep_default_na=False, **options)
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
             names = our_names(read(nrows=0).columns)
-            table = read(dtype={label: str for label, name in names.items() if name in ("tomo_id", "class")})
+            words = [label for label, name in names.items() if name in ("tomo_id", "class")]
+            table = read(dtype=dict.fromkeys(words, str), na_values={label: NO_NUMBER for label in names if label not in words})
     except UnicodeDecodeError as error:
         raise InputError(f"{option}: '{path}' is no CSV in UTF-8; if it is a table, save it as CSV UTF-8") from error
     except (ValueError, pd.errors.ParserWarning) as error:
@@ -199,6 +217,11 @@ def _read_csv(path: ReadOnce, option: str) -> pd.DataFrame:
     _refuse_cut_off(path, separator, option)
     if twice := [name for name in table.columns if f"{name}.1" in table.columns]:
         raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
+    if notes is not None:
+        notes += [f"column {label} is read as the score" for label, name in names.items()
+                  if name == "score" and label.strip().lower() != name]
+        if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL)]:
+            notes.append(f"columns not read: {', '.join(map(str, unread))}")
     return table.rename(columns=names)
 
 
@@ -267,5 +290,5 @@ def species_of(column: pd.Series) -> np.ndarray:
 
 
 KEEPS = frozenset({"score", "angles", "group", "species"})
-CSV = Format("csv", "CSV (tomo_id,x,y,z,...)", (".csv",), _sniff_csv, parse, write_csv, KEEPS)
+CSV = Format("csv", "CSV (tomo_id,x,y,z,...)", (".csv",), _sniff_csv, parse, write_csv, KEEPS, as_they_stand=True)
 XMD = Format("xmd", "Xmipp metadata", (".xmd",), _sniff_xmd, parse, write_xmd, KEEPS)

@@ -26,6 +26,7 @@ _COORDINATES = {"x", "y", "z", "xcoor", "ycoor", "zcoor"}
 NO_VALUE = sys.float_info.min
 ANGLES = ("angleRot", "angleTilt", "anglePsi")
 DISAGREEMENT = "angleDiff"  # mean angle, degrees, of the pickers' orientations to the merged one
+_MAY_LACK = {*ANGLES, DISAGREEMENT, "fom", "CoordConsScore", "zScoreDeepLearning1"}  # what not every pick has
 _KINDS: dict[int, Kind] = {xmippLib.LABEL_INT: int, xmippLib.LABEL_SIZET: int, xmippLib.LABEL_DOUBLE: float,
                            xmippLib.LABEL_STRING: str}
 
@@ -82,18 +83,30 @@ def _write_by_xmipp(path: os.PathLike, columns: Mapping[str, list], block: str) 
 
 
 def _refuse_rows_without_numbers(path: Path, option: str) -> None:
-    """Refuse coordinates of the first table that are no numbers: Xmipp would read 'nan', a word or a missing value as 0."""
+    """Refuse numbers of the first table that are none, and a second table with coordinates.
+
+    Xmipp reads a word or a missing value as 0, and every number after it in all rows that follow. It reads the first table only.
+    """
     names: list[str] = []
+    numeric: set[str] = set()
     row = 0
-    with path.open(encoding="utf-8", errors="replace") as lines:
+    ended = False
+    with path.open(encoding="utf-8") as lines:
         for line in lines:
             words = _WORD.findall(line)
             if not words or words[0][0] in "#;":
                 continue
-            if words[0].startswith("data_") and names:
-                return
+            if words[0].startswith("data_"):
+                ended = bool(names)
+                continue
+            if ended:
+                if words[0].startswith("_") and words[0][1:] in _COORDINATES & set(names):
+                    raise InputError(f"{option}: '{path}' has several tables of picks; write each to its own file")
+                continue
             if words[0].startswith("_") and not row:
                 names.append(words[0][1:])
+                if names[-1] in _COORDINATES or _kind(names[-1]) in (int, float):
+                    numeric.add(names[-1])
                 values = {names[-1]: words[1]} if len(words) > 1 else {}
             elif names:
                 row += 1
@@ -101,22 +114,23 @@ def _refuse_rows_without_numbers(path: Path, option: str) -> None:
                 values |= dict.fromkeys(names[len(words):], "nothing")
             else:
                 continue
-            if bad := [name for name in _COORDINATES & values.keys() if not _is_finite(values[name])]:
+            if bad := [name for name in numeric & values.keys() if not _is_number(values[name], name in _COORDINATES)]:
                 raise InputError(f"{option}: '{path}', row {max(1, row)}: {min(bad)} is '{values[min(bad)]}', not a number; "
                                  "correct or remove that row")
 
 
-def _is_finite(text: str) -> bool:
+def _is_number(text: str, finite: bool) -> bool:
     try:
-        return bool(np.isfinite(float(text)))
+        number = float(text)
     except ValueError:
         return False
+    return "_" not in text and not np.isnan(number) and (not finite or bool(np.isfinite(number)))
 
 
 def read_table(path: str | os.PathLike, option: str = parameter("input")) -> Columns:
     """Columns of the first table of an XMD file, keyed by label name. Raises InputError if it is not one."""
     path = require_file(path, option)
-    plain = read_plain(path, _kind)
+    plain = read_plain(path, _kind, _MAY_LACK)
     if plain is not None:
         return plain
     require_text(path, option)

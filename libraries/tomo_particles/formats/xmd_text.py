@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +18,7 @@ Kind = type[int] | type[float] | type[str]
 
 _HEADER = "# XMIPP_STAR_1 * \n# \ndata_{}\nloop_\n"
 _FORMATS = {int: "%d", float: "%.9g", str: "%s"}
+NO_VALUE = {"<na>", "nan", "none", "null", "-"}
 _ROWS_AT_ONCE = 20_000  # some MB of text
 _WORD = re.compile(r"'[^']*'|\S+")
 _PLAIN_VALUE = re.compile(r"(?!data_|loop_)[^\s'\"#;_][^\s'\"#;]*(?: [^\s'\"#;]+)*")
@@ -43,8 +45,11 @@ def write_plain(stream: TextIO, kinds: Mapping[str, Kind], columns: Mapping[str,
     stream.writelines(map(line.__mod__, rows))
 
 
-def read_plain(path: Path, kind_of: Callable[[str], Kind | None]) -> dict[str, list] | None:
-    """The columns of a file that holds one plain table; None for any other file, and for a column without a kind."""
+def read_plain(path: Path, kind_of: Callable[[str], Kind | None], may_lack: Collection[str] = ()) -> dict[str, list] | None:
+    """The columns of a file that holds one plain table; None for any other file, and for a column without a kind.
+
+    may_lack: columns where a word such as nan stands for no value, for which Xmipp has its smallest number.
+    """
     with path.open(encoding="utf-8") as file:
         try:
             names = _read_header(file)
@@ -55,7 +60,7 @@ def read_plain(path: Path, kind_of: Callable[[str], Kind | None]) -> dict[str, l
             known: dict[str, str] = {}  # a word that many rows repeat is kept once
             while lines := list(islice(file, _ROWS_AT_ONCE)):
                 for name, kind, words in zip(names, kinds, _words(lines, len(names)), strict=True):
-                    columns[name] += _values(words, kind, known)
+                    columns[name] += _values(_with_numbers(words) if name in may_lack else words, kind, known)
         except ValueError:  # a byte that is no text as well
             return None
     return columns
@@ -88,6 +93,13 @@ def _words(lines: list[str], n: int) -> list[tuple[str, ...]]:
     if set(map(len, rows)) != {n}:
         raise ValueError("rows of different lengths")
     return list(zip(*rows, strict=True))
+
+
+def _with_numbers(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Words of a column of numbers, with Xmipp's number for the words that mean that there is none."""
+    if not any(word.lower() in NO_VALUE for word in set(words)):
+        return words
+    return tuple(repr(sys.float_info.min) if word.lower() in NO_VALUE else word for word in words)
 
 
 def _values(words: tuple[str, ...], kind: Any, known: dict[str, str]) -> list:

@@ -136,6 +136,29 @@ def test_an_imod_model_of_another_binning_is_refused_if_it_does_not_say_which(tm
     assert "y and z exchanged" in refusal(path, context())
 
 
+def test_an_imod_model_of_a_trimmed_volume_is_refused_on_the_whole_one(tmp_path):
+    from imodmodel import ImodModel
+    from imodmodel.models import MINX
+
+    one, path, part = format_named("imod", "--to"), tmp_path / "TS_1.mod", (500, 928, 301)
+    write(path, {"TS_1": Picks("TS_1", np.array([[98.0, 691, 112]]), RATE)}, context(size=part), one)
+    model = ImodModel.from_file(path)
+    model.minx = MINX(oscale=(1, 1, 1), otrans=(0, 0, 0), orot=(0, 0, 0), cscale=(RATE,) * 3, ctrans=(-400 * RATE, 0, 0),
+                      crot=(0, 0, 0))
+    for units in (model.header.units, 0):  # whether it says its voxel size or not
+        model.header.units = units
+        with pytest.warns(DeprecationWarning):
+            model.to_file(path)
+        np.testing.assert_allclose(read(path, context(size=part))["TS_1"].positions, [[98, 691, 112]], atol=1e-4)
+        for known in (context(), context(sampling_rate=RATE)):
+            said = refusal(path, known)
+            assert "500 x 928 x 301 voxels, trimmed from a larger one (its first voxel is at 400, 0, 0 of that one)" in said
+            assert "sampling rate" not in said and "give the tomogram on which it was made" in said
+    half = context(size=(250, 464, 151), rate=2 * RATE)  # a binning, not a part
+    assert "trimmed" not in refusal(path, half) and "sampling rate" in refusal(path, half)
+    assert read(path, context(size=(250, 464, 151), rate=2 * RATE, sampling_rate=RATE))["TS_1"].sampling_rate == RATE
+
+
 def test_content_goes_before_extension_and_doubt_is_said(tmp_path):
     (tmp_path / "a.txt").write_text(KNOWN["TS_1.cbox"])
     assert recognise(tmp_path / "a.txt").name == "cbox"

@@ -37,7 +37,8 @@ def turn_between(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.rad2deg((rotation_of(a) * rotation_of(b).inv()).magnitude().max()))
 
 
-PLACE = st.tuples(*(st.floats(-0.5, edge - 0.5).map(lambda value: round(value, 9)) for edge in SIZE))  # 1e-308 is NaN in XMD
+PLACE = st.tuples(*(st.floats(-0.5, edge - 0.5).map(lambda value: round(value, 9)) for edge in SIZE)).filter(
+    lambda place: max(place) > 2)  # 1e-308 is NaN in XMD; in the first voxel alone they would be fractions
 
 
 # ---------------------------------------------------------------------------------------------------------- round trips

@@ -162,3 +162,28 @@ def test_joined_tables_keep_the_orientations_that_only_some_have():
     assert joined["angleRot"][2] == 30.0 and max(joined["angleRot"][:2]) < 1e-300
     np.testing.assert_array_equal(with_nan(joined["angleDiff"]), [np.nan, np.nan, 5.0])
     assert join_tables([{"x": [], "image": []}, {"x": [], "image": []}]) == {"x": [], "image": []}
+
+
+# A word in a column of numbers makes Xmipp read 0 for it and for every number after it, in all rows that follow.
+BEFORE_X = HEADER + " _tiltSeriesId\n _{}\n _x\n _y\n _z\nTS_1 0.5 10 11 12\nTS_1 {} 20 21 22\nTS_1 0.7 30 31 32\n"
+
+
+@pytest.mark.parametrize("word", ["nan", "<NA>", "-", "None"])
+def test_a_score_that_is_a_word_for_no_value_is_none(tmp_path, word):
+    (tmp_path / "p.xmd").write_text(BEFORE_X.format("fom", word))
+    picks = read_picks(tmp_path / "p.xmd", sampling_rate=5.0)
+    assert picks.positions.tolist() == [[10, 11, 12], [20, 21, 22], [30, 31, 32]]
+    np.testing.assert_array_equal(picks.score, [0.5, np.nan, 0.7])
+
+
+@pytest.mark.parametrize(("column", "word"), [("particleSize", "nan"), ("samplingRate", "-"), ("fom", "high"), ("ref", "1_0")])
+def test_another_word_among_numbers_is_refused_by_row_and_column(tmp_path, column, word):
+    assert f"row 2: {column} is '{word}', not a number" in refusal(tmp_path, BEFORE_X.format(column, word))
+
+
+def test_two_tables_of_picks_and_text_that_is_not_utf8_are_refused(tmp_path):
+    text = BEFORE_X.format("fom", 1)
+    assert "has several tables of picks" in refusal(tmp_path, text + text.replace("noname", "two"))
+    (tmp_path / "p.xmd").write_bytes(text.replace("TS_1", "T\xfcr").encode("latin-1"))
+    with pytest.raises(InputError, match="is no text; the file is damaged"):
+        read_picks(tmp_path / "p.xmd")

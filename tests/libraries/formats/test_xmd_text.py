@@ -75,7 +75,7 @@ def test_odd_words_are_left_to_xmipp(tmp_path, calls, word):
     [
         "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n _x\n _unknownLabel\n1.5 a\n",  # columns we cannot tell the kind of
         "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n _x\n _count\n1.5 3\n# a comment\n2 4\n",
-        "# XMIPP_STAR_1 * \n# \ndata_one\nloop_\n _x\n1.5\n\ndata_two\nloop_\n _x\n2\n",  # only the first table counts
+        "# XMIPP_STAR_1 * \n# \ndata_one\nloop_\n _x\n1.5\n\ndata_two\nloop_\n _scale\n2\n",  # only the first table counts
         "# XMIPP_STAR_1 * \n# \ndata_noname\n _x 1.5\n _count 3\n",  # a row, not a loop
     ],
 )

@@ -73,6 +73,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _devStatus = BETA
     _possibleOutputs = ImportOutputs
     _optionFields = {"-i": "filesPath", "--tomograms": "inputTomograms", "--from": "fileFormat", "--samplingrate": "samplingRate",
+                     "--unit": "angstrom",
                      "--names": "names", "--class": "species", "--subset": "subset", "--dropOutside": "dropOutside"}
 
     # ---- form
@@ -98,9 +99,14 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Needed only if the coordinates are in voxels of another size than those of the tomograms and the "
                            "file does not contain this size. 0: as in the file, otherwise that of the tomograms.")
+        form.addParam("angstrom", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
+                      label="Coordinates in Å?",
+                      help="Yes: the numbers of CSV, .coords, .txt and uncentred star files are Å from the centre of the first "
+                           "voxel, as in copick and the CryoET Data Portal. No: they are voxels. Other formats say their unit.")
         form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Names of tomograms",
                       help="Pairs of the name in the file and the name of the tomogram, separated by blanks: _1=TS_01 2=TS_02_. "
-                           "Or a text file with one number and one path of a tomogram per line, such as Dynamo's .doc.")
+                           "A star on both sides of a pair stands for what is the same in all names. Or a text file with one "
+                           "number and one path of a tomogram per line, such as Dynamo's .doc.")
         form.addParam("subset", params.BooleanParam, default=False, expertLevel=params.LEVEL_ADVANCED,
                       label="Leave out other tomograms?",
                       help="Yes: coordinates of tomograms that are not in the set are left out. No: they are an error, so that "
@@ -134,7 +140,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                if len(links) == 1 and stem not in ts_ids and "=" not in stem]
         own += [f"{ts_id}={file_stem(ts_id)}" for ts_id in sorted(ts_ids) if file_stem(ts_id) != ts_id and "=" not in ts_id]
         told = [word.partition("=") for word in self.names.get().split()]
-        return own + [f"{name}{equals}{file_stem(ts_id) if equals else ts_id}" for name, equals, ts_id in told]
+        return own + [f"{name}{equals}{file_stem(ts_id) if equals and '*' not in ts_id else ts_id}"
+                      for name, equals, ts_id in told]
 
     def convertStep(self):
         """The files as one XMD in voxels of the tomograms."""
@@ -143,7 +150,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         options = ImportOptions(
             format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
             names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
-            species=self.species.get().split())
+            species=self.species.get().split(), angstrom=self.angstrom.get())
         self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, links, tomograms.getSamplingRate(),
                                                            options), job="conversion")
 

@@ -119,7 +119,7 @@ def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, 
 class ImportOptions:
     """How to read files of coordinates: format '' to recognise it, rate Å/voxel or None, names as IN_FILE=TOMOGRAM.
 
-    species: only these, () for all.
+    species: only these, () for all.  angstrom: whether plain numbers are Å.
     """
 
     format: str = ""
@@ -128,6 +128,7 @@ class ImportOptions:
     subset: bool = False
     drop_outside: bool = False
     species: Sequence[str] = ()
+    angstrom: bool = False
 
 
 def import_arguments(paths: Sequence[str], output: str, tomograms: Sequence[str], rate: float,
@@ -136,6 +137,7 @@ def import_arguments(paths: Sequence[str], output: str, tomograms: Sequence[str]
     arguments: Arguments = ["-i", *paths, "-o", output, "--tomograms", *tomograms, "--tomogramSamplingrate", rate, "--overwrite"]
     arguments += ["--from", options.format] if options.format else []
     arguments += ["--samplingrate", options.rate] if options.rate else []
+    arguments += ["--unit", "angstrom"] if options.angstrom else []
     arguments += ["--names", *options.names] if options.names else []
     arguments += ["--class", *options.species] if options.species else []
     arguments += ["--subset"] if options.subset else []
