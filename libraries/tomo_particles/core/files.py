@@ -39,6 +39,18 @@ def file_stem(tomo_id: str) -> str:
     return plain if plain == tomo_id else f"{plain}_{hashlib.sha1(tomo_id.encode()).hexdigest()[:8]}"
 
 
+def digest_of(path: str | os.PathLike) -> str:
+    """A digest of the content of a file; empty where there is none."""
+    found = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while part := file.read(1 << 20):
+                found.update(part)
+    except OSError:
+        return ""
+    return found.hexdigest()
+
+
 def require_file(path: str | os.PathLike, option: str) -> Path:
     """The path of an existing, non-empty file. Raises InputError naming the file and the option."""
     found = path if isinstance(path, Path) else Path(path)  # a `ReadOnce` stays one
