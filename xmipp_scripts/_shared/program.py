@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from xmipp_script import XmippScript
 
-from tomo_particles.core.errors import InputError, parameter
+from tomo_particles.core.errors import InputError, one_line, parameter
 
 EXIT_INPUT_ERROR = 2
 _OPTION = re.compile(r"^\s*(?P<optional>\[)?\s*(?P<name>--?[A-Za-z]\w*)")
@@ -87,7 +87,8 @@ class Program(XmippScript):
             print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
             return EXIT_INPUT_ERROR
         except OSError as error:  # no right to write, disk full, a file where a folder should be
-            print(f"{self.name}: error: {error.strerror or error}: '{error.filename or ''}'", file=sys.stderr)
+            named = f": '{error.filename}'" if error.filename else ""
+            print(one_line(f"{self.name}: error: {error.strerror or error}{named}"), file=sys.stderr)
             return EXIT_INPUT_ERROR
         return 0
 

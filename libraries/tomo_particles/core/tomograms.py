@@ -92,7 +92,7 @@ def new_stack(path: str | os.PathLike, count: int, box_size: int, sampling_rate:
     map count as this process's memory, and a full disk kills it.
     """
     shape = (count, box_size, box_size, box_size)
-    with written_aside(path) as aside:
+    with written_aside(path, 1024 + 4 * count * box_size**3) as aside:
         with mrcfile.new_mmap(aside, shape, mrc_mode=2, overwrite=True) as made:
             made.voxel_size = sampling_rate
             data_start = made.header.nbytes + made.extended_header.nbytes
@@ -105,7 +105,8 @@ def new_stack(path: str | os.PathLike, count: int, box_size: int, sampling_rate:
 
 def write_volume(path: str | os.PathLike, volume: np.ndarray, sampling_rate: float) -> None:
     """Write one (z, y, x) volume as float32 MRC."""
-    with written_aside(path) as aside, mrcfile.new(aside, np.asarray(volume, dtype=np.float32), overwrite=True) as file:
+    data = np.asarray(volume, dtype=np.float32)
+    with written_aside(path, 1024 + data.nbytes) as aside, mrcfile.new(aside, data, overwrite=True) as file:
         file.voxel_size = sampling_rate
 
 

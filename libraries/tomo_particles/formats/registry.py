@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..core.errors import InputError, parameter
-from ..core.files import require_file
+from ..core.files import put, require_file, space_for
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
@@ -29,6 +29,7 @@ __all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramFrame", "format_named
 FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,
                                PORTAL, MOTIVE_LIST)
 OWN = (CSV, XMD)
+BYTES_OF_A_PICK = 200  # in a file of any format, about
 PICKLE_EXTENSIONS = (".tloc", ".tlpkl", ".temb", ".pkl", ".pickle")  # TomoTwin's own files
 
 
@@ -123,6 +124,7 @@ def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found:
     with contextlib.ExitStack() as stack:
         for path, picks in jobs.items():
             refuse_existing(path, overwrite)
+            stack.enter_context(space_for(path, BYTES_OF_A_PICK * sum(map(len, picks.values()))))
             path.parent.mkdir(parents=True, exist_ok=True)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert_")))
             found.write(folder / path.name, picks, context)
@@ -131,7 +133,7 @@ def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found:
         for _, final in parts:
             refuse_existing(final, overwrite)
         for part, final in parts:
-            part.replace(final)
+            put(part, final)
     return {path: list(of_job.values()) for path, of_job in made.items()}
 
 
