@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tomo_particles.core.errors import listed
+from tomo_particles.core.files import remove_leftovers
 from tomo_particles.core.seeds import seed_of
 from tomo_particles.runs.layout import ProgramLayout
 
@@ -84,6 +85,7 @@ class Pipeline:
 
         config = self.config
         forget_outputs(self.layout)
+        remove_leftovers(self.layout.root)
         steps = Steps(self.layout.root)
         steps.run(*self._checked, lambda: None)
         tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,38 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_ASIDE = re.compile(r"\..+\.\d+\.(xmd|mrcs?|h5|keras)")  # large files alone, as `written_aside` names them
 _FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota of the disk is used up",
          errno.EFBIG: "files may not be that large here"}
+
+
+_unfinished: set[Path] = set()  # files and folders in the making
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[None]:
+    """A file or folder in the making while the block runs: `remove_unfinished` removes it."""
+    _unfinished.add(path)
+    try:
+        yield
+    finally:
+        _unfinished.discard(path)
+
+
+def remove_unfinished() -> None:
+    """Remove all that is in the making: for a process that ends at once, with no block left in order."""
+    for path in list(_unfinished):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Remove what a process that was killed was writing below a folder, where no other process writes."""
+    for path in Path(folder).rglob(".*"):
+        if _ASIDE.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 @contextmanager
@@ -33,11 +64,12 @@ def written_aside(path: str | os.PathLike, size: int = 0) -> Iterator[Path]:
     aside = final.with_name(f".{final.stem}.{os.getpid()}{final.suffix}")
     with space_for(final, size, aside):
         final.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield aside
-            put(aside, final)
-        finally:
-            aside.unlink(missing_ok=True)
+        with unfinished(aside):
+            try:
+                yield aside
+                put(aside, final)
+            finally:
+                aside.unlink(missing_ok=True)
 
 
 def put(made: str | os.PathLike, final: str | os.PathLike) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..core.errors import InputError, parameter
-from ..core.files import put, require_file, space_for
+from ..core.files import put, require_file, space_for, unfinished
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
@@ -127,6 +127,7 @@ def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found:
             stack.enter_context(space_for(path, BYTES_OF_A_PICK * sum(map(len, picks.values()))))
             path.parent.mkdir(parents=True, exist_ok=True)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert_")))
+            stack.enter_context(unfinished(folder))
             found.write(folder / path.name, picks, context)
             made[path] = {part: path.with_name(part.name) for part in sorted(folder.iterdir())}
         parts = [pair for of_job in made.values() for pair in of_job.items()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ def notes_kept_back() -> Iterator[None]:
 
 def _filter(reading: int) -> NoReturn:
     """Pass the lines of a pipe on to the error output but for the notes; then end this process, with nothing cleaned up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # its parent answers, and ends it by closing the pipe
     try:
         with os.fdopen(reading, "rb", buffering=0) as lines:
             for line in lines:
