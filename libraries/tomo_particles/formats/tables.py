@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ def _sniff_csv(head: bytes) -> bool:
 def header_of(head: bytes) -> set[str]:
     """The labels of a CSV by our names of them, from the beginning of the file."""
     labels = [word.strip().strip('"') for word in _first_line(head).split(separator_of(head))]
-    return {our_names(labels)[label] for label in labels}
+    return set(our_names(labels).values())
 
 
 def separator_of(head: bytes) -> str:
@@ -53,8 +54,8 @@ def our_names(labels: Iterable[str]) -> dict[str, str]:
     """By each label of a table our name of it: that which differs in capitals only (X, Tomo_ID), unless two labels do."""
     ours = {name.lower(): name for name in ("tomo_id", *"xyz", *OPTIONAL)}
     meant = {label: ours.get(label.strip().lower(), label) for label in labels}
-    every = list(meant.values())
-    return {label: name if every.count(name) == 1 else label for label, name in meant.items()}
+    times = Counter(meant.values())
+    return {label: name if times[name] == 1 else label for label, name in meant.items()}
 
 
 def _first_line(head: bytes) -> str:
