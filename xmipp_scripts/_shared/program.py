@@ -88,6 +88,9 @@ class Program(XmippScript):
         except InputError as error:
             print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
             return EXIT_INPUT_ERROR
+        except MemoryError:
+            print(f"{self.name}: error: the memory of this machine is used up; give fewer or smaller files", file=sys.stderr)
+            return EXIT_INPUT_ERROR
         except OSError as error:  # no right to write, disk full, a file where a folder should be
             named = f": '{error.filename}'" if error.filename else ""
             print(one_line(f"{self.name}: error: {error.strerror or error}{named}"), file=sys.stderr)

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import mrcfile
 import numpy as np
 
 from .errors import InputError, parameter
 from .files import require_file, written_aside
+
+_HEADER = 1024  # bytes
+LONGEST_EXTENSION = 256 << 20  # bytes of an extended header; those of large tilt series have a few MB
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,21 @@ def read_ahead(path: str | os.PathLike) -> None:
         os.close(descriptor)
 
 
+def refuse_long_header(path: str | os.PathLike, option: str) -> None:
+    """Raise InputError for an MRC file whose header says of its extension that it is longer than the file, or than any is.
+
+    mrcfile takes the memory for it before it reads: 2 GB for a file of some bytes.
+    """
+    with open(path, "rb") as file:
+        header = file.read(_HEADER)
+    if len(header) == _HEADER:  # else mrcfile says that it is cut off
+        order: Literal["big", "little"] = "big" if header[212] == 0x11 else "little"
+        length = int.from_bytes(header[92:96], order, signed=True)
+        if not 0 <= length <= min(os.path.getsize(path) - _HEADER, LONGEST_EXTENSION):
+            raise InputError(f"{option}: '{path}' is not a complete MRC file (it says that its extended header has {length} bytes)"
+                             "; copy or reconstruct it again")
+
+
 @contextmanager
 def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, option: str = parameter("tomogram"),
                   rate_option: str = parameter("tomogram_sampling_rate")) -> Iterator[Tomogram]:
@@ -48,6 +67,7 @@ def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, o
     that has no sampling rate while none is given.
     """
     require_file(path, option)
+    refuse_long_header(path, option)
     try:
         opened = mrcfile.mmap(path, mode="r", permissive=False)
     except (ValueError, OSError) as error:

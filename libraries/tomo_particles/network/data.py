@@ -15,6 +15,7 @@ import tensorflow as tf
 from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.files import require_file
+from ..core.tomograms import refuse_long_header
 from ..learning.examples import FLIPS
 from ..learning.network_input import SMALL_INPUT_EDGE, input_sampling_rate, network_input
 from .config import NetworkConfig
@@ -76,6 +77,7 @@ def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = param
 def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: NetworkConfig, option: str) -> None:
     """Fill boxes[row] with volume `index` of the stack, for every (index, row) of `wanted`."""
     require_file(path, option)
+    refuse_long_header(path, option)
     try:
         stack = mrcfile.mmap(path, mode="r", permissive=False)
     except (ValueError, OSError) as error:

@@ -14,6 +14,7 @@ from scipy.ndimage import affine_transform, gaussian_filter, label
 from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.files import require_file
+from ..core.tomograms import refuse_long_header
 
 CUBIC_ANGSTROM_PER_DALTON = 1.21  # partial specific volume of protein, 0.73 cm3/g (Harpaz et al., Structure 2, 1994)
 MASK_LEVEL = 0.1  # of the strongest density: where a particle begins; the volumes are then near those of SHREC's table 1
@@ -136,8 +137,9 @@ def read_map(path: str | os.PathLike, sampling_rate: float, option: str = parame
     Raises InputError for a file that is missing, not MRC, not a roughly cubic volume, without a voxel size, or without density.
     """
     require_file(path, option)
+    refuse_long_header(path, option)
     try:
-        with mrcfile.open(path, permissive=False) as opened:
+        with mrcfile.mmap(path, mode="r", permissive=False) as opened:
             data, voxel = np.array(opened.data, dtype=np.float32), opened.voxel_size
             rates = np.array([voxel.x, voxel.y, voxel.z], dtype=float)
     except (ValueError, OSError) as error:

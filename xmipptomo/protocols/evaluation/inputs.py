@@ -13,6 +13,7 @@ from tomo.objects import SetOfCoordinates3D
 
 from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import refuse_long_header
 
 from ...constants import DISTRACTORS
 from ...convert import read_picks, tomogram_of
@@ -44,6 +45,7 @@ def write_reference(files: EvaluationFiles, reference: SetOfCoordinates3D, distr
 
 
 def _says(path: str, rate: float) -> bool:
+    refuse_long_header(path, "tomograms")
     with mrcfile.open(path, header_only=True, permissive=True) as file:
         return same_sampling_rate(float(file.voxel_size.x), rate)
 
