@@ -54,8 +54,8 @@ def refuse_long_header(path: str | os.PathLike, option: str) -> None:
         order: Literal["big", "little"] = "big" if header[212] == 0x11 else "little"
         length = int.from_bytes(header[92:96], order, signed=True)
         if not 0 <= length <= min(os.path.getsize(path) - _HEADER, LONGEST_EXTENSION):
-            raise InputError(f"{option}: '{path}' is not a complete MRC file (it says that its extended header has {length} bytes)"
-                             "; copy or reconstruct it again")
+            raise InputError(f"{option}: '{path}' is not a complete MRC file (it says that its extended header has {length} "
+                             "bytes); copy or reconstruct it again")
 
 
 @contextmanager
