@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -30,11 +31,15 @@ def run(program: str, *arguments: object, quiet: bool = False) -> None:
     """Show and run xmipp_<program>; ends the demonstration if it fails."""
     words = [str(argument) for argument in arguments]
     print(f"\n$ xmipp_{program} {shlex.join(words)}", flush=True)
-    done = subprocess.run(
-        [sys.executable, "-m", f"xmipp_scripts.{program}", *words], stdout=subprocess.DEVNULL if quiet else None, check=False
-    )
-    if done.returncode:
-        sys.exit(done.returncode)
+    command = [sys.executable, "-m", f"xmipp_scripts.{program}", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL if quiet else None) as started:
+        try:
+            code = started.wait()
+        except KeyboardInterrupt:  # the program says so itself
+            started.terminate()
+            sys.exit(128 + signal.SIGINT)
+    if code:
+        sys.exit(code)
 
 
 def simulate(data: Path, n_tomograms: int, seed: int) -> list[Path]:
@@ -163,4 +168,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no program of it stays
     sys.exit(main())

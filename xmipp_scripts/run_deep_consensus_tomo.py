@@ -46,7 +46,10 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
         self.addParamsLine(" [--lie <file>] : pick file of positions known not to be particles: always negative")
         self.addParamsLine(" [--noReport] : do not write report.html, which shows the run on one page")
-        self.addParamsLine(" [--seed <int=1>] : seed of every random choice; the same seed gives the same files")
+        self.addParamsLine(
+            " [--seed <int=1>] : seed of every random choice; the same seed gives the same files (--threads changes the last "
+            "digits of network scores)"
+        )
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addParamsLine("== Sampling rates and boxes ==")
         self.addParamsLine(

@@ -11,6 +11,7 @@ from blob_boxes import BOX, RATE
 
 from tomo_particles.core.errors import InputError
 from tomo_particles.network import NetworkConfig, load_model, save_model
+from tomo_particles.network.architecture import build_network
 from tomo_particles.network.storage import ATTRIBUTE, MEMBER
 from tomo_particles.network.training import Ensemble
 
@@ -57,7 +58,6 @@ def test_keras_itself_opens_the_file(trained, tmp_path, suffix):
 
 def test_the_reference_network_and_a_single_fold_are_stored_too(tmp_path):
     config = NetworkConfig(22, 8.68, "reference", folds=1)
-    from tomo_particles.network.architecture import build_network
     save_model(tmp_path / "m.h5", Ensemble(config, (build_network(config),)))
     assert load_model(tmp_path / "m.h5").config == config
 
@@ -142,3 +142,47 @@ def test_weights_of_another_shape_are_refused(trained, tmp_path, suffix):
             for name, content in {**members, MEMBER: metadata.encode()}.items():
                 archive.writestr(name, content)
     refused(path, "does not hold the weights")
+
+
+def with_member(path, name, content):
+    with zipfile.ZipFile(path) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, own in {**members, name: content}.items():
+            archive.writestr(member, own)
+
+
+@pytest.mark.parametrize("name", [MEMBER, "config.json"])
+@pytest.mark.parametrize("content", [b" " * (1 << 28), b"[" * 100_000, b"\xff", b'{"a": 1'], ids=["bomb", "deep", "bytes", "cut"])
+def test_a_text_without_end_or_bottom_is_refused(trained, tmp_path, name, content):
+    path = tmp_path / "model.keras"
+    save_model(path, trained[0])
+    with_member(path, name, content)
+    refused(path, "is not a model that this program wrote")
+
+
+@both
+def test_weights_larger_than_the_network_are_refused_before_they_are_read(trained, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    save_model(path, trained[0])
+    inner = path if suffix == ".h5" else tmp_path / "inner.h5"
+    if suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            inner.write_bytes(archive.read("model.weights.h5"))
+    with h5py.File(inner, "a") as file:  # 4 TB that take no place in the file
+        file.create_dataset("huge", (10**12,), "f4", chunks=True)
+    if suffix == ".keras":
+        with_member(path, "model.weights.h5", inner.read_bytes())
+    refused(path, "says that its weights take more than")
+    if suffix == ".keras":
+        with_member(path, "model.weights.h5", bytes(1 << 28))
+        refused(path, "says that its weights take more than")
+
+
+@both
+def test_weights_that_are_no_numbers_are_refused(trained, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    network = build_network(trained[0].config, name="network_0")
+    network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
+    save_model(path, Ensemble(trained[0].config, (network, *trained[0].networks[1:])))
+    refused(path, "weights that are no numbers")

@@ -23,13 +23,20 @@ from tomo_particles.core.picks import NO_SPECIES
 from tomo_particles.formats.tables import ANGLES
 from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
 from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
-from tomo_particles.runs.layout import RunLayout
+from tomo_particles.runs.layout import ProgramLayout, RunLayout
 
 from .finished import FinishedRun
 from .orientations import orientation_notes, orientation_summary
 from .tomograms import TomogramInfo
 
 CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
+
+
+def forget_outputs(layout: ProgramLayout) -> None:
+    """Remove what an earlier run left for its user, so that a run which is killed leaves no mixture; the summary goes first."""
+    tables = [layout.output(name, ending) for name in ("accepted", "scored", "scored_raw") for ending in (".csv", ".xmd")]
+    for path in (layout.summary, layout.report, layout.picture, *tables):
+        path.unlink(missing_ok=True)
 
 
 def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: float) -> dict:
@@ -54,7 +61,6 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
     summary = _summary(run, table, good, notes + orientation_notes(orientations))
     summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
-    layout.report.unlink(missing_ok=True)  # of an earlier run with other options
     _write_summary(layout, summary)
     if config.report:
         _write_report(layout, summary)

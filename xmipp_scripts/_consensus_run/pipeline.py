@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tomo_particles.core.errors import listed
+from tomo_particles.core.files import remove_leftovers
 from tomo_particles.core.seeds import seed_of
 from tomo_particles.runs.layout import ProgramLayout
 
@@ -16,7 +17,7 @@ from ..deep_picking_consensus_tomo import ScoringConfig, prepare_training, score
 from ..pick_noise_tomo import NoiseConfig, write_noise
 from ..tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 from .config import PipelineConfig
-from .steps import Steps
+from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
 
 SETS = ("pos", "doubt", "neg", "noise", "raw")
@@ -36,6 +37,8 @@ class Pipeline:
         self.tomogram_notes: list[str] = []
         self.tomograms = read_tomograms(config, self.tomogram_notes)
         self.rate = config.sampling_rate or self.tomograms[0].sampling_rate
+        # what every file of picks holds, by what it is of (picks, truth, lie), picker by picker
+        self.roles = {kind: [source.content for source in sources] for kind, sources in config.sources.items()}
 
     @property
     def model(self) -> str:
@@ -51,22 +54,22 @@ class Pipeline:
         given = self.config.training.input_model
         return architecture_of(given, "--inputModel") if given else self.config.training.network
 
-    @cached_property
-    def pick_files(self) -> Sequence[Path]:
-        """Every file that picks are read from."""
-        return [file for sources in self.config.sources.values() for source in sources for file in source.files]
+    @property
+    def _checked(self) -> tuple[str, object, list[str], list[str]]:
+        """The step of checking the options of the training: its name, what it depends on, and no files that it writes."""
+        config = self.config
+        given = [path for path in [config.training.input_model] if path]
+        settings = (config.training, config.box_size, self.rate, config.seed, config.skip_training, config.voting)
+        return "options", settings, given, []
 
     def run(self) -> dict:
         """Do what is not done yet; returns the summary."""
-        from .finished import FinishedRun
-        from .outputs import write_outputs
-
         started = time.monotonic()
         config = self.config
         notes = list(self.tomogram_notes)
         picks = self._read_picks(notes)
-        if not config.voting and not self.layout.scored.exists():  # a wrong option must not wait for the boxes
-            prepare_training(
+        if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
+            prepare_training(  # a wrong option must not wait for the boxes, nor cost the results of an earlier run
                 config.training,
                 box_size=config.box_size,
                 sampling_rate=self.rate,
@@ -74,8 +77,18 @@ class Pipeline:
                 threads=config.threads,
                 trains=not config.skip_training,
             )
-        self.layout.root.mkdir(parents=True, exist_ok=True)
+        with alone_in(self.layout.root, "--odir"):
+            return self._run(picks, notes, started)
+
+    def _run(self, picks: dict[str, list], notes: list[str], started: float) -> dict:
+        from .finished import FinishedRun
+        from .outputs import forget_outputs, write_outputs
+
+        config = self.config
+        forget_outputs(self.layout)
+        remove_leftovers(self.layout.root)
         steps = Steps(self.layout.root)
+        steps.run(*self._checked, lambda: None)
         tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
         of_noise: dict[str, list[str]] = {}
@@ -152,9 +165,8 @@ class Pipeline:
             for kind, path in collected.items():
                 write_picks(path, Picks.concatenate(sets[kind]), config.box_size, tomogram.path)
 
-        settings = (self.rate, tomogram.sampling_rate, config.picks_sampling_rates, config.box_size)
-        sources = [tomogram.path, *self.pick_files]
-        steps.run(f"collect {tomo_id}", settings, sources, list(collected.values()), collect)
+        settings = (self.roles, self.rate, tomogram.sampling_rate, config.picks_sampling_rates, config.box_size)
+        steps.run(f"collect {tomo_id}", settings, [tomogram.path], list(collected.values()), collect)
         return collected
 
     def _merge(self, tomogram: TomogramInfo, collected: dict[str, Path], steps: Steps) -> None:
@@ -226,7 +238,7 @@ class Pipeline:
             f"extract {name} {tomogram.tomo_id}",
             extraction,
             [coordinates, tomogram.path],
-            [f"{extraction.base}.xmd"],
+            [f"{extraction.base}.xmd", f"{extraction.base}.mrcs"],
             lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
         )
 
@@ -237,12 +249,14 @@ class Pipeline:
     def _learn(self, tomograms: Sequence[TomogramInfo], steps: Steps) -> Path:
         config = self.config
         model = self.model
-        if not config.skip_training:
+        if config.skip_training:
+            self._forget(self.layout.training_log)
+        else:
             model = model if self._enough_agreed(tomograms) else ""
             if model:
                 self._train(tomograms, steps)
             else:
-                self._forget_training()
+                self._forget(Path(self.model), self.layout.training_log)
         noise = self.boxes("noise", tomograms)
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
             inputs = tuple(path for s in sets for path in self.boxes(s, tomograms))
@@ -259,13 +273,13 @@ class Pipeline:
             )
         return self.layout.scored
 
-    def _forget_training(self) -> None:
-        """Remove what an earlier run with other picks trained here, so that it does not pass for this one's; never a model that
-        the user gives."""
-        given = self.config.training.input_model
-        for path in (Path(self.model), self.layout.training_log):
-            if path.exists() and not (given and path.samefile(given)):
-                path.unlink()
+    def _forget(self, *trained: Path) -> None:
+        """Remove what an earlier run with other options trained here, so that it does not pass for this one's; never what belongs
+        to a model that the user gives."""
+        given, own = self.config.training.input_model, self.layout.model
+        if not (given and own.exists() and own.samefile(given)):
+            for path in trained:
+                path.unlink(missing_ok=True)
 
     def _enough_agreed(self, tomograms: Sequence[TomogramInfo]) -> bool:
         """Whether a network can learn from the picks. If there are no agreed picks, the error of the training names the

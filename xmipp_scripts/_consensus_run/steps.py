@@ -2,44 +2,102 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from tomo_particles import __version__
+from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 
 Inputs = Sequence[str | os.PathLike]
+LOCK = ".lock"
+_END = 1 << 20  # bytes of the beginning and of the end of a file that its state holds
+
+
+@contextmanager
+def alone_in(folder: Path, option: str) -> Iterator[None]:
+    """Hold an output folder, which is made. Raises InputError if another run holds it; the system frees it when a run dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOCK, "a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{option}: another run works in '{folder}'; wait until it ends, or choose another folder"
+            ) from error
+        except OSError:  # some network disks know no locks
+            pass
+        yield
 
 
 class Steps:
     """The record of finished steps of one output folder.
 
-    A step is done if it was finished with the same settings, from input files that have not changed since, and
-    its output files are still there. A changed option therefore repeats its step and all that follow from it. Settings
-    are compared by their repr: a field that changes no result (threads, GPUs) is left out of it.
+    A step is done if this version finished it with the same settings, from input files that have not changed since, and
+    its output files are as it left them. A changed option therefore repeats its step and all that follow from it. Settings
+    are compared by their repr: a field that changes no result (threads, GPUs) is left out of it. Before a step is done again
+    its record is removed, from the disk too: if the run is killed then, no other run takes what it leaves for results.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "steps.json"
-        self._done: dict[str, str] = {}
-        if self._path.is_file():
-            self._done = json.loads(self._path.read_text())
+        self._done = _read_record(self._path)
+
+    def is_done(self, name: str, settings: object, inputs: Inputs, outputs: Inputs) -> bool:
+        """Whether the step needs not be done again."""
+        return self._done.get(name) == [_made_of(settings, inputs), _left(outputs)]
 
     def run(self, name: str, settings: object, inputs: Inputs, outputs: Inputs, action: Callable[[], object]) -> bool:
         """Do `action` unless the step is done already; returns whether it was done now."""
-        mark = hashlib.sha256(repr((settings, [_state(path) for path in inputs])).encode()).hexdigest()
-        if self._done.get(name) == mark and all(Path(path).exists() for path in outputs):
+        if self.is_done(name, settings, inputs, outputs):
             return False
-        self._done.pop(name, None)
+        if self._done.pop(name, None):
+            self._write()
+        made_of = _made_of(settings, inputs)  # an input that changes meanwhile is another one
         action()
-        self._done[name] = mark
-        with written_aside(self._path) as aside:
-            aside.write_text(json.dumps(self._done, indent=1))
+        self._done[name] = [made_of, _left(outputs)]
+        self._write()
         return True
 
+    def _write(self) -> None:
+        with written_aside(self._path) as aside:
+            aside.write_text(json.dumps(self._done, indent=1), encoding="utf-8")
 
-def _state(path: str | os.PathLike) -> tuple[str, int, int]:
-    info = os.stat(path)
-    return str(path), info.st_size, info.st_mtime_ns
+
+def _read_record(path: Path) -> dict[str, list[str]]:
+    """The steps that are done; none where the record is missing or damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _made_of(settings: object, inputs: Inputs) -> str:
+    return _digest(__version__, settings, list(map(_state, inputs)))
+
+
+def _left(outputs: Inputs) -> str:
+    return _digest(list(map(_state, outputs)))
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()
+
+
+def _state(path: str | os.PathLike) -> tuple:
+    """Name, size, time and both ends of a file: a file copied with its old time differs there; without a file the name alone."""
+    try:
+        with open(path, "rb") as file:
+            info = os.fstat(file.fileno())
+            ends = file.read(_END)
+            file.seek(max(0, info.st_size - _END))
+            ends += file.read(_END)
+    except FileNotFoundError:
+        return (str(path),)
+    return str(path), info.st_size, info.st_mtime_ns, hashlib.sha256(ends).hexdigest()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from xmipp_script import XmippScript
 
-from tomo_particles.core.errors import InputError, parameter
+from tomo_particles.core.errors import InputError, one_line, parameter
+from tomo_particles.core.files import remove_unfinished
 
 EXIT_INPUT_ERROR = 2
 _OPTION = re.compile(r"^\s*(?P<optional>\[)?\s*(?P<name>--?[A-Za-z]\w*)")
@@ -89,8 +91,12 @@ class Program(XmippScript):
         except InputError as error:
             print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
             return EXIT_INPUT_ERROR
+        except MemoryError:
+            print(f"{self.name}: error: the memory of this machine is used up; give fewer or smaller files", file=sys.stderr)
+            return EXIT_INPUT_ERROR
         except OSError as error:  # no right to write, disk full, a file where a folder should be
-            print(f"{self.name}: error: {error.strerror or error}: '{error.filename or ''}'", file=sys.stderr)
+            named = f": '{error.filename}'" if error.filename else ""
+            print(one_line(f"{self.name}: error: {error.strerror or error}{named}"), file=sys.stderr)
             return EXIT_INPUT_ERROR
         return 0
 
@@ -144,8 +150,25 @@ def require_box_size(box_size: int) -> int:
     return box_size
 
 
+def _stop_in_one_line(name: str) -> None:
+    """Let Ctrl-C and SIGTERM end the process at once, with one line: threads at work would otherwise be waited for.
+
+    Nothing half-written stays; the exit code is 128 + the number of the signal, as shells have it.
+    """
+
+    def stop(number: int, _: object) -> None:
+        remove_unfinished()
+        said = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        os.write(2, f"{name}: stopped by {said}; what is finished is kept, start the same command again\n".encode())
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
 def run(program: type[Program]) -> int:
     """Entry point of a console script: the exit code of the program."""
+    _stop_in_one_line(program.name)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # `network.start_up` keeps back what ignores this
     if not sys.stdout.isatty():
         os.environ.setdefault("XMIPP_COLOR_OFF", "1")  # Xmipp's parser writes --help: no colour codes into files and pipes

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import mrcfile
 import numpy as np
@@ -20,6 +20,7 @@ from mrcfile.utils import data_dtype_from_header, data_shape_from_header
 from .errors import InputError
 from .files import require_file
 
+LONGEST_EXTENSION = 256 << 20  # bytes of an extended header; those of large tilt series have a few MB
 HEADER = 1024  # bytes
 # By how much, relatively, the edges of a voxel may differ, and from where on it is said: Warp's 10.002 x 9.999 x 10.005 Å are a
 # rounded cube.
@@ -73,6 +74,8 @@ def open_density(path: str | os.PathLike, option: str) -> Iterator[Density]:
     with open(path, "rb") as file:
         head = file.read(HEADER)
     _refuse_others(path, head, option)
+    if head[208:211] == b"MAP":
+        refuse_long_header(path, option)
     notes: list[str] = []
     with ExitStack() as stack:
         header, data = _opened(path, head, option, stack, notes)
@@ -82,6 +85,21 @@ def open_density(path: str | os.PathLike, option: str) -> Iterator[Density]:
             data = data.view(np.uint8)
         voxel = _voxel(header, path, option, notes)
         yield Density(data, voxel, [f"'{path}' {note}" for note in notes])
+
+
+def refuse_long_header(path: str | os.PathLike, option: str) -> None:
+    """Raise InputError for an MRC file whose header says of its extension that it is longer than the file, or than any is.
+
+    mrcfile takes the memory for it before it reads: 2 GB for a file of some bytes.
+    """
+    with open(path, "rb") as file:
+        header = file.read(HEADER)
+    if len(header) == HEADER:  # else mrcfile says that it is cut off
+        order: Literal["big", "little"] = "big" if header[212] == 0x11 else "little"
+        length = int.from_bytes(header[92:96], order, signed=True)
+        if not 0 <= length <= min(os.path.getsize(path) - HEADER, LONGEST_EXTENSION):
+            raise InputError(f"{option}: '{path}' is not a complete MRC file (it says that its extended header has {length} "
+                             "bytes); copy or reconstruct it again")
 
 
 def _folder(path: Path) -> str:

@@ -3,12 +3,22 @@
 import re
 from collections.abc import Callable, Iterable
 
+MOST_CHARACTERS = 4000  # of a message
+_LONG_WORD = re.compile(r"\S{400,}")
 _PARAMETER = re.compile("\0([a-z0-9_]+)\0")  # no name of a file holds a zero byte
 
 
 def parameter(name: str) -> str:
     """A parameter within a message, by a neutral name such as `box_size`: `InputError.said` puts the option there."""
     return f"\0{name}\0"
+
+
+def one_line(text: str) -> str:
+    """A message of one line, whatever names and words of files it holds: line breaks as \\n, long words without their middle."""
+    text = _LONG_WORD.sub(lambda word: f"{word[0][:150]}...{word[0][-150:]}", text)
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS // 2]} ... {text[-MOST_CHARACTERS // 2:]}"
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 class InputError(ValueError):
@@ -33,7 +43,7 @@ class InputError(ValueError):
 
     def _line(self, remedies: Iterable[str], option_of: Callable[[str], str | None]) -> str:
         line = "; ".join(filter(None, (self.text, ", or ".join(remedies))))
-        return _PARAMETER.sub(lambda found: option_of(found[1]) or found[1].replace("_", " "), line)
+        return one_line(_PARAMETER.sub(lambda found: option_of(found[1]) or found[1].replace("_", " "), line))
 
 
 class NoNumbersError(ValueError):

@@ -34,9 +34,14 @@ class PickSource:
         return self._passed_over if self.files else []
 
     @cached_property
+    def content(self) -> tuple[tuple[str, str], ...]:
+        """Name and digest of every file, in the order in which they are read."""
+        return tuple((str(file), hashlib.sha256(file.read_bytes()).hexdigest()) for file in self.files)
+
+    @property
     def digest(self) -> tuple[str, ...]:
         """The same for sources with the same content, whatever their files are called."""
-        return tuple(sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in self.files))
+        return tuple(sorted(digest for _, digest in self.content))
 
     def forget(self) -> None:
         """Free the memory of what was read."""

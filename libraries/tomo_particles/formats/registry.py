@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..core.errors import InputError, parameter
-from ..core.files import require_file
+from ..core.files import put, require_file, space_for, unfinished
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
@@ -40,6 +40,7 @@ FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFIN
                                PORTAL, MOTIVE_LIST, STOPGAP, SUBMISSION, PYTME, PYTOM, PYTOM_STAR, DEEPETPICKER, NAPARI, MARKERS,
                                PEET, WARP_M)
 OWN = (CSV, XMD)
+BYTES_OF_A_PICK = 200  # in a file of any format, about
 PICKLE_EXTENSIONS = (".tloc", ".tlpkl", ".temb", ".pkl", ".pickle")  # TomoTwin's own files
 
 
@@ -148,15 +149,17 @@ def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found:
     with contextlib.ExitStack() as stack:
         for path, picks in jobs.items():
             refuse_existing(path, overwrite)
+            stack.enter_context(space_for(path, BYTES_OF_A_PICK * sum(map(len, picks.values()))))
             path.parent.mkdir(parents=True, exist_ok=True)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=path.parent, prefix=".convert_")))
+            stack.enter_context(unfinished(folder))
             found.write(folder / path.name, picks, context)
             made[path] = {part: path.with_name(part.name) for part in sorted(folder.iterdir())}
         parts = [pair for of_job in made.values() for pair in of_job.items()]
         for _, final in parts:
             refuse_existing(final, overwrite)
         for part, final in parts:
-            part.replace(final)
+            put(part, final)
     return {path: list(of_job.values()) for path, of_job in made.items()}
 
 

@@ -46,7 +46,8 @@ def _sniff_csv(head: bytes) -> bool:
 
 def header_of(head: bytes) -> set[str]:
     """The labels of a CSV by our names of them, from the beginning of the file."""
-    return set(our_names(word.strip().strip('"') for word in _first_line(head).split(separator_of(head))).values())
+    labels = [word.strip().strip('"') for word in _first_line(head).split(separator_of(head))]
+    return set(our_names(labels).values())
 
 
 def separator_of(head: bytes) -> str:

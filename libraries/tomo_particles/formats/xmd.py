@@ -17,11 +17,12 @@ from ..core.errors import InputError, parameter
 from ..core.files import require_file, written_aside
 from ..core.picks import NO_SPECIES, Picks
 from .model import require_text
-from .xmd_text import Kind, is_plain, read_plain, write_plain
+from .xmd_text import Kind, is_writable, read_plain, write_plain
 
 Columns = dict[str, list]
-_WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")  # Xmipp quotes a value that has blanks
-_COORDINATES = {"x", "y", "z", "xcoor", "ycoor", "zcoor"}
+_WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+", re.ASCII)  # a value that has blanks stands between quotes
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_COORDINATES = ("x", "y", "z", "xcoor", "ycoor", "zcoor")
 # Xmipp has no NaN in its tables: it writes this number instead, so that is what an absent value reads as.
 NO_VALUE = sys.float_info.min
 ANGLES = ("angleRot", "angleTilt", "anglePsi")
@@ -46,19 +47,23 @@ def _kind(name: str) -> Kind | None:
 
 
 def write_table(path: str | os.PathLike, columns: Mapping[str, Sequence[Any]], block: str = "") -> None:
-    """Write columns of equal length, keyed by Xmipp's label names ("x", "image"...), as one XMD table."""
-    kinds = {name: _KINDS.get(xmippLib.labelType(_label(name)), str) for name in columns}
-    table = {name: _cells(values, kinds[name]) for name, values in columns.items()}
+    """Write columns of equal length, keyed by Xmipp's label names ("x", "image"...), as one XMD table; coordinates come first.
+
+    Raises InputError for a word that no XMD can hold (a line break, quotes of both kinds).
+    """
+    names = [name for name in _COORDINATES if name in columns] + [name for name in columns if name not in _COORDINATES]
+    kinds = {name: _KINDS.get(xmippLib.labelType(_label(name)), str) for name in names}
+    table = {name: _cells(columns[name], kinds[name]) for name in names}
     rows = {len(values) for values in table.values()}
     if len(rows) > 1:
-        raise ValueError(f"columns of different lengths: {', '.join(f'{name} {len(v)}' for name, v in table.items())}")
-    plain = all(is_plain(values) for name, values in table.items() if kinds[name] is str)
-    with written_aside(path) as aside:
-        if plain:
-            with open(aside, "w", encoding="utf-8") as stream:
-                write_plain(stream, kinds, table, block or "noname")
-        else:
-            _write_by_xmipp(aside, table, block)
+        raise ValueError(f"columns of different lengths: {', '.join(f'{name} {len(columns[name])}' for name in columns)}")
+    for name in names:
+        if wrong := [word for word in set(table[name]) if not is_writable(word)] if kinds[name] is str else []:
+            raise InputError(f"'{path}': {name} '{min(wrong)}' has a line break, or quotes of both kinds, which no XMD can hold; "
+                             "choose another name")
+    size = max(rows, default=0) * 12 * len(names)
+    with written_aside(path, size) as aside, open(aside, "w", encoding="utf-8", newline="\n") as stream:
+        write_plain(stream, kinds, table, block or "noname")
 
 
 def _cells(values: Sequence[Any], kind: Kind) -> list:
@@ -68,25 +73,9 @@ def _cells(values: Sequence[Any], kind: Kind) -> list:
     return list(map(kind, values))
 
 
-def _write_by_xmipp(path: os.PathLike, columns: Mapping[str, list], block: str) -> None:
-    table = xmippLib.MetaData()
-    ids: list[int] = []
-    for name, values in columns.items():
-        label = _label(name)
-        if xmippLib.labelType(label) == xmippLib.LABEL_SIZET:  # setColumnValues refuses unsigned columns
-            ids = ids or [table.addObject() for _ in values] if not table.size() else list(table)
-            for row, value in zip(ids, values, strict=True):
-                table.setValue(label, value, row)
-        else:
-            table.setColumnValues(label, values)
-    table.write(f"{block}@{path}" if block else str(path))
-
-
 def _refuse_rows_without_numbers(path: Path, option: str) -> None:
-    """Refuse numbers of the first table that are none, and a second table with coordinates.
-
-    Xmipp reads a word or a missing value as 0, and every number after it in all rows that follow. It reads the first table only.
-    """
+    """Refuse rows of the first table that Xmipp would read as zeros from there on: with a word where a number belongs, or with
+    another number of values than columns; and a second table with coordinates, because Xmipp reads the first table only."""
     names: list[str] = []
     numeric: set[str] = set()
     row = 0
@@ -100,31 +89,33 @@ def _refuse_rows_without_numbers(path: Path, option: str) -> None:
                 ended = bool(names)
                 continue
             if ended:
-                if words[0].startswith("_") and words[0][1:] in _COORDINATES & set(names):
+                if words[0].startswith("_") and words[0][1:] in _COORDINATES and words[0][1:] in names:
                     raise InputError(f"{option}: '{path}' has several tables of picks; write each to its own file")
                 continue
             if words[0].startswith("_") and not row:
                 names.append(words[0][1:])
-                if names[-1] in _COORDINATES or _kind(names[-1]) in (int, float):
+                if _kind(names[-1]) in (int, float):
                     numeric.add(names[-1])
                 values = {names[-1]: words[1]} if len(words) > 1 else {}
             elif names:
                 row += 1
-                values = dict(zip(names, words, strict=False))
-                values |= dict.fromkeys(names[len(words):], "nothing")
+                if len(words) != len(names):
+                    raise InputError(f"{option}: '{path}', row {row} has {len(words)} values for {len(names)} columns; "
+                                     "correct that row, and put names with blanks between quotes")
+                values = dict(zip(names, words, strict=True))
             else:
                 continue
-            if bad := [name for name in numeric & values.keys() if not _is_number(values[name], name in _COORDINATES)]:
-                raise InputError(f"{option}: '{path}', row {max(1, row)}: {min(bad)} is '{values[min(bad)]}', not a number; "
-                                 "correct or remove that row")
+            if bad := [name for name in names if name in numeric & values.keys() and not _is_number(values[name], _kind(name))]:
+                raise InputError(f"{option}: '{path}', row {max(1, row)}: {bad[0]} is '{values[bad[0]]}', not a "
+                                 f"{'whole ' * (_kind(bad[0]) is int)}number; correct or remove that row")
 
 
-def _is_number(text: str, finite: bool) -> bool:
-    try:
-        number = float(text)
-    except ValueError:
+def _is_number(text: str, kind: Kind | None) -> bool:
+    """Whether Xmipp reads the text whole as a number of this kind: it cuts a fraction, and what a computer's int cannot hold."""
+    if not _NUMBER.fullmatch(text):
         return False
-    return "_" not in text and not np.isnan(number) and (not finite or bool(np.isfinite(number)))
+    value = float(text)
+    return bool(np.isfinite(value)) and (kind is float or (value.is_integer() and abs(value) < 2**31))
 
 
 def read_table(path: str | os.PathLike, option: str = parameter("input")) -> Columns:

@@ -1,7 +1,8 @@
-"""The text of plain XMD tables: one loop of words, read and written by columns, many times faster than cell by cell.
+"""The text of XMD tables: one loop of words, read and written by columns, many times faster than cell by cell.
 
-What is not plain (several tables, comments between the rows, odd quotes, words where numbers belong) is left to Xmipp: reading
-gives None then, so that its rules and our messages about wrong files stay in one place, `xmd`.
+Every table is written here: Xmipp's own writer sees no full disk, and quotes no '#', '_' or 'data_' at the start of a word. What
+is not plain (several tables, comments between the rows, words where numbers belong) is left to Xmipp: reading gives None then, so
+that its rules and our messages about wrong files stay in one place, `xmd`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,21 +21,30 @@ _HEADER = "# XMIPP_STAR_1 * \n# \ndata_{}\nloop_\n"
 _FORMATS = {int: "%d", float: "%.9g", str: "%s"}
 NO_VALUE = {"<na>", "nan", "none", "null", "-"}
 _ROWS_AT_ONCE = 20_000  # some MB of text
-_WORD = re.compile(r"'[^']*'|\S+")
-_PLAIN_VALUE = re.compile(r"(?!data_|loop_)[^\s'\"#;_][^\s'\"#;]*(?: [^\s'\"#;]+)*")
+_BARE = re.compile(r"(?!data_|loop_)[^\s'\"#;_][^\s'\"#;]*")  # a word that needs no quotes
+_WORD = r"(?:'[^'\n]*'|\"[^\"\n]*\"|[^\s'\"#;_][^\s'\"]*)"
+_WORDS = re.compile(_WORD, re.ASCII)
+_ROW = re.compile(rf"\s*(?:{_WORD}\s+)*", re.ASCII)
 
 
-def is_plain(values: Sequence[str]) -> bool:
-    """Whether words can stand in a table as they are, or between quotes where they have blanks."""
-    return all(map(_PLAIN_VALUE.fullmatch, set(values)))
+def is_writable(word: str) -> bool:
+    """Whether a word can stand in a table at all: it has quotes of one kind only, and no line break."""
+    return not (("'" in word and '"' in word) or "\n" in word or "\r" in word)
+
+
+def _quoted(word: str) -> str:
+    if _BARE.fullmatch(word):
+        return word
+    return f'"{word}"' if "'" in word else f"'{word}'"
 
 
 def write_plain(stream: TextIO, kinds: Mapping[str, Kind], columns: Mapping[str, list], block: str) -> None:
-    """Write columns of equal length, of these kinds (numbers finite, words plain), as the table `block`."""
+    """Write columns of equal length, of these kinds (numbers finite, words writable), as the table `block`."""
     stream.write(_HEADER.format(block) + "".join(f" _{name}\n" for name in columns))
     words, varying = [], []
     for name, values in columns.items():
-        cells = [f"'{word}'" if " " in word else word for word in values] if kinds[name] is str else values
+        quoted = {word: _quoted(word) for word in set(values)} if kinds[name] is str else {}
+        cells = [quoted[word] for word in values] if quoted else values
         if cells and cells.count(cells[0]) == len(cells):  # half of a table of picks: part of the line that is filled in
             words.append((_FORMATS[kinds[name]] % cells[0]).replace("%", "%%"))
         else:
@@ -50,7 +60,7 @@ def read_plain(path: Path, kind_of: Callable[[str], Kind | None], may_lack: Coll
 
     may_lack: columns where a word such as nan stands for no value, for which Xmipp has its smallest number.
     """
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", newline="\n") as file:  # a carriage return between quotes stays
         try:
             names = _read_header(file)
             kinds = [kind_of(name) for name in names]
@@ -87,9 +97,12 @@ def _read_header(file: TextIO) -> list[str]:
 def _words(lines: list[str], n: int) -> list[tuple[str, ...]]:
     """The columns of some rows of n words each. Raises ValueError for rows that are not plain."""
     text = "".join(lines)
-    if any(mark in text for mark in '"#;'):
-        raise ValueError("comments or odd quotes")
-    rows = [_WORD.findall(line) for line in lines] if "'" in text else [line.split() for line in lines]
+    if any(mark in text for mark in "'\"#;"):
+        if not all(_ROW.fullmatch(line + "\n") for line in lines):
+            raise ValueError("comments or odd quotes")
+        rows = [_WORDS.findall(line) for line in lines]
+    else:
+        rows = [line.split() for line in lines]
     if set(map(len, rows)) != {n}:
         raise ValueError("rows of different lengths")
     return list(zip(*rows, strict=True))
@@ -107,8 +120,9 @@ def _values(words: tuple[str, ...], kind: Any, known: dict[str, str]) -> list:
     if len(words) > 1 and words[0] == words[-1] and words.count(words[0]) == len(words):
         return _values(words[:1], kind, known) * len(words)
     if kind is str:
-        return [known.setdefault(word, word).strip("'") for word in words]
+        return [known.setdefault(word, word[1:-1] if word[0] in "'\"" else word) for word in words]
     values = list(map(kind, words))
-    if "_" in "".join(words) or not math.isfinite(sum(values)):
+    too_large = kind is int and max(map(abs, values), default=0) >= 2**31  # for Xmipp's whole numbers
+    if too_large or "_" in "".join(words) or not math.isfinite(sum(values)):
         raise ValueError("not a plain number")
     return values

@@ -12,21 +12,58 @@ import heapq
 import numpy as np
 from scipy.spatial import cKDTree
 
-SLOW = 0.98  # if a pass leaves more than this share of the pairs, a chain merges only from one end: one by one is then faster
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that products with it (Fibonacci hashing) of different numbers differ
+MOST_PAIRS = 6_000_000  # of half a GB
+# Sides of the cells, in radii, in which a crowd is put together: any two points of a cell are within the radius.
+CELLS = (1 / 8, 1 / 4, 1 / 2)
+SLOW = 0.98  # a pass that leaves more than this share of the pairs: a chain that only merges from one end; one by one is faster
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying by it (Fibonacci hashing) keeps different numbers different
 
 
 def complete_linkage(points: np.ndarray, radius: float) -> np.ndarray:
     """(n,) cluster of each point: complete linkage, cut where a cluster's diameter would pass `radius`.
 
-    Only the p pairs within the radius are used: memory and time grow at most as p log p.
+    Only pairs within the radius are ever looked at: memory and time follow the number p of such pairs, as p log p at most. Equal
+    points count once. In a crowd, of more than MOST_PAIRS, the points of a small cell are put together first: still nothing in a
+    cluster is farther apart than the radius, but which of many neighbours are merged is a little coarser.
     """
-    n = len(points)
-    if not n:
+    if not len(points):
         return np.zeros(0, dtype=int)
-    first, second = np.ascontiguousarray(cKDTree(points, leafsize=8).query_pairs(radius, output_type="ndarray").T)
-    length = np.sqrt(sum((axis[first] - axis[second]) ** 2 for axis in points.T))
-    cluster = np.arange(n)  # of each point; a cluster is named by the index of one of its points
+    for side in (0.0, *CELLS):
+        group, low, high = _groups(points, side * radius)
+        if _pairs_expected(low, radius) <= MOST_PAIRS:
+            break
+    first, second = np.ascontiguousarray(cKDTree((low + high) / 2, leafsize=8).query_pairs(radius, output_type="ndarray").T)
+    length = np.sqrt(sum(_farthest(lo, hi, first, second) ** 2 for lo, hi in zip(low.T, high.T, strict=True)))
+    near = length <= radius
+    return _linked(first[near], second[near], length[near], len(low))[group]
+
+
+def _groups(points: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n,) the group 0..m-1 of each point, and the (m, 3) lowest and highest corner of each: of equal points, or of one cell."""
+    cells = np.floor(points / side) if side else points
+    order = np.lexsort(cells.T)
+    new = np.r_[True, (np.diff(cells[order], axis=0) != 0).any(axis=1)]
+    start = np.flatnonzero(new)
+    group = np.empty(len(points), dtype=int)
+    group[order] = np.cumsum(new) - 1
+    ordered = points[order]
+    return group, np.minimum.reduceat(ordered, start), np.maximum.reduceat(ordered, start)
+
+
+def _pairs_expected(points: np.ndarray, radius: float) -> float:
+    """How many pairs are within the radius, about: as if the points were evenly spread in each cell of its size."""
+    count = np.bincount(_groups(points, radius)[0])
+    return float(2 * np.pi / 3 * (count.astype(float) ** 2).sum())
+
+
+def _farthest(low: np.ndarray, high: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(p,) along one axis, how far apart a point of one group and a point of the other can be."""
+    return np.maximum(high[first], high[second]) - np.minimum(low[first], low[second])
+
+
+def _linked(first: np.ndarray, second: np.ndarray, length: np.ndarray, n: int) -> np.ndarray:
+    """(n,) cluster of each of n points, of the pairs that are near and how far apart these are."""
+    cluster = np.arange(n)  # of each point, called after one of its points
     while len(first):
         before = len(first)
         nearest = _nearest_of_both(first, second, length, n)

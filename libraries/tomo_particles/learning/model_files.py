@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
@@ -16,6 +18,7 @@ from .network_input import ARCHITECTURES
 SUFFIXES = (".h5", ".keras")
 ATTRIBUTE = "deep_consensus_tomo"  # of an .h5 file
 MEMBER = "deep_consensus_tomo.json"  # of a .keras file, which is a zip
+LONGEST_TEXT = 8 << 20  # bytes of a description or configuration; ours have some kB
 KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 
@@ -35,8 +38,11 @@ def read_model_texts(path: str | os.PathLike, option: str = parameter("model")) 
     require_file(path, option)
     read = {".h5": _read_h5, ".keras": _read_keras}[require_suffix(path, option)]
     try:
-        return read(path)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        texts = read(path)
+        for text in texts:
+            json.loads(text)
+        return texts
+    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise InputError(f"{option}: '{path}' is not a model that this program wrote ({first_line(error)}); "
                          "give one of its own, or train a new one") from error
 
@@ -76,4 +82,41 @@ def _read_keras(path: str | os.PathLike) -> tuple[str, str]:
     with zipfile.ZipFile(path) as archive:
         if unknown := set(archive.namelist()) - KERAS_MEMBERS - {MEMBER}:
             raise ValueError(f"it holds '{min(unknown)}'")
-        return archive.read(MEMBER).decode(), archive.read("config.json").decode()
+        return _text_of(archive, MEMBER), _text_of(archive, "config.json")
+
+
+def _text_of(archive: zipfile.ZipFile, member: str) -> str:
+    """A member of a zip, which may say and hold any size."""
+    with archive.open(member) as file:
+        text = file.read(LONGEST_TEXT + 1)
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"its {member} is too long")
+    return text.decode()
+
+
+def refuse_large_weights(path: str | os.PathLike, most: int, option: str) -> None:
+    """Raise InputError for a model file whose weights would take more bytes than `most`, before any are read."""
+    try:
+        if Path(path).suffix == ".h5":
+            with h5py.File(path) as file:
+                size = _declared(file)
+        else:
+            with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as member:
+                content = member.read(most + 1)
+            size = len(content)
+            if size <= most:
+                with h5py.File(io.BytesIO(content)) as file:
+                    size = _declared(file)
+    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{option}: '{path}' does not hold weights that can be read ({first_line(error)}); train a new "
+                         "model") from error
+    if size > most:
+        raise InputError(f"{option}: '{path}' says that its weights take more than {most // 1_000_000} MB, which no such network "
+                         "does; train a new model")
+
+
+def _declared(file: h5py.File) -> int:
+    """Bytes of all arrays of a file as they would be in memory, whatever the file itself takes."""
+    sizes: list[int] = []
+    file.visititems(lambda _, item: sizes.append(item.size * item.dtype.itemsize) if isinstance(item, h5py.Dataset) else None)
+    return sum(sizes)

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.coordinates import same_sampling_rate
+from ..core.density_files import refuse_long_header
 from ..core.errors import InputError, parameter
 from ..core.files import require_file
 from ..learning.examples import FLIPS
@@ -76,6 +77,7 @@ def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = param
 def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: NetworkConfig, option: str) -> None:
     """Fill boxes[row] with volume `index` of the stack, for every (index, row) of `wanted`."""
     require_file(path, option)
+    refuse_long_header(path, option)
     try:
         stack = mrcfile.mmap(path, mode="r", permissive=False)
     except (ValueError, OSError) as error:

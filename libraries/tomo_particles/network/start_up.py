@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ def notes_kept_back() -> Iterator[None]:
 
 def _filter(reading: int) -> NoReturn:
     """Copy the lines of a pipe to the error output, except for the messages; then end this process without any clean-up."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # its parent answers, and ends it by closing the pipe
     try:
         with os.fdopen(reading, "rb", buffering=0) as lines:
             for line in lines:

@@ -17,16 +17,18 @@ from typing import Any
 import absl.logging
 import h5py
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.files import written_aside
-from ..learning.model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, require_suffix
+from ..learning.model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, refuse_large_weights, require_suffix
 from .architecture import build_network
 from .config import NetworkConfig
 from .training import Ensemble
 
+SPARE = 16 << 20  # bytes of a model file besides its weights: names, states of the training
 EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all members of a .keras file: the same model gives the same bytes
 
 
@@ -61,6 +63,7 @@ def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling
     with (strategy or tf.distribute.get_strategy()).scope():
         model, networks = _joined(config)
     _check_structure(path, option, structure, model)
+    refuse_large_weights(path, SPARE + 16 * model.count_params(), option)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Keras only warns of weights that it does not find
@@ -68,6 +71,8 @@ def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling
     except (OSError, KeyError, ValueError, UserWarning) as error:
         raise InputError(f"{option}: '{path}' does not hold the weights of {config.folds} network(s) '{config.architecture}' "
                          f"({first_line(error)}); train a new model") from error
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise InputError(f"{option}: '{path}' holds weights that are no numbers; train a new model")
     return Ensemble(config, networks)
 
 
@@ -114,7 +119,7 @@ def _check_structure(path: object, option: str, structure: str, model: keras.Mod
     """Refuse a file whose Keras configuration names anything that our own architecture does not: it is not our file."""
     try:
         found = set(_classes(json.loads(structure)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{option}: '{path}' has a damaged Keras configuration; train a new model") from error
     if strange := found - set(_classes(json.loads(model.to_json()))):
         raise InputError(f"{option}: '{path}' is refused: it holds '{min(strange)}', which may run code "

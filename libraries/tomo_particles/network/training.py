@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..core.errors import InputError, parameter
+from ..core.files import space_for
 from ..learning.examples import POSITIVE, Examples, balanced_weights
 from ..learning.folds import Region, make_folds, may_train, split_validation
 from .architecture import build_network
@@ -148,8 +149,9 @@ class _Log:
         self._file.close()
 
     def _report(self, row: dict[str, float]) -> None:
-        self._writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-        self._file.flush()
+        with space_for(self._path or os.devnull):
+            self._writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+            self._file.flush()
         line = ("network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
                 "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s")
         self._progress(line.format(folds=self._folds, epochs=self._epochs, **row))

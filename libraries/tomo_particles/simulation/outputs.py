@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..core.files import write_csv_table, written_aside
 from ..core.picks import Picks
-from ..core.tomograms import write_volume
+from ..core.tomograms import without_date, write_volume
 from ..formats.xmd import join_tables, picks_columns, write_table
 from .complexes import Complex
 from .distractors import DISTRACTORS
@@ -44,6 +44,7 @@ def write_labels(path: str | os.PathLike, labels: np.ndarray, sampling_rate: flo
     """Write a (z, y, x) volume of int8, int16 or uint16 as MRC of that type."""
     with written_aside(path) as aside, mrcfile.new(aside, labels, overwrite=True) as file:
         file.voxel_size = sampling_rate
+        without_date(file)
 
 
 def write_templates(folder: str | os.PathLike, complexes: Sequence[Complex]) -> None:

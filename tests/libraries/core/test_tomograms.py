@@ -37,6 +37,16 @@ def refusal(path, option: str = "--tomogram") -> str:
     return message
 
 
+@pytest.mark.parametrize("order", ["little", "big"])
+@pytest.mark.parametrize("length", [2**31 - 1, 1 << 20, -1])
+def test_an_extended_header_longer_than_the_file_takes_no_memory(tomogram, order, length):
+    content = bytearray(tomogram.read_bytes())
+    content[92:96] = length.to_bytes(4, order, signed=True)
+    content[212:216] = b"\x11\x11\0\0" if order == "big" else b"DD\0\0"
+    tomogram.write_bytes(content)
+    assert f"extended header has {length} bytes" in refusal(tomogram)
+
+
 def test_a_tomogram_without_sampling_rate_is_refused_with_the_way_out(tmp_path):
     write_volume(tmp_path / "t.mrc", np.zeros((4, 5, 6)), 0.0)
     assert "with tomogram sampling rate, or" in refusal(tmp_path / "t.mrc")

@@ -120,11 +120,17 @@ def test_files_that_are_no_table_of_coordinates_are_refused(tmp_path, text):
     refusal(tmp_path, text)
 
 
-@pytest.mark.parametrize(("row", "value"), [("1 nan 3", "nan"), ("1 word 3", "word"), ("1 inf 3", "inf"), ("1", "nothing")])
+@pytest.mark.parametrize(("row", "value"), [("1 nan 3", "nan"), ("1 word 3", "word"), ("1 inf 3", "inf")])
 def test_a_coordinate_that_is_no_number_is_refused(tmp_path, row, value):
     """Xmipp itself reads every one of these as 0."""
     message = refusal(tmp_path, HEADER + f" _x\n _y\n _z\n 1 2 3\n {row}\n")
     assert "row 2" in message and f"y is '{value}'" in message
+
+
+@pytest.mark.parametrize("row", ["1", "1 2 3 4"])
+def test_a_row_of_another_number_of_values_is_refused(tmp_path, row):
+    message = refusal(tmp_path, HEADER + f" _x\n _y\n _z\n 1 2 3\n {row}\n")
+    assert f"row 2 has {len(row.split())} values for 3 columns" in message
 
 
 def test_a_coordinate_that_is_no_number_is_found_behind_a_name_with_blanks(tmp_path):
@@ -176,9 +182,9 @@ def test_a_score_that_is_a_word_for_no_value_is_none(tmp_path, word):
     np.testing.assert_array_equal(picks.score, [0.5, np.nan, 0.7])
 
 
-@pytest.mark.parametrize(("column", "word"), [("particleSize", "nan"), ("samplingRate", "-"), ("fom", "high"), ("ref", "1_0")])
+@pytest.mark.parametrize(("column", "word"), [("samplingRate", "-"), ("fom", "high"), ("samplingRate", "1_0")])
 def test_another_word_among_numbers_is_refused_by_row_and_column(tmp_path, column, word):
-    assert f"row 2: {column} is '{word}', not a number" in refusal(tmp_path, BEFORE_X.format(column, word))
+    assert f"row 2: {column} is '{word}', not a " in refusal(tmp_path, BEFORE_X.format(column, word))
 
 
 def test_two_tables_of_picks_and_text_that_is_not_utf8_are_refused(tmp_path):

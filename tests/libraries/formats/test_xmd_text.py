@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xmippLib
 
+from tomo_particles.core.errors import InputError
 from tomo_particles.formats import xmd
-from tomo_particles.formats.xmd import read_table, write_table
-from tomo_particles.formats.xmd_text import is_plain
+from tomo_particles.formats.xmd import read_table, with_nan, write_table
 
 COLUMNS = {
     "particleId": [1, 2, 70_000],
@@ -63,11 +63,73 @@ def test_tables_are_not_handled_cell_by_cell(tmp_path, calls):
     assert not calls
 
 
-@pytest.mark.parametrize("word", ["it's", 'say "x"', "", ";y", "_z", "loop_", "data_q"])
-def test_odd_words_are_left_to_xmipp(tmp_path, calls, word):
-    assert not is_plain([word])
-    write_table(tmp_path / "t.xmd", {"x": [1.5, 2.0], "comment": [word, "k"]})
-    assert calls
+ODD = ["it's", 'say "x"', "", ";y", "_z", "loop_", "data_q", "#h", "a#b", "a;b", " a ", "é b", "nb\u00a0sp", "100%", "$x_1$", "-"]
+
+
+@pytest.mark.parametrize("word", ODD)
+@pytest.mark.parametrize("label", ["comment", "tiltSeriesId"])
+def test_odd_words_are_read_as_they_were_by_xmipp_and_by_us(tmp_path, word, label):
+    columns = {"x": [1.5, 2.0, 3.0], label: [word, "k", word], "fom": [0.25] * 3}
+    write_table(tmp_path / "t.xmd", columns)
+    assert by_xmipp(tmp_path / "t.xmd") == columns == read_table(tmp_path / "t.xmd")
+
+
+@pytest.mark.parametrize("word", ["a  b", "a\tb", "\x0b", "\u2028"])
+def test_blanks_that_xmipp_would_change_stay_for_us(tmp_path, calls, word):
+    write_table(tmp_path / "t.xmd", {"x": [1.5], "comment": [word]})
+    assert read_table(tmp_path / "t.xmd")["comment"] == [word] and not calls
+
+
+@pytest.mark.parametrize("word", ["a\nb", "a\rb", "both ' and \""])
+def test_what_no_table_can_hold_is_refused_in_one_line(tmp_path, word):
+    with pytest.raises(InputError, match=r"comment .* no XMD can hold") as caught:
+        write_table(tmp_path / "t.xmd", {"x": [1.5], "comment": [word]})
+    assert len(str(caught.value).splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+def test_coordinates_come_first(tmp_path):
+    write_table(tmp_path / "t.xmd", {"fom": [1.0], "zcoor": [3], "z": [3.0], "x": [1.0], "comment": ["c"], "y": [2.0]})
+    assert list(read_table(tmp_path / "t.xmd")) == ["x", "y", "z", "zcoor", "fom", "comment"]
+
+
+BROKEN = (
+    "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n _tiltSeriesId\n _ref\n _fom\n _x\n _y\n _z\n"
+    "t 1 0.5 10 11 12\n{}\nt 1 0.7 30 31 32\n"
+)
+
+
+@pytest.mark.parametrize(("row", "said"), [
+    ("t - 0.5 20 21 22", "row 2: ref is '-', not a whole number"),
+    ("t 1.5 0.5 20 21 22", "row 2: ref is '1.5'"),
+    ("t 99999999999999999999 0.5 20 21 22", "row 2: ref is '9"),
+    ("t 1 high 20 21 22", "row 2: fom is 'high', not a number"),
+    ("t 1 0.5 1_0 21 22", "row 2: x is '1_0'"),
+    ("t 1 inf 20 21 22", "row 2: fom is 'inf'"),
+    ("t 1 0.5 nan 21 22", "is 'nan'"),
+    ("t 1 0.5 20 21", "row 2 has 5 values for 6 columns"),
+    ("my tomogram 1 0.5 20 21 22", "row 2 has 7 values for 6 columns"),
+    ("\xff 1 0.5 20 21 22", "is no text"),
+])  # fmt: skip
+def test_a_word_where_a_number_belongs_is_refused_by_row_and_column(tmp_path, row, said):
+    path = tmp_path / "t.xmd"
+    path.write_bytes(BROKEN.format(row).encode("latin-1"))
+    with pytest.raises(InputError, match=said):
+        read_table(path)
+
+
+def test_a_score_that_is_nan_is_no_score_and_moves_no_pick(tmp_path):
+    (tmp_path / "t.xmd").write_text(BROKEN.format("t 1 nan 20 21 22"))
+    read = read_table(tmp_path / "t.xmd")
+    assert read["x"] == [10, 20, 30] and read["fom"][::2] == [0.5, 0.7] and np.isnan(with_nan(read["fom"])[1])
+
+
+def test_the_cases_met_by_users(shared_data):
+    for name, said in (("bad3", "particleSize is '-'"), ("bad4", "particleSize is 'nan'")):
+        with pytest.raises(InputError, match=f"row 2: {said}"):
+            read_table(shared_data / "cases" / "20-xmd-word-in-a-column" / f"{name}.xmd")
+    for name in ("bad", "bad2"):
+        read = read_table(shared_data / "cases" / "20-xmd-word-in-a-column" / f"{name}.xmd")
+        assert read["x"] == [10, 20, 30] and np.isnan(with_nan(read["fom"])[1])
 
 
 @pytest.mark.parametrize(

@@ -68,3 +68,35 @@ def test_no_points_one_point_and_equal_points():
     assert complete_linkage(np.zeros((0, 3)), RADIUS).tolist() == []
     assert complete_linkage(np.zeros((1, 3)), RADIUS).tolist() == [0]
     assert complete_linkage(np.zeros((9, 3)), RADIUS).tolist() == [0] * 9
+
+
+@pytest.mark.parametrize("side", [1.0, 12.0, 40.0])
+def test_a_crowd_is_put_together_in_cells_and_nothing_is_farther_apart_than_the_radius(monkeypatch, passes, side):
+    monkeypatch.setattr(linkage, "MOST_PAIRS", 20_000)
+    points = np.random.default_rng(1).random((6000, 3)) * side
+    labels = complete_linkage(points, RADIUS)
+    assert passes[:1] < [200_000]  # all pairs are 18 million
+    for label in range(labels.max() + 1):
+        members = points[labels == label]
+        assert len(members) == 1 or pdist(members).max() <= RADIUS
+    turned = np.random.default_rng(2).permutation(len(points))
+    assert partition(complete_linkage(points[turned], RADIUS)) == {
+        frozenset(np.flatnonzero(np.isin(turned, list(part))).tolist()) for part in partition(labels)
+    }
+
+
+def test_copies_cost_nothing(passes):
+    points = np.random.default_rng(1).random((50, 3)) * 100
+    copies = np.tile(points, (20_000, 1))
+    labels = complete_linkage(copies, RADIUS)
+    assert (labels.reshape(20_000, 50) == labels[:50]).all()
+    assert sum(passes) <= 50 * 49 and partition(labels[:50]) == partition(complete_linkage(points, RADIUS))
+
+
+def test_a_million_picks_in_a_small_tomogram_take_little_memory():
+    points = np.random.default_rng(0).random((1_000_000, 3)) * [96, 96, 48]
+    labels = complete_linkage(points, 5.6)
+    low, high = (np.full((labels.max() + 1, 3), edge) for edge in (np.inf, -np.inf))
+    np.minimum.at(low, labels, points)
+    np.maximum.at(high, labels, points)
+    assert np.linalg.norm(high - low, axis=1).max() <= 5.6 * np.sqrt(3)

@@ -33,7 +33,7 @@ from ...constants import (
 )
 from ...convert import name_of, plan_precedents, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
-from ..shared.program_steps import ProgramSteps, tomogram_step
+from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from . import commands
 from .form import GPU_FIELD, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
@@ -135,9 +135,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _values(self, *names: str) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
-        pointers = (*self.inputSets, *self.positiveReferences, *self.negativeReferences)
-        inputs = [f"{pointer.getUniqueId()}:{pointer.get().getSize()}" for pointer in pointers if pointer.get() is not None]
-        return json.dumps([*inputs, {name: self.getAttributeValue(name) for name in names}])
+        roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences}
+        files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
+        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
 
     def _skipsTraining(self) -> bool:
         return self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
@@ -227,6 +227,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
         grid = self._grid()
+        own = str(self._files().model)
+        if os.path.realpath(own) != os.path.realpath(self._modelFile()):
+            cleanPath(own, str(self._files().training_log))  # of an earlier run with other parameters
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
         if not positive and not learns_from_noise:
@@ -253,6 +256,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
         grid, files = self._grid(), self._files()
+        cleanPath(str(files.scored), str(files.scored_raw), str(files.verdict), str(files.reliability))
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
@@ -268,6 +272,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
         files, grid, inputs = self._files(), self._grid(), self._inputSets()
+        cleanPath(str(files.summary), str(files.report))
         ts_ids = [ts_id for ts_id in grid.tomograms if not self._failed(ts_id)]
         merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
         accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}

@@ -21,7 +21,7 @@ from ...convert import name_of, species_of
 from ...files import EvaluationFiles, SimulationFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
-from ..shared.program_steps import ProgramSteps
+from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.sets import set_errors, write_picking
 from ..simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
 from .inputs import write_reference
@@ -117,10 +117,9 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     # ---- steps
     def _insertAllSteps(self):
-        pointers = [*self.inputPickings, self.reference, self.distractors]
-        inputs = [f"{pointer.getUniqueId()}:{pointer.get().getSize()}" for pointer in pointers if pointer.get() is not None]
-        names = ("targetSpecies", "radius", "classesFile", "randomSeed")
-        values = json.dumps([*inputs, {name: self.getAttributeValue(name) for name in names}])
+        roles = {"pickings": self.inputPickings, "reference": [self.reference], "distractors": [self.distractors]}
+        parameters = {name: self.getAttributeValue(name) for name in ("targetSpecies", "radius", "classesFile", "randomSeed")}
+        values = depends_on(roles, parameters, [path for path in [self._classes()] if path])
         convert = self._insertFunctionStep(self.convertInputStep, values, prerequisites=[], needsGPU=False)
         steps = [self._insertFunctionStep(self.evaluateStep, number, values, prerequisites=[convert], needsGPU=False)
                  for number in range(1, len(self._pickings()) + 1)]

@@ -25,7 +25,7 @@ from ...convert import append_picks, even_box_size, tomogram_of
 from ...files import PickingFiles
 from ..shared.commands import Selection
 from ..shared.form_checks import limit_errors
-from ..shared.program_steps import ProgramSteps, tomogram_step
+from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram
 
 KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD = 0, 1, 2
@@ -107,8 +107,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _values(self, names: Sequence[str]) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
-        inputs = [f"{pointer.getUniqueId()}:{_size(pointer.get())}" for pointer in self._givenPointers()]
-        return json.dumps([*inputs, {name: self.getAttributeValue(name) for name in names}])
+        return depends_on({"inputs": self._givenPointers()}, {name: self.getAttributeValue(name) for name in names})
 
     def _givenPointers(self) -> list:
         return [pointer for pointer in self._inputPointers() if pointer.get() is not None]
@@ -189,6 +188,3 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _selectionErrors(self) -> list[str]:
         return limit_errors(self, dict.fromkeys(("number", "numberOfThreads", "binThreads"), (1, None, True)))
-
-def _size(item: object) -> int:
-    return item.getSize() if hasattr(item, "getSize") else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -15,6 +16,9 @@ from typing import Any
 
 from pyworkflow.constants import QUEUE_FOR_JOBS
 from pyworkflow.utils import cleanPath, makeFilePath
+
+from tomo_particles import __version__
+from tomo_particles.core.files import digest_of
 
 from ...files import ProtocolFiles
 
@@ -49,6 +53,22 @@ def in_terms_of_the_form(reason: str, labels: Mapping[str, str]) -> str:
 
 class JobLost(RuntimeError):
     """A job of a queue ended, and its program had not."""
+
+
+def depends_on(roles: Mapping[str, Sequence[Any]], values: Mapping[str, Any], files: Sequence[str] = ()) -> str:
+    """What a step's result depends on, as one of its arguments: Scipion does a step again on resuming if they changed.
+
+    roles: pointers to the inputs, by what each is for. A set is known by the content of its file: a protocol that is run again
+    may give as many items, but others.  values: parameters by name.  files: other files that are read.
+    """
+    inputs = {role: [f"{pointer.getUniqueId()}:{_content(pointer.get())}" for pointer in pointers if pointer.get() is not None]
+              for role, pointers in roles.items()}
+    return json.dumps([__version__, inputs, {path: digest_of(path) for path in files}, values])
+
+
+def _content(item: Any) -> str:
+    """A digest of the file of a set, or of a volume (`3@stack.mrcs`, `map.mrc:mrc`)."""
+    return digest_of(item.getFileName().rpartition("@")[2].partition(":")[0])
 
 
 def appears(path: str, patience: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import replace
 from glob import glob
@@ -24,7 +23,7 @@ from ...convert import append_picks, even_box_size, read_pickings, species_of, t
 from ...files import SimulationFiles
 from ...maps import names_of, volumes_of, write_maps
 from ..shared import commands
-from ..shared.program_steps import ProgramSteps
+from ..shared.program_steps import ProgramSteps, depends_on
 from .form import BUILTIN, PARAMS, VOLUMES, define_params, numbers, validation_errors
 from .summary import simulated_species, summary_lines
 
@@ -102,8 +101,9 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
 
     # ---- steps
     def _insertAllSteps(self):
-        inputs = [f"{volume.getFileName()}@{volume.getObjId()}" for volume in self._volumes()] + self._mapFiles()
-        values = json.dumps([*inputs, {name: self.getAttributeValue(name) for name in PARAMS}])
+        volumes = {f"{volume.getFileName()}@{volume.getObjId()}": volume.getFileName() for volume in self._volumes()}
+        values = depends_on({}, {"volumes": list(volumes), **{name: self.getAttributeValue(name) for name in PARAMS}},
+                            [*volumes.values(), *self._mapFiles()])
         self._insertFunctionStep(self.simulateStep, values, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, values, self._target(), needsGPU=False)
 
