@@ -60,7 +60,6 @@ DEPENDENCIES = [
     "jinja2>=3.1",                 # the HTML report: escapes names of files and pickers; pure Python, one small dependency
     "imodmodel>=0.1",              # IMOD models; it brings pydantic
     "dynamotable>=0.3",            # Dynamo tables; needs pandas only
-    "emfile>=0.3",                 # motive lists; needs numpy only
     "scipy>=1.10",                 # k-d trees, distance transforms, rescaling
     "setuptools",                  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]

@@ -95,17 +95,16 @@ def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
 
 
 def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> Context:
-    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
+    from tomo_particles.core.tomograms import each_tomogram, tomogram_id
     from tomo_particles.formats.pick_folders import shared_folder
     from tomo_particles.formats.registry import Context, TomogramInfo
 
     tomograms: dict[str, TomogramInfo] = {}
-    for path in config.tomograms:
-        tomo_id = tomogram_id(path)
+    for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        tomo_id = tomogram_id(tomogram.path)
         if tomo_id in tomograms:
             raise InputError(f"--tomograms: two tomograms are named '{tomo_id}'; their file names must differ")
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as opened:
-            tomograms[tomo_id] = TomogramInfo(tomo_id, opened.sampling_rate, opened.size, str(path))
+        tomograms[tomo_id] = TomogramInfo(tomo_id, tomogram.sampling_rate, tomogram.size, str(tomogram.path))
     unknown = "leave out" if config.subset else "refuse"
     return Context(tomograms, config.sampling_rate, config.size, config.unit == UNITS[1], _names(config), unknown,
                    among=shared_folder(files), notes=notes)

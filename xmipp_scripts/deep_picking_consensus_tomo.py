@@ -263,9 +263,9 @@ class DeepPickingConsensusTomo(Program):
         self.mode = self.getParam("--mode")
         if self.mode not in NEEDS:
             raise InputError(f"--mode: must be {' or '.join(NEEDS)}, received '{self.mode}'")
-        self._needs(*NEEDS[self.mode])
         if self.mode == "training" and not self.checkParam("--inputDoubt"):
             self._needs("--inputPos")
+        self._needs(*NEEDS[self.mode])
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None

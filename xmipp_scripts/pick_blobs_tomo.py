@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 
 from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
-from ._shared.program import Program, require_positive, run
+from ._shared.program import Program, print_notes, require_positive, run
 
 if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
@@ -51,11 +51,12 @@ class BlobConfig:
 
 def write_blobs(config: BlobConfig) -> list[Picks]:
     """Pick from files to a file; returns the picks of each tomogram. Every tomogram is opened before the first is picked."""
-    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.core.tomograms import each_tomogram, open_tomogram
 
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            _check_diameter(config, tomogram)
+    notes: list[str] = []
+    for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        _check_diameter(config, tomogram)
+    print_notes(notes)
     pickings = []
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
@@ -84,6 +85,7 @@ def _pick(config: BlobConfig, tomogram: Tomogram) -> Picks:
     from tomo_particles.core.tomograms import tomogram_id
     from tomo_particles.pickers.blobs import find_blobs
 
+    notes: list[str] = []
     found = find_blobs(
         tomogram.data,
         config.diameter / tomogram.sampling_rate,
@@ -92,7 +94,9 @@ def _pick(config: BlobConfig, tomogram: Tomogram) -> Picks:
         number=config.number,
         threshold=config.threshold,
         threads=config.threads,
+        notes=notes,
     )
+    print_notes(f"'{tomogram.path}': {note}" for note in notes)
     return Picks(tomogram_id(tomogram.path), found.positions, tomogram.sampling_rate, score=found.scores)
 
 

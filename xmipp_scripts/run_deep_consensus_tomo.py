@@ -134,6 +134,7 @@ class RunDeepConsensusTomo(Program):
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
             f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "
             f"{self.config.odir}/{'report.html' if self.config.report else 'picks.png'}"
+            + "".join(f"; {note}" for source in self.config.every_source for note in source.passed_over)
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, require_box_size, require_positive, run
+from ._shared.program import Program, print_notes, require_box_size, require_positive, run
 
 BORDERS = ("pad", "drop")
 
@@ -51,8 +51,26 @@ class ExtractionConfig:
         return Path(self.output_dir) / Path(self.coordinates).stem
 
 
-def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | None = None) -> tuple[int, int]:
-    """Extract from file to files; returns how many boxes were written and how many were dropped at the border.
+@dataclass(frozen=True)
+class Extracted:
+    """How many boxes were written, were dropped at the border, and have voxels that are no numbers; notes: of the tomogram."""
+
+    written: int
+    dropped: int
+    with_gaps: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.written} boxes, {self.dropped} dropped" + f", {self.gaps}" * bool(self.with_gaps)
+
+    @property
+    def gaps(self) -> str:
+        """What became of voxels that are no numbers."""
+        return f"{self.with_gaps} with voxels that are not numbers (NaN or infinite), which got the mean of the others"
+
+
+def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | None = None) -> Extracted:
+    """Extract from file to files.
 
     scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.
     """
@@ -78,7 +96,7 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
         inside = fits_inside(picks.positions, size, config.box_size)
         kept = np.flatnonzero(inside | (config.border == "pad"))
         normalise = config.normalise and config.network is None  # the input of a network is always normalised
-        images, contrast = write_boxes(
+        images, contrast, gaps = write_boxes(
             config.base,
             tomogram,
             picks[kept],
@@ -100,7 +118,7 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
         "max": contrast[:, 1],
     }
     write_table(f"{config.base}.xmd", rows)
-    return len(kept), len(picks) - len(kept)
+    return Extracted(len(kept), len(picks) - len(kept), int((gaps > 0).sum()), tomogram.notes)
 
 
 def _network_of(name: str) -> str:
@@ -165,8 +183,11 @@ class TomoExtractSubtomograms(Program):
         )
 
     def run(self) -> None:
-        written, dropped = write_subtomograms(self.config)
-        print(f"{written} subtomograms" + (f", {dropped} dropped at the border" if dropped else ""))
+        found = write_subtomograms(self.config)
+        print_notes(found.notes)
+        print(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
+        if found.with_gaps:
+            print_notes([found.gaps])
 
 
 def main() -> int:

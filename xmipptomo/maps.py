@@ -11,8 +11,11 @@ import numpy as np
 from pwem.emlib.image import ImageHandler
 from pwem.objects import SetOfVolumes, Volume
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.density_files import open_density
+from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
+
+MRC = (".mrc", ".mrcs", ".map", ".rec", ".ccp4", ".st", ".ali")
 
 
 def volumes_of(objects: Iterable[Volume | SetOfVolumes]) -> Iterator[Volume]:
@@ -45,12 +48,21 @@ def write_map(path: str, volume: Volume) -> None:
     source = _path_of(volume)
     if not Path(source).is_file():
         raise InputError(f"the volume {source} does not exist")
-    data = np.squeeze(ImageHandler().read(volume).getData())
+    data = np.squeeze(_grey_values(volume))
     if data.ndim != 3:
         raise InputError(f"{source} is no volume (its shape is {' x '.join(map(str, data.shape))})")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with written_aside(path) as aside, mrcfile.new(aside, data.astype(np.float32), overwrite=True) as file:
         file.voxel_size = volume.getSamplingRate()
+
+
+def _grey_values(volume: Volume) -> np.ndarray:
+    """The grey values of a volume. Xmipp takes all bytes of MRC files as signed, so these files are read by our own reader."""
+    source, index = _path_of(volume), volume.getIndex()
+    if Path(source).suffix.lower() not in MRC:
+        return ImageHandler().read(volume).getData()
+    with open_density(source, parameter("templates")) as density:
+        return np.array(density.data[index - 1] if density.data.ndim == 4 and index else density.data, dtype=np.float32)
 
 
 def write_maps(folder: str, volumes: Sequence[Volume]) -> list[str]:

@@ -1,10 +1,11 @@
 """xmipp_pick_blobs_tomo on real command lines: picks where particles are, CSV and XMD alike, bad input in one line."""
 
+import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
 
-from tomo_particles.core.tomograms import write_volume
+from tomo_particles.core.tomograms import open_tomogram, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.testing.agreement import agreement
 
@@ -57,3 +58,30 @@ def test_bad_input_is_one_line_and_nothing_is_written(refused, scene, tmp_path, 
     write_volume(tmp_path / "bare.mrc", np.zeros((20, 20, 20)), 0.0)
     names = {"none": "nowhere", "tomo": scene.tomograms[0], "out": tmp_path / "out", "bare": tmp_path / "bare.mrc"}
     refused(NAME, *(str(a).format(**names) for a in arguments), words=words, folder=tmp_path)
+
+
+def test_unusual_tomograms_are_read_as_they_are_meant_and_said(done, scene, tmp_path):
+    with open_tomogram(scene.tomograms[0]) as opened:
+        grey = np.array(opened.data)
+    grey = np.clip(np.rint(128 + 20 * (grey - grey.mean()) / grey.std()), 0, 255)
+    tables = {}
+    for name, data in (("right", grey.astype(np.int16)), ("bytes", grey.astype(np.uint8).view(np.int8))):
+        with mrcfile.new(tmp_path / f"{name}.mrc", data) as file:
+            file.voxel_size = RATE
+        if name == "bytes":
+            content = bytearray((tmp_path / "bytes.mrc").read_bytes())
+            content[152:160], content[212:216] = np.array([1146047817, 0], "<i4").tobytes(), b"D   "  # IMOD, years ago
+            (tmp_path / "bytes.mrc").write_bytes(content)
+        options = ("--diameter", DIAMETER, "--number", 20)
+        printed = done(NAME, "--tomograms", tmp_path / f"{name}.mrc", "-o", tmp_path / "p.csv", *options)
+        tables[name] = pd.read_csv(tmp_path / "p.csv").drop(columns="tomo_id")
+    assert "that are unsigned, 0 to 255" in printed and "machine stamp 44 20 20 20" in printed
+    np.testing.assert_allclose(tables["bytes"], tables["right"], rtol=1e-5)
+
+
+def test_tomograms_of_different_sampling_rates_are_said(done, scene, tmp_path):
+    with open_tomogram(scene.tomograms[0]) as opened:
+        write_volume(tmp_path / "coarse.mrc", opened.data, 2 * RATE)
+    tomograms = (scene.tomograms[0], tmp_path / "coarse.mrc")
+    printed = done(NAME, "--tomograms", *tomograms, "-o", tmp_path / "p.csv", "--diameter", DIAMETER, "--number", 2)
+    assert "note: the tomograms have different sampling rates in their headers: 10 Å/voxel" in printed

@@ -12,7 +12,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import read_table, write_picks
 from tomo_particles.learning.network_input import input_sampling_rate, network_input
-from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+from xmipp_scripts.tomo_extract_subtomograms import Extracted, ExtractionConfig, write_subtomograms
 
 NAME = "tomo_extract_subtomograms"
 BOX = 8
@@ -123,7 +123,7 @@ def test_memory_does_not_grow_with_the_boxes(tmp_path, volume):
         config = ExtractionConfig(*files, normalise=True)
         tracemalloc.start()
         try:
-            assert write_subtomograms(config) == (n, 0)
+            assert write_subtomograms(config) == Extracted(n, 0, 0)
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
@@ -181,3 +181,17 @@ def test_wrong_files_and_values_are_refused(refused, volume, picks_xmd, tmp_path
     picks_xmd("in.xmd", POSITIONS)
     options = {"--tomogram": "a b.mrc", "--coordinates": "in.xmd", "--boxsize": BOX, "-o": "out"} | {option: value}
     refused(NAME, *(word for pair in options.items() for word in pair), words=[said], folder=tmp_path, cwd=tmp_path)
+
+
+def test_voxels_that_are_no_numbers_are_filled_and_counted(boxes, volume, refused, tmp_path):
+    holed = volume.copy()
+    holed[10, 15, 20], holed[0, 0, 0] = np.nan, np.inf
+    with pytest.warns(RuntimeWarning, match="contain"):
+        write_volume(tmp_path / "a b.mrc", holed, 10.0)
+    text, _, cut = boxes("--normalize")
+    assert text.splitlines()[1] == "note: 2 with voxels that are not numbers (NaN or infinite), which got the mean of the others"
+    assert np.isfinite(cut).all() and cut.std(axis=(1, 2, 3)) == pytest.approx(np.ones(4), abs=1e-3)
+    with pytest.warns(RuntimeWarning, match="contain"):
+        write_volume(tmp_path / "a b.mrc", np.full_like(volume, np.nan), 10.0)
+    arguments = ("--tomogram", "a b.mrc", "--coordinates", "all picks.xmd", "--boxsize", BOX, "-o", "new")
+    refused(NAME, *arguments, words=["--tomogram: 'a b.mrc' holds no numbers"], folder=tmp_path, cwd=tmp_path)

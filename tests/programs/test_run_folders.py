@@ -80,3 +80,28 @@ def test_a_folder_is_converted(start):
     assert pd.read_csv("o.csv")["x"].tolist() == [10, 30]
     code, said = start(ConvertCoordinatesTomo, "-i", "crYOLO runs", "crYOLO runs/CBOX é/TS_1.coords", *options[2:], "--overwrite")
     assert code == 2 and "TS_1.coords' is given twice" in said
+
+
+def test_the_last_line_says_what_was_passed_over(start):
+    Path("stars").mkdir()
+    Path("stars/TS_1.star").write_text("data_\n\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n10 10 10\n")
+    Path("stars/TS_10.star").write_text("data_\n\nloop_\n_rlnNothing\n10\n")
+    options = ("--tomograms", "TS_1.mrc", "TS_10.mrc", "--boxsize", 10, "--odir", "out", "--voting", "--noReport")
+    code, said = start(RunDeepConsensusTomo, "--picks", "stars", "b.csv", *options)
+    assert code == 0 and said.splitlines()[-1].endswith("; stars: passed over, no picks: TS_10.star"), said
+    Path("stars/TS_1.star").unlink()
+    code, said = start(RunDeepConsensusTomo, "--picks", "stars", "b.csv", *options)
+    assert code == 2 and "folder 'stars' has no file of picks" in said
+
+
+def test_unusual_tomograms_are_said_in_the_summary(start):
+    write_volume(Path("TS_10.mrc"), np.zeros((30, 36, 40), dtype=np.float32), 12.0)
+    content = bytearray(Path("TS_1.mrc").read_bytes())
+    content[212:216] = bytes(4)  # as Warp
+    Path("TS_1.mrc").write_bytes(content)
+    options = ("--tomograms", "TS_1.mrc", "TS_10.mrc", "--boxsize", 10, "--odir", "out", "--voting", "--noReport")
+    code, said = start(RunDeepConsensusTomo, "--picks", "crYOLO runs/CBOX é", "b.csv", *options)
+    notes = json.loads(Path("out/summary.json").read_text())["notes"]
+    assert code == 0 and "machine stamp 00 00 00 00" in notes[0] and "different sampling rates in their headers" in notes[1], said
+    code, said = start(ConvertCoordinatesTomo, "--tomograms", "TS_1.mrc", "TS_10.mrc", "-i", "b.csv", "-o", "c.csv")
+    assert code == 0 and "machine stamp 00 00 00 00" in said and "different sampling rates in their headers" in said

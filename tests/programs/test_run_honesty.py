@@ -103,3 +103,15 @@ def test_pickers_that_agree_nowhere_are_compared_with_noise_each_and_the_cause_i
     summary = summary_of(tmp_path / "out")
     assert summary["verdict"]["kind"] in ("votes alone", "weak") and summary["expected"].get("precision") is None
     assert "agree on no pick; one file may have another origin, unit or binning" in summary["verdict"]["reason"]
+
+
+def test_a_vote_of_pickers_that_agree_by_chance_says_so(done, noise, tmp_path):
+    random = ("--voting", "--tomograms", noise / "TS_1.mrc", "--boxsize", BOX, "--noReport")
+    rng = np.random.default_rng(3)
+    for name in "ef":
+        places = pd.DataFrame(rng.random((80, 3)) * (np.array(SIZE) - 1), columns=["x", "y", "z"])
+        places.assign(tomo_id="TS_1").to_csv(tmp_path / f"{name}.csv", index=False)
+    text = done("run_deep_consensus_tomo", *random, "--picks", tmp_path / "e.csv", tmp_path / "f.csv", "--odir", tmp_path / "x")
+    assert "agree no more often than by chance" in text
+    text = done("run_deep_consensus_tomo", *random, "--picks", noise / "a.csv", noise / "b.csv", "--odir", tmp_path / "y")
+    assert "by chance" not in text

@@ -1,5 +1,7 @@
 """xmipp_template_matching_tomo on real command lines: place, class and angle of known particles; bad input in one line."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -114,3 +116,23 @@ def test_bad_input_is_one_line_and_nothing_is_written(refused, sample, changed, 
     options = {"--tomograms": "T1.mrc", "--templates": "ell.mrc", "-o": "picks.csv"} | changed
     arguments = [a for name, value in options.items() for a in (name, *(value if isinstance(value, tuple) else (value,)))]
     refused(NAME, *arguments, words=words, folder=sample, cwd=sample)
+
+
+def test_voxels_that_are_no_numbers_are_said_and_change_nothing(done, refused, sample, tmp_path):
+    with open_tomogram(sample / "T1.mrc") as opened:
+        volume = np.array(opened.data)
+    tables, options = [], ("--templates", sample / "ell.mrc", "--angularstep", 60, "--number", 1, "--lowpass", 30)
+    for name, values in (("T1", ()), ("gaps", (np.nan, np.inf)), ("nothing", ())):
+        volume[0, 0, : len(values)] = values
+        path = tmp_path / f"{name}.mrc"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of mrcfile, over NaN
+            write_volume(path, volume if name != "nothing" else np.full_like(volume, np.nan), RATE)
+        arguments = (NAME, "--tomograms", path, *options, "-o", tmp_path / "p.csv")
+        if name == "nothing":
+            refused(*arguments, words=["--tomograms", "nothing.mrc' holds no numbers"], folder=tmp_path)
+            continue
+        printed = done(*arguments)
+        assert (f"2 of {volume.size} voxels are not numbers" in printed) == (name == "gaps")
+        tables.append(pd.read_csv(tmp_path / "p.csv"))
+    np.testing.assert_allclose(tables[0][["x", "y", "z", "score"]], tables[1][["x", "y", "z", "score"]], atol=0.02)

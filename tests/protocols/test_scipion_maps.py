@@ -1,5 +1,7 @@
 """Volumes of a project as the files that programs read."""
 
+from pathlib import Path
+
 import mrcfile
 import numpy as np
 import pytest
@@ -56,4 +58,26 @@ def test_a_missing_volume_is_named(volume_of, tmp_path):
     volume = volume_of("a.mrc")
     volume.setLocation(str(tmp_path / "lost.mrc"))
     with pytest.raises(InputError, match=r"lost\.mrc does not exist"):
+        maps.write_maps(str(tmp_path), [volume])
+
+
+def test_unsigned_bytes_are_read_as_they_are_meant(volume_of, tmp_path):
+    volume = volume_of("bytes.mrc")
+    path = volume.getFileName()
+    values = np.random.default_rng(0).integers(60, 200, (8, 8, 8))
+    with mrcfile.new(path, values.astype(np.uint8).view(np.int8), overwrite=True) as file:
+        file.voxel_size = 1.0
+    content = bytearray(Path(path).read_bytes())
+    content[152:160] = np.array([1146047817, 0], "<i4").tobytes()  # IMOD's words in its headers
+    Path(path).write_bytes(content)
+    (written,) = maps.write_maps(str(tmp_path / "maps"), [volume])
+    with mrcfile.open(written) as file:
+        np.testing.assert_array_equal(file.data, values)
+
+
+def test_voxels_that_are_no_cubes_are_refused(volume_of, tmp_path):
+    volume = volume_of("flat.mrc")
+    with mrcfile.open(volume.getFileName(), mode="r+") as file:
+        file.voxel_size = (1.0, 1.0, 2.0)
+    with pytest.raises(InputError, match="voxels of 1 x 1 x 2 Å"):
         maps.write_maps(str(tmp_path), [volume])

@@ -96,6 +96,11 @@ class PipelineConfig:
         paths = {"picks": self.picks, "truth": (self.truth,), "lie": (self.lie,)}
         return {kind: [PickSource(path, f"--{kind}") for path in given if path] for kind, given in paths.items()}
 
+    @property
+    def every_source(self) -> list[PickSource]:
+        """The sources of all kinds."""
+        return [source for sources in self.sources.values() for source in sources]
+
 
 def _refuse_same_files(sources: Sequence[PickSource]) -> None:
     seen: dict[tuple[str, ...], str] = {}

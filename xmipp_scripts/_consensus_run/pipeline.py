@@ -33,7 +33,8 @@ class Pipeline:
         self.progress = progress
         self.layout = ProgramLayout(config.odir)
         self.names = source_names(config.picks)
-        self.tomograms = read_tomograms(config)
+        self.tomogram_notes: list[str] = []
+        self.tomograms = read_tomograms(config, self.tomogram_notes)
         self.rate = config.sampling_rate or self.tomograms[0].sampling_rate
 
     @property
@@ -62,7 +63,7 @@ class Pipeline:
 
         started = time.monotonic()
         config = self.config
-        notes: list[str] = []
+        notes = list(self.tomogram_notes)
         picks = self._read_picks(notes)
         if not config.voting and not self.layout.scored.exists():  # a wrong option must not wait for the boxes
             prepare_training(
@@ -226,11 +227,7 @@ class Pipeline:
             extraction,
             [coordinates, tomogram.path],
             [f"{extraction.base}.xmd"],
-            lambda: self.progress(
-                "extract {} {}: {} boxes, {} dropped".format(
-                    name, tomogram.tomo_id, *write_subtomograms(extraction, tomogram.grey_scale)
-                )
-            ),
+            lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
         )
 
     def boxes(self, name: str, tomograms: Sequence[TomogramInfo]) -> tuple[str, ...]:

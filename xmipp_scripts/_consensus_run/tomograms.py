@@ -29,15 +29,18 @@ class TomogramInfo:
             return grey_scale(opened.data)
 
 
-def read_tomograms(config: PipelineConfig) -> list[TomogramInfo]:
-    """The tomograms of the run, checked. Raises InputError for one that cannot be used."""
+def read_tomograms(config: PipelineConfig, notes: list[str]) -> list[TomogramInfo]:
+    """The tomograms of the run, checked. Raises InputError for one that cannot be used.
+
+    notes: receives what is unusual about them, one line each.
+    """
     from tomo_particles.core.coordinates import rescale_size
-    from tomo_particles.core.tomograms import open_tomogram, tomogram_id
+    from tomo_particles.core.tomograms import each_tomogram, tomogram_id
 
     tomograms: list[TomogramInfo] = []
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as opened:
-            tomogram = TomogramInfo(tomogram_id(path), path, opened.sampling_rate, opened.size)
+    for opened in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        path = str(opened.path)
+        tomogram = TomogramInfo(tomogram_id(path), path, opened.sampling_rate, opened.size)
         if any(tomogram.tomo_id == other.tomo_id for other in tomograms):
             raise InputError(f"--tomograms: two tomograms are named '{tomogram.tomo_id}'; their file names must differ")
         size = rescale_size(tomogram.size, tomogram.sampling_rate, config.sampling_rate or tomogram.sampling_rate)

@@ -11,7 +11,7 @@ import numpy as np
 from tomo_particles.core.coordinates import inside_volume, rescale_size
 from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.picks import Picks
-from tomo_particles.core.tomograms import open_tomogram, tomogram_id
+from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id
 from tomo_particles.evaluation.particle_classes import DISTRACTORS, Species, radii_of, read_species
 from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file
 
@@ -48,7 +48,7 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
                 tomograms: Sequence[str], sampling_rate: float | None, occupancy: Sequence[str]) -> Inputs:
     """Read and check everything. Raises InputError with one line for whatever does not fit."""
     notes: list[str] = []
-    headers = _read_headers(tomograms)
+    headers = _read_headers(tomograms, notes)
     truths = _read_truth(truth, headers, sampling_rate, notes)
     picked = _read_picks(picks, truths, headers, sampling_rate, notes)
     species = read_species(classes) if classes else {}
@@ -82,11 +82,10 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
 Header = tuple[tuple[int, int, int], float]  # size x, y, z and sampling rate
 
 
-def _read_headers(tomograms: Sequence[str]) -> dict[str, Header]:
+def _read_headers(tomograms: Sequence[str], notes: list[str]) -> dict[str, Header]:
     headers: dict[str, Header] = {}
-    for path in tomograms:
-        with open_tomogram(path, option="--tomograms") as tomogram:
-            headers[tomogram_id(path)] = (tomogram.size, tomogram.sampling_rate)
+    for tomogram in each_tomogram(tomograms, None, "--tomograms", notes):
+        headers[tomogram_id(tomogram.path)] = (tomogram.size, tomogram.sampling_rate)
     return headers
 
 
@@ -169,7 +168,8 @@ def _check_numbers(volume: np.ndarray, truth: Picks, target: np.ndarray, path: s
                          f"'{truth.tomo_id}' lies at ({place}); give the volume of this tomogram")
     x, y, z = np.minimum(np.rint(truth.positions[rows]).astype(int), edges - 1).T
     own = not len(rows) or (np.asarray(volume[z, y, x]) == rows + 1).any()  # not all: a centre may be hollow
-    if not own or int(volume.max()) > len(truth) or int(volume.min()) < 0:
+    lowest, highest = volume.min(), volume.max()  # NaN, where a voxel is no number, is not between
+    if not (own and 0 <= lowest <= highest <= len(truth)):
         raise InputError(f"--occupancy: '{path}' does not number the {len(truth)} particles of tomogram '{truth.tomo_id}' "
                          "by their rows in the truth; give the volume that was written with this truth")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from xmipp_script import XmippScript
 
@@ -70,6 +70,7 @@ class Program(XmippScript):
 
     def _check_values(self, name: str, values: list[str], see: str) -> None:
         least, most = self._values.get(name, (0, float("inf")))
+        least = most if 1 < most < float("inf") else least  # two values of three must not be filled up with a default
         if not least <= len(values) <= most:
             expected = f"{least} or more" if most == float("inf") else str(least) if least == most else f"{least} to {most}"
             raise InputError(f"{name}: expected {expected} value{'' if expected == '1' else 's'}, received {len(values)}; {see}")
@@ -119,6 +120,12 @@ class Program(XmippScript):
     def optional_list(self, option: str) -> list[str]:
         """The values after an option, empty where it was not given."""
         return list(self.getListParam(option)) if self.checkParam(option) else []
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Tell the user what was met on the way, a line each."""
+    for note in notes:
+        print(f"note: {note}")
 
 
 def require_positive(value: float, option: str, unit: str = "") -> float:

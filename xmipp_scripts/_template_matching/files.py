@@ -12,7 +12,7 @@ from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.picks import Picks
-from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id, write_volume
+from tomo_particles.core.tomograms import Tomogram, each_tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.fourier.ctf import CTF
 from tomo_particles.geometry.orientations import angles_of
 from tomo_particles.pickers.template_kernels import density_diameter
@@ -20,6 +20,7 @@ from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
 from .._shared.picker_output import write_pickings
+from .._shared.program import print_notes
 from .config import TemplateMatchingConfig
 
 if TYPE_CHECKING:
@@ -30,11 +31,12 @@ SPHERICAL = 0.2  # root mean square of what a mask varies by at one distance fro
 
 def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     """Search from files to a file; returns the picks of each tomogram. All input is checked before the first search."""
-    templates = _read_templates(config)
-    mask = _read_mask(config, templates) if config.mask else None
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            _check_sizes(tomogram, templates)
+    notes: list[str] = []
+    templates = _read_templates(config, notes)
+    mask = _read_mask(config, templates, notes) if config.mask else None
+    for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        _check_sizes(tomogram, templates)
+    print_notes(notes)
     ctf = None
     if config.defocus:
         ctf = CTF(config.defocus, config.voltage, config.spherical_aberration, config.amplitude_contrast, None)
@@ -59,10 +61,10 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     return pickings
 
 
-def _read_templates(config: TemplateMatchingConfig) -> list[Template]:
+def _read_templates(config: TemplateMatchingConfig, notes: list[str]) -> list[Template]:
     templates = []
     for number, path in enumerate(config.templates):
-        density, rate = _read_density(path, config.template_sampling_rate, "--templates")
+        density, rate = _read_density(path, config.template_sampling_rate, "--templates", notes)
         if density.max() <= density.min():
             raise InputError(f"--templates: '{path}' holds one grey value only; give the density of a particle")
         if config.diameters:
@@ -73,18 +75,19 @@ def _read_templates(config: TemplateMatchingConfig) -> list[Template]:
     return templates
 
 
-def _read_density(path: str, sampling_rate: float | None, option: str) -> tuple[np.ndarray, float]:
+def _read_density(path: str, sampling_rate: float | None, option: str, notes: list[str]) -> tuple[np.ndarray, float]:
     with open_tomogram(path, sampling_rate, option, "--templateSamplingrate") as volume:
         density, rate = np.array(volume.data, dtype=np.float32), volume.sampling_rate
+        notes += volume.notes
     if not np.isfinite(density).all():
         raise InputError(f"{option}: '{path}' has voxels that are not numbers; repair the file")
     return density, rate
 
 
-def _read_mask(config: TemplateMatchingConfig, templates: list[Template]) -> np.ndarray:
+def _read_mask(config: TemplateMatchingConfig, templates: list[Template], notes: list[str]) -> np.ndarray:
     """(n,) the mask's value at 0, 1, 2... template voxels from its centre."""
     option = "--mask"
-    mask, _ = _read_density(str(config.mask), config.template_sampling_rate or templates[0].rate, option)
+    mask, _ = _read_density(str(config.mask), config.template_sampling_rate or templates[0].rate, option, notes)
     for template in templates:
         if mask.shape != template.density.shape:
             raise InputError(

@@ -30,6 +30,7 @@ NETWORK_TRUST = 1.5
 RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # strength of the ridge penalty: for many features, for a single feature
 PRIOR_LABEL_RATES = (1.0, -2.0)  # prior log-odds of the mean label of particles, and of the ratio of that of others to it
 MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction of the mean label of particles
+UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
 
@@ -52,7 +53,8 @@ def final_probability_against_noise(network_score: np.ndarray, noise: np.ndarray
     """(m,) probability of each merged pick to be a particle, for pickers that agree no more often than by chance.
 
     The network score is then calibrated against noise instead of agreement; the rest is as in `final_probability`. So a picker
-    that is right where all others are wrong keeps its picks.
+    that is right where all others are wrong keeps its picks. The log-odds count half (UNCONFIRMED): no picker confirms another,
+    and the network only knows what is unlike noise.
 
     noise: (k,) network scores of noise picks.  comparable: (m,) bool, whether a pick lies where noise could be picked; the others
     have the probability of their picker evidence.  network_score, seen, scores: as in `final_probability`.
@@ -61,7 +63,8 @@ def final_probability_against_noise(network_score: np.ndarray, noise: np.ndarray
     known = np.concatenate([network_score[comparable], noise])
     is_pick = np.arange(len(known)) < comparable.sum()
     by_network = labelled_odds(logit_of(known)[:, None], is_pick.astype(float), RIDGE_OF_ONE)[is_pick]
-    return expit(_with_evidence(network_score[comparable], by_network, features_of(seen, scores), comparable))
+    odds = _with_evidence(network_score[comparable], by_network, features_of(seen, scores), comparable)
+    return expit(UNCONFIRMED * odds)
 
 
 def _with_evidence(network_score: np.ndarray, by_network: np.ndarray, features: np.ndarray, scored: np.ndarray) -> np.ndarray:

@@ -39,9 +39,10 @@ NO_NOISE = "there are no noise picks to compare the picks with"
 FEWEST_AGREED = 10  # with fewer agreed picks a network cannot learn from the agreement
 FEWEST_UNCONFIRMED = 100  # with fewer merged picks a network cannot learn from noise and picks that nobody confirms
 # If the network scores alone expect at most the first of these shares of the particles that the final scores promise, the network
-# score loses its weight; from the second share on it keeps all of it, and the weight rises linearly between them. Below
-# FEWEST_CONFIRMED, with more than MOST_LOOKALIKES, the pickers agree on objects of several kinds, and nothing can be promised.
-WEIGHT_BY_CONFIRMED, FEWEST_CONFIRMED, MOST_LOOKALIKES = (0.4, 0.7), 0.6, 0.3
+# score loses its weight; from the second share on it keeps all of it, and the weight rises linearly between them. Below the
+# second share, with more than MOST_LOOKALIKES, the pickers agree on objects of several kinds, and nothing can be promised.
+# Chosen on seeds 1 to 3.
+WEIGHT_BY_CONFIRMED, MOST_LOOKALIKES = (0.4, 0.7), 0.3
 KEYS = {"network_weight": "say"}  # of the JSON file, where they differ from the attributes: older runs have the key "say"
 
 
@@ -109,7 +110,7 @@ class Verdict:
         """The verdict after a first scoring: with these values, and with less weight of the network if it confirms little."""
         weight = self.network_weight * _ramp(confirmed, *WEIGHT_BY_CONFIRMED)
         found = replace(self, confirmed=confirmed, lookalikes=lookalikes, network_weight=weight)
-        if self.kind == SUPPORTED and confirmed < FEWEST_CONFIRMED and lookalikes > MOST_LOOKALIKES:
+        if self.kind == SUPPORTED and confirmed < WEIGHT_BY_CONFIRMED[1] and lookalikes > MOST_LOOKALIKES:
             reason = f"{self.reason}, but the pickers agree on objects of more than one kind that are unlike noise"
             return replace(found, kind=WEAK, reason=reason)
         return found

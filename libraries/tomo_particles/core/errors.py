@@ -36,6 +36,10 @@ class InputError(ValueError):
         return _PARAMETER.sub(lambda found: option_of(found[1]) or found[1].replace("_", " "), line)
 
 
+class NoNumbersError(ValueError):
+    """A tomogram without a voxel that is a number: `open_tomogram` says which."""
+
+
 class NoPicksError(InputError):
     """A pick file without any pick: an error for a single file, common if a picker wrote one file per tomogram."""
 

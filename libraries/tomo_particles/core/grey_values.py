@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .subtomograms import crop
+from .errors import NoNumbersError
+from .subtomograms import crop, fill_gaps
 
 SMOOTHING = 3  # voxels: one noisy voxel is not an object
 SAMPLE_STEP = 4  # every 4th voxel along each axis: a sufficient sample of the grey values
@@ -22,9 +23,34 @@ def robust_scale(values: np.ndarray) -> tuple[float, float]:
     return median, MAD_TO_DEVIATION * float(np.median(np.abs(values - median)))
 
 
+def sample_of(volume: np.ndarray) -> np.ndarray:
+    """(n,) float32 grey values at a regular sample of the voxels of a (z, y, x) tomogram, those that are numbers.
+
+    Raises NoNumbersError where none is.
+    """
+    sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32).ravel()
+    finite = np.isfinite(sample)
+    if finite.all():
+        return sample
+    if not finite.any():
+        raise NoNumbersError("no voxel is a number")
+    return sample[finite]
+
+
+def without_gaps(grey: np.ndarray) -> tuple[np.ndarray, int]:
+    """A float32 copy of grey values of any type in which voxels that are no numbers have the mean of the others, and how many."""
+    copy = np.array(grey, dtype=np.float32)
+    return copy, fill_gaps(copy)
+
+
+def gaps_note(count: int, voxels: int) -> str:
+    """What to tell of a tomogram in which so many voxels of all are no numbers."""
+    return f"{count} of {voxels} voxels are not numbers (NaN or infinite); they count as voxels without data"
+
+
 def grey_scale(volume: np.ndarray) -> tuple[float, float]:
     """Robust mean and deviation of the grey values of a (z, y, x) tomogram, from a regular sample of its voxels."""
-    sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32)
+    sample = sample_of(volume)
     median, deviation = robust_scale(sample)
     return median, deviation or float(sample.std()) or 1.0
 
@@ -44,7 +70,7 @@ def extremes(volume: np.ndarray, position: np.ndarray, reach: int, scale: tuple[
 
 def grey_limits(volume: np.ndarray) -> tuple[float, float]:
     """Median of a (z, y, x) tomogram and the largest allowed distance from it, from a regular sample of its voxels."""
-    sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32)
+    sample = sample_of(volume)
     centre = float(np.median(sample))
     away = np.abs(sample - centre)
     return centre, MAX_GREY * float(np.quantile(away, COMMON)) or float(away.max()) or 1.0

@@ -32,12 +32,16 @@ class Cutter:
         voxel; at another rate the box is interpolated at the exact position, after a low-pass if it is coarser.
         Outside the tomogram the box is filled with the mean of its part inside, a neutral grey.
         """
-        return self.finish(self.raw(volume, position, volume_rate))
+        return self.finish(self.raw(volume, position, volume_rate)[0])
 
-    def raw(self, volume: np.ndarray, position: np.ndarray, volume_rate: float, out: np.ndarray | None = None) -> np.ndarray:
-        """The box of `cut` with the tomogram's own grey values; `out` (box, box, box) float32 is used for it if possible."""
+    def raw(self, volume: np.ndarray, position: np.ndarray, volume_rate: float, out: np.ndarray | None = None
+            ) -> tuple[np.ndarray, int]:
+        """The box of `cut` with the tomogram's own grey values, and how many of its voxels are no numbers.
+
+        `out` (box, box, box) float32 is used for it if possible.
+        """
         if same_sampling_rate(volume_rate, self.sampling_rate):
-            return crop(volume, np.rint(position).astype(int), self.box_size, out)
+            return counted_crop(volume, np.rint(position).astype(int), self.box_size, out)
         return self._resampled(volume, position, volume_rate)
 
     def finish(self, box: np.ndarray) -> np.ndarray:
@@ -47,7 +51,7 @@ class Cutter:
             box *= factor
         return _normalise(box) if self.normalise else box
 
-    def _resampled(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> np.ndarray:
+    def _resampled(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> tuple[np.ndarray, int]:
         # Half a second, saved where all boxes are at the sampling rate of the tomogram.
         from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -55,16 +59,22 @@ class Cutter:
         centre = rescale_positions(position, self.sampling_rate, volume_rate)
         whole = np.rint(centre).astype(int)
         reach = int(np.ceil(self.box_size * step)) + 4
-        source = crop(volume, whole, reach)
+        source, gaps = counted_crop(volume, whole, reach)
         if step > 1:  # a low-pass like the average over `step` voxels: a Gaussian of the same variance
             source = gaussian_filter(source, np.sqrt((step**2 - 1) / 12))
         axis = (np.arange(self.box_size) - self.box_size // 2) * step + reach // 2
         grid = np.meshgrid(*(axis + offset for offset in (centre - whole)[::-1]), indexing="ij")
-        return map_coordinates(source, grid, order=1, mode="nearest").astype(np.float32)
+        return map_coordinates(source, grid, order=1, mode="nearest").astype(np.float32), gaps
 
 
-def crop(volume: np.ndarray, centre: np.ndarray, box_size: int, out: np.ndarray | None = None) -> np.ndarray:
-    """(box, box, box) float32 copy around the integer `centre` (x, y, z); outside the volume the mean of the part inside.
+def crop(volume: np.ndarray, centre: np.ndarray, box_size: int) -> np.ndarray:
+    """(box, box, box) float32 copy around the integer `centre` (x, y, z); outside the volume, and where it holds no numbers, the
+    mean of the rest."""
+    return counted_crop(volume, centre, box_size)[0]
+
+
+def counted_crop(volume: np.ndarray, centre: np.ndarray, box_size: int, out: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+    """As `crop`, and how many of the voxels are no numbers.
 
     `out`: a float32 array of that shape to fill instead of a new one, which is twice as fast.
     """
@@ -75,11 +85,28 @@ def crop(volume: np.ndarray, centre: np.ndarray, box_size: int, out: np.ndarray 
     part = volume[inside]
     if part.shape == box.shape:
         box[...] = part
-        return box
+        return box, fill_gaps(box)
+    part = np.array(part, dtype=np.float32)
+    gaps = fill_gaps(part)
     box[...] = part.mean(dtype=np.float32) if part.size else 0.0
     if part.size:
         box[tuple(slice(s.start - a, s.start - a + n) for s, a, n in zip(inside, start, part.shape, strict=True))] = part
-    return box
+    return box, gaps
+
+
+def fill_gaps(grey: np.ndarray) -> int:
+    """Give float32 voxels that are no numbers (NaN, infinite) the mean of the others, 0 where there is none; in place.
+
+    Returns how many there were.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(grey.sum(dtype=np.float32)):  # the usual case: one look at every value, no array of answers
+            return 0
+    finite = np.isfinite(grey)
+    count = int(grey.size - np.count_nonzero(finite))
+    if count:
+        grey[~finite] = grey[finite].mean(dtype=float) if count < grey.size else 0
+    return count
 
 
 def fits_inside(positions: np.ndarray, size: tuple[int, int, int], box_size: int) -> np.ndarray:

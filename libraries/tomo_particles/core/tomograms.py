@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,23 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from .errors import InputError, parameter
-from .files import require_file, written_aside
+from .coordinates import same_sampling_rate
+from .density_files import open_density
+from .errors import InputError, NoNumbersError, listed, parameter
+from .files import written_aside
+
+UNKNOWN_RATE = 1.0  # Å/voxel: what some programs write into a header where they know none
+PACKED = (".gz", ".bz2")  # endings of compressed files
 
 
 @dataclass(frozen=True)
 class Tomogram:
-    """data: (z, y, x) memory-mapped, read-only; sampling_rate: Å/voxel."""
+    """data: (z, y, x) memory-mapped, read-only; sampling_rate: Å/voxel; notes: what is unusual about the file, a line each."""
 
     path: Path
     data: np.ndarray
     sampling_rate: float
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -44,25 +50,42 @@ def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, o
                   rate_option: str = parameter("tomogram_sampling_rate")) -> Iterator[Tomogram]:
     """Open a tomogram memory-mapped. `sampling_rate` (Å/voxel) overrides the header's; messages call it `rate_option`.
 
-    Raises InputError naming file and option for a file that is missing, empty, truncated, not MRC, not 3D, or
-    that has no sampling rate while none is given.
+    Raises InputError naming file and option as `open_density`, for what is not 3D, and where there is no sampling rate while none
+    is given. A NoNumbersError of who uses the tomogram becomes an InputError that names it.
     """
-    require_file(path, option)
-    try:
-        opened = mrcfile.mmap(path, mode="r", permissive=False)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{option}: '{path}' is not a complete MRC file ({str(error).splitlines()[0]}); "
-                         "copy or reconstruct it again") from error
-    with opened:
-        data = opened.data
-        if data is None or data.ndim != 3 or min(data.shape) < 2:
-            shape = "nothing" if data is None else " x ".join(map(str, data.shape[::-1]))
+    with open_density(path, option) as density:
+        data, notes = density.data, list(density.notes)
+        if data.ndim != 3 or min(data.shape) < 2:
+            shape = " x ".join(map(str, data.shape[::-1]))
             raise InputError(f"{option}: '{path}' is not a 3D tomogram (it holds {shape}); give a reconstructed volume")
-        rate = sampling_rate or float(opened.voxel_size.x)
+        rate = sampling_rate or density.voxel[0]
         if not (np.isfinite(rate) and rate > 0):
             raise InputError(f"{option}: '{path}' has no sampling rate in its header",
                              f"give it in Å/voxel with {rate_option}", "write it into the header")
-        yield Tomogram(Path(path), data, rate)
+        if not sampling_rate and rate == UNKNOWN_RATE:
+            notes.append(f"'{path}' has voxels of 1 Å in its header, which programs also write where they know no size")
+        try:
+            yield Tomogram(Path(path), data, rate, tuple(notes))
+        except NoNumbersError as error:  # of whoever looked at its grey values
+            raise InputError(f"{option}: '{path}' holds no numbers, only NaN or infinite voxels; reconstruct it again") from error
+
+
+def each_tomogram(paths: Sequence[str | os.PathLike], sampling_rate: float | None, option: str,
+                  notes: list[str]) -> Iterator[Tomogram]:
+    """Open tomograms one after the other, to check them before the work.
+
+    notes: receives what is unusual about each, and different sampling rates, a line each.
+    """
+    rates: dict[float, list[str]] = {}
+    for path in paths:
+        with open_tomogram(path, sampling_rate, option) as tomogram:
+            yield tomogram
+            notes += tomogram.notes
+            same = next((rate for rate in rates if same_sampling_rate(rate, tomogram.sampling_rate)), tomogram.sampling_rate)
+            rates.setdefault(same, []).append(str(path))
+    if len(rates) > 1:
+        each = "; ".join(f"{rate:.5g} Å/voxel: {listed(names, 2)}" for rate, names in rates.items())
+        notes.append(f"the tomograms have different sampling rates in their headers: {each}")
 
 
 @dataclass(frozen=True)
@@ -115,5 +138,6 @@ def image_name(index: int, path: str | os.PathLike) -> str:
 
 
 def tomogram_id(path: str | os.PathLike) -> str:
-    """The id of a tomogram: its file name without the extension."""
-    return Path(path).stem
+    """The id of a tomogram: its file name without the extension, and without that of a compressed file."""
+    name = Path(path)
+    return Path(name.stem).stem if name.suffix.lower() in PACKED else name.stem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -71,11 +72,24 @@ def _joined(parts: Sequence[Picks], path: object, context: Context) -> Picks:
 
 def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
     tomogram = context.tomogram(tomo_id)
+    score, angles = _finite(found.score, "score", path, context), _finite(found.angles, "orientation", path, context)
     positions, rate = _in_voxels(found, tomogram, path, context)
     try:
-        return Picks(tomo_id, positions, rate, score=found.score, angles=found.angles, group=found.group, species=found.species)
+        return Picks(tomo_id, positions, rate, score=score, angles=angles, group=found.group, species=found.species)
     except InputError as error:
         raise InputError(f"{context.option}: '{path}': {error}") from error
+
+
+def _finite(values: Any, what: str, path: object, context: Context) -> np.ndarray | None:
+    """Scores (n,) or angles (n, 3), NaN where a pick has none; a note where some have and others do not."""
+    if values is None:
+        return None
+    known = np.array(values, dtype=float)
+    without = ~np.isfinite(known.reshape(len(known), -1)).all(axis=1)
+    known[without] = np.nan
+    if 0 < without.sum() < len(known):
+        context.notes.append(f"{path}: {without.sum()} of {len(known)} picks have no {what} that is a number")
+    return known
 
 
 def _in_voxels(found: Found, tomogram: TomogramInfo, path: object, context: Context) -> tuple[np.ndarray, float]:

@@ -93,7 +93,7 @@ def _floats(points: list[dict], key: str, path: object, option: str) -> np.ndarr
 
 def _groups(points: list[dict], path: object, option: str) -> np.ndarray:
     values = _floats(points, "instance_id", path, option)
-    return np.zeros(len(points), dtype=int) if values is None else np.nan_to_num(values).astype(int)
+    return np.zeros(len(points), dtype=int) if values is None else np.nan_to_num(values, posinf=0, neginf=0).astype(int)
 
 
 def _matrices(values: list[Any], width: int, path: object, option: str) -> np.ndarray:
@@ -109,6 +109,9 @@ def _matrices(values: list[Any], width: int, path: object, option: str) -> np.nd
         if matrix.shape != (width, width):
             raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is not {width} x {width}; correct or remove it")
         turn = matrix[:3, :3]
+        if not np.isfinite(turn).all():  # no orientation; the translation of copick's matrix still counts
+            result[row, :3, width - 1] = matrix[:3, width - 1] if width == 4 else np.nan
+            continue
         if not (np.allclose(turn @ turn.T, np.eye(3), atol=MAX_SKEW) and np.linalg.det(turn) > 0):
             raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is no rotation; correct or remove it")
         result[row] = matrix

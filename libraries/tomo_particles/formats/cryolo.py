@@ -32,7 +32,9 @@ def parse_cbox(path: Path, option: str) -> list[Found]:
     columns = table.columns
     score = table.numbers("Confidence", path, option, allow_empty=True) if "Confidence" in columns else None
     group = table.numbers("filamentid", path, option, allow_empty=True) if "filamentid" in columns else None
-    return [Found(path.name, BY_FILE, positions, score=score, group=None if group is None else np.nan_to_num(group).astype(int))]
+    if group is not None:
+        group = np.nan_to_num(group, posinf=0, neginf=0).astype(int)
+    return [Found(path.name, BY_FILE, positions, score=score, group=group)]
 
 
 def rows_of(text: str) -> list[tuple[int, list[str]]]:

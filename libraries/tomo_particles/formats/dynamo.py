@@ -12,13 +12,14 @@ from ..core.errors import InputError
 from ..core.picks import Picks
 from .conventions import from_dynamo, to_dynamo
 from .model import BY_NAME, BY_NUMBER, Context, Format, Found, read_text, text_of
-from .star import numbers_of
+from .star import numbers_of, whole_numbers
 
 LEAST_COLUMNS = 26  # x, y, z are the columns 24 to 26
 # The first voxel's outer corner is 0, so that voxel centres are at halves: Dynamo's wiki (Volume center), RELION's reader
 # (`dynamo_particle.cpp`).
 FIRST_VOXEL = 0.5
 LISTS, CROPPED_LIST = (".doc", ".vll"), "indices_column20.doc"  # of the tomograms' names, beside a table
+_COMPLEX = re.compile(r"([+-]?[\d.]+(?:e[+-]?\d+)?)[+-][\d.]+(?:e[+-]?\d+)?i", re.I)  # as MATLAB writes them, its real part
 _INDEX = re.compile(r"\*\s*index\s*=\s*(\d+)")
 
 
@@ -36,18 +37,27 @@ def parse(path: Path, option: str) -> list[Found]:
     with path.open("rb") as file:
         table = dynamotable.read(file)
 
-    def column(name: str) -> np.ndarray:
-        return numbers_of(table[name].astype(str).tolist(), name, lines, path, option)
+    notes: list[str] = []
+
+    def column(name: str, needed: bool = True) -> np.ndarray:
+        words = list(map(str, table[name]))
+        if not needed and (complexes := [row for row, word in enumerate(words) if _COMPLEX.fullmatch(word)]):
+            notes.append(f"{name} is a complex number in {len(complexes)} of {len(words)} lines, the first in line "
+                         f"{lines[complexes[0]]}; its real part is taken")
+            words = [_COMPLEX.sub(r"\1", word) for word in words]
+        return numbers_of(words, name, lines, path, option, allow_empty=not needed)
 
     positions = np.stack([column(axis) + column(f"d{axis}") - FIRST_VOXEL for axis in "xyz"], axis=1)
-    angles = np.stack([column(name) for name in ("tdrot", "tilt", "narot")], axis=1)
-    angles = from_dynamo(angles) if angles.any() else np.full(angles.shape, np.nan)  # picks that nobody turned
-    score = column("cc")
-    rates = column("apix") if "apix" in table else np.zeros(len(table))
-    tomograms, names = column("tomo").astype(int), names_beside(path, option)
+    angles = np.stack([column(name, needed=False) for name in ("tdrot", "tilt", "narot")], axis=1)
+    turned = np.nan_to_num(angles, posinf=0, neginf=0).any()
+    angles = from_dynamo(angles) if turned else np.full(angles.shape, np.nan)  # picks that nobody turned
+    score, group = column("cc", needed=False), np.nan_to_num(column("reg", needed=False), posinf=0, neginf=0).astype(int)
+    rates = np.nan_to_num(column("apix", needed=False), posinf=0, neginf=0) if "apix" in table else np.zeros(len(table))
+    numbers, names = column("tomo"), names_beside(path, option)
+    tomograms = whole_numbers(numbers, "tomo", lines, path, option)
     return [Found(names.get(number, str(number)), BY_NAME if number in names else BY_NUMBER, positions[own],
                   rate=float(rate) if rate > 0 else None, score=score[own] if score.any() else None, angles=angles[own],
-                  group=column("reg").astype(int)[own])
+                  group=group[own], notes=tuple(notes))
             for number, rate in dict.fromkeys(zip(tomograms.tolist(), rates.tolist(), strict=True))
             for own in [(tomograms == number) & (rates == rate)]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ CORNER, HALF, MIDDLE_VOXEL = "corner", "half", "middle voxel"
 BY_NAME, BY_NUMBER, BY_FILE = "name", "number", "file"
 
 ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # by their marks
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")  # but for tabs and ends of lines and pages
 
 # What becomes of the picks of a tomogram that is not at hand.
 REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
@@ -150,6 +152,20 @@ def lines_of(path: Path) -> Iterator[str]:
     encoding = next((encoding for mark, encoding in ENCODINGS if head.startswith(mark)), "utf-8")
     with path.open(encoding=encoding, errors="replace") as file:
         yield from file
+
+
+def require_text(path: Path, option: str) -> None:
+    """Raise InputError, naming the line, for bytes that are no UTF-8, and for control characters, which no program writes."""
+    content = path.read_bytes()
+    try:
+        content.decode("utf-8")
+        place = found.start() if (found := _CONTROL.search(content)) else None
+    except UnicodeDecodeError as error:
+        place = error.start
+    if place is not None:
+        line = content.count(b"\n", 0, place) + 1
+        raise InputError(f"{option}: '{path}', line {line}: the byte {content[place]:#04x} is no text; the file is damaged, "
+                         "write it again")
 
 
 def read_text(path: Path) -> str:

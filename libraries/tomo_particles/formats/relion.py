@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ PIXEL_SHIFTS = [f"rlnOrigin{axis}" for axis in AXES]
 ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
 BOX_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
 SCORES = ("rlnLCCmax", "rlnAutopickFigureOfMerit", "rlnParticleFigureOfMerit")
+_PIXELS_LABEL = re.compile(rf"_{PIXELS[0]}\s")
 
 
 def _sniff_relion5(head: bytes) -> bool:
@@ -30,7 +32,7 @@ def _sniff_relion5(head: bytes) -> bool:
 
 def _sniff_relion3(head: bytes) -> bool:
     text = text_of(head)
-    return f"_{PIXELS[0]} " in text.replace("\n", " ").replace("\t", " ") and "_" + CENTRED[0] not in text
+    return _PIXELS_LABEL.search(text) is not None and "_" + CENTRED[0] not in text
 
 
 def parse(path: Path, option: str) -> list[Found]:
@@ -75,8 +77,8 @@ def _groups(names: np.ndarray, rates: np.ndarray) -> list[tuple[str, float, np.n
     return [(name, rate or np.nan, (names == name) & (np.nan_to_num(rates) == rate)) for name, rate in keys]
 
 
-def _columns(table: StarTable, labels: list[str], path: object, option: str) -> np.ndarray:
-    return np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
+def _columns(table: StarTable, labels: list[str], path: object, option: str, allow_empty: bool = False) -> np.ndarray:
+    return np.stack([table.numbers(label, path, option, allow_empty) for label in labels], axis=1).reshape(-1, 3)
 
 
 def _names(table: StarTable, path: Path) -> tuple[np.ndarray, str]:
@@ -111,16 +113,21 @@ def _shifts(table: StarTable, rates: np.ndarray, centred: bool, path: object, op
 
 
 def _angles(table: StarTable, path: object, option: str) -> np.ndarray | None:
-    """(n, 3) rot, tilt, psi: of the particle in its box, after the turn of the box, where it is turned."""
+    """(n, 3) rot, tilt, psi: of the particle in its box, after the turn of the box, where it is turned; NaN where unknown."""
     box, own = ([label for label in labels if label in table.columns] for labels in (BOX_ANGLES, ANGLES))
     if len(own) not in (0, 3) or len(box) not in (0, 3):
         raise InputError(f"{option}: '{path}' has only some of the three angles ({', '.join(own + box)}); add the others")
     if not own and not box:
         return None
-    if not box:
-        return _columns(table, ANGLES, path, option)
-    turn = rotation_of(_columns(table, BOX_ANGLES, path, option))
-    return angles_of(turn * rotation_of(_columns(table, ANGLES, path, option)) if own else turn)
+    parts = [_columns(table, labels, path, option, allow_empty=True) for labels in (box, own) if labels]
+    if len(parts) == 1 and own:
+        return parts[0]
+    known = np.isfinite(np.concatenate(parts, axis=1)).all(axis=1)
+    angles = np.full((len(table), 3), np.nan)
+    turns = [rotation_of(part[known]) for part in parts] if known.any() else []
+    if turns:
+        angles[known] = angles_of(turns[0] * turns[1] if own else turns[0])
+    return angles
 
 
 def _common(picks: Mapping[str, Picks], name_label: str) -> dict[str, list]:

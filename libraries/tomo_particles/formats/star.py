@@ -19,7 +19,7 @@ from .model import lines_of
 
 _WORD = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
 PACKED = 10_000  # rows
-NO_VALUE = {"", "<na>", "nan", "none", "null"}
+NO_VALUE = {"", "<na>", "nan", "none", "null", "inf", "+inf", "-inf"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,10 @@ class StarTable:
 
 def numbers_of(values: Sequence[str], label: str, lines: Sequence[int], path: object, option: str,
                allow_empty: bool = False) -> np.ndarray:
-    """(n,) floats of texts. Raises InputError naming the line of the first that is no number."""
+    """(n,) floats of texts, NaN or infinite for no value if that is allowed.
+
+    Raises InputError naming the line of the first that is no number.
+    """
     numbers = np.array([_number(value) for value in values], dtype=float)
     if np.isfinite(numbers).all():
         return numbers

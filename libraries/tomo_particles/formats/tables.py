@@ -17,7 +17,7 @@ from ..core.files import quoting_of, require_file, without_comments
 from ..core.picks import NO_SPECIES, Picks
 from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
-from .model import BY_FILE, BY_NAME, Context, Format, Found, text_of
+from .model import BY_FILE, BY_NAME, Context, Format, Found, require_text, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +173,9 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
     if (unnamed := table["tomo_id"].isna() | (table["tomo_id"] == "")).any():
         where = _place(int(np.argmax(unnamed)), path)
         raise InputError(f"{option}: '{path}', {where}: tomo_id is empty; name its tomogram")
+    if several := [name for name in table["tomo_id"].unique() if len(str(name).splitlines()) != 1]:
+        raise InputError(f"{option}: '{path}': the tomo_id '{str(several[0]).splitlines()[0]}' goes on in the next line; correct "
+                         "the quotation marks")
     without = [name for name in ANGLES if name not in table.columns]
     if 0 < len(without) < len(ANGLES):
         raise InputError(f"{option}: '{path}' lacks the column {without[0]}; an orientation has {', '.join(ANGLES)}, add it or "
@@ -210,6 +213,8 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
     except (ValueError, pd.errors.ParserWarning) as error:
         raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
                          f"expected a header {','.join(REQUIRED)}[,score]") from error
+    require_text(path, option)
+    _refuse_cut_off(path, separator, option)
     if twice := [name for name in table.columns if f"{name}.1" in table.columns]:
         raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
     if notes is not None:
@@ -218,6 +223,16 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
         if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL)]:
             notes.append(f"columns not read: {', '.join(map(str, unread))}")
     return table.rename(columns=names)
+
+
+def _refuse_cut_off(path: ReadOnce, separator: str, option: str) -> None:
+    """Refuse a last line that has fewer values than the header and no end: pandas would fill it up."""
+    content = path.read_bytes()
+    last = content[content.rstrip(b"\n").rfind(b"\n") + 1 :]
+    missing = _first_line(path.head(65536)).count(separator) - last.count(separator.encode())
+    if missing > 0 and not last.endswith(b"\n") and b'"' not in last:
+        raise InputError(f"{option}: '{path}': its last line lacks {missing} values of those in the header; the file is cut off "
+                         "there, write it again")
 
 
 def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.DataFrame:

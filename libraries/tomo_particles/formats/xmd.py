@@ -16,6 +16,7 @@ from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.files import require_file, written_aside
 from ..core.picks import NO_SPECIES, Picks
+from .model import require_text
 from .xmd_text import Kind, is_plain, read_plain, write_plain
 
 Columns = dict[str, list]
@@ -132,10 +133,8 @@ def read_table(path: str | os.PathLike, option: str = parameter("input")) -> Col
     plain = read_plain(path, _kind, _MAY_LACK)
     if plain is not None:
         return plain
-    try:
-        _refuse_rows_without_numbers(path, option)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{option}: '{path}' holds text that is not UTF-8 ({error.reason}); save it as UTF-8") from error
+    require_text(path, option)
+    _refuse_rows_without_numbers(path, option)
     try:
         table = xmippLib.MetaData(str(path))
         labels = table.getActiveLabels()

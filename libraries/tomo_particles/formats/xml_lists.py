@@ -5,6 +5,7 @@ Read with expat, for the line of each element; a file that declares a document t
 
 from __future__ import annotations
 
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
@@ -16,6 +17,8 @@ from .model import BY_FILE, BY_NAME, BY_NUMBER, Format, Found, text_of
 from .star import numbers_of
 
 ANGLES_LEFT_OUT = "its orientations are left out, nowhere could their meaning be confirmed"
+SESSION, PATCHES = ("Session", "Param", "PointGroups", "Group", "Point"), "SurfacePatches"  # elements of a session; what follows
+
 
 
 class Element(NamedTuple):
@@ -64,16 +67,28 @@ def _sniff_deepfinder(head: bytes) -> bool:
 
 def parse_deepfinder(path: Path, option: str) -> list[Found]:
     """0-based voxels of the tomogram. Its angles are not carried: nowhere could their order be confirmed."""
-    objects = [element for element in elements_of(path, option) if element.name == "object"]
+    objects = _only(("objlist", "object"), elements_of(path, option), path, option)[1:]
     positions = np.stack([numbers(objects, axis, path, option) for axis in "xyz"], axis=1).reshape(-1, 3)
     species = np.array([e.attributes.get("class_label", "") for e in objects], dtype=object)
     score = numbers(objects, "cluster_size", path, option) if objects and "cluster_size" in objects[0].attributes else None
     names = np.array([e.attributes.get("tomo_name") or e.attributes.get("tomo_idx", "") for e in objects], dtype=object)
+    if "" in names and any(names):
+        line = objects[names.tolist().index("")].line
+        raise InputError(f"{option}: '{path}', line {line}: this object does not say its tomogram, and others do; correct it")
     named = BY_NAME if objects and "tomo_name" in objects[0].attributes else BY_NUMBER
     turned = any(map(_is_turned, objects))
     return [Found(name or path.name, named if name else BY_FILE, positions[own], species=species[own],
                   score=None if score is None else score[own], notes=(ANGLES_LEFT_OUT,) if turned else ())
             for name in dict.fromkeys(names.tolist()) for own in [names == name]]
+
+
+def _only(names: tuple[str, ...], elements: list[Element], path: object, option: str) -> list[Element]:
+    """The elements, if all have one of these names: one of another name is damage that would cost a pick."""
+    for element in elements:
+        if element.name not in names:
+            raise InputError(f"{option}: '{path}', line {element.line}: element '{element.name}', expected {' or '.join(names)}; "
+                             "correct or remove that line")
+    return elements
 
 
 def _sniff_membranorama(head: bytes) -> bool:
@@ -85,7 +100,8 @@ def parse_membranorama(path: Path, option: str) -> list[Found]:
     """Å from the centre of the first voxel (MemBrain `data_utils.py`: voxels times pixel size); groups are species."""
     group, tomogram = "", ""
     points: list[tuple[Element, str]] = []
-    for element in elements_of(path, option):
+    of_points = list(takewhile(lambda element: element.name != PATCHES, elements_of(path, option)))
+    for element in _only(SESSION, of_points, path, option):
         if element.name == "Group":
             group = element.attributes.get("Name", "")
         elif element.name == "Param" and element.attributes.get("Name") == "TomogramPath":

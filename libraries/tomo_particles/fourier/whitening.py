@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 
-from ..core.grey_values import grey_limits
+from ..core.grey_values import grey_limits, without_gaps
 from .filters import radial_frequency, wedge_mask
 
 FLOOR = 0.05  # of the highest amplitude: frequencies that a filter has removed from a tomogram are not amplified
@@ -35,7 +35,9 @@ def whitening_of(volume: np.ndarray, sampling_rate: float, tilts: tuple[float, f
     Nearly all of it is noise. The grey values of gold beads are limited to the contrast of the rest.
     """
     centre, largest = grey_limits(volume)
-    grey = np.clip(np.asarray(volume, dtype=np.float32) - np.float32(centre), -largest, largest)
+    grey, _ = without_gaps(volume)
+    grey -= np.float32(centre)
+    np.clip(grey, -largest, largest, out=grey)
     grey -= np.float32(grey.mean(dtype=float))
     power = np.square(np.abs(scipy.fft.rfftn(grey, workers=workers)))
     width = 1 / (min(volume.shape) * sampling_rate)  # a shell is as wide as the coarsest sampling of the spectrum

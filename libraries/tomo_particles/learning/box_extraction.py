@@ -19,8 +19,9 @@ from .network_input import input_edge, input_sampling_rate, network_input
 def write_boxes(
     base: Path, tomogram: Tomogram, picks: Picks, cutter: Cutter, *, network: str | None = None, threads: int = 1,
     individual: bool = False, scale: tuple[float, float] | None = None,
-) -> tuple[list[str], np.ndarray]:
-    """Write the boxes of all picks; returns their image names and (n, 2) contrast, lowest and highest grey value.
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Write the boxes of all picks; returns their image names, (n, 2) contrast, lowest and highest grey value, and (n,) how many
+    voxels were no numbers there.
 
     base: of the file names: one stack BASE.mrcs, or if `individual` one volume per pick, BASE_000001.mrc and so on.
     cutter: of the sampling rate of the picks.  network: write what this network sees of the boxes, which it normalises itself.
@@ -34,19 +35,19 @@ def write_boxes(
     if individual:
         images = [f"{base}_{row + 1:06d}.mrc" for row in range(len(picks))]
         write = lambda row, box: write_volume(images[row], box, rate)  # noqa: E731
-        return images, cut_boxes(tomogram, picks, cutter, write, network, threads, scale)
-    contrast = np.zeros((0, 2))
+        return images, *cut_boxes(tomogram, picks, cutter, write, network, threads, scale)
+    contrast, gaps = np.zeros((0, 2)), np.zeros(0, dtype=int)
     if len(picks):
         with new_stack(f"{base}.mrcs", len(picks), edge, rate) as stack:
-            contrast = cut_boxes(tomogram, picks, cutter, stack.write, network, threads, scale)
-    return [image_name(row + 1, f"{base}.mrcs") for row in range(len(picks))], contrast
+            contrast, gaps = cut_boxes(tomogram, picks, cutter, stack.write, network, threads, scale)
+    return [image_name(row + 1, f"{base}.mrcs") for row in range(len(picks))], contrast, gaps
 
 
 def cut_boxes(
     tomogram: Tomogram, picks: Picks, cutter: Cutter, write: Callable[[int, np.ndarray], None], network: str | None = None,
     threads: int = 1, scale: tuple[float, float] | None = None,
-) -> np.ndarray:
-    """Cut the boxes of all picks and give each, with its row, to `write`; returns their (n, 2) contrast.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut the boxes of all picks and give each, with its row, to `write`; returns their contrast and gaps, as `write_boxes`.
 
     `write` is called by several threads, in the order of the slices.
     """
@@ -58,12 +59,12 @@ def cut_boxes(
     whole = fits_inside(own_positions, tomogram.size, size)
     whole &= same_sampling_rate(picks.sampling_rate, tomogram.sampling_rate) and 2 * (reach + 1) <= size
     centre = np.full(3, size // 2)
-    contrast = np.zeros((len(picks), 2))
+    contrast, gaps = np.zeros((len(picks), 2)), np.zeros(len(picks), dtype=int)
 
     def work(rows: np.ndarray) -> None:
         memory = np.empty((size,) * 3, dtype=np.float32)
         for row in rows.tolist():
-            box = cutter.raw(tomogram.data, picks.positions[row], tomogram.sampling_rate, memory)
+            box, gaps[row] = cutter.raw(tomogram.data, picks.positions[row], tomogram.sampling_rate, memory)
             seen = (box, centre) if whole[row] else (tomogram.data, own_positions[row])
             contrast[row] = extremes(seen[0], seen[1], reach, scale)
             box = cutter.finish(box)
@@ -73,4 +74,4 @@ def cut_boxes(
     order = np.argsort(picks.positions[:, 2], kind="stable")
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, [order[start::threads] for start in range(threads)]))
-    return contrast
+    return contrast, gaps

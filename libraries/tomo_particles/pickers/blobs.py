@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_laplace, maximum_filter, uniform_filter
 
-from ..core.grey_values import SAMPLE_STEP, grey_limits, robust_scale
+from ..core.grey_values import SAMPLE_STEP, gaps_note, grey_limits, robust_scale, sample_of
 from .peaks import Peaks, find_peaks
 
 METHODS = ("log", "dog")
@@ -24,13 +24,14 @@ SLAB = 32  # slices processed at once: bounds the memory
 
 
 def find_blobs(volume: np.ndarray, diameter: float, *, method: str = "log", bright: bool = False, number: int | None = None,
-               threshold: float | None = None, threads: int = 1) -> Peaks:
+               threshold: float | None = None, threads: int = 1, notes: list[str] | None = None) -> Peaks:
     """Blobs of `diameter` voxels in a tomogram (z, y, x), the best first, at least one radius from each other.
 
     Particles are darker than their surroundings unless `bright`. A score is the filter's response in robust deviations
     of the response. number: the best n; threshold: the lowest score. With neither, `automatic_threshold` decides.
+    notes: as of `blob_scores`.
     """
-    score = blob_scores(volume, diameter, method=method, bright=bright, threads=threads)
+    score = blob_scores(volume, diameter, method=method, bright=bright, threads=threads, notes=notes)
     if threshold is None:
         threshold = automatic_threshold(score, diameter) if number is None else -np.inf
     return find_peaks(score, diameter / 2, threshold=threshold, number=number)
@@ -49,17 +50,20 @@ def automatic_threshold(score: np.ndarray, diameter: float) -> float:
 
 
 def blob_scores(volume: np.ndarray, diameter: float, *, method: str = "log", bright: bool = False,
-                threads: int = 1) -> np.ndarray:
+                threads: int = 1, notes: list[str] | None = None) -> np.ndarray:
     """Response (z, y, x) float32 in robust deviations from its median; -inf where the tomogram holds no data.
 
-    The tomogram may be memory-mapped and of any type: it is read in slabs.
+    The tomogram may be memory-mapped and of any type: it is read in slabs. notes: receives a line where voxels are no numbers.
+    Raises ValueError for a diameter that does not fit, NoNumbersError where no voxel is a number.
     """
     if not 0 < diameter <= min(volume.shape):
         raise ValueError(f"a diameter of {diameter:g} voxels does not fit in a tomogram of {volume.shape}")
     sigma = diameter / 2 * SPHERE_SCALE
     centre, largest = grey_limits(volume)
     sign = 1.0 if bright else -1.0
-    empty = empty_places(volume, diameter, threads)
+    empty, gaps = empty_places(volume, diameter, threads)
+    if gaps and notes is not None:
+        notes.append(gaps_note(gaps, volume.size))
     response = np.empty(volume.shape, dtype=np.float32)
 
     def work(grey: np.ndarray, inner: slice, slab: slice, halo: slice) -> None:
@@ -80,8 +84,11 @@ def _filtered(grey: np.ndarray, sigma: float, method: str) -> np.ndarray:
             - gaussian_filter(grey, wide, truncate=REACH, mode="constant"))
 
 
-def empty_places(volume: np.ndarray, diameter: float, threads: int = 1) -> np.ndarray:
-    """(z, y, x) bool: no data; the deviation in a cube half a diameter wide is a small fraction of its median."""
+def empty_places(volume: np.ndarray, diameter: float, threads: int = 1) -> tuple[np.ndarray, int]:
+    """(z, y, x) bool: no data; the deviation in a cube half a diameter wide is a small fraction of its median.
+
+    And the number of voxels that are no numbers. These count as the median of the tomogram: many together are an empty place.
+    """
     width = max(3, round(diameter / 2))
     texture = np.empty(volume.shape, dtype=np.float32)
 
@@ -90,24 +97,32 @@ def empty_places(volume: np.ndarray, diameter: float, threads: int = 1) -> np.nd
         mean = uniform_filter(grey, width)
         texture[slab] = np.sqrt(np.maximum(uniform_filter(grey * grey, width) - mean * mean, 0))[inner]
 
-    _by_slabs(volume, width, work, threads)
+    gaps = _by_slabs(volume, width, work, threads)
     usual = float(np.median(texture[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP]))
     # a cube at the edge of an empty place has texture from the data: widen empty places by half a cube, up to the data
-    return maximum_filter(texture < MIN_TEXTURE * usual, 2 * (width // 2) + 1)
+    return maximum_filter(texture < MIN_TEXTURE * usual, 2 * (width // 2) + 1), gaps
 
 
-def _by_slabs(volume: np.ndarray, halo: int, work: Callable[[np.ndarray, slice, slice, slice], None], threads: int) -> None:
-    """Call work(grey float32 with a halo, the slab in it, the slab in the volume, grey in the volume) for every slab."""
+def _by_slabs(volume: np.ndarray, halo: int, work: Callable[[np.ndarray, slice, slice, slice], None], threads: int) -> int:
+    """Call work(grey float32 with a halo, the slab in it, the slab in the volume, grey in the volume) for every slab.
+
+    Voxels that are no numbers get the median of the tomogram. Returns their number.
+    """
     depth = len(volume)
+    centre = float(np.median(sample_of(volume))) if volume.dtype.kind == "f" else 0.0
 
-    def one(start: int) -> None:
+    def one(start: int) -> int:
         stop = min(start + SLAB, depth)
         around = slice(max(0, start - halo), min(stop + halo, depth))
         grey = np.array(volume[around], dtype=np.float32)
-        work(grey, slice(start - around.start, stop - around.start), slice(start, stop), around)
+        inner = slice(start - around.start, stop - around.start)
+        gap = ~np.isfinite(grey)
+        grey[gap] = centre
+        work(grey, inner, slice(start, stop), around)
+        return int(np.count_nonzero(gap[inner]))
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, range(0, depth, SLAB)))
+        return sum(pool.map(one, range(0, depth, SLAB)))
 
 
 def _in_deviations(response: np.ndarray, empty: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ import numpy as np
 import scipy.fft
 from scipy.spatial.transform import Rotation
 
-from ..core.grey_values import MAD_TO_DEVIATION
+from ..core.errors import NoNumbersError
+from ..core.grey_values import MAD_TO_DEVIATION, without_gaps
 from ..fourier.filters import filtered, fourier_resized
 from .peaks import Peaks, find_peaks, noise_threshold
 from .template_kernels import TemplateKernels, TomogramFilter
@@ -37,7 +38,7 @@ class PreparedTomogram:
 
     spectrum: (z, y, kept x) complex64 half spectrum of the padded volume, without the columns beyond the resolution;
     rows: those along y within the resolution; padded, shape: z, y, x; scale: z, y, x of the tomogram's voxels over those here;
-    voxel: edges z, y, x, Å.
+    voxel: edges z, y, x, Å.  gaps: number of voxels of the tomogram that are no numbers.
     """
 
     spectrum: np.ndarray
@@ -47,6 +48,7 @@ class PreparedTomogram:
     scale: np.ndarray
     voxel: tuple[float, float, float]
     tomogram_filter: TomogramFilter
+    gaps: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,9 +87,14 @@ def search_shape(shape: tuple[int, int, int], sampling_rate: float, resolution: 
 
 def prepare(volume: np.ndarray, sampling_rate: float, tomogram_filter: TomogramFilter, reach: float, *, bright: bool = False,
             workers: int = 1) -> PreparedTomogram:
-    """Prepare a tomogram (z, y, x; any type, particles dark unless `bright`) for masks with a radius of up to `reach` Å."""
+    """Prepare a tomogram (z, y, x; any type, particles dark unless `bright`) for masks with a radius of up to `reach` Å.
+
+    Voxels that are no numbers get the mean of the others. Raises NoNumbersError if no voxel is a number.
+    """
     shape = search_shape(volume.shape, sampling_rate, tomogram_filter.resolution)  # type: ignore[arg-type]
-    grey = np.array(volume, dtype=np.float32)
+    grey, gaps = without_gaps(volume)
+    if gaps == grey.size:
+        raise NoNumbersError("no voxel is a number")
     grey -= np.float32(grey.mean(dtype=float))
     grey *= np.float32((1.0 if bright else -1.0) / (float(grey.std(dtype=float)) or 1.0))
     if shape != grey.shape:
@@ -102,7 +109,8 @@ def prepare(volume: np.ndarray, sampling_rate: float, tomogram_filter: TomogramF
     edge_y, edge_x = (_kept_frequencies(n, rate, tomogram_filter.resolution) for n in padded[1:])
     ny = padded[1]
     rows = (slice(0, ny),) if 2 * edge_y > ny else (slice(0, edge_y), slice(ny - edge_y + 1, ny))
-    return PreparedTomogram(np.ascontiguousarray(full[..., :edge_x]), rows, padded, shape, scale, voxel, tomogram_filter)  # type: ignore[arg-type]
+    ft = np.ascontiguousarray(full[..., :edge_x])
+    return PreparedTomogram(ft, rows, padded, shape, scale, voxel, tomogram_filter, gaps)  # type: ignore[arg-type]
 
 
 def _kept_frequencies(n: int, rate: float, resolution: float) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.grey_values import gaps_note
 from ..core.picks import Picks
 from ..core.tomograms import Tomogram, tomogram_id
 from ..fourier.ctf import CTF
@@ -68,7 +69,7 @@ def search(
     keep: Callable[[Template, ScoreMap, Rotation, PreparedTomogram], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Picks:
-    """The picks of one tomogram.
+    """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
     keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
@@ -87,6 +88,8 @@ def search(
         f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
         f"about {(prepared.spectrum.nbytes + working_bytes(prepared, settings.threads)) / 2**20:.0f} MB"
     )
+    if prepared.gaps:
+        progress(f"{tomogram.path}: {gaps_note(prepared.gaps, tomogram.data.size)}")
     tomo_id = tomogram_id(tomogram.path)
     candidates = {}
     for template in templates:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..core.files import written_aside
-from ..core.grey_values import CONTRAST_PERCENTILES
+from ..core.grey_values import CONTRAST_PERCENTILES, without_gaps
 
 
 def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted: np.ndarray, rejected: np.ndarray,
@@ -27,7 +27,7 @@ def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted
     reach = max(1, box_size // 4)
     for axes, fraction in zip(figure.subplots(1, len(fractions), squeeze=False)[0], fractions, strict=True):
         centre = round(fraction * (depth - 1))
-        image = np.asarray(volume[max(0, centre - 2):centre + 3], dtype=np.float32).mean(axis=0)
+        image = without_gaps(volume[max(0, centre - 2):centre + 3])[0].mean(axis=0)
         low, high = np.percentile(image, CONTRAST_PERCENTILES)
         axes.imshow(image, cmap="gray", vmin=low, vmax=high)
         for positions, colour, name in ((rejected, "#ff5040", "rejected"), (accepted, "#30e060", "accepted")):

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import mrcfile
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter, label
 
 from ..core.coordinates import same_sampling_rate
+from ..core.density_files import open_density
 from ..core.errors import InputError, parameter
-from ..core.files import require_file
 
 CUBIC_ANGSTROM_PER_DALTON = 1.21  # partial specific volume of protein, 0.73 cm3/g (Harpaz et al., Structure 2, 1994)
 MASK_LEVEL = 0.1  # of the strongest density: where a particle begins; the volumes are then near those of SHREC's table 1
@@ -133,16 +132,10 @@ def _boxed(density: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def read_map(path: str | os.PathLike, sampling_rate: float, option: str = parameter("maps")) -> Complex:
     """The complex of an MRC density map, named after its file, at `sampling_rate` Å/voxel.
 
-    Raises InputError for a file that is missing, not MRC, not a roughly cubic volume, without a voxel size, or without density.
+    Raises InputError as `open_density`, and for a file that is not a roughly cubic volume, or has no voxel size or no density.
     """
-    require_file(path, option)
-    try:
-        with mrcfile.open(path, permissive=False) as opened:
-            data, voxel = np.array(opened.data, dtype=np.float32), opened.voxel_size
-            rates = np.array([voxel.x, voxel.y, voxel.z], dtype=float)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{option}: '{path}' is not a complete MRC file ({str(error).splitlines()[0]}); "
-                         "give a density map") from error
+    with open_density(path, option) as opened:
+        data, rates = np.array(opened.data, dtype=np.float32), np.array(opened.voxel)
     if data.ndim != 3 or min(data.shape) < 4 or max(data.shape) > MAX_ELONGATION * min(data.shape):
         shape = " x ".join(map(str, data.shape[::-1]))
         raise InputError(f"{option}: '{path}' is not a map of one particle in a cubic box (it holds {shape}); give a density map")

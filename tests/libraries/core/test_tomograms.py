@@ -71,7 +71,7 @@ def test_missing_empty_and_foreign_files_are_refused(tmp_path):
     assert "is empty" in refusal(tmp_path / "empty.mrc")
     (tmp_path / "text.mrc").write_text("tomo_id,x,y,z\n" * 200)
     assert "not a complete MRC" in refusal(tmp_path / "text.mrc")
-    assert "does not exist" in refusal(tmp_path)
+    assert "is a folder; give the MRC file" in refusal(tmp_path)
 
 
 def test_xmipp_reads_single_volumes_of_a_stack(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tomo_particles.core.errors import NoNumbersError
 from tomo_particles.pickers import blobs
 from tomo_particles.pickers.blobs import automatic_threshold, blob_scores, find_blobs
 from tomo_particles.testing.agreement import agreement
@@ -87,3 +88,27 @@ def test_more_particles_fit_where_they_are_smaller_and_the_threshold_rises():
 def test_a_diameter_that_does_not_fit_is_refused(diameter):
     with pytest.raises(ValueError, match="does not fit"):
         blob_scores(balls(), diameter)
+
+
+def test_voxels_that_are_no_numbers_change_nothing_and_are_counted():
+    volume, notes = balls(), []
+    expected = find_blobs(volume, 10)
+    volume[0, 0, 0], volume[40, 50, 3], volume[33, 7, 50] = np.nan, np.inf, -np.inf
+    found = find_blobs(volume, 10, notes=notes)
+    np.testing.assert_allclose(found.positions, expected.positions, atol=0.01)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=0.01)
+    assert notes == [f"3 of {volume.size} voxels are not numbers (NaN or infinite); they count as voxels without data"]
+
+
+def test_a_border_that_holds_no_numbers_is_a_place_without_data():
+    volume = balls() + 30
+    volume[:, :, 52:] = np.nan
+    volume[:, :6] = np.nan
+    scores = blob_scores(volume, 10)
+    assert (scores[8:-8, 12:-8, 56:] == -np.inf).all() and not np.isnan(scores).any()
+    assert nearest(find_blobs(volume, 10).positions).max() < 1.0
+
+
+def test_a_tomogram_without_numbers_is_refused():
+    with pytest.raises(NoNumbersError):
+        find_blobs(np.full(SHAPE, np.nan, dtype=np.float32), 10)

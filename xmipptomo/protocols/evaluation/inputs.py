@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-import mrcfile
 import numpy as np
 from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D
 
 from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.density_files import open_density
+from tomo_particles.core.errors import parameter
 from tomo_particles.core.picks import Picks
 
 from ...constants import DISTRACTORS
@@ -44,8 +45,8 @@ def write_reference(files: EvaluationFiles, reference: SetOfCoordinates3D, distr
 
 
 def _says(path: str, rate: float) -> bool:
-    with mrcfile.open(path, header_only=True, permissive=True) as file:
-        return same_sampling_rate(float(file.voxel_size.x), rate)
+    with open_density(path, parameter("tomograms")) as density:
+        return same_sampling_rate(density.voxel[0], rate)
 
 
 def _named(picks: Picks) -> Picks:

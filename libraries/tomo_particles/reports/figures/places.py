@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core.grey_values import without_gaps
 from ._style import ACCEPTED, REJECTED, legend_below, new_figure
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def plot_picks(
     for axes, fraction in zip(figure.subplots(under, beside, squeeze=False).ravel(), fractions, strict=True):
         centre = round(fraction * (depth - 1))
         half = max(2, round(box_size / 10))
-        image = np.asarray(volume[max(0, centre - half) : centre + half + 1, ::step, ::step], dtype=np.float32).mean(axis=0)
+        image = without_gaps(volume[max(0, centre - half) : centre + half + 1, ::step, ::step])[0].mean(axis=0)
         low, high = np.percentile(image, GREY_PERCENTILES)
         axes.imshow(image, cmap="gray", vmin=low, vmax=high, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
         for name, colour, positions in groups:
