@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..core.grey_values import grey_limits
-from ..core.subtomograms import crop
+from ..core.subtomograms import counted_crop, crop
 from .average import Particles, chunks
 from .band import Band, in_wedge
 
@@ -96,8 +96,8 @@ class PickedBoxes:
         position = source.positions[place[1]]
         if self._inside(source, position) < LEAST_INSIDE:
             return "border"
-        box = crop(source.data, np.rint(position).astype(int), self.edge)
-        return "not numbers" if not np.isfinite(box).all() else "flat" if box.max() <= box.min() else ""
+        box, gaps = counted_crop(source.data, np.rint(position).astype(int), self.edge)
+        return "not numbers" if gaps else "flat" if box.max() <= box.min() else ""
 
     def _inside(self, source: Source, position: np.ndarray) -> float:
         start = np.rint(position) - self.edge // 2

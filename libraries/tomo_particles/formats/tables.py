@@ -37,6 +37,7 @@ LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
 XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
                "psi": "anglePsi", "class": "imageRef"}
 FINAL_SCORE = "CoordConsScore"  # what a consensus says of its picks; `fom` is what their picker said
+COUNT = "particle"  # the running number of a particle in our own ground truth: nothing is lost without it
 
 
 def _sniff_csv(head: bytes) -> bool:
@@ -221,7 +222,7 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
     if notes is not None:
         notes += [f"column {label} is read as the score" for label, name in names.items()
                   if name == "score" and label.strip().lower() != name]
-        if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL)]:
+        if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]:
             notes.append(f"columns not read: {', '.join(map(str, unread))}")
     return table.rename(columns=names)
 
