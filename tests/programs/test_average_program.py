@@ -28,6 +28,7 @@ def known(tmp_path_factory):
     picks.drop(columns=["rot", "tilt", "psi"]).to_csv(folder / "bare.csv", index=False)
     picks.iloc[:30].to_csv(folder / "few.csv", index=False)
     picks.iloc[:10].to_csv(folder / "ten.csv", index=False)
+    picks.assign(score=0.0).to_csv(folder / "zeros.csv", index=False)
     picks.assign(score=7.0).to_csv(folder / "scores.csv", index=False)
     picks.assign(x=picks["x"] + 500).to_csv(folder / "outside.csv", index=False)
     write_volume(folder / "TS_fine.mrc", np.zeros((50, 50, 50)), 5.0)
@@ -130,6 +131,7 @@ def test_few_picks_give_an_average_without_halves_and_no_file_of_before_stays(kn
         ({"--picks": "ten.csv"}, ("--picks", "at least 20 picks", "found 10")),
         ({"--picks": "bare.csv", "--start": "angles"}, ("--start", "have no angles", "TS_1")),
         ({"--picks": "scores.csv", "--weighByScore": ()}, ("--weighByScore", "score from 0 to 1")),
+        ({"--picks": "zeros.csv", "--weighByScore": ()}, ("--weighByScore", "the score 0")),
         ({"--start": "nowhere"}, ("--start", "free, angles")),
         ({"--diameter": 0}, ("--diameter", "positive")),
         ({"--diameter": 5000}, ("--diameter", "does not fit")),

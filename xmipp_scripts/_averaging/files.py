@@ -117,6 +117,8 @@ def _read_picks(config: AverageConfig, headers: dict[str, Header], notes: list[s
                              "option out")
         if len(own):
             picked[tomo_id] = own
+    if config.weigh_by_score and not any((own.score > 0).any() for own in picked.values()):
+        raise InputError(f"--weighByScore: every pick of '{config.picks}' has the score 0; leave the option out")
     if missed := [tomo_id for tomo_id in headers if tomo_id not in picked]:
         notes.append(f"no picks in {len(missed)} of {len(headers)} tomograms, the first '{missed[0]}'")
     return picked

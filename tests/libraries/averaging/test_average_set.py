@@ -91,7 +91,7 @@ def test_noise_gives_halves_that_do_not_agree(scene):
     noise = rng.standard_normal(SIZE[::-1]).astype(np.float32)
     boxes = PickedBoxes([Source("n", noise, RATE, 12 + rng.random((60, 3)) * (np.array(SIZE) - 24), np.ones(60), (-60.0, 60.0))],
                         DIAMETER, 2)
-    result = made(boxes, rounds=4, starts=1)
+    result = made(boxes, rounds=2)
     assert np.nanmean(result.fsc.unmasked[3:]) < 0.3 and result.resolution == pytest.approx(36)
 
 
