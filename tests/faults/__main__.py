@@ -1,5 +1,4 @@
-"""`python -m tests.faults kill|disk|fuzz|names --cases N --seed S`: prints a table of promise, cases, held; exit code 1 if any did
-not hold."""
+"""`python -m tests.faults kill|disk|fuzz|names --cases N --seed S` prints promise, cases, held; exit code 1 if any did not hold."""
 
 from __future__ import annotations
 
