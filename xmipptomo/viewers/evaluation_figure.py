@@ -94,7 +94,8 @@ def _species(axes: Axes, evaluations: Sequence[Evaluation]) -> None:
         at = np.arange(len(names)) + (place - (len(named) - 1) / 2) * width
         values = [evaluation.classes.get(name, {}).get("F1", 0.0) for name in names]
         axes.bar(at, values, 0.92 * width, color=_style(index)["color"])
-    axes.set_xticks(range(len(names)), list(map(drawn, names)), rotation=30 if len(names) > 4 else 0, ha="right" if len(names) > 4 else "center")
+    shown = list(map(drawn, names))
+    axes.set_xticks(range(len(names)), shown, rotation=30 if len(names) > 4 else 0, ha="right" if len(names) > 4 else "center")
     axes.set(ylim=(0, 1.05), ylabel="F1")
     axes.set_title("F1 of each species (right name needed)", fontsize=11)
 

@@ -9,8 +9,10 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.names import drawn, from_cell, to_cell
 
+CELLS = ["=1+1", "@sum", "+cmd", "-x", "'=1", "''-x", "\tx", "a", "'a", "-0.5+0.2", "1+3", "-", "", "0.8+nan"]
 
-@pytest.mark.parametrize("name", ["=1+1", "@sum", "+cmd", "-x", "'=1", "''-x", "\tx", "a", "'a", "-0.5+0.2", "1+3", "-", "", "0.8+nan"])
+
+@pytest.mark.parametrize("name", CELLS)
 def test_a_cell_that_would_run_is_held_back_and_read_as_it_was(name):
     cell = to_cell(name)
     assert from_cell(cell) == name
