@@ -1,5 +1,4 @@
-"""`python -m tests.faults kill|disk|fuzz|names --cases N --seed S`: prints a table of promise, cases, held; exit code 1 if any did
-not hold."""
+"""`python -m tests.faults kill|disk|fuzz|names --cases N --seed S` prints promise, cases, held; exit code 1 if any broke."""
 
 from __future__ import annotations
 
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 from . import disk, fuzz, kill, names
+from .trial import preload
 
 TRIALS = {"kill": kill.trial, "disk": disk.trial, "fuzz": fuzz.trial, "names": names.trial}
 
@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    preload()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="faults_") as folder:
         table = TRIALS[options.trial](options.cases, options.seed, Path(folder))

@@ -25,7 +25,7 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
     expected = {}
     for name, options in runs.items():
         forked(RUN, options, folder=folder, limit_s=600)
-        expected[name] = {path: own for path, own in contents(folder / name, ".csv", ".xmd", ".mrcs").items() if "_log" not in path}
+        expected[name] = _tables(folder / name)
         shutil.rmtree(folder / name)
     for case in range(cases):
         if case % 3:
@@ -45,7 +45,7 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
         limit = int(rng.integers(0, largest))
         done = forked(RUN, runs[name], folder=folder, file_size=limit, limit_s=600)
         _note(table, done, f"{name} with {limit} bytes")
-        left = {path: own for path, own in contents(odir, ".csv", ".xmd", ".mrcs").items() if "_log" not in path}
+        left = _tables(odir)
         wrong = [path for path, own in left.items() if expected[name].get(path) != own]
         table.note(WHOLE, done.code != 0 and not wrong, f"{name} with {limit} bytes: {wrong[:3]} {done.code}")
         done = forked(RUN, runs[name], folder=folder, limit_s=600)
@@ -53,6 +53,10 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
         table.note(AGAIN, not done.code and all(now.get(path) == own for path, own in expected[name].items()), f"{name}: {done}")
         shutil.rmtree(odir)
     return table
+
+
+def _tables(folder: Path) -> dict[str, bytes]:
+    return {path: own for path, own in contents(folder, ".csv", ".xmd", ".mrcs").items() if "_log" not in path}
 
 
 def _note(table: Table, done: Done, what: str) -> None:

@@ -18,7 +18,7 @@ OTHER = "a run of other options that was killed changes nothing"
 
 
 def trial(cases: int, seed: int, folder: Path) -> Table:
-    """Every fifth case trains a network; of the others every fourth is a run of other options, and every seventh gets a signal."""
+    """Every fifth case trains a network, of the others every fourth is a run of other options; every seventh gets a signal."""
     table, rng = Table(), np.random.default_rng(seed)
     tomograms, picks = make_scene(folder)
     odir, whole = folder / "out", folder / "whole"

@@ -10,10 +10,13 @@ import pandas as pd
 
 from .trial import RUN, Done, Table, forked, make_scene, vote
 
-ODD = ("$x_1$", "$", "100%", "%s{}", "#1", "a#b", "a b", "a  b", " a", "a ", "a\tb", "a\nb", "a\rb", "nb\u00a0sp", "it's", 'say "x"',
-       "both ' \"", "NA", "nan", "None", "null", "-x", "--odir", "=cmd|' /C calc'!A0", "+1", "@sum", "1", "007", "1e5", "True", "a,b",
-       "a;b", "_x", "data_x", "loop_", "<b>&", "é", "e\u0301", "\u202eabc", "日本", "a\\b", "x" * 200, "a'b,c", "~", "{tomo}", "*", "[1]",
-       ".hidden", "a.b.c", "\u2028", "\x1b[31m", "\ufeffx", "a|b", "?", "`id`", "$(id)")
+ODD = (
+    "$x_1$", "$", "100%", "%s{}", "#1", "a#b", "a b", "a  b", " a", "a ", "a\tb", "a\nb", "a\rb", "nb\u00a0sp", "it's",
+    'say "x"', "both ' \"", "NA", "nan", "None", "null", "-x", "--odir", "=cmd|' /C calc'!A0", "+1", "@sum", "1", "007",
+    "1e5", "True", "a,b", "a;b", "_x", "data_x", "loop_", "<b>&", "\u00e9", "e\u0301", "\u202eabc", "\u65e5", "a\\b",
+    "x" * 200, "a'b,c", "~", "{tomo}", "*", "[1]", ".hidden", "a.b.c", "\u2028", "\x1b[31m", "\ufeffx", "a|b", "?",
+    "`id`", "$(id)",
+)  # fmt: skip
 ROLES = ("tomogram", "picker", "class", "odir")
 
 
@@ -57,7 +60,8 @@ def _run(role: str, name: str, folder: Path) -> tuple[Done, bool]:
         right &= cells is not None and all(name in cell.lstrip("'") or name.lstrip("'") in cell for cell in cells[:1])
     again = folder / "again.xmd"  # and both tables of it can be read again
     for table_path in (odir / "accepted.csv", odir / "accepted.xmd"):
-        read = forked("convert_coordinates_tomo", ["-i", table_path, "--tomograms", *tomograms, "-o", again, "--overwrite"], folder=folder)
+        options = ["-i", table_path, "--tomograms", *tomograms, "-o", again, "--overwrite"]
+        read = forked("convert_coordinates_tomo", options, folder=folder)
         if read.code:
             return read, False
         right &= f"{len(accepted)} picks -> " in read.said

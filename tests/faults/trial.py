@@ -26,6 +26,16 @@ PICKERS = {"one": SimulatedPicker(0.95, 0.5, noise=0.4), "two": SimulatedPicker(
 NO_LIMIT = resource.RLIM_INFINITY
 
 
+def preload() -> None:
+    """Import what the programs import when they work: forks then start with it. TensorFlow alone cannot be forked."""
+    others = ("scipy.spatial", "pandas", "matplotlib.figure", "matplotlib.backends.backend_agg", "xmippLib", "h5py", "emtable",
+              "dynamotable", "imodmodel")
+    ours = ("formats.registry", "reports.pictures", "consensus.merging", "consensus.run_verdict")
+    programs = (RUN, "convert_coordinates_tomo")
+    for name in (*others, *(f"tomo_particles.{one}" for one in ours), *(f"xmipp_scripts.{one}" for one in programs)):
+        importlib.import_module(name)
+
+
 @dataclass
 class Table:
     """Of each promise, how many cases were tried and which did not hold."""
@@ -147,8 +157,8 @@ def vote(tomograms: list[Path], picks: list[Path], odir: Path, *more: object) ->
 
 def learn(tomograms: list[Path], picks: list[Path], odir: Path) -> list[object]:
     """The options of a short run with a network."""
-    return ["--tomograms", *tomograms, "--picks", *picks, "--boxsize", BOX, "--epochs", 1, "--folds", 2, "--noReport", "--threads", 1,
-            "--odir", odir]
+    options = ["--boxsize", BOX, "--epochs", 1, "--folds", 2, "--noReport", "--threads", 1, "--odir", odir]
+    return ["--tomograms", *tomograms, "--picks", *picks, *options]
 
 
 def seconds(work: Callable[[], object]) -> float:
