@@ -6,7 +6,7 @@ PYTHON ?=
 # Newest supported first: see python_requires in setup.py.
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.12 python3.11 python3.10 python3)
 
-.PHONY: help demo test test-all benchmark-shrec benchmark-accuracy benchmark-speed benchmark-job benchmark-honesty lint clean distclean
+.PHONY: help demo test test-all faults benchmark-shrec benchmark-accuracy benchmark-speed benchmark-job benchmark-honesty lint clean distclean
 
 help:
 	@echo 'make demo       run the whole job on a simulated example; results in demo_output/'
@@ -17,6 +17,7 @@ help:
 	@echo 'make benchmark-job     the whole job of 24 000 picks in 7 tomograms beside the thesis'\'' network; ten minutes, 9 GB of disk'
 	@echo 'make benchmark-honesty   does it say so when there is nothing to see? ten minutes; ALL=1: every case, an hour, needs ../shared'
 	@echo 'make benchmark-accuracy   species x noise x pickers x bad pickers; hours; goes on where it stopped; needs MAPS'
+	@echo 'make faults     kill runs, fill disks, mutate files, try odd names; ten minutes; SEED=2 tries others'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make clean      remove what the other commands wrote; make distclean: .venv as well'
 	@echo 'PYTHON=/path/to/python3.11 chooses the interpreter of a new .venv'
@@ -33,6 +34,14 @@ test: $(VENV)/installed
 
 test-all: $(VENV)/installed
 	@$(PYTEST)
+
+SEED ?= 1
+FAULTS := $(BIN)/python -m tests.faults
+faults: $(VENV)/installed
+	@$(FAULTS) fuzz --cases 4000 --seed $(SEED); fuzz=$$?; \
+	$(FAULTS) names --cases 56 --seed $(SEED); names=$$?; \
+	$(FAULTS) disk --cases 12 --seed $(SEED); disk=$$?; \
+	$(FAULTS) kill --cases 40 --seed $(SEED) && [ $$fuzz$$names$$disk = 000 ]
 
 MAPS ?= ../shared/data/maps_10A
 benchmark-shrec: $(VENV)/installed

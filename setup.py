@@ -21,6 +21,8 @@ PROGRAMS = (
     "consensus_report_tomo",
     "evaluate_picking_tomo",
     "convert_coordinates_tomo",
+    "average_subtomograms",
+    "map_resolution_tomo",
 )
 
 

@@ -32,6 +32,7 @@ LIBRARY = {
     "evaluation": {"core"},
     "formats": {"core", "geometry"},
     "pickers": {"core", "geometry", "fourier"},
+    "averaging": {"core", "geometry", "fourier"},
     "network": {"core", "learning"},
     "simulation": {"core", "geometry", "fourier", "formats"},
     "consensus": {"core", "geometry", "formats", "learning"},

@@ -198,7 +198,8 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     from tomo_particles.core.files import write_csv_table, written_aside
     from tomo_particles.learning.model_files import folds_of
 
-    found = final_scores(columns, noise, bool(config.model) and folds_of(config.model) > 1, config.recipe != "consensus")
+    out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
+    found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
     with written_aside(config.verdict) as aside:
         aside.write_text(found.verdict.to_json(), encoding="utf-8")
     pickers = found.pickers

@@ -22,6 +22,8 @@ PROGRAMS = (
     "consensus_report_tomo",
     "evaluate_picking_tomo",
     "convert_coordinates_tomo",
+    "average_subtomograms",
+    "map_resolution_tomo",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """

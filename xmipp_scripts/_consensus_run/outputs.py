@@ -15,7 +15,7 @@ from tomo_particles import __version__
 from tomo_particles.consensus.chance_agreement import agreement_informs
 from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, SPREAD, MergedPicks, identity_columns, named_pickers
-from tomo_particles.consensus.verdict import Verdict
+from tomo_particles.consensus.verdict import FEWEST_UNCONFIRMED, Verdict
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
@@ -55,7 +55,7 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
-    elif not agreement_informs(read_table(scored)):
+    elif len(table) >= FEWEST_UNCONFIRMED and not agreement_informs(read_table(scored)):
         notes = [*notes, "the pickers agree no more often than by chance; one file may have another origin, unit or binning"]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)

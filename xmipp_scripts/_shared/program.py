@@ -29,6 +29,7 @@ class Program(XmippScript):
         self._required: set[str] = set()
         self._known = {"--help", "-h", "--more", "--xmipp_write_definition", "--xmipp_write_wiki", "--xmipp_write_autocomplete"}
         self._values: dict[str, tuple[int, float]] = {}  # least and most values of an option
+        self._may_be_empty: set[str] = set()
         self._choices: dict[str, list[str]] = {}  # values an option may have, where it names them
 
     def addParamsLine(self, line: str) -> None:
@@ -40,6 +41,8 @@ class Program(XmippScript):
             if not found["optional"]:
                 self._required.add(name)
             least = sum("=" not in value for value in values)
+            if '=""' in line:
+                self._may_be_empty.add(name)
             self._values[name] = (least, float("inf") if "<...>" in values else len(values))
         elif line.strip().startswith("where <"):
             self._choices[list(self._values)[-1]] = []
@@ -58,7 +61,8 @@ class Program(XmippScript):
             name = argument
             if name not in self._known:
                 now = self.renamed_options.get(name)
-                raise InputError(f"option {name} is now called {now}" if now else f"unknown option {name}; {see}")
+                hint = f"a file of that name is given as ./{name}; " if os.path.exists(name) else ""
+                raise InputError(f"option {name} is now called {now}" if now else f"unknown option {name}; {hint}{see}")
             if name in given:
                 raise InputError(f"option {name} is given twice; give it once")
             given[name] = []
@@ -76,6 +80,8 @@ class Program(XmippScript):
         if not least <= len(values) <= most:
             expected = f"{least} or more" if most == float("inf") else str(least) if least == most else f"{least} to {most}"
             raise InputError(f"{name}: expected {expected} value{'' if expected == '1' else 's'}, received {len(values)}; {see}")
+        if "" in map(str.strip, values) and name not in self._may_be_empty:
+            raise InputError(f"{name}: received an empty value; give one, or leave the option out")
         choices = self._choices.get(name, values)
         if wrong := [value for value in values if value not in choices]:
             raise InputError(f"{name}: must be one of {', '.join(choices)}, received '{wrong[0]}'")

@@ -131,6 +131,23 @@ class TestImportCoordinates3D(BaseTest):
                 for attribute in attributes:
                     np.testing.assert_allclose(getattr(picks, attribute), getattr(expected[ts_id], attribute), atol=0.01)
 
+    def test_warp_counts_in_pixels_of_its_boxes(self):
+        optics = "\n".join(["data_optics", "", "loop_", "_rlnOpticsGroup", "_rlnTomoTiltSeriesPixelSize", "_rlnImagePixelSize",
+                            f"1 {RATE / 8} {RATE}", "", ""])
+        rows = [f"{name}.tomostar {' '.join(map(str, place))} 1" for name, ts_id in (("first", "TS 1"), ("TS_10", "TS_10"))
+                for place in PLACES[ts_id]]
+        labels = ["_rlnTomoName", *(f"_rlnCoordinate{axis}" for axis in "XYZ"), "_rlnOpticsGroup"]
+        path = self.write("warp.star", optics + "\n".join(["data_particles", "", "loop_", *labels, *rows, ""]))
+        for ts_id, picks in self.picks_of(self.imported(path).coordinates).items():
+            np.testing.assert_allclose(picks.positions, PLACES[ts_id], atol=0.01)
+
+    def test_angstroms_and_names_that_all_have_more(self):
+        rows = [f"{name}_deconv,{','.join(str(value * RATE) for value in place)}"
+                for name, ts_id in (("first", "TS 1"), ("TS_10", "TS_10")) for place in PLACES[ts_id]]
+        path = self.write("angstrom.csv", "\n".join(["tomo_id,x,y,z", *rows, ""]))
+        for ts_id, picks in self.picks_of(self.imported(path, angstrom=True, names="*_deconv=*").coordinates).items():
+            np.testing.assert_allclose(picks.positions, PLACES[ts_id], atol=0.01)
+
     def test_coordinates_refer_to_their_tomograms_by_the_run_that_made_these(self):
         # a direct pointer is lost by protocols that are scheduled to run after each other
         coordinates = self.imported(self.write("one.csv", "tomo_id,x,y,z\nTS_10,1,2,3\n")).coordinates

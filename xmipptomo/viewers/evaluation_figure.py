@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tomo_particles.core.names import drawn
+
 from ..protocols.evaluation.results import Evaluation
 
 # Apart for every kind of colour vision (Okabe and Ito); repeated with another line where there are more pickings.
@@ -46,7 +48,7 @@ def _style(index: int) -> dict[str, str]:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME - 1]}…"
+    return drawn(name if len(name) <= MAX_NAME else f"{name[:MAX_NAME - 1]}…")
 
 
 def _reliability_of(evaluation: Evaluation) -> dict[str, list[float]] | None:
@@ -92,7 +94,8 @@ def _species(axes: Axes, evaluations: Sequence[Evaluation]) -> None:
         at = np.arange(len(names)) + (place - (len(named) - 1) / 2) * width
         values = [evaluation.species.get(name, {}).get("F1", 0.0) for name in names]
         axes.bar(at, values, 0.92 * width, color=_style(index)["color"])
-    axes.set_xticks(range(len(names)), names, rotation=30 if len(names) > 4 else 0, ha="right" if len(names) > 4 else "center")
+    shown = list(map(drawn, names))
+    axes.set_xticks(range(len(names)), shown, rotation=30 if len(names) > 4 else 0, ha="right" if len(names) > 4 else "center")
     axes.set(ylim=(0, 1.05), ylabel="F1")
     axes.set_title("F1 of each species (right name needed)", fontsize=11)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from .errors import InputError
+from .names import to_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,8 +143,11 @@ def require_file(path: str | os.PathLike, option: str) -> Path:
 
 
 def write_csv_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
-    """Write a table as CSV with six significant decimals, under a temporary name first."""
-    with written_aside(path) as aside:
+    """Write a table as CSV with six significant decimals, under a temporary name first; a spreadsheet runs no cell of it."""
+    texts = {name: [to_cell(cell) if isinstance(cell, str) else cell for cell in table[name]]
+             for name in table if table[name].dtype == object or str(table[name].dtype).startswith("str")}
+    table = table.assign(**texts)
+    with written_aside(path, 12 * table.size) as aside:
         table.to_csv(aside, index=False, float_format="%.6g", quoting=quoting_of(table))
 
 

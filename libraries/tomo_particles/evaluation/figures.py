@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.files import written_aside
+from ..core.names import drawn
 from .calibration import expected_calibration_error, reliability_bins, why_not_probabilities
 from .report import ScoreCurves
 
@@ -49,10 +50,10 @@ def draw_confusion(path: str | os.PathLike, title: str, rows: Sequence[str], col
     axes = figure.add_subplot()
     map_ = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#9ecae1", "#08306b"])
     image = axes.imshow(share, cmap=map_, vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xticks(range(len(columns)), list(map(drawn, columns)), rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), list(map(drawn, rows)))
     axes.set(xlabel="class of the pick", ylabel="true class")
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(drawn(title), fontsize=10)
     axes.axhline(len(rows) - 1.5, color="0.2", linewidth=1.2)
     axes.axvline(len(columns) - 1.5, color="0.2", linewidth=1.2)
     axes.tick_params(length=0)
@@ -81,7 +82,7 @@ def draw_curves(path: str | os.PathLike, title: str, points: Mapping[str, tuple[
         _score_histogram(axes[1], first)
         if calibrated:
             _reliability(axes[2], first)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(drawn(title), fontsize=11)
     _save(figure, path)
 
 

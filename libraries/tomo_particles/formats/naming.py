@@ -120,8 +120,10 @@ def _told(name: str, context: Context) -> str | None:
         before, star, after = said.partition("*")
         if star and own.startswith(before) and own.endswith(after) and len(own) > len(before) + len(after):
             meant = same_text(tomo_id).replace("*", own[len(before): len(own) - len(after)])
-            if meant in ids or not ids:
-                return ids.get(meant, meant)
+            if not ids:
+                return meant
+            if len(matches := _matches(meant, context)) == 1:
+                return matches[0]
     return None
 
 

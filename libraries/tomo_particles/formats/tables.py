@@ -14,6 +14,7 @@ import numpy as np
 from ..core.coordinates import refuse_fractions
 from ..core.errors import InputError, NoPicksError
 from ..core.files import quoting_of, require_file, without_comments
+from ..core.names import from_cell, to_cell
 from ..core.picks import NO_SPECIES, Picks
 from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
@@ -37,6 +38,7 @@ LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
 XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
                "psi": "anglePsi", "class": "imageRef"}
 FINAL_SCORE = "CoordConsScore"  # what a consensus says of its picks; `fom` is what their picker said
+COUNT = "particle"  # the running number of a particle in our own ground truth: nothing is lost without it
 
 
 def _sniff_csv(head: bytes) -> bool:
@@ -115,14 +117,14 @@ def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     import pandas as pd
 
     every = list(picks.values())
-    columns: dict[str, object] = {"tomo_id": [one.tomo_id for one in every for _ in range(len(one))]}
+    columns: dict[str, object] = {"tomo_id": [to_cell(one.tomo_id) for one in every for _ in range(len(one))]}
     columns |= dict(zip("xyz", np.concatenate([one.positions for one in every]).T, strict=True))
     score, angles, group, species = (np.concatenate([getattr(one, name) for one in every])
                                      for name in ("score", "angles", "group", "species"))
     if np.isfinite(score).any():
         columns["score"] = score
     if any(species):
-        columns["class"] = species
+        columns["class"] = [to_cell(name) for name in species]
     if np.isfinite(angles).any():
         columns |= dict(zip(ANGLES, angles.T, strict=True))
     if group.any():
@@ -221,9 +223,12 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
     if notes is not None:
         notes += [f"column {label} is read as the score" for label, name in names.items()
                   if name == "score" and label.strip().lower() != name]
-        if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL)]:
+        if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]:
             notes.append(f"columns not read: {', '.join(map(str, unread))}")
-    return table.rename(columns=names)
+    table = table.rename(columns=names)
+    for name in {"tomo_id", "class"} & set(table.columns):
+        table[name] = [from_cell(cell) if isinstance(cell, str) else cell for cell in table[name]]
+    return table
 
 
 def _refuse_cut_off(path: ReadOnce, separator: str, option: str) -> None:

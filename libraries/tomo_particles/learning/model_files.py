@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 import zipfile
 import zlib
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -19,6 +22,19 @@ SUFFIXES = (".h5", ".keras")
 ATTRIBUTE = "deep_consensus_tomo"  # of an .h5 file
 MEMBER = "deep_consensus_tomo.json"  # of a .keras file, which is a zip
 LONGEST_TEXT = 8 << 20  # bytes of a description or configuration; ours have some kB
+# In a damaged file HDF5 may follow a circle for ever or end the process: a process of its own looks first, for a second of the
+# processor.
+_PROBE = """
+import io, resource, sys
+import h5py
+resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
+def look(name, item):
+    for attribute in item.attrs:
+        item.attrs[attribute]
+with h5py.File(io.BytesIO(sys.stdin.buffer.read())) as file:
+    look("", file)
+    file.visititems(look)
+"""
 KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 
@@ -73,7 +89,21 @@ def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
+@cache
+def _probe_file(path: str, size: int, time: int) -> None:
+    """Raise ValueError for an HDF5 file that cannot be read without harm; a file in the same state is looked at once."""
+    _probe(Path(path).read_bytes())
+
+
+def _probe(content: bytes) -> None:
+    done = subprocess.run([sys.executable, "-c", _PROBE], input=content, capture_output=True, check=False)
+    if done.returncode < 0:
+        raise ValueError("it is damaged")
+
+
 def _read_h5(path: str | os.PathLike) -> tuple[str, str]:
+    info = os.stat(path)
+    _probe_file(os.fspath(path), info.st_size, info.st_mtime_ns)
     with h5py.File(path) as file:
         return str(file.attrs[ATTRIBUTE]), str(file.attrs["model_config"])
 
@@ -105,6 +135,7 @@ def refuse_large_weights(path: str | os.PathLike, most: int, option: str) -> Non
                 content = member.read(most + 1)
             size = len(content)
             if size <= most:
+                _probe(content)
                 with h5py.File(io.BytesIO(content)) as file:
                     size = _declared(file)
     except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:

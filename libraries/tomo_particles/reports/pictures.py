@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.files import written_aside
 from ..core.grey_values import CONTRAST_PERCENTILES, without_gaps
+from ..core.names import drawn
 
 
 def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted: np.ndarray, rejected: np.ndarray,
@@ -36,6 +37,6 @@ def draw_picks(path: str | os.PathLike, title: str, volume: np.ndarray, accepted
                          linewidths=1.2, label=f"{len(shown)} {name}")
         axes.set(title=f"slice z = {centre}", xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xlabel="x (voxels)")
         axes.legend(loc="upper right", fontsize=8, markerscale=0.5)
-    figure.suptitle(title)
+    figure.suptitle(drawn(title))
     with written_aside(path) as aside:
         figure.savefig(aside, dpi=110)

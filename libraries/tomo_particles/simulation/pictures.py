@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..core.files import written_aside
 from ..core.grey_values import CONTRAST_PERCENTILES
+from ..core.names import drawn
 from .distractors import BEAD, VESICLE
 from .sample import Sample
 from .tilt_series import TiltSeries
@@ -52,11 +53,12 @@ def draw_simulation(path: str | os.PathLike, sample: Sample, series: TiltSeries,
         for axes in (truth, seen):
             axes.set(xlabel="x (voxels)", ylabel=f"{vertical} (voxels)")
     _draw_tilts(figure, grid[0, 2], series)
-    handles = [Patch(color=_colour(name, ids[name]), label=f"{name} ({(sample.truth.species == name).sum()})") for name in ids]
+    handles = [Patch(color=_colour(name, ids[name]), label=f"{drawn(name)} ({(sample.truth.species == name).sum()})")
+               for name in ids]
     key = figure.add_subplot(grid[1, 2])
     key.axis("off")
     key.legend(handles=handles, loc="center", ncols=3, frameon=False, fontsize=10, title="class (number in the tomogram)")
-    figure.suptitle(f"{sample.truth.tomo_id}: {len(sample.truth)} objects, {sample.truth.sampling_rate:g} Å/voxel, "
+    figure.suptitle(f"{drawn(sample.truth.tomo_id)}: {len(sample.truth)} objects, {sample.truth.sampling_rate:g} Å/voxel, "
                     f"{len(series.angles)} tilts from {series.angles[0]:g}° to {series.angles[-1]:g}°")
     with written_aside(path) as aside:
         figure.savefig(aside, dpi=100)

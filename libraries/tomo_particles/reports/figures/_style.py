@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ...core.names import drawn
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -36,7 +38,7 @@ def note_figure(text: str) -> Figure:
 
 def short(name: str, most: int = MAX_NAME) -> str:
     """A name that fits, cut in the middle: names usually differ at the beginning and at the end."""
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}"
+    return drawn(name if len(name) <= most else f"{name[: most // 2]}…{name[-(most - most // 2 - 1) :]}")
 
 
 def support_colours(n: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.names import drawn
 from ._style import ACCEPTED, REJECTED, new_figure, note_figure
 
 if TYPE_CHECKING:
@@ -64,5 +65,5 @@ def plot_gallery(
     axes.set(xlim=(-0.03, columns), ylim=(ROW_HEIGHT * len(rows), 0), aspect="equal")
     axes.set_axis_off()
     if title:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(drawn(title), fontsize=11)
     return figure

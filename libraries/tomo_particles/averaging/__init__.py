@@ -1,0 +1,1 @@
+"""Averages of subtomograms: alignment, wedge-weighted sums, independent halves."""

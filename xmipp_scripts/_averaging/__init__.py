@@ -1,0 +1,1 @@
+"""The parts of xmipp_average_subtomograms and xmipp_map_resolution_tomo."""

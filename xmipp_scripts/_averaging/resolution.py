@@ -1,0 +1,101 @@
+"""xmipp_map_resolution_tomo from files to files: two half maps read and checked, their correlation written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tomo_particles import __version__
+from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.errors import InputError, parameter
+from tomo_particles.core.files import write_csv_table, written_aside
+from tomo_particles.core.tomograms import open_tomogram
+from tomo_particles.fourier.shell_correlation import correlate_halves, crossing, fsc_table, resolution_text
+
+from .._shared.program import require_positive
+
+HARD_EDGE = 0.5  # of a mask: a step this big from voxel to voxel correlates by itself
+
+
+@dataclass(frozen=True)
+class ResolutionConfig:
+    """Two half maps; sampling rate in Å/voxel (None: that of their headers). threshold: of the FSC."""
+
+    half1: str
+    half2: str
+    odir: str
+    mask: str | None = None
+    threshold: float = 0.143
+    sampling_rate: float | None = None
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 1:
+            raise InputError(f"--threshold: must lie between 0 and 1, received {self.threshold:g}")
+        if self.sampling_rate is not None:
+            require_positive(self.sampling_rate, "--samplingrate", "Å/voxel")
+        if self.seed < 0:
+            raise InputError(f"--seed: must be 0 or more, received {self.seed}")
+
+
+def write_resolution(config: ResolutionConfig) -> dict:
+    """Compare two half maps; writes fsc.csv and resolution.json, and returns what the latter says."""
+    (one, rate), (other, other_rate) = (_read(path, option, config) for path, option in
+                                        ((config.half1, "--half1"), (config.half2, "--half2")))
+    if one.shape != other.shape:
+        raise InputError(f"--half2: '{config.half2}' has {_edges(other)} voxels, '{config.half1}' {_edges(one)}; give two halves "
+                         "of one map")
+    if not same_sampling_rate(rate, other_rate):
+        raise InputError(f"--half2: '{config.half2}' has voxels of {other_rate:g} Å, '{config.half1}' of {rate:g} Å",
+                         f"if both headers mean the same, give it with {parameter('sampling_rate')}")
+    if np.array_equal(one, other):
+        raise InputError(f"--half2: '{config.half2}' holds the same map as '{config.half1}'; give the other half")
+    mask, notes = _mask(config, one)
+    fsc = correlate_halves(one, other, mask, seed=config.seed)
+    extent = one.shape[0] * rate
+    found = {}
+    for name in ("unmasked", "corrected") if config.mask else ("unmasked",):
+        shell = crossing(getattr(fsc, name), config.threshold)
+        angstrom = None if shell is None or np.isinf(shell) else round(extent / shell, 2)
+        found[name] = {"resolution": angstrom, "text": resolution_text(getattr(fsc, name), config.threshold, extent)}
+    table = fsc_table(fsc, extent)
+    if config.mask is None:
+        table = table.drop(columns=["masked", "randomised", "corrected"])
+    write_csv_table(Path(config.odir) / "fsc.csv", table)
+    summary = {"version": __version__, "threshold": config.threshold, "samplingRate": rate, "fsc": found, "notes": notes,
+               "parameters": asdict(config)}
+    with written_aside(Path(config.odir) / "resolution.json") as aside:
+        aside.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return summary
+
+
+def _read(path: str, option: str, config: ResolutionConfig) -> tuple[np.ndarray, float]:
+    with open_tomogram(path, config.sampling_rate, option, "--samplingrate") as opened:
+        volume, rate = np.array(opened.data, dtype=np.float32), opened.sampling_rate
+    if len(set(volume.shape)) > 1 or volume.shape[0] < 8:
+        raise InputError(f"{option}: '{path}' has {_edges(volume)} voxels; give a cube of 8 or more")
+    if not np.isfinite(volume).all():
+        raise InputError(f"{option}: '{path}' has voxels that are not numbers; repair the file")
+    if volume.max() <= volume.min():
+        raise InputError(f"{option}: '{path}' holds one grey value only; give a half map")
+    return volume, rate
+
+
+def _mask(config: ResolutionConfig, volume: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    if config.mask is None:
+        return np.ones_like(volume), ["no mask: the noise around the particle lowers the correlation"]
+    mask, _ = _read(config.mask, "--mask", config)
+    if mask.shape != volume.shape:
+        raise InputError(f"--mask: '{config.mask}' has {_edges(mask)} voxels, the halves {_edges(volume)}; give a mask in their "
+                         "box")
+    if mask.min() < 0 or mask.max() > 1 + 1e-3:
+        raise InputError(f"--mask: '{config.mask}' has values from {mask.min():g} to {mask.max():g}; give a mask from 0 to 1")
+    steps = max(float(np.abs(np.diff(mask, axis=axis)).max()) for axis in range(3))
+    return mask, ["the mask has a hard edge, which correlates by itself: give a soft one"] if steps > HARD_EDGE else []
+
+
+def _edges(volume: np.ndarray) -> str:
+    return " x ".join(map(str, volume.shape[::-1]))
