@@ -50,26 +50,26 @@ class EggInfoPluginFirst(egg_info):
 # the pinned numpy. The bounds here say only what our code needs; the pins are Scipion's.
 DEPENDENCIES = [
     "scipion-pyworkflow>=3.11.2",  # protocols, projects, parameters; it brings matplotlib
-    "scipion-em>=3.11.1",          # pwem: the domain that plugins belong to
-    "scipion-em-tomo>=3.12",       # SetOfTomograms, SetOfCoordinates3D
-    "scipion-app>=3.8",            # the `scipion` command: configuration, windows, test runner
-    "pyxmipp3>=0.4",               # xmippLib (XMD tables) and XmippScript (base class of the programs)
-    "tensorflow>=2.16",            # the network; 2.16 is the first with Keras 3, whose files (.h5, .keras) we write
-    "numpy>=1.26",                 # arrays; 1.26 is the first that runs on Python 3.12
-    "pandas",                      # pick files and result tables in CSV
-    "h5py>=3.7",                   # what a model file says of itself, read without TensorFlow, which brings it
-    "mrcfile>=1.4",                # tomograms and subtomogram stacks, memory-mapped
-    "jinja2>=3.1",                 # the HTML report: escapes names of files and pickers; pure Python, one small dependency
-    "imodmodel>=0.1",              # IMOD models; it brings pydantic
-    "dynamotable>=0.3",            # Dynamo tables; needs pandas only
-    "scipy>=1.10",                 # k-d trees, distance transforms, rescaling
-    "setuptools",                  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
+    "scipion-em>=3.11.1",  # pwem: the domain that plugins belong to
+    "scipion-em-tomo>=3.12",  # SetOfTomograms, SetOfCoordinates3D
+    "scipion-app>=3.8",  # the `scipion` command: configuration, windows, test runner
+    "pyxmipp3>=0.4",  # xmippLib (XMD tables) and XmippScript (base class of the programs)
+    "tensorflow>=2.16",  # the network; 2.16 is the first with Keras 3, whose files (.h5, .keras) we write
+    "numpy>=1.26",  # arrays; 1.26 is the first that runs on Python 3.12
+    "pandas",  # pick files and result tables in CSV
+    "h5py>=3.7",  # what a model file says of itself, read without TensorFlow, which brings it
+    "mrcfile>=1.4",  # tomograms and subtomogram stacks, memory-mapped
+    "jinja2>=3.1",  # the HTML report: escapes names of files and pickers; pure Python, one small dependency
+    "imodmodel>=0.1",  # IMOD models; it brings pydantic
+    "dynamotable>=0.3",  # Dynamo tables; needs pandas only
+    "scipy>=1.10",  # k-d trees, distance transforms, rescaling
+    "setuptools",  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]
 EXTRAS = {
-    "gpu": ["tensorflow[and-cuda]"],                 # the CUDA libraries as wheels; the driver is the machine's
+    "gpu": ["tensorflow[and-cuda]"],  # the CUDA libraries as wheels; the driver is the machine's
     # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: one process per core, half the time on two
     "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5"],
-    "dev": ["ruff>=0.6", "mypy>=1.11"],              # make lint
+    "dev": ["ruff>=0.6", "mypy>=1.11"],  # make lint
 }
 
 setup(
@@ -97,8 +97,10 @@ setup(
     packages=find_packages(LIBRARIES) + find_packages(include=[PLUGIN, f"{PLUGIN}.*", "xmipp_scripts", "xmipp_scripts.*"]),
     # "" also says where the .egg-info goes: in the root, a Scipion started from there would take it for the installed plugin
     package_dir={"": LIBRARIES, PLUGIN: PLUGIN, "xmipp_scripts": "xmipp_scripts"},
-    package_data={PLUGIN: ["protocols.conf", "*.png", "*.svg", "templates/*.json.template"],
-                  "tomo_particles": ["reports/*.html"]},
+    package_data={
+        PLUGIN: ["protocols.conf", "*.png", "*.svg", "templates/*.json.template"],
+        "tomo_particles": ["reports/*.html"],
+    },
     cmdclass={"egg_info": EggInfoPluginFirst},
     entry_points={
         "pyworkflow.plugin": [f"{PLUGIN} = {PLUGIN}"],

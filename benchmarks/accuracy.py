@@ -46,8 +46,10 @@ def measured(case: Case, folder: Path, maps: Path) -> list[dict]:
         kept.write_text(json.dumps(run_case(case, tomograms, odir), indent=1))
         shutil.rmtree(odir)
         print(f"{case.name}: " + ", ".join(f"{r['method']} {r['F1']:.3f}" for r in json.loads(kept.read_text())), flush=True)
-    return [row | {"species": case.species, "snr": case.snr, "seed": case.seed, "good": case.good, "bad": case.bad}
-            for row in json.loads(kept.read_text())]
+    return [
+        row | {"species": case.species, "snr": case.snr, "seed": case.seed, "good": case.good, "bad": case.bad}
+        for row in json.loads(kept.read_text())
+    ]
 
 
 def ablations(folder: Path, maps: Path, n: int) -> pd.DataFrame:
@@ -136,8 +138,9 @@ def page(table: pd.DataFrame, without: pd.DataFrame, n_cases: int) -> str:
     if len(without):
         names = [*ABLATIONS, "without the pickers' scores", "the network's score alone"]
         mean = without.groupby("method")[MEASURES].mean().loc[[OWN, *names]].reset_index()
-        parts.append("## Without one ingredient\n\nMeans over " + ", ".join(sorted(without["case"].unique())) + ".\n\n"
-                     + as_markdown(mean))
+        parts.append(
+            "## Without one ingredient\n\nMeans over " + ", ".join(sorted(without["case"].unique())) + ".\n\n" + as_markdown(mean)
+        )
     return "\n\n".join(parts)
 
 
@@ -152,7 +155,7 @@ def main() -> None:
     options = parser.parse_args()
     every = cases(tuple(options.seeds))
     done = [case for case in every if (options.folder / "cases" / f"{case.name}.json").exists()]
-    todo = [case for case in every if case not in done][:options.most]
+    todo = [case for case in every if case not in done][: options.most]
     rows = [row for case in (*done, *todo) for row in measured(case, options.folder, options.maps)]
     without = ablations(options.folder, options.maps, options.ablations)
     table = pd.DataFrame(rows)

@@ -82,7 +82,6 @@ def main() -> None:
     finish("acryo_blobs", f"{text}\n\n{as_markdown(pd.DataFrame(rows))}", options.write)
 
 
-
 def row(name: str, picks: np.ndarray, particles: np.ndarray, radius: float, seconds: float, memory: float) -> dict:
     """One line of the table."""
     found = agreement(picks, particles, radius)

@@ -70,8 +70,17 @@ def simulated(case: Case, folder: Path, maps: Path, seed: int) -> Path:
     """The tomograms of a case; cases with the same ones share them."""
     out = folder / "_".join(map(str, (*case.simulate, seed))).replace("--", "")
     if not out.exists():
-        run_program("simulate_tomo", "--odir", out, "--maps", *(maps / f"{name}.mrc" for name in case.maps), *case.simulate,
-                    "--seed", seed, quiet=True)
+        run_program(
+            "simulate_tomo",
+            "--odir",
+            out,
+            "--maps",
+            *(maps / f"{name}.mrc" for name in case.maps),
+            *case.simulate,
+            "--seed",
+            seed,
+            quiet=True,
+        )
     return out
 
 
@@ -98,8 +107,19 @@ def measure(case: Case, folder: Path, maps: Path, seed: int, picture: bool) -> d
     picks[columns].to_csv(path, index=False)
     tomograms = [data / f"{name}.mrc" for name in picks["tomo_id"].unique()]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cost = run_program("average_subtomograms", "--tomograms", *tomograms, "--picks", path, "--odir", out, "--diameter",
-                       case.diameter, *case.options, quiet=True)
+    cost = run_program(
+        "average_subtomograms",
+        "--tomograms",
+        *tomograms,
+        "--picks",
+        path,
+        "--odir",
+        out,
+        "--diameter",
+        case.diameter,
+        *case.options,
+        quiet=True,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     row = compare(case, picks, out, data / "templates" / f"{case.species}.mrc", seed, picture)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -113,9 +133,15 @@ def compare(case: Case, picks: pd.DataFrame, out: Path, template: Path, seed: in
     rounded = lambda table, names: table.assign(**dict(zip(keys[1:], (table[n].round(1) for n in names), strict=True)))  # noqa: E731
     both = rounded(aligned, ("x_picked", "y_picked", "z_picked")).merge(rounded(picks, "xyz"), on=keys, suffixes=("", "_true"))
     fsc = summary["resolution"].get("corrected", {})
-    row = {"case": case.name, "seed": seed, "picks": summary["picks"], "verdict": summary["verdict"],
-           "mean FSC": summary["meanFSCFromDiameterToLowpass"], "FSC 0.143": fsc.get("0.143", "-"),
-           "FSC 0.5": fsc.get("0.5", "-")}
+    row = {
+        "case": case.name,
+        "seed": seed,
+        "picks": summary["picks"],
+        "verdict": summary["verdict"],
+        "mean FSC": summary["meanFSCFromDiameterToLowpass"],
+        "FSC 0.143": fsc.get("0.143", "-"),
+        "FSC 0.5": fsc.get("0.5", "-"),
+    }
     if case.jitter is not None:
         turn, shift, row["to truth, FSC 0.5"] = against_truth(case, out, template, f"averages_{case.name}" if picture else "")
         given, true = rotation_of(both[list(TURN)].to_numpy()), rotation_of(both[[f"{name}_true" for name in TURN]].to_numpy())
@@ -123,9 +149,13 @@ def compare(case: Case, picks: pd.DataFrame, out: Path, template: Path, seed: in
         places, truth = (both[list(names)].to_numpy() for names in ("xyz", ("tx", "ty", "tz")))
         body = given.apply(shift)  # where the template's own centre is in the average
         distance = lambda where: float(np.linalg.norm((where - truth) * RATE, axis=1).mean())  # noqa: E731
-        row |= {"turns within 30": float((off < NEAR).mean()), "median turn": float(np.median(off)),
-                "picked off": distance(both[["x_picked", "y_picked", "z_picked"]].to_numpy()), "centre off": distance(places),
-                "centre off, one frame": distance(places + body / RATE)}
+        row |= {
+            "turns within 30": float((off < NEAR).mean()),
+            "median turn": float(np.median(off)),
+            "picked off": distance(both[["x_picked", "y_picked", "z_picked"]].to_numpy()),
+            "centre off": distance(places),
+            "centre off, one frame": distance(places + body / RATE),
+        }
         if case.species in SYMMETRIC:
             row |= dict.fromkeys(("turns within 30", "median turn", "centre off, one frame"), np.nan)
     return row
@@ -187,10 +217,12 @@ def main() -> None:
                 rows.append(measure(CASES[name], folder, options.maps, seed, options.write and seed == options.seeds[0]))
                 print(rows[-1], flush=True)
     beside = f" Beside it ran {options.beside}." if options.beside else ""
-    text = (f"Load of the machine (15 minutes) before the run: {load:.1f} on {os.cpu_count()} cores.{beside} "
-            "Turns in degrees, lengths in Å; *one frame*: after one shift, the same for all picks, that lays the average on the "
-            "true map: the stated centre of a map is up to half a voxel an axis off its centre of mass.\n\n"
-            + as_markdown(pd.DataFrame(rows)))
+    text = (
+        f"Load of the machine (15 minutes) before the run: {load:.1f} on {os.cpu_count()} cores.{beside} "
+        "Turns in degrees, lengths in Å; *one frame*: after one shift, the same for all picks, that lays the average on the "
+        "true map: the stated centre of a map is up to half a voxel an axis off its centre of mass.\n\n"
+        + as_markdown(pd.DataFrame(rows))
+    )
     finish("averages", text, options.write)
 
 

@@ -16,9 +16,21 @@ from _report import as_markdown, finish
 from tomo_particles.formats.registry import FORMATS
 
 RATE, TOMOGRAMS, SIZE = 10.0, 50, (1000, 1000, 1000)
-NUMBERS = ("rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ", "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi", "rlnOriginXAngst",
-           "rlnOriginYAngst", "rlnOriginZAngst", "rlnAutopickFigureOfMerit", "rlnLogLikeliContribution",
-           "rlnMaxValueProbDistribution", "rlnNormCorrection")
+NUMBERS = (
+    "rlnCoordinateX",
+    "rlnCoordinateY",
+    "rlnCoordinateZ",
+    "rlnAngleRot",
+    "rlnAngleTilt",
+    "rlnAnglePsi",
+    "rlnOriginXAngst",
+    "rlnOriginYAngst",
+    "rlnOriginZAngst",
+    "rlnAutopickFigureOfMerit",
+    "rlnLogLikeliContribution",
+    "rlnMaxValueProbDistribution",
+    "rlnNormCorrection",
+)
 CONSTANTS = {"rlnTomoTiltSeriesPixelSize": RATE, "rlnOpticsGroup": 1, "rlnClassNumber": 1, "rlnGroupNumber": 1}
 
 
@@ -26,8 +38,10 @@ def write_relion(path: Path, n: int) -> None:
     """A star file as RELION leaves it after a refinement."""
     rng = np.random.default_rng(0)
     numbers = pd.DataFrame(rng.uniform(20, 170, (n, len(NUMBERS))).round(6), columns=NUMBERS)
-    names = {"rlnTomoName": [f"TS_{i % TOMOGRAMS:03d}" for i in range(n)],
-             "rlnImageName": [f"Extract/job01/TS_{i % TOMOGRAMS:03d}/{i}_data.mrcs" for i in range(n)]}
+    names = {
+        "rlnTomoName": [f"TS_{i % TOMOGRAMS:03d}" for i in range(n)],
+        "rlnImageName": [f"Extract/job01/TS_{i % TOMOGRAMS:03d}/{i}_data.mrcs" for i in range(n)],
+    }
     table = pd.concat([pd.DataFrame(names), numbers], axis=1).assign(**CONSTANTS)
     labels = "".join(f"_{label} #{i}\n" for i, label in enumerate(table.columns, start=1))
     path.write_text(f"data_particles\n\nloop_\n{labels}{table.to_csv(sep=' ', index=False, header=False)}")
@@ -35,8 +49,9 @@ def write_relion(path: Path, n: int) -> None:
 
 def converted(source: str, output: str, *options: object) -> Cost:
     """The cost of xmipp_convert_coordinates_tomo."""
-    return run_program("convert_coordinates_tomo", "-i", source, "-o", output, "--overwrite", "--samplingrate", RATE, *options,
-                       quiet=True)
+    return run_program(
+        "convert_coordinates_tomo", "-i", source, "-o", output, "--overwrite", "--samplingrate", RATE, *options, quiet=True
+    )
 
 
 def row(what: str, n: int, cost: Cost) -> dict:

@@ -90,7 +90,8 @@ def compare(options: argparse.Namespace) -> dict[str, object]:
         "voxels": list(volume.shape),
         "correlation of the score maps": corrcoef(ours[scored], theirs[scored]),
         f"of the best {options.number} peaks in common within 2 voxels": float(near.mean()),
-        "seconds": {"ours": seconds, "pytme": report["seconds"]}, "peak MB": {"ours": megabytes, "pytme": report["megabytes"]},
+        "seconds": {"ours": seconds, "pytme": report["seconds"]},
+        "peak MB": {"ours": megabytes, "pytme": report["megabytes"]},
     }
     if options.truth:
         result["F1"] = {name: f1(peaks.positions, options, distance) for name, peaks in found.items()}
@@ -126,8 +127,9 @@ def run_pytme(
     with tempfile.TemporaryDirectory() as folder:
         given, scores = Path(folder, "in.npz"), Path(folder, "scores.npy")
         np.savez(given, target=volume, template=template, mask=mask, rotations=rotations.astype(np.float32))
-        run = subprocess.run([options.pytme, "-c", THEIRS, given, scores, str(options.threads)], capture_output=True, text=True,
-                             check=False)
+        run = subprocess.run(
+            [options.pytme, "-c", THEIRS, given, scores, str(options.threads)], capture_output=True, text=True, check=False
+        )
         if run.returncode:
             raise SystemExit(f"pytme failed: {run.stderr.strip().splitlines()[-1] if run.stderr.strip() else run.returncode}")
         return np.load(scores), json.loads(run.stdout.splitlines()[-1])

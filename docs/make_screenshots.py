@@ -31,9 +31,18 @@ CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of
 EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer, from top to bottom
 SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first three of an evaluation, the last of picks
 # Every eye of the viewer of a consensus but those that open a browser or another viewer: title of its window, name of the picture
-FIGURES = {1: ("Scores", None), 2: ("Expected precision", None), 3: ("Expected number", None), 4: ("Who saw", "consensus_votes"),
-           5: ("Reliability", None), 6: ("Training", None), 8: ("Calibration", None), 10: ("Gallery", "consensus_gallery"),
-           11: ("Picks on slices", "consensus_slices"), 12: ("Picks in space", None)}
+FIGURES = {
+    1: ("Scores", None),
+    2: ("Expected precision", None),
+    3: ("Expected number", None),
+    4: ("Who saw", "consensus_votes"),
+    5: ("Reliability", None),
+    6: ("Training", None),
+    8: ("Calibration", None),
+    10: ("Gallery", "consensus_gallery"),
+    11: ("Picks on slices", "consensus_slices"),
+    12: ("Picks in space", None),
+}
 KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 325)  # a file beside the project, and its field in that viewer
 THRESHOLD_WAND, PREPROCESS_TAB, RADIUS_WAND = (721, 758), (90, 273), (741, 323)  # in the form of the finished run
 REPORT_SIZE = "1240,2000"
@@ -111,8 +120,15 @@ project.mapper.commit()
 def environment(home: Path) -> dict[str, str]:
     """Scipion's environment for a home folder of its own."""
     inherited = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # windows are wanted here
-    return {**inherited, "SCIPION_HOME": str(home), "SCIPION_USER_DATA": str(home / "data"), "SCIPION_NOTIFY": "False",
-            "SCIPION_DOMAIN": "pwem", "DISPLAY": DISPLAY, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return {
+        **inherited,
+        "SCIPION_HOME": str(home),
+        "SCIPION_USER_DATA": str(home / "data"),
+        "SCIPION_NOTIFY": "False",
+        "SCIPION_DOMAIN": "pwem",
+        "DISPLAY": DISPLAY,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
 
 
 class Desktop:
@@ -124,13 +140,14 @@ class Desktop:
         self.start(["Xvfb", DISPLAY, "-screen", "0", f"{size}x24"])
         time.sleep(2)
         settings = Path(env["SCIPION_HOME"]) / "twmrc"
-        settings.write_text('RandomPlacement\nNoTitle\nBorderWidth 0\n')
+        settings.write_text("RandomPlacement\nNoTitle\nBorderWidth 0\n")
         self.start(["twm", "-f", str(settings)])
 
     def start(self, command: list[str]) -> None:
         """Start a program in a process group of its own: scipion starts others, which must end with it."""
-        self.processes.append(subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                               start_new_session=True))
+        self.processes.append(
+            subprocess.Popen(command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        )
 
     def do(self, *arguments: str, wait: float = 1.0) -> str:
         """An xdotool command."""
@@ -258,8 +275,10 @@ def photograph_wizards(desktop: Desktop, main: str, folder: Path) -> None:
     form = desktop.window("Protocol Run")
     time.sleep(2)
     desktop.do("windowmove", form, "300", "100")
-    for tab, wand, title, name in ((None, THRESHOLD_WAND, "Tolerance threshold", "wizard_threshold"),
-                                   (PREPROCESS_TAB, RADIUS_WAND, "Box size, sampling", "wizard_radius")):
+    for tab, wand, title, name in (
+        (None, THRESHOLD_WAND, "Tolerance threshold", "wizard_threshold"),
+        (PREPROCESS_TAB, RADIUS_WAND, "Box size, sampling", "wizard_radius"),
+    ):
         if tab:
             desktop.click(form, *tab)
         desktop.click(form, *wand)
@@ -288,8 +307,17 @@ def photograph_templates(desktop: Desktop, main: str, folder: Path) -> None:
 
 def photograph_page(page: Path, path: Path) -> None:
     """The top of an HTML page in headless Chromium, which must have nothing to complain of."""
-    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
-               f"--window-size={REPORT_SIZE}", f"--screenshot={path}", page.resolve().as_uri()]
+    command = [
+        "chromium",
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--enable-logging=stderr",
+        f"--window-size={REPORT_SIZE}",
+        f"--screenshot={path}",
+        page.resolve().as_uri(),
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
     assert "CONSOLE" not in done.stderr, done.stderr
     subprocess.run(["mogrify", "+dither", "-colors", "128", "-strip", "-format", "png", str(path)], check=True)

@@ -24,8 +24,10 @@ def density() -> np.ndarray:
     z, y, x = np.indices((EDGE,) * 3) - EDGE // 2
     blobs = np.array(BLOBS)
     centres = blobs[:, :3] - (blobs[:, :3] * blobs[:, 3:] ** 3).sum(axis=0) / (blobs[:, 3] ** 3).sum()
-    return sum(np.exp(-((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2) / (2 * (0.8 * w) ** 2))
-               for (a, b, c), w in zip(centres, blobs[:, 3], strict=True)).astype(np.float32)
+    return sum(
+        np.exp(-((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2) / (2 * (0.8 * w) ** 2))
+        for (a, b, c), w in zip(centres, blobs[:, 3], strict=True)
+    ).astype(np.float32)
 
 
 @dataclass
@@ -40,8 +42,14 @@ class Scene:
         """The tomograms with picks off their particles by `jitter` voxels an axis."""
         rng = np.random.default_rng(seed)
         return [
-            Source(name, volume, RATE, self.places[name] + rng.normal(0, jitter, self.places[name].shape),
-                   np.ones(len(self.places[name])), (-60.0, 60.0))
+            Source(
+                name,
+                volume,
+                RATE,
+                self.places[name] + rng.normal(0, jitter, self.places[name].shape),
+                np.ones(len(self.places[name])),
+                (-60.0, 60.0),
+            )
             for name, volume in self.tomograms.items()
         ]
 

@@ -18,9 +18,9 @@ def _set_environment() -> None:
     os.environ.update(
         SCIPION_HOME=str(SCIPION_HOME),
         SCIPION_USER_DATA=str(SCIPION_HOME / "data"),
-        SCIPION_NOTIFY="False",       # Scipion would report usage to its developers
+        SCIPION_NOTIFY="False",  # Scipion would report usage to its developers
         SCIPION_DOMAIN="pwem",
-        CUDA_VISIBLE_DEVICES="",      # the same tests everywhere: no test needs a GPU
+        CUDA_VISIBLE_DEVICES="",  # the same tests everywhere: no test needs a GPU
         TF_CPP_MIN_LOG_LEVEL="3",
         MPLBACKEND="Agg",
         PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),  # our programs first

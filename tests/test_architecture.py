@@ -51,8 +51,14 @@ PROTOCOLS = {
 }
 # What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
 LIBRARY_FOR_PLUGIN = {
-    "core.coordinates", "core.seeds",
-    "core", "formats.xmd", "consensus.merged_picks", "consensus.expected_precision", "consensus.verdict", "learning.model_files",
+    "core.coordinates",
+    "core.seeds",
+    "core",
+    "formats.xmd",
+    "consensus.merged_picks",
+    "consensus.expected_precision",
+    "consensus.verdict",
+    "learning.model_files",
     "runs.layout",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
@@ -165,8 +171,14 @@ def test_imports_are_read_as_python_would():
         "def later():\n    import heavy\nclass C:\n    import in_class\n"
     )
     assert set(read_imports(source, "pkg.sub")) == {
-        Import("a.b", True), Import("pkg", True), Import("pkg.sibling", True), Import("pkg.sub.near", True),
-        Import("pkg.sub.near.thing", True), Import("otherwise", True), Import("heavy", False), Import("in_class", True),
+        Import("a.b", True),
+        Import("pkg", True),
+        Import("pkg.sibling", True),
+        Import("pkg.sub.near", True),
+        Import("pkg.sub.near.thing", True),
+        Import("otherwise", True),
+        Import("heavy", False),
+        Import("in_class", True),
     }
 
 
@@ -177,9 +189,7 @@ def test_the_packages_are_found():
 
 def test_the_library_knows_nothing_of_scipion_or_the_programs():
     forbidden = SCIPION | {"xmipptomo", "xmipp_scripts", "xmipp_script"}
-    wrong = {
-        file: i.name for file, imports in imports_of("tomo_particles").items() for i in imports if top(i.name) in forbidden
-    }
+    wrong = {file: i.name for file, imports in imports_of("tomo_particles").items() for i in imports if top(i.name) in forbidden}
     assert not wrong
 
 
@@ -220,7 +230,9 @@ def test_no_module_imports_itself_by_others(package: str):
 
 def test_only_xmd_imports_xmipplib():
     wrong = [
-        file for package in PACKAGES for file, imports in imports_of(package).items()
+        file
+        for package in PACKAGES
+        for file, imports in imports_of(package).items()
         if Path(file).parts[-2:] != ("formats", "xmd.py") and any(top(i.name) == "xmippLib" for i in imports)
     ]
     assert not wrong
@@ -228,7 +240,9 @@ def test_only_xmd_imports_xmipplib():
 
 def test_only_network_imports_tensorflow():
     wrong = [
-        file for package in PACKAGES for file, imports in imports_of(package).items()
+        file
+        for package in PACKAGES
+        for file, imports in imports_of(package).items()
         if Path(file).parent.name != "network" and any(top(i.name) in TENSORFLOW for i in imports)
     ]
     assert not wrong
@@ -242,7 +256,9 @@ def test_programs_know_nothing_of_scipion():
 
 def test_programs_import_the_network_only_inside_functions():
     wrong = {
-        file: i.name for file, imports in imports_of("xmipp_scripts").items() for i in imports
+        file: i.name
+        for file, imports in imports_of("xmipp_scripts").items()
+        for i in imports
         if i.at_module_level and top(library_module(i.name) or "") == "network"
     }
     assert not wrong
@@ -253,7 +269,9 @@ def test_the_plugin_reaches_the_algorithms_only_by_programs():
         return LIBRARY_FOR_WINDOWS if WINDOWS & set(Path(file).parts) else LIBRARY_FOR_PLUGIN
 
     wrong = {
-        file: i.name for file, imports in imports_of("xmipptomo").items() for i in imports
+        file: i.name
+        for file, imports in imports_of("xmipptomo").items()
+        for i in imports
         if "tests" not in Path(file).parts  # tests simulate data with the library
         and (top(i.name) == "xmipp_scripts" or not (permitted(i.name, allowed(file)) or empty_folder(i.name)))
     }

@@ -106,8 +106,16 @@ def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> 
             raise InputError(f"--tomograms: two tomograms are named '{tomo_id}'; their file names must differ")
         tomograms[tomo_id] = TomogramInfo(tomo_id, tomogram.sampling_rate, tomogram.size, str(tomogram.path))
     unknown = "leave out" if config.subset else "refuse"
-    return Context(tomograms, config.sampling_rate, config.size, config.unit == UNITS[1], _names(config), unknown,
-                   among=shared_folder(files), notes=notes)
+    return Context(
+        tomograms,
+        config.sampling_rate,
+        config.size,
+        config.unit == UNITS[1],
+        _names(config),
+        unknown,
+        among=shared_folder(files),
+        notes=notes,
+    )
 
 
 def _names(config: ConvertConfig) -> dict[str, str]:
@@ -124,8 +132,9 @@ def _names(config: ConvertConfig) -> dict[str, str]:
     return names
 
 
-def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str],
-          rates: set[float | None]) -> dict[str, Picks]:
+def _read(
+    files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str], rates: set[float | None]
+) -> dict[str, Picks]:
     """The picks of all files. rates: Å/voxel known so far; receives those of the files."""
     from tomo_particles.formats.pick_folders import joined
     from tomo_particles.formats.registry import format_named, read, recognise
@@ -142,8 +151,9 @@ def _read(files: Sequence[Path], config: ConvertConfig, context: Context, notes:
     return read_one(files[0]) if len(files) == 1 else joined("", files, read_one, "-i", notes, context.tomograms)
 
 
-def _on_tomogram(picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str],
-                 rates: set[float | None]) -> Picks:
+def _on_tomogram(
+    picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str], rates: set[float | None]
+) -> Picks:
     """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
     from tomo_particles.core.coordinates import check_inside, inside_volume
     from tomo_particles.core.extent import likely_mistake
@@ -201,25 +211,34 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
 
     every = list(picks.values())
     total = sum(map(len, every))
-    has = {"score": sum(int(np.isfinite(own.score).sum()) for own in every),
-           "angles": sum(int(np.isfinite(own.angles).all(axis=1).sum()) for own in every),
-           "group": sum(int((own.group != 0).sum()) for own in every),
-           "species": sum(int((own.species != "").sum()) for own in every)}
+    has = {
+        "score": sum(int(np.isfinite(own.score).sum()) for own in every),
+        "angles": sum(int(np.isfinite(own.angles).all(axis=1).sum()) for own in every),
+        "group": sum(int((own.group != 0).sum()) for own in every),
+        "species": sum(int((own.species != "").sum()) for own in every),
+    }
     lost = [name for name, count in has.items() if count and name not in target.keeps]
     added = [tomo_id for tomo_id in picks if plain(tomo_id) != tomo_id] if target.name.startswith("relion") else []
     filled = [name for name in ("score", "angles") if target.fills and name in target.keeps and 0 < has[name] < total]
-    names = [f"RELION must call the tomogram '{name}', as the picks do; else give --rename, as {PLAIN} for '{plain(name)}'"
-             for name in added[:1]]
-    return [f"{target.name} does not keep: {', '.join(lost)}"] * bool(lost) + names + [
-        f"{total - has[name]} picks have no {name}: 0 in the file" for name in filled]
+    names = [
+        f"RELION must call the tomogram '{name}', as the picks do; else give --rename, as {PLAIN} for '{plain(name)}'"
+        for name in added[:1]
+    ]
+    return (
+        [f"{target.name} does not keep: {', '.join(lost)}"] * bool(lost)
+        + names
+        + [f"{total - has[name]} picks have no {name}: 0 in the file" for name in filled]
+    )
 
 
 def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, target: Format) -> list[str]:
     from tomo_particles.formats.registry import write_all
 
     if TOMOGRAM not in config.output and target.single and len(picks) > 1:
-        raise InputError(f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({listed(picks)}); put "
-                         f"{TOMOGRAM} in its name, as in picks_{TOMOGRAM}{target.extensions[0]}")
+        raise InputError(
+            f"-o: a file of {target.name} holds one tomogram, and there are {len(picks)} ({listed(picks)}); put "
+            f"{TOMOGRAM} in its name, as in picks_{TOMOGRAM}{target.extensions[0]}"
+        )
     if TOMOGRAM in config.output and len({_in_file_name(tomo_id) for tomo_id in picks}) < len(picks):
         raise InputError(f"-o: two of the tomograms {listed(picks)} would share one file; give other names with --rename")
     for own in picks.values() if target.one_species else ():
@@ -231,11 +250,12 @@ def _write(picks: dict[str, Picks], context: Context, config: ConvertConfig, tar
     if TOMOGRAM not in config.output:
         jobs = {Path(config.output): picks}
     else:
-        jobs = {Path(config.output.replace(TOMOGRAM, _in_file_name(tomo_id))): {tomo_id: own}
-                for tomo_id, own in picks.items()}
+        jobs = {Path(config.output.replace(TOMOGRAM, _in_file_name(tomo_id))): {tomo_id: own} for tomo_id, own in picks.items()}
     written = write_all(jobs, context, target, config.overwrite)
-    return [f"{sum(map(len, part.values()))} picks -> {', '.join(map(str, written[path]))} ({target.title})"
-            for path, part in jobs.items()]
+    return [
+        f"{sum(map(len, part.values()))} picks -> {', '.join(map(str, written[path]))} ({target.title})"
+        for path, part in jobs.items()
+    ]
 
 
 def _extents(picks: Mapping[str, Picks], context: Context, rates: set[float | None]) -> list[str]:
@@ -257,8 +277,14 @@ class ConvertCoordinatesTomo(Program):
     """Command line of `convert`."""
 
     name = "xmipp_convert_coordinates_tomo"
-    parameters = {"input": "-i", "output": "-o", "format": "--from", "output_format": "--to",
-                  "picks_sampling_rate": "--samplingrate", "unit": "--unit"}
+    parameters = {
+        "input": "-i",
+        "output": "-o",
+        "format": "--from",
+        "output_format": "--to",
+        "picks_sampling_rate": "--samplingrate",
+        "unit": "--unit",
+    }
 
     def defineParams(self) -> None:
         self.addUsageLine("Conversion of coordinates between pickers and packages. Picks keep their position in the tomogram.")

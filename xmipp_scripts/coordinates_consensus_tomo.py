@@ -149,8 +149,12 @@ class CoordinatesConsensusTomo(Program):
     """Command line of `write_consensus`."""
 
     name = "xmipp_coordinates_consensus_tomo"
-    parameters = {"number_of_agreeing_pickers": "--number", "representative": "--constype",
-                  "truth": "--inputTruth", "lie": "--inputLie"}
+    parameters = {
+        "number_of_agreeing_pickers": "--number",
+        "representative": "--constype",
+        "truth": "--inputTruth",
+        "lie": "--inputLie",
+    }
 
     def defineParams(self) -> None:
         self.addUsageLine("Coordinates consensus: merge the picks that several pickers made in one tomogram.")

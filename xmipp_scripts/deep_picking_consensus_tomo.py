@@ -183,8 +183,12 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
             continue
         from tomo_particles.network import load_model, score, select_devices
 
-        model = model or load_model(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate,
-                                    strategy=select_devices(config.gpus, config.threads))
+        model = model or load_model(
+            config.model,
+            box_size=config.box_size,
+            sampling_rate=config.sampling_rate,
+            strategy=select_devices(config.gpus, config.threads),
+        )
         tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str)
         positions = positions_of(columns, config.input[0], parameter("input"))
         columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()

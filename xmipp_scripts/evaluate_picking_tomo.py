@@ -98,9 +98,7 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
         "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
         "all": report(joined, inputs.targets, inputs.species),
         "curves": {rule: curve_numbers(found) for rule in joined.candidates if (found := score_curves(joined, rule))},
-        "tomograms": {
-            tomo_id: report(Joined.of([one]), inputs.targets, inputs.species) for tomo_id, one in comparisons.items()
-        },
+        "tomograms": {tomo_id: report(Joined.of([one]), inputs.targets, inputs.species) for tomo_id, one in comparisons.items()},
     }
 
 

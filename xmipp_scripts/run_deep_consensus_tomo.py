@@ -18,9 +18,17 @@ class RunDeepConsensusTomo(Program):
     """Command line of the pipeline."""
 
     name = "xmipp_run_deep_consensus_tomo"
-    parameters = {"positives": "--picks", "negatives": "--noise", "noise_amount": "--noise",
-                  "number_of_agreeing_pickers": "--number", "model": "--inputModel", "batch_size": "--batch",
-                  "representative": "--constype", "tomogram": "--tomograms", "picks_sampling_rate": "--picksSamplingrates"}
+    parameters = {
+        "positives": "--picks",
+        "negatives": "--noise",
+        "noise_amount": "--noise",
+        "number_of_agreeing_pickers": "--number",
+        "model": "--inputModel",
+        "batch_size": "--batch",
+        "representative": "--constype",
+        "tomogram": "--tomograms",
+        "picks_sampling_rate": "--picksSamplingrates",
+    }
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus picking of tomograms: merges the coordinates of several pickers into one scored set.")

@@ -55,10 +55,16 @@ class SimulationConfig:
         require_positive(self.threads, "--threads")
         require_positive(self.envelope, "--envelope", "1/nm")
         if not all(SMALLEST <= edge <= LARGEST for edge in self.size):
-            raise InputError(f"--size: every edge must have {SMALLEST} to {LARGEST} voxels, "
-                             f"received {' '.join(map(str, self.size))}")
-        for option, value in (("--beads", self.beads), ("--vesicles", self.vesicles), ("--seed", self.seed),
-                              ("--icenoise", self.ice_noise), *(("--counts", count) for count in self.counts)):
+            raise InputError(
+                f"--size: every edge must have {SMALLEST} to {LARGEST} voxels, received {' '.join(map(str, self.size))}"
+            )
+        for option, value in (
+            ("--beads", self.beads),
+            ("--vesicles", self.vesicles),
+            ("--seed", self.seed),
+            ("--icenoise", self.ice_noise),
+            *(("--counts", count) for count in self.counts),
+        ):
             if not 0 <= value < float("inf"):
                 raise InputError(f"{option}: must be 0 or more, received {value}")
         if self.counts and not any(self.counts):
@@ -78,8 +84,9 @@ class SimulationConfig:
             total = CROWD * x * y * z * (self.sampling_rate * 1e-10) ** 3
             return [max(1, round(total / classes))] * classes
         if len(self.counts) not in (1, classes):
-            raise InputError(f"--counts: give one number for all, or one for each of the {classes} complexes; "
-                             f"received {len(self.counts)}")
+            raise InputError(
+                f"--counts: give one number for all, or one for each of the {classes} complexes; received {len(self.counts)}"
+            )
         return list(self.counts) * (classes if len(self.counts) == 1 else 1)
 
 
@@ -122,8 +129,10 @@ def _complexes(config: SimulationConfig) -> list[Complex]:
         try:
             return builtin_complexes(config.sampling_rate)
         except ValueError as error:
-            raise InputError(f"--samplingrate: too coarse for the built-in complexes ({error}); "
-                             "give a smaller one, or maps of bigger particles") from error
+            raise InputError(
+                f"--samplingrate: too coarse for the built-in complexes ({error}); "
+                "give a smaller one, or maps of bigger particles"
+            ) from error
     complexes = [read_map(path, config.sampling_rate) for path in config.maps]
     names = [which.name for which in complexes]
     for name in names:
@@ -144,16 +153,22 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
     start = time.perf_counter()
     # From the name and not the order: a tomogram stays the same however many are made.
     rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
-    sample = build_sample(name, config.size, complexes, counts, beads=config.beads, vesicles=config.vesicles,
-                          ice_noise=config.ice_noise, rng=rng)
+    sample = build_sample(
+        name, config.size, complexes, counts, beads=config.beads, vesicles=config.vesicles, ice_noise=config.ice_noise, rng=rng
+    )
     series = record(sample, imaging, rng=rng, threads=config.threads)
     tomogram = back_projected(series.images, series.angles, config.size[2], config.threads)
     np.negative(tomogram, out=tomogram)  # as usual: dense is dark
     ids = outputs.species_ids(complexes)
     outputs.write_tomogram(config.odir, sample, series, tomogram, ids)
     draw_simulation(Path(config.odir) / f"{name}.png", sample, series, tomogram, ids)
-    return sample.truth, {"tomogram": name, "objects": len(sample.truth), "notes": sample.notes,
-                          "detector_noise": series.noise, "seconds": time.perf_counter() - start}
+    return sample.truth, {
+        "tomogram": name,
+        "objects": len(sample.truth),
+        "notes": sample.notes,
+        "detector_noise": series.noise,
+        "seconds": time.perf_counter() - start,
+    }
 
 
 def _write_parameters(config: SimulationConfig, reports: list[dict], seconds: float) -> None:
@@ -171,29 +186,39 @@ class SimulateTomo(Program):
     name = "xmipp_simulate_tomo"
 
     def defineParams(self) -> None:
-        self.addUsageLine("Simulate tomograms with ground truth, by the recipe of SHREC 2020. The sample holds complexes at "
-                          "random positions and orientations (they may touch but not overlap), gold beads, vesicles and ice. Its "
-                          "tilt series has structural noise, CTF and detector noise, and is reconstructed by weighted "
-                          "back-projection with a missing wedge.")
-        self.addUsageLine("Writes for each tomogram <id>.mrc (proteins dark), <id>_classes.mrc, <id>_occupancy.mrc, <id>.png and "
-                          "its tilt series. For all together it writes ground_truth.csv, ground_truth.xmd, classes.csv, "
-                          "templates/ and simulation.json.")
+        self.addUsageLine(
+            "Simulate tomograms with ground truth, by the recipe of SHREC 2020. The sample holds complexes at "
+            "random positions and orientations (they may touch but not overlap), gold beads, vesicles and ice. Its "
+            "tilt series has structural noise, CTF and detector noise, and is reconstructed by weighted "
+            "back-projection with a missing wedge."
+        )
+        self.addUsageLine(
+            "Writes for each tomogram <id>.mrc (proteins dark), <id>_classes.mrc, <id>_occupancy.mrc, <id>.png and "
+            "its tilt series. For all together it writes ground_truth.csv, ground_truth.xmd, classes.csv, "
+            "templates/ and simulation.json."
+        )
         self.addParamsLine("  --odir <folder> : folder for the results; it must not hold a ground truth yet")
         self.addParamsLine(" [--tomograms <n=1>] : number of tomograms")
         self.addParamsLine(" [--size <x=512> <y=512> <z=200>] : size of a tomogram, voxels")
         self.addParamsLine(" [--samplingrate <srate=10>] : sampling rate in A/voxel; maps are resampled to it")
-        self.addParamsLine(" [--maps <...>] : MRC density maps, particles bright; the file names become the classes. "
-                           "Default: the built-in complexes")
-        self.addParamsLine(" [--counts <...>] : particles of each complex in a tomogram: one number for all, or one for each. "
-                           "Default: as dense as SHREC 2020, which has 2600 in 512 x 512 x 200 voxels at 10 A")
+        self.addParamsLine(
+            " [--maps <...>] : MRC density maps, particles bright; the file names become the classes. "
+            "Default: the built-in complexes"
+        )
+        self.addParamsLine(
+            " [--counts <...>] : particles of each complex in a tomogram: one number for all, or one for each. "
+            "Default: as dense as SHREC 2020, which has 2600 in 512 x 512 x 200 voxels at 10 A"
+        )
         self.addParamsLine(" [--beads <n=10>] : gold beads of 10 nm per tomogram")
         self.addParamsLine(" [--vesicles <n=2>] : vesicles per tomogram; radius 20 to 40 nm, or less in a small tomogram")
         self.addParamsLine(
             " [--tilts <first=-60> <last=60> <step=3>] : first and last tilt angle about y, and the step, in degrees"
         )
-        self.addParamsLine(" [--snr <ratio=0.1>] : signal to noise ratio: variance of the projected complexes divided by the "
-                           "variance of the detector noise. SHREC measured its 0.004 in another way; here, 0.004 hides all but "
-                           "the biggest complexes")
+        self.addParamsLine(
+            " [--snr <ratio=0.1>] : signal to noise ratio: variance of the projected complexes divided by the "
+            "variance of the detector noise. SHREC measured its 0.004 in another way; here, 0.004 hides all but "
+            "the biggest complexes"
+        )
         self.addParamsLine(" [--defocus <um=3>] : underfocus, micrometres")
         self.addParamsLine(" [--voltage <kV=300>] : acceleration voltage")
         self.addParamsLine(" [--cs <mm=2.7>] : spherical aberration")
@@ -237,8 +262,9 @@ class SimulateTomo(Program):
         try:
             return [int(text) for text in self.optional_list("--counts")]
         except ValueError as error:
-            raise InputError("--counts: expected whole numbers, received "
-                             f"'{' '.join(self.optional_list('--counts'))}'") from error
+            raise InputError(
+                f"--counts: expected whole numbers, received '{' '.join(self.optional_list('--counts'))}'"
+            ) from error
 
     def run(self) -> None:
         simulate(self.config)

@@ -23,9 +23,35 @@ from tomo_particles.learning.model_files import architecture_of, folds_of, refus
 from .trial import Table
 
 RATE, SIZE, AT_ONCE = 7.5, (961, 928, 301), 100
-WORDS = (b"nan", b"-", b"", b"1e999", b"99999999999999999999", b"<NA>", b"0x10", b"1,5", b"''", b"\xff\xfe", b"\0", b"#", b"[[",
-         b"{",
-         b'"', b"\n", b"\r\n", b" " * 5000, b"9" * 5000, b"-1e-320", b"data_x", b"loop_", b"_x", b"NaN", b"inf", b"true", b"None")
+WORDS = (
+    b"nan",
+    b"-",
+    b"",
+    b"1e999",
+    b"99999999999999999999",
+    b"<NA>",
+    b"0x10",
+    b"1,5",
+    b"''",
+    b"\xff\xfe",
+    b"\0",
+    b"#",
+    b"[[",
+    b"{",
+    b'"',
+    b"\n",
+    b"\r\n",
+    b" " * 5000,
+    b"9" * 5000,
+    b"-1e-320",
+    b"data_x",
+    b"loop_",
+    b"_x",
+    b"NaN",
+    b"inf",
+    b"true",
+    b"None",
+)
 LINE, FAST, PLACES, ALIVE = "refused in one line", "at most 5 s and 1 GB", "no pick at zero or nowhere", "the process lives on"
 
 
@@ -51,8 +77,15 @@ def _samples(folder: Path) -> Iterable[tuple[str, bytes, Callable[[Path], object
     spec.loader.exec_module(module)
     found = {name: text.encode() for name, text in module.KNOWN.items()}
     rng = np.random.default_rng(0)
-    picks = Picks("TS_1", rng.random((12, 3)) * 200 + 20, RATE, score=rng.random(12), angles=rng.random((12, 3)) * 90,
-                  group=np.arange(12), species=["ribosome"] * 12)
+    picks = Picks(
+        "TS_1",
+        rng.random((12, 3)) * 200 + 20,
+        RATE,
+        score=rng.random(12),
+        angles=rng.random((12, 3)) * 90,
+        group=np.arange(12),
+        species=["ribosome"] * 12,
+    )
     context = Context({"TS_1": TomogramFrame("TS_1", RATE, SIZE)})
     for one in FORMATS:
         if one.write:
@@ -165,8 +198,13 @@ def _become(jobs: list, seed: int, folder: Path, lines) -> None:
         signal.alarm(20)
         try:
             picks = read(path)
-            entries.append((PLACES, all(np.isfinite(p.positions).all() and not (p.positions == 0).all(axis=1).any()
-                                        for p in picks.values()), case))
+            entries.append(
+                (
+                    PLACES,
+                    all(np.isfinite(p.positions).all() and not (p.positions == 0).all(axis=1).any() for p in picks.values()),
+                    case,
+                )
+            )
         except InputError as error:
             entries.append((LINE, str(error).isprintable() and len(str(error)) < 5000, case))
         except BaseException as error:

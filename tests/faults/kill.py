@@ -23,8 +23,11 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
     tomograms, picks = make_scene(folder)
     odir, whole = folder / "out", folder / "whole"
     truth = [*picks[:2]], ["--truth", picks[2]]
-    options = {"votes": vote(tomograms, picks, odir), "network": learn(tomograms, picks, odir),
-               "other": vote(tomograms, truth[0], odir, *truth[1])}
+    options = {
+        "votes": vote(tomograms, picks, odir),
+        "network": learn(tomograms, picks, odir),
+        "other": vote(tomograms, truth[0], odir, *truth[1]),
+    }
     expected, lasts = {}, {}
     for name, own in options.items():
         lasts[name] = seconds(lambda own=own: forked(RUN, own, folder=folder, limit_s=600))
@@ -50,8 +53,15 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
         table.note(NAMED, not wrong, f"{what}: {wrong[:3]}")
         if case % 3 == 2 or killed == "other" or case == cases - 1:
             done = forked(RUN, options[name], folder=folder, limit_s=600)
-            differ = [path for path, content in expected[name].items()
-                      if "training_log" not in path and (odir / path).read_bytes() != content] if not done.code else [done.errors]
+            differ = (
+                [
+                    path
+                    for path, content in expected[name].items()
+                    if "training_log" not in path and (odir / path).read_bytes() != content
+                ]
+                if not done.code
+                else [done.errors]
+            )
             table.note(OTHER if killed == "other" else AGAIN, not differ, f"{what}: {differ[:3]}")
             if rng.random() < 0.5:
                 shutil.rmtree(odir)

@@ -33,8 +33,11 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
         done, right = _run(role, name[:220], own)
         held = right if not done.code else done.refused
         table.note(f"{role}: right, or one line", held, f"{name!r}: {done.code} {done.errors[-300:]!r}")
-        table.note("no raw line break or control character in a message",
-                   all(c.isprintable() or c == "\n" for c in done.errors + done.said), f"{role} {name!r}: {done.errors[-200:]!r}")
+        table.note(
+            "no raw line break or control character in a message",
+            all(c.isprintable() or c == "\n" for c in done.errors + done.said),
+            f"{role} {name!r}: {done.errors[-200:]!r}",
+        )
         shutil.rmtree(own)
     return table
 

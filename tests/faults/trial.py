@@ -21,15 +21,27 @@ from tomo_particles.testing.synthetic import SimulatedPicker, simulate_tomogram
 
 RUN = "run_deep_consensus_tomo"
 RATE, BOX, EDGES = 10.0, 12, (48, 40, 32)
-PICKERS = {"one": SimulatedPicker(0.95, 0.5, noise=0.4), "two": SimulatedPicker(0.9, 0.5, noise=0.2),
-           "three": SimulatedPicker(0.8, 0.7, noise=0.2)}
+PICKERS = {
+    "one": SimulatedPicker(0.95, 0.5, noise=0.4),
+    "two": SimulatedPicker(0.9, 0.5, noise=0.2),
+    "three": SimulatedPicker(0.8, 0.7, noise=0.2),
+}
 NO_LIMIT = resource.RLIM_INFINITY
 
 
 def preload() -> None:
     """Import what the programs import when they work: forks then start with it. TensorFlow alone cannot be forked."""
-    others = ("scipy.spatial", "pandas", "matplotlib.figure", "matplotlib.backends.backend_agg", "xmippLib", "h5py", "emtable",
-              "dynamotable", "imodmodel")
+    others = (
+        "scipy.spatial",
+        "pandas",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+        "xmippLib",
+        "h5py",
+        "emtable",
+        "dynamotable",
+        "imodmodel",
+    )
     ours = ("formats.registry", "reports.pictures", "consensus.merging", "consensus.run_verdict")
     programs = (RUN, "convert_coordinates_tomo")
     for name in (*others, *(f"tomo_particles.{one}" for one in ours), *(f"xmipp_scripts.{one}" for one in programs)):
@@ -91,8 +103,17 @@ class Done:
         return self.code == 2 and len(self.errors.splitlines()) == 1 and ": error: " in self.errors
 
 
-def forked(program: str, arguments: list[object], *, folder: Path, put: int | None = None, after: float | None = None,
-           number: int = signal.SIGKILL, file_size: int = NO_LIMIT, limit_s: float = 60.0) -> Done:
+def forked(
+    program: str,
+    arguments: list[object],
+    *,
+    folder: Path,
+    put: int | None = None,
+    after: float | None = None,
+    number: int = signal.SIGKILL,
+    file_size: int = NO_LIMIT,
+    limit_s: float = 60.0,
+) -> Done:
     """Run a program in a fork of this process; nothing is imported again. put: it kills itself as it is about to give a file its
     final name, for the so-manieth time.  after: it gets the signal `number` after so many seconds.  file_size: bytes."""
     output, errors = folder / ".said", folder / ".errors"

@@ -17,13 +17,27 @@ def test_json_round_trip():
     assert NetworkConfig.from_json(CONFIG.to_json()) == CONFIG
 
 
-@pytest.mark.parametrize("change", [
-    {"box_size": "32"}, {"box_size": 32.0}, {"box_size": True}, {"box_size": 10**9}, {"architecture": "Lambda"}, {"version": 1},
-    {"sampling_rate": 0}, {"sampling_rate": "nan"}, {"normalisation": "none"}, {"folds": 0}, {"extra": 1}, {"regions": [1]},
-    {"regions": None}, {"regions": [{"tomo_id": "a", "axis": 3, "start": None, "stop": None, "fold": 0}]},
-    {"regions": [{"tomo_id": "a", "axis": 0, "start": "0", "stop": None, "fold": 0}]},
-    {"regions": [{"tomo_id": "a", "axis": 0, "start": None, "stop": None, "fold": 2}]},
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"box_size": "32"},
+        {"box_size": 32.0},
+        {"box_size": True},
+        {"box_size": 10**9},
+        {"architecture": "Lambda"},
+        {"version": 1},
+        {"sampling_rate": 0},
+        {"sampling_rate": "nan"},
+        {"normalisation": "none"},
+        {"folds": 0},
+        {"extra": 1},
+        {"regions": [1]},
+        {"regions": None},
+        {"regions": [{"tomo_id": "a", "axis": 3, "start": None, "stop": None, "fold": 0}]},
+        {"regions": [{"tomo_id": "a", "axis": 0, "start": "0", "stop": None, "fold": 0}]},
+        {"regions": [{"tomo_id": "a", "axis": 0, "start": None, "stop": None, "fold": 2}]},
+    ],
+)
 def test_json_with_anything_else_is_refused(change):
     with pytest.raises(InputError, match="expected"):
         NetworkConfig.from_json(json.dumps({**json.loads(CONFIG.to_json()), **change}))
@@ -37,10 +51,18 @@ def test_json_without_a_key_and_no_json_are_refused():
             NetworkConfig.from_json(text)
 
 
-@pytest.mark.parametrize(("field", "value", "option"), [
-    ("epochs", 0, "epochs"), ("batch_size", 0, "batch size"), ("learning_rate", 0, "learning rate"), ("l2", -1, "l2"),
-    ("validation", 0, "validation"), ("validation", 0.9, "validation"), ("learning_rate", float("nan"), "learning rate"),
-])
+@pytest.mark.parametrize(
+    ("field", "value", "option"),
+    [
+        ("epochs", 0, "epochs"),
+        ("batch_size", 0, "batch size"),
+        ("learning_rate", 0, "learning rate"),
+        ("l2", -1, "l2"),
+        ("validation", 0, "validation"),
+        ("validation", 0.9, "validation"),
+        ("learning_rate", float("nan"), "learning rate"),
+    ],
+)
 def test_training_options_out_of_range_are_named(field, value, option):
     with pytest.raises(InputError, match=option):
         TrainingConfig(**{field: value})

@@ -73,11 +73,17 @@ def test_turns_are_about_the_tilt_axis_and_the_middle_one_is_none(rng):
     assert abs(np.degrees(np.arctan2(*centre))) == pytest.approx(30, abs=4)
 
 
-@pytest.mark.parametrize(("image", "message"), [
-    ("000001@{}/none.mrcs", "does not exist"), ("000009@{}/good.mrcs", "volume 9"), ("000000@{}/good.mrcs", "input: "),
-    ("x@{}/good.mrcs", "000001@stack"), ("000001@{}/text.mrcs", "not a complete MRC"),
-    ("000001@{}/cut.mrcs", "not a complete MRC"),
-])
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("000001@{}/none.mrcs", "does not exist"),
+        ("000009@{}/good.mrcs", "volume 9"),
+        ("000000@{}/good.mrcs", "input: "),
+        ("x@{}/good.mrcs", "000001@stack"),
+        ("000001@{}/text.mrcs", "not a complete MRC"),
+        ("000001@{}/cut.mrcs", "not a complete MRC"),
+    ],
+)
 def test_images_that_cannot_be_read_name_option_and_file(tmp_path, image, message):
     write_stack(tmp_path / "good.mrcs", np.zeros((2, 8, 8, 8)))
     (tmp_path / "text.mrcs").write_text("no volume")
@@ -121,8 +127,10 @@ def test_variation_changes_boxes_and_is_the_same_for_the_same_schedule(rng):
     boxes = rng.standard_normal((4, 8, 8, 8)).astype(np.float16)
     schedule = Schedule.shuffled(np.arange(4), np.ones(4), 2, 2, rng)
     stored = in_memory(boxes)
-    one, two = (np.concatenate([box for box, _, _ in batches(stored, np.zeros(4), schedule, augment=True).as_numpy_iterator()])
-                for _ in range(2))
+    one, two = (
+        np.concatenate([box for box, _, _ in batches(stored, np.zeros(4), schedule, augment=True).as_numpy_iterator()])
+        for _ in range(2)
+    )
     assert np.array_equal(one, two)
     plain = boxes[schedule.index.ravel()][..., None]
     assert (np.abs(one - plain).max(axis=(1, 2, 3, 4)) > 0.01).all()

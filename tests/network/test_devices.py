@@ -16,8 +16,13 @@ from tomo_particles.network import devices, select_devices
 
 def run(program: str, *arguments: object) -> str:
     """A program in a new process: TensorFlow's devices are set once in a process."""
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)], capture_output=True, text=True,
-                          timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -38,26 +43,32 @@ def machine(monkeypatch):
     return simulate
 
 
-@pytest.mark.parametrize(("answers", "gpus", "words"), [
-    ((0, True), "0", "GPU 0: there is an NVIDIA card.*pip install '.\\[gpu\\]'.*nvidia-smi"),
-    ((0, False), "0", "GPU 0: this machine has no NVIDIA card, or no driver"),
-    ((0, True, ""), "1", "GPU 1: CUDA_VISIBLE_DEVICES='' hides every GPU; unset this variable"),
-    ((0, True, "-1"), "0", "GPU 0: CUDA_VISIBLE_DEVICES='-1' hides"),
-    ((0, True, "5"), "0", "GPU 0: .*CUDA_VISIBLE_DEVICES='5', which counts from 0.*pip install"),
-    ((2, True), "0,7", "GPU 7: it finds 0, 1; give one of these"),
-    ((1, True, "1"), "1", "GPU 1: it finds 0 with CUDA_VISIBLE_DEVICES='1', which counts from 0 what it leaves; give"),
-])
+@pytest.mark.parametrize(
+    ("answers", "gpus", "words"),
+    [
+        ((0, True), "0", "GPU 0: there is an NVIDIA card.*pip install '.\\[gpu\\]'.*nvidia-smi"),
+        ((0, False), "0", "GPU 0: this machine has no NVIDIA card, or no driver"),
+        ((0, True, ""), "1", "GPU 1: CUDA_VISIBLE_DEVICES='' hides every GPU; unset this variable"),
+        ((0, True, "-1"), "0", "GPU 0: CUDA_VISIBLE_DEVICES='-1' hides"),
+        ((0, True, "5"), "0", "GPU 0: .*CUDA_VISIBLE_DEVICES='5', which counts from 0.*pip install"),
+        ((2, True), "0,7", "GPU 7: it finds 0, 1; give one of these"),
+        ((1, True, "1"), "1", "GPU 1: it finds 0 with CUDA_VISIBLE_DEVICES='1', which counts from 0 what it leaves; give"),
+    ],
+)
 def test_a_gpu_that_tensorflow_does_not_find_is_refused_with_the_remedy(machine, answers, gpus, words):
     machine(*answers)
     with pytest.raises(InputError, match=rf"^gpus: TensorFlow does not find {words}.*; or leave out gpus to use the CPU$"):
         select_devices(gpus)
 
 
-@pytest.mark.parametrize("error", [
-    tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory\nmore lines"),
-    tf.errors.ResourceExhaustedError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
-    RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory\nmore lines"),
+        tf.errors.ResourceExhaustedError(None, None, "CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+        RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
+    ],
+)
 def test_a_full_gpu_is_refused_before_anything_is_computed_on_it(machine, monkeypatch, error):
     def fails(*arguments):
         raise error
@@ -99,7 +110,8 @@ def test_no_gpu_is_the_cpu_with_the_threads_asked():
 
 def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
     """45 boxes in batches of 12 (11 asked) over two devices; both devices hold the same weights at the end."""
-    out = run("""
+    out = run(
+        """
         import sys
         from tomo_particles.network import NetworkConfig, TrainingConfig, score, train
         import numpy as np, tensorflow as tf
@@ -115,14 +127,17 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
         copies = ensemble.networks[0].weights[0].value.values
         same = np.array_equal(copies[0], copies[1])
         print(strategy.num_replicas_in_sync, len(copies), same, np.isfinite(scores).all(), len(scores))
-    """, blobs.images[0].split("@")[1])
+    """,
+        blobs.images[0].split("@")[1],
+    )
     assert out.split() == ["2", "2", "True", "True", "5"]
 
 
 @pytest.mark.slow
 def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
     """A batch is shared, not multiplied. Without dropout, whose random numbers depend on how: the rest agrees to rounding."""
-    out = run("""
+    out = run(
+        """
         import sys
         from tomo_particles.network import NetworkConfig, TrainingConfig, train
         import keras, numpy as np, tensorflow as tf
@@ -138,6 +153,8 @@ def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
             ensemble = train(examples, NetworkConfig(8, 10.0, folds=1), training, strategy=strategy, progress=lambda line: None)
             weights.append(ensemble.networks[0].get_weights())
         print(max(np.abs(one - two).max() for one, two in zip(*weights)), max(np.abs(one).max() for one in weights[0]))
-    """, blobs.images[0].split("@")[1])
+    """,
+        blobs.images[0].split("@")[1],
+    )
     difference, largest = map(float, out.split())
     assert difference < 1e-6 < 0.1 < largest

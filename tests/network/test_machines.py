@@ -28,17 +28,20 @@ def test_the_variable_tells_which_machine_this_is(monkeypatch):
     assert Machine.of_environment() is None
 
 
-@pytest.mark.parametrize(("text", "reason"), [
-    ("node1", "expected such as"),
-    ("[]", "expected such as"),
-    ('{"cluster": {"worker": ["a:1"]}}', "expected such as"),
-    (configuration(2), "the index must be 0 to 1"),
-    (configuration(-1), "the index must be 0 to 1"),
-    (configuration(0, ["node1", "node2:1"]), "host:port"),
-    (configuration(0, ["node1:1", "node1:1"]), "an address of its own"),
-    (configuration(0, kind="evaluator"), "of type worker"),
-    (configuration(0, ps=["node3:1"]), "of type worker"),
-])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("node1", "expected such as"),
+        ("[]", "expected such as"),
+        ('{"cluster": {"worker": ["a:1"]}}', "expected such as"),
+        (configuration(2), "the index must be 0 to 1"),
+        (configuration(-1), "the index must be 0 to 1"),
+        (configuration(0, ["node1", "node2:1"]), "host:port"),
+        (configuration(0, ["node1:1", "node1:1"]), "an address of its own"),
+        (configuration(0, kind="evaluator"), "of type worker"),
+        (configuration(0, ps=["node3:1"]), "of type worker"),
+    ],
+)
 def test_a_wrong_variable_is_one_line(text, reason, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match=f"TF_CONFIG: .*{reason}") as error:
@@ -67,8 +70,9 @@ def test_two_processes_make_the_model_of_one(blobs, tmp_path):
     assert (leader[0], other[0]) == (0, 0), leader[1] + other[1]
     assert "network 2/2 epoch  2/2" in leader[1] and "model written" in leader[1]
     assert "epoch" not in other[1] and "the first machine writes" in other[1]
-    weights = [[w for network in load_model(tmp_path / name).networks for w in network.get_weights()]
-               for name in ("one.h5", "two.h5")]
+    weights = [
+        [w for network in load_model(tmp_path / name).networks for w in network.get_weights()] for name in ("one.h5", "two.h5")
+    ]
     for alone, shared in zip(*weights, strict=True):
         np.testing.assert_allclose(shared, alone, atol=1e-6)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["neg.xmd", "one.csv", "one.h5", "pos.xmd", "two.csv", "two.h5"]
@@ -78,13 +82,23 @@ def test_two_processes_make_the_model_of_one(blobs, tmp_path):
 
 def _started(model, index: int | None) -> subprocess.Popen:
     """The training program on its own, or as one of two machines."""
-    without_dropout = ("import sys, keras; keras.layers.Dropout.call = lambda self, inputs, training=False: inputs; "
-                       "from xmipp_scripts.deep_picking_consensus_tomo import main; sys.exit(main())")
+    without_dropout = (
+        "import sys, keras; keras.layers.Dropout.call = lambda self, inputs, training=False: inputs; "
+        "from xmipp_scripts.deep_picking_consensus_tomo import main; sys.exit(main())"
+    )
     environment = os.environ | ({} if index is None else {"TF_CONFIG": configuration(index)})
-    options = (f"--mode training --inputPos pos.xmd --inputNeg neg.xmd --model {model.name} --log {model.stem}.csv "
-               f"--boxsize {BOX} --samplingrate {RATE} --epochs 2 --folds 2 --batch 16 --threads 1")
-    return subprocess.Popen([sys.executable, "-c", without_dropout, *options.split()], cwd=model.parent, env=environment,
-                            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    options = (
+        f"--mode training --inputPos pos.xmd --inputNeg neg.xmd --model {model.name} --log {model.stem}.csv "
+        f"--boxsize {BOX} --samplingrate {RATE} --epochs 2 --folds 2 --batch 16 --threads 1"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", without_dropout, *options.split()],
+        cwd=model.parent,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def _ended(process: subprocess.Popen) -> tuple[int, str]:

@@ -10,8 +10,10 @@ import pytest
 from tomo_particles.network import start_up
 from tomo_particles.network.start_up import LEVEL, ONE_DNN, RETRACING, notes_kept_back
 
-NOTES = (b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
-         b"I0000 00:00:1795267781.594946   13190 port.cc:153] oneDNN custom operations are on.\n")
+NOTES = (
+    b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n"
+    b"I0000 00:00:1795267781.594946   13190 port.cc:153] oneDNN custom operations are on.\n"
+)
 
 
 @pytest.mark.parametrize(("level", "left"), [("3", b"a real trouble\n"), ("0", NOTES + b"a real trouble\n")])
@@ -24,8 +26,10 @@ def test_notes_are_kept_back_unless_the_user_wants_them(monkeypatch, capfd, leve
 
 
 def test_a_start_that_ends_the_process_says_why():
-    code = ("import os, runpy, sys\nstart_up = runpy.run_path(sys.argv[1])\n"  # the module alone, without TensorFlow
-            "with start_up['notes_kept_back']():\n    os.write(2, b'F0000 no AVX on this processor\\n')\n    os.abort()")
+    code = (
+        "import os, runpy, sys\nstart_up = runpy.run_path(sys.argv[1])\n"  # the module alone, without TensorFlow
+        "with start_up['notes_kept_back']():\n    os.write(2, b'F0000 no AVX on this processor\\n')\n    os.abort()"
+    )
     command = [sys.executable, "-c", code, start_up.__file__]
     run = subprocess.run(command, capture_output=True, check=False, env={**os.environ, LEVEL: "3"})
     assert run.returncode < 0 and run.stderr == b"F0000 no AVX on this processor\n"
@@ -58,8 +62,21 @@ print("STARTED", seen[0], _pywrap_util_port.IsMklEnabled())
 """
 WAYS_IN = {
     "the package": ["tomo_particles.network.start_up"],
-    "the training": ["xmipp_scripts.deep_picking_consensus_tomo", "--mode", "training", "--inputPos", "no.xmd", "--inputNeg",
-                     "no.xmd", "--model", "no.h5", "--boxsize", "12", "--samplingrate", "10"],
+    "the training": [
+        "xmipp_scripts.deep_picking_consensus_tomo",
+        "--mode",
+        "training",
+        "--inputPos",
+        "no.xmd",
+        "--inputNeg",
+        "no.xmd",
+        "--model",
+        "no.h5",
+        "--boxsize",
+        "12",
+        "--samplingrate",
+        "10",
+    ],
 }
 
 

@@ -26,8 +26,10 @@ def quick(examples, config=CONFIG, options=SHORT, **more):
 
 def select(examples, keep):
     keep = np.flatnonzero(keep)
-    return Examples([examples.images[i] for i in keep], *(getattr(examples, name)[keep] for name in (
-        "tomo_ids", "positions", "labels", "weights")))
+    return Examples(
+        [examples.images[i] for i in keep],
+        *(getattr(examples, name)[keep] for name in ("tomo_ids", "positions", "labels", "weights")),
+    )
 
 
 def test_a_small_network_tells_blobs_from_noise(trained, tmp_path):
@@ -108,8 +110,10 @@ def test_weight_0_and_soft_labels_count(blobs):
     half = np.arange(len(blobs)) // 2 % 2 == 0
     balance = np.where(half, blobs.labels, 0.5)
     weights = np.where(half, 1.0, 0.0)
-    one, two = (quick(replace(blobs, labels=labels, weights=weights))[0].networks[0].get_weights()
-                for labels in (balance, np.where(half, blobs.labels, 0.9)))
+    one, two = (
+        quick(replace(blobs, labels=labels, weights=weights))[0].networks[0].get_weights()
+        for labels in (balance, np.where(half, blobs.labels, 0.9))
+    )
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(one, two, strict=True))
     soft = quick(replace(blobs, labels=np.where(blobs.labels == 1, 0.7, 0.1)))[1][0]
     assert 0 < float(soft.split("accuracy ")[1].split(",")[0]) <= 1
@@ -130,9 +134,14 @@ def test_a_model_of_another_kind_cannot_be_continued(trained, blobs):
         quick(blobs, start=trained[0])
 
 
-@pytest.mark.parametrize(("keep", "option"), [
-    (lambda y: y == 0, "positives: 0 positives"), (lambda y: y == 1, "negatives: 0 negatives"),
-    (lambda y: (y == 0) | (np.arange(len(y)) < 8), "positives: 4 positives")])
+@pytest.mark.parametrize(
+    ("keep", "option"),
+    [
+        (lambda y: y == 0, "positives: 0 positives"),
+        (lambda y: y == 1, "negatives: 0 negatives"),
+        (lambda y: (y == 0) | (np.arange(len(y)) < 8), "positives: 4 positives"),
+    ],
+)
 def test_too_few_examples_say_what_to_change(blobs, keep, option):
     with pytest.raises(InputError, match=option) as error:
         quick(select(blobs, keep(blobs.labels)))

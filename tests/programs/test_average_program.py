@@ -40,8 +40,23 @@ def known(tmp_path_factory):
 def averaged(known, done):
     """The folder of an average from the given angles, and what the program printed."""
     folder, _ = known
-    printed = done(NAME, "--tomograms", "TS_1.mrc", "TS_2.mrc", "--picks", "picks.csv", "--odir", "out", "--diameter", DIAMETER,
-                   "--start", "angles", "--lowpass", 40, cwd=folder)
+    printed = done(
+        NAME,
+        "--tomograms",
+        "TS_1.mrc",
+        "TS_2.mrc",
+        "--picks",
+        "picks.csv",
+        "--odir",
+        "out",
+        "--diameter",
+        DIAMETER,
+        "--start",
+        "angles",
+        "--lowpass",
+        40,
+        cwd=folder,
+    )
     return folder / "out", printed
 
 
@@ -53,8 +68,21 @@ def test_every_output_is_there_and_places_come_near_the_truth(known, averaged):
     assert "started from the given angles" in printed
     table = pd.read_csv(out / "aligned.csv")
     picks = pd.read_csv(folder / "picks.csv")
-    assert list(table) == ["tomo_id", *"xyz", "rot", "tilt", "psi", "score", "half", "ccc", "shift", "x_picked", "y_picked",
-                           "z_picked", "samplingRate"]
+    assert list(table) == [
+        "tomo_id",
+        *"xyz",
+        "rot",
+        "tilt",
+        "psi",
+        "score",
+        "half",
+        "ccc",
+        "shift",
+        "x_picked",
+        "y_picked",
+        "z_picked",
+        "samplingRate",
+    ]
     assert table[["x_picked", "y_picked", "z_picked"]].to_numpy() == pytest.approx(picks[[*"xyz"]].to_numpy(), abs=1e-3)
     truth = np.concatenate([scene.places[name] for name in scene.tomograms])
     off = lambda names: np.linalg.norm(table[list(names)].to_numpy() - truth, axis=1).mean() * RATE  # noqa: E731
@@ -95,8 +123,9 @@ def test_maps_have_the_sampling_rate_and_the_particle_bright_in_the_middle(avera
 
 def test_the_resolution_program_says_what_the_average_says(averaged, done, tmp_path):
     out, _ = averaged
-    printed = done(RESOLUTION, "--half1", out / "half1.mrc", "--half2", out / "half2.mrc", "--mask", out / "mask.mrc", "--odir",
-                   tmp_path)
+    printed = done(
+        RESOLUTION, "--half1", out / "half1.mrc", "--half2", out / "half2.mrc", "--mask", out / "mask.mrc", "--odir", tmp_path
+    )
     page = json.loads((tmp_path / "resolution.json").read_text())
     summary = json.loads((out / "summary.json").read_text())
     own, given = page["fsc"]["corrected"]["resolution"], float(summary["resolution"]["corrected"]["0.143"].split()[0])
@@ -112,8 +141,27 @@ def test_few_picks_give_an_average_without_halves_and_no_file_of_before_stays(kn
     (folder / "again").mkdir()
     for name in ("half1.mrc", "fsc.csv"):
         (folder / "again" / name).write_text("of an earlier average")
-    printed = done(NAME, "--tomograms", "TS_1.mrc", "TS_2.mrc", "--picks", "few.csv", "--odir", "again", "--diameter", DIAMETER,
-                   "--start", "angles", "--lowpass", 40, "--threads", 1, "--symmetry", "c2", cwd=folder)
+    printed = done(
+        NAME,
+        "--tomograms",
+        "TS_1.mrc",
+        "TS_2.mrc",
+        "--picks",
+        "few.csv",
+        "--odir",
+        "again",
+        "--diameter",
+        DIAMETER,
+        "--start",
+        "angles",
+        "--lowpass",
+        40,
+        "--threads",
+        1,
+        "--symmetry",
+        "c2",
+        cwd=folder,
+    )
     assert "no halves: nothing says whether the average is right" in printed and "fewer than 40 picks" in printed
     assert {path.name for path in (folder / "again").iterdir()} == (MAPS | TABLES) - {"fsc.csv", "half1.mrc", "half2.mrc"}
     average = mrcfile.read(folder / "again" / "average_raw.mrc")[1:, 1:, 1:]  # about the centre voxel
@@ -150,8 +198,13 @@ def test_few_picks_give_an_average_without_halves_and_no_file_of_before_stays(kn
 )
 def test_bad_input_is_one_line_and_nothing_is_written(refused, known, changed, words):
     folder, _ = known
-    options = {"--tomograms": ("TS_1.mrc", "TS_2.mrc"), "--picks": "picks.csv", "--odir": "no", "--diameter": DIAMETER,
-               "--lowpass": 40} | changed
+    options = {
+        "--tomograms": ("TS_1.mrc", "TS_2.mrc"),
+        "--picks": "picks.csv",
+        "--odir": "no",
+        "--diameter": DIAMETER,
+        "--lowpass": 40,
+    } | changed
     arguments = [a for name, value in options.items() for a in (name, *(value if isinstance(value, tuple) else (value,)))]
     refused(NAME, *arguments, words=words, folder=folder, cwd=folder)
 

@@ -46,7 +46,7 @@ def write_occupancy(path, tomo_id: str, size=SIZE):
     rows = [line.split(",") for line in TRUTH.splitlines() if line.startswith(tomo_id)]
     for number, row in enumerate(rows, 1):
         x = int(row[2])
-        volume[8:13, 13:18, x - 2:x + 3] = number
+        volume[8:13, 13:18, x - 2 : x + 3] = number
     if tomo_id == "TS_1":
         volume[10, 15, 10] = 0
     with mrcfile.new(path / f"{tomo_id}_occupancy.mrc", volume, overwrite=True) as file:
@@ -137,7 +137,12 @@ def test_the_page_says_how_it_was_made(full, data):
 def test_all_files_are_written(full):
     folder, _, page = full
     assert sorted(path.name for path in folder.iterdir()) == [
-        "base.json", "base_confusion.csv", "base_confusion.png", "base_curves.png", "base_metrics.csv", "base_picks.xmd",
+        "base.json",
+        "base_confusion.csv",
+        "base_confusion.png",
+        "base_curves.png",
+        "base_metrics.csv",
+        "base_picks.xmd",
     ]
     table = pd.read_csv(folder / "base_metrics.csv")
     distance = table[table["rule"] == "distance"].set_index("name")
@@ -297,8 +302,12 @@ def test_files_that_count_from_the_centre_of_the_tomogram(page, data, tmp_path):
 )
 def test_bad_input_is_one_line_and_nothing_is_written(refused, bad, change, said):
     options = {"--picks": "picks.csv", "--truth": "truth.csv", "--classes": "classes.csv", "--oroot": "out/base"} | change
-    words = [word for name, value in options.items() if value is not None
-             for word in (name, *(value if isinstance(value, tuple) else (value,)))]
+    words = [
+        word
+        for name, value in options.items()
+        if value is not None
+        for word in (name, *(value if isinstance(value, tuple) else (value,)))
+    ]
     refused(NAME, *words, words=said, folder=bad, cwd=bad)
     assert not (bad / "out").exists()
 

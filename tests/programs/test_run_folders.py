@@ -65,8 +65,9 @@ def test_picks_of_tomograms_not_given_are_said_once_a_file(start):
 
 def test_a_pattern_that_the_shell_opened_is_not_taken_for_many_pickers(start):
     files = sorted(Path("crYOLO runs/CBOX é").glob("*.coords"))
-    code, said = start(RunDeepConsensusTomo, "--tomograms", "TS_1.mrc", "TS_10.mrc", "--boxsize", 10, "--odir", "out", "--picks",
-                       *files)
+    code, said = start(
+        RunDeepConsensusTomo, "--tomograms", "TS_1.mrc", "TS_10.mrc", "--boxsize", 10, "--odir", "out", "--picks", *files
+    )
     assert code == 2 and len(said.splitlines()) == 1 and not Path("out").exists()
     assert "one picker's files of two tomograms; give their folder" in said
 

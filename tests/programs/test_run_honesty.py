@@ -31,8 +31,24 @@ def summary_of(folder) -> dict:
 
 
 def test_a_network_that_sees_nothing_leaves_the_votes_alone_and_promises_nothing(done, noise, tmp_path):
-    text = done("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", noise / "a.csv", noise / "b.csv",
-                "--boxsize", BOX, "--odir", tmp_path, "--epochs", 2, "--folds", 2, "--seed", 1)
+    text = done(
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        noise / "TS_1.mrc",
+        "--picks",
+        noise / "a.csv",
+        noise / "b.csv",
+        "--boxsize",
+        BOX,
+        "--odir",
+        tmp_path,
+        "--epochs",
+        2,
+        "--folds",
+        2,
+        "--seed",
+        1,
+    )
     summary = summary_of(tmp_path)
     assert next(iter(summary)) == "verdict" and summary["verdict"]["kind"] == "votes alone", summary["verdict"]
     assert summary["expected"]["precision"] is None and summary["expected"]["precision_low"] == 0
@@ -40,17 +56,30 @@ def test_a_network_that_sees_nothing_leaves_the_votes_alone_and_promises_nothing
     scored = pd.read_csv(tmp_path / "scored.csv")
     assert (scored["score"] >= 0.5).equals(scored["support"] == 2)  # nothing but the votes decides
     assert 0 < summary["accepted"] == len(pd.read_csv(tmp_path / "accepted.csv")) < summary["merged"]
-    results = text[text.index("verdict: "):].splitlines()
+    results = text[text.index("verdict: ") :].splitlines()
     assert results[0].startswith("verdict: votes alone: the network tells these picks from noise no better than chance")
     assert any(line.startswith("expected of the accepted picks: precision unknown") for line in results)
     page = (tmp_path / "report.html").read_text()
     assert page.index("no better than chance") < page.index("accepted picks</div>") and "unknown" in page
-    assert "<td>unknown</td>" in page[page.index('id="tomograms"'):]  # no number of particles is promised of a tomogram either
+    assert "<td>unknown</td>" in page[page.index('id="tomograms"') :]  # no number of particles is promised of a tomogram either
 
 
 def test_a_damaged_verdict_is_made_again_and_nothing_of_a_trained_run_stays_where_none_is_trained(done, noise, tmp_path):
-    run = ("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--boxsize", BOX, "--odir", tmp_path, "--epochs", 1,
-           "--folds", 2, "--noReport", "--picks")
+    run = (
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        noise / "TS_1.mrc",
+        "--boxsize",
+        BOX,
+        "--odir",
+        tmp_path,
+        "--epochs",
+        1,
+        "--folds",
+        2,
+        "--noReport",
+        "--picks",
+    )
     done(*run, noise / "a.csv", noise / "b.csv")
     first = summary_of(tmp_path)
     (tmp_path / "scored" / "merged_verdict.json").write_text("{")
@@ -61,8 +90,21 @@ def test_a_damaged_verdict_is_made_again_and_nothing_of_a_trained_run_stays_wher
 
 
 def test_a_model_that_the_user_gives_and_other_files_are_never_removed(done, noise, tmp_path):
-    run = ("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--boxsize", BOX, "--odir", tmp_path, "--epochs", 1,
-           "--folds", 2, "--noReport", "--picks")
+    run = (
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        noise / "TS_1.mrc",
+        "--boxsize",
+        BOX,
+        "--odir",
+        tmp_path,
+        "--epochs",
+        1,
+        "--folds",
+        2,
+        "--noReport",
+        "--picks",
+    )
     done(*run, noise / "a.csv", noise / "b.csv")
     model = tmp_path / "network" / "model.h5"
     (tmp_path / "network" / "mine.txt").write_text("notes")
@@ -71,8 +113,20 @@ def test_a_model_that_the_user_gives_and_other_files_are_never_removed(done, noi
 
 
 def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noise, tmp_path):
-    text = done("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", noise / "c.csv", noise / "d.csv",
-                "--boxsize", BOX, "--odir", tmp_path, "--radius", 0.1)
+    text = done(
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        noise / "TS_1.mrc",
+        "--picks",
+        noise / "c.csv",
+        noise / "d.csv",
+        "--boxsize",
+        BOX,
+        "--odir",
+        tmp_path,
+        "--radius",
+        0.1,
+    )
     summary = summary_of(tmp_path)
     assert summary["verdict"]["kind"] == "votes alone" and "agree on only 4 picks" in summary["verdict"]["reason"]
     assert summary["model"] is None and not (tmp_path / "network").exists()
@@ -86,9 +140,22 @@ def test_a_refusal_of_a_step_names_the_options_of_the_run(refused, noise, tmp_pa
     picks = pd.read_csv(noise / "a.csv")
     for name, part in (("low", picks[picks["z"] < 18]), ("high", picks[picks["z"] > 22])):  # they agree nowhere
         part.to_csv(tmp_path / f"{name}.csv", index=False)
-    line = refused("run_deep_consensus_tomo", "--tomograms", noise / "TS_1.mrc", "--picks", tmp_path / "low.csv",
-                   tmp_path / "high.csv", "--boxsize", BOX, "--odir", tmp_path / "out", "--radius", 0.2,
-                   words=["--picks: 0 positives"], folder=noise)
+    line = refused(
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        noise / "TS_1.mrc",
+        "--picks",
+        tmp_path / "low.csv",
+        tmp_path / "high.csv",
+        "--boxsize",
+        BOX,
+        "--odir",
+        tmp_path / "out",
+        "--radius",
+        0.2,
+        words=["--picks: 0 positives"],
+        folder=noise,
+    )
     assert "--inputPos" not in line and "lower --number" in line
 
 
@@ -98,8 +165,23 @@ def test_pickers_that_agree_nowhere_are_compared_with_noise_each_and_the_cause_i
     for name, lowest in (("low", 0), ("high", 30)):
         places = rng.random((60, 3)) * [95, 95, 17] + [0, 0, lowest]
         pd.DataFrame(places, columns=["x", "y", "z"]).assign(tomo_id="TS_1").to_csv(tmp_path / f"{name}.csv", index=False)
-    done("run_deep_consensus_tomo", "--tomograms", tmp_path / "TS_1.mrc", "--picks", tmp_path / "low.csv", tmp_path / "high.csv",
-         "--boxsize", BOX, "--odir", tmp_path / "out", "--epochs", 1, "--folds", 2, "--noReport")
+    done(
+        "run_deep_consensus_tomo",
+        "--tomograms",
+        tmp_path / "TS_1.mrc",
+        "--picks",
+        tmp_path / "low.csv",
+        tmp_path / "high.csv",
+        "--boxsize",
+        BOX,
+        "--odir",
+        tmp_path / "out",
+        "--epochs",
+        1,
+        "--folds",
+        2,
+        "--noReport",
+    )
     summary = summary_of(tmp_path / "out")
     assert summary["verdict"]["kind"] in ("votes alone", "weak") and summary["expected"].get("precision") is None
     assert "agree on no pick; one file may have another origin, unit or binning" in summary["verdict"]["reason"]

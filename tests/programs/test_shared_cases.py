@@ -43,8 +43,9 @@ def convert(shared_data, tmp_path, monkeypatch):
         for line in listing.read_text().splitlines() if listing.is_file() else []:
             name, x, y, z, rate = line.rsplit(" ", 4)
             make_tomogram(Path(name), (int(x), int(y), int(z)), float(rate))
-        words = [str(path) for word in arguments.split()
-                 for path in (sorted(Path().glob(word[1:])) if word[0] == "@" else [word])]
+        words = [
+            str(path) for word in arguments.split() for path in (sorted(Path().glob(word[1:])) if word[0] == "@" else [word])
+        ]
         monkeypatch.setattr(sys, "argv", ["program", *words, "-o", "o.csv", "--overwrite"])
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

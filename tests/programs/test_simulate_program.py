@@ -35,8 +35,33 @@ def volume(path):
 def folder(done, tmp_path_factory):
     """Two small tomograms, and what the program said while making them."""
     folder = tmp_path_factory.mktemp("simulated") / "new" / "folder"
-    said = done(NAME, "--odir", folder, "--tomograms", 2, "--size", 80, 64, 48, "--counts", 3, "--beads", 2, "--vesicles", 1,
-                "--tilts", -60, 60, 6, "--snr", 0.5, "--prefix", "TS", "--seed", 7)
+    said = done(
+        NAME,
+        "--odir",
+        folder,
+        "--tomograms",
+        2,
+        "--size",
+        80,
+        64,
+        48,
+        "--counts",
+        3,
+        "--beads",
+        2,
+        "--vesicles",
+        1,
+        "--tilts",
+        -60,
+        60,
+        6,
+        "--snr",
+        0.5,
+        "--prefix",
+        "TS",
+        "--seed",
+        7,
+    )
     return folder, said
 
 
@@ -44,8 +69,18 @@ def test_every_promised_file_is_there_and_nothing_else(folder):
     files = {str(path.relative_to(folder[0])) for path in folder[0].rglob("*") if path.is_file()}
     once = {"ground_truth.csv", "ground_truth.xmd", "classes.csv", "simulation.json"}
     templates = {f"templates/{which.name}.mrc" for which in builtin_complexes(10.0)}
-    each = {name for i in (1, 2) for name in (f"TS_{i}.mrc", f"TS_{i}_classes.mrc", f"TS_{i}_occupancy.mrc", f"TS_{i}.png",
-                                              f"tilt_series/TS_{i}.mrc", f"tilt_series/TS_{i}.rawtlt")}
+    each = {
+        name
+        for i in (1, 2)
+        for name in (
+            f"TS_{i}.mrc",
+            f"TS_{i}_classes.mrc",
+            f"TS_{i}_occupancy.mrc",
+            f"TS_{i}.png",
+            f"tilt_series/TS_{i}.mrc",
+            f"tilt_series/TS_{i}.rawtlt",
+        )
+    }
     assert files == once | templates | each
 
 
@@ -113,8 +148,9 @@ def test_a_tomogram_depends_on_seed_and_name_only(tmp_path):
     simulated(tmp_path / "one", threads=1)
     simulated(tmp_path / "two", tomograms=2)
     simulated(tmp_path / "other", seed=2)
-    first, again, second, other = (volume(tmp_path / path)[0] for path in
-                                   ("one/tomo_1.mrc", "two/tomo_1.mrc", "two/tomo_2.mrc", "other/tomo_1.mrc"))
+    first, again, second, other = (
+        volume(tmp_path / path)[0] for path in ("one/tomo_1.mrc", "two/tomo_1.mrc", "two/tomo_2.mrc", "other/tomo_1.mrc")
+    )
     assert np.array_equal(first, again) and not np.array_equal(first, second) and not np.array_equal(first, other)
 
 
@@ -138,21 +174,24 @@ def test_what_does_not_fit_is_said(tmp_path):
     assert "of 40 ball fitted" in json.loads((tmp_path / "simulation.json").read_text())["tomograms"][0]["notes"][0]
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["--size", 16, 64, 64], ["--size", "32"]),
-    (["--tilts", 60, -60, 3], ["--tilts", "rise"]),
-    (["--counts", 3, 4], ["--counts", "7 complexes", "received 2"]),
-    (["--counts", -1], ["--counts", "0 or more"]),
-    (["--counts", "many"], ["--counts", "whole numbers", "many"]),
-    (["--samplingrate", 80], ["--samplingrate", "too coarse"]),
-    (["--amplitudecontrast", 8], ["--amplitudecontrast", "fraction"]),
-    (["--maps", "absent.mrc"], ["--maps", "absent.mrc", "does not exist"]),
-    (["--maps", "flat.mrc"], ["--maps", "flat.mrc", "cubic"]),
-    (["--maps", "rateless.mrc"], ["--maps", "rateless.mrc", "no voxel size"]),
-    (["--maps", "text.mrc"], ["--maps", "text.mrc", "not a complete MRC"]),
-    (["--maps", "good.mrc", "good.mrc"], ["--maps", "'good'", "two meanings"]),
-    (["--maps", "long.mrc", "--tilts", -40, 40, 40], ["--size", "not one particle"]),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--size", 16, 64, 64], ["--size", "32"]),
+        (["--tilts", 60, -60, 3], ["--tilts", "rise"]),
+        (["--counts", 3, 4], ["--counts", "7 complexes", "received 2"]),
+        (["--counts", -1], ["--counts", "0 or more"]),
+        (["--counts", "many"], ["--counts", "whole numbers", "many"]),
+        (["--samplingrate", 80], ["--samplingrate", "too coarse"]),
+        (["--amplitudecontrast", 8], ["--amplitudecontrast", "fraction"]),
+        (["--maps", "absent.mrc"], ["--maps", "absent.mrc", "does not exist"]),
+        (["--maps", "flat.mrc"], ["--maps", "flat.mrc", "cubic"]),
+        (["--maps", "rateless.mrc"], ["--maps", "rateless.mrc", "no voxel size"]),
+        (["--maps", "text.mrc"], ["--maps", "text.mrc", "not a complete MRC"]),
+        (["--maps", "good.mrc", "good.mrc"], ["--maps", "'good'", "two meanings"]),
+        (["--maps", "long.mrc", "--tilts", -40, 40, 40], ["--size", "not one particle"]),
+    ],
+)
 def test_wrong_input_is_one_line(refused, tmp_path, arguments, words):
     (tmp_path / "text.mrc").write_text("no map " * 400)
     good = np.pad(np.ones((9, 9, 9), dtype=np.float32), 4)
@@ -164,15 +203,30 @@ def test_wrong_input_is_one_line(refused, tmp_path, arguments, words):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("options", "word"), [
-    ({"tomograms": 0}, "--tomograms"), ({"size": (64, 64, 4000)}, "--size"), ({"sampling_rate": -10}, "--samplingrate"),
-    ({"beads": -1}, "--beads"), ({"vesicles": -2}, "--vesicles"), ({"counts": (0, 0)}, "--counts"),
-    ({"ice_noise": -0.1}, "--icenoise"), ({"ice_noise": float("nan")}, "--icenoise"), ({"envelope": 0}, "--envelope"),
-    ({"prefix": "a/b"}, "--prefix"), ({"prefix": ""}, "--prefix"), ({"seed": -1}, "--seed"),
-    ({"threads": 0}, "--threads"), ({"snr": 0}, "snr"),
-    ({"structural_noise": -0.1}, "structural noise"), ({"tilts": (-90, 90, 3)}, "tilts"), ({"tilts": (-60, 60, 0)}, "tilts"),
-    ({"voltage": 0}, "voltage"), ({"defocus": 3000}, "defocus"),
-])
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"tomograms": 0}, "--tomograms"),
+        ({"size": (64, 64, 4000)}, "--size"),
+        ({"sampling_rate": -10}, "--samplingrate"),
+        ({"beads": -1}, "--beads"),
+        ({"vesicles": -2}, "--vesicles"),
+        ({"counts": (0, 0)}, "--counts"),
+        ({"ice_noise": -0.1}, "--icenoise"),
+        ({"ice_noise": float("nan")}, "--icenoise"),
+        ({"envelope": 0}, "--envelope"),
+        ({"prefix": "a/b"}, "--prefix"),
+        ({"prefix": ""}, "--prefix"),
+        ({"seed": -1}, "--seed"),
+        ({"threads": 0}, "--threads"),
+        ({"snr": 0}, "snr"),
+        ({"structural_noise": -0.1}, "structural noise"),
+        ({"tilts": (-90, 90, 3)}, "tilts"),
+        ({"tilts": (-60, 60, 0)}, "tilts"),
+        ({"voltage": 0}, "voltage"),
+        ({"defocus": 3000}, "defocus"),
+    ],
+)
 def test_impossible_values_are_refused_by_their_option(tmp_path, options, word):
     with pytest.raises(InputError, match=word):
         simulated(tmp_path / "out", **options)

@@ -35,7 +35,7 @@ def sample(tmp_path_factory):
     for name, density in densities().items():
         write_volume(folder / f"{name}.mrc", density, RATE)
         (x, y, z), angles = TRUTH[name]
-        volume[z - 10:z + 10, y - 10:y + 10, x - 10:x + 10] += turned(density, rotation_of(angles)[0], 3)
+        volume[z - 10 : z + 10, y - 10 : y + 10, x - 10 : x + 10] += turned(density, rotation_of(angles)[0], 3)
     volume += 0.1 * np.random.default_rng(0).standard_normal(volume.shape)
     write_volume(folder / "T1.mrc", -through_missing_wedge(volume), RATE)
     write_volume(folder / "flat.mrc", np.ones((20, 20, 20)), RATE)
@@ -49,8 +49,21 @@ def sample(tmp_path_factory):
 
 
 def test_places_classes_and_angles_are_found(done, sample, tmp_path):
-    arguments = ("--tomograms", sample / "T1.mrc", "--templates", sample / "ell.mrc", sample / "rod.mrc", "--angularstep", STEP,
-                 "--number", 1, "--select", "filtered", "--lowpass", 30)
+    arguments = (
+        "--tomograms",
+        sample / "T1.mrc",
+        "--templates",
+        sample / "ell.mrc",
+        sample / "rod.mrc",
+        "--angularstep",
+        STEP,
+        "--number",
+        1,
+        "--select",
+        "filtered",
+        "--lowpass",
+        30,
+    )
     printed = done(NAME, *arguments, "-o", tmp_path / "p.csv", "--scoremaps", tmp_path / "maps", cwd=tmp_path)
     assert "rotations of 28.0 degrees" in printed and "MB" in printed and printed.splitlines()[-1].startswith("2 picks in")
     table = pd.read_csv(tmp_path / "p.csv")
@@ -78,15 +91,42 @@ def test_places_classes_and_angles_are_found(done, sample, tmp_path):
 
 
 def test_a_spherical_mask_and_white_noise(done, sample, tmp_path):
-    printed = done(NAME, "--tomograms", sample / "T1.mrc", "--templates", sample / "ell.mrc", "-o", tmp_path / "p.csv",
-                   "--angularstep", 30, "--mask", sample / "ball.mrc", "--lowpass", 40, "--noWhitening", "--number", 1)
+    printed = done(
+        NAME,
+        "--tomograms",
+        sample / "T1.mrc",
+        "--templates",
+        sample / "ell.mrc",
+        "-o",
+        tmp_path / "p.csv",
+        "--angularstep",
+        30,
+        "--mask",
+        sample / "ball.mrc",
+        "--lowpass",
+        40,
+        "--noWhitening",
+        "--number",
+        1,
+    )
     assert "1 picks" in printed
     assert pd.read_csv(tmp_path / "p.csv")[["x", "y", "z"]].to_numpy()[0] == pytest.approx(TRUTH["ell"][0], abs=2.5)
 
 
 def test_the_former_name_of_an_option_leads_to_the_new_one(refused, sample):
-    refused(NAME, "--tomograms", "T1.mrc", "--templates", "ell.mrc", "-o", "picks.csv", "--coloured",
-            words=("option --coloured is now called --noWhitening",), folder=sample, cwd=sample)
+    refused(
+        NAME,
+        "--tomograms",
+        "T1.mrc",
+        "--templates",
+        "ell.mrc",
+        "-o",
+        "picks.csv",
+        "--coloured",
+        words=("option --coloured is now called --noWhitening",),
+        folder=sample,
+        cwd=sample,
+    )
 
 
 @pytest.mark.parametrize(

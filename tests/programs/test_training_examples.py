@@ -77,8 +77,11 @@ def test_doubtful_picks_teach_by_their_agreement_and_noise_is_thinned_but_no_kno
 
 
 def test_single_votes_of_two_pickers_teach_and_a_reference_stays_positive(table):
-    inputs = {"pos": [table("pos", ["1+2"] * 30 + ["0"] * 5)], "doubt": [table("doubt", ["1"] * 15 + ["2"] * 15)],
-              "neg": [table("noise", None, 60)]}
+    inputs = {
+        "pos": [table("pos", ["1+2"] * 30 + ["0"] * 5)],
+        "doubt": [table("doubt", ["1"] * 15 + ["2"] * 15)],
+        "neg": [table("noise", None, 60)],
+    }
     examples, _ = read_examples(inputs, "consensus")
     assert labels_of(examples, "pos") == [1.0] * 35 and labels_of(examples, "doubt") == [0.0] * 30
     assert len(labels_of(examples, "noise")) == FEWEST_NOISE

@@ -43,8 +43,16 @@ class SetMaker:
         tomograms.write()
         return tomograms
 
-    def coordinates(self, tomograms: SetOfTomograms, positions: dict[str, list], box_size: int = 20, *, score: float = 0.0,
-                    group: int = 0, matrix: np.ndarray | None = None) -> SetOfCoordinates3D:
+    def coordinates(
+        self,
+        tomograms: SetOfTomograms,
+        positions: dict[str, list],
+        box_size: int = 20,
+        *,
+        score: float = 0.0,
+        group: int = 0,
+        matrix: np.ndarray | None = None,
+    ) -> SetOfCoordinates3D:
         """positions: x, y, z in voxels of the tomograms, origin at the corner, by tsId."""
         coordinates = self.empty_coordinates(tomograms, box_size)
         for tomogram in [t.clone() for t in tomograms]:
@@ -76,11 +84,18 @@ def sets(tmp_path) -> SetMaker:
 @pytest.fixture
 def finished(tmp_path):
     """Write the summary of a finished consensus of two pickers in one tomogram; gives the files of the run."""
+
     def write(tomogram: dict, **changes) -> RunFiles:
         files = RunFiles(str(tmp_path))
         files.root.mkdir(exist_ok=True)
-        content = {"threshold": 0.4, "samplingRate": 10.0, "boxSize": 24, "pickers": ["crYOLO", "blobs"],
-                   "tomograms": {"TS_1": tomogram}, **changes}
+        content = {
+            "threshold": 0.4,
+            "samplingRate": 10.0,
+            "boxSize": 24,
+            "pickers": ["crYOLO", "blobs"],
+            "tomograms": {"TS_1": tomogram},
+            **changes,
+        }
         with open(files.summary, "w") as file:
             json.dump(content, file)
         return files

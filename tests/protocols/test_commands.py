@@ -22,26 +22,46 @@ from xmipptomo.protocols.deep_consensus import commands  # noqa: E402
 from xmipptomo.protocols.shared import program_steps as steps  # noqa: E402
 
 FILES = RunFiles("extra")
-TOMOGRAM = commands.RunTomogram("TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False,
-                               counts=[3, 4], left_out=0)
-OPTIONS = commands.NetworkOptions(start_model="", network="small", epochs=3, batch_size=8, learning_rate=0.01, l2=0.001,
-                                  validation=0.2, folds=2, auto_stop=False, augment=False, seed=5)
+TOMOGRAM = commands.RunTomogram(
+    "TS_1", "my tomogram.mrc", 5.0, [96, 80, 40], 10.0, 24, 7, has_truth=False, has_lie=False, counts=[3, 4], left_out=0
+)
+OPTIONS = commands.NetworkOptions(
+    start_model="",
+    network="small",
+    epochs=3,
+    batch_size=8,
+    learning_rate=0.01,
+    l2=0.001,
+    validation=0.2,
+    folds=2,
+    auto_stop=False,
+    augment=False,
+    seed=5,
+)
 
 
 def training(options=OPTIONS, **changes):
-    values = {"recipe": "consensus", "positive": ["p1.xmd", "p2.xmd"], "doubtful": ["d.xmd"],
-              "negative": ["n.xmd"], "grid": (10.0, 24), "gpus": "0,1"}
+    values = {
+        "recipe": "consensus",
+        "positive": ["p1.xmd", "p2.xmd"],
+        "doubtful": ["d.xmd"],
+        "negative": ["n.xmd"],
+        "grid": (10.0, 24),
+        "gpus": "0,1",
+    }
     return commands.training_arguments(FILES, options, **{**values, "threads": 2, **changes})
 
 
 ALL = {
-    constants.CONSENSUS_PROGRAM: commands.consensus_arguments(FILES, replace(TOMOGRAM, has_truth=True, has_lie=True), radius=0.35,
-                                                              number=2, representative=2, symmetry="c1"),
+    constants.CONSENSUS_PROGRAM: commands.consensus_arguments(
+        FILES, replace(TOMOGRAM, has_truth=True, has_lie=True), radius=0.35, number=2, representative=2, symmetry="c1"
+    ),
     constants.NOISE_PROGRAM: commands.noise_arguments(FILES, TOMOGRAM, radius=0.7, limit=1.0, static=True, threads=4, seed=1),
     constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, TOMOGRAM, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
     + commands.scoring_arguments(
-        "m.h5", ["a.xmd"], "out.xmd", noise=["noise.xmd"], recipe="paper", grid=(10.0, 24), gpus="", threads=1),
+        "m.h5", ["a.xmd"], "out.xmd", noise=["noise.xmd"], recipe="paper", grid=(10.0, 24), gpus="", threads=1
+    ),
 }
 
 
@@ -97,8 +117,20 @@ def test_references_are_passed_only_where_there_are_any():
 
 def test_all_training_options_are_passed():
     arguments = training()
-    expected = {"--epochs": 3, "--batch": 8, "--learningRate": 0.01, "--l2": 0.001, "--validation": 0.2, "--folds": 2,
-                "--seed": 5, "--threads": 2, "--gpus": "0,1", "--network": "small", "--boxsize": 24, "--samplingrate": 10.0}
+    expected = {
+        "--epochs": 3,
+        "--batch": 8,
+        "--learningRate": 0.01,
+        "--l2": 0.001,
+        "--validation": 0.2,
+        "--folds": 2,
+        "--seed": 5,
+        "--threads": 2,
+        "--gpus": "0,1",
+        "--network": "small",
+        "--boxsize": 24,
+        "--samplingrate": 10.0,
+    }
     assert {option: value_of(arguments, option) for option in expected} == expected
     assert "--noAutoStop" in arguments
     assert "--noAugment" in arguments
@@ -108,7 +140,7 @@ def test_all_training_options_are_passed():
 
 def test_tomograms_differ_in_size_and_seed():
     size = commands.noise_arguments(FILES, TOMOGRAM, radius=0.7, limit=1.0, static=False, threads=4, seed=1)
-    assert size[size.index("--size") + 1: size.index("--size") + 4] == [96, 80, 40]
+    assert size[size.index("--size") + 1 : size.index("--size") + 4] == [96, 80, 40]
     assert seed_of(1, "TS_1") != seed_of(1, "TS_2")
     assert seed_of(1, "TS_1") == seed_of(1, "TS_1") != seed_of(2, "TS_1")
 
@@ -155,8 +187,12 @@ PROTOCOLS = Path(protocols.__file__).parent
 
 def test_the_protocol_keeps_nothing_on_itself_between_steps():
     tree = ast.parse((PROTOCOLS / "deep_consensus" / "protocol_deep_consensus_picking3d.py").read_text(encoding="utf-8"))
-    targets = [t for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
-               for t in (node.targets if isinstance(node, ast.Assign) else [node.target])]
+    targets = [
+        t
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign)
+        for t in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
     assert [ast.unparse(t) for t in targets if ast.unparse(t).startswith("self.")] == []
 
 

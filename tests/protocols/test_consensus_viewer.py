@@ -53,9 +53,17 @@ def test_the_scores_are_measured_with_a_file_of_known_particles(tmp_path):
     assert isinstance(window, FigureWindow) and "in 1 tomogram:" in window.figure.get_suptitle()
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (None, "does not exist"), (b"", "is empty"), (b"tomo_id,x,y,z\nTS_9,1,2,3\n", "TS_9"), (b"\x00\xff\x01", "no CSV"),
-    (b"tomo_id,x,y,z\nTS_1,1,two,3\n", "two"), (b"tomo_id,x,y,z\nTS_1,100,2,3\n", "TS_1")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "does not exist"),
+        (b"", "is empty"),
+        (b"tomo_id,x,y,z\nTS_9,1,2,3\n", "TS_9"),
+        (b"\x00\xff\x01", "no CSV"),
+        (b"tomo_id,x,y,z\nTS_1,1,two,3\n", "two"),
+        (b"tomo_id,x,y,z\nTS_1,100,2,3\n", "TS_1"),
+    ],
+)
 def test_a_wrong_file_is_one_message_that_names_it(tmp_path, content, said):
     make_protocol_run(tmp_path)
     truth = tmp_path / "hand.csv"
@@ -74,8 +82,7 @@ def test_without_a_file_it_is_asked_for(tmp_path):
 def test_accepted_and_scored_coordinates_each_have_an_eye(tmp_path, monkeypatch):
     shown = []
     opener = lambda **_: SimpleNamespace(visualize=shown.append)  # noqa: E731
-    monkeypatch.setattr(viewer_coordinates3d.pw.Config, "getDomain",
-                        lambda: SimpleNamespace(findViewers=lambda *_: [opener]))
+    monkeypatch.setattr(viewer_coordinates3d.pw.Config, "getDomain", lambda: SimpleNamespace(findViewers=lambda *_: [opener]))
     sets = {"coordinates": 1, "coordinates_10A": 2, "scoredCoordinates": 3, "scoredCoordinates_10A": 4}
     monkeypatch.setattr(viewer_coordinates3d, "coordinate_sets", lambda _: sets)
     assert press(Viewer(tmp_path), "showOutput") == [] and shown == [1, 2]

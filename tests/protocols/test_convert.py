@@ -64,8 +64,12 @@ def test_sets_of_one_rate_are_put_together_even_if_the_third_decimal_differs():
 
 
 def test_without_a_common_rate_every_tomogram_is_in_one_group():
-    sources = {"a": [source("a", 5.0, 0)], "b": [source("b", 5.0, 0), source("b", 10.0, 1)], "c": [source("c", 10.0, 1)],
-               "none": []}
+    sources = {
+        "a": [source("a", 5.0, 0)],
+        "b": [source("b", 5.0, 0), source("b", 10.0, 1)],
+        "c": [source("c", 10.0, 1)],
+        "none": [],
+    }
     plan = convert.plan_precedents(sources, 10.0)
     assert [(p.sampling_rate, sorted(p.sources)) for p in plan] == [(10.0, ["b", "c"]), (5.0, ["a"])]
 
@@ -121,9 +125,15 @@ def test_a_coordinate_that_is_not_a_number_is_refused(sets):
 def test_writing_and_reading_again_gives_the_same_picks(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 20.0)
     rng = np.random.default_rng(0)
-    picks = Picks("a", rng.random((6, 3)) * (70, 50, 30), 10.0, picker=np.ones(6, int), score=rng.random(6),
-                  angles=np.column_stack([rng.uniform(-90, 90, 6), rng.uniform(5, 85, 6), rng.uniform(-90, 90, 6)]),
-                  group=np.arange(6))
+    picks = Picks(
+        "a",
+        rng.random((6, 3)) * (70, 50, 30),
+        10.0,
+        picker=np.ones(6, int),
+        score=rng.random(6),
+        angles=np.column_stack([rng.uniform(-90, 90, 6), rng.uniform(5, 85, 6), rng.uniform(-90, 90, 6)]),
+        group=np.arange(6),
+    )
     coordinates = sets.empty_coordinates(tomograms)
     attributes = {"_support": [2] * 6, "_pickers": ["1+3"] * 6, "_networkScore": [0.8] * 6, "_species": ["ribosome"] * 6}
     convert.append_picks(coordinates, tomograms.getFirstItem().clone(), picks, np.linspace(0, 1, 6), attributes)
@@ -144,8 +154,9 @@ def test_writing_and_reading_again_gives_the_same_picks(sets):
 def test_picks_go_to_their_own_tomogram_only(sets):
     tomograms = sets.tomograms({"a": (40, 30, 20)}, 10.0)
     with pytest.raises(InputError, match="'b' cannot go to tomogram 'a'"):
-        convert.append_picks(sets.empty_coordinates(tomograms), tomograms.getFirstItem().clone(),
-                             Picks("b", np.zeros((1, 3)), 10.0))
+        convert.append_picks(
+            sets.empty_coordinates(tomograms), tomograms.getFirstItem().clone(), Picks("b", np.zeros((1, 3)), 10.0)
+        )
 
 
 def test_a_pick_without_a_score_gets_zero_which_reads_as_none(sets):

@@ -103,13 +103,30 @@ def test_a_set_without_species_has_none(sets):
 
 # ---- results
 def evaluation_of(name, f1, *, scores=True, probabilities=False, classes=()):
-    numbers = {"particles": 20, "RR": 30, "TP": 10, "FP": 18, "FN": 10, "MH": 2, "recall": 0.5, "precision": 0.33, "F1": f1,
-               "average_precision": 0.4 if scores else None, "brier": None, "ECE": 0.1 if probabilities else None}
+    numbers = {
+        "particles": 20,
+        "RR": 30,
+        "TP": 10,
+        "FP": 18,
+        "FN": 10,
+        "MH": 2,
+        "recall": 0.5,
+        "precision": 0.33,
+        "F1": f1,
+        "average_precision": 0.4 if scores else None,
+        "brier": None,
+        "ECE": 0.1 if probabilities else None,
+    }
     curve = {"threshold": [2.0, 1.0], "precision": [1.0, 0.33], "recall": [0.1, 0.5]}
     if probabilities:
         curve["reliability"] = {"count": [15, 15], "score": [0.2, 0.8], "share": [0.1, 0.9]}
-    rule = {"localisation": numbers, "classes": dict.fromkeys(classes, numbers), "random_baseline": {"F1": 0.05},
-            "false_picks_on": {"bead": 3, "vesicle": 0}, "size_groups": {"small": 0.25}}
+    rule = {
+        "localisation": numbers,
+        "classes": dict.fromkeys(classes, numbers),
+        "random_baseline": {"F1": 0.05},
+        "false_picks_on": {"bead": 3, "vesicle": 0},
+        "size_groups": {"small": 0.25},
+    }
     report = {"all": {"distance": rule}, "curves": {"distance": curve} if scores else {}, "notes": ["a note"]}
     return Evaluation(name, json.loads(json.dumps(report)), [])
 
@@ -137,13 +154,16 @@ def test_the_table_has_a_row_for_each_species_and_size_group():
     assert notes_of(evaluation_of("matching", 0.8))[0].startswith("as many random positions: F1")
 
 
-@pytest.mark.parametrize(("kinds", "panels"), [
-    ([{}], ["Precision", "How much"]),
-    ([{"scores": False}], ["Precision", "How much"]),
-    ([{"probabilities": True}, {}], ["Precision", "How much", "Calibration"]),
-    ([{"classes": ["rod", "shell"]}], ["Precision", "How much", "F1 of each"]),
-    ([{"probabilities": True, "classes": ["rod"]}] * 9, ["Precision", "How much", "F1 of each", "Calibration"]),
-])
+@pytest.mark.parametrize(
+    ("kinds", "panels"),
+    [
+        ([{}], ["Precision", "How much"]),
+        ([{"scores": False}], ["Precision", "How much"]),
+        ([{"probabilities": True}, {}], ["Precision", "How much", "Calibration"]),
+        ([{"classes": ["rod", "shell"]}], ["Precision", "How much", "F1 of each"]),
+        ([{"probabilities": True, "classes": ["rod"]}] * 9, ["Precision", "How much", "F1 of each", "Calibration"]),
+    ],
+)
 def test_the_figure_has_a_panel_for_what_is_known(kinds, panels, tmp_path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

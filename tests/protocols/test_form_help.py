@@ -29,9 +29,15 @@ def test_the_help_of_augmentation_tells_every_variation():
         assert part in told
 
 
-@pytest.mark.parametrize(("protocol_class", "name"), [
-    (XmippProtDeepConsensusPicking3D, "boxSizeChoice"), (XmippProtImportCoordinates3D, "boxSize"),
-    (XmippProtPickBlobs3D, "boxFactor"), (XmippProtTemplateMatching3D, "boxSize")])
+@pytest.mark.parametrize(
+    ("protocol_class", "name"),
+    [
+        (XmippProtDeepConsensusPicking3D, "boxSizeChoice"),
+        (XmippProtImportCoordinates3D, "boxSize"),
+        (XmippProtPickBlobs3D, "boxFactor"),
+        (XmippProtTemplateMatching3D, "boxSize"),
+    ],
+)
 def test_the_box_is_told_the_same_everywhere(protocol_class, name):
     assert "1.5 to 2 particle diameters are right" in help_of(protocol_class, name)
 

@@ -35,8 +35,13 @@ def protocol(monkeypatch, tmp_path):
         if ran[-1] and protocol.refuse:
             raise RuntimeError(protocol.refuse)
 
-    for name, value in {"ran": ran, "refuse": "", "_files": lambda: files, "_runProgram": run,
-                        "getExecutor": lambda: SimpleNamespace(gpuList=[0, 1])}.items():
+    for name, value in {
+        "ran": ran,
+        "refuse": "",
+        "_files": lambda: files,
+        "_runProgram": run,
+        "getExecutor": lambda: SimpleNamespace(gpuList=[0, 1]),
+    }.items():
         monkeypatch.setitem(protocol.__dict__, name, value)
     return protocol
 

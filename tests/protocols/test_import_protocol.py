@@ -26,18 +26,53 @@ class TestImportCoordinates3D(scipion_tests.TestImportCoordinates3D):
 
 def test_the_command_line_of_an_import():
     arguments = import_arguments(["a.star", "b c.cbox"], "o.xmd", ["TS_1.mrc"], 10.0, ImportOptions())
-    assert arguments == ["-i", "a.star", "b c.cbox", "-o", "o.xmd", "--tomograms", "TS_1.mrc", "--tomogramSamplingrate", 10.0,
-                         "--overwrite"]
+    assert arguments == [
+        "-i",
+        "a.star",
+        "b c.cbox",
+        "-o",
+        "o.xmd",
+        "--tomograms",
+        "TS_1.mrc",
+        "--tomogramSamplingrate",
+        10.0,
+        "--overwrite",
+    ]
     options = ImportOptions("relion5", 5.0, ["1=TS_1"], True, True, ["ribosome", "7"], True)
     assert import_arguments(["a"], "o", ["t"], 10.0, options)[-13:] == [
-        "--from", "relion5", "--samplingrate", 5.0, "--unit", "angstrom", "--names", "1=TS_1",
-        "--class", "ribosome", "7", "--subset", "--dropOutside"]
+        "--from",
+        "relion5",
+        "--samplingrate",
+        5.0,
+        "--unit",
+        "angstrom",
+        "--names",
+        "1=TS_1",
+        "--class",
+        "ribosome",
+        "7",
+        "--subset",
+        "--dropOutside",
+    ]
 
 
 def test_the_command_line_of_an_export():
     arguments = export_arguments("p.xmd", "o.star", ["a.mrc", "b.mrc"], 10.0, format_name="relion5", species=["ribosome"])
-    assert arguments == ["-i", "p.xmd", "-o", "o.star", "--to", "relion5", "--tomograms", "a.mrc", "b.mrc",
-                         "--tomogramSamplingrate", 10.0, "--class", "ribosome"]
+    assert arguments == [
+        "-i",
+        "p.xmd",
+        "-o",
+        "o.star",
+        "--to",
+        "relion5",
+        "--tomograms",
+        "a.mrc",
+        "b.mrc",
+        "--tomogramSamplingrate",
+        10.0,
+        "--class",
+        "ribosome",
+    ]
 
 
 def test_the_form_offers_every_format_that_the_library_writes():

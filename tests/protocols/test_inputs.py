@@ -41,8 +41,15 @@ def test_odd_ids_become_plain_names_and_stay_apart(ts_id):
 
 def test_no_two_files_of_a_run_are_the_same(files):
     per_run = [files.common_grid, files.model, files.training_log, files.scored, files.scored_raw, files.summary]
-    kinds = (files.picks, files.positive_references, files.negative_references, files.every_pick, files.consensus, files.failure,
-             files.noise_note)
+    kinds = (
+        files.picks,
+        files.positive_references,
+        files.negative_references,
+        files.every_pick,
+        files.consensus,
+        files.failure,
+        files.noise_note,
+    )
     per_tomogram = [kind(ts_id) for ts_id in ("TS_1", "TS_10") for kind in kinds]
     labels = [files.labelled(t, label) for t in ("TS_1", "TS_10") for label in ("positive", "doubtful", "negative", "noise")]
     labels += [files.subtomograms(t, label) for t in ("TS_1", "TS_10") for label in ("positive", "raw")]

@@ -9,8 +9,16 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.files import RunFiles
     from xmipptomo.protocols.deep_consensus.methods import methods_text
 
-PARAMETERS = {"recipe": "consensus", "minPickers": 2, "votingAgreement": 2, "consensusRadius": 0.35, "representative": "Robust",
-              "modelType": "New", "skipTraining": True, "folds": 3}
+PARAMETERS = {
+    "recipe": "consensus",
+    "minPickers": 2,
+    "votingAgreement": 2,
+    "consensusRadius": 0.35,
+    "representative": "Robust",
+    "modelType": "New",
+    "skipTraining": True,
+    "folds": 3,
+}
 
 
 @pytest.fixture
@@ -25,9 +33,17 @@ def text(finished):
 def test_the_default_learns_from_all_positions_and_joins_look_votes_and_scores(text):
     written = text()
     assert "2 pickers in 1 tomogram were brought to 10 Å/voxel and merged within 0.35 of the box size" in written
-    for part in ("all merged positions, each labelled by how many pickers agreed", "square of the agreement", "at least 2)",
-                 "with label 0, on noise", "outlying contrast were given label 0", "done 3 times", "had not learned from it",
-                 "log-odds", "24 positions with a probability of at least 0.4"):
+    for part in (
+        "all merged positions, each labelled by how many pickers agreed",
+        "square of the agreement",
+        "at least 2)",
+        "with label 0, on noise",
+        "outlying contrast were given label 0",
+        "done 3 times",
+        "had not learned from it",
+        "log-odds",
+        "24 positions with a probability of at least 0.4",
+    ):
         assert part in written
     assert "known to be" not in written
 

@@ -17,16 +17,46 @@ from xmipptomo.protocols.simulation.form import numbers  # noqa: E402
 
 OPTICS = commands.Optics(3.0, 300.0, 2.7, 0.08)
 SIMULATION = commands.SimulationOptions(
-    folder="my folder", tomograms=2, size=(96, 80, 40), sampling_rate=10.0, maps=["a b.mrc"], counts=[3, 0], beads=1, vesicles=0,
-    tilts=(-60.0, 60.0, 3.0), snr=0.1, optics=OPTICS, envelope=0.4, ice_noise=0.01, structural_noise=0.04, multislice=True,
-    prefix="tomo", threads=2, seed=1)
-MATCHING = commands.MatchingOptions(templates=["a.mrc", "b.mrc"], mask="mask.mrc", diameters=[100.0, 200.0], tilts=(-50.0, 60.0),
-                                    angular_step=15.0, low_pass=40.0, optics=OPTICS, select="filtered")
+    folder="my folder",
+    tomograms=2,
+    size=(96, 80, 40),
+    sampling_rate=10.0,
+    maps=["a b.mrc"],
+    counts=[3, 0],
+    beads=1,
+    vesicles=0,
+    tilts=(-60.0, 60.0, 3.0),
+    snr=0.1,
+    optics=OPTICS,
+    envelope=0.4,
+    ice_noise=0.01,
+    structural_noise=0.04,
+    multislice=True,
+    prefix="tomo",
+    threads=2,
+    seed=1,
+)
+MATCHING = commands.MatchingOptions(
+    templates=["a.mrc", "b.mrc"],
+    mask="mask.mrc",
+    diameters=[100.0, 200.0],
+    tilts=(-50.0, 60.0),
+    angular_step=15.0,
+    low_pass=40.0,
+    optics=OPTICS,
+    select="filtered",
+)
 
 
 def blobs(**changes):
-    values = {"rate": 10.0, "diameter": 120.0, "method": "dog", "selection": commands.Selection(number=5), "bright": True,
-              "threads": 2}
+    values = {
+        "rate": 10.0,
+        "diameter": 120.0,
+        "method": "dog",
+        "selection": commands.Selection(number=5),
+        "bright": True,
+        "threads": 2,
+    }
     return commands.blob_arguments("t.mrc", "p.xmd", **{**values, **changes})
 
 
@@ -89,12 +119,23 @@ def test_the_form_knows_the_complexes_and_distractors_of_the_simulation():
 
 def test_the_simulation_gets_everything_that_the_form_says():
     arguments = commands.simulation_arguments(SIMULATION)
-    assert arguments[arguments.index("--size") + 1: arguments.index("--size") + 4] == [96, 80, 40]
-    assert arguments[arguments.index("--tilts") + 1: arguments.index("--tilts") + 4] == [-60.0, 60.0, 3.0]
-    assert arguments[arguments.index("--counts") + 1: arguments.index("--counts") + 3] == [3, 0]
-    expected = {"--maps": "a b.mrc", "--beads": 1, "--vesicles": 0, "--snr": 0.1, "--defocus": 3.0, "--voltage": 300.0,
-                "--cs": 2.7, "--amplitudecontrast": 0.08, "--envelope": 0.4, "--icenoise": 0.01,
-                "--structuralnoise": 0.04, "--seed": 1}
+    assert arguments[arguments.index("--size") + 1 : arguments.index("--size") + 4] == [96, 80, 40]
+    assert arguments[arguments.index("--tilts") + 1 : arguments.index("--tilts") + 4] == [-60.0, 60.0, 3.0]
+    assert arguments[arguments.index("--counts") + 1 : arguments.index("--counts") + 3] == [3, 0]
+    expected = {
+        "--maps": "a b.mrc",
+        "--beads": 1,
+        "--vesicles": 0,
+        "--snr": 0.1,
+        "--defocus": 3.0,
+        "--voltage": 300.0,
+        "--cs": 2.7,
+        "--amplitudecontrast": 0.08,
+        "--envelope": 0.4,
+        "--icenoise": 0.01,
+        "--structuralnoise": 0.04,
+        "--seed": 1,
+    }
     assert {option: value_of(arguments, option) for option in expected} == expected
     assert "--multislice" in arguments
     plain = commands.simulation_arguments(replace(SIMULATION, maps=[], counts=[], multislice=False))
@@ -111,12 +152,13 @@ def test_a_picker_is_told_one_way_to_choose_picks():
 
 
 def test_matching_leaves_out_what_is_automatic():
-    automatic = matching(replace(MATCHING, mask="", diameters=[], angular_step=0.0, low_pass=0.0, optics=None), score_maps="",
-                         bright=False)
+    automatic = matching(
+        replace(MATCHING, mask="", diameters=[], angular_step=0.0, low_pass=0.0, optics=None), score_maps="", bright=False
+    )
     assert not {"--mask", "--diameter", "--angularstep", "--lowpass", "--scoremaps", "--bright", "--voltage"} & set(automatic)
     assert value_of(automatic, "--defocus") == 0
     assert value_of(matching(), "--defocus") == 3.0
-    assert matching()[matching().index("--diameter") + 1: matching().index("--diameter") + 3] == [100.0, 200.0]
+    assert matching()[matching().index("--diameter") + 1 : matching().index("--diameter") + 3] == [100.0, 200.0]
 
 
 def test_an_evaluation_by_classes_has_no_radius():

@@ -11,8 +11,10 @@ def test_roles_and_contents_of_sets_count(sets):
     for number, coordinates in enumerate((one, two), start=1):
         coordinates.setObjId(number)
     first, second = Pointer(one), Pointer(two)
-    seen = {depends_on({"pickers": pickers, "positive": positive}, {})
-            for pickers, positive in (([first, second], []), ([first], [second]), ([second, first], []))}
+    seen = {
+        depends_on({"pickers": pickers, "positive": positive}, {})
+        for pickers, positive in (([first, second], []), ([first], [second]), ([second, first], []))
+    }
     assert len(seen) == 3
     before = depends_on({"pickers": [first]}, {})
     assert before == depends_on({"pickers": [Pointer(one)]}, {})

@@ -14,8 +14,13 @@ COUNTS = {"picks": [30, 20], "positive": 25, "doubtful": 10, "negative": 0, "noi
 @pytest.fixture
 def summary(finished):
     def lines(counts=COUNTS, **changes):
-        rest = {"seed": 3, "failures": [], "reliability": {}, "parameters": {"recipe": "consensus"},
-                "expected": {"precision": 0.912, "recall": 0.85}}
+        rest = {
+            "seed": 3,
+            "failures": [],
+            "reliability": {},
+            "parameters": {"recipe": "consensus"},
+            "expected": {"precision": 0.912, "recall": 0.85},
+        }
         return "\n".join(summary_lines(finished(counts, **{**rest, **changes})))
 
     return lines
@@ -29,8 +34,14 @@ def test_it_says_what_the_threshold_promises(summary):
 
 
 def test_the_verdict_is_the_first_line_and_intervals_and_notes_are_shown(summary):
-    promise = {"precision": None, "precision_low": 0.0, "precision_high": 0.85,
-               "recall": None, "recall_low": 0.0, "recall_high": 1.0}
+    promise = {
+        "precision": None,
+        "precision_low": 0.0,
+        "precision_high": 0.85,
+        "recall": None,
+        "recall_low": 0.0,
+        "recall_high": 1.0,
+    }
     verdict = {"kind": "votes alone", "reason": "nothing to see"}
     text = summary(verdict=verdict, expected=promise, notes=["Noise of TS_1: crowded"])
     assert text.startswith("*Votes alone*: nothing to see\n*24 picks accepted*")

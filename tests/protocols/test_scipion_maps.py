@@ -32,8 +32,12 @@ def volume_of(tmp_path):
 
 
 def test_names_are_labels_or_file_names_and_differ(volume_of):
-    volumes = [volume_of("emd_1.map.mrc"), volume_of("a.mrc", label="20S proteasome (α)"), volume_of("b.mrc", label="rod"),
-               volume_of("rod.mrc")]
+    volumes = [
+        volume_of("emd_1.map.mrc"),
+        volume_of("a.mrc", label="20S proteasome (α)"),
+        volume_of("b.mrc", label="rod"),
+        volume_of("rod.mrc"),
+    ]
     assert maps.names_of(volumes) == ["emd_1.map", "20S_proteasome", "rod", "rod_2"]
 
 

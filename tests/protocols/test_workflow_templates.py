@@ -135,8 +135,11 @@ def test_one_command_leads_from_the_files_of_three_pickers_to_a_star_file(templa
     particles = [(10.0, 12.0, 8.0), (28.0, 20.0, 14.0)]
     rows = [" ".join(map(str, place)) for place in particles]
     objects = "".join('<object tomo_idx="0" class_label="1" x="{}" y="{}" z="{}"/>'.format(*place) for place in particles)
-    files = {"TS_1.csv": "tomo_id,x,y,z\nTS_1,34,6,4\n", "TS_1.coords": "\n".join(rows),
-             "TS_1_objl.xml": f"<objlist>{objects}</objlist>"}
+    files = {
+        "TS_1.csv": "tomo_id,x,y,z\nTS_1,34,6,4\n",
+        "TS_1.coords": "\n".join(rows),
+        "TS_1_objl.xml": f"<objlist>{objects}</objlist>",
+    }
     given = {"tomograms": str(tmp_path), "rate": "10.0", "box": "8"}
     for number, (file_name, text) in enumerate(files.items(), start=1):
         folder = tmp_path / f"picker{number}"

@@ -59,8 +59,10 @@ class AverageConfig:
         if self.seed < 0:
             raise InputError(f"--seed: must be 0 or more, received {self.seed}")
         if self.diameter < LEAST_DETAILS * self.lowpass:
-            raise InputError(f"--lowpass: at {self.lowpass:g} Å a particle of {self.diameter:g} Å is a ball without a direction; "
-                             f"give {self.diameter / 2:.0f} or less")
+            raise InputError(
+                f"--lowpass: at {self.lowpass:g} Å a particle of {self.diameter:g} Å is a ball without a direction; "
+                f"give {self.diameter / 2:.0f} or less"
+            )
         if self.finest is not None and self.finest > self.lowpass:
             raise InputError(f"--finest: {self.finest:g} Å are coarser than --lowpass, {self.lowpass:g} Å; lower it")
         self._check_tilts()
@@ -68,12 +70,16 @@ class AverageConfig:
     def _check_tilts(self) -> None:
         n = len(self.tomograms)
         if len(self.tilts) not in (2, 2 * n):
-            raise InputError(f"--tilts: give the first and the last tilt, once for all or once for each of the {n} tomograms; "
-                             f"received {len(self.tilts)} numbers")
+            raise InputError(
+                f"--tilts: give the first and the last tilt, once for all or once for each of the {n} tomograms; "
+                f"received {len(self.tilts)} numbers"
+            )
         for first, last in self.pairs:
             if not -90 <= first < last <= 90:
-                raise InputError("--tilts: expected the first and the last tilt, between -90 and 90 degrees and rising, received "
-                                 f"{first:g} {last:g}")
+                raise InputError(
+                    "--tilts: expected the first and the last tilt, between -90 and 90 degrees and rising, received "
+                    f"{first:g} {last:g}"
+                )
 
     @property
     def pairs(self) -> list[tuple[float, float]]:

@@ -58,8 +58,10 @@ def write_average(config: AverageConfig) -> dict:
         settings = Settings(config.diameter, config.rounds, config.starts, symmetry_group(config.symmetry), config.threads)
         start = _given_poses(boxes, picked) if config.start == "angles" else None
         if start is not None:
-            notes.append("both halves started from the given angles: beyond the resolution of whatever gave them (a template) "
-                         "their correlation counts, below it does not")
+            notes.append(
+                "both halves started from the given angles: beyond the resolution of whatever gave them (a template) "
+                "their correlation counts, below it does not"
+            )
         made = SetAverage(
             boxes, settings, config.lowpass, config.finest or 2 * rate, config.seed, halves=halves, start=start
         ).run()
@@ -86,16 +88,19 @@ def _read_headers(config: AverageConfig) -> dict[str, Header]:
             size, rate = tomogram.size, tomogram.sampling_rate
         edge = box_of(config.diameter, rate)
         if edge > min(size):
-            raise InputError(f"--diameter: a box for {config.diameter:g} Å has {edge} voxels and does not fit in '{path}' "
-                             f"({' x '.join(map(str, size))} voxels of {rate:g} Å); lower it or check the sampling rate")
+            raise InputError(
+                f"--diameter: a box for {config.diameter:g} Å has {edge} voxels and does not fit in '{path}' "
+                f"({' x '.join(map(str, size))} voxels of {rate:g} Å); lower it or check the sampling rate"
+            )
         if config.lowpass < 3 * rate:
             raise InputError(f"--lowpass: '{path}' has voxels of {rate:g} Å; a search needs {3 * rate:g} Å or more")
         if config.finest is not None and config.finest < 2 * rate:
             raise InputError(f"--finest: '{path}' has voxels of {rate:g} Å and shows nothing finer than {2 * rate:g} Å; raise it")
         first = next(iter(headers.values()), (size, rate))[1]
         if not same_sampling_rate(rate, first):
-            raise InputError(f"--tomograms: '{path}' has voxels of {rate:g} Å, '{config.tomograms[0]}' of {first:g} Å; bin all "
-                             "of them alike")
+            raise InputError(
+                f"--tomograms: '{path}' has voxels of {rate:g} Å, '{config.tomograms[0]}' of {first:g} Å; bin all of them alike"
+            )
         headers[tomogram_id(path)] = (size, rate)
     return headers
 
@@ -110,11 +115,13 @@ def _read_picks(config: AverageConfig, headers: dict[str, Header], notes: list[s
         check_inside(own.positions, sizes[tomo_id], f"--picks: '{config.picks}', tomogram '{tomo_id}'", own.sampling_rate)
         if config.start == "angles" and not np.isfinite(own.angles).all():
             missing = int((~np.isfinite(own.angles).all(axis=1)).sum())
-            raise InputError(f"--start: {missing} of {len(own)} picks of '{tomo_id}' in '{config.picks}' have no angles; "
-                             "choose free")
+            raise InputError(
+                f"--start: {missing} of {len(own)} picks of '{tomo_id}' in '{config.picks}' have no angles; choose free"
+            )
         if config.weigh_by_score and not ((own.score >= 0) & (own.score <= 1)).all():
-            raise InputError(f"--weighByScore: '{config.picks}' has picks of '{tomo_id}' without a score from 0 to 1; leave the "
-                             "option out")
+            raise InputError(
+                f"--weighByScore: '{config.picks}' has picks of '{tomo_id}' without a score from 0 to 1; leave the option out"
+            )
         if len(own):
             picked[tomo_id] = own
     if config.weigh_by_score and not any((own.score > 0).any() for own in picked.values()):
@@ -166,7 +173,7 @@ def _summary(config: AverageConfig, boxes: PickedBoxes, made: Averages, notes: l
         for name in ("unmasked", "corrected"):
             resolution[name] = {f"{t:g}": resolution_text(getattr(made.fsc, name), t, extent) for t in THRESHOLDS}
         first, last = max(1, round(extent / config.diameter)), round(extent / config.lowpass)
-        agreement = round(float(np.nanmean(made.fsc.corrected[first:last + 1])), 3)
+        agreement = round(float(np.nanmean(made.fsc.corrected[first : last + 1])), 3)
     verdict = "no halves" if agreement is None else "supported" if agreement >= SUPPORTED else "not supported"
     return {
         "version": __version__,
@@ -186,8 +193,9 @@ def _summary(config: AverageConfig, boxes: PickedBoxes, made: Averages, notes: l
     }
 
 
-def _write(config: AverageConfig, boxes: PickedBoxes, made: Averages, aligned: Sequence[tuple[Picks, pd.DataFrame]],
-           summary: dict) -> None:
+def _write(
+    config: AverageConfig, boxes: PickedBoxes, made: Averages, aligned: Sequence[tuple[Picks, pd.DataFrame]], summary: dict
+) -> None:
     folder = Path(config.odir)
     for name in (*(f"{name}.mrc" for name in MAPS), *TABLES):
         (folder / name).unlink(missing_ok=True)  # of an earlier average: it would pass for this one's
@@ -205,8 +213,11 @@ def _write(config: AverageConfig, boxes: PickedBoxes, made: Averages, aligned: S
         tables.append(columns | {"maxCC": more["ccc"].tolist()} | {f"shift{axis}": [0.0] * n for axis in "XYZ"})
         places = dict(zip((*"xyz", "rot", "tilt", "psi"), np.hstack([picks.positions, picks.angles]).T, strict=True))
         species = {"class": picks.species} if any(picks.species) else {}
-        frames.append(pd.DataFrame({"tomo_id": picks.tomo_id, **places, "score": picks.score, **species}).join(more)
-                      .assign(samplingRate=picks.sampling_rate))
+        frames.append(
+            pd.DataFrame({"tomo_id": picks.tomo_id, **places, "score": picks.score, **species})
+            .join(more)
+            .assign(samplingRate=picks.sampling_rate)
+        )
     joined = join_tables(tables)
     joined["particleId"] = list(range(1, len(joined["x"]) + 1))
     write_table(folder / "aligned.xmd", joined)
@@ -221,13 +232,16 @@ def summary_text(summary: dict, odir: str) -> str:
     lines = {
         "supported": f"supported: the halves agree (mean FSC {agreement} from the diameter to the first low-pass)",
         "not supported": f"not supported: the halves do not agree (mean FSC {agreement} from the diameter to the first "
-                         "low-pass); use neither the average nor the new places",
+        "low-pass); use neither the average nor the new places",
         "no halves": "no halves: nothing says whether the average is right",
     }
     text = [lines[summary["verdict"]]]
     if resolution := summary["resolution"]:
-        text.append("resolution (FSC 0.143, 0.5): " + "; ".join(
-            f"{name} {values['0.143']}, {values['0.5']}" for name, values in resolution.items()))
-    text.append(f"{summary['picks']} picks averaged in '{odir}', median shift {summary['medianShift']:g} A, "
-                f"{summary['seconds']:g} s")
+        text.append(
+            "resolution (FSC 0.143, 0.5): "
+            + "; ".join(f"{name} {values['0.143']}, {values['0.5']}" for name, values in resolution.items())
+        )
+    text.append(
+        f"{summary['picks']} picks averaged in '{odir}', median shift {summary['medianShift']:g} A, {summary['seconds']:g} s"
+    )
     return "\n".join([*text, *(f"note: {note}" for note in summary["notes"])])

@@ -43,14 +43,18 @@ class ResolutionConfig:
 
 def write_resolution(config: ResolutionConfig) -> dict:
     """Compare two half maps; writes fsc.csv and resolution.json, and returns what the latter says."""
-    (one, rate), (other, other_rate) = (_read(path, option, config) for path, option in
-                                        ((config.half1, "--half1"), (config.half2, "--half2")))
+    (one, rate), (other, other_rate) = (
+        _read(path, option, config) for path, option in ((config.half1, "--half1"), (config.half2, "--half2"))
+    )
     if one.shape != other.shape:
-        raise InputError(f"--half2: '{config.half2}' has {_edges(other)} voxels, '{config.half1}' {_edges(one)}; give two halves "
-                         "of one map")
+        raise InputError(
+            f"--half2: '{config.half2}' has {_edges(other)} voxels, '{config.half1}' {_edges(one)}; give two halves of one map"
+        )
     if not same_sampling_rate(rate, other_rate):
-        raise InputError(f"--half2: '{config.half2}' has voxels of {other_rate:g} Å, '{config.half1}' of {rate:g} Å",
-                         f"if both headers mean the same, give it with {parameter('sampling_rate')}")
+        raise InputError(
+            f"--half2: '{config.half2}' has voxels of {other_rate:g} Å, '{config.half1}' of {rate:g} Å",
+            f"if both headers mean the same, give it with {parameter('sampling_rate')}",
+        )
     if np.array_equal(one, other):
         raise InputError(f"--half2: '{config.half2}' holds the same map as '{config.half1}'; give the other half")
     mask, notes = _mask(config, one)
@@ -65,8 +69,14 @@ def write_resolution(config: ResolutionConfig) -> dict:
     if config.mask is None:
         table = table.drop(columns=["masked", "randomised", "corrected"])
     write_csv_table(Path(config.odir) / "fsc.csv", table)
-    summary = {"version": __version__, "threshold": config.threshold, "samplingRate": rate, "fsc": found, "notes": notes,
-               "parameters": asdict(config)}
+    summary = {
+        "version": __version__,
+        "threshold": config.threshold,
+        "samplingRate": rate,
+        "fsc": found,
+        "notes": notes,
+        "parameters": asdict(config),
+    }
     with written_aside(Path(config.odir) / "resolution.json") as aside:
         aside.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return summary
@@ -89,8 +99,9 @@ def _mask(config: ResolutionConfig, volume: np.ndarray) -> tuple[np.ndarray, lis
         return np.ones_like(volume), ["no mask: the noise around the particle lowers the correlation"]
     mask, _ = _read(config.mask, "--mask", config)
     if mask.shape != volume.shape:
-        raise InputError(f"--mask: '{config.mask}' has {_edges(mask)} voxels, the halves {_edges(volume)}; give a mask in their "
-                         "box")
+        raise InputError(
+            f"--mask: '{config.mask}' has {_edges(mask)} voxels, the halves {_edges(volume)}; give a mask in their box"
+        )
     if mask.min() < 0 or mask.max() > 1 + 1e-3:
         raise InputError(f"--mask: '{config.mask}' has values from {mask.min():g} to {mask.max():g}; give a mask from 0 to 1")
     steps = max(float(np.abs(np.diff(mask, axis=axis)).max()) for axis in range(3))

@@ -192,8 +192,7 @@ def _reliability(run: FinishedRun) -> dict[str, dict[str, float]]:
         return {}
     table = pd.read_csv(run.layout.reliability).round(3).dropna()
     return {
-        run.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]}
-        for _, row in table.iterrows()
+        run.names[int(row["picker"]) - 1]: {"recall": row["recall"], "precision": row["precision"]} for _, row in table.iterrows()
     }
 
 

@@ -44,8 +44,17 @@ class Inputs:
     notes: list[str] = field(default_factory=list)
 
 
-def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | None, target: Sequence[str],
-                tomograms: Sequence[str], sampling_rate: float | None, occupancy: Sequence[str]) -> Inputs:
+def read_inputs(
+    picks: str,
+    truth: str,
+    *,
+    radius: float | None,
+    classes: str | None,
+    target: Sequence[str],
+    tomograms: Sequence[str],
+    sampling_rate: float | None,
+    occupancy: Sequence[str],
+) -> Inputs:
     """Read and check everything. Raises InputError with one line for whatever does not fit."""
     notes: list[str] = []
     headers = _read_headers(tomograms, notes)
@@ -74,8 +83,10 @@ def read_inputs(picks: str, truth: str, *, radius: float | None, classes: str | 
     inputs = Inputs(cases, targets if names else [], species, notes)
     _note_classes(inputs)
     if any(case.size is None for case in cases.values()):
-        notes.append("size of the volume unknown: results outside not counted, random positions fill the bounding box of the "
-                     "truth; give --tomograms")
+        notes.append(
+            "size of the volume unknown: results outside not counted, random positions fill the bounding box of the "
+            "truth; give --tomograms"
+        )
     return inputs
 
 
@@ -96,8 +107,9 @@ def _read_truth(path: str, headers: dict[str, Header], sampling_rate: float | No
     return read_pick_file(path, rates, sampling_rate=sampling_rate, option="--truth", sizes=_sizes(headers), notes=notes)
 
 
-def _read_picks(path: str, truths: dict[str, Picks], headers: dict[str, Header], sampling_rate: float | None,
-                notes: list[str]) -> dict[str, Picks]:
+def _read_picks(
+    path: str, truths: dict[str, Picks], headers: dict[str, Header], sampling_rate: float | None, notes: list[str]
+) -> dict[str, Picks]:
     rates = {tomo_id: headers[tomo_id][1] if tomo_id in headers else own.sampling_rate for tomo_id, own in truths.items()}
     try:
         return read_pick_file(path, rates, sampling_rate=sampling_rate, sizes=_sizes(headers), notes=notes)
@@ -111,11 +123,15 @@ def _sizes(headers: dict[str, Header]) -> dict[str, tuple[int, int, int]]:
 
 def _require_known(names: Sequence[str], species: dict[str, Species], path: str, nameless: bool) -> None:
     if nameless:
-        raise InputError(f"--classes: '{path}' cannot be used with a truth in which particles have no class; "
-                         "add the column class to the truth, or give --radius instead")
+        raise InputError(
+            f"--classes: '{path}' cannot be used with a truth in which particles have no class; "
+            "add the column class to the truth, or give --radius instead"
+        )
     if unknown := [name for name in names if name not in species]:
-        raise InputError(f"--classes: '{path}' has no row for {listed(unknown)} of the truth, only {listed(list(species))}; "
-                         "add it, with its diameter")
+        raise InputError(
+            f"--classes: '{path}' has no row for {listed(unknown)} of the truth, only {listed(list(species))}; "
+            "add it, with its diameter"
+        )
 
 
 def _targets(names: Sequence[str], species: dict[str, Species], asked: Sequence[str], truth: str) -> list[str]:
@@ -138,8 +154,10 @@ def _volumes(paths: Sequence[str], truths: dict[str, Picks]) -> dict[str, str]:
             raise InputError(f"--occupancy: '{path}' must be named <tomogram>{OCCUPANCY_ENDING}.mrc; rename it")
         by_id[stem.removesuffix(OCCUPANCY_ENDING)] = path
     if lacking := [tomo_id for tomo_id in truths if tomo_id not in by_id]:
-        raise InputError(f"--occupancy: no volume for {listed(lacking)} of the truth; give one volume per tomogram, named "
-                         f"<tomogram>{OCCUPANCY_ENDING}.mrc")
+        raise InputError(
+            f"--occupancy: no volume for {listed(lacking)} of the truth; give one volume per tomogram, named "
+            f"<tomogram>{OCCUPANCY_ENDING}.mrc"
+        )
     return by_id
 
 
@@ -150,8 +168,10 @@ def _size(truth: Picks, target: np.ndarray, header: Header | None, volume: str |
         return size
     with open_tomogram(volume, truth.sampling_rate, "--occupancy") as opened:
         if size is not None and max(abs(a - b) for a, b in zip(size, opened.size, strict=True)) >= 1:
-            raise InputError(f"--occupancy: '{volume}' has {_edges(opened.size)} voxels, but tomogram '{truth.tomo_id}' has "
-                             f"{_edges(size)} of {truth.sampling_rate:g} Å, as the truth; give the volume of this tomogram")
+            raise InputError(
+                f"--occupancy: '{volume}' has {_edges(opened.size)} voxels, but tomogram '{truth.tomo_id}' has "
+                f"{_edges(size)} of {truth.sampling_rate:g} Å, as the truth; give the volume of this tomogram"
+            )
         _check_numbers(opened.data, truth, target, volume)
         return tuple(map(float, opened.size))
 
@@ -164,14 +184,18 @@ def _check_numbers(volume: np.ndarray, truth: Picks, target: np.ndarray, path: s
     if beyond.any():
         row = rows[np.argmax(beyond)]
         place = ", ".join(f"{value:.1f}" for value in truth.positions[row])
-        raise InputError(f"--occupancy: '{path}' has {_edges(edges)} voxels, but particle {row + 1} of tomogram "
-                         f"'{truth.tomo_id}' lies at ({place}); give the volume of this tomogram")
+        raise InputError(
+            f"--occupancy: '{path}' has {_edges(edges)} voxels, but particle {row + 1} of tomogram "
+            f"'{truth.tomo_id}' lies at ({place}); give the volume of this tomogram"
+        )
     x, y, z = np.minimum(np.rint(truth.positions[rows]).astype(int), edges - 1).T
     own = not len(rows) or (np.asarray(volume[z, y, x]) == rows + 1).any()  # not all: a centre may be hollow
     lowest, highest = volume.min(), volume.max()  # NaN, where a voxel is no number, is not between
     if not (own and 0 <= lowest <= highest <= len(truth)):
-        raise InputError(f"--occupancy: '{path}' does not number the {len(truth)} particles of tomogram '{truth.tomo_id}' "
-                         "by their rows in the truth; give the volume that was written with this truth")
+        raise InputError(
+            f"--occupancy: '{path}' does not number the {len(truth)} particles of tomogram '{truth.tomo_id}' "
+            "by their rows in the truth; give the volume that was written with this truth"
+        )
 
 
 def _nothing(truth: Picks) -> Picks:

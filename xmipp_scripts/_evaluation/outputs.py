@@ -24,10 +24,40 @@ from tomo_particles.formats.xmd import Columns, join_tables, picks_columns, writ
 
 from .inputs import Case
 
-METRICS = ("particles", "RR", "TP", "FP", "FN", "MH", "RO", "AD", "AD_angstrom", "recall", "precision", "miss_rate", "F1", "F4",
-           "average_precision", "brier", "ECE")
-SHOWN = {"particles": "N", "RR": "RR", "TP": "TP", "FP": "FP", "FN": "FN", "MH": "MH", "RO": "RO", "AD": "AD", "recall": "recall",
-         "precision": "precision", "F1": "F1", "F4": "F4", "average_precision": "AP"}
+METRICS = (
+    "particles",
+    "RR",
+    "TP",
+    "FP",
+    "FN",
+    "MH",
+    "RO",
+    "AD",
+    "AD_angstrom",
+    "recall",
+    "precision",
+    "miss_rate",
+    "F1",
+    "F4",
+    "average_precision",
+    "brier",
+    "ECE",
+)
+SHOWN = {
+    "particles": "N",
+    "RR": "RR",
+    "TP": "TP",
+    "FP": "FP",
+    "FN": "FN",
+    "MH": "MH",
+    "RO": "RO",
+    "AD": "AD",
+    "recall": "recall",
+    "precision": "precision",
+    "F1": "F1",
+    "F4": "F4",
+    "average_precision": "AP",
+}
 
 
 def metrics_table(report: Mapping[str, Any]) -> pd.DataFrame:
@@ -71,8 +101,9 @@ def _picks_of(one: Comparison, case: Case) -> Columns:
     }
 
 
-def write_outputs(oroot: str, page: Mapping[str, Any], comparisons: Sequence[Comparison], cases: Sequence[Case],
-                  targets: Sequence[str]) -> list[str]:
+def write_outputs(
+    oroot: str, page: Mapping[str, Any], comparisons: Sequence[Comparison], cases: Sequence[Case], targets: Sequence[str]
+) -> list[str]:
     """Write base.json, base_metrics.csv, base_picks.xmd, base_confusion.csv and .png, base_curves.png; returns their paths."""
     joined = Joined.of(comparisons)
     report = page["all"]

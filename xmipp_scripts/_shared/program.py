@@ -151,8 +151,9 @@ def require_box_size(box_size: int) -> int:
     """The box size if it is even and at least 8 voxels, else InputError."""
     if box_size < 8 or box_size % 2:
         way_out = f"try {box_size + 1}" if box_size > 8 else "a box holds the particle and some surroundings"
-        raise InputError(f"{parameter('box_size')}: box size must be an even number of voxels, 8 or more, received {box_size}; "
-                         f"{way_out}")
+        raise InputError(
+            f"{parameter('box_size')}: box size must be an even number of voxels, 8 or more, received {box_size}; {way_out}"
+        )
     return box_size
 
 

@@ -132,8 +132,9 @@ def _check_sizes(tomogram: Tomogram, templates: list[Template]) -> None:
             )
 
 
-def _write_score_map(folder: Path, tomo_id: str, template: Template, found: ScoreMap, rotations: Rotation,
-                     prepared: PreparedTomogram) -> None:
+def _write_score_map(
+    folder: Path, tomo_id: str, template: Template, found: ScoreMap, rotations: Rotation, prepared: PreparedTomogram
+) -> None:
     """Scores (0 where there is none), rotation numbers, and the angles of the rotations by number."""
     import pandas as pd
 

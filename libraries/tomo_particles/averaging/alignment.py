@@ -61,8 +61,15 @@ def step_of(number: int, rounds: int) -> float:
     return STEPS[0] if 2 * number < rounds else STEPS[1]
 
 
-def free_rounds(particles: Particles, poses: Poses, numbers: range, amplitude: np.ndarray, settings: Settings,
-                rng: np.random.Generator, say: Callable[[str], None] = lambda line: None) -> Found:
+def free_rounds(
+    particles: Particles,
+    poses: Poses,
+    numbers: range,
+    amplitude: np.ndarray,
+    settings: Settings,
+    rng: np.random.Generator,
+    say: Callable[[str], None] = lambda line: None,
+) -> Found:
     """Rounds of a search over all rotations, each against the average of the poses of the one before."""
     mask = mask_of(particles.band, settings.diameter)
     found = Found(poses, np.zeros(len(poses)))
@@ -76,15 +83,23 @@ def free_rounds(particles: Particles, poses: Poses, numbers: range, amplitude: n
         before = found.poses
         found = search_everywhere(particles, average, grid, mask, settings.reach(late), settings.threads)
         moved, turned = changes(before, found.poses, settings.symmetry)
-        say(f"round {number + 1}: grid {step:g} degrees, score {found.scores.mean():.4f}, moved {moved:.1f} A, "
-            f"turned {turned:.0f}")
+        say(
+            f"round {number + 1}: grid {step:g} degrees, score {found.scores.mean():.4f}, moved {moved:.1f} A, "
+            f"turned {turned:.0f}"
+        )
         if late and moved < MOVED and turned < TURNED * step:
             break
     return found
 
 
-def free_start(particles: Particles, starts: list[Rotation], amplitude: np.ndarray, settings: Settings,
-               seed: int, say: Callable[[str], None] = lambda line: None) -> Found:
+def free_start(
+    particles: Particles,
+    starts: list[Rotation],
+    amplitude: np.ndarray,
+    settings: Settings,
+    seed: int,
+    say: Callable[[str], None] = lambda line: None,
+) -> Found:
     """The best of several random starts, as rotations (n,) each, carried to its end."""
     first = settings.rounds // 2 if len(starts) > 1 else 0
     begun = []
@@ -103,8 +118,14 @@ def changes(before: Poses, after: Poses, symmetry: Rotation) -> tuple[float, flo
     return float(np.median(moved)), float(np.median(angles_between(before.rotations, after.rotations, symmetry)))
 
 
-def local_rounds(particles: Particles, poses: Poses, steps: Sequence[float], amplitude: np.ndarray, settings: Settings,
-                 say: Callable[[str], None] = lambda line: None) -> Found:
+def local_rounds(
+    particles: Particles,
+    poses: Poses,
+    steps: Sequence[float],
+    amplitude: np.ndarray,
+    settings: Settings,
+    say: Callable[[str], None] = lambda line: None,
+) -> Found:
     """Rounds of a search over small turns about the present poses, `steps` degrees apart."""
     band = particles.band
     mask = mask_of(band, settings.diameter)

@@ -97,6 +97,7 @@ def turned_back(particles: Particles, poses: Poses) -> Turned:
 
 def all_turned_back(particles: Particles, poses: Poses, threads: int = 1) -> Turned:
     """The same for a whole set, in threads."""
+
     def some(rows: slice) -> Turned:
         return turned_back(particles[rows], poses[rows])
 
@@ -112,13 +113,16 @@ def chunks(count: int) -> list[slice]:
 
 def sum_of(turned: Turned, particles: Particles) -> Sum:
     """The weighted sum of picks in the frame of the reference."""
-    parts = [(particles.weights[rows] @ turned.spectra[rows], particles.weights[rows] @ turned.seen[rows])
-             for rows in chunks(len(particles))]
+    parts = [
+        (particles.weights[rows] @ turned.spectra[rows], particles.weights[rows] @ turned.seen[rows])
+        for rows in chunks(len(particles))
+    ]
     return Sum(particles.band, np.sum([one for one, _ in parts], axis=0), np.sum([other for _, other in parts], axis=0))
 
 
 def summed(particles: Particles, poses: Poses, threads: int = 1) -> Sum:
     """The weighted sum of picks, each turned and moved back by its pose."""
+
     def part(rows: slice) -> Sum:
         return sum_of(turned_back(particles[rows], poses[rows]), particles[rows])
 

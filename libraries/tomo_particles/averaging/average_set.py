@@ -53,11 +53,23 @@ class Averages:
 class SetAverage:
     """The alignment of a set, step by step. angles: poses to start from (n picks), None for a free start."""
 
-    def __init__(self, boxes: PickedBoxes, settings: Settings, lowpass: float, finest: float, seed: int, *, halves: bool,
-                 start: Poses | None = None, say: Say = print) -> None:
+    def __init__(
+        self,
+        boxes: PickedBoxes,
+        settings: Settings,
+        lowpass: float,
+        finest: float,
+        seed: int,
+        *,
+        halves: bool,
+        start: Poses | None = None,
+        say: Say = print,
+    ) -> None:
         if len(boxes) < LEAST_PICKS:
-            raise InputError(f"{parameter('picks')}: an average needs at least {LEAST_PICKS} picks inside the tomograms, "
-                             f"found {len(boxes)}; give more")
+            raise InputError(
+                f"{parameter('picks')}: an average needs at least {LEAST_PICKS} picks inside the tomograms, "
+                f"found {len(boxes)}; give more"
+            )
         self.boxes, self.settings, self.seed, self.say = boxes, settings, seed, say
         self.lowpass, self.finest = lowpass, max(finest, 2 * boxes.rate)
         places = boxes.positions * boxes.rate
@@ -96,8 +108,14 @@ class SetAverage:
         names, places = [boxes.names[row] for row in rows], boxes.positions[rows]
         starts = [random_turns(names, places, self.seed + 1000 * start) for start in range(settings.starts)]
         self._say_half(number, f"{len(rows)} picks, free start at {self.lowpass:g} A")
-        found = free_start(boxes.particles(band, rows, whitened=True), starts, boxes.mean_amplitude(band), settings,
-                           2 * self.seed + number, lambda line: self._say_half(number, line))
+        found = free_start(
+            boxes.particles(band, rows, whitened=True),
+            starts,
+            boxes.mean_amplitude(band),
+            settings,
+            2 * self.seed + number,
+            lambda line: self._say_half(number, line),
+        )
         return found.poses
 
     def _say_half(self, number: int, line: str) -> None:
@@ -110,8 +128,16 @@ class SetAverage:
         steps = (angle, angle, angle / 2) if coarse else (angle / 2, angle / 4)
         for number, rows in enumerate(self.rows):
             particles = boxes.particles(band, rows, whitened=True)
-            found = local_rounds(particles, self.poses[number], steps, boxes.mean_amplitude(band), self.settings,
-                                 lambda line, number=number: self._say_half(number, f"{self.resolution:.1f} A, {line}"))  # type: ignore[misc]
+            found = local_rounds(
+                particles,
+                self.poses[number],
+                steps,
+                boxes.mean_amplitude(band),
+                self.settings,
+                lambda line, number=number: self._say_half(  # type: ignore[misc]
+                    number, f"{self.resolution:.1f} A, {line}"
+                ),
+            )
             self.poses[number] = found.poses
 
     def _lay(self, everywhere: bool) -> None:
@@ -141,8 +167,9 @@ class SetAverage:
     def _fsc(self, sums: list[Sum]) -> HalfMapCorrelation:
         seen = np.all([one.coverage >= COVERED * one.coverage.max() for one in sums], axis=0)
         one, other = self._maps(sums)
-        return correlate_halves(one, other, mask_of(self.full, self.settings.diameter, self.boxes.edge),
-                                self.full.half_spectrum(seen), self.seed)
+        return correlate_halves(
+            one, other, mask_of(self.full, self.settings.diameter, self.boxes.edge), self.full.half_spectrum(seen), self.seed
+        )
 
     def _sums(self) -> list[Sum]:
         return [self._sum(number, self.full, whitened=False) for number in range(len(self.rows))]
@@ -161,16 +188,26 @@ class SetAverage:
             weights = (self.full.shells <= self.full.extent / self.resolution).astype(float)
         else:
             good = np.clip(np.nan_to_num(fsc.corrected), 0, 1)
-            good[last_shell(fsc.corrected, 0.143) + 1:] = 0
+            good[last_shell(fsc.corrected, 0.143) + 1 :] = 0
             weights = np.sqrt(2 * good / (1 + good))[self.full.shells]
         ccc, poses = np.zeros(len(boxes)), Poses.of(Rotation.identity(len(boxes)))
         for number, rows in enumerate(self.rows):
             particles = boxes.particles(band, rows, whitened=True)
             reference = reference_of(particles, self.poses[number], self.settings).average()
-            ccc[rows] = correlation_coefficients(particles, reference, self.poses[number], mask_of(band, self.settings.diameter),
-                                                 self.settings.threads)
+            ccc[rows] = correlation_coefficients(
+                particles, reference, self.poses[number], mask_of(band, self.settings.diameter), self.settings.threads
+            )
             poses.quaternions[rows], poses.shifts[rows] = self.poses[number].quaternions, self.poses[number].shifts
-        return Averages(poses, self.half, self._maps(sums), self.full.volume(raw, boxes.edge),
-                        self.full.volume((raw * weights).astype(np.complex64), boxes.edge),
-                        mask_of(self.full, self.settings.diameter, boxes.edge), self.full.centred_spectrum(total.coverage), ccc,
-                        fsc, self.resolution, self.agreement)
+        return Averages(
+            poses,
+            self.half,
+            self._maps(sums),
+            self.full.volume(raw, boxes.edge),
+            self.full.volume((raw * weights).astype(np.complex64), boxes.edge),
+            mask_of(self.full, self.settings.diameter, boxes.edge),
+            self.full.centred_spectrum(total.coverage),
+            ccc,
+            fsc,
+            self.resolution,
+            self.agreement,
+        )

@@ -18,8 +18,9 @@ FINER_STEPS = (9.0, 4.5, 2.0, 1.0)  # degrees
 REACH = 0.4  # diameters that the centres of two averages may be apart
 
 
-def rigid_motion(first: np.ndarray, second: np.ndarray, band: Band, settings: Settings, *, everywhere: bool = True
-                 ) -> tuple[Rotation, np.ndarray, float]:
+def rigid_motion(
+    first: np.ndarray, second: np.ndarray, band: Band, settings: Settings, *, everywhere: bool = True
+) -> tuple[Rotation, np.ndarray, float]:
     """The turn and then the shift (x, y, z, Å) that take the first average (packed) onto the second, and their correlation.
 
     everywhere: over all turns; else only small ones.

@@ -124,8 +124,10 @@ class PickedBoxes:
     @cached_property
     def weights(self) -> np.ndarray:
         """(n,) of each pick in an average: the given one times the share of its box inside."""
-        own = [self.sources[number].weights[row] * self._inside(self.sources[number], self.sources[number].positions[row])
-               for number, row in self.places]
+        own = [
+            self.sources[number].weights[row] * self._inside(self.sources[number], self.sources[number].positions[row])
+            for number, row in self.places
+        ]
         return np.array(own)
 
     @cached_property
@@ -145,6 +147,7 @@ class PickedBoxes:
 
     def particles(self, band: Band, rows: np.ndarray, *, whitened: bool) -> Particles:
         """Spectra of some picks, cut from the tomograms now."""
+
         def part(own: np.ndarray) -> np.ndarray:
             boxes, moves, factors = [], [], []
             for number, row in self.places[own]:
@@ -163,4 +166,3 @@ class PickedBoxes:
 
 def _by_place(positions: np.ndarray) -> np.ndarray:
     return np.lexsort(positions.T)
-

@@ -48,14 +48,17 @@ def turned_references(reference: np.ndarray, band: Band, rotations: Rotation) ->
     fine = band.volume(reference, OVERSAMPLED * band.edge)
     backwards = OVERSAMPLED * rotations.as_matrix().reshape(-1, 3, 3)[:, ::-1, ::-1].transpose(0, 2, 1)
     centre = np.full(3, band.edge // 2)
-    return np.stack([
-        affine_transform(fine, matrix, OVERSAMPLED * centre - matrix @ centre, (band.edge,) * 3, order=1, output=np.float32)
-        for matrix in backwards
-    ])
+    return np.stack(
+        [
+            affine_transform(fine, matrix, OVERSAMPLED * centre - matrix @ centre, (band.edge,) * 3, order=1, output=np.float32)
+            for matrix in backwards
+        ]
+    )
 
 
-def kernels_of(reference: np.ndarray, rotations: Rotation, band: Band, mask: np.ndarray, tilts: tuple[float, float],
-               threads: int = 1) -> np.ndarray:
+def kernels_of(
+    reference: np.ndarray, rotations: Rotation, band: Band, mask: np.ndarray, tilts: tuple[float, float], threads: int = 1
+) -> np.ndarray:
     """(r, m) packed: the reference (packed) turned, seen through the wedge, its mean under the mask removed, masked, norm 1."""
     weight = float(mask.sum())
     seen = in_wedge(band.frequencies, tilts)
@@ -80,8 +83,9 @@ def shift_grid(reach: float, step: float) -> np.ndarray:
     return points[order][lengths[order] <= reach + 1e-6]
 
 
-def search_everywhere(particles: Particles, reference: np.ndarray, rotations: Rotation, mask: np.ndarray, reach: float,
-                      threads: int = 1) -> Found:
+def search_everywhere(
+    particles: Particles, reference: np.ndarray, rotations: Rotation, mask: np.ndarray, reach: float, threads: int = 1
+) -> Found:
     """The best of all rotations and of the shifts up to `reach` Å from each pick. reference: (m,) packed."""
     band, n = particles.band, len(particles)
     shifts = shift_grid(reach, band.voxel)
@@ -112,8 +116,9 @@ def search_everywhere(particles: Particles, reference: np.ndarray, rotations: Ro
     return Found(Poses.of(rotations[turn], shift), score)
 
 
-def _peak(band: Band, spectra: np.ndarray, kernels: np.ndarray, shifts: np.ndarray, scores: np.ndarray, reach: float
-          ) -> tuple[np.ndarray, np.ndarray]:
+def _peak(
+    band: Band, spectra: np.ndarray, kernels: np.ndarray, shifts: np.ndarray, scores: np.ndarray, reach: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Shifts (n, 3) and scores at the top of the parabola through the neighbours of each shift on the grid."""
     step = band.voxel
     at = lambda where: (kernels.conj() * band.shifted(spectra, -where)).sum(axis=1).real  # noqa: E731
@@ -139,8 +144,9 @@ def small_turns(step: float) -> Rotation:
     return Rotation.from_rotvec(shift_grid(STEPS * step, step), degrees=True)
 
 
-def search_nearby(turned: Turned, band: Band, reference: np.ndarray, poses: Poses, step: float, mask: np.ndarray, reach: float,
-                  threads: int = 1) -> Found:
+def search_nearby(
+    turned: Turned, band: Band, reference: np.ndarray, poses: Poses, step: float, mask: np.ndarray, reach: float, threads: int = 1
+) -> Found:
     """The best of small turns of `step` degrees and shifts of a coarse voxel about each pose, up to `reach` Å from the pick.
 
     turned: the picks, turned back by their poses.  reference: (m,) packed.
@@ -170,12 +176,15 @@ def search_nearby(turned: Turned, band: Band, reference: np.ndarray, poses: Pose
 
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(some, chunks(len(poses))))
-    return Found(Poses(*(np.concatenate([getattr(f.poses, name) for f in found]) for name in ("quaternions", "shifts"))),
-                 np.concatenate([f.scores for f in found]))
+    return Found(
+        Poses(*(np.concatenate([getattr(f.poses, name) for f in found]) for name in ("quaternions", "shifts"))),
+        np.concatenate([f.scores for f in found]),
+    )
 
 
-def correlation_coefficients(particles: Particles, reference: np.ndarray, poses: Poses, mask: np.ndarray, threads: int = 1
-                             ) -> np.ndarray:
+def correlation_coefficients(
+    particles: Particles, reference: np.ndarray, poses: Poses, mask: np.ndarray, threads: int = 1
+) -> np.ndarray:
     """(n,) of each pick with the reference (packed) at its pose, under the mask and where the tilt series sees: -1 to 1."""
     band = particles.band
 

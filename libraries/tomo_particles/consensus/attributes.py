@@ -36,8 +36,15 @@ def merged_identity(picks: Picks, clusters: Clusters, symmetry: Rotation) -> Ide
     oriented = _one_pick_per_picker(picks, clusters.labels, np.isfinite(picks.angles).all(axis=1))
     mean = mean_orientations(picks.angles[oriented], clusters.labels[oriented], len(clusters), symmetry)
     species = _species(picks, clusters)
-    merged = Picks(picks.tomo_id, clusters.positions, picks.sampling_rate, score=picks.score[clusters.medoid],
-                   angles=mean.angles, group=_groups(picks, clusters, species), species=species)
+    merged = Picks(
+        picks.tomo_id,
+        clusters.positions,
+        picks.sampling_rate,
+        score=picks.score[clusters.medoid],
+        angles=mean.angles,
+        group=_groups(picks, clusters, species),
+        species=species,
+    )
     return Identity(merged, mean.disagreement)
 
 

@@ -84,8 +84,17 @@ def expected_precision_recall(probability: np.ndarray, thresholds: np.ndarray, v
         precision = recall = np.full(len(first), np.nan)
         precision_low = recall_low = np.zeros(len(first))
         precision_high = recall_high = np.ones(len(first))
-    return Expectation(np.asarray(thresholds, dtype=float), accepted, particles, precision, recall, precision_low, precision_high,
-                       recall_low, recall_high)
+    return Expectation(
+        np.asarray(thresholds, dtype=float),
+        accepted,
+        particles,
+        precision,
+        recall,
+        precision_low,
+        precision_high,
+        recall_low,
+        recall_high,
+    )
 
 
 def wilson(share: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -48,8 +48,9 @@ def final_probability(network_score: np.ndarray, seen: np.ndarray, scores: np.nd
     return expit(_with_evidence(network_score, by_network, features_of(seen, scores), np.ones(len(network_score), dtype=bool)))
 
 
-def final_probability_against_noise(network_score: np.ndarray, noise: np.ndarray, seen: np.ndarray, scores: np.ndarray,
-                                    comparable: np.ndarray) -> np.ndarray:
+def final_probability_against_noise(
+    network_score: np.ndarray, noise: np.ndarray, seen: np.ndarray, scores: np.ndarray, comparable: np.ndarray
+) -> np.ndarray:
     """(m,) probability of each merged pick to be a particle, for pickers that agree no more often than by chance.
 
     The network score is then calibrated against noise instead of agreement; the rest is as in `final_probability`. So a picker
@@ -122,7 +123,10 @@ def label_rates_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, f
 
 
 def labelled_odds(
-    features: np.ndarray, label: np.ndarray, ridge: float, label_rates: tuple[float, float] | None = None,
+    features: np.ndarray,
+    label: np.ndarray,
+    ridge: float,
+    label_rates: tuple[float, float] | None = None,
     of: np.ndarray | None = None,
 ) -> np.ndarray:
     """(m,) log-odds to be a particle: logistic regression on features (m, F) with uncertain labels (m,) in [0, 1].
@@ -173,9 +177,15 @@ def logit_of(probability: np.ndarray) -> np.ndarray:
     return np.log(p / (1 - p))
 
 
-def score_merged_picks(comments: Sequence[str], labels: np.ndarray, network_score: np.ndarray | None = None,
-                       scores: Sequence[str] | None = None, network_weight: float = 1.0, noise: np.ndarray | None = None,
-                       comparable: np.ndarray | None = None) -> Reliability:
+def score_merged_picks(
+    comments: Sequence[str],
+    labels: np.ndarray,
+    network_score: np.ndarray | None = None,
+    scores: Sequence[str] | None = None,
+    network_weight: float = 1.0,
+    noise: np.ndarray | None = None,
+    comparable: np.ndarray | None = None,
+) -> Reliability:
     """Reliability of the pickers and posterior of every merged pick. The references of the user count as certain.
 
     comments: (m,) the pickers of each pick, such as "1+3"; a leading 0 marks a reference.  labels: (m,) 1 for a positive
@@ -202,6 +212,7 @@ def score_merged_picks(comments: Sequence[str], labels: np.ndarray, network_scor
             of_network = final_probability_against_noise(own, noise, voted, of_pickers, comparable[free])
         posterior[free] = expit(network_weight * logit_of(of_network) + (1 - network_weight) * logit_of(posterior[free]))
         expected = posterior[free] @ seen[free]
-        fitted = replace(fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)),
-                         recall=expected / max(posterior[free].sum(), TINY))
+        fitted = replace(
+            fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)), recall=expected / max(posterior[free].sum(), TINY)
+        )
     return replace(fitted, posterior=posterior)

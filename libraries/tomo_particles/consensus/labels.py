@@ -41,8 +41,9 @@ def agreement_labels(support: np.ndarray, n_pickers: int, number: int = 2) -> np
     return (np.clip(support - 1, 0, level - 1) / (level - 1)) ** 2
 
 
-def explained_by(positions: np.ndarray, positive_references: np.ndarray, negative_references: np.ndarray,
-                 radius: float) -> np.ndarray:
+def explained_by(
+    positions: np.ndarray, positive_references: np.ndarray, negative_references: np.ndarray, radius: float
+) -> np.ndarray:
     """(m,) POSITIVE if the nearest reference within `radius` is a positive one, NEGATIVE if it is a negative one, else DOUBTFUL.
 
     positions: (m, 3), positive_references: (p, 3), negative_references: (n, 3), all x, y, z in voxels.

@@ -35,8 +35,17 @@ class NoisePicks:
     note: str
 
 
-def pick_noise(avoid: np.ndarray, size: tuple[int, int, int], box_size: int, radius: float, count: int, *,
-               rng: np.random.Generator, shrink: bool = False, threads: int = 1) -> NoisePicks:
+def pick_noise(
+    avoid: np.ndarray,
+    size: tuple[int, int, int],
+    box_size: int,
+    radius: float,
+    count: int,
+    *,
+    rng: np.random.Generator,
+    shrink: bool = False,
+    threads: int = 1,
+) -> NoisePicks:
     """Draw up to `count` positions uniformly from the free space of a tomogram.
 
     avoid: (n, 3) x, y, z, voxels; noise picks are at least `radius` voxels away from these points and from each other.
@@ -59,8 +68,10 @@ def pick_noise(avoid: np.ndarray, size: tuple[int, int, int], box_size: int, rad
 
 def _note(found: int, count: int, kept_radius: float, radius: float, box_size: int) -> str:
     if found < count:
-        note = (f"only {found} of {count} noise picks fit: the rest of the tomogram lies within {kept_radius:.1f} voxels "
-                "of a pick or of the border")
+        note = (
+            f"only {found} of {count} noise picks fit: the rest of the tomogram lies within {kept_radius:.1f} voxels "
+            "of a pick or of the border"
+        )
     elif kept_radius < radius:
         note = f"the evasion radius was lowered from {radius:.1f} to {kept_radius:.1f} voxels: the tomogram is crowded"
     else:
@@ -79,8 +90,9 @@ def box_limits(size: tuple[int, int, int], box_size: int) -> tuple[np.ndarray, n
     return low, np.asarray(size, dtype=float) - (box_size - box_size // 2)
 
 
-def _fill(avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, count: int, rng: np.random.Generator,
-          threads: int) -> np.ndarray:
+def _fill(
+    avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, count: int, rng: np.random.Generator, threads: int
+) -> np.ndarray:
     """Random sequential packing of the free space: draw points in open cells, keep the apart ones, close what they cover."""
     cells = _Cells(low, high, radius, len(avoid) + count)
     cells.close(avoid)
@@ -167,7 +179,7 @@ class _Cells:
         for block, start in enumerate(self._starts):
             near = slice(*np.searchsorted(own[:, 0], start + np.array([1, 3]) * self._reach[0] + (0, self._layers)))
             if near.start < near.stop:
-                still = self._opened(block) & ~self._within(own[near] - (start, 0, 0), part[near])[:self._block_shape(start)[0]]
+                still = self._opened(block) & ~self._within(own[near] - (start, 0, 0), part[near])[: self._block_shape(start)[0]]
                 self._bits[block], self._open[block] = np.packbits(still), np.count_nonzero(still)
 
     def _within(self, own: np.ndarray, part: np.ndarray) -> np.ndarray:
@@ -177,7 +189,7 @@ class _Cells:
         ends = np.searchsorted(part, np.arange(SUBCELLS**3 + 1))
         for relative, start, stop in zip(self._covered, ends[:-1], ends[1:], strict=True):
             for first in range(start, stop, POINTS_AT_ONCE):
-                covered.ravel()[cell[first:min(first + POINTS_AT_ONCE, stop), None] + relative] = True
+                covered.ravel()[cell[first : min(first + POINTS_AT_ONCE, stop), None] + relative] = True
         return covered[tuple(slice(2 * reach, -2 * reach) for reach in self._reach)]
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:

@@ -100,5 +100,3 @@ def votes_alone(seen: np.ndarray) -> np.ndarray:
     posterior = estimate_reliability(witnessed, np.arange(witnessed.shape[1])).posterior[first]
     among = patterns.astype(np.float32) @ ~patterns.T == 0  # whether the votes of the row are a subset of those of the column
     return np.where(among, posterior, np.inf).min(axis=1, initial=np.inf)[pattern_of.reshape(-1)]
-
-

@@ -40,10 +40,14 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
     network_score = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
 
     def scored(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
-        calibration = {} if informs or network_score is None else {
-            "noise": np.array(noise[NETWORK]), "comparable": among(_places(columns), _places(noise)) & ~outlying}
-        found = score_merged_picks(columns["comment"], labels, network_score, columns.get("keywords"), verdict.network_weight,
-                                   **calibration)
+        calibration = (
+            {}
+            if informs or network_score is None
+            else {"noise": np.array(noise[NETWORK]), "comparable": among(_places(columns), _places(noise)) & ~outlying}
+        )
+        found = score_merged_picks(
+            columns["comment"], labels, network_score, columns.get("keywords"), verdict.network_weight, **calibration
+        )
         return np.where(outlying, 0.0, verdict.bounded(found.posterior, agreed)), found
 
     if network_score is None:
@@ -81,8 +85,9 @@ def _agreed(columns: Mapping[str, list], labels: np.ndarray) -> tuple[np.ndarray
     return agreed, "".join(f"; {names} find the same picks and count as one" for names in same)
 
 
-def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping[str, list], informs: bool,
-               out_of_fold: bool) -> Verdict:
+def verdict_on(
+    columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping[str, list], informs: bool, out_of_fold: bool
+) -> Verdict:
     """The verdict on the network scores of merged picks and of noise picks.
 
     columns, noise: tables with scores.  outlying: (m,) picks of outlying contrast; they and the user's references are left out.
@@ -93,15 +98,24 @@ def verdict_on(columns: Mapping[str, list], outlying: np.ndarray, noise: Mapping
     seen, pickers = votes_of([comment for comment, own in zip(columns["comment"], free, strict=True) if own])
     if not informs:
         return verdict_without_agreement(_places(columns)[free], _places(noise), seen, pickers)
-    return verdict_of(_places(columns)[free], _places(noise), agreement_of(columns["comment"], labels)[free], (labels == 1)[free],
-                      len(set(witnesses_of(seen))), out_of_fold)
+    return verdict_of(
+        _places(columns)[free],
+        _places(noise),
+        agreement_of(columns["comment"], labels)[free],
+        (labels == 1)[free],
+        len(set(witnesses_of(seen))),
+        out_of_fold,
+    )
 
 
 def _places(columns: Mapping[str, list]) -> ScoredPlaces:
     if not columns.get("image"):
         return ScoredPlaces(np.zeros(0), np.zeros(0, dtype=str), np.zeros((0, 3)))
-    return ScoredPlaces(np.array(columns[NETWORK]), np.array(columns["tiltSeriesId"], dtype=str),
-                        positions_of(columns, "the picks", parameter("input")))
+    return ScoredPlaces(
+        np.array(columns[NETWORK]),
+        np.array(columns["tiltSeriesId"], dtype=str),
+        positions_of(columns, "the picks", parameter("input")),
+    )
 
 
 def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float) -> tuple[float, float]:

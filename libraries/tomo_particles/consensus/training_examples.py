@@ -65,9 +65,7 @@ def _read_table_of(path: str, kind: str) -> dict[str, list]:
 
     table = read_table(path, KINDS[kind])
     if "image" not in table:
-        raise InputError(
-            f"{KINDS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes"
-        )
+        raise InputError(f"{KINDS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
     return table
 
 

@@ -147,9 +147,15 @@ class Verdict:
             values: dict[str, Any] = json.loads(text)
             parts = {name: values[name] and Separation(**_with_nan(values[name])) for name in ("from_noise", "from_others")}
             share = values["unlike_noise"]
-            found = Verdict(str(values["kind"]), str(values["reason"]), float(values[KEYS["network_weight"]]), **parts,
-                            unlike_noise=float("nan") if share is None else float(share), confirmed=float(values["confirmed"]),
-                            lookalikes=float(values["lookalikes"]))
+            found = Verdict(
+                str(values["kind"]),
+                str(values["reason"]),
+                float(values[KEYS["network_weight"]]),
+                **parts,
+                unlike_noise=float("nan") if share is None else float(share),
+                confirmed=float(values["confirmed"]),
+                lookalikes=float(values["lookalikes"]),
+            )
             shares = (found.network_weight, found.confirmed, found.lookalikes, *(part.auc for part in parts.values() if part))
             if not all(0 <= share <= 1 or np.isnan(share) for share in shares):
                 raise ValueError("a share is outside [0, 1]")
@@ -209,8 +215,14 @@ def among(picks: ScoredPlaces, noise: ScoredPlaces) -> np.ndarray:
     return inside
 
 
-def verdict_of(picks: ScoredPlaces, noise: ScoredPlaces, agreement: np.ndarray, agreed: np.ndarray, n_witnesses: int,
-               out_of_fold: bool = True) -> Verdict:
+def verdict_of(
+    picks: ScoredPlaces,
+    noise: ScoredPlaces,
+    agreement: np.ndarray,
+    agreed: np.ndarray,
+    n_witnesses: int,
+    out_of_fold: bool = True,
+) -> Verdict:
     """The verdict from the network scores of m merged picks and of noise picks.
 
     agreement: (m,) training label from the votes, in [0, 1].  agreed: (m,) bool, whether enough pickers agree.  n_witnesses:
@@ -249,8 +261,10 @@ def _kind_and_reason(found: Separation, by_others: float, n_witnesses: int, out_
     if n_witnesses < 2:
         return WEAK, "there is one picker, or all pickers find the same picks, so that nobody confirms them"
     if not by_others and found.at_least <= SEEN_ALIKE:
-        return WEAK, (f"agreed picks look like all other picks and differ little from noise ({shown}): they may show nothing but "
-                      "their surroundings")
+        return WEAK, (
+            f"agreed picks look like all other picks and differ little from noise ({shown}): they may show nothing but "
+            "their surroundings"
+        )
     return SUPPORTED, f"the network tells the agreed picks from noise ({shown})"
 
 
@@ -273,13 +287,21 @@ def verdict_without_agreement(picks: ScoredPlaces, noise: ScoredPlaces, seen: np
     apart = [k for k, own in enumerate(found) if own.n >= FEWEST_COMPARED and own.at_least > limit]
     best = max(found, key=lambda own: own.at_least if own.n >= FEWEST_COMPARED else -1.0)
     agreed = bool((seen.sum(axis=1) > 1).any())
-    reason = ("the pickers agree no more often than by chance, so that none confirms another" if agreed else
-              "the pickers agree on no pick; one file may have another origin, unit or binning")
+    reason = (
+        "the pickers agree no more often than by chance, so that none confirms another"
+        if agreed
+        else "the pickers agree on no pick; one file may have another origin, unit or binning"
+    )
     if not apart:
         return Verdict(VOTES_ALONE, f"{reason}, and the network tells the picks of no picker from noise", 0.0, best)
     each = listed([f"picker {pickers[k]} (separation {found[k].auc:.2f} ± {found[k].error:.2f})" for k in apart], quote="")
-    return Verdict(WEAK, f"{reason}; the network tells only the picks of {each} from noise", 1.0, best,
-                   unlike_noise=share_unlike_noise(picks.score, noise.score))
+    return Verdict(
+        WEAK,
+        f"{reason}; the network tells only the picks of {each} from noise",
+        1.0,
+        best,
+        unlike_noise=share_unlike_noise(picks.score, noise.score),
+    )
 
 
 def too_few_agreed(n: int) -> Verdict:

@@ -54,10 +54,12 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
         hint = f"they would fit as Å: divide them by {rate:g}; else " if angstrom else ""
         x, y, z = positions[outside[0]]
         edges = " x ".join(f"{edge:.0f}" for edge in size)
-        raise InputError(f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
-                         f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); {hint}check the sampling rate, the axis "
-                         "order and the origin",
-                         *([f"say that they are Å with {parameter('unit')} angstrom"] if angstrom else []))
+        raise InputError(
+            f"{source}: {len(outside)} picks lie outside the tomogram of {edges} voxels, the first, "
+            f"pick {outside[0] + 1}, at ({x:.1f}, {y:.1f}, {z:.1f}); {hint}check the sampling rate, the axis "
+            "order and the origin",
+            *([f"say that they are Å with {parameter('unit')} angstrom"] if angstrom else []),
+        )
 
 
 def refuse_fractions(positions: np.ndarray, source: str) -> None:
@@ -66,5 +68,7 @@ def refuse_fractions(positions: np.ndarray, source: str) -> None:
     Warp's template matching counts so. Raises InputError; `source` says where the picks come from, with the option.
     """
     if ((positions >= -0.5) & (positions <= 1)).all() and (positions % 1).any():
-        raise InputError(f"{source}: every position lies between 0 and 1: these are fractions of the tomogram, not voxels; "
-                         "multiply them by its size in voxels")
+        raise InputError(
+            f"{source}: every position lies between 0 and 1: these are fractions of the tomogram, not voxels; "
+            "multiply them by its size in voxels"
+        )

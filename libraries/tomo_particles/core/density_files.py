@@ -98,8 +98,10 @@ def refuse_long_header(path: str | os.PathLike, option: str) -> None:
         order: Literal["big", "little"] = "big" if header[212] == 0x11 else "little"
         length = int.from_bytes(header[92:96], order, signed=True)
         if not 0 <= length <= min(os.path.getsize(path) - HEADER, LONGEST_EXTENSION):
-            raise InputError(f"{option}: '{path}' is not a complete MRC file (it says that its extended header has {length} "
-                             "bytes); copy or reconstruct it again")
+            raise InputError(
+                f"{option}: '{path}' is not a complete MRC file (it says that its extended header has {length} "
+                "bytes); copy or reconstruct it again"
+            )
 
 
 def _folder(path: Path) -> str:
@@ -117,8 +119,10 @@ def _refuse_others(path: str | os.PathLike, head: bytes, option: str) -> None:
         raise InputError(f"{option}: '{path}' is an EM file (TOM, PyTom); e2proc3d.py of EMAN2 converts it to MRC")
     mode = next((mode for order in ("little", "big") if (mode := int.from_bytes(head[12:16], order)) in NO_DENSITY), 0)
     if mode and head[208:211] == b"MAP":
-        raise InputError(f"{option}: '{path}' holds {NO_DENSITY[mode]} (MRC mode {mode}), which are not read; give the volume "
-                         "itself, in another mode")
+        raise InputError(
+            f"{option}: '{path}' holds {NO_DENSITY[mode]} (MRC mode {mode}), which are not read; give the volume "
+            "itself, in another mode"
+        )
 
 
 def _is_em(head: bytes, size: int) -> bool:
@@ -138,9 +142,12 @@ def _opened(path: str | os.PathLike, head: bytes, option: str, stack: ExitStack,
         if not packed and (found := _by_its_length(path, head, notes)):
             return found
         reason = str(error).splitlines()[0]
-        raise InputError(f"{option}: '{path}' is compressed ({packed}) and what is in it is not a complete MRC file ({reason}); "
-                         "compress it again" if packed else
-                         f"{option}: '{path}' is not a complete MRC file ({reason}); copy or reconstruct it again") from error
+        raise InputError(
+            f"{option}: '{path}' is compressed ({packed}) and what is in it is not a complete MRC file ({reason}); "
+            "compress it again"
+            if packed
+            else f"{option}: '{path}' is not a complete MRC file ({reason}); copy or reconstruct it again"
+        ) from error
     stack.enter_context(opened)
     if packed:
         notes.append(f"is compressed ({packed}) and is read into memory as a whole; decompressed it is read much faster")
@@ -211,8 +218,10 @@ def _voxel(header: Any, path: str | os.PathLike, option: str, notes: list[str]) 
     axes = tuple(int(header[name]) for name in ("mapc", "mapr", "maps"))
     if sorted(axes) == [1, 2, 3] and axes != (1, 2, 3):
         order = ", ".join("xyz"[axis - 1] for axis in axes)
-        raise InputError(f"{option}: '{path}' has its axes in the order {order}, and programs do not agree on what that means; "
-                         "write it again in the order x, y, z")
+        raise InputError(
+            f"{option}: '{path}' has its axes in the order {order}, and programs do not agree on what that means; "
+            "write it again in the order x, y, z"
+        )
     edges, counts = (np.array(values, dtype=float) for values in (header["cella"].item(), [header[name] for name in CELLS]))
     voxel = np.divide(edges, counts, out=np.zeros(3), where=(counts > 0) & np.isfinite(edges))
     voxel[voxel < 0] = 0
@@ -220,7 +229,9 @@ def _voxel(header: Any, path: str | os.PathLike, option: str, notes: list[str]) 
     if len(known) and known.max() > known.min() * (1 + NOTED_ANISOTROPY):
         sizes = " x ".join(f"{edge:.5g}" for edge in voxel)
         if known.max() > known.min() * (1 + MAX_ANISOTROPY):
-            raise InputError(f"{option}: '{path}' has voxels of {sizes} Å in its header, and only cubes can be used; if they are "
-                             "cubes correct the header (alterheader of IMOD), else resample it")
+            raise InputError(
+                f"{option}: '{path}' has voxels of {sizes} Å in its header, and only cubes can be used; if they are "
+                "cubes correct the header (alterheader of IMOD), else resample it"
+            )
         notes.append(f"has voxels of {sizes} Å in its header; they are taken as cubes of the first edge")
     return float(voxel[0]), float(voxel[1]), float(voxel[2])

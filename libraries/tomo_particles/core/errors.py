@@ -17,7 +17,7 @@ def one_line(text: str) -> str:
     """A message of one line, whatever names and words of files it holds: line breaks as \\n, long words without their middle."""
     text = _LONG_WORD.sub(lambda word: f"{word[0][:150]}...{word[0][-150:]}", text)
     if len(text) > MOST_CHARACTERS:
-        text = f"{text[:MOST_CHARACTERS // 2]} ... {text[-MOST_CHARACTERS // 2:]}"
+        text = f"{text[: MOST_CHARACTERS // 2]} ... {text[-MOST_CHARACTERS // 2 :]}"
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 

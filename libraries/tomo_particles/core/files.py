@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 
 _ASIDE = re.compile(r"\..+\.\d+\.(xmd|mrcs?|h5|keras)")  # large files alone, as `written_aside` names them
-_FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota of the disk is used up",
-         errno.EFBIG: "files may not be that large here"}
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota of the disk is used up",
+    errno.EFBIG: "files may not be that large here",
+}
 
 
 _unfinished: set[Path] = set()  # files and folders in the making
@@ -106,8 +109,9 @@ def space_for(path: str | os.PathLike, size: int = 0, aside: Path | None = None)
             raise
         if aside is not None and aside.exists():
             size = max(size, aside.stat().st_size + 1)
-        raise InputError(f"'{path}' cannot be written: {_FULL[found]}; it needs {_megabytes(size)}; free some space and start "
-                         "again") from error
+        raise InputError(
+            f"'{path}' cannot be written: {_FULL[found]}; it needs {_megabytes(size)}; free some space and start again"
+        ) from error
 
 
 def _megabytes(size: int) -> str:
@@ -144,8 +148,11 @@ def require_file(path: str | os.PathLike, option: str) -> Path:
 
 def write_csv_table(path: str | os.PathLike, table: pd.DataFrame) -> None:
     """Write a table as CSV with six significant decimals, under a temporary name first; a spreadsheet runs no cell of it."""
-    texts = {name: [to_cell(cell) if isinstance(cell, str) else cell for cell in table[name]]
-             for name in table if table[name].dtype == object or str(table[name].dtype).startswith("str")}
+    texts = {
+        name: [to_cell(cell) if isinstance(cell, str) else cell for cell in table[name]]
+        for name in table
+        if table[name].dtype == object or str(table[name].dtype).startswith("str")
+    }
     table = table.assign(**texts)
     with written_aside(path, 12 * table.size) as aside:
         table.to_csv(aside, index=False, float_format="%.6g", quoting=quoting_of(table))

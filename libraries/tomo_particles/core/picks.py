@@ -51,8 +51,9 @@ class Picks:
             row = int(np.argmin(np.isfinite(positions).all(axis=1)))
             raise InputError(f"tomogram '{self.tomo_id}': pick {row + 1} has a coordinate that is not a number; remove that row")
         if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
-            raise InputError(f"tomogram '{self.tomo_id}': sampling rate must be positive (Å/voxel), "
-                             f"received {self.sampling_rate}")
+            raise InputError(
+                f"tomogram '{self.tomo_id}': sampling rate must be positive (Å/voxel), received {self.sampling_rate}"
+            )
         set_ = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731  frozen dataclass
         set_("positions", positions)
         set_("picker", _column(self.picker, n, (), np.int64, 0))
@@ -66,8 +67,15 @@ class Picks:
 
     def __getitem__(self, index: np.ndarray | slice) -> Picks:
         """The picks that a slice, a boolean mask or an index array selects."""
-        return replace(self, positions=self.positions[index], picker=self.picker[index], score=self.score[index],
-                       angles=self.angles[index], group=self.group[index], species=self.species[index])
+        return replace(
+            self,
+            positions=self.positions[index],
+            picker=self.picker[index],
+            score=self.score[index],
+            angles=self.angles[index],
+            group=self.group[index],
+            species=self.species[index],
+        )
 
     def at_sampling_rate(self, rate: float) -> Picks:
         """The same physical points in voxels of `rate` Å."""
@@ -79,8 +87,18 @@ class Picks:
         first = parts[0]
         for part in parts:
             if part.tomo_id != first.tomo_id or not same_sampling_rate(part.sampling_rate, first.sampling_rate):
-                raise ValueError(f"cannot join picks of {part.tomo_id} at {part.sampling_rate} Å with those of "
-                                 f"{first.tomo_id} at {first.sampling_rate} Å")
+                raise ValueError(
+                    f"cannot join picks of {part.tomo_id} at {part.sampling_rate} Å with those of "
+                    f"{first.tomo_id} at {first.sampling_rate} Å"
+                )
         join = lambda name: np.concatenate([getattr(p, name) for p in parts])  # noqa: E731
-        return Picks(first.tomo_id, join("positions"), first.sampling_rate, join("picker"), join("score"),
-                     join("angles"), join("group"), join("species"))
+        return Picks(
+            first.tomo_id,
+            join("positions"),
+            first.sampling_rate,
+            join("picker"),
+            join("score"),
+            join("angles"),
+            join("group"),
+            join("species"),
+        )

@@ -38,8 +38,14 @@ class ReadOnce(PosixPath):
         """The whole file."""
         return self._content
 
-    def open(self, mode: str = "r", buffering: int = -1, encoding: str | None = None, errors: str | None = None,  # type: ignore[override]
-             newline: str | None = None) -> IO[Any]:
+    def open(  # type: ignore[override]
+        self,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+    ) -> IO[Any]:
         """A stream of the content in memory, to read; for any other mode the file itself."""
         if mode == "rb":
             return io.BytesIO(self._content)

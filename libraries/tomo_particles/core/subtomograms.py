@@ -34,8 +34,9 @@ class Cutter:
         """
         return self.finish(self.raw(volume, position, volume_rate)[0])
 
-    def raw(self, volume: np.ndarray, position: np.ndarray, volume_rate: float, out: np.ndarray | None = None
-            ) -> tuple[np.ndarray, int]:
+    def raw(
+        self, volume: np.ndarray, position: np.ndarray, volume_rate: float, out: np.ndarray | None = None
+    ) -> tuple[np.ndarray, int]:
         """The box of `cut` with the tomogram's own grey values, and how many of its voxels are no numbers.
 
         `out` (box, box, box) float32 is used for it if possible.

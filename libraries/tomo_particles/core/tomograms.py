@@ -20,7 +20,6 @@ UNKNOWN_RATE = 1.0  # Å/voxel: what some programs write into a header where the
 PACKED = (".gz", ".bz2")  # endings of compressed files
 
 
-
 @dataclass(frozen=True)
 class Tomogram:
     """data: (z, y, x) memory-mapped, read-only; sampling_rate: Å/voxel; notes: what is unusual about the file, a line each."""
@@ -47,8 +46,12 @@ def read_ahead(path: str | os.PathLike) -> None:
 
 
 @contextmanager
-def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, option: str = parameter("tomogram"),
-                  rate_option: str = parameter("tomogram_sampling_rate")) -> Iterator[Tomogram]:
+def open_tomogram(
+    path: str | os.PathLike,
+    sampling_rate: float | None = None,
+    option: str = parameter("tomogram"),
+    rate_option: str = parameter("tomogram_sampling_rate"),
+) -> Iterator[Tomogram]:
     """Open a tomogram memory-mapped. `sampling_rate` (Å/voxel) overrides the header's; messages call it `rate_option`.
 
     Raises InputError naming file and option as `open_density`, for what is not 3D, and where there is no sampling rate while none
@@ -61,8 +64,11 @@ def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, o
             raise InputError(f"{option}: '{path}' is not a 3D tomogram (it holds {shape}); give a reconstructed volume")
         rate = sampling_rate or density.voxel[0]
         if not (np.isfinite(rate) and rate > 0):
-            raise InputError(f"{option}: '{path}' has no sampling rate in its header",
-                             f"give it in Å/voxel with {rate_option}", "write it into the header")
+            raise InputError(
+                f"{option}: '{path}' has no sampling rate in its header",
+                f"give it in Å/voxel with {rate_option}",
+                "write it into the header",
+            )
         if not sampling_rate and rate == UNKNOWN_RATE:
             notes.append(f"'{path}' has voxels of 1 Å in its header, which programs also write where they know no size")
         try:
@@ -71,8 +77,9 @@ def open_tomogram(path: str | os.PathLike, sampling_rate: float | None = None, o
             raise InputError(f"{option}: '{path}' holds no numbers, only NaN or infinite voxels; reconstruct it again") from error
 
 
-def each_tomogram(paths: Sequence[str | os.PathLike], sampling_rate: float | None, option: str,
-                  notes: list[str]) -> Iterator[Tomogram]:
+def each_tomogram(
+    paths: Sequence[str | os.PathLike], sampling_rate: float | None, option: str, notes: list[str]
+) -> Iterator[Tomogram]:
     """Open tomograms one after the other, to check them before the work.
 
     notes: receives what is unusual about each, and different sampling rates, a line each.

@@ -59,15 +59,23 @@ def draw_confusion(path: str | os.PathLike, title: str, rows: Sequence[str], col
     axes.tick_params(length=0)
     if len(rows) <= MAX_ANNOTATED:
         for row, column in np.argwhere(counts > 0):
-            axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8,
-                      color="white" if share[row, column] > 0.55 else "0.15")
+            axes.text(
+                column,
+                row,
+                str(counts[row, column]),
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if share[row, column] > 0.55 else "0.15",
+            )
     bar = figure.colorbar(image, ax=axes, pad=0.02, ticks=[0, 0.5, 1])
     bar.set_label("share of the row", fontsize=8)
     _save(figure, path)
 
 
-def draw_curves(path: str | os.PathLike, title: str, points: Mapping[str, tuple[float, float]],
-                curves: Mapping[str, ScoreCurves]) -> None:
+def draw_curves(
+    path: str | os.PathLike, title: str, points: Mapping[str, tuple[float, float]], curves: Mapping[str, ScoreCurves]
+) -> None:
     """Draw precision-recall as PNG; if there are scores, also the scores of hits and false picks, and their reliability.
 
     points: recall and precision of the whole picking, by hit rule.  curves: by hit rule, empty where the picks have no scores.
@@ -95,8 +103,13 @@ def _precision_recall(axes: Axes, points: Mapping[str, tuple[float, float]], cur
         name = f"{rule} rule"
         if rule in curves:
             curve = curves[rule].curve
-            axes.plot(np.append(0.0, curve.recall), np.append(curve.precision[0], curve.precision), color=COLOURS[rule],
-                      linewidth=1.6, linestyle="-" if rule == "distance" else "--")
+            axes.plot(
+                np.append(0.0, curve.recall),
+                np.append(curve.precision[0], curve.precision),
+                color=COLOURS[rule],
+                linewidth=1.6,
+                linestyle="-" if rule == "distance" else "--",
+            )
             name += f", AP {curve.average_precision:.3f}"
         f1 = 2 * precision * recall_ / max(precision + recall_, 1e-12)
         axes.plot(recall_, precision, "o" if rule == "distance" else "s", color=COLOURS[rule], label=f"{name}, F1 {f1:.3f}")
@@ -120,8 +133,17 @@ def _reliability(axes: Axes, curves: ScoreCurves) -> None:
     bins = reliability_bins(curves.score, curves.true)
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle=":", label="calibrated")
     error = np.sqrt(bins.share * (1 - bins.share) / bins.count)
-    axes.errorbar(bins.score, bins.share, yerr=error, fmt="o-", color=HIT, linewidth=1.4, markersize=5, capsize=2,
-                  label=f"ECE {expected_calibration_error(curves.score, curves.true):.3f}")
+    axes.errorbar(
+        bins.score,
+        bins.share,
+        yerr=error,
+        fmt="o-",
+        color=HIT,
+        linewidth=1.4,
+        markersize=5,
+        capsize=2,
+        label=f"ECE {expected_calibration_error(curves.score, curves.true):.3f}",
+    )
     axes.set(xlim=(0, 1), ylim=(-0.02, 1.02), xlabel="mean score of the bin", ylabel="share that are particles")
     axes.set_title("reliability (bars: standard error)", fontsize=10)
     _legend_below(axes)

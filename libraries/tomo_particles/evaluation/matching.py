@@ -38,8 +38,13 @@ class CandidatePairs:
         before_particles = np.cumsum([0, *(part.n_particles for part in parts)])
         pick = [part.pick + shift for part, shift in zip(parts, before_picks[:-1], strict=True)]
         particle = [part.particle + shift for part, shift in zip(parts, before_particles[:-1], strict=True)]
-        return CandidatePairs(np.concatenate(pick), np.concatenate(particle), np.concatenate([part.distance for part in parts]),
-                     int(before_picks[-1]), int(before_particles[-1]))
+        return CandidatePairs(
+            np.concatenate(pick),
+            np.concatenate(particle),
+            np.concatenate([part.distance for part in parts]),
+            int(before_picks[-1]),
+            int(before_particles[-1]),
+        )
 
 
 def pairs_within(picks: np.ndarray, truth: np.ndarray, radius: float | np.ndarray) -> CandidatePairs:
@@ -104,8 +109,13 @@ def best_matching(candidates: CandidatePairs) -> np.ndarray:
     # Each pick may stay unmatched, in a column of its own. This costs more than any sum of distances, so that as many picks
     # as possible are matched. One is added to every cost because a sparse matrix would read a distance of 0 as no pair.
     alone = (candidates.distance.max() + 1) * (min(n, m) + 1)
-    cost = csr_matrix((np.concatenate([candidates.distance + 1, np.full(n, alone + 1)]),
-                       (np.concatenate([row, np.arange(n)]), np.concatenate([column, m + np.arange(n)]))), shape=(n, m + n))
+    cost = csr_matrix(
+        (
+            np.concatenate([candidates.distance + 1, np.full(n, alone + 1)]),
+            (np.concatenate([row, np.arange(n)]), np.concatenate([column, m + np.arange(n)])),
+        ),
+        shape=(n, m + n),
+    )
     chosen = min_weight_full_bipartite_matching(cost)[1]
     return np.flatnonzero(chosen[row] == column)
 
@@ -142,7 +152,7 @@ def counts_by_score(candidates: CandidatePairs, score: np.ndarray) -> np.ndarray
         came_from: dict[int, tuple[int, int]] = {}  # particle: (pick that wants it, particle that this pick would leave)
         queue = [(pick, -1)]
         for wanting, leaving in queue:
-            for target in targets[ends[wanting]:ends[wanting + 1]]:
+            for target in targets[ends[wanting] : ends[wanting + 1]]:
                 if target in came_from:
                     continue
                 came_from[target] = (wanting, leaving)

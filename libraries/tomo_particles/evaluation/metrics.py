@@ -70,8 +70,13 @@ class PickingMetrics:
         }  # fmt: skip
 
 
-def metrics_of(matches: Matches, reported: np.ndarray, particles: int, outside: np.ndarray | None = None,
-               voxel_size: float | np.ndarray = float("nan")) -> PickingMetrics:
+def metrics_of(
+    matches: Matches,
+    reported: np.ndarray,
+    particles: int,
+    outside: np.ndarray | None = None,
+    voxel_size: float | np.ndarray = float("nan"),
+) -> PickingMetrics:
     """Metrics of the reported picks (n,) bool among those of `matches`.
 
     particles: how many there are to find.  outside: (n,) bool, picks outside the volume.  voxel_size: Å, one or (n,).
@@ -82,8 +87,12 @@ def metrics_of(matches: Matches, reported: np.ndarray, particles: int, outside: 
     in_angstrom = matches.distance * voxel_size
     mean = lambda values: float(values[counts].mean()) if counts.any() else float("nan")  # noqa: E731
     return PickingMetrics(
-        reported=int(reported.sum()), found=int(counts.sum()), false=int((reported & (matches.particle < 0)).sum()),
-        particles=particles, multiple=int((picks_of_particle > 1).sum()),
+        reported=int(reported.sum()),
+        found=int(counts.sum()),
+        false=int((reported & (matches.particle < 0)).sum()),
+        particles=particles,
+        multiple=int((picks_of_particle > 1).sum()),
         outside=None if outside is None else int((reported & outside).sum()),
-        distance=mean(matches.distance), distance_angstrom=mean(in_angstrom),
+        distance=mean(matches.distance),
+        distance_angstrom=mean(in_angstrom),
     )

@@ -43,14 +43,23 @@ def read_species(path: str | os.PathLike, option: str = parameter("classes")) ->
     """
     require_file(path, option)
     try:
-        table = pd.read_csv(without_comments(Path(path).read_bytes()), dtype={"class": str}, skipinitialspace=True,
-                            index_col=False, keep_default_na=False)
+        table = pd.read_csv(
+            without_comments(Path(path).read_bytes()),
+            dtype={"class": str},
+            skipinitialspace=True,
+            index_col=False,
+            keep_default_na=False,
+        )
     except ValueError as error:
-        raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
-                         "expected a header id,class,molecular_weight,diameter,voxels,distractor") from error
+        raise InputError(
+            f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
+            "expected a header id,class,molecular_weight,diameter,voxels,distractor"
+        ) from error
     if missing := [name for name in COLUMNS if name not in table]:
-        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected "
-                         f"id,class,molecular_weight,diameter,voxels,distractor, found {','.join(map(str, table.columns))}")
+        raise InputError(
+            f"{option}: '{path}' lacks the column {missing[0]}; expected "
+            f"id,class,molecular_weight,diameter,voxels,distractor, found {','.join(map(str, table.columns))}"
+        )
     if (wrong := table["class"].duplicated() | (table["class"].fillna("") == "")).any():
         name = table["class"][wrong].iloc[0]
         raise InputError(f"{option}: '{path}' has no name or several rows for the class '{name}'; give each class one row")
@@ -60,10 +69,14 @@ def read_species(path: str | os.PathLike, option: str = parameter("classes")) ->
     )
     if (~(diameter > 0)).any():
         row = int(np.argmax(~(diameter > 0)))
-        raise InputError(f"{option}: '{path}', class '{table['class'][row]}': diameter is '{table['diameter'][row]}', "
-                         "not a positive number of Å; correct that row")
-    return {name: Species(name, float(w), float(d), bool(flag > 0) or name in DISTRACTORS)
-            for name, w, d, flag in zip(table["class"], weight, diameter, distractor, strict=True)}
+        raise InputError(
+            f"{option}: '{path}', class '{table['class'][row]}': diameter is '{table['diameter'][row]}', "
+            "not a positive number of Å; correct that row"
+        )
+    return {
+        name: Species(name, float(w), float(d), bool(flag > 0) or name in DISTRACTORS)
+        for name, w, d, flag in zip(table["class"], weight, diameter, distractor, strict=True)
+    }
 
 
 def mean_f1_by_group(f1: Mapping[str, float], known: Mapping[str, Species]) -> dict[str, float]:

@@ -44,8 +44,16 @@ class Comparison:
     random_found: Mapping[str, np.ndarray]
 
 
-def compare(picks: Picks, truth: Picks, target: np.ndarray, radii: np.ndarray, *, rng: np.random.Generator,
-            size: Sequence[float] | None = None, volume: np.ndarray | None = None) -> Comparison:
+def compare(
+    picks: Picks,
+    truth: Picks,
+    target: np.ndarray,
+    radii: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    size: Sequence[float] | None = None,
+    volume: np.ndarray | None = None,
+) -> Comparison:
     """Pair every pick with the particles that it hits: by distance and, given the occupancy `volume` (z, y, x), by its voxel.
 
     radii: (m,) voxels.  size: x, y, z of the tomogram, voxels; without it random positions fill the bounding box of the truth.
@@ -61,10 +69,15 @@ def compare(picks: Picks, truth: Picks, target: np.ndarray, radii: np.ndarray, *
     draws = [rng.uniform(low, high, (len(picks), 3)) for _ in range(DRAWS)]
     all_drawn = np.ones(len(picks), dtype=bool)
     return Comparison(
-        picks, truth, target, outside,
+        picks,
+        truth,
+        target,
+        outside,
         {name: pairs_of(picks.positions).between(inside, everywhere) for name, pairs_of in rules.items()},
-        {name: np.array([len(best_matching(pairs_of(at).between(all_drawn, target))) for at in draws])
-         for name, pairs_of in rules.items()},
+        {
+            name: np.array([len(best_matching(pairs_of(at).between(all_drawn, target))) for at in draws])
+            for name, pairs_of in rules.items()
+        },
     )
 
 

@@ -52,10 +52,13 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
         elif len(one.positions):
             parts.setdefault(tomo_id, []).append(_picks(one, tomo_id, path, context))
     if not parts and not context.among:
-        raise InputError(f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
-                         f"are {listed(sorted(context.tomograms))}",
-                         "give their tomograms", *as_pattern((stem_of(one.name) for one in found), context.tomograms),
-                         f"say which is which with {parameter('names')}")
+        raise InputError(
+            f"{context.option}: '{path}' names the tomograms {listed(one.name for one in found)}, but those given "
+            f"are {listed(sorted(context.tomograms))}",
+            "give their tomograms",
+            *as_pattern((stem_of(one.name) for one in found), context.tomograms),
+            f"say which is which with {parameter('names')}",
+        )
     if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
         context.notes.append(left_out(strange, path, context.tomograms))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
@@ -65,8 +68,10 @@ def _joined(parts: Sequence[Picks], path: object, context: Context) -> Picks:
     first = parts[0]
     for part in parts:
         if not same_sampling_rate(part.sampling_rate, first.sampling_rate):
-            raise InputError(f"{context.option}: '{path}' mixes sampling rates in tomogram '{first.tomo_id}' "
-                             f"({first.sampling_rate:g} and {part.sampling_rate:g} Å/voxel); write one file a sampling rate")
+            raise InputError(
+                f"{context.option}: '{path}' mixes sampling rates in tomogram '{first.tomo_id}' "
+                f"({first.sampling_rate:g} and {part.sampling_rate:g} Å/voxel); write one file a sampling rate"
+            )
     return Picks.concatenate(parts)
 
 
@@ -97,8 +102,10 @@ def _in_voxels(found: Found, tomogram: TomogramInfo, path: object, context: Cont
     if found.origin != CORNER or found.fraction:
         return _of_size(found, tomogram, path, context)
     if context.angstrom and found.rate and not same_sampling_rate(found.rate, 1):
-        raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
-                         f"{parameter('unit')} says Å; leave it out, or correct the file")
+        raise InputError(
+            f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
+            f"{parameter('unit')} says Å; leave it out, or correct the file"
+        )
     if context.angstrom:
         rate = tomogram.sampling_rate or context.sampling_rate
         return found.positions / _known(rate, tomogram.tomo_id, path, context), float(rate or 0)
@@ -112,8 +119,10 @@ def _stated_rate(found: Found, tomogram: TomogramInfo, path: object, context: Co
     asked = context.sampling_rate
     if found.rate and asked and not same_sampling_rate(found.rate, asked):
         if found.sure:
-            raise InputError(f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
-                             f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file")
+            raise InputError(
+                f"{context.option}: '{path}' says that its coordinates are in voxels of {found.rate:g} Å, and "
+                f"{parameter('picks_sampling_rate')} says {asked:g}; leave it out, or correct the file"
+            )
         return asked
     rate = found.rate or asked or tomogram.sampling_rate
     _check_size(found, tomogram, rate, path, context)
@@ -131,12 +140,18 @@ def _check_size(found: Found, tomogram: TomogramInfo, rate: float | None, path: 
         ratios = np.array(found.size) / np.array(tomogram.size)
         binned = ratios.max() < MAX_UNEVEN_BINNING * ratios.min()
         what = f", {found.trimmed}" if found.trimmed and not binned else ""
-        raise InputError(f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels{what}, but tomogram "
-                         f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}",
-                         "give the tomogram on which it was made", *(way_out if binned or not found.on_image else []))
+        raise InputError(
+            f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels{what}, but tomogram "
+            f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}",
+            "give the tomogram on which it was made",
+            *(way_out if binned or not found.on_image else []),
+        )
     if not told and (other := other_voxels(found.name, tomogram)):
-        raise InputError(f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
-                         f"tomogram '{tomogram.tomo_id}' is not", *way_out)
+        raise InputError(
+            f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
+            f"tomogram '{tomogram.tomo_id}' is not",
+            *way_out,
+        )
 
 
 def _same_extent(size: Sequence[int], rate: float | None, tomogram: TomogramInfo) -> bool:
@@ -154,8 +169,11 @@ def _of_size(found: Found, tomogram: TomogramInfo, path: object, context: Contex
     """Positions as `_in_voxels`, of a file that states them by the size of the tomogram."""
     if tomogram.size is None:
         how = "has fractions of the size" if found.fraction else "counts from the centre"
-        raise InputError(f"{context.option}: '{path}' {how} of tomogram '{tomogram.tomo_id}', whose size is not known here",
-                         f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
+        raise InputError(
+            f"{context.option}: '{path}' {how} of tomogram '{tomogram.tomo_id}', whose size is not known here",
+            f"give the tomogram ({parameter('tomograms')})",
+            f"give its size ({parameter('size')})",
+        )
     rate = _known(tomogram.sampling_rate or context.sampling_rate, tomogram.tomo_id, path, context)
     size = np.asarray(tomogram.size)
     if found.fraction:
@@ -167,7 +185,9 @@ def _of_size(found: Found, tomogram: TomogramInfo, path: object, context: Contex
 
 def _known(rate: float | None, tomo_id: str, path: object, context: Context) -> float:
     if rate is None or not rate > 0:
-        raise InputError(f"{context.option}: '{path}' does not say how many Å the voxels of its coordinates have in tomogram "
-                         f"'{tomo_id}'", f"give the tomogram ({parameter('tomograms')})",
-                         f"give it with {parameter('picks_sampling_rate')}")
+        raise InputError(
+            f"{context.option}: '{path}' does not say how many Å the voxels of its coordinates have in tomogram '{tomo_id}'",
+            f"give the tomogram ({parameter('tomograms')})",
+            f"give it with {parameter('picks_sampling_rate')}",
+        )
     return rate

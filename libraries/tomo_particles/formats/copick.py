@@ -38,10 +38,19 @@ def parse_copick(path: Path, option: str) -> list[Found]:
     positions = np.array([_location(own, f"point {i}", path, option) for i, own in enumerate(points, start=1)]).reshape(-1, 3)
     transforms = _matrices([own.get("transformation_") for own in points], 4, path, option)
     positions = positions + np.nan_to_num(transforms[:, :3, 3])
-    return [Found(str(picked.get("run_name") or path.name), BY_NAME if picked.get("run_name") else BY_FILE, positions,
-                  angstrom=True, rate=_spacing(picked, path, option), score=_floats(points, "score", path, option),
-                  angles=_angles(transforms[:, :3, :3]), group=_groups(points, path, option),
-                  species=[str(picked.get("pickable_object_name") or "")] * len(points))]
+    return [
+        Found(
+            str(picked.get("run_name") or path.name),
+            BY_NAME if picked.get("run_name") else BY_FILE,
+            positions,
+            angstrom=True,
+            rate=_spacing(picked, path, option),
+            score=_floats(points, "score", path, option),
+            angles=_angles(transforms[:, :3, :3]),
+            group=_groups(points, path, option),
+            species=[str(picked.get("pickable_object_name") or "")] * len(points),
+        )
+    ]
 
 
 def _sniff_portal(head: bytes) -> bool:
@@ -53,8 +62,9 @@ def parse_portal(path: Path, option: str) -> list[Found]:
     """0-based voxels of the tomogram of the annotation, one JSON object a line."""
     lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
     points = [_object(read_json(line, path, option, number), f"line {number}", path, option) for number, line in lines]
-    positions = np.array([_location(own, f"line {number}", path, option)
-                          for own, (number, _) in zip(points, lines, strict=True)]).reshape(-1, 3)
+    positions = np.array(
+        [_location(own, f"line {number}", path, option) for own, (number, _) in zip(points, lines, strict=True)]
+    ).reshape(-1, 3)
     turns = _matrices([own.get("xyz_rotation_matrix") for own in points], 3, path, option)
     return [Found(path.name, BY_FILE, positions, angles=_angles(turns), group=_groups(points, path, option))]
 
@@ -132,15 +142,34 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     transforms[known, :3, :3] = turns[known]
     points = []
     for i, place in enumerate((own.positions * own.sampling_rate).tolist()):
-        entry = {"location": dict(zip("xyz", place, strict=True)), "transformation_": transforms[i].tolist(),
-                 "instance_id": int(own.group[i])}
+        entry = {
+            "location": dict(zip("xyz", place, strict=True)),
+            "transformation_": transforms[i].tolist(),
+            "instance_id": int(own.group[i]),
+        }
         points.append(entry | ({"score": float(own.score[i])} if np.isfinite(own.score[i]) else {}))
-    content = {"pickable_object_name": next(iter(own.species), "") or "particle", "user_id": USER, "session_id": SESSION,
-               "run_name": own.tomo_id, "voxel_spacing": own.sampling_rate, "unit": "angstrom", "points": points,
-               "trust_orientation": bool(known.all())}
+    content = {
+        "pickable_object_name": next(iter(own.species), "") or "particle",
+        "user_id": USER,
+        "session_id": SESSION,
+        "run_name": own.tomo_id,
+        "voxel_spacing": own.sampling_rate,
+        "unit": "angstrom",
+        "points": points,
+        "trust_orientation": bool(known.all()),
+    }
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-COPICK = Format("copick", "copick json", (".json",), _sniff_copick, parse_copick, write,
-                frozenset({"score", "angles", "group", "species"}), single=True, one_species=True)
+COPICK = Format(
+    "copick",
+    "copick json",
+    (".json",),
+    _sniff_copick,
+    parse_copick,
+    write,
+    frozenset({"score", "angles", "group", "species"}),
+    single=True,
+    one_species=True,
+)
 PORTAL = Format("portal", "CryoET Data Portal ndjson", (".ndjson", ".json"), _sniff_portal, parse_portal)

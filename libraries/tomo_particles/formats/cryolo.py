@@ -26,8 +26,9 @@ def parse_cbox(path: Path, option: str) -> list[Found]:
         raise InputError(f"{option}: '{path}' has no table data_cryolo, only {', '.join(tables)}; it is no .cbox of crYOLO")
     table = tables["cryolo"]
     require_columns(table, ("CoordinateX", "CoordinateY", "CoordinateZ", "Width", "Height"), path, option)
-    x, y, z, width, height = (table.numbers(label, path, option)
-                              for label in ("CoordinateX", "CoordinateY", "CoordinateZ", "Width", "Height"))
+    x, y, z, width, height = (
+        table.numbers(label, path, option) for label in ("CoordinateX", "CoordinateY", "CoordinateZ", "Width", "Height")
+    )
     positions = np.stack([x + width / 2, y + height / 2, z], axis=1)
     columns = table.columns
     score = table.numbers("Confidence", path, option, allow_empty=True) if "Confidence" in columns else None
@@ -61,13 +62,22 @@ def parse_coords(path: Path, option: str) -> list[Found]:
     for number, words in rows:
         if len(words) != 3:
             remedies = [f"if the first is a class, as of DeepETPicker, say {parameter('format')} deepetpicker"]
-            raise InputError(f"{option}: '{path}', line {number}: {len(words)} values, expected x y z; for more columns write a "
-                             "CSV with a header tomo_id,x,y,z,score", *(remedies if len(words) == 4 else []))
+            raise InputError(
+                f"{option}: '{path}', line {number}: {len(words)} values, expected x y z; for more columns write a "
+                "CSV with a header tomo_id,x,y,z,score",
+                *(remedies if len(words) == 4 else []),
+            )
     lines = [number for number, _ in rows]
     columns = [numbers_of([words[axis] for _, words in rows], name, lines, path, option) for axis, name in enumerate("xyz")]
     return [Found(path.name, BY_FILE, np.stack(columns, axis=1).reshape(-1, 3))]
 
 
 CBOX = Format("cbox", "crYOLO and TomoTwin .cbox", (".cbox",), _sniff_cbox, parse_cbox)
-COORDS = Format("coords", "x y z a line (crYOLO and TomoTwin .coords, .txt)", (".coords", ".txt", ".xyz"), _sniff_coords,
-                parse_coords, as_they_stand=True)
+COORDS = Format(
+    "coords",
+    "x y z a line (crYOLO and TomoTwin .coords, .txt)",
+    (".coords", ".txt", ".xyz"),
+    _sniff_coords,
+    parse_coords,
+    as_they_stand=True,
+)

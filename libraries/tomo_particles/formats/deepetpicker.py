@@ -17,11 +17,13 @@ def parse(path: Path, option: str) -> list[Found]:
     rows = rows_of(read_text(path))
     for number, words in rows:
         if len(words) != 4 or not words[0].isdigit():
-            raise InputError(f"{option}: '{path}', line {number}: '{' '.join(words)[:40]}', expected class x y z with a "
-                             "whole number as class")
+            raise InputError(
+                f"{option}: '{path}', line {number}: '{' '.join(words)[:40]}', expected class x y z with a whole number as class"
+            )
     lines = [number for number, _ in rows]
-    columns = [numbers_of([words[place] for _, words in rows], name, lines, path, option)
-               for place, name in enumerate("xyz", start=1)]
+    columns = [
+        numbers_of([words[place] for _, words in rows], name, lines, path, option) for place, name in enumerate("xyz", start=1)
+    ]
     return [Found(path.name, BY_FILE, np.stack(columns, axis=1).reshape(-1, 3), species=[words[0] for _, words in rows])]
 
 

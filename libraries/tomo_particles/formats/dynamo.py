@@ -42,8 +42,10 @@ def parse(path: Path, option: str) -> list[Found]:
     def column(name: str, needed: bool = True) -> np.ndarray:
         words = list(map(str, table[name]))
         if not needed and (complexes := [row for row, word in enumerate(words) if _COMPLEX.fullmatch(word)]):
-            notes.append(f"{name} is a complex number in {len(complexes)} of {len(words)} lines, the first in line "
-                         f"{lines[complexes[0]]}; its real part is taken")
+            notes.append(
+                f"{name} is a complex number in {len(complexes)} of {len(words)} lines, the first in line "
+                f"{lines[complexes[0]]}; its real part is taken"
+            )
             words = [_COMPLEX.sub(r"\1", word) for word in words]
         return numbers_of(words, name, lines, path, option, allow_empty=not needed)
 
@@ -55,11 +57,20 @@ def parse(path: Path, option: str) -> list[Found]:
     rates = np.nan_to_num(column("apix", needed=False), posinf=0, neginf=0) if "apix" in table else np.zeros(len(table))
     numbers, names = column("tomo"), names_beside(path, option)
     tomograms = whole_numbers(numbers, "tomo", lines, path, option)
-    return [Found(names.get(number, str(number)), BY_NAME if number in names else BY_NUMBER, positions[own],
-                  rate=float(rate) if rate > 0 else None, score=score[own] if score.any() else None, angles=angles[own],
-                  group=group[own], notes=tuple(notes))
-            for number, rate in dict.fromkeys(zip(tomograms.tolist(), rates.tolist(), strict=True))
-            for own in [(tomograms == number) & (rates == rate)]]
+    return [
+        Found(
+            names.get(number, str(number)),
+            BY_NAME if number in names else BY_NUMBER,
+            positions[own],
+            rate=float(rate) if rate > 0 else None,
+            score=score[own] if score.any() else None,
+            angles=angles[own],
+            group=group[own],
+            notes=tuple(notes),
+        )
+        for number, rate in dict.fromkeys(zip(tomograms.tolist(), rates.tolist(), strict=True))
+        for own in [(tomograms == number) & (rates == rate)]
+    ]
 
 
 def _check_lines(path: Path, option: str) -> list[int]:
@@ -69,8 +80,10 @@ def _check_lines(path: Path, option: str) -> list[int]:
         raise InputError(f"{option}: '{path}' has {width} columns; a Dynamo table has its positions in columns 24 to 26")
     for number, words in rows:
         if len(words) != width:
-            raise InputError(f"{option}: '{path}', line {number}: {len(words)} values, {width} in the lines before; the file is "
-                             "damaged or cut off there, correct that line or write the file again")
+            raise InputError(
+                f"{option}: '{path}', line {number}: {len(words)} values, {width} in the lines before; the file is "
+                "damaged or cut off there, correct that line or write the file again"
+            )
     return [number for number, _ in rows]
 
 
@@ -118,10 +131,14 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     positions = np.concatenate([one.positions for one in every]) + FIRST_VOXEL
     angles = np.nan_to_num(to_dynamo(np.concatenate([one.angles for one in every])))
     sizes = [len(one) for one in every]
-    table = {"tomo": np.repeat(np.arange(1, len(every) + 1), sizes), "apix": np.repeat([o.sampling_rate for o in every], sizes),
-             "cc": np.nan_to_num(np.concatenate([one.score for one in every])),
-             "reg": np.concatenate([one.group for one in every]), **dict(zip("xyz", positions.T, strict=True)),
-             **dict(zip(("tdrot", "tilt", "narot"), angles.T, strict=True))}
+    table = {
+        "tomo": np.repeat(np.arange(1, len(every) + 1), sizes),
+        "apix": np.repeat([o.sampling_rate for o in every], sizes),
+        "cc": np.nan_to_num(np.concatenate([one.score for one in every])),
+        "reg": np.concatenate([one.group for one in every]),
+        **dict(zip("xyz", positions.T, strict=True)),
+        **dict(zip(("tdrot", "tilt", "narot"), angles.T, strict=True)),
+    }
     dynamotable.write(pd.DataFrame(table), str(path))
     write_names(path, picks, context)
 
@@ -132,5 +149,4 @@ def write_names(path: Path, tomograms: Iterable[str], context: Context) -> None:
     path.with_suffix(".doc").write_text("".join(f"{i} {name}\n" for i, name in enumerate(paths, start=1)), encoding="utf-8")
 
 
-DYNAMO = Format("dynamo", "Dynamo table", (".tbl",), _sniff, parse, write, frozenset({"score", "angles", "group"}),
-                fills=True)
+DYNAMO = Format("dynamo", "Dynamo table", (".tbl",), _sniff, parse, write, frozenset({"score", "angles", "group"}), fills=True)

@@ -20,8 +20,10 @@ def read_json(text: str, path: object, option: str, line: int = 1) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{option}: '{path}', line {line + error.lineno - 1}: no complete JSON ({error.msg}); the file is "
-                         "damaged or cut off, write it again") from error
+        raise InputError(
+            f"{option}: '{path}', line {line + error.lineno - 1}: no complete JSON ({error.msg}); the file is "
+            "damaged or cut off, write it again"
+        ) from error
     except RecursionError as error:
         raise InputError(f"{option}: '{path}': JSON of endless depth; no picker writes that") from error
 
@@ -63,8 +65,17 @@ def parse(path: Path, option: str) -> list[Found]:
         score = [float(box[4]) if len(box) > 4 else np.nan for box in boxes]
     except (TypeError, ValueError) as error:
         raise InputError(f"{option}: '{path}': a score or apix_unbin is wrong ({error}); correct it") from error
-    return [Found(path.name, BY_FILE, positions.reshape(-1, 3), CORNER if rate is None else MIDDLE_VOXEL, rate=rate,
-                  score=score if any(score) else None, species=[_class_of(box, info) for box in boxes])]
+    return [
+        Found(
+            path.name,
+            BY_FILE,
+            positions.reshape(-1, 3),
+            CORNER if rate is None else MIDDLE_VOXEL,
+            rate=rate,
+            score=score if any(score) else None,
+            species=[_class_of(box, info) for box in boxes],
+        )
+    ]
 
 
 def _class_of(box: list, info: dict) -> str:

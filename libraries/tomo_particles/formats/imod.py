@@ -31,8 +31,9 @@ def parse(path: Path, option: str) -> list[Found]:
     model = _read(path, option)
     header = model.header
     if header.flags.model_last_viewed_onYZ_flipped_or_rotated:
-        raise InputError(f"{option}: '{path}' was saved with y and z exchanged; open it in 3dmod, undo Edit - Image - "
-                         "Flip/Rotate, and save it")
+        raise InputError(
+            f"{option}: '{path}' was saved with y and z exchanged; open it in 3dmod, undo Edit - Image - Flip/Rotate, and save it"
+        )
     contours = [(own.header.name, contour.points) for own in model.objects for contour in own.contours if len(contour.points)]
     points = np.concatenate([np.zeros((0, 3)), *(points for _, points in contours)])
     several = len(contours) > 1
@@ -40,8 +41,19 @@ def parse(path: Path, option: str) -> list[Found]:
     species = [name.strip("\0 ") for name, own in contours for _ in range(len(own))]
     size = (int(header.xmax), int(header.ymax), int(header.zmax))
     rate = header.pixelsize * 10.0 ** (header.units - ANGSTROMS) if header.units in (NANOMETRES, ANGSTROMS) else None
-    return [Found(path.name, BY_FILE, points - FIRST_VOXEL, rate=rate, size=size if min(size) > 0 else None,
-                  on_image=model.minx is not None, trimmed=_trimmed(model.minx), group=group.astype(int), species=species)]
+    return [
+        Found(
+            path.name,
+            BY_FILE,
+            points - FIRST_VOXEL,
+            rate=rate,
+            size=size if min(size) > 0 else None,
+            on_image=model.minx is not None,
+            trimmed=_trimmed(model.minx),
+            group=group.astype(int),
+            species=species,
+        )
+    ]
 
 
 def _trimmed(image: MINX | None) -> str:
@@ -71,8 +83,10 @@ def _read(path: Path, option: str):  # type: ignore[no-untyped-def]  # imodmodel
             warnings.simplefilter("ignore", DeprecationWarning)  # imodmodel 0.1 calls pydantic by its old names
             return parse_model(_Whole(path.read_bytes()))
     except Exception as error:  # it has no exceptions of its own: struct, pydantic, key and value errors
-        raise InputError(f"{option}: '{path}' cannot be read as an IMOD model ({type(error).__name__}); it is damaged or cut "
-                         "off, save it again") from error
+        raise InputError(
+            f"{option}: '{path}' cannot be read as an IMOD model ({type(error).__name__}); it is damaged or cut "
+            "off, save it again"
+        ) from error
 
 
 def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:

@@ -64,7 +64,9 @@ def read_labelled(path: Path, labels: Sequence[str], option: str) -> Labelled:
     rows = [(number, [word.strip() for word in row]) for number, row in rows if row]
     for number, row in rows:
         if len(row) != len(header):
-            raise InputError(f"{option}: '{path}', line {number}: {len(row)} values for {len(header)} columns; the file is "
-                             "damaged or cut off there, correct that line or write the file again")
+            raise InputError(
+                f"{option}: '{path}', line {number}: {len(row)} values for {len(header)} columns; the file is "
+                "damaged or cut off there, correct that line or write the file again"
+            )
     columns = {label: [row[column] for _, row in rows] for column, label in enumerate(header)}
     return Labelled(columns, [number for number, _ in rows], path, option)

@@ -41,9 +41,11 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     places = own.positions * own.sampling_rate
     for name in dict.fromkeys(own.species.tolist()):
         rows.append(f"<marker_set name={quoteattr(str(name))}>")
-        rows += [f'<marker id="{number}" x="{x:.9g}" y="{y:.9g}" z="{z:.9g}" r="1" g="1" b="0" '
-                 f'radius="{RADIUS * own.sampling_rate:.9g}"/>'
-                 for number, (x, y, z) in enumerate(places[own.species == name].tolist(), start=1)]
+        rows += [
+            f'<marker id="{number}" x="{x:.9g}" y="{y:.9g}" z="{z:.9g}" r="1" g="1" b="0" '
+            f'radius="{RADIUS * own.sampling_rate:.9g}"/>'
+            for number, (x, y, z) in enumerate(places[own.species == name].tolist(), start=1)
+        ]
         rows.append("</marker_set>")
     path.write_text("\n".join([*rows, "</marker_sets>", ""]), encoding="utf-8")
 

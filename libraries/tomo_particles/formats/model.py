@@ -132,8 +132,11 @@ class Format:
         except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError) as error:
             # what other packages' readers raise over damage that our own looks did not find
             reason = (str(error) or type(error).__name__).splitlines()[0]
-            raise InputError(f"{option}: '{path}' cannot be read as {self.title} ({reason}); the file is damaged",
-                             "write it again", f"say with {parameter('format')} what it is") from error
+            raise InputError(
+                f"{option}: '{path}' cannot be read as {self.title} ({reason}); the file is damaged",
+                "write it again",
+                f"say with {parameter('format')} what it is",
+            ) from error
 
 
 def text_of(head: bytes) -> str:
@@ -164,8 +167,9 @@ def require_text(path: Path, option: str) -> None:
         place = error.start
     if place is not None:
         line = content.count(b"\n", 0, place) + 1
-        raise InputError(f"{option}: '{path}', line {line}: the byte {content[place]:#04x} is no text; the file is damaged, "
-                         "write it again")
+        raise InputError(
+            f"{option}: '{path}', line {line}: the byte {content[place]:#04x} is no text; the file is damaged, write it again"
+        )
 
 
 def read_text(path: Path) -> str:

@@ -58,15 +58,21 @@ def parse(path: Path, option: str) -> list[Found]:
     layout = _layout(content[:HEADER])
     if layout is None or not layout.is_list:
         found = "no EM file" if layout is None else f"{' x '.join(map(str, layout.size))}"
-        raise InputError(f"{option}: '{path}' is no motive list: expected an EM file of 20 x n numbers, found {found}; "
-                         "a volume cannot be read as picks")
+        raise InputError(
+            f"{option}: '{path}' is no motive list: expected an EM file of 20 x n numbers, found {found}; "
+            "a volume cannot be read as picks"
+        )
     if not layout.dtype:
-        raise InputError(f"{option}: '{path}' is no motive list: its numbers are of type {layout.kind} of EM files, expected 5 "
-                         "or 9 (single, double precision); write it again")
+        raise InputError(
+            f"{option}: '{path}' is no motive list: its numbers are of type {layout.kind} of EM files, expected 5 "
+            "or 9 (single, double precision); write it again"
+        )
     count, width = layout.size[1], np.dtype(layout.dtype).itemsize
     if len(content) != HEADER + width * ROWS * count:
-        raise InputError(f"{option}: '{path}' should have {HEADER + width * ROWS * count} bytes for {count} particles and has "
-                         f"{len(content)}; it is cut off, copy or write it again")
+        raise InputError(
+            f"{option}: '{path}' should have {HEADER + width * ROWS * count} bytes for {count} particles and has "
+            f"{len(content)}; it is cut off, copy or write it again"
+        )
     rows = np.frombuffer(content, layout.dtype, offset=HEADER).reshape(count, ROWS).astype(float)
     bad = ~np.isfinite(rows[:, [TOMOGRAM, 7, 8, 9, 10, 11, 12]]).all(axis=1)
     if bad.any():
@@ -76,9 +82,18 @@ def parse(path: Path, option: str) -> list[Found]:
     angles = from_tom(turns) if np.nan_to_num(turns).any() else np.full(turns.shape, np.nan)
     tomograms = whole_numbers(rows[:, TOMOGRAM], "the tomogram (row 5)", range(1, count + 1), path, option)
     notes = (f"is {NAMES[layout.dtype]}",) if layout.dtype in NAMES else ()
-    return [Found(str(number), BY_NUMBER, positions[own], score=rows[own, SCORE] if rows[:, SCORE].any() else None,
-                  angles=angles[own], notes=notes)
-            for number in dict.fromkeys(tomograms.tolist()) for own in [tomograms == number]]
+    return [
+        Found(
+            str(number),
+            BY_NUMBER,
+            positions[own],
+            score=rows[own, SCORE] if rows[:, SCORE].any() else None,
+            angles=angles[own],
+            notes=notes,
+        )
+        for number in dict.fromkeys(tomograms.tolist())
+        for own in [tomograms == number]
+    ]
 
 
 MOTIVE_LIST = Format("motivelist", "motive list (TOM, AV3)", (".em",), _sniff, parse)

@@ -22,12 +22,15 @@ MAX_NAME_ROUNDING = 0.01  # relative: names have a voxel size to one or two deci
 # as well tell two grids apart.
 _ENDINGS = re.compile(
     r"(_\d+\.\d+a|_\d+(\.\d+)?apx|_+bin\d+|_(full_)?rec|_info|_ali|_aligned|_wbp|_sirt|_corrected|_denoised|_filtered|_tomo"
-    r"|_relion\d*|_particles|_picks|_coords|_objlist|_objl|_boxes|_extracted|_job)$", re.I)
+    r"|_relion\d*|_particles|_picks|_coords|_objlist|_objl|_boxes|_extracted|_job)$",
+    re.I,
+)
 _VOXEL_SIZE = re.compile(r"_(\d+)a$", re.I)  # only if it is that of the tomogram
 _VOXELS = re.compile(r"(?<=_)(?:\d+\.\d+A|\d+(?:\.\d+)?Apx|bin\d+)(?![a-z0-9])", re.I)
 _BEGINNINGS = re.compile(r"^(rec_|tomo_(?=\D)|(objlist|objl|particles|picks|coords)_)", re.I)
 _EXTENSIONS = re.compile(
-    r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd|cmm)$", re.I)
+    r"\.(mrc|mrcs|rec|hdf|em|st|ali|map|tomostar|xml|json|ndjson|star|cbox|coords|tbl|mod|txt|xyz|csv|tsv|xmd|cmm)$", re.I
+)
 
 
 def stem_of(name: str) -> str:
@@ -74,13 +77,18 @@ def require_numbers_known(found: Iterable[Found], path: object, context: Context
     """
     known = {*context.names, *context.tomograms}
     numbers = [one.name for one in found if one.named == BY_NUMBER and one.name not in known]
-    lone = context.tomograms and len(set(numbers)) == 1 and (
-        len(context.tomograms) == 1 or context.among or _matches_of_file(path, context))
+    lone = (
+        context.tomograms
+        and len(set(numbers)) == 1
+        and (len(context.tomograms) == 1 or context.among or _matches_of_file(path, context))
+    )
     if numbers and not lone:
         which = f"which of {listed(context.tomograms)} they are" if context.tomograms else "which they are"
         every = ", ".join(dict.fromkeys(numbers))
-        raise InputError(f"{context.option}: '{path}' names tomograms by numbers ({every})",
-                         f"say {which} with {parameter('names')} {numbers[0]}=NAME, or with a file that lists them")
+        raise InputError(
+            f"{context.option}: '{path}' names tomograms by numbers ({every})",
+            f"say {which} with {parameter('names')} {numbers[0]}=NAME, or with a file that lists them",
+        )
 
 
 def tomogram_of(found: Found, path: object, context: Context) -> str | None:
@@ -119,7 +127,7 @@ def _told(name: str, context: Context) -> str | None:
     for said, tomo_id in ways.items():
         before, star, after = said.partition("*")
         if star and own.startswith(before) and own.endswith(after) and len(own) > len(before) + len(after):
-            meant = same_text(tomo_id).replace("*", own[len(before): len(own) - len(after)])
+            meant = same_text(tomo_id).replace("*", own[len(before) : len(own) - len(after)])
             if not ids:
                 return meant
             if len(matches := _matches(meant, context)) == 1:
@@ -129,8 +137,10 @@ def _told(name: str, context: Context) -> str | None:
 
 def _matches(name: str, context: Context) -> list[str]:
     """The ids that a name fits, by the strictest of three comparisons that any fits; other names that the user told count."""
-    called = {**{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.tomograms},
-              **{tomo_id: tomo_id for tomo_id in context.tomograms}}
+    called = {
+        **{alias: tomo_id for alias, tomo_id in context.names.items() if tomo_id in context.tomograms},
+        **{tomo_id: tomo_id for tomo_id in context.tomograms},
+    }
 
     def bare_of(one: str, tomo_id: str) -> str:
         return bare(one, context.tomograms[tomo_id].sampling_rate)
@@ -153,8 +163,11 @@ def _matches_of_file(path: object, context: Context) -> list[str]:
 
 def _only(matches: list[str], found: Found, path: object, context: Context) -> str:
     if len(matches) > 1:
-        raise InputError(f"{context.option}: '{path}': tomogram '{found.name}' may be {listed(matches)}",
-                         f"say which with {parameter('names')} {found.name}=NAME", "rename the files")
+        raise InputError(
+            f"{context.option}: '{path}': tomogram '{found.name}' may be {listed(matches)}",
+            f"say which with {parameter('names')} {found.name}=NAME",
+            "rename the files",
+        )
     return matches[0]
 
 
@@ -166,10 +179,14 @@ def _unmatched(found: Found, path: object, context: Context) -> str | None:
     name = stem_of(found.name)
     what = "is by its name of" if found.named == BY_FILE else "has picks of"
     column = ["add a column tomo_id"] if found.named == BY_FILE and str(path).lower().endswith(".csv") else []
-    raise InputError(f"{context.option}: '{path}' {what} tomogram '{name}', which is none of those given; "
-                     f"{candidates([name], context.tomograms)}",
-                     "give that tomogram", *as_pattern([name], context.tomograms),
-                     f"say which it is with {parameter('names')} {name}=NAME", *column)
+    raise InputError(
+        f"{context.option}: '{path}' {what} tomogram '{name}', which is none of those given; "
+        f"{candidates([name], context.tomograms)}",
+        "give that tomogram",
+        *as_pattern([name], context.tomograms),
+        f"say which it is with {parameter('names')} {name}=NAME",
+        *column,
+    )
 
 
 def as_pattern(names: Iterable[str], known: Collection[str]) -> list[str]:
@@ -223,8 +240,11 @@ def require_apart(assigned: Mapping[str, str], path: object, context: Context) -
     for name, tomo_id in assigned.items():
         other = first.setdefault(tomo_id, name)
         if same_text(stem_of(name)).lower() != same_text(stem_of(other)).lower() and not _told(name, context):
-            raise InputError(f"{context.option}: '{path}' has picks of '{other}' and '{name}', which would both be of tomogram "
-                             f"'{tomo_id}'", f"say so with {parameter('names')} {name}={tomo_id}", "remove those of one of them")
+            raise InputError(
+                f"{context.option}: '{path}' has picks of '{other}' and '{name}', which would both be of tomogram '{tomo_id}'",
+                f"say so with {parameter('names')} {name}={tomo_id}",
+                "remove those of one of them",
+            )
 
 
 def candidates(names: Iterable[str], known: Iterable[str]) -> str:
@@ -238,8 +258,9 @@ def left_out(counts: Mapping[str, int], path: object, known: Collection[str]) ->
     """The line that says that picks of a file, so many of each name, are left out, and which tomograms may have been meant."""
     strange = [name for name, count in counts.items() if count]
     near = dict.fromkeys(one for name in strange for one in _nearest(name, known))
-    return (f"{path}: {sum(counts.values())} picks of {listed(strange)} are of no tomogram given and left out"
-            + (f"; nearest: {listed(near)}" if near else ""))
+    return f"{path}: {sum(counts.values())} picks of {listed(strange)} are of no tomogram given and left out" + (
+        f"; nearest: {listed(near)}" if near else ""
+    )
 
 
 def _nearest(name: str, known: Collection[str]) -> list[str]:

@@ -24,8 +24,10 @@ def parse(path: Path, option: str) -> list[Found]:
     """Indices z, y, x of the array, in voxels (napari saves them before its own scale); a property `score` is the score."""
     table = read_labelled(path, AXES, option)
     if FURTHER_AXIS in table.columns:
-        raise InputError(f"{option}: '{path}' holds points with more than three axes, and nothing says which of them are z, y, "
-                         "x; save the points of one tomogram")
+        raise InputError(
+            f"{option}: '{path}' holds points with more than three axes, and nothing says which of them are z, y, "
+            "x; save the points of one tomogram"
+        )
     score = table.numbers("score", allow_empty=True) if "score" in table.columns else None
     return [Found(path.name, BY_FILE, table.positions(reversed(AXES)), score=score)]
 

@@ -22,8 +22,14 @@ TEXTS = (
     ('"annotation_object"', "what the CryoET Data Portal says of an annotation", "give the .ndjson file beside it"),
     ("[ZValue", "a file of SerialEM about images (.mdoc)", "give a file of picks"),
 )  # fmt: skip
-IMAGES = ((b"MAP ", 208, "an MRC volume"), (b"\x89HDF", 0, "an HDF5 file"), (b"II*\0", 0, "a TIFF image"),
-          (b"PK\3\4", 0, "a zip archive"), (b"\x1f\x8b", 0, "a compressed file (gzip)"), (b"%PDF", 0, "a PDF"))
+IMAGES = (
+    (b"MAP ", 208, "an MRC volume"),
+    (b"\x89HDF", 0, "an HDF5 file"),
+    (b"II*\0", 0, "a TIFF image"),
+    (b"PK\3\4", 0, "a zip archive"),
+    (b"\x1f\x8b", 0, "a compressed file (gzip)"),
+    (b"%PDF", 0, "a PDF"),
+)
 _PARTICLES = re.compile(r"^_rlnTomoParticlesFile[ \t]+([^#\s]\S*)", re.M)
 
 

@@ -35,26 +35,39 @@ def parse(path: Path, option: str) -> list[Found]:
     (points,) = imod.parse(model, option)
     index = whole_numbers(table.numbers(POINT), POINT, table.lines, path, option) - 1
     if wrong := [line for line, own in zip(table.lines, index, strict=True) if not 0 <= own < len(points.positions)]:
-        raise InputError(f"{option}: '{path}', line {wrong[0]}: there is no such point in '{model.name}', which has "
-                         f"{len(points.positions)}; put the model of this list beside it")
+        raise InputError(
+            f"{option}: '{path}', line {wrong[0]}: there is no such point in '{model.name}', which has "
+            f"{len(points.positions)}; put the model of this list beside it"
+        )
     classes = table.numbers("class") if "class" in table.columns else np.zeros(len(index))
     kept = classes != DUPLICATE
     notes = () if kept.all() else (f"{int((~kept).sum())} duplicates (class {DUPLICATE}) are left out",)
     turns, score = table.positions(TURNS), table.numbers(SCORE)
     angles = from_tom(turns) if turns.any() else np.full(turns.shape, np.nan)
     species = [f"{one:g}" for one in classes] if (classes > 0).any() else np.asarray(points.species, dtype=object)[index]
-    return [replace(points, name=model.stem, named=BY_NAME, notes=notes, angles=angles[kept],
-                    positions=(points.positions[index] + table.positions(OFFSETS))[kept],
-                    score=score[kept] if score.any() else None, group=np.asarray(points.group)[index][kept],
-                    species=np.asarray(species, dtype=object)[kept])]
+    return [
+        replace(
+            points,
+            name=model.stem,
+            named=BY_NAME,
+            notes=notes,
+            angles=angles[kept],
+            positions=(points.positions[index] + table.positions(OFFSETS))[kept],
+            score=score[kept] if score.any() else None,
+            group=np.asarray(points.group)[index][kept],
+            species=np.asarray(species, dtype=object)[kept],
+        )
+    ]
 
 
 def _model_of(path: Path, option: str) -> Path:
     """The model beside a list: the one with the longest name that the name of the list begins with."""
     fitting = [model for model in path.parent.glob("*.mod") if path.stem.startswith(model.stem)]
     if not fitting:
-        raise InputError(f"{option}: '{path}' holds offsets and orientations only, of the points of an IMOD model; put this "
-                         f"model beside it, under a name that the list's begins with, as '{path.stem.partition('_MOTL')[0]}.mod'")
+        raise InputError(
+            f"{option}: '{path}' holds offsets and orientations only, of the points of an IMOD model; put this "
+            f"model beside it, under a name that the list's begins with, as '{path.stem.partition('_MOTL')[0]}.mod'"
+        )
     return max(fitting, key=lambda model: len(model.stem))
 
 

@@ -30,9 +30,16 @@ from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
 CONVERT = "convert the file first with xmipp_convert_coordinates_tomo"  # it asks for all that a format may leave open
 
 
-def read_pick_file(source: str | os.PathLike | PickSource, rates: Mapping[str, float], *, picker: int = 0,
-                   sampling_rate: float | None = None, option: str = parameter("picks"),
-                   sizes: Mapping[str, Sequence[int]] | None = None, notes: list[str] | None = None) -> dict[str, Picks]:
+def read_pick_file(
+    source: str | os.PathLike | PickSource,
+    rates: Mapping[str, float],
+    *,
+    picker: int = 0,
+    sampling_rate: float | None = None,
+    option: str = parameter("picks"),
+    sizes: Mapping[str, Sequence[int]] | None = None,
+    notes: list[str] | None = None,
+) -> dict[str, Picks]:
     """Picks of every tomogram of a file, in the file's order; of a folder or a pattern (`pick_folders`), of all its files.
 
     source: its name, or the `PickSource` of a caller who needs the file for more than its picks; its option is for messages then.
@@ -60,8 +67,11 @@ def read_pick_file(source: str | os.PathLike | PickSource, rates: Mapping[str, f
         return {tomo_id: replace(own, picker=np.full(len(own), picker)) for tomo_id, own in found.items()}
 
     found = of_file(files[0]) if len(files) == 1 else joined(path, files, of_file, option, notes, rates)
-    notes += [f"{path}: {warning}" for tomo_id, own in found.items()
-              if (warning := _extent_warning(own, rates[tomo_id], (sizes or {}).get(tomo_id), [*rates.values(), sampling_rate]))]
+    notes += [
+        f"{path}: {warning}"
+        for tomo_id, own in found.items()
+        if (warning := _extent_warning(own, rates[tomo_id], (sizes or {}).get(tomo_id), [*rates.values(), sampling_rate]))
+    ]
     return found
 
 
@@ -88,13 +98,18 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
     context.notes.extend(f"{path}: {note}" for note in said)
     strange = {tomo_id: len(rows) for tomo_id, rows in groups.items() if tomo_id not in rates}
     if len(strange) == len(groups) and not context.among:
-        raise InputError(f"{option}: '{path}' names the tomograms {listed(sorted(groups))}, but those given are "
-                         f"{listed(sorted(rates))}; "
-                         "tomo_id must be a tomogram's file name without extension")
+        raise InputError(
+            f"{option}: '{path}' names the tomograms {listed(sorted(groups))}, but those given are "
+            f"{listed(sorted(rates))}; "
+            "tomo_id must be a tomogram's file name without extension"
+        )
     if 0 < len(strange) < len(groups):
         context.notes.append(left_out(strange, path, rates))
-    return {tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
-            for tomo_id, rows in groups.items() if tomo_id in rates}
+    return {
+        tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
+        for tomo_id, rows in groups.items()
+        if tomo_id in rates
+    }
 
 
 def _as_known(groups: dict[str, pd.DataFrame], known: Collection[str]) -> dict[str, pd.DataFrame]:
@@ -103,8 +118,9 @@ def _as_known(groups: dict[str, pd.DataFrame], known: Collection[str]) -> dict[s
     return {ids.get(same_text(name), name): rows for name, rows in groups.items()}
 
 
-def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None = None, option: str = parameter("picks")
-                        ) -> dict[str, Picks]:
+def read_every_tomogram(
+    path: str | os.PathLike, *, sampling_rate: float | None = None, option: str = parameter("picks")
+) -> dict[str, Picks]:
     """Picks of every tomogram that a file (a folder, a pattern) names; the rest as `read_pick_file`.
 
     A pick's rate is its samplingRate column, else `sampling_rate` (Å/voxel). Raises InputError, also where nothing tells it, and
@@ -113,18 +129,24 @@ def read_every_tomogram(path: str | os.PathLike, *, sampling_rate: float | None 
     files = files_of(path, option)
     if len(files) > 1:
         if twice := next((name for name, n in Counter(file.name for file in files).items() if n > 1), None):
-            raise InputError(f"{option}: '{path}' holds several files called '{twice}'",
-                             f"give {parameter('tomograms')}, so that they can be told by their folders")
-        return joined(path, files, lambda file: read_every_tomogram(file, sampling_rate=sampling_rate, option=option), option, [],
-                      {})
+            raise InputError(
+                f"{option}: '{path}' holds several files called '{twice}'",
+                f"give {parameter('tomograms')}, so that they can be told by their folders",
+            )
+        return joined(
+            path, files, lambda file: read_every_tomogram(file, sampling_rate=sampling_rate, option=option), option, [], {}
+        )
     path = files[0]
     if other := _other_format(path, option):
         return _read_other(other, path, _context({}, sampling_rate, "keep", option, "", []))
     groups = rows_by_tomogram(path, option)
     for tomo_id, rows in groups.items():
         if not (sampling_rate or "samplingRate" in rows):
-            raise InputError(f"{option}: '{path}' has no column samplingRate, so the voxel size of tomogram '{tomo_id}' is "
-                             "unknown", "add the column", f"give {parameter('picks_sampling_rate')}")
+            raise InputError(
+                f"{option}: '{path}' has no column samplingRate, so the voxel size of tomogram '{tomo_id}' is unknown",
+                "add the column",
+                f"give {parameter('picks_sampling_rate')}",
+            )
     return {tomo_id: _picks(tomo_id, rows, sampling_rate or np.nan, path, option) for tomo_id, rows in groups.items()}
 
 
@@ -144,8 +166,7 @@ def _tomogram(tomo_id: str, rate: float, size: Sequence[int] | None) -> Tomogram
     return TomogramInfo(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
 
 
-def _context(tomograms: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str,
-             notes: list[str]) -> Context:
+def _context(tomograms: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str, notes: list[str]) -> Context:
     return Context(tomograms, sampling_rate, unknown=unknown, option=option, among=among, notes=notes)
 
 
@@ -172,11 +193,14 @@ def _picks(tomo_id: str, rows: pd.DataFrame, rate: float, path: object, option: 
             raise InputError(f"{option}: '{path}' mixes sampling rates in tomogram '{tomo_id}'; give one samplingRate a tomogram")
     angles = rows[list(ANGLES)].to_numpy(float) if all(name in rows for name in ANGLES) else None
     try:
-        return Picks(tomo_id, rows[["x", "y", "z"]].to_numpy(float), rate, angles=angles,
-                     score=rows["score"].to_numpy(float) if "score" in rows else None,
-                     group=rows["group"].to_numpy(int) if "group" in rows else None,
-                     species=species_of(rows["class"]) if "class" in rows else None)
+        return Picks(
+            tomo_id,
+            rows[["x", "y", "z"]].to_numpy(float),
+            rate,
+            angles=angles,
+            score=rows["score"].to_numpy(float) if "score" in rows else None,
+            group=rows["group"].to_numpy(int) if "group" in rows else None,
+            species=species_of(rows["class"]) if "class" in rows else None,
+        )
     except InputError as error:
         raise InputError(f"{option}: '{path}': {error}") from error
-
-

@@ -39,8 +39,9 @@ def source_names(sources: Sequence[str | os.PathLike]) -> list[str]:
     places = [_place(source) for source in sources]
     names = [place.name for place in places]
     for depth in range(2, max((len(place.parts) for place in places), default=1) + 1):
-        names = [name if names.count(name) == 1 else "/".join(place.parts[-depth:])
-                 for name, place in zip(names, places, strict=True)]
+        names = [
+            name if names.count(name) == 1 else "/".join(place.parts[-depth:]) for name, place in zip(names, places, strict=True)
+        ]
     return [name if names.count(name) == 1 else f"{name}#{number}" for number, name in enumerate(names, start=1)]
 
 
@@ -85,13 +86,17 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
         if by_format:
             break
     else:
-        raise InputError(f"{option}: folder '{folder}' has no file of picks ({len(blank) + len(others)} files looked at, "
-                         f"{len(blank)} of them empty); give the folder that holds them, or the files as a pattern in quotes")
+        raise InputError(
+            f"{option}: folder '{folder}' has no file of picks ({len(blank) + len(others)} files looked at, "
+            f"{len(blank)} of them empty); give the folder that holds them, or the files as a pattern in quotes"
+        )
     if len(by_format) > 1:
         each = ", ".join(f"{len(paths)} {name} ({paths[0].name})" for name, (_, paths) in by_format.items())
         ((_, some), *_) = by_format.values()
-        raise InputError(f"{option}: folder '{folder}' holds files of several formats: {each}; they may be the same "
-                         f"picks twice, so choose with a pattern in quotes, as '{folder}/**/*{some[0].suffix}'")
+        raise InputError(
+            f"{option}: folder '{folder}' holds files of several formats: {each}; they may be the same "
+            f"picks twice, so choose with a pattern in quotes, as '{folder}/**/*{some[0].suffix}'"
+        )
     if others:
         notes.append(f"{folder}: passed over, no picks: {_names(others)}")
     ((_, found),) = by_format.values()
@@ -124,8 +129,10 @@ def refuse_split_picker(sources: Sequence[str | os.PathLike], known: Collection[
         if bare(path.name) in ids:
             other = seen.setdefault((os.path.abspath(path.parent), path.suffix.lower()), path)
             if bare(other.name) != bare(path.name):
-                raise InputError(f"{option}: '{other}' and '{path}' look like one picker's files of two tomograms; give their "
-                                 f"folder, or a pattern in quotes, '{path.parent}/*{path.suffix}'")
+                raise InputError(
+                    f"{option}: '{other}' and '{path}' look like one picker's files of two tomograms; give their "
+                    f"folder, or a pattern in quotes, '{path.parent}/*{path.suffix}'"
+                )
 
 
 def shared_folder(files: Sequence[Path]) -> str:
@@ -139,12 +146,20 @@ def _refuse_two_binnings(files: Sequence[Path], option: str) -> None:
     for file in files:
         other = seen.setdefault((file.parent, file.suffix.lower(), bare(file.name)), file)
         if voxels_in(file.name) != voxels_in(other.name):
-            raise InputError(f"{option}: '{other}' and '{file}' are by their names of one tomogram at two binnings; choose one "
-                             "with a pattern in quotes")
+            raise InputError(
+                f"{option}: '{other}' and '{file}' are by their names of one tomogram at two binnings; choose one "
+                "with a pattern in quotes"
+            )
 
 
-def joined(source: str | os.PathLike, files: Sequence[ReadOnce], read: Callable[[ReadOnce], dict[str, Picks]], option: str,
-           notes: list[str], known: Collection[str]) -> dict[str, Picks]:
+def joined(
+    source: str | os.PathLike,
+    files: Sequence[ReadOnce],
+    read: Callable[[ReadOnce], dict[str, Picks]],
+    option: str,
+    notes: list[str],
+    known: Collection[str],
+) -> dict[str, Picks]:
     """The picks of several files of one picker, by tomogram.
 
     source: the folder or pattern, for messages; empty: files that were named one by one.
@@ -168,13 +183,18 @@ def joined(source: str | os.PathLike, files: Sequence[ReadOnce], read: Callable[
     if not parts and not strange:
         raise NoPicksError(f"{option}: none of the {len(files)} files{of} has a pick; leave them out")
     if not parts:
-        raise InputError(f"{option}: none of the {len(files)} files{of} is of a tomogram given: {_names(strange, among)}; "
-                         f"{candidates([stem_of(path.name) for path in strange], known)}; call the files as their tomograms",
-                         *as_pattern([stem_of(path.name) for path in strange], known))
+        raise InputError(
+            f"{option}: none of the {len(files)} files{of} is of a tomogram given: {_names(strange, among)}; "
+            f"{candidates([stem_of(path.name) for path in strange], known)}; call the files as their tomograms",
+            *as_pattern([stem_of(path.name) for path in strange], known),
+        )
     if strange:
-        notes.append(f"{source or option}: {len(strange)} of {len(files)} files are of no tomogram given and left out: "
-                     f"{_names(strange, among)}")
+        notes.append(
+            f"{source or option}: {len(strange)} of {len(files)} files are of no tomogram given and left out: "
+            f"{_names(strange, among)}"
+        )
     if empty:
         notes.append(f"{source or option}: no picks in {_names(empty, among)}")
-    return {tomo_id: Picks.concatenate([one.at_sampling_rate(own[0].sampling_rate) for one in own])
-            for tomo_id, own in parts.items()}
+    return {
+        tomo_id: Picks.concatenate([one.at_sampling_rate(own[0].sampling_rate) for one in own]) for tomo_id, own in parts.items()
+    }

@@ -24,8 +24,16 @@ def parse(path: Path, option: str) -> list[Found]:
     old = next(iter(table.columns)) == "z"
     angles = table.positions(TURNS)
     score = table.numbers("score", allow_empty=True)
-    return [Found(path.name, BY_FILE, table.positions("xyz"), score=score, angles=None if old or not angles.any() else angles,
-                  notes=(OLD_ANGLES,) if old and angles.any() else ())]
+    return [
+        Found(
+            path.name,
+            BY_FILE,
+            table.positions("xyz"),
+            score=score,
+            angles=None if old or not angles.any() else angles,
+            notes=(OLD_ANGLES,) if old and angles.any() else (),
+        )
+    ]
 
 
 PYTME = Format("pytme", "pyTME orientations", (".tsv",), _sniff, parse)

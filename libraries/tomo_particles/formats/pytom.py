@@ -32,11 +32,15 @@ def parse_xml(path: Path, option: str) -> list[Found]:
             particles[-1][element.name] = element
     for particle in particles:
         if PICKED not in particle:
-            raise InputError(f"{option}: '{path}', line {particle['Particle'].line}: the particle has no {PICKED}; add it or "
-                             "remove the particle")
+            raise InputError(
+                f"{option}: '{path}', line {particle['Particle'].line}: the particle has no {PICKED}; add it or "
+                "remove the particle"
+            )
         if particle.get(TURN, particle["Particle"]).attributes.get("Paradigm", "ZXZ") != "ZXZ":
-            raise InputError(f"{option}: '{path}', line {particle[TURN].line}: only the Paradigm ZXZ is known of PyTom's "
-                             "rotations; write the file again with it")
+            raise InputError(
+                f"{option}: '{path}', line {particle[TURN].line}: only the Paradigm ZXZ is known of PyTom's "
+                "rotations; write the file again with it"
+            )
     positions = _three([own[PICKED] for own in particles], "XYZ", path, option)
     shifted = [(i, own[SHIFT]) for i, own in enumerate(particles) if SHIFT in own]
     if shifted:
@@ -49,8 +53,11 @@ def parse_xml(path: Path, option: str) -> list[Found]:
     scored = [(i, own[SCORE]) for i, own in enumerate(particles) if "Value" in own.get(SCORE, own["Particle"]).attributes]
     score[[i for i, _ in scored]] = numbers([own for _, own in scored], "Value", path, option)
     names = np.array([own[PICKED].attributes.get("Origin", "") for own in particles], dtype=object)
-    return [Found(name or path.name, BY_NAME if name else BY_FILE, positions[own], score=score[own], angles=angles[own])
-            for name in dict.fromkeys(names.tolist()) for own in [names == name]]
+    return [
+        Found(name or path.name, BY_NAME if name else BY_FILE, positions[own], score=score[own], angles=angles[own])
+        for name in dict.fromkeys(names.tolist())
+        for own in [names == name]
+    ]
 
 
 def _three(elements: list[Element], names: str | tuple[str, ...], path: object, option: str) -> np.ndarray:
@@ -65,14 +72,18 @@ def parse_star(path: Path, option: str) -> list[Found]:
     """As its later star files with RELION's labels: 0-based voxels of ptmDetectorPixelSize Å, RELION's angles."""
     table = table_with(COORDINATES, path, option)
     require_columns(table, (*COORDINATES, *ANGLES, RATE, NAME), path, option)
-    positions, angles = (np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
-                         for labels in (COORDINATES, ANGLES))
+    positions, angles = (
+        np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
+        for labels in (COORDINATES, ANGLES)
+    )
     rates = table.numbers(RATE, path, option)
     score = table.numbers(FIT, path, option, allow_empty=True) if FIT in table.columns else np.full(len(table), np.nan)
     names = np.array(table.columns[NAME], dtype=object)
-    return [Found(name, BY_NAME, positions[own], rate=rate, score=score[own], angles=angles[own])
-            for name, rate in dict.fromkeys(zip(names.tolist(), rates.tolist(), strict=True))
-            for own in [(names == name) & (rates == rate)]]
+    return [
+        Found(name, BY_NAME, positions[own], rate=rate, score=score[own], angles=angles[own])
+        for name, rate in dict.fromkeys(zip(names.tolist(), rates.tolist(), strict=True))
+        for own in [(names == name) & (rates == rate)]
+    ]
 
 
 PYTOM = Format("pytom", "PyTom particle list", (".xml",), _sniff_xml, parse_xml)

@@ -33,12 +33,49 @@ from .tables import CSV, XMD
 from .warp_m import WARP_M
 from .xml_lists import DEEPFINDER, MEMBRANORAMA
 
-__all__ = ["FORMATS", "OWN", "Context", "Format", "TomogramInfo", "foreign", "format_named", "format_to_write", "read",
-           "recognise", "refuse_existing", "sniffed", "write", "write_all"]
+__all__ = [
+    "FORMATS",
+    "OWN",
+    "Context",
+    "Format",
+    "TomogramInfo",
+    "foreign",
+    "format_named",
+    "format_to_write",
+    "read",
+    "recognise",
+    "refuse_existing",
+    "sniffed",
+    "write",
+    "write_all",
+]
 
-FORMATS: tuple[Format, ...] = (CSV, XMD, RELION5, RELION3, CBOX, COORDS, DEEPFINDER, MEMBRANORAMA, EMAN2, DYNAMO, IMOD, COPICK,
-                               PORTAL, MOTIVE_LIST, STOPGAP, SUBMISSION, PYTME, PYTOM, PYTOM_STAR, DEEPETPICKER, NAPARI, MARKERS,
-                               PEET, WARP_M)
+FORMATS: tuple[Format, ...] = (
+    CSV,
+    XMD,
+    RELION5,
+    RELION3,
+    CBOX,
+    COORDS,
+    DEEPFINDER,
+    MEMBRANORAMA,
+    EMAN2,
+    DYNAMO,
+    IMOD,
+    COPICK,
+    PORTAL,
+    MOTIVE_LIST,
+    STOPGAP,
+    SUBMISSION,
+    PYTME,
+    PYTOM,
+    PYTOM_STAR,
+    DEEPETPICKER,
+    NAPARI,
+    MARKERS,
+    PEET,
+    WARP_M,
+)
 OWN = (CSV, XMD)
 BYTES_OF_A_PICK = 200  # in a file of any format, about
 PICKLE_EXTENSIONS = (".tloc", ".tlpkl", ".temb", ".pkl", ".pickle")  # TomoTwin's own files
@@ -72,9 +109,12 @@ def recognise(path: str | Path, option: str = parameter("input")) -> Format:
     if fitting:
         raise InputError(f"{option}: '{path}' may be {names}", f"say which with {parameter('format')}")
     if of_extension:
-        raise InputError(f"{option}: '{path}' should be {names} by its extension, but its content is none of them: it is "
-                         "damaged, or misses the columns of positions",
-                         "write it again", f"say with {parameter('format')} what it is")
+        raise InputError(
+            f"{option}: '{path}' should be {names} by its extension, but its content is none of them: it is "
+            "damaged, or misses the columns of positions",
+            "write it again",
+            f"say with {parameter('format')} what it is",
+        )
     every = ", ".join(one.name for one in FORMATS)
     raise InputError(f"{option}: '{path}' is of no known format ({every})", f"say which with {parameter('format')}")
 
@@ -100,8 +140,10 @@ def sniffed(path: ReadOnce) -> bool:
 def _refuse_pickle(path: Path, head: bytes, option: str) -> None:
     """Python's pickles run what their author wrote when they are opened; they are never opened here."""
     if path.suffix.lower() in PICKLE_EXTENSIONS or (len(head) > 2 and head[0] == 0x80 and head[1] in (2, 3, 4, 5)):
-        raise InputError(f"{option}: '{path}' is a pickle, which could run any program when it is opened, so it is not; let "
-                         "TomoTwin write .cbox, .coords or .star (tomotwin_pick.py) and give that")
+        raise InputError(
+            f"{option}: '{path}' is a pickle, which could run any program when it is opened, so it is not; let "
+            "TomoTwin write .cbox, .coords or .star (tomotwin_pick.py) and give that"
+        )
 
 
 def read(path: str | Path, context: Context, format_name: str = "") -> dict[str, Picks]:
@@ -120,16 +162,21 @@ def format_to_write(path: str | Path, name: str = "") -> Format:
     if name:
         asked = format_named(name, parameter("output_format"))
         if asked not in writable:
-            raise InputError(f"{parameter('output_format')}: {asked.name} is only read; "
-                             f"it must be one of {', '.join(one.name for one in writable)}")
+            raise InputError(
+                f"{parameter('output_format')}: {asked.name} is only read; "
+                f"it must be one of {', '.join(one.name for one in writable)}"
+            )
         return asked
     fitting = _of_extension(Path(path), writable)
     if len(fitting) == 1:
         return fitting[0]
     names = " or ".join(one.name for one in fitting) if fitting else ", ".join(one.name for one in writable)
     output, told = parameter("output"), f"say which with {parameter('output_format')}"
-    raise InputError(f"{output}: '{path}' may be {names}; {told}" if fitting else
-                     f"{output}: the extension of '{path}' names no format that is written; {told} ({names})")
+    raise InputError(
+        f"{output}: '{path}' may be {names}; {told}"
+        if fitting
+        else f"{output}: the extension of '{path}' names no format that is written; {told} ({names})"
+    )
 
 
 def write(path: str | Path, picks: Mapping[str, Picks], context: Context, found: Format, overwrite: bool = False) -> list[Path]:
@@ -137,8 +184,9 @@ def write(path: str | Path, picks: Mapping[str, Picks], context: Context, found:
     return write_all({Path(path): picks}, context, found, overwrite)[Path(path)]
 
 
-def write_all(jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found: Format,
-              overwrite: bool = False) -> dict[Path, list[Path]]:
+def write_all(
+    jobs: Mapping[Path, Mapping[str, Picks]], context: Context, found: Format, overwrite: bool = False
+) -> dict[Path, list[Path]]:
     """Write several files of picks, each with its own, and return what was written for each; all of them or none.
 
     Raises InputError for a file that exists already, unless it may be overwritten.

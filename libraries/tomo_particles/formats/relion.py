@@ -66,10 +66,22 @@ def _found(table: StarTable, optics: StarTable | None, notes: tuple[str, ...], p
     positions = positions - _shifts(table, unit.rates, centred, path, option)
     angles = _angles(table, path, option)
     score = next((table.numbers(label, path, option, allow_empty=True) for label in SCORES if label in table.columns), None)
-    return [Found(name, named, positions[own], HALF if centred else CORNER, centred,
-                  None if np.isnan(rate) else rate, unit.sure, unit.fraction, score=None if score is None else score[own],
-                  angles=None if angles is None else angles[own], notes=(*notes, *unit.notes))
-            for name, rate, own in _groups(names, unit.rates)]
+    return [
+        Found(
+            name,
+            named,
+            positions[own],
+            HALF if centred else CORNER,
+            centred,
+            None if np.isnan(rate) else rate,
+            unit.sure,
+            unit.fraction,
+            score=None if score is None else score[own],
+            angles=None if angles is None else angles[own],
+            notes=(*notes, *unit.notes),
+        )
+        for name, rate, own in _groups(names, unit.rates)
+    ]
 
 
 def _groups(names: np.ndarray, rates: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
@@ -92,8 +104,10 @@ def _shifts(table: StarTable, rates: np.ndarray, centred: bool, path: object, op
     """(n, 3) to be subtracted, in the unit of the positions; (n, 3) zeros where there are no shifts."""
     in_angstrom, in_pixels = SHIFTS[0] in table.columns, PIXEL_SHIFTS[0] in table.columns
     if in_angstrom and in_pixels:
-        raise InputError(f"{option}: '{path}' mixes units: shifts in Å ({SHIFTS[0]}) and in pixels ({PIXEL_SHIFTS[0]}); remove "
-                         "the columns that do not hold")
+        raise InputError(
+            f"{option}: '{path}' mixes units: shifts in Å ({SHIFTS[0]}) and in pixels ({PIXEL_SHIFTS[0]}); remove "
+            "the columns that do not hold"
+        )
     if not (in_angstrom or in_pixels):
         return np.zeros((len(table), 3))
     labels = SHIFTS if in_angstrom else PIXEL_SHIFTS
@@ -102,12 +116,16 @@ def _shifts(table: StarTable, rates: np.ndarray, centred: bool, path: object, op
     if BOX_ANGLES[0] in table.columns:  # they are stated in the turned box that was cut out
         shifts = rotation_of(_columns(table, BOX_ANGLES, path, option)).apply(shifts) if len(shifts) else shifts
     if not in_angstrom and centred:
-        raise InputError(f"{option}: '{path}' mixes units: positions in Å ({CENTRED[0]}), shifts in pixels ({PIXEL_SHIFTS[0]}); "
-                         "write the shifts in Å")
+        raise InputError(
+            f"{option}: '{path}' mixes units: positions in Å ({CENTRED[0]}), shifts in pixels ({PIXEL_SHIFTS[0]}); "
+            "write the shifts in Å"
+        )
     if in_angstrom and not centred:
         if shifts.any() and np.isnan(rates).any():
-            raise InputError(f"{option}: '{path}' mixes units: positions in voxels ({PIXELS[0]}), shifts in Å ({SHIFTS[0]}), and "
-                             "no voxel size; add the column rlnPixelSize")
+            raise InputError(
+                f"{option}: '{path}' mixes units: positions in voxels ({PIXELS[0]}), shifts in Å ({SHIFTS[0]}), and "
+                "no voxel size; add the column rlnPixelSize"
+            )
         return shifts / rates[:, None] if shifts.any() else shifts
     return shifts
 
@@ -155,9 +173,12 @@ def write_relion5(path: Path, picks: Mapping[str, Picks], context: Context) -> N
     for tomo_id, own in picks.items():
         tomogram = context.tomogram(tomo_id)
         if tomogram.size is None:
-            raise InputError(f"{parameter('output')}: RELION 5 counts from the centre of the tomogram, "
-                             f"and the size of '{tomo_id}' is not known",
-                             f"give the tomogram ({parameter('tomograms')})", f"give its size ({parameter('size')})")
+            raise InputError(
+                f"{parameter('output')}: RELION 5 counts from the centre of the tomogram, "
+                f"and the size of '{tomo_id}' is not known",
+                f"give the tomogram ({parameter('tomograms')})",
+                f"give its size ({parameter('size')})",
+            )
         at = own.at_sampling_rate(tomogram.sampling_rate or own.sampling_rate)
         parts.append((at.positions - np.asarray(tomogram.size) / 2) * at.sampling_rate)
     columns = _common(picks, "rlnTomoName")
@@ -168,13 +189,34 @@ def write_relion5(path: Path, picks: Mapping[str, Picks], context: Context) -> N
 def write_relion3(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     """Voxels of each tomogram, with their size in rlnPixelSize, and as magnification and detector pixel for RELION 3.0."""
     rates = [own.sampling_rate for own in picks.values() for _ in range(len(own))]
-    columns = {**_common(picks, "rlnMicrographName"), "rlnPixelSize": rates, "rlnMagnification": [10000.0] * len(rates),
-               "rlnDetectorPixelSize": rates}
+    columns = {
+        **_common(picks, "rlnMicrographName"),
+        "rlnPixelSize": rates,
+        "rlnMagnification": [10000.0] * len(rates),
+        "rlnDetectorPixelSize": rates,
+    }
     _write_positions(path, columns, PIXELS, np.concatenate([own.positions for own in picks.values()]))
 
 
 KEEPS = frozenset({"score", "angles"})
-RELION5 = Format("relion5", "RELION 5 star (centred Å; also pytom-match-pick)", (".star",), _sniff_relion5, parse, write_relion5,
-                 KEEPS, fills=True)
-RELION3 = Format("relion3", "RELION 3 and 4 star (voxels; also pytom-match-pick, Warp, crYOLO, TomoTwin)", (".star",),
-                 _sniff_relion3, parse, write_relion3, KEEPS, fills=True, as_they_stand=True)
+RELION5 = Format(
+    "relion5",
+    "RELION 5 star (centred Å; also pytom-match-pick)",
+    (".star",),
+    _sniff_relion5,
+    parse,
+    write_relion5,
+    KEEPS,
+    fills=True,
+)
+RELION3 = Format(
+    "relion3",
+    "RELION 3 and 4 star (voxels; also pytom-match-pick, Warp, crYOLO, TomoTwin)",
+    (".star",),
+    _sniff_relion3,
+    parse,
+    write_relion3,
+    KEEPS,
+    fills=True,
+    as_they_stand=True,
+)

@@ -29,8 +29,9 @@ class Unit:
     notes: tuple[str, ...] = ()
 
 
-def unit_of(table: StarTable, optics: StarTable | None, names: np.ndarray, positions: np.ndarray, path: object,
-            option: str) -> Unit:
+def unit_of(
+    table: StarTable, optics: StarTable | None, names: np.ndarray, positions: np.ndarray, path: object, option: str
+) -> Unit:
     """The unit of positions (n, 3), of tomograms of these names (n,). Raises InputError if no program writes the labels so."""
     stated = _stated(table, optics, path, option)
     tomogram = _agreed([stated[label] for label in (TILT_SERIES, MICROGRAPH) if label in stated], path, option)
@@ -38,8 +39,11 @@ def unit_of(table: StarTable, optics: StarTable | None, names: np.ndarray, posit
     warp = np.array([str(name).strip().lower().endswith(TOMOSTAR) for name in names], dtype=bool)
     if tomogram is None and box is None:
         fraction = bool(len(positions)) and bool(warp.all()) and bool(((positions >= 0) & (positions <= 1)).all())
-        return Unit(np.full(len(table), np.nan), fraction=fraction,
-                    notes=("fractions of the tomogram, as Warp's template matching writes them",) * fraction)
+        return Unit(
+            np.full(len(table), np.nan),
+            fraction=fraction,
+            notes=("fractions of the tomogram, as Warp's template matching writes them",) * fraction,
+        )
     if tomogram is None or box is None:
         label, rates = tomogram or box  # type: ignore[misc]  # one of them is there
         return Unit(rates, label not in (IMAGE, DETECTOR) or (label == DETECTOR and MAGNIFICATION not in table.columns))
@@ -85,8 +89,10 @@ def _same(a: Stated, b: Stated) -> bool:
 
 
 def _refuse(a: Stated, b: Stated, path: object, option: str) -> None:
-    raise InputError(f"{option}: '{path}' does not say in which voxels its coordinates are: {a[0]} is {a[1][0]:g} and {b[0]} "
-                     f"{b[1][0]:g} Å, which no program known here writes together; remove the column that does not hold")
+    raise InputError(
+        f"{option}: '{path}' does not say in which voxels its coordinates are: {a[0]} is {a[1][0]:g} and {b[0]} "
+        f"{b[1][0]:g} Å, which no program known here writes together; remove the column that does not hold"
+    )
 
 
 def _of_optics(table: StarTable, optics: StarTable, label: str, path: object, option: str) -> np.ndarray:
@@ -95,8 +101,10 @@ def _of_optics(table: StarTable, optics: StarTable, label: str, path: object, op
     if key is None:
         if len(values) and all(same_sampling_rate(value, values[0]) for value in values):
             return np.full(len(table), values[0])
-        raise InputError(f"{option}: '{path}' has optics groups of different {label}, and its particles do not say to which they "
-                         "belong; add the column rlnOpticsGroup")
+        raise InputError(
+            f"{option}: '{path}' has optics groups of different {label}, and its particles do not say to which they "
+            "belong; add the column rlnOpticsGroup"
+        )
     groups = dict(zip(optics.columns[key], values, strict=True))
     for value, line in zip(table.columns[key], table.lines, strict=True):
         if value not in groups:

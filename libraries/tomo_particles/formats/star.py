@@ -42,8 +42,9 @@ class StarTable:
         return numbers_of(self.columns[label], label, self.lines, path, option, allow_empty)
 
 
-def numbers_of(values: Sequence[str], label: str, lines: Sequence[int], path: object, option: str,
-               allow_empty: bool = False) -> np.ndarray:
+def numbers_of(
+    values: Sequence[str], label: str, lines: Sequence[int], path: object, option: str, allow_empty: bool = False
+) -> np.ndarray:
     """(n,) floats of texts, NaN or infinite for no value if that is allowed.
 
     Raises InputError naming the line of the first that is no number.
@@ -55,8 +56,9 @@ def numbers_of(values: Sequence[str], label: str, lines: Sequence[int], path: ob
     bad = ~np.isfinite(numbers) & ~(empty & allow_empty)
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{option}: '{path}', line {lines[row]}: {label} is '{values[row]}', not a number; correct or remove "
-                         "that line")
+        raise InputError(
+            f"{option}: '{path}', line {lines[row]}: {label} is '{values[row]}', not a number; correct or remove that line"
+        )
     return numbers
 
 
@@ -65,8 +67,9 @@ def whole_numbers(numbers: np.ndarray, label: str, lines: Sequence[int], path: o
     bad = numbers % 1 != 0
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{option}: '{path}', line {lines[row]}: {label} is {numbers[row]:g}, not a whole number; correct or "
-                         "remove that line")
+        raise InputError(
+            f"{option}: '{path}', line {lines[row]}: {label} is {numbers[row]:g}, not a whole number; correct or remove that line"
+        )
     return numbers.astype(int)
 
 
@@ -125,8 +128,10 @@ def read_star(path: Path, option: str) -> dict[str, StarTable]:
     for table in read_tables(path, option):
         first = tables.setdefault(table.name, table)
         if first is not table:
-            raise InputError(f"{option}: '{path}' has two tables data_{table.name}, in lines {first.start} and {table.start}; "
-                             "write each to its own file")
+            raise InputError(
+                f"{option}: '{path}' has two tables data_{table.name}, in lines {first.start} and {table.start}; "
+                "write each to its own file"
+            )
     return tables
 
 
@@ -171,8 +176,10 @@ def _add_line(block: _Block, line: str, number: int, path: object, option: str) 
         raise InputError(f"{option}: '{path}', line {number}: '{line[:40]}' {why}; remove the empty line or write the file again")
     else:
         if len(words) != len(block.labels):
-            raise InputError(f"{option}: '{path}', line {number}: {len(words)} values for {len(block.labels)} columns; the file "
-                             "is damaged or cut off there, correct that line or write the file again")
+            raise InputError(
+                f"{option}: '{path}', line {number}: {len(words)} values for {len(block.labels)} columns; the file "
+                "is damaged or cut off there, correct that line or write the file again"
+            )
         block.lines.append(number)
         block.words += words
         if len(block.lines) % PACKED == 0:
@@ -194,8 +201,10 @@ def table_with(labels: Collection[str], path: Path, option: str) -> StarTable:
     if not found:
         raise InputError(f"{option}: '{path}' has no table with the column {min(labels)}; check the file")
     if len(found) > 1:
-        raise InputError(f"{option}: '{path}' has two tables of particles, in lines {found[0].start} and {found[1].start}; write "
-                         "each to its own file")
+        raise InputError(
+            f"{option}: '{path}' has two tables of particles, in lines {found[0].start} and {found[1].start}; write "
+            "each to its own file"
+        )
     return found[0]
 
 
@@ -210,8 +219,10 @@ def write_star(path: Path, block: str, columns: dict[str, list]) -> None:
     """Write one table. Raises InputError for a text with a blank: the STAR readers of the field split it."""
     for label, values in columns.items():
         if split := [value for value in values if isinstance(value, str) and len(value.split()) != 1]:
-            raise InputError(f"{parameter('output')}: '{split[0]}' cannot be a {label} of a STAR file, which splits at "
-                             "blanks; give the tomogram another name")
+            raise InputError(
+                f"{parameter('output')}: '{split[0]}' cannot be a {label} of a STAR file, which splits at "
+                "blanks; give the tomogram another name"
+            )
     with path.open("w", encoding="utf-8") as file:
         file.write(f"\ndata_{block}\n\nloop_\n" + "".join(f"_{label} #{i}\n" for i, label in enumerate(columns, start=1)))
         file.writelines(" ".join(map(_word, row)) + "\n" for row in zip(*columns.values(), strict=True))

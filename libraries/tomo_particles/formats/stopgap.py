@@ -42,10 +42,19 @@ def parse(path: Path, option: str) -> list[Found]:
     species = np.array([f"{one:g}" for one in classes], dtype=object) if (classes > 1).any() else None
     tomograms = whole_numbers(table.numbers("tomo_num", path, option), "tomo_num", table.lines, path, option)
     names = names_beside(path, option)
-    return [Found(names.get(number, str(number)), BY_NAME if number in names else BY_NUMBER, positions[own],
-                  score=score[own] if score.any() else None, angles=angles[own], group=objects[own],
-                  species=None if species is None else species[own])
-            for number in dict.fromkeys(tomograms.tolist()) for own in [tomograms == number]]
+    return [
+        Found(
+            names.get(number, str(number)),
+            BY_NAME if number in names else BY_NUMBER,
+            positions[own],
+            score=score[own] if score.any() else None,
+            angles=angles[own],
+            group=objects[own],
+            species=None if species is None else species[own],
+        )
+        for number in dict.fromkeys(tomograms.tolist())
+        for own in [tomograms == number]
+    ]
 
 
 def _optional(table: StarTable, label: str, path: object, option: str) -> np.ndarray:
@@ -63,14 +72,21 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     numbers = list(range(1, count + 1))
     tomograms = np.repeat(np.arange(1, len(every) + 1), [len(one) for one in every])
     columns: dict[str, list] = {
-        "motl_idx": numbers, "tomo_num": tomograms.tolist(), "object": np.concatenate([one.group for one in every]).tolist(),
-        "subtomo_num": numbers, "halfset": ["AB"[number % 2] for number in range(count)],
-        **dict(zip(POSITION, whole.astype(int).T.tolist(), strict=True)), "score": score.tolist(),
-        **dict(zip(SHIFT, (positions - whole).T.tolist(), strict=True)), **dict(zip(TURNS, turns.T.tolist(), strict=True)),
-        "class": [1] * count}
+        "motl_idx": numbers,
+        "tomo_num": tomograms.tolist(),
+        "object": np.concatenate([one.group for one in every]).tolist(),
+        "subtomo_num": numbers,
+        "halfset": ["AB"[number % 2] for number in range(count)],
+        **dict(zip(POSITION, whole.astype(int).T.tolist(), strict=True)),
+        "score": score.tolist(),
+        **dict(zip(SHIFT, (positions - whole).T.tolist(), strict=True)),
+        **dict(zip(TURNS, turns.T.tolist(), strict=True)),
+        "class": [1] * count,
+    }
     write_star(path, TABLE, columns)
     write_names(path, picks, context)
 
 
-STOPGAP = Format("stopgap", "STOPGAP motive list", (".star",), _sniff, parse, write, frozenset({"score", "angles", "group"}),
-                 fills=True)
+STOPGAP = Format(
+    "stopgap", "STOPGAP motive list", (".star",), _sniff, parse, write, frozenset({"score", "angles", "group"}), fills=True
+)

@@ -23,8 +23,11 @@ def parse(path: Path, option: str) -> list[Found]:
     table = read_labelled(path, LABELS, option)
     positions = table.positions("xyz")
     names, species = table.words("experiment"), table.words("particle_type")
-    return [Found(name, BY_NAME, positions[own], angstrom=True, species=species[own])
-            for name in dict.fromkeys(names.tolist()) for own in [names == name]]
+    return [
+        Found(name, BY_NAME, positions[own], angstrom=True, species=species[own])
+        for name in dict.fromkeys(names.tolist())
+        for own in [names == name]
+    ]
 
 
 def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
@@ -32,9 +35,11 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     import pandas as pd
 
     every = list(picks.values())
-    rows = {"experiment": [one.tomo_id for one in every for _ in range(len(one))],
-            "particle_type": [str(name) or NO_SPECIES for one in every for name in one.species],
-            **dict(zip("xyz", np.concatenate([one.positions * one.sampling_rate for one in every]).T, strict=True))}
+    rows = {
+        "experiment": [one.tomo_id for one in every for _ in range(len(one))],
+        "particle_type": [str(name) or NO_SPECIES for one in every for name in one.species],
+        **dict(zip("xyz", np.concatenate([one.positions * one.sampling_rate for one in every]).T, strict=True)),
+    }
     pd.DataFrame(rows).to_csv(path, index_label="id", float_format="%.9g")
 
 

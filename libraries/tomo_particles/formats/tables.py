@@ -35,8 +35,15 @@ REQUIRED = ("tomo_id", "x", "y", "z")
 CHUNK = 1 << 16  # rows that are written at a time: their texts take more memory than the numbers
 LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
 # What else a pick may carry, and Xmipp's label for it.
-XMD_COLUMNS = {"score": "fom", "samplingRate": "samplingRate", "group": "ref2", "rot": "angleRot", "tilt": "angleTilt",
-               "psi": "anglePsi", "class": "imageRef"}
+XMD_COLUMNS = {
+    "score": "fom",
+    "samplingRate": "samplingRate",
+    "group": "ref2",
+    "rot": "angleRot",
+    "tilt": "angleTilt",
+    "psi": "anglePsi",
+    "class": "imageRef",
+}
 FINAL_SCORE = "CoordConsScore"  # what a consensus says of its picks; `fom` is what their picker said
 COUNT = "particle"  # the running number of a particle in our own ground truth: nothing is lost without it
 
@@ -93,12 +100,19 @@ def _found(name: str, named: str, rows: pd.DataFrame, notes: tuple[str, ...]) ->
     found = []
     for rate in dict.fromkeys(rates.tolist()):
         own = rows[rates == rate]
-        found.append(Found(
-            name, named, own[["x", "y", "z"]].to_numpy(float), rate=float(rate) or None,
-            score=own["score"].to_numpy(float) if "score" in own else None,
-            angles=own[list(ANGLES)].to_numpy(float) if all(angle in own for angle in ANGLES) else None,
-            group=own["group"].to_numpy(int) if "group" in own else None,
-            species=species_of(own["class"]) if "class" in own else None, notes=notes))
+        found.append(
+            Found(
+                name,
+                named,
+                own[["x", "y", "z"]].to_numpy(float),
+                rate=float(rate) or None,
+                score=own["score"].to_numpy(float) if "score" in own else None,
+                angles=own[list(ANGLES)].to_numpy(float) if all(angle in own for angle in ANGLES) else None,
+                group=own["group"].to_numpy(int) if "group" in own else None,
+                species=species_of(own["class"]) if "class" in own else None,
+                notes=notes,
+            )
+        )
     return found
 
 
@@ -108,8 +122,11 @@ def parse(path: Path, option: str) -> list[Found]:
     named = BY_FILE if is_nameless(path) else BY_NAME
     notes: list[str] = []
     groups = rows_by_tomogram(path, option, final_score=True, notes=notes)
-    return [found for name, rows in groups.items()
-            for found in _found(path.name if named == BY_FILE else name, named, rows, tuple(notes))]
+    return [
+        found
+        for name, rows in groups.items()
+        for found in _found(path.name if named == BY_FILE else name, named, rows, tuple(notes))
+    ]
 
 
 def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
@@ -119,8 +136,9 @@ def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     every = list(picks.values())
     columns: dict[str, object] = {"tomo_id": [to_cell(one.tomo_id) for one in every for _ in range(len(one))]}
     columns |= dict(zip("xyz", np.concatenate([one.positions for one in every]).T, strict=True))
-    score, angles, group, species = (np.concatenate([getattr(one, name) for one in every])
-                                     for name in ("score", "angles", "group", "species"))
+    score, angles, group, species = (
+        np.concatenate([getattr(one, name) for one in every]) for name in ("score", "angles", "group", "species")
+    )
     if np.isfinite(score).any():
         columns["score"] = score
     if any(species):
@@ -134,8 +152,7 @@ def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     quoting = quoting_of(table)
     for start in range(0, len(table), CHUNK):
         rows = table.iloc[start : start + CHUNK]
-        rows.apply(_in_words).to_csv(path, index=False, header=start == 0, mode="a" if start else "w",
-                                      quoting=quoting)
+        rows.apply(_in_words).to_csv(path, index=False, header=start == 0, mode="a" if start else "w", quoting=quoting)
 
 
 def _in_words(column: pd.Series) -> pd.Series:
@@ -149,14 +166,16 @@ def write_xmd(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     """The columns of the data contract; particleSize is not known here and 2."""
     from .xmd import join_tables, picks_columns, write_table
 
-    table = join_tables([picks_columns(own, DEFAULT_BOX, context.tomogram(tomo_id).path or tomo_id)
-                         for tomo_id, own in picks.items()])
+    table = join_tables(
+        [picks_columns(own, DEFAULT_BOX, context.tomogram(tomo_id).path or tomo_id) for tomo_id, own in picks.items()]
+    )
     table["particleId"] = list(range(1, len(table["x"]) + 1))
     write_table(path, table)
 
 
-def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = False, notes: list[str] | None = None
-                     ) -> dict[str, pd.DataFrame]:
+def rows_by_tomogram(
+    path: str | os.PathLike, option: str, final_score: bool = False, notes: list[str] | None = None
+) -> dict[str, pd.DataFrame]:
     """The checked rows of a CSV or XMD by tomogram: tomo_id, x, y, z and what else the file has of our columns.
 
     notes: receives which columns of a CSV are not read, and which is taken for the score.
@@ -171,18 +190,24 @@ def rows_by_tomogram(path: str | os.PathLike, option: str, final_score: bool = F
         table["tomo_id"] = tomogram_id(path)
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
-        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score]"
-                         f"[,samplingRate], found {','.join(map(str, table.columns))}")
+        raise InputError(
+            f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score]"
+            f"[,samplingRate], found {','.join(map(str, table.columns))}"
+        )
     if (unnamed := table["tomo_id"].isna() | (table["tomo_id"] == "")).any():
         where = _place(int(np.argmax(unnamed)), path)
         raise InputError(f"{option}: '{path}', {where}: tomo_id is empty; name its tomogram")
     if several := [name for name in table["tomo_id"].unique() if len(str(name).splitlines()) != 1]:
-        raise InputError(f"{option}: '{path}': the tomo_id '{str(several[0]).splitlines()[0]}' goes on in the next line; correct "
-                         "the quotation marks")
+        raise InputError(
+            f"{option}: '{path}': the tomo_id '{str(several[0]).splitlines()[0]}' goes on in the next line; correct "
+            "the quotation marks"
+        )
     without = [name for name in ANGLES if name not in table.columns]
     if 0 < len(without) < len(ANGLES):
-        raise InputError(f"{option}: '{path}' lacks the column {without[0]}; an orientation has {', '.join(ANGLES)}, add it or "
-                         "remove the others")
+        raise InputError(
+            f"{option}: '{path}' lacks the column {without[0]}; an orientation has {', '.join(ANGLES)}, add it or "
+            "remove the others"
+        )
     for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
         if name in table:
             table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", "group", *ANGLES))
@@ -202,8 +227,14 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
     separator = separator_of(path.head(65536))
 
     def read(**options: Any) -> pd.DataFrame:
-        return pd.read_csv(without_comments(path.read_bytes()), sep=separator, skipinitialspace=True, index_col=False,
-                           keep_default_na=False, **options)
+        return pd.read_csv(
+            without_comments(path.read_bytes()),
+            sep=separator,
+            skipinitialspace=True,
+            index_col=False,
+            keep_default_na=False,
+            **options,
+        )
 
     try:
         with warnings.catch_warnings():
@@ -214,15 +245,19 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
     except UnicodeDecodeError as error:
         raise InputError(f"{option}: '{path}' is no CSV in UTF-8; if it is a table, save it as CSV UTF-8") from error
     except (ValueError, pd.errors.ParserWarning) as error:
-        raise InputError(f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); "
-                         f"expected a header {','.join(REQUIRED)}[,score]") from error
+        raise InputError(
+            f"{option}: '{path}' is not a CSV file ({str(error).splitlines()[0]}); expected a header {','.join(REQUIRED)}[,score]"
+        ) from error
     require_text(path, option)
     _refuse_cut_off(path, separator, option)
     if twice := [name for name in table.columns if f"{name}.1" in table.columns]:
         raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
     if notes is not None:
-        notes += [f"column {label} is read as the score" for label, name in names.items()
-                  if name == "score" and label.strip().lower() != name]
+        notes += [
+            f"column {label} is read as the score"
+            for label, name in names.items()
+            if name == "score" and label.strip().lower() != name
+        ]
         if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]:
             notes.append(f"columns not read: {', '.join(map(str, unread))}")
     table = table.rename(columns=names)
@@ -237,8 +272,10 @@ def _refuse_cut_off(path: ReadOnce, separator: str, option: str) -> None:
     last = content[content.rstrip(b"\n").rfind(b"\n") + 1 :]
     missing = _first_line(path.head(65536)).count(separator) - last.count(separator.encode())
     if missing > 0 and not last.endswith(b"\n") and b'"' not in last:
-        raise InputError(f"{option}: '{path}': its last line lacks {missing} values of those in the header; the file is cut off "
-                         "there, write it again")
+        raise InputError(
+            f"{option}: '{path}': its last line lacks {missing} values of those in the header; the file is cut off "
+            "there, write it again"
+        )
 
 
 def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.DataFrame:
@@ -276,8 +313,10 @@ def _numbers(column: pd.Series, path: ReadOnce, option: str, allow_empty: bool) 
         bad, expected = (values % 1 != 0) & ~values.isna() | (values.abs() > LARGEST_GROUP), "expected a whole number"
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{option}: '{path}', {_place(row, path)}: {column.name} is '{column.iloc[row]}', {expected}; correct "
-                         "or remove that row")
+        raise InputError(
+            f"{option}: '{path}', {_place(row, path)}: {column.name} is '{column.iloc[row]}', {expected}; correct "
+            "or remove that row"
+        )
     return values
 
 

@@ -26,13 +26,25 @@ def parse(path: Path, option: str) -> list[Found]:
     coordinates, turns = ([label + point for label in labels] for labels in (COORDINATES, ANGLES))
     angled = turns[0] in table.columns
     require_columns(table, [*coordinates, *(turns if angled else [])], path, option)
-    positions, angles = (np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
-                         for labels in (coordinates, turns if angled else coordinates))
+    positions, angles = (
+        np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
+        for labels in (coordinates, turns if angled else coordinates)
+    )
     named = NAME in table.columns
     names = np.array(table.columns[NAME] if named else [path.name] * len(table), dtype=object)
     notes = (LATER,) if COORDINATES[0] + "2" in table.columns else ()
-    return [Found(name, BY_NAME if named else BY_FILE, positions[own], angstrom=True, angles=angles[own] if angled else None,
-                  notes=notes) for name in dict.fromkeys(names.tolist()) for own in [names == name]]
+    return [
+        Found(
+            name,
+            BY_NAME if named else BY_FILE,
+            positions[own],
+            angstrom=True,
+            angles=angles[own] if angled else None,
+            notes=notes,
+        )
+        for name in dict.fromkeys(names.tolist())
+        for own in [names == name]
+    ]
 
 
 WARP_M = Format("m", "M star (wrp labels)", (".star",), _sniff, parse)

@@ -28,8 +28,12 @@ NO_VALUE = sys.float_info.min
 ANGLES = ("angleRot", "angleTilt", "anglePsi")
 DISAGREEMENT = "angleDiff"  # mean angle, degrees, of the pickers' orientations to the merged one
 _MAY_LACK = {*ANGLES, DISAGREEMENT, "fom", "CoordConsScore", "zScoreDeepLearning1"}  # what not every pick has
-_KINDS: dict[int, Kind] = {xmippLib.LABEL_INT: int, xmippLib.LABEL_SIZET: int, xmippLib.LABEL_DOUBLE: float,
-                           xmippLib.LABEL_STRING: str}
+_KINDS: dict[int, Kind] = {
+    xmippLib.LABEL_INT: int,
+    xmippLib.LABEL_SIZET: int,
+    xmippLib.LABEL_DOUBLE: float,
+    xmippLib.LABEL_STRING: str,
+}
 
 
 def _label(name: str) -> int:
@@ -59,8 +63,10 @@ def write_table(path: str | os.PathLike, columns: Mapping[str, Sequence[Any]], b
         raise ValueError(f"columns of different lengths: {', '.join(f'{name} {len(columns[name])}' for name in columns)}")
     for name in names:
         if wrong := [word for word in set(table[name]) if not is_writable(word)] if kinds[name] is str else []:
-            raise InputError(f"'{path}': {name} '{min(wrong)}' has a line break, or quotes of both kinds, which no XMD can hold; "
-                             "choose another name")
+            raise InputError(
+                f"'{path}': {name} '{min(wrong)}' has a line break, or quotes of both kinds, which no XMD can hold; "
+                "choose another name"
+            )
     size = max(rows, default=0) * 12 * len(names)
     with written_aside(path, size) as aside, open(aside, "w", encoding="utf-8", newline="\n") as stream:
         write_plain(stream, kinds, table, block or "noname")
@@ -100,14 +106,18 @@ def _refuse_rows_without_numbers(path: Path, option: str) -> None:
             elif names:
                 row += 1
                 if len(words) != len(names):
-                    raise InputError(f"{option}: '{path}', row {row} has {len(words)} values for {len(names)} columns; "
-                                     "correct that row, and put names with blanks between quotes")
+                    raise InputError(
+                        f"{option}: '{path}', row {row} has {len(words)} values for {len(names)} columns; "
+                        "correct that row, and put names with blanks between quotes"
+                    )
                 values = dict(zip(names, words, strict=True))
             else:
                 continue
             if bad := [name for name in names if name in numeric & values.keys() and not _is_number(values[name], _kind(name))]:
-                raise InputError(f"{option}: '{path}', row {max(1, row)}: {bad[0]} is '{values[bad[0]]}', not a "
-                                 f"{'whole ' * (_kind(bad[0]) is int)}number; correct or remove that row")
+                raise InputError(
+                    f"{option}: '{path}', row {max(1, row)}: {bad[0]} is '{values[bad[0]]}', not a "
+                    f"{'whole ' * (_kind(bad[0]) is int)}number; correct or remove that row"
+                )
 
 
 def _is_number(text: str, kind: Kind | None) -> bool:
@@ -131,8 +141,9 @@ def read_table(path: str | os.PathLike, option: str = parameter("input")) -> Col
         labels = table.getActiveLabels()
     except xmippLib.XmippError as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(f"{option}: '{path}' is not an XMD file that Xmipp can read ({reason}); "
-                         "give an XMD with columns x, y, z") from error
+        raise InputError(
+            f"{option}: '{path}' is not an XMD file that Xmipp can read ({reason}); give an XMD with columns x, y, z"
+        ) from error
     return {xmippLib.label2Str(label): table.getColumnValues(label) if table.size() else [] for label in labels}
 
 
@@ -144,8 +155,11 @@ def join_tables(tables: Sequence[Columns]) -> Columns:
     rows = [len(next(iter(table.values()), [])) for table in tables]
     names = dict.fromkeys(name for table in tables for name in table)
     absent = {**dict.fromkeys((*ANGLES, DISAGREEMENT), NO_VALUE), "imageRef": NO_SPECIES}
-    return {name: [value for table, n in zip(tables, rows, strict=True) for value in table.get(name, [absent.get(name)] * n)]
-            for name in names if name in absent or all(name in table for table in tables)}
+    return {
+        name: [value for table, n in zip(tables, rows, strict=True) for value in table.get(name, [absent.get(name)] * n)]
+        for name in names
+        if name in absent or all(name in table for table in tables)
+    }
 
 
 def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
@@ -176,8 +190,9 @@ def picks_columns(picks: Picks, box_size: int, tomogram: str) -> Columns:
     return columns
 
 
-def write_picks(path: str | os.PathLike, picks: Picks, box_size: int, tomogram: str,
-                extra: Mapping[str, Sequence[Any]] | None = None) -> None:
+def write_picks(
+    path: str | os.PathLike, picks: Picks, box_size: int, tomogram: str, extra: Mapping[str, Sequence[Any]] | None = None
+) -> None:
     """Write picks as XMD; `extra` adds columns or replaces ours (particleId, for one)."""
     write_table(path, {**picks_columns(picks, box_size, tomogram), **(extra or {})})
 
@@ -208,8 +223,10 @@ def positions_of(columns: Mapping[str, list], path: object, option: str) -> np.n
     for names in (("x", "y", "z"), ("xcoor", "ycoor", "zcoor")):
         if all(name in columns for name in names):
             return with_nan([columns[name] for name in names]).T.reshape(-1, 3)
-    raise InputError(f"{option}: '{path}' has no coordinates; expected the columns x, y, z (or xcoor, ycoor, zcoor), "
-                     f"found {', '.join(columns) or 'none'}")
+    raise InputError(
+        f"{option}: '{path}' has no coordinates; expected the columns x, y, z (or xcoor, ycoor, zcoor), "
+        f"found {', '.join(columns) or 'none'}"
+    )
 
 
 def picks_of(columns: Columns, path: object, option: str = parameter("input"), sampling_rate: float | None = None) -> Picks:
@@ -221,14 +238,19 @@ def picks_of(columns: Columns, path: object, option: str = parameter("input"), s
     n = len(positions)
     rate = _one_value(columns, "samplingRate", path, sampling_rate)
     if rate is None:
-        raise InputError(f"{option}: '{path}' has no column samplingRate",
-                         "add it", f"give {parameter('picks_sampling_rate')}")
+        raise InputError(f"{option}: '{path}' has no column samplingRate", "add it", f"give {parameter('picks_sampling_rate')}")
     angles = np.stack([_floats(columns, name, n) for name in ANGLES], axis=1)
     try:
-        return Picks(str(_one_value(columns, "tiltSeriesId", path, "")), positions, float(rate),
-                     picker=np.asarray(columns.get("ref", [0] * n)), score=_floats(columns, "fom", n), angles=angles,
-                     group=np.asarray(columns.get("ref2", [0] * n)),
-                     species=["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)])
+        return Picks(
+            str(_one_value(columns, "tiltSeriesId", path, "")),
+            positions,
+            float(rate),
+            picker=np.asarray(columns.get("ref", [0] * n)),
+            score=_floats(columns, "fom", n),
+            angles=angles,
+            group=np.asarray(columns.get("ref2", [0] * n)),
+            species=["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)],
+        )
     except InputError as error:
         raise InputError(f"{option}: '{path}': {error}") from error
 

@@ -20,7 +20,6 @@ ANGLES_LEFT_OUT = "its orientations are left out, nowhere could their meaning be
 SESSION, PATCHES = ("Session", "Param", "PointGroups", "Group", "Point"), "SurfacePatches"  # elements of a session; what follows
 
 
-
 class Element(NamedTuple):
     name: str
     attributes: dict[str, str]
@@ -33,24 +32,29 @@ def elements_of(path: Path, option: str) -> list[Element]:
     parser = expat.ParserCreate()
 
     def refuse(*_: object) -> None:
-        raise InputError(f"{option}: '{path}', line {parser.CurrentLineNumber}: a document type or entities, which no picker "
-                         "writes; remove the declaration")
+        raise InputError(
+            f"{option}: '{path}', line {parser.CurrentLineNumber}: a document type or entities, which no picker "
+            "writes; remove the declaration"
+        )
 
     parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
     parser.StartElementHandler = lambda name, attributes: found.append(Element(name, attributes, parser.CurrentLineNumber))
     try:
         parser.Parse(path.read_bytes(), True)
     except expat.ExpatError as error:
-        raise InputError(f"{option}: '{path}', line {error.lineno}: no complete XML ({expat.ErrorString(error.code)}); the file "
-                         "is damaged or cut off, write it again") from error
+        raise InputError(
+            f"{option}: '{path}', line {error.lineno}: no complete XML ({expat.ErrorString(error.code)}); the file "
+            "is damaged or cut off, write it again"
+        ) from error
     return found
 
 
 def numbers(elements: list[Element], name: str, path: object, option: str) -> np.ndarray:
     for element in elements:
         if name not in element.attributes:
-            raise InputError(f"{option}: '{path}', line {element.line}: {element.name} has no attribute {name}; add it or remove "
-                             "that line")
+            raise InputError(
+                f"{option}: '{path}', line {element.line}: {element.name} has no attribute {name}; add it or remove that line"
+            )
     return numbers_of([e.attributes[name] for e in elements], name, [e.line for e in elements], path, option)
 
 
@@ -77,17 +81,28 @@ def parse_deepfinder(path: Path, option: str) -> list[Found]:
         raise InputError(f"{option}: '{path}', line {line}: this object does not say its tomogram, and others do; correct it")
     named = BY_NAME if objects and "tomo_name" in objects[0].attributes else BY_NUMBER
     turned = any(map(_is_turned, objects))
-    return [Found(name or path.name, named if name else BY_FILE, positions[own], species=species[own],
-                  score=None if score is None else score[own], notes=(ANGLES_LEFT_OUT,) if turned else ())
-            for name in dict.fromkeys(names.tolist()) for own in [names == name]]
+    return [
+        Found(
+            name or path.name,
+            named if name else BY_FILE,
+            positions[own],
+            species=species[own],
+            score=None if score is None else score[own],
+            notes=(ANGLES_LEFT_OUT,) if turned else (),
+        )
+        for name in dict.fromkeys(names.tolist())
+        for own in [names == name]
+    ]
 
 
 def _only(names: tuple[str, ...], elements: list[Element], path: object, option: str) -> list[Element]:
     """The elements, if all have one of these names: one of another name is damage that would cost a pick."""
     for element in elements:
         if element.name not in names:
-            raise InputError(f"{option}: '{path}', line {element.line}: element '{element.name}', expected {' or '.join(names)}; "
-                             "correct or remove that line")
+            raise InputError(
+                f"{option}: '{path}', line {element.line}: element '{element.name}', expected {' or '.join(names)}; "
+                "correct or remove that line"
+            )
     return elements
 
 
@@ -111,14 +126,24 @@ def parse_membranorama(path: Path, option: str) -> list[Found]:
     texts = [(element.attributes.get("Position") or "").split(",") for element, _ in points]
     for (element, _), words in zip(points, texts, strict=True):
         if len(words) != 3:
-            raise InputError(f"{option}: '{path}', line {element.line}: Position is '{','.join(words)}', expected x,y,z in Å; "
-                             "correct or remove that line")
+            raise InputError(
+                f"{option}: '{path}', line {element.line}: Position is '{','.join(words)}', expected x,y,z in Å; "
+                "correct or remove that line"
+            )
     lines = [element.line for element, _ in points]
     columns = [numbers_of([words[axis] for words in texts], "Position", lines, path, option) for axis in range(3)]
     name, named = (tomogram, BY_NAME) if tomogram else (path.name, BY_FILE)
     turned = any("Orientation" in element.attributes for element, _ in points)
-    return [Found(name, named, np.stack(columns, axis=1).reshape(-1, 3), angstrom=True, species=[name for _, name in points],
-                  notes=(ANGLES_LEFT_OUT,) if turned else ())]
+    return [
+        Found(
+            name,
+            named,
+            np.stack(columns, axis=1).reshape(-1, 3),
+            angstrom=True,
+            species=[name for _, name in points],
+            notes=(ANGLES_LEFT_OUT,) if turned else (),
+        )
+    ]
 
 
 DEEPFINDER = Format("deepfinder", "DeepFinder object list", (".xml",), _sniff_deepfinder, parse_deepfinder)

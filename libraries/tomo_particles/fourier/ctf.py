@@ -31,8 +31,9 @@ class CTF:
         if not 0 < self.voltage <= 3000:
             raise InputError(f"{parameter('voltage')}: must lie between 0 and 3000 kV, received {self.voltage}")
         if not 0 <= self.amplitude_contrast <= 1:
-            raise InputError(f"{parameter('amplitude_contrast')}: must be a fraction from 0 to 1, "
-                             f"received {self.amplitude_contrast}")
+            raise InputError(
+                f"{parameter('amplitude_contrast')}: must be a fraction from 0 to 1, received {self.amplitude_contrast}"
+            )
         if not np.isfinite(self.defocus) or abs(self.defocus) > 100:
             raise InputError(f"{parameter('defocus')}: must be given in µm, at most 100, received {self.defocus}")
         if self.envelope is not None and not self.envelope > 0:

@@ -15,8 +15,11 @@ def frequencies(shape: tuple[int, int, int], sampling_rate: float = 1.0) -> tupl
     """kz, ky, kx in 1/Å (cycles per voxel if the rate is 1), each shaped to broadcast over the half spectrum."""
     nz, ny, nx = shape
     kz, ky = np.fft.fftfreq(nz, sampling_rate), np.fft.fftfreq(ny, sampling_rate)
-    return (kz.astype(np.float32)[:, None, None], ky.astype(np.float32)[None, :, None],
-            np.fft.rfftfreq(nx, sampling_rate).astype(np.float32)[None, None, :])
+    return (
+        kz.astype(np.float32)[:, None, None],
+        ky.astype(np.float32)[None, :, None],
+        np.fft.rfftfreq(nx, sampling_rate).astype(np.float32)[None, None, :],
+    )
 
 
 def radial_frequency(shape: tuple[int, int, int], sampling_rate: float = 1.0) -> np.ndarray:

@@ -51,8 +51,9 @@ def half_shells(edge: int) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(shells, edge // 2), weights
 
 
-def correlate_halves(one: np.ndarray, other: np.ndarray, mask: np.ndarray, seen: np.ndarray | None = None, seed: int = 1
-                     ) -> HalfMapCorrelation:
+def correlate_halves(
+    one: np.ndarray, other: np.ndarray, mask: np.ndarray, seen: np.ndarray | None = None, seed: int = 1
+) -> HalfMapCorrelation:
     """The correlation of two half maps (n, n, n), without and with a soft mask.
 
     seen: bool, of the half spectrum (`scipy.fft.rfftn`): frequencies that count; None for all.

@@ -93,8 +93,9 @@ def _nearest_of_both(first: np.ndarray, second: np.ndarray, length: np.ndarray, 
     return (chosen[first] == rank) & (chosen[second] == rank)
 
 
-def _between_merged(first: np.ndarray, second: np.ndarray, length: np.ndarray,
-                    into: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _between_merged(
+    first: np.ndarray, second: np.ndarray, length: np.ndarray, into: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The pairs after each cluster was merged into the cluster `into`, at most two into one; the distance of the farthest parts.
 
     Pairs of which some parts were not within the radius are left out.

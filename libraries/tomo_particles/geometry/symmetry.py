@@ -28,8 +28,9 @@ def symmetry_group(name: str, option: str = parameter("symmetry")) -> Rotation:
     """
     found = _NAME.fullmatch(name)
     if not found:
-        raise InputError(f"{option}: must be c1, a cyclic (c2, c3...) or dihedral (d2, d3...) symmetry, t, o, i1 or i2, "
-                         f"received '{name}'")
+        raise InputError(
+            f"{option}: must be c1, a cyclic (c2, c3...) or dihedral (d2, d3...) symmetry, t, o, i1 or i2, received '{name}'"
+        )
     if found["kind"]:
         return Rotation.create_group(name.upper())
     group, lower = Rotation.create_group(name[0].upper()), name.lower()

@@ -17,8 +17,15 @@ from .network_input import input_edge, input_sampling_rate, network_input
 
 
 def write_boxes(
-    base: Path, tomogram: Tomogram, picks: Picks, cutter: Cutter, *, network: str | None = None, threads: int = 1,
-    individual: bool = False, scale: tuple[float, float] | None = None,
+    base: Path,
+    tomogram: Tomogram,
+    picks: Picks,
+    cutter: Cutter,
+    *,
+    network: str | None = None,
+    threads: int = 1,
+    individual: bool = False,
+    scale: tuple[float, float] | None = None,
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Write the boxes of all picks; returns their image names, (n, 2) contrast, lowest and highest grey value, and (n,) how many
     voxels were no numbers there.
@@ -44,8 +51,13 @@ def write_boxes(
 
 
 def cut_boxes(
-    tomogram: Tomogram, picks: Picks, cutter: Cutter, write: Callable[[int, np.ndarray], None], network: str | None = None,
-    threads: int = 1, scale: tuple[float, float] | None = None,
+    tomogram: Tomogram,
+    picks: Picks,
+    cutter: Cutter,
+    write: Callable[[int, np.ndarray], None],
+    network: str | None = None,
+    threads: int = 1,
+    scale: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut the boxes of all picks and give each, with its row, to `write`; returns their contrast and gaps, as `write_boxes`.
 

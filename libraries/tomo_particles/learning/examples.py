@@ -30,8 +30,12 @@ class Examples:
 
     def __post_init__(self) -> None:
         n = len(self.images)
-        for name, dtype, shape in (("tomo_ids", str, (n,)), ("positions", float, (n, 3)), ("labels", float, (n,)),
-                                   ("weights", float, (n,))):
+        for name, dtype, shape in (
+            ("tomo_ids", str, (n,)),
+            ("positions", float, (n, 3)),
+            ("labels", float, (n,)),
+            ("weights", float, (n,)),
+        ):
             array = np.asarray(getattr(self, name), dtype=dtype)
             if array.shape != shape:
                 raise ValueError(f"{name}: expected shape {shape}, received {array.shape}")

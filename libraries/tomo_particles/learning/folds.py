@@ -92,8 +92,9 @@ def may_train(regions: Sequence[Region], fold: int, tomo_ids: np.ndarray, positi
     return allowed
 
 
-def split_validation(tomo_ids: np.ndarray, labels: np.ndarray, fraction: float, *,
-                     rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def split_validation(
+    tomo_ids: np.ndarray, labels: np.ndarray, fraction: float, *, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices to train on and to validate on: drawn without replacement, disjoint, together all n.
 
     By whole tomograms where no tomogram holds more than twice `fraction` of the examples and both classes end up on both
@@ -127,5 +128,3 @@ def _every_nth(indices: np.ndarray, tomo_ids: np.ndarray, fraction: float, rng: 
     steps = np.floor(np.arange(len(ordered) + 1) * fraction + rng.random())
     chosen = ordered[np.diff(steps) > 0]
     return chosen if len(chosen) else ordered[:1]
-
-

@@ -59,8 +59,10 @@ def read_model_texts(path: str | os.PathLike, option: str = parameter("model")) 
             json.loads(text)
         return texts
     except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{option}: '{path}' is not a model that this program wrote ({first_line(error)}); "
-                         "give one of its own, or train a new one") from error
+        raise InputError(
+            f"{option}: '{path}' is not a model that this program wrote ({first_line(error)}); "
+            "give one of its own, or train a new one"
+        ) from error
 
 
 def architecture_of(path: str | os.PathLike, option: str = parameter("model")) -> str:
@@ -139,11 +141,14 @@ def refuse_large_weights(path: str | os.PathLike, most: int, option: str) -> Non
                 with h5py.File(io.BytesIO(content)) as file:
                     size = _declared(file)
     except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f"{option}: '{path}' does not hold weights that can be read ({first_line(error)}); train a new "
-                         "model") from error
+        raise InputError(
+            f"{option}: '{path}' does not hold weights that can be read ({first_line(error)}); train a new model"
+        ) from error
     if size > most:
-        raise InputError(f"{option}: '{path}' says that its weights take more than {most // 1_000_000} MB, which no such network "
-                         "does; train a new model")
+        raise InputError(
+            f"{option}: '{path}' says that its weights take more than {most // 1_000_000} MB, which no such network "
+            "does; train a new model"
+        )
 
 
 def _declared(file: h5py.File) -> int:

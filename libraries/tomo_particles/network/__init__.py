@@ -12,5 +12,15 @@ from .scoring import score
 from .storage import load_model, save_model
 from .training import Ensemble, check_start, train
 
-__all__ = ["Ensemble", "NetworkConfig", "TrainingConfig", "check_start", "load_model", "save_model", "score", "select_devices",
-           "train", "works_alone_or_leads"]
+__all__ = [
+    "Ensemble",
+    "NetworkConfig",
+    "TrainingConfig",
+    "check_start",
+    "load_model",
+    "save_model",
+    "score",
+    "select_devices",
+    "train",
+    "works_alone_or_leads",
+]

@@ -28,9 +28,18 @@ def _small(box: keras.KerasTensor, penalty: keras.Regularizer | None) -> keras.K
     The last layer uses the positions of features in the box, because a neighbour at the border is not the particle. This
     raised the AUC on simulated boxes; soft spherical masks had little effect.
     """
+
     def convolution(x: keras.KerasTensor, filters: int, width: int, stride: int = 1) -> keras.KerasTensor:
-        return layers.Conv3D(filters, width, strides=stride, padding="same", activation="relu", kernel_initializer="he_normal",
-                             kernel_regularizer=penalty, name=f"convolution_{filters}")(x)
+        return layers.Conv3D(
+            filters,
+            width,
+            strides=stride,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+            kernel_regularizer=penalty,
+            name=f"convolution_{filters}",
+        )(x)
 
     x = convolution(box, 16, 5, stride=2)
     x = convolution(x, 32, 3)

@@ -52,8 +52,12 @@ class NetworkConfig:
         _require(self.version == VERSION, "version", f"{VERSION} (train the model again with this program)", self.version)
         require_architecture(self.architecture, parameter("network"))
         low = SMALL_MIN_BOX if self.architecture == "small" else REFERENCE_MIN_BOX
-        _require(_is_int(self.box_size, low, MAX_BOX), "box_size",
-                 f"{low} to {MAX_BOX} voxels for the network '{self.architecture}'", self.box_size)
+        _require(
+            _is_int(self.box_size, low, MAX_BOX),
+            "box_size",
+            f"{low} to {MAX_BOX} voxels for the network '{self.architecture}'",
+            self.box_size,
+        )
         _require(_is_number(self.sampling_rate, 1e-3, 1e4), "sampling_rate", "a positive number of Å/voxel", self.sampling_rate)
         _require(_is_int(self.folds, 1, MAX_FOLDS), "folds", f"1 to {MAX_FOLDS}", self.folds)
         _require(_is_int(self.seed, 0, 2**31 - 1), "seed", "a whole number that is not negative", self.seed)

@@ -51,7 +51,7 @@ class Schedule:
     def shuffled(indices: np.ndarray, weights: np.ndarray, batch_size: int, batches: int, rng: np.random.Generator) -> Schedule:
         """`batches` full batches from repeated passes over the boxes `indices`, each pass in a new order."""
         passes = -(-batches * batch_size // len(indices))
-        order = np.concatenate([rng.permutation(indices) for _ in range(passes)])[:batches * batch_size]
+        order = np.concatenate([rng.permutation(indices) for _ in range(passes)])[: batches * batch_size]
         return Schedule.of(order, weights, batch_size, rng)
 
 
@@ -89,12 +89,14 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
         whole = data.shape[1:] == (config.box_size,) * 3 and (rate == 0 or same_sampling_rate(rate, config.sampling_rate))
         if not whole and not _is_network_input(data.shape[1:], rate, config):
             shape, said = " x ".join(map(str, data.shape[:0:-1])), f" of {rate:.4g} Å" if rate else ""
-            raise InputError(f"{option}: '{path}' holds boxes of {shape} voxels{said}, {parameter('box_size')} is "
-                             f"{config.box_size} of {config.sampling_rate:.4g} Å; extract again")
+            raise InputError(
+                f"{option}: '{path}' holds boxes of {shape} voxels{said}, {parameter('box_size')} is "
+                f"{config.box_size} of {config.sampling_rate:.4g} Å; extract again"
+            )
         if not 0 <= wanted[0, 0] <= wanted[-1, 0] < len(data):
             raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
         for start in range(0, len(wanted), READ_AT_ONCE):
-            index, row = wanted[start:start + READ_AT_ONCE].T
+            index, row = wanted[start : start + READ_AT_ONCE].T
             boxes[row] = network_input(data[index], config.architecture) if whole else data[index]
 
 

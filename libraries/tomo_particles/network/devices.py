@@ -26,8 +26,9 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
     wanted = _indices(gpus)
     found = tf.config.list_physical_devices("GPU")
     if missing := [index for index in wanted if index >= len(found)]:
-        raise InputError(f"{parameter('gpus')}: TensorFlow does not find GPU {missing[0]}: "
-                         f"{_why_missing(len(found))}; or {USE_CPU}")
+        raise InputError(
+            f"{parameter('gpus')}: TensorFlow does not find GPU {missing[0]}: {_why_missing(len(found))}; or {USE_CPU}"
+        )
     _set_threads(threads)
     _prepare([found[index] for index in wanted])
     if machine and len(machine.addresses) > 1:
@@ -43,8 +44,9 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
 def _indices(gpus: str) -> list[int]:
     parts = [part.strip() for part in gpus.split(",") if part.strip()]
     if not all(part.isdecimal() for part in parts):
-        raise InputError(f"{parameter('gpus')}: expected numbers separated by commas, such as 0,1, "
-                         f"or \"\" for the CPU; received '{gpus}'")
+        raise InputError(
+            f"{parameter('gpus')}: expected numbers separated by commas, such as 0,1, or \"\" for the CPU; received '{gpus}'"
+        )
     return list(dict.fromkeys(map(int, parts)))
 
 
@@ -78,8 +80,10 @@ def _why_missing(found: int) -> str:
     if visible in ("", "-1"):
         return f"CUDA_VISIBLE_DEVICES='{visible}' hides every GPU; unset this variable"
     if _has_nvidia_card():
-        return (f"there is an NVIDIA card, but it finds none{limit}; install its CUDA libraries in the folder of this plugin "
-                "with pip install '.[gpu]', and see whether nvidia-smi works")
+        return (
+            f"there is an NVIDIA card, but it finds none{limit}; install its CUDA libraries in the folder of this plugin "
+            "with pip install '.[gpu]', and see whether nvidia-smi works"
+        )
     return "this machine has no NVIDIA card, or no driver for it; see whether nvidia-smi works"
 
 
@@ -102,5 +106,7 @@ def _try_out(gpus: Sequence[int]) -> None:
                 raise RuntimeError("TensorFlow computes elsewhere, as for cards that are too old for it")
         except (tf.errors.OpError, RuntimeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise InputError(f"{parameter('gpus')}: GPU {index} cannot be used: {reason}; see in nvidia-smi "
-                             f"whether other programs fill it; give another one; or {USE_CPU}") from error
+            raise InputError(
+                f"{parameter('gpus')}: GPU {index} cannot be used: {reason}; see in nvidia-smi "
+                f"whether other programs fill it; give another one; or {USE_CPU}"
+            ) from error

@@ -36,8 +36,9 @@ class Machine:
             cluster, task = values["cluster"], values["task"]
             addresses, index, kind = cluster["worker"], int(task["index"]), task["type"]
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{VARIABLE}: expected such as {EXAMPLE}, received '{text}'; unset it to train on one "
-                             "machine") from error
+            raise InputError(
+                f"{VARIABLE}: expected such as {EXAMPLE}, received '{text}'; unset it to train on one machine"
+            ) from error
         if kind != "worker" or set(cluster) != {"worker"}:
             raise InputError(f"{VARIABLE}: all machines must be of type worker (the first writes the model), received '{text}'")
         if not all(isinstance(address, str) and address.rpartition(":")[2].isdecimal() for address in addresses):
@@ -45,8 +46,9 @@ class Machine:
         if len(set(addresses)) != len(addresses):
             raise InputError(f"{VARIABLE}: every worker needs an address of its own, received {addresses}")
         if not 0 <= index < len(addresses):
-            raise InputError(f"{VARIABLE}: the index must be 0 to {len(addresses) - 1} for {len(addresses)} worker(s), "
-                             f"received {index}")
+            raise InputError(
+                f"{VARIABLE}: the index must be 0 to {len(addresses) - 1} for {len(addresses)} worker(s), received {index}"
+            )
         return Machine(index, tuple(addresses))
 
     def join(self) -> tf.distribute.Strategy:
@@ -55,8 +57,10 @@ class Machine:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (tf.errors.OpError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0][:200]
-            raise InputError(f"{VARIABLE}: worker {self.index} ({self.addresses[self.index]}) cannot join the others: {reason}; "
-                             "check that all are started, and that no other program uses the port") from error
+            raise InputError(
+                f"{VARIABLE}: worker {self.index} ({self.addresses[self.index]}) cannot join the others: {reason}; "
+                "check that all are started, and that no other program uses the port"
+            ) from error
 
 
 @contextmanager
@@ -76,8 +80,15 @@ def works_alone_or_leads(strategy: tf.distribute.Strategy) -> bool:
     return resolver is None or not resolver.task_id
 
 
-def fit(network: keras.Model, learn: tf.data.Dataset, validate: tf.data.Dataset, *, epochs: int, steps: int,
-        callbacks: Sequence[keras.callbacks.Callback]) -> None:
+def fit(
+    network: keras.Model,
+    learn: tf.data.Dataset,
+    validate: tf.data.Dataset,
+    *,
+    epochs: int,
+    steps: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
     """`network.fit` for a network made on several machines.
 
     Keras's own fails there (Keras 3.15, its issue 20585: its reduction of the values of a step works on one machine only).

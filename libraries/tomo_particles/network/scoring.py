@@ -15,8 +15,15 @@ from .training import Ensemble
 BOXES_AT_ONCE = 2048  # kept in memory together: 57 MB of 24^3 boxes
 
 
-def score(images: Sequence[str], tomo_ids: np.ndarray, positions: np.ndarray, ensemble: Ensemble, *, batch_size: int = 64,
-          option: str = parameter("input")) -> np.ndarray:
+def score(
+    images: Sequence[str],
+    tomo_ids: np.ndarray,
+    positions: np.ndarray,
+    ensemble: Ensemble,
+    *,
+    batch_size: int = 64,
+    option: str = parameter("input"),
+) -> np.ndarray:
     """(n,) float32: the probability in [0, 1] that each box holds a particle; empty for no boxes.
 
     A pick in the region of fold k is scored by network k alone, which was not trained there; any other pick gets
@@ -28,10 +35,10 @@ def score(images: Sequence[str], tomo_ids: np.ndarray, positions: np.ndarray, en
     scores = np.zeros(len(images), dtype=np.float32)
     folds = fold_of(ensemble.config.regions, np.asarray(tomo_ids, dtype=str), positions)
     for fold in np.unique(folds):
-        networks = ensemble.networks if fold < 0 else ensemble.networks[fold:fold + 1]
+        networks = ensemble.networks if fold < 0 else ensemble.networks[fold : fold + 1]
         indices = np.flatnonzero(folds == fold)
         for start in range(0, len(indices), BOXES_AT_ONCE):
-            chunk = indices[start:start + BOXES_AT_ONCE]
+            chunk = indices[start : start + BOXES_AT_ONCE]
             boxes = read_boxes([images[i] for i in chunk], ensemble.config, option)
             scores[chunk] = np.mean([_predict(network, boxes, batch_size) for network in networks], axis=0)
     return scores

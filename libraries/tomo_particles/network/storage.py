@@ -47,8 +47,14 @@ def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = parame
             _add_member(aside, ensemble.config.to_json())
 
 
-def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling_rate: float | None = None,
-               strategy: tf.distribute.Strategy | None = None, option: str = parameter("model")) -> Ensemble:
+def load_model(
+    path: str | os.PathLike,
+    *,
+    box_size: int | None = None,
+    sampling_rate: float | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+    option: str = parameter("model"),
+) -> Ensemble:
     """Read what `save_model` wrote, without running any code from the file.
 
     box_size (voxels), sampling_rate (Å/voxel): what the model must have been trained at, where given.
@@ -69,8 +75,10 @@ def load_model(path: str | os.PathLike, *, box_size: int | None = None, sampling
             warnings.simplefilter("error")  # Keras only warns of weights that it does not find
             model.load_weights(path)
     except (OSError, KeyError, ValueError, UserWarning) as error:
-        raise InputError(f"{option}: '{path}' does not hold the weights of {config.folds} network(s) '{config.architecture}' "
-                         f"({first_line(error)}); train a new model") from error
+        raise InputError(
+            f"{option}: '{path}' does not hold the weights of {config.folds} network(s) '{config.architecture}' "
+            f"({first_line(error)}); train a new model"
+        ) from error
     if not all(np.isfinite(weights).all() for weights in model.get_weights()):
         raise InputError(f"{option}: '{path}' holds weights that are no numbers; train a new model")
     return Ensemble(config, networks)
@@ -108,11 +116,15 @@ def _add_member(path: Path, metadata: str) -> None:
 
 def _check_fit(path: object, option: str, config: NetworkConfig, box_size: int | None, sampling_rate: float | None) -> None:
     if box_size is not None and box_size != config.box_size:
-        raise InputError(f"{option}: '{path}' was trained at a box size of {config.box_size} voxels, "
-                         f"{parameter('box_size')} is {box_size}; use {config.box_size}, or train a new model")
+        raise InputError(
+            f"{option}: '{path}' was trained at a box size of {config.box_size} voxels, "
+            f"{parameter('box_size')} is {box_size}; use {config.box_size}, or train a new model"
+        )
     if sampling_rate is not None and not same_sampling_rate(sampling_rate, config.sampling_rate):
-        raise InputError(f"{option}: '{path}' was trained at {config.sampling_rate} Å/voxel, "
-                         f"{parameter('sampling_rate')} is {sampling_rate}; use {config.sampling_rate}, or train a new model")
+        raise InputError(
+            f"{option}: '{path}' was trained at {config.sampling_rate} Å/voxel, "
+            f"{parameter('sampling_rate')} is {sampling_rate}; use {config.sampling_rate}, or train a new model"
+        )
 
 
 def _check_structure(path: object, option: str, structure: str, model: keras.Model) -> None:
@@ -122,8 +134,10 @@ def _check_structure(path: object, option: str, structure: str, model: keras.Mod
     except (ValueError, RecursionError) as error:
         raise InputError(f"{option}: '{path}' has a damaged Keras configuration; train a new model") from error
     if strange := found - set(_classes(json.loads(model.to_json()))):
-        raise InputError(f"{option}: '{path}' is refused: it holds '{min(strange)}', which may run code "
-                         "and is in no model of this program; train a new model")
+        raise InputError(
+            f"{option}: '{path}' is refused: it holds '{min(strange)}', which may run code "
+            "and is in no model of this program; train a new model"
+        )
 
 
 def _classes(value: Any) -> Iterator[str]:

@@ -38,9 +38,16 @@ class Ensemble:
     networks: tuple[keras.Model, ...]
 
 
-def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *, strategy: tf.distribute.Strategy | None = None,
-          start: Ensemble | None = None, log_path: str | os.PathLike | None = None,
-          progress: Callable[[str], None] = print) -> Ensemble:
+def train(
+    examples: Examples,
+    config: NetworkConfig,
+    training: TrainingConfig,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+    start: Ensemble | None = None,
+    log_path: str | os.PathLike | None = None,
+    progress: Callable[[str], None] = print,
+) -> Ensemble:
     """Train `config.folds` networks; network k is not trained in the regions of fold k, which the result holds.
 
     start: a model to continue from, of the same box size, sampling rate, architecture and number of folds; its regions
@@ -62,14 +69,25 @@ def train(examples: Examples, config: NetworkConfig, training: TrainingConfig, *
     with together(strategy), _Log(log_path, config.folds, training.epochs, progress) as report:
         for fold in range(config.folds):
             allowed = _training_part(config, fold, examples)
-            networks.append(_train_network(fold, allowed, boxes, examples, config, training, strategy,
-                                           start.networks[fold] if start else None, report))
+            networks.append(
+                _train_network(
+                    fold, allowed, boxes, examples, config, training, strategy, start.networks[fold] if start else None, report
+                )
+            )
     return Ensemble(config, tuple(networks))
 
 
-def _train_network(fold: int, allowed: np.ndarray, boxes: tf.Tensor, examples: Examples, config: NetworkConfig,
-                   training: TrainingConfig, strategy: tf.distribute.Strategy, start: keras.Model | None,
-                   report: Report) -> keras.Model:
+def _train_network(
+    fold: int,
+    allowed: np.ndarray,
+    boxes: tf.Tensor,
+    examples: Examples,
+    config: NetworkConfig,
+    training: TrainingConfig,
+    strategy: tf.distribute.Strategy,
+    start: keras.Model | None,
+    report: Report,
+) -> keras.Model:
     """One network, trained on the examples `allowed` (indices), with the weights of its best epoch."""
     keras.utils.set_random_seed(config.seed + fold)
     rng = np.random.default_rng([config.seed, fold])
@@ -96,8 +114,15 @@ def _train_network(fold: int, allowed: np.ndarray, boxes: tf.Tensor, examples: E
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         fit(network, learn, validate, epochs=training.epochs, steps=steps, callbacks=callbacks)
     else:
-        network.fit(learn, epochs=training.epochs, steps_per_epoch=steps, validation_data=validate, shuffle=False, verbose=0,
-                    callbacks=callbacks)
+        network.fit(
+            learn,
+            epochs=training.epochs,
+            steps_per_epoch=steps,
+            validation_data=validate,
+            shuffle=False,
+            verbose=0,
+            callbacks=callbacks,
+        )
     return network
 
 
@@ -126,8 +151,16 @@ class _Epochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = logs or {}
         penalty = float(sum(self.model.losses))
-        values = (self._fold + 1, epoch + 1, logs["entropy"] + penalty, logs["val_entropy"] + penalty, logs["accuracy"],
-                  logs["val_accuracy"], float(self.model.optimizer.learning_rate), time.perf_counter() - self._started)
+        values = (
+            self._fold + 1,
+            epoch + 1,
+            logs["entropy"] + penalty,
+            logs["val_entropy"] + penalty,
+            logs["accuracy"],
+            logs["val_accuracy"],
+            float(self.model.optimizer.learning_rate),
+            time.perf_counter() - self._started,
+        )
         self._report(dict(zip(LOG_COLUMNS, values, strict=True)))
 
 
@@ -152,8 +185,10 @@ class _Log:
         with space_for(self._path or os.devnull):
             self._writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
             self._file.flush()
-        line = ("network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
-                "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s")
+        line = (
+            "network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
+            "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s"
+        )
         self._progress(line.format(folds=self._folds, epochs=self._epochs, **row))
 
 
@@ -164,11 +199,14 @@ def _counts(labels: np.ndarray) -> tuple[int, int]:
 
 def _check_counts(examples: Examples) -> None:
     positives, negatives = _counts(examples.labels)
-    for kind, count, more in (("positives", positives, f"lower {parameter('number_of_agreeing_pickers')}"),
-                              ("negatives", negatives, f"raise {parameter('noise_amount')}")):
+    for kind, count, more in (
+        ("positives", positives, f"lower {parameter('number_of_agreeing_pickers')}"),
+        ("negatives", negatives, f"raise {parameter('noise_amount')}"),
+    ):
         if count < MIN_EXAMPLES:
-            raise InputError(f"{parameter(kind)}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {more}, or add "
-                             f"{kind[:-1]} references")
+            raise InputError(
+                f"{parameter(kind)}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {more}, or add {kind[:-1]} references"
+            )
 
 
 def check_start(config: NetworkConfig, start: Ensemble | None) -> None:
@@ -179,8 +217,10 @@ def check_start(config: NetworkConfig, start: Ensemble | None) -> None:
         wanted, received = getattr(config, name), getattr(start.config, name)
         if wanted != received:
             option = parameter(called)
-            raise InputError(f"{parameter('input_model')}: the model to continue from has {option} {received}, this training "
-                             f"{wanted}; use {option} {received}, or train a new model")
+            raise InputError(
+                f"{parameter('input_model')}: the model to continue from has {option} {received}, this training "
+                f"{wanted}; use {option} {received}, or train a new model"
+            )
 
 
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:
@@ -202,5 +242,7 @@ def _regions(examples: Examples, config: NetworkConfig, start: Ensemble | None) 
         if min(left) >= MIN_EXAMPLES_OF_FOLD:
             return regions
     folds = parameter("folds")
-    raise InputError(f"{folds}: with {config.folds} folds one network is left with {min(left)} examples of a class; "
-                     f"lower {folds}, lower {parameter('number_of_agreeing_pickers')}, or add references")
+    raise InputError(
+        f"{folds}: with {config.folds} folds one network is left with {min(left)} examples of a class; "
+        f"lower {folds}, lower {parameter('number_of_agreeing_pickers')}, or add references"
+    )

@@ -23,8 +23,17 @@ MIN_TEXTURE = 0.1  # local deviation, as a fraction of the tomogram's median one
 SLAB = 32  # slices processed at once: bounds the memory
 
 
-def find_blobs(volume: np.ndarray, diameter: float, *, method: str = "log", bright: bool = False, number: int | None = None,
-               threshold: float | None = None, threads: int = 1, notes: list[str] | None = None) -> Peaks:
+def find_blobs(
+    volume: np.ndarray,
+    diameter: float,
+    *,
+    method: str = "log",
+    bright: bool = False,
+    number: int | None = None,
+    threshold: float | None = None,
+    threads: int = 1,
+    notes: list[str] | None = None,
+) -> Peaks:
     """Blobs of `diameter` voxels in a tomogram (z, y, x), the best first, at least one radius from each other.
 
     Particles are darker than their surroundings unless `bright`. A score is the filter's response in robust deviations
@@ -49,8 +58,15 @@ def automatic_threshold(score: np.ndarray, diameter: float) -> float:
     return float(u[np.argmax(expected <= 1)])
 
 
-def blob_scores(volume: np.ndarray, diameter: float, *, method: str = "log", bright: bool = False,
-                threads: int = 1, notes: list[str] | None = None) -> np.ndarray:
+def blob_scores(
+    volume: np.ndarray,
+    diameter: float,
+    *,
+    method: str = "log",
+    bright: bool = False,
+    threads: int = 1,
+    notes: list[str] | None = None,
+) -> np.ndarray:
     """Response (z, y, x) float32 in robust deviations from its median; -inf where the tomogram holds no data.
 
     The tomogram may be memory-mapped and of any type: it is read in slabs. notes: receives a line where voxels are no numbers.
@@ -80,8 +96,9 @@ def _filtered(grey: np.ndarray, sigma: float, method: str) -> np.ndarray:
     if method == "log":  # outside of the tomogram the median, 0, is assumed: a mirror would double particles at the border
         return -gaussian_laplace(grey, sigma, truncate=REACH, mode="constant")
     narrow, wide = sigma / np.sqrt(DOG_RATIO), sigma * np.sqrt(DOG_RATIO)
-    return (gaussian_filter(grey, narrow, truncate=REACH, mode="constant")
-            - gaussian_filter(grey, wide, truncate=REACH, mode="constant"))
+    return gaussian_filter(grey, narrow, truncate=REACH, mode="constant") - gaussian_filter(
+        grey, wide, truncate=REACH, mode="constant"
+    )
 
 
 def empty_places(volume: np.ndarray, diameter: float, threads: int = 1) -> tuple[np.ndarray, int]:

@@ -75,7 +75,7 @@ def _background(density: np.ndarray) -> float:
 def spherical_mask(diameter: float) -> np.ndarray:
     """A ball of `diameter` voxels with a cosine edge around it, in the smallest odd cube that holds it; float32."""
     reach = int(np.ceil(diameter / 2 + MASK_EDGE))
-    z, y, x = np.ogrid[-reach:reach + 1, -reach:reach + 1, -reach:reach + 1]
+    z, y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1, -reach : reach + 1]
     beyond = (np.sqrt(z**2 + y**2 + x**2) - diameter / 2) / MASK_EDGE
     return (0.5 + 0.5 * np.cos(np.pi * np.clip(beyond, 0, 1))).astype(np.float32)
 
@@ -83,8 +83,14 @@ def spherical_mask(diameter: float) -> np.ndarray:
 class TemplateKernels:
     """The kernels of one template at the sampling of a search, one for each rotation."""
 
-    def __init__(self, density: np.ndarray, sampling_rate: float, mask: np.ndarray, voxel: tuple[float, float, float],
-                 tomogram_filter: TomogramFilter) -> None:
+    def __init__(
+        self,
+        density: np.ndarray,
+        sampling_rate: float,
+        mask: np.ndarray,
+        voxel: tuple[float, float, float],
+        tomogram_filter: TomogramFilter,
+    ) -> None:
         """density: (z, y, x), particle bright, at `sampling_rate` Å; mask: odd cube, unchanged by rotations; voxel: edges
         z, y, x of a search voxel, Å."""
         self.mask = mask

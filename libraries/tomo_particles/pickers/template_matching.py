@@ -85,8 +85,15 @@ def search_shape(shape: tuple[int, int, int], sampling_rate: float, resolution: 
     return nz, ny, nx
 
 
-def prepare(volume: np.ndarray, sampling_rate: float, tomogram_filter: TomogramFilter, reach: float, *, bright: bool = False,
-            workers: int = 1) -> PreparedTomogram:
+def prepare(
+    volume: np.ndarray,
+    sampling_rate: float,
+    tomogram_filter: TomogramFilter,
+    reach: float,
+    *,
+    bright: bool = False,
+    workers: int = 1,
+) -> PreparedTomogram:
     """Prepare a tomogram (z, y, x; any type, particles dark unless `bright`) for masks with a radius of up to `reach` Å.
 
     Voxels that are no numbers get the mean of the others. Raises NoNumbersError if no voxel is a number.
@@ -118,8 +125,14 @@ def _kept_frequencies(n: int, rate: float, resolution: float) -> int:
     return min(n // 2 + 1, int(np.ceil(n * rate / resolution * 1.15)) + 2)
 
 
-def match_template(prepared: PreparedTomogram, kernels: TemplateKernels, rotations: Rotation, *, threads: int = 1,
-                   progress: Callable[[int], None] = lambda done: None) -> ScoreMap:
+def match_template(
+    prepared: PreparedTomogram,
+    kernels: TemplateKernels,
+    rotations: Rotation,
+    *,
+    threads: int = 1,
+    progress: Callable[[int], None] = lambda done: None,
+) -> ScoreMap:
     """Correlate every rotation of a template with a tomogram; the result does not depend on the number of threads.
 
     progress: called with the number of rotations done, from several threads.
@@ -204,8 +217,9 @@ def _weighted_median(values: np.ndarray, counts: np.ndarray) -> float:
     return float(values[order][min(len(values) - 1, int(np.searchsorted(total, total[-1] / 2)))])
 
 
-def _correlate(prepared: PreparedTomogram, kernel: np.ndarray, spectrum: np.ndarray,
-               take: Callable[[slice, np.ndarray], None]) -> None:
+def _correlate(
+    prepared: PreparedTomogram, kernel: np.ndarray, spectrum: np.ndarray, take: Callable[[slice, np.ndarray], None]
+) -> None:
     """Correlate the padded tomogram with an odd cube; the values come slab by slab, shifted by half the cube.
 
     spectrum: working array of the shape of the tomogram's spectrum, zero in the rows beyond the resolution. The cube fills few
@@ -236,7 +250,7 @@ def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: in
     weights = scipy.fft.rfftn(mask, s=prepared.padded, workers=workers)
     full = np.zeros((nz, ny, nx // 2 + 1), dtype=np.complex64)
     for rows in prepared.rows:
-        full[:, rows, :prepared.spectrum.shape[2]] = prepared.spectrum[:, rows]
+        full[:, rows, : prepared.spectrum.shape[2]] = prepared.spectrum[:, rows]
     grey = scipy.fft.irfftn(full, s=prepared.padded, workers=workers)
     full *= weights
     mean = scipy.fft.irfftn(full, s=prepared.padded, overwrite_x=True, workers=workers)

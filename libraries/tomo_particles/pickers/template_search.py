@@ -82,8 +82,9 @@ def search(
         whitening = whitening_of(tomogram.data, tomogram.sampling_rate, settings.tilts, settings.threads)
         tomogram_filter = replace(tomogram_filter, whitening=whitening)
     reach = max(template.diameter for template in templates) / 2
-    prepared = prepare(tomogram.data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright,
-                       workers=settings.threads)
+    prepared = prepare(
+        tomogram.data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright, workers=settings.threads
+    )
     progress(
         f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
         f"about {(prepared.spectrum.nbytes + working_bytes(prepared, settings.threads)) / 2**20:.0f} MB"
@@ -117,7 +118,7 @@ def _search_mask(template: Template, profile: np.ndarray | None, prepared: Prepa
     if profile is None:
         return spherical_mask(template.diameter / rate)
     reach = int(np.ceil(np.flatnonzero(profile > 1e-3)[-1] * template.rate / rate))
-    z, y, x = np.ogrid[-reach:reach + 1, -reach:reach + 1, -reach:reach + 1]
+    z, y, x = np.ogrid[-reach : reach + 1, -reach : reach + 1, -reach : reach + 1]
     radius = np.sqrt(z**2 + y**2 + x**2) * (rate / template.rate)
     return np.interp(radius, np.arange(len(profile)), profile, right=0).astype(np.float32)
 

@@ -13,8 +13,9 @@ SELECTIONS = ("all", "thresholded", "filtered")
 CANDIDATES = 10  # searched for each requested pick: most of them overlap with other species (the paper took 2000 for 217)
 
 
-def select(candidates: Mapping[str, Picks], diameters: Mapping[str, float], selection: str = "all",
-           number: int | None = None) -> Picks:
+def select(
+    candidates: Mapping[str, Picks], diameters: Mapping[str, float], selection: str = "all", number: int | None = None
+) -> Picks:
     """Joins the candidates of each template, given by decreasing score; species by decreasing diameter.
 
     diameters: Å, by template.  all: every template's candidates as they are.  thresholded: the best `number` of each.

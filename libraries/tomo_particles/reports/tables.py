@@ -85,8 +85,10 @@ def doubts(run: RunResults) -> list[str]:
         return []
     found = []
     if run.verdict is None and run.scores_are_probabilities:
-        found.append("This run is of a version that did not ask whether there is anything to see. Start it again with the same "
-                     "options, or Continue it in Scipion, to learn that: a high expected precision may mean nothing.")
+        found.append(
+            "This run is of a version that did not ask whether there is anything to see. Start it again with the same "
+            "options, or Continue it in Scipion, to learn that: a high expected precision may mean nothing."
+        )
     unanimous = run.seen.all(axis=1) & (run.seen.shape[1] > 1)
     rejected = int((unanimous & ~run.accepted).sum())
     if rejected > MOST_UNANIMOUS_REJECTED * unanimous.sum():

@@ -7,5 +7,16 @@ from .reconstruction import back_projected
 from .sample import Sample, build_sample
 from .tilt_series import Imaging, TiltSeries, record
 
-__all__ = ["DISTRACTORS", "Complex", "Imaging", "Sample", "TiltSeries", "back_projected", "build_sample", "builtin_complexes",
-           "complex_of", "read_map", "record"]
+__all__ = [
+    "DISTRACTORS",
+    "Complex",
+    "Imaging",
+    "Sample",
+    "TiltSeries",
+    "back_projected",
+    "build_sample",
+    "builtin_complexes",
+    "complex_of",
+    "read_map",
+    "record",
+]

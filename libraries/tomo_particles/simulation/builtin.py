@@ -65,7 +65,12 @@ def _two_subunits() -> Spheres:
 
 
 SHAPES: dict[str, Callable[[], Spheres]] = {
-    "globule": _globule, "clamp": _clamp, "crescent": _crescent, "shell": _shell, "rings": _ring_stack, "rod": _rod,
+    "globule": _globule,
+    "clamp": _clamp,
+    "crescent": _crescent,
+    "shell": _shell,
+    "rings": _ring_stack,
+    "rod": _rod,
     "twosubunits": _two_subunits,
 }
 

@@ -21,8 +21,20 @@ MAX_ELONGATION = 2.0  # longest over shortest edge of a map: a tomogram given by
 SMALLEST_PART = 0.1  # of the biggest connected part of a mask; smaller ones are the map's noise
 # kDa. SHREC 2020, table 1; 4v94 is the TRiC that stands for its 4d8q, 4v4r a 70S ribosome.
 KNOWN_WEIGHTS = {
-    "1s3x": 42.75, "3qm1": 62.62, "3gl1": 84.61, "3h84": 158.08, "2cg9": 188.73, "3d2f": 236.11, "1u6g": 238.82, "3cf3": 541.74,
-    "1bxn": 559.96, "1qvr": 593.36, "4cr2": 1309.28, "4d8q": 1952.74, "4v94": 1952.74, "4v4r": 2500.0,
+    "1s3x": 42.75,
+    "3qm1": 62.62,
+    "3gl1": 84.61,
+    "3h84": 158.08,
+    "2cg9": 188.73,
+    "3d2f": 236.11,
+    "1u6g": 238.82,
+    "3cf3": 541.74,
+    "1bxn": 559.96,
+    "1qvr": 593.36,
+    "4cr2": 1309.28,
+    "4d8q": 1952.74,
+    "4v94": 1952.74,
+    "4v4r": 2500.0,
 }
 
 
@@ -67,8 +79,9 @@ def _reach(mask: np.ndarray) -> float:
     return float(np.sqrt((away**2).sum(axis=1).max()))
 
 
-def complex_of(name: str, density: np.ndarray, sampling_rate: float, wanted_rate: float,
-               molecular_weight: float | None = None) -> Complex:
+def complex_of(
+    name: str, density: np.ndarray, sampling_rate: float, wanted_rate: float, molecular_weight: float | None = None
+) -> Complex:
     """A complex of a density (z, y, x) of any grey scale on a background near 0, at `wanted_rate` Å/voxel.
 
     The weight (kDa), where not given, follows from the volume: the integrated density divided by the density of the core.
@@ -140,8 +153,10 @@ def read_map(path: str | os.PathLike, sampling_rate: float, option: str = parame
         shape = " x ".join(map(str, data.shape[::-1]))
         raise InputError(f"{option}: '{path}' is not a map of one particle in a cubic box (it holds {shape}); give a density map")
     if not (np.isfinite(rates).all() and rates[0] > 0 and np.allclose(rates, rates[0], rtol=1e-3)):
-        raise InputError(f"{option}: '{path}' has no voxel size in its header that is the same along x, y and z; "
-                         "set it in Å, for instance with mrcfile")
+        raise InputError(
+            f"{option}: '{path}' has no voxel size in its header that is the same along x, y and z; "
+            "set it in Å, for instance with mrcfile"
+        )
     name = Path(path).stem
     try:
         return complex_of(name, data, float(rates[0]), sampling_rate, KNOWN_WEIGHTS.get(name.lower().split("_")[0]))

@@ -31,8 +31,9 @@ class Tilted(NamedTuple):
     margin: int
 
 
-def transmitted(tilted: Tilted, sample: np.ndarray, ctf: CTF, rate: float, structural_noise: float,
-                rng: np.random.Generator) -> np.ndarray:
+def transmitted(
+    tilted: Tilted, sample: np.ndarray, ctf: CTF, rate: float, structural_noise: float, rng: np.random.Generator
+) -> np.ndarray:
     """The image (y, x' with its margins) of a sample at a tilt, in the units of a projection times the CTF.
 
     sample: (z * x, y) grey values over the ice.  rate: Å/voxel.  structural_noise: standard deviation per voxel.

@@ -28,8 +28,9 @@ def species_ids(complexes: Sequence[Complex]) -> dict[str, int]:
     return {name: number for number, name in enumerate([*(c.name for c in complexes), *DISTRACTORS], start=1)}
 
 
-def write_tomogram(folder: str | os.PathLike, sample: Sample, series: TiltSeries, tomogram: np.ndarray,
-                   ids: dict[str, int]) -> None:
+def write_tomogram(
+    folder: str | os.PathLike, sample: Sample, series: TiltSeries, tomogram: np.ndarray, ids: dict[str, int]
+) -> None:
     """Write `<id>.mrc`, its class and occupancy volumes and, in `tilt_series/`, its images with their angles."""
     folder, name, rate = Path(folder), sample.truth.tomo_id, sample.truth.sampling_rate
     write_labels(folder / f"{name}_classes.mrc", sample.species_volume(ids), rate)
@@ -72,10 +73,16 @@ def write_truth(folder: str | os.PathLike, truths: Sequence[Picks], seed: int) -
         tables.append(columns | {"randomSeed": [seed] * len(truth)})
     write_table(folder / TRUTH_TABLES[1], join_tables(tables))
     frames = [
-        pd.DataFrame({"tomo_id": truth.tomo_id, "particle": np.arange(1, len(truth) + 1),
-                      **{name: truth.positions[:, axis] for axis, name in enumerate("xyz")}, "class": truth.species,
-                      **{name: truth.angles[:, axis] for axis, name in enumerate(("rot", "tilt", "psi"))},
-                      "samplingRate": truth.sampling_rate})
+        pd.DataFrame(
+            {
+                "tomo_id": truth.tomo_id,
+                "particle": np.arange(1, len(truth) + 1),
+                **{name: truth.positions[:, axis] for axis, name in enumerate("xyz")},
+                "class": truth.species,
+                **{name: truth.angles[:, axis] for axis, name in enumerate(("rot", "tilt", "psi"))},
+                "samplingRate": truth.sampling_rate,
+            }
+        )
         for truth in truths
     ]
     write_csv_table(folder / TRUTH_TABLES[0], pd.concat(frames))

@@ -19,14 +19,29 @@ MEAN_OF = 5  # slices: a single one is mostly noise
 TILT_PERCENTILES = (2.0, 99.5)  # a tilt shows all beads, and a few beads fill the darkest per cent
 SMOOTHING = 1.0  # voxels, standard deviation, for the same reason
 # One hue per species, in the order of the ids, dark enough on white; distractors have their own.
-PALETTE = ("#3b6fb6", "#e8862e", "#3f9a4b", "#c9414a", "#8a63b4", "#8a5a44", "#dd79b8", "#7d7d7d", "#b3b02c", "#28b2bf",
-           "#1f3f78", "#a34d0c", "#82c78b", "#f0a3a0")
+PALETTE = (
+    "#3b6fb6",
+    "#e8862e",
+    "#3f9a4b",
+    "#c9414a",
+    "#8a63b4",
+    "#8a5a44",
+    "#dd79b8",
+    "#7d7d7d",
+    "#b3b02c",
+    "#28b2bf",
+    "#1f3f78",
+    "#a34d0c",
+    "#82c78b",
+    "#f0a3a0",
+)
 FIXED = {BEAD: "#d4a800", VESICLE: "#9aa7b5"}
 BACKGROUND = "#f4f4f2"
 
 
-def draw_simulation(path: str | os.PathLike, sample: Sample, series: TiltSeries, tomogram: np.ndarray,
-                    ids: dict[str, int]) -> None:
+def draw_simulation(
+    path: str | os.PathLike, sample: Sample, series: TiltSeries, tomogram: np.ndarray, ids: dict[str, int]
+) -> None:
     """Draw species and tomogram in the central xy and xz slices, and the first, the middle and the last tilt, as PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
@@ -53,13 +68,16 @@ def draw_simulation(path: str | os.PathLike, sample: Sample, series: TiltSeries,
         for axes in (truth, seen):
             axes.set(xlabel="x (voxels)", ylabel=f"{vertical} (voxels)")
     _draw_tilts(figure, grid[0, 2], series)
-    handles = [Patch(color=_colour(name, ids[name]), label=f"{drawn(name)} ({(sample.truth.species == name).sum()})")
-               for name in ids]
+    handles = [
+        Patch(color=_colour(name, ids[name]), label=f"{drawn(name)} ({(sample.truth.species == name).sum()})") for name in ids
+    ]
     key = figure.add_subplot(grid[1, 2])
     key.axis("off")
     key.legend(handles=handles, loc="center", ncols=3, frameon=False, fontsize=10, title="class (number in the tomogram)")
-    figure.suptitle(f"{drawn(sample.truth.tomo_id)}: {len(sample.truth)} objects, {sample.truth.sampling_rate:g} Å/voxel, "
-                    f"{len(series.angles)} tilts from {series.angles[0]:g}° to {series.angles[-1]:g}°")
+    figure.suptitle(
+        f"{drawn(sample.truth.tomo_id)}: {len(sample.truth)} objects, {sample.truth.sampling_rate:g} Å/voxel, "
+        f"{len(series.angles)} tilts from {series.angles[0]:g}° to {series.angles[-1]:g}°"
+    )
     with written_aside(path) as aside:
         figure.savefig(aside, dpi=100)
 

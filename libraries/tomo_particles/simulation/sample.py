@@ -46,8 +46,17 @@ class Sample:
         return np.asarray(table.astype(np.int8 if table.max() < 128 else np.int16)[self.occupancy])
 
 
-def build_sample(tomo_id: str, size: tuple[int, int, int], complexes: Sequence[Complex], counts: Sequence[int], *,
-                 beads: int = 0, vesicles: int = 0, ice_noise: float = 0.01, rng: np.random.Generator) -> Sample:
+def build_sample(
+    tomo_id: str,
+    size: tuple[int, int, int],
+    complexes: Sequence[Complex],
+    counts: Sequence[int],
+    *,
+    beads: int = 0,
+    vesicles: int = 0,
+    ice_noise: float = 0.01,
+    rng: np.random.Generator,
+) -> Sample:
     """A random sample of `size` x, y, z voxels with counts[i] particles of complexes[i].
 
     The biggest are placed first. Whole objects lie inside; particles may lie inside vesicles. ice_noise: standard deviation of
@@ -55,8 +64,9 @@ def build_sample(tomo_id: str, size: tuple[int, int, int], complexes: Sequence[C
     Raises InputError if there are more objects than the occupancy volume can number, or if no particle at all found a place.
     """
     if sum(counts) + beads + vesicles > MAX_PARTICLES:
-        raise InputError(f"{parameter('counts')}: at most {MAX_PARTICLES} objects in a tomogram, "
-                         f"asked for {sum(counts) + beads + vesicles}")
+        raise InputError(
+            f"{parameter('counts')}: at most {MAX_PARTICLES} objects in a tomogram, asked for {sum(counts) + beads + vesicles}"
+        )
     rate = complexes[0].sampling_rate
     room = _Room(size)
     room.fill(VESICLE, vesicles, lambda: vesicle(rate, size, PROTEIN_CONTRAST, rng), rng)
@@ -65,12 +75,18 @@ def build_sample(tomo_id: str, size: tuple[int, int, int], complexes: Sequence[C
     for index in sorted(range(len(complexes)), key=lambda i: (-complexes[i].voxels, i)):
         room.fill_complex(complexes[index], counts[index], protein, rng)
     if sum(counts) and not np.isfinite(room.angles).any():
-        raise InputError(f"{parameter('size')}: not one particle found a place in {' x '.join(map(str, size))} voxels; "
-                         "give a bigger size")
+        raise InputError(
+            f"{parameter('size')}: not one particle found a place in {' x '.join(map(str, size))} voxels; give a bigger size"
+        )
     if ice_noise:
         room.other += ice_noise * rng.standard_normal(size=protein.shape, dtype=np.float32)
-    truth = Picks(tomo_id, np.array(room.positions, dtype=float).reshape(-1, 3), rate,
-                  angles=np.array(room.angles, dtype=float).reshape(-1, 3), species=room.species)
+    truth = Picks(
+        tomo_id,
+        np.array(room.positions, dtype=float).reshape(-1, 3),
+        rate,
+        angles=np.array(room.angles, dtype=float).reshape(-1, 3),
+        species=room.species,
+    )
     return Sample(protein, room.other, room.occupancy, truth, room.notes)
 
 

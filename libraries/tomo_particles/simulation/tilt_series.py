@@ -37,11 +37,15 @@ class Imaging:
     def __post_init__(self) -> None:
         first, last, step = self.tilts
         if not -STEEPEST <= first < last <= STEEPEST:
-            raise InputError(f"{parameter('tilts')}: first and last must rise within -{STEEPEST:g} and {STEEPEST:g} degrees, "
-                             f"received {first:g} {last:g}")
+            raise InputError(
+                f"{parameter('tilts')}: first and last must rise within -{STEEPEST:g} and {STEEPEST:g} degrees, "
+                f"received {first:g} {last:g}"
+            )
         if not 0 < step <= last - first:
-            raise InputError(f"{parameter('tilts')}: the step must be positive and at most the range of "
-                             f"{last - first:g} degrees, received {step:g}")
+            raise InputError(
+                f"{parameter('tilts')}: the step must be positive and at most the range of "
+                f"{last - first:g} degrees, received {step:g}"
+            )
         if not (self.snr > 0 and np.isfinite(self.snr)):
             raise InputError(f"{parameter('snr')}: must be positive, received {self.snr}")
         if not 0 <= self.structural_noise < np.inf:

@@ -17,8 +17,13 @@ MAX_TILT_DEGREES = 60.0
 # Centres (x, y, z) and radii of the blobs, in units of the particle's radius: the species
 # differ in shape, not in contrast.
 COMPLEXES = {
-    "target": ((0.35, 0.1, 0.0, 0.45), (-0.3, 0.35, 0.1, 0.4), (-0.25, -0.45, -0.1, 0.35), (0.2, -0.2, 0.5, 0.3),
-               (0.0, 0.3, -0.5, 0.3)),
+    "target": (
+        (0.35, 0.1, 0.0, 0.45),
+        (-0.3, 0.35, 0.1, 0.4),
+        (-0.25, -0.45, -0.1, 0.35),
+        (0.2, -0.2, 0.5, 0.3),
+        (0.0, 0.3, -0.5, 0.3),
+    ),
     "rod": ((-0.7, 0, 0, 0.28), (-0.25, 0, 0, 0.28), (0.25, 0, 0, 0.28), (0.7, 0, 0, 0.28)),
     "small": ((0, 0, 0, 0.5),),
 }
@@ -38,15 +43,22 @@ class Simulation:
         return self.positions["target"]
 
 
-def simulate_tomogram(size: tuple[int, int, int], counts: dict[str, int], *, rng: np.random.Generator, radius: float = 6.0,
-                      noise: float = 1.0, sampling_rate: float = 10.0) -> Simulation:
+def simulate_tomogram(
+    size: tuple[int, int, int],
+    counts: dict[str, int],
+    *,
+    rng: np.random.Generator,
+    radius: float = 6.0,
+    noise: float = 1.0,
+    sampling_rate: float = 10.0,
+) -> Simulation:
     """A tomogram of `size` x, y, z voxels with `counts` of the species target, rod, small and bead.
 
     radius: of a particle, voxels.  noise: its standard deviation, in units of a particle's mean density.
     """
     radii = {name: radius * (0.6 if name in ("small", "bead") else 1.0) for name in counts}
     spheres = place_spheres(size, [radii[name] for name, n in counts.items() for _ in range(n)], rng)
-    labels = [name for name, n in counts.items() for _ in range(n)][:len(spheres)]
+    labels = [name for name, n in counts.items() for _ in range(n)][: len(spheres)]
     density = np.zeros(size[::-1], dtype=np.float32)
     for name, centre in zip(labels, spheres, strict=True):
         if name == "bead":
@@ -68,7 +80,7 @@ def place_spheres(size: tuple[int, int, int], radii: list[float], rng: np.random
         for _ in range(tries):
             centre = radius + rng.random(3) * (np.array(size) - 1 - 2 * radius)
             others = np.array(centres).reshape(-1, 3)
-            if (np.linalg.norm(others - centre, axis=1) > radius + np.array(radii[:len(others)])).all():
+            if (np.linalg.norm(others - centre, axis=1) > radius + np.array(radii[: len(others)])).all():
                 centres.append(centre)
                 break
         else:
@@ -80,8 +92,8 @@ def _add_blobs(density: np.ndarray, centre: np.ndarray, blobs: np.ndarray, radiu
     reach = int(np.ceil(2 * radius))
     start = np.maximum(np.rint(centre).astype(int) - reach, 0)
     stop = np.minimum(np.rint(centre).astype(int) + reach + 1, density.shape[::-1])
-    z, y, x = np.ogrid[start[2]:stop[2], start[1]:stop[1], start[0]:stop[0]]
-    region = density[start[2]:stop[2], start[1]:stop[1], start[0]:stop[0]]
+    z, y, x = np.ogrid[start[2] : stop[2], start[1] : stop[1], start[0] : stop[0]]
+    region = density[start[2] : stop[2], start[1] : stop[1], start[0] : stop[0]]
     for bx, by, bz, width in blobs:
         cx, cy, cz = centre + radius * np.array([bx, by, bz])
         region += height * np.exp(-((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2) / (2 * (width * radius * 0.6) ** 2))

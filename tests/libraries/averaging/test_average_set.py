@@ -67,8 +67,11 @@ def test_order_and_threads_change_nothing(scene):
     result = made(boxes)
     sources = scene.sources(jitter=0.7)
     order = np.random.default_rng(0).permutation
-    mixed = [Source(s.name, s.data, s.rate, s.positions[o], s.weights, s.tilts)
-             for s in reversed(sources) for o in [order(len(s.positions))]]
+    mixed = [
+        Source(s.name, s.data, s.rate, s.positions[o], s.weights, s.tilts)
+        for s in reversed(sources)
+        for o in [order(len(s.positions))]
+    ]
     other = PickedBoxes(mixed, DIAMETER, 1)
     assert other.positions == pytest.approx(boxes.positions)
     again = made(other, threads=1)
@@ -89,8 +92,9 @@ def test_given_angles_are_made_finer(scene):
 def test_noise_gives_halves_that_do_not_agree(scene):
     rng = np.random.default_rng(4)
     noise = rng.standard_normal(SIZE[::-1]).astype(np.float32)
-    boxes = PickedBoxes([Source("n", noise, RATE, 12 + rng.random((60, 3)) * (np.array(SIZE) - 24), np.ones(60), (-60.0, 60.0))],
-                        DIAMETER, 2)
+    boxes = PickedBoxes(
+        [Source("n", noise, RATE, 12 + rng.random((60, 3)) * (np.array(SIZE) - 24), np.ones(60), (-60.0, 60.0))], DIAMETER, 2
+    )
     result = made(boxes, rounds=2)
     assert np.nanmean(result.fsc.unmasked[3:]) < 0.3 and result.resolution == pytest.approx(36)
 

@@ -22,13 +22,16 @@ def identity(positions, symmetry=C1, **columns):
     return merged_identity(picks, merge_picks(picks, 6.0), symmetry)
 
 
-@pytest.mark.parametrize(("species", "score", "expected"), [
-    (["a", "b", "b"], [0.9, 0.1, 0.2], "b"),  # most pickers
-    (["a", "b", ""], [0.1, 0.9, 1.0], "b"),  # the best-scored of equals
-    (["a", "b", ""], None, "a"),  # by name, without scores
-    (["", "", ""], None, ""),
-    (["", "", "c"], [0.9, 0.9, 0.1], "c"),  # who says nothing does not vote
-])
+@pytest.mark.parametrize(
+    ("species", "score", "expected"),
+    [
+        (["a", "b", "b"], [0.9, 0.1, 0.2], "b"),  # most pickers
+        (["a", "b", ""], [0.1, 0.9, 1.0], "b"),  # the best-scored of equals
+        (["a", "b", ""], None, "a"),  # by name, without scores
+        (["", "", ""], None, ""),
+        (["", "", "c"], [0.9, 0.9, 0.1], "c"),  # who says nothing does not vote
+    ],
+)
 def test_the_class_is_that_of_most_pickers(species, score, expected):
     found = identity([[0, 0, 0], [1, 0, 0], [0, 1, 0]], picker=[1, 2, 3], species=species, score=score)
     assert found.picks.species.tolist() == [expected]
@@ -36,25 +39,41 @@ def test_the_class_is_that_of_most_pickers(species, score, expected):
 
 def test_a_picker_that_repeats_itself_has_one_voice():
     places = [[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0], [0, 0, 1]]
-    found = identity(places, picker=[1, 1, 1, 2, 3], species=["a", "a", "a", "b", "b"], score=[0.9, 0.8, 0.7, 0.1, 0.1],
-                     angles=[[100, 90, 0]] * 3 + [[10, 40, 0], [20, 40, 0]])
+    found = identity(
+        places,
+        picker=[1, 1, 1, 2, 3],
+        species=["a", "a", "a", "b", "b"],
+        score=[0.9, 0.8, 0.7, 0.1, 0.1],
+        angles=[[100, 90, 0]] * 3 + [[10, 40, 0], [20, 40, 0]],
+    )
     assert found.picks.species.tolist() == ["b"]
     np.testing.assert_allclose(found.picks.angles, [[15, 40, 0]], atol=1e-6)
 
 
-@pytest.mark.parametrize(("group", "species", "expected"), [
-    ([0, 0, 0], None, 0), ([0, 7, 0], None, 7), ([0, 7, 8], None, 7), ([5, 7, 8], None, 5),
-    ([5, 7, 8], ["other", "ribosome", "ribosome"], 7),  # ids of classes: of the merged pick's class
-    ([5, 0, 0], ["other", "ribosome", "ribosome"], 5), ([0, 7, 8], ["", "", "ribosome"], 7),
-])
+@pytest.mark.parametrize(
+    ("group", "species", "expected"),
+    [
+        ([0, 0, 0], None, 0),
+        ([0, 7, 0], None, 7),
+        ([0, 7, 8], None, 7),
+        ([5, 7, 8], None, 5),
+        ([5, 7, 8], ["other", "ribosome", "ribosome"], 7),  # ids of classes: of the merged pick's class
+        ([5, 0, 0], ["other", "ribosome", "ribosome"], 5),
+        ([0, 7, 8], ["", "", "ribosome"], 7),
+    ],
+)
 def test_the_group_is_that_of_the_nearest_pick_that_has_one(group, species, expected):
     found = identity([[0, 0, 0], [0.5, 0, 0], [-3, 0, 0]], picker=[1, 2, 3], group=group, species=species)
     assert found.picks.group.tolist() == [expected]
 
 
 def test_half_of_the_pickers_without_orientations():
-    found = identity([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [50, 0, 0], [90, 0, 0]], picker=[1, 2, 3, 4, 1, 3],
-                     angles=[[10, 40, 0], NONE, [20, 40, 0], NONE, NONE, [1, 2, 3]], score=[0.1, 0.9, 0.2, 0.8, 0.7, 0.6])
+    found = identity(
+        [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [50, 0, 0], [90, 0, 0]],
+        picker=[1, 2, 3, 4, 1, 3],
+        angles=[[10, 40, 0], NONE, [20, 40, 0], NONE, NONE, [1, 2, 3]],
+        score=[0.1, 0.9, 0.2, 0.8, 0.7, 0.6],
+    )
     np.testing.assert_allclose(found.picks.angles, [[15, 40, 0], NONE, [1, 2, 3]], atol=1e-6)
     np.testing.assert_allclose(found.disagreement, [5, np.nan, np.nan], atol=1e-6)
 

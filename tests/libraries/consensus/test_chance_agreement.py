@@ -20,9 +20,13 @@ def table(places: list[np.ndarray], radius: float = 0.35 * BOX, box: int = BOX) 
             merged.append((place, {int(picker)}))
     xyz = np.array([place for place, _ in merged])
     return {
-        "x": xyz[:, 0].tolist(), "y": xyz[:, 1].tolist(), "z": xyz[:, 2].tolist(),
-        "comment": ["+".join(map(str, sorted(own))) for _, own in merged], "enabled": [int(len(own) > 1) for _, own in merged],
-        "tiltSeriesId": ["a"] * len(merged), "particleSize": [box] * len(merged),
+        "x": xyz[:, 0].tolist(),
+        "y": xyz[:, 1].tolist(),
+        "z": xyz[:, 2].tolist(),
+        "comment": ["+".join(map(str, sorted(own))) for _, own in merged],
+        "enabled": [int(len(own) > 1) for _, own in merged],
+        "tiltSeriesId": ["a"] * len(merged),
+        "particleSize": [box] * len(merged),
     }
 
 
@@ -32,8 +36,9 @@ def anywhere(rng: np.random.Generator, n: int) -> np.ndarray:
 
 @pytest.mark.parametrize("n_pickers", [2, 3, 5])
 def test_random_pickers_agree_by_chance(n_pickers: int):
-    found = [agreement_informs(table([anywhere(np.random.default_rng([seed, k]), 80) for k in range(n_pickers)]))
-             for seed in range(8)]
+    found = [
+        agreement_informs(table([anywhere(np.random.default_rng([seed, k]), 80) for k in range(n_pickers)])) for seed in range(8)
+    ]
     assert sum(found) == 0
 
 

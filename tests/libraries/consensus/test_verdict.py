@@ -60,8 +60,9 @@ def test_scores_that_see_particles_are_supported_and_count(n_pickers: int):
 
 
 def test_the_weight_of_the_network_grows_with_what_it_sees():
-    weights = [np.mean([verdict(*drawn(seed, effect)[:3]).network_weight for seed in range(5)])
-               for effect in (0.0, 1.2, 2.0, 4.0)]
+    weights = [
+        np.mean([verdict(*drawn(seed, effect)[:3]).network_weight for seed in range(5)]) for effect in (0.0, 1.2, 2.0, 4.0)
+    ]
     assert weights[0] == 0 and weights == sorted(weights) and 0 < weights[2] < weights[3]
 
 
@@ -158,8 +159,13 @@ def test_where_nothing_can_be_compared_it_says_so_and_promises_nothing():
     noise = ScoredPlaces(np.full(60, 0.1), np.full(60, "a"), rng.random((60, 3)) * [80, 100, 50] + [10, 0, 0])
     found = verdict_of(picks, noise, np.repeat([1.0, 0.0], 20), np.repeat([True, False], 20), 2)
     assert found.kind == WEAK and "no agreed pick lies where noise could be picked" in found.reason and found.network_weight == 0
-    few = verdict_of(picks[np.arange(4)], ScoredPlaces(noise.score, noise.tomo_ids, noise.positions - [10, 0, 0]),
-                     np.ones(4), np.ones(4, bool), 2)
+    few = verdict_of(
+        picks[np.arange(4)],
+        ScoredPlaces(noise.score, noise.tomo_ids, noise.positions - [10, 0, 0]),
+        np.ones(4),
+        np.ones(4, bool),
+        2,
+    )
     assert few.kind in (WEAK, VOTES_ALONE) and "compared" in few.reason
 
 

@@ -17,8 +17,10 @@ def picks(positions) -> Picks:
 
 def test_the_line_gives_number_and_box_in_voxels_and_angstrom_beside_the_tomogram():
     line = extent_line(picks([[1.5, 2, 3], [40, 20.25, 30]]), SIZE)
-    assert line == ("TS_1: 2 picks in x 1.5 to 40.0, y 2.0 to 20.2, z 3.0 to 30.0 voxels of 10 Å (x 15 to 400, y 20 to 202, "
-                    "z 30 to 300 Å); tomogram 960 x 928 x 300 voxels (9600 x 9280 x 3000 Å)")
+    assert line == (
+        "TS_1: 2 picks in x 1.5 to 40.0, y 2.0 to 20.2, z 3.0 to 30.0 voxels of 10 Å (x 15 to 400, y 20 to 202, "
+        "z 30 to 300 Å); tomogram 960 x 928 x 300 voxels (9600 x 9280 x 3000 Å)"
+    )
     assert extent_line(picks([[1, 2, 3]])).endswith("size of the tomogram not known")
     assert extent_line(picks(np.zeros((0, 3)))) == "TS_1: no picks"
 

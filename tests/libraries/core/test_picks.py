@@ -11,7 +11,7 @@ from tomo_particles.core.picks import Picks
 
 def blob(size: tuple[int, int, int], centre: np.ndarray, sigma: float = 3.0) -> np.ndarray:
     """A Gaussian at centre (x, y, z) in a (z, y, x) volume of `size` x, y, z."""
-    z, y, x = np.ogrid[:size[2], :size[1], :size[0]]
+    z, y, x = np.ogrid[: size[2], : size[1], : size[0]]
     return np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2) / (2 * sigma**2))
 
 
@@ -78,8 +78,15 @@ def test_no_picks_are_picks():
 
 def test_selecting_keeps_every_column_together():
     # STYLE flaw: score, orientation and group id lost
-    picks = Picks("TS", np.arange(12).reshape(4, 3), 10.0, picker=[1, 2, 3, 4], score=[0.1, 0.2, 0.3, 0.4],
-                  angles=np.arange(12).reshape(4, 3) * 2, group=[5, 6, 7, 8])
+    picks = Picks(
+        "TS",
+        np.arange(12).reshape(4, 3),
+        10.0,
+        picker=[1, 2, 3, 4],
+        score=[0.1, 0.2, 0.3, 0.4],
+        angles=np.arange(12).reshape(4, 3) * 2,
+        group=[5, 6, 7, 8],
+    )
     for index in (np.array([False, True, False, True]), np.array([1, 3]), slice(1, None, 2)):
         part = picks[index]
         assert part.picker.tolist() == [2, 4] and part.score.tolist() == [0.2, 0.4] and part.group.tolist() == [6, 8]

@@ -20,9 +20,14 @@ def test_the_best_vector_unit_is_named(more, unit):
     assert processor(AMD.format(more=more) * 2) == f"AMD EPYC 7302 ({unit}, oneDNN on), 2 cores"
 
 
-@pytest.mark.parametrize(("name", "value", "said"), [("TF_ENABLE_ONEDNN_OPTS", "0", "oneDNN off"),
-                                                     ("TF_ENABLE_ONEDNN_OPTS", "1", "oneDNN on"),
-                                                     ("ONEDNN_MAX_CPU_ISA", "AVX2", "oneDNN limited to AVX2")])
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TF_ENABLE_ONEDNN_OPTS", "0", "oneDNN off"),
+        ("TF_ENABLE_ONEDNN_OPTS", "1", "oneDNN on"),
+        ("ONEDNN_MAX_CPU_ISA", "AVX2", "oneDNN limited to AVX2"),
+    ],
+)
 def test_what_the_user_chose_is_said(monkeypatch, name, value, said):
     monkeypatch.setenv(name, value)
     assert said in processor(AMD.format(more=""))

@@ -18,7 +18,7 @@ def numbered(size: tuple[int, int, int] = (40, 30, 20)) -> np.ndarray:
 
 def blob(size: tuple[int, int, int], centre, sigma: float = 2.5) -> np.ndarray:
     """A Gaussian at centre (x, y, z), on a background of 0."""
-    z, y, x = np.ogrid[:size[2], :size[1], :size[0]]
+    z, y, x = np.ogrid[: size[2], : size[1], : size[0]]
     return np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2) / (2 * sigma**2)).astype(np.float32)
 
 

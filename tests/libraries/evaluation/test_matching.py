@@ -30,8 +30,11 @@ def best_by_trying(distance: np.ndarray) -> tuple[int, float]:
     n, m = distance.shape
     best = (0, 0.0)
     for size in range(1, min(n, m) + 1):
-        sums = [sum(distance[r, c] for r, c in zip(rows, columns, strict=True))
-                for rows in itertools.combinations(range(n), size) for columns in itertools.permutations(range(m), size)]
+        sums = [
+            sum(distance[r, c] for r, c in zip(rows, columns, strict=True))
+            for rows in itertools.combinations(range(n), size)
+            for columns in itertools.permutations(range(m), size)
+        ]
         if min(sums) < np.inf:
             best = (size, min(sums))
     return best

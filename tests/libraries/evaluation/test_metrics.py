@@ -16,7 +16,12 @@ def test_every_number_by_hand():
     candidates = pairs_within(picks, truth, 5.0).between(~outside, np.ones(4, dtype=bool))
     numbers = metrics_of(matches_of(candidates), np.ones(5, dtype=bool), 4, outside, voxel_size=2.0).as_dict()
     assert {name: numbers[name] for name in ("RR", "TP", "FP", "FN", "MH", "RO")} == {
-        "RR": 5, "TP": 2, "FP": 2, "FN": 2, "MH": 1, "RO": 1,
+        "RR": 5,
+        "TP": 2,
+        "FP": 2,
+        "FN": 2,
+        "MH": 1,
+        "RO": 1,
     }
     assert (numbers["AD"], numbers["AD_angstrom"]) == (1.5, 3.0)  # 0 and 3 voxels; the second pick on 10 is not counted
     assert (numbers["recall"], numbers["precision"], numbers["miss_rate"]) == (0.5, 0.4, 0.5)

@@ -131,8 +131,10 @@ def test_the_random_baseline():
     # Half of the volume belongs to the particle: a single random position finds it in half of the draws, 20 at a time
     volume = np.zeros((20, 20, 60), dtype=np.int16)
     volume[:, :, :30] = 1
-    f1 = [report(joined(on_x("a", 1), on_x("a", 15), volume=volume, seed=seed), [], {})["occupancy"]["random_baseline"]["F1"]
-          for seed in range(20)]
+    f1 = [
+        report(joined(on_x("a", 1), on_x("a", 15), volume=volume, seed=seed), [], {})["occupancy"]["random_baseline"]["F1"]
+        for seed in range(20)
+    ]
     assert np.mean(f1) == pytest.approx(0.5, abs=0.1) and len(set(f1)) > 1
 
 

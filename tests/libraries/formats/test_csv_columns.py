@@ -40,8 +40,9 @@ def test_columns_that_are_not_read_are_said(tmp_path):
 
 
 def test_a_number_sign_and_na_are_parts_of_names(tmp_path):
-    picks, _ = table(tmp_path, "# a comment\ntomo_id,x,y,z,class,score\nTS_1,9,9,9,80S#rotated,1\n#TS_1,1,1,1,no,1\n"
-                               "TS_1,8,8,8,NA,NA\n")
+    picks, _ = table(
+        tmp_path, "# a comment\ntomo_id,x,y,z,class,score\nTS_1,9,9,9,80S#rotated,1\n#TS_1,1,1,1,no,1\nTS_1,8,8,8,NA,NA\n"
+    )
     assert picks.species.tolist() == ["80S#rotated", "NA"]
     np.testing.assert_array_equal(picks.score, [1, np.nan])
     for name in ("csv", "xmd", "imod", "copick"):
@@ -57,9 +58,15 @@ def test_a_number_sign_and_na_are_parts_of_names(tmp_path):
     assert list(read_species(tmp_path / "classes.csv")) == ["80S#rotated", "NA"]
 
 
-@pytest.mark.parametrize(("name", "text"), [("p.csv", "tomo_id,x,y,z\nTS_1,75,150,225\n"), ("TS_1.coords", "75 150 225\n"),
-                                            ("p.csv", "tomo_id,x,y,z,samplingRate\nTS_1,75,150,225,1\n"),
-                                            ("p.star", star("", f"MicrographName {XYZ}", "TS_1 75 150 225"))])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("p.csv", "tomo_id,x,y,z\nTS_1,75,150,225\n"),
+        ("TS_1.coords", "75 150 225\n"),
+        ("p.csv", "tomo_id,x,y,z,samplingRate\nTS_1,75,150,225,1\n"),
+        ("p.star", star("", f"MicrographName {XYZ}", "TS_1 75 150 225")),
+    ],
+)
 def test_plain_numbers_may_be_angstroms(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     picks = read(tmp_path / name, context(angstrom=True))["TS_1"]

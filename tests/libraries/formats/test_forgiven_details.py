@@ -77,10 +77,15 @@ def test_what_is_no_number_where_none_is_needed_is_absent(tmp_path):
     np.testing.assert_array_equal(found.score, [np.nan, np.nan, 0.25])
     np.testing.assert_array_equal(np.isfinite(found.angles).all(axis=1), [True, False, True])
     assert found.group.tolist() == [0, 0, 4]
-    assert notes == [f"{path}: {what} that is a number" for what in
-                     ("2 of 3 picks have no score", "1 of 3 picks have no orientation")]
-    for column, word, said in ((24, "NaN", "x is 'nan', not a number"), (24, "1+2i", "x is '1+2i'"),
-                               (20, "1.5", "tomo is 1.5, not a whole"), (10, "high", "cc is 'high', not a number")):
+    assert notes == [
+        f"{path}: {what} that is a number" for what in ("2 of 3 picks have no score", "1 of 3 picks have no orientation")
+    ]
+    for column, word, said in (
+        (24, "NaN", "x is 'nan', not a number"),
+        (24, "1+2i", "x is '1+2i'"),
+        (20, "1.5", "tomo is 1.5, not a whole"),
+        (10, "high", "cc is 'high', not a number"),
+    ):
         path.write_text(table({}, {column: word}))
         assert f"line 2: {said}" in refusal(path, context(names={"1": "TS_1"}))
 
@@ -99,8 +104,10 @@ def test_the_same_in_star_files_and_lists(tmp_path):
     np.testing.assert_allclose(read(path, context())["TS_1"].angles, [[10, 20, 30], [np.nan] * 3], atol=1e-9)
     path = tmp_path / "TS_1.ndjson"
     matrix = "[[NaN, 0, 0], [0, 1, 0], [0, 0, 1]]"
-    path.write_text(f'{{"location": {{"x": 1, "y": 2, "z": 3}}, "xyz_rotation_matrix": {matrix}, "instance_id": NaN}}\n'
-                    '{"location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": [[0, -1, 0], [1, 0, 0], [0, 0, 1]]}\n')
+    path.write_text(
+        f'{{"location": {{"x": 1, "y": 2, "z": 3}}, "xyz_rotation_matrix": {matrix}, "instance_id": NaN}}\n'
+        '{"location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": [[0, -1, 0], [1, 0, 0], [0, 0, 1]]}\n'
+    )
     found = read(path, context())["TS_1"]
     assert np.isfinite(found.angles).all(axis=1).tolist() == [False, True] and found.group.tolist() == [0, 0]
     path = tmp_path / "b.xml"
@@ -208,7 +215,21 @@ def test_the_cases_of_the_field(shared_data):
             except InputError as error:
                 assert "\n" not in str(error)
                 refused.append(path.name)
-    assert refused == ["COUNT_df.xml", "COUNT_m.xml", "COUNT_q.csv", "LAST_q.csv", "SLOW_c.json", "SystemError_o.xmd",
-                       "ZERO_o.xmd", "multi-line_message_q.csv"]
-    assert read_well == {"LAST_p.csv": 1, "ZERO_TS_1.coords": 4, "ZERO_o.csv": 3, "ZERO_p.csv": 1, "ZERO_p.ndjson": 1,
-                         "ZERO_q.csv": 2}
+    assert refused == [
+        "COUNT_df.xml",
+        "COUNT_m.xml",
+        "COUNT_q.csv",
+        "LAST_q.csv",
+        "SLOW_c.json",
+        "SystemError_o.xmd",
+        "ZERO_o.xmd",
+        "multi-line_message_q.csv",
+    ]
+    assert read_well == {
+        "LAST_p.csv": 1,
+        "ZERO_TS_1.coords": 4,
+        "ZERO_o.csv": 3,
+        "ZERO_p.csv": 1,
+        "ZERO_p.ndjson": 1,
+        "ZERO_q.csv": 2,
+    }

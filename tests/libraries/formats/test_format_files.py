@@ -16,8 +16,13 @@ REAL = {  # file: format, picks, tomograms, the first pick x y z, its voxel size
     "crYOLO_3d.cbox": ("cbox", 34414, 1, (733.0, 683.5, 114.5625), None),
     "relion3_ps2.star": ("relion3", 3111, 21, (3726.465173, 3862.465173, 1041.465173), None),
     "relion4_run_data.star": ("relion3", 284, 1, None, 2.62),
-    "template_matching.star": ("relion3", 177, 2, (513.333 - 15.321433 / 7.338, 546.667 - 15.321433 / 7.338,
-                                                   223.333 - 7.983433 / 7.338), 7.338),
+    "template_matching.star": (
+        "relion3",
+        177,
+        2,
+        (513.333 - 15.321433 / 7.338, 546.667 - 15.321433 / 7.338, 223.333 - 7.983433 / 7.338),
+        7.338,
+    ),
     "dynamo_picked_b8.tbl": ("dynamo", 4427, 4, (67.25, 16.587, 80.5), None),
     "imod_multiple_objects.mod": ("imod", 6, 1, None, 19.733333),
     "motive_list.em": ("motivelist", 1023, 5, (737 - 1.10413328, 739 - 1.10613328, 528 - 0.5646337), None),
@@ -143,8 +148,9 @@ def test_an_imod_model_of_a_trimmed_volume_is_refused_on_the_whole_one(tmp_path)
     one, path, part = format_named("imod", "--to"), tmp_path / "TS_1.mod", (500, 928, 301)
     write(path, {"TS_1": Picks("TS_1", np.array([[98.0, 691, 112]]), RATE)}, context(size=part), one)
     model = ImodModel.from_file(path)
-    model.minx = MINX(oscale=(1, 1, 1), otrans=(0, 0, 0), orot=(0, 0, 0), cscale=(RATE,) * 3, ctrans=(-400 * RATE, 0, 0),
-                      crot=(0, 0, 0))
+    model.minx = MINX(
+        oscale=(1, 1, 1), otrans=(0, 0, 0), orot=(0, 0, 0), cscale=(RATE,) * 3, ctrans=(-400 * RATE, 0, 0), crot=(0, 0, 0)
+    )
     for units in (model.header.units, 0):  # whether it says its voxel size or not
         model.header.units = units
         with pytest.warns(DeprecationWarning):

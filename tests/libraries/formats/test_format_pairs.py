@@ -22,8 +22,7 @@ def random_picks(tomo_id: str) -> Picks:
     rng = np.random.default_rng(len(tomo_id))
     angles = rng.uniform([-180, 1, -180], [180, 179, 180], (COUNT, 3))
     places, score = rng.uniform(-0.4, np.array(SIZE) - 0.6, (COUNT, 3)), rng.uniform(-3, 3, COUNT)
-    return Picks(tomo_id, places, RATE, score=score, angles=angles,
-                 group=rng.integers(1, 4, COUNT), species=["ribosome"] * COUNT)
+    return Picks(tomo_id, places, RATE, score=score, angles=angles, group=rng.integers(1, 4, COUNT), species=["ribosome"] * COUNT)
 
 
 def by_place(picks: Picks) -> Picks:
@@ -58,9 +57,16 @@ def files_of(folder: Path, name: str) -> list[Path]:
 def test_what_a_pick_has_is_kept_or_its_loss_is_announced(folder, tmp_path, source, target):
     inputs, one = files_of(folder / source, source), format_named(target, "--to")
     output = tmp_path / ("{tomo}" if one.single else "picks")
-    said = "\n".join(convert(ConvertConfig(
-        tuple(map(str, inputs)), f"{output}{one.extensions[0]}", target=target,
-        tomograms=tuple(str(folder / f"{tomo_id}.mrc") for tomo_id in TOMOGRAMS))))
+    said = "\n".join(
+        convert(
+            ConvertConfig(
+                tuple(map(str, inputs)),
+                f"{output}{one.extensions[0]}",
+                target=target,
+                tomograms=tuple(str(folder / f"{tomo_id}.mrc") for tomo_id in TOMOGRAMS),
+            )
+        )
+    )
     before, after = read_all(inputs, source), read_all(files_of(tmp_path, target), target)
     assert set(after) == set(before) == set(TOMOGRAMS) and "warning" not in said
     for tomo_id, own in before.items():
@@ -76,8 +82,12 @@ def test_what_a_pick_has_is_kept_or_its_loss_is_announced(folder, tmp_path, sour
 def check_kept(own: Picks, again: Picks, said: str, target: str) -> None:
     losses = next((line for line in said.splitlines() if "does not keep" in line), "")
     for attribute, word in WORDS.items():
-        there = {"score": np.isfinite(own.score), "angles": np.isfinite(own.angles), "group": own.group != 0,
-                 "species": own.species != ""}[attribute].any()
+        there = {
+            "score": np.isfinite(own.score),
+            "angles": np.isfinite(own.angles),
+            "group": own.group != 0,
+            "species": own.species != "",
+        }[attribute].any()
         if not there:
             assert word not in losses
         elif attribute in WRITABLE[target].keeps:

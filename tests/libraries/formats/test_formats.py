@@ -38,7 +38,8 @@ def turn_between(a: np.ndarray, b: np.ndarray) -> float:
 
 
 PLACE = st.tuples(*(st.floats(-0.5, edge - 0.5).map(lambda value: round(value, 9)) for edge in SIZE)).filter(
-    lambda place: max(place) > 2)  # 1e-308 is NaN in XMD; in the first voxel alone they would be fractions
+    lambda place: max(place) > 2
+)  # 1e-308 is NaN in XMD; in the first voxel alone they would be fractions
 
 
 # ---------------------------------------------------------------------------------------------------------- round trips
@@ -57,8 +58,9 @@ def test_a_pick_keeps_its_place_through_any_chain_of_formats(tmp_path_factory, p
 def test_a_format_keeps_what_it_says_and_is_recognised_as_itself(tmp_path, name):
     one = format_named(name, "--to")
     angles = np.array([[10, 70, 30], [-40, 20, 100], [0, 0, 0.0]])
-    picks = picks_at([[1, 2, 3], [960, 900, 300], [0, 0, 0]], score=[0.5, -2.25, 1], angles=angles, group=[3, 4, 3],
-                     species=["ribosome"] * 3)
+    picks = picks_at(
+        [[1, 2, 3], [960, 900, 300], [0, 0, 0]], score=[0.5, -2.25, 1], angles=angles, group=[3, 4, 3], species=["ribosome"] * 3
+    )
     path = tmp_path / f"TS_1{one.extensions[0]}"
     again = through(path, picks, name)
     assert recognise(path) is one
@@ -110,7 +112,11 @@ def test_what_else_the_known_files_say(tmp_path):
     assert np.isnan(of("TS_1.cbox").score).all()
     assert of("pytom.star").score.tolist() == [0.25] and of("TS_1_info.json").score.tolist() == [0.5]
     assert [of(name).species[0] for name in ("objects.xml", "session.xml", "TS_1_info.json", "picks.json")] == [
-        "2", "PSII", "ribosome", "a"]
+        "2",
+        "PSII",
+        "ribosome",
+        "a",
+    ]
 
 
 def motive_list(path: Path, position=(11.0, 21.0, 31.0), shift=(0.0, 0.0, 0.0), tomogram: float = 4.0) -> Path:
@@ -132,8 +138,10 @@ def test_motive_lists_count_from_one_and_add_their_shift(tmp_path):
 def test_relion4_turns_the_shift_with_the_box(tmp_path):
     # A box turned by 90 degrees about z: RELION's matrix takes x to -y, so a shift of 10 Å along x is 4 voxels along -y
     angles = "TomoSubtomogramRot TomoSubtomogramTilt TomoSubtomogramPsi AngleRot AngleTilt AnglePsi"
-    (tmp_path / "r4.star").write_text(star("optics", "OpticsGroup TomoTiltSeriesPixelSize", "1 2.5") + star(
-        "particles", f"TomoName {XYZ} {SHIFTS} {angles} OpticsGroup", "TS_1 100 100 100 10 0 0 90 0 0 0 30 0 1"))
+    (tmp_path / "r4.star").write_text(
+        star("optics", "OpticsGroup TomoTiltSeriesPixelSize", "1 2.5")
+        + star("particles", f"TomoName {XYZ} {SHIFTS} {angles} OpticsGroup", "TS_1 100 100 100 10 0 0 90 0 0 0 30 0 1")
+    )
     picks = read(tmp_path / "r4.star", context())["TS_1"]
     assert picks.sampling_rate == 2.5
     np.testing.assert_allclose(picks.positions, [[100, 104, 100]], atol=1e-9)
@@ -143,8 +151,15 @@ def test_relion4_turns_the_shift_with_the_box(tmp_path):
 
 # ------------------------------------------------------------------------------------------------------------ tomograms
 def test_names_without_what_programs_add():
-    same = ["TS_01", "rec_TS_01.mrc", "/a/b/TS_01_12.23Apx.mrc", "TS_01_bin4_rec", "C:\\x\\TS_01.tomostar", "TS_01_info.json",
-            "ts_01_relion3.star"]
+    same = [
+        "TS_01",
+        "rec_TS_01.mrc",
+        "/a/b/TS_01_12.23Apx.mrc",
+        "TS_01_bin4_rec",
+        "C:\\x\\TS_01.tomostar",
+        "TS_01_info.json",
+        "ts_01_relion3.star",
+    ]
     assert {bare(name) for name in same} == {"ts_01"}
     assert bare("TS_1") != bare("TS_10") and bare("tomo_0024") == "tomo_0024"
 
@@ -186,8 +201,9 @@ def test_a_run_reads_other_formats_where_that_is_safe(tmp_path):
     (tmp_path / "r5.star").write_text(KNOWN["r5.star"])
     with pytest.raises(InputError, match=r"whose size is not known .*convert the file first"):
         read_pick_file(tmp_path / "r5.star", {"TS_1": RATE})
-    np.testing.assert_allclose(read_pick_file(tmp_path / "r5.star", {"TS_1": RATE}, sizes={"TS_1": SIZE})["TS_1"].positions,
-                               [[10, 20, 30]], atol=1e-6)
+    np.testing.assert_allclose(
+        read_pick_file(tmp_path / "r5.star", {"TS_1": RATE}, sizes={"TS_1": SIZE})["TS_1"].positions, [[10, 20, 30]], atol=1e-6
+    )
 
 
 def test_a_star_of_more_tomograms_than_given_says_what_is_left_out(tmp_path):

@@ -8,8 +8,11 @@ import pytest
 from tomo_particles.formats.registry import FORMATS
 
 REPOSITORY = Path(__file__).parents[3]
-ROWS = [[cell.strip() for cell in line.strip("|").split(" | ")]
-        for line in (REPOSITORY / "docs" / "formats.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split(" | ")]
+    for line in (REPOSITORY / "docs" / "formats.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| `")
+]
 ATTRIBUTES = {"score": "score", "angles": "angles", "group": "group", "species": "class"}
 
 

@@ -104,8 +104,10 @@ def test_a_class_before_the_place_is_read_on_demand_only(tmp_path):
 
 def test_a_list_of_peet_needs_the_model_of_its_points(tmp_path):
     path = tmp_path / "TS_1_MOTL_Tom1_Iter1.csv"
-    path.write_text("CCC,reserved,reserved,pIndex,wedgeWT,NA,NA,NA,NA,NA,xOffset,yOffset,zOffset,NA,NA,reserved,EulerZ(1),EulerZ(3),"
-                    "EulerX(2),reserved\n0.5,0,0,2,0,0,0,0,0,0,0.5,-1,2,0,0,0,-100,60,-70,0\n")
+    path.write_text(
+        "CCC,reserved,reserved,pIndex,wedgeWT,NA,NA,NA,NA,NA,xOffset,yOffset,zOffset,NA,NA,reserved,EulerZ(1),EulerZ(3),"
+        "EulerX(2),reserved\n0.5,0,0,2,0,0,0,0,0,0,0.5,-1,2,0,0,0,-100,60,-70,0\n"
+    )
     assert "put this model beside it, under a name that the list's begins with, as 'TS_1.mod'" in refusal(path, context())
     model = Picks("TS_1", [[1, 2, 3], [9.5, 21, 28]], RATE)
     write(tmp_path / "TS_1.mod", {"TS_1": model}, context(), format_named("imod", "--to"))
@@ -115,8 +117,10 @@ def test_a_list_of_peet_needs_the_model_of_its_points(tmp_path):
     turn = rotation_of(picks.angles) * rotation_of(np.array([[10.0, 70, 30]])).inv()
     assert turn.magnitude().max() < 1e-6
     notes, text = [], path.read_text()
-    path.write_text(text.replace("EulerX(2),reserved", "EulerX(2),class").replace("-70,0\n", "-70,2\n")
-                    + "0.5,0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,-9999\n")
+    path.write_text(
+        text.replace("EulerX(2),reserved", "EulerX(2),class").replace("-70,0\n", "-70,2\n")
+        + "0.5,0,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,-9999\n"
+    )
     assert read(path, context(notes=notes))["TS_1"].species.tolist() == ["2"]
     assert "1 duplicates (class -9999) are left out" in notes[0]
     path.write_text(text.replace("0.5,0,0,2", "0.5,0,0,3"))

@@ -21,8 +21,17 @@ def of(path: Path, *names: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("name", "tomogram"), [("grid_2a", "grid_1a"), ("grid_12A", "grid_1A"), ("cell_b2", "cell_b1"),
-                                                ("cell_b2", "cell"), ("TS_1", "TS_10"), ("grid_2a", "grid")])
+@pytest.mark.parametrize(
+    ("name", "tomogram"),
+    [
+        ("grid_2a", "grid_1a"),
+        ("grid_12A", "grid_1A"),
+        ("cell_b2", "cell_b1"),
+        ("cell_b2", "cell"),
+        ("TS_1", "TS_10"),
+        ("grid_2a", "grid"),
+    ],
+)
 def test_an_ending_that_tells_tomograms_apart_is_never_cut_off(tmp_path, name, tomogram):
     path = of(tmp_path / "p.star", name)
     assert f"of tomogram '{name}', which is none of those given" in refusal(path, context(tomogram))

@@ -31,8 +31,11 @@ def about(axis: str, degrees: float) -> np.ndarray:
 def by_relion(rot: float, tilt: float, psi: float) -> np.ndarray:
     """Euler_angles2matrix of RELION and Xmipp: takes the reference into the frame of the image, here the tomogram."""
     (ca, cb, cg), (sa, sb, sg) = (f(np.radians([rot, tilt, psi])) for f in (np.cos, np.sin))
-    matrix = [[cg * cb * ca - sg * sa, cg * cb * sa + sg * ca, -cg * sb],
-              [-sg * cb * ca - cg * sa, -sg * cb * sa + cg * ca, sg * sb], [sb * ca, sb * sa, cb]]
+    matrix = [
+        [cg * cb * ca - sg * sa, cg * cb * sa + sg * ca, -cg * sb],
+        [-sg * cb * ca - cg * sa, -sg * cb * sa + cg * ca, sg * sb],
+        [sb * ca, sb * sa, cb],
+    ]
     return REFERENCE @ np.array(matrix).T
 
 
@@ -72,12 +75,25 @@ def placed(path: Path) -> list[np.ndarray]:
     return [by_matrix(point["transformation_"]) for point in json.loads(path.read_text())["points"]]
 
 
-FILES = {"relion5": "a.star", "relion3": "b.star", "dynamo": "c.tbl", "copick": "d.json", "csv": "e.csv", "xmd": "f.xmd",
-         "stopgap": "g.star"}
+FILES = {
+    "relion5": "a.star",
+    "relion3": "b.star",
+    "dynamo": "c.tbl",
+    "copick": "d.json",
+    "csv": "e.csv",
+    "xmd": "f.xmd",
+    "stopgap": "g.star",
+}
 
 
-@pytest.mark.parametrize("chain", [*itertools.permutations(("relion5", "dynamo", "copick")), ("csv", "relion3", "xmd", "dynamo"),
-                                   ("relion5", "stopgap", "dynamo", "copick")])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        *itertools.permutations(("relion5", "dynamo", "copick")),
+        ("csv", "relion3", "xmd", "dynamo"),
+        ("relion5", "stopgap", "dynamo", "copick"),
+    ],
+)
 def test_a_particle_lies_the_same_way_for_every_package(tmp_path, chain):
     expected = [by_relion(*angles) for angles in TURNS]
     picks = Picks("TS_1", np.full((len(TURNS), 3), 9.0), RATE, angles=TURNS)
@@ -95,8 +111,10 @@ def test_orientations_that_gave_the_same_reconstruction_in_dynamo_and_relion():
 
 
 def test_a_matrix_of_the_portal_is_applied_to_the_reference(tmp_path):
-    rows = [{"location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": (about("z", a) @ about("x", b)).tolist()}
-            for a, b in ((30, 60), (200, -20))]
+    rows = [
+        {"location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": (about("z", a) @ about("x", b)).tolist()}
+        for a, b in ((30, 60), (200, -20))
+    ]
     (tmp_path / "p.ndjson").write_text("\n".join(map(json.dumps, rows)))
     angles = read(tmp_path / "p.ndjson", context())["TS_1"].angles
     for row, own in zip(rows, angles, strict=True):

@@ -37,8 +37,15 @@ def refusal(path, rates=RATES, **options) -> str:
 
 
 def test_a_folder_is_a_picker_and_a_file_is_of_the_tomogram_whose_name_it_bears(tmp_path):
-    picker = folder(tmp_path, TS_1_coords="1 2 3\n", TS_10_coords="4 5 6\n7 8 9\n", TS_7_coords="1 1 1\n", TS_8_coords="\n",
-                    notes_txt="a log\n", run_tloc="x")
+    picker = folder(
+        tmp_path,
+        TS_1_coords="1 2 3\n",
+        TS_10_coords="4 5 6\n7 8 9\n",
+        TS_7_coords="1 1 1\n",
+        TS_8_coords="\n",
+        notes_txt="a log\n",
+        run_tloc="x",
+    )
     notes: list[str] = []
     picks = read_pick_file(picker, RATES, picker=4, notes=notes)
     assert places(picks) == {"TS_1": [[1, 2, 3]], "TS_10": [[4, 5, 6], [7, 8, 9]]} and set(picks["TS_10"].picker) == {4}
@@ -55,8 +62,9 @@ def test_one_of_many_files_is_not_taken_for_the_only_tomogram(tmp_path):
 
 
 def test_tomotwin_names_files_by_the_particle_in_folders_of_tomograms(tmp_path):
-    picker = folder(tmp_path, TS_1__ribosome_coords="1 2 3\n", TS_10__ribosome_coords="4 5 6\n",
-                    TS_10__ribosome_cbox=KNOWN["TS_1.cbox"])
+    picker = folder(
+        tmp_path, TS_1__ribosome_coords="1 2 3\n", TS_10__ribosome_coords="4 5 6\n", TS_10__ribosome_cbox=KNOWN["TS_1.cbox"]
+    )
     assert "2 coords (ribosome.coords), 1 cbox (ribosome.cbox); they may be the same picks twice" in refusal(picker)
     picks = read_pick_file(f"{picker}/**/*.coords", RATES)
     assert places(picks) == {"TS_1": [[1, 2, 3]], "TS_10": [[4, 5, 6]]}

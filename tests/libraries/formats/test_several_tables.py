@@ -5,8 +5,9 @@ from format_samples import CENTRED, KNOWN, XYZ, context, refusal, star
 
 from tomo_particles.formats.registry import read
 
-TS_1, TS_2 = (star("particles", f"TomoName {XYZ}", *(f"{name} 1{i} 20 30" for i in range(n)))
-              for name, n in (("TS_1", 2), ("TS_2", 1)))
+TS_1, TS_2 = (
+    star("particles", f"TomoName {XYZ}", *(f"{name} 1{i} 20 30" for i in range(n))) for name, n in (("TS_1", 2), ("TS_2", 1))
+)
 
 
 def test_all_tables_of_picks_are_read_and_said(tmp_path):
@@ -21,8 +22,11 @@ def test_all_tables_of_picks_are_read_and_said(tmp_path):
 
 
 def test_each_table_has_the_optics_in_front_of_it(tmp_path):
-    parts = [star("optics", "OpticsGroup TomoTiltSeriesPixelSize", f"1 {rate}") + star(
-        "particles", f"TomoName {XYZ} OpticsGroup", f"{name} 10 20 30 1") for name, rate in (("TS_1", 2.5), ("TS_2", 5))]
+    parts = [
+        star("optics", "OpticsGroup TomoTiltSeriesPixelSize", f"1 {rate}")
+        + star("particles", f"TomoName {XYZ} OpticsGroup", f"{name} 10 20 30 1")
+        for name, rate in (("TS_1", 2.5), ("TS_2", 5))
+    ]
     (tmp_path / "p.star").write_text("".join(parts))
     rates = {name: own.sampling_rate for name, own in read(tmp_path / "p.star", context("TS_1", "TS_2")).items()}
     assert rates == {"TS_1": 2.5, "TS_2": 5}

@@ -8,7 +8,8 @@ from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.registry import Context, read
 
 WARP = star("optics", "OpticsGroup TomoTiltSeriesPixelSize ImagePixelSize", "1 1.5 12", "2 1.5 12") + star(
-    "particles", f"TomoName {XYZ} {SHIFTS} OpticsGroup", "TS_1.tomostar 494.5 564 28 24 0 0 2")
+    "particles", f"TomoName {XYZ} {SHIFTS} OpticsGroup", "TS_1.tomostar 494.5 564 28 24 0 0 2"
+)
 MATCHED = star("", f"{XYZ} MicrographName AutopickFigureOfMerit", "0.5 0.25 0.75 TS_1.tomostar 9.5", "0.1 0.9 1 TS_1.tomostar 7")
 
 
@@ -42,9 +43,12 @@ def test_fractions_of_warp_become_voxels_and_need_the_size(tmp_path):
 
 @pytest.mark.parametrize("name", ["p.star", "TS_1.csv", "TS_1.coords", "TS_1.txt", "TS_1_info.json", "p.xmd"])
 def test_fractions_of_others_are_refused_in_every_format(tmp_path, name):
-    texts = {".star": MATCHED.replace(".tomostar", ""), ".csv": "x,y,z\n0.5,0.25,0.75\n",
-             ".json": '{"boxes_3d": [[0.5, 0.25, 1]]}',
-             ".xmd": "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n _tiltSeriesId\n _x\n _y\n _z\nTS_1 0.5 0.25 0.75\n"}
+    texts = {
+        ".star": MATCHED.replace(".tomostar", ""),
+        ".csv": "x,y,z\n0.5,0.25,0.75\n",
+        ".json": '{"boxes_3d": [[0.5, 0.25, 1]]}',
+        ".xmd": "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n _tiltSeriesId\n _x\n _y\n _z\nTS_1 0.5 0.25 0.75\n",
+    }
     path = tmp_path / name
     path.write_text(texts.get(path.suffix, "0.5 0.25 0.75\n0 1 0.5\n"))
     assert "fractions of the tomogram, not voxels" in refusal(path, context())
@@ -73,8 +77,9 @@ def test_the_label_that_gives_the_unit(tmp_path, labels, values, rate, told):
         assert "leave it out, or correct the file" in refusal(tmp_path / "p.star", other)
 
 
-@pytest.mark.parametrize("labels", ["TomoTiltSeriesPixelSize PixelSize", "PixelSize ImagePixelSize",
-                                    "TomoTiltSeriesPixelSize MicrographPixelSize"])
+@pytest.mark.parametrize(
+    "labels", ["TomoTiltSeriesPixelSize PixelSize", "PixelSize ImagePixelSize", "TomoTiltSeriesPixelSize MicrographPixelSize"]
+)
 def test_labels_that_contradict_each_other_are_refused(tmp_path, labels):
     (tmp_path / "p.star").write_text(star("particles", f"TomoName {XYZ} {labels}", "TS_1 10 20 30 2 8"))
     said = refusal(tmp_path / "p.star", Context())

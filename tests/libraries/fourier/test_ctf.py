@@ -39,8 +39,14 @@ def test_the_envelope_is_a_gaussian_in_inverse_nanometres():
 
 @pytest.mark.parametrize(
     ("wrong", "word"),
-    [({"voltage": 0}, "voltage"), ({"voltage": 300_000}, "kV"), ({"amplitude_contrast": 8}, "fraction"),
-     ({"defocus": 30_000}, "µm"), ({"defocus": float("nan")}, "defocus"), ({"envelope": 0}, "envelope")],
+    [
+        ({"voltage": 0}, "voltage"),
+        ({"voltage": 300_000}, "kV"),
+        ({"amplitude_contrast": 8}, "fraction"),
+        ({"defocus": 30_000}, "µm"),
+        ({"defocus": float("nan")}, "defocus"),
+        ({"envelope": 0}, "envelope"),
+    ],
 )
 def test_conditions_of_no_microscope_are_refused(wrong, word):
     with pytest.raises(InputError, match=word):

@@ -52,7 +52,7 @@ def test_what_a_tight_mask_correlates_is_taken_away():
     offset = 4.0  # a mean under the mask is a signal of the mask's shape
     found = correlate_halves(signal + noise(1) + offset, signal + noise(2) + offset, tight)
     assert found.masked[8:].mean() > found.corrected[8:].mean() + 0.1
-    assert found.corrected[1:found.random_from] == pytest.approx(found.masked[1:found.random_from])
+    assert found.corrected[1 : found.random_from] == pytest.approx(found.masked[1 : found.random_from])
 
 
 def test_the_same_seed_gives_the_same_correction():

@@ -24,24 +24,38 @@ def error(mean, truth: Rotation, symmetry: Rotation = C1) -> np.ndarray:
 
 
 # ---- symmetries
-@pytest.mark.parametrize(("name", "order"), [("c1", 1), ("C4", 4), ("d2", 4), ("D7", 14), ("t", 12), ("O", 24), ("i", 60),
-                                             ("I1", 60), ("i2", 60), ("c12", 12)])
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [("c1", 1), ("C4", 4), ("d2", 4), ("D7", 14), ("t", 12), ("O", 24), ("i", 60), ("I1", 60), ("i2", 60), ("c12", 12)],
+)
 def test_groups_are_groups(name, order):
     group = symmetry_group(name)
     assert len(group) == order
-    products = (group[np.repeat(np.arange(order), order)] * group[np.tile(np.arange(order), order)])
+    products = group[np.repeat(np.arange(order), order)] * group[np.tile(np.arange(order), order)]
     distances = np.array([(element.inv() * group).magnitude().min() for element in products[:: max(1, order // 4)]])
     assert distances.max() < 1e-6
     assert group.magnitude().min() < 1e-9
 
 
-@pytest.mark.parametrize(("name", "fold", "axis"), [
-    ("c5", 5, (0, 0, 1)), ("d3", 3, (0, 0, 1)), ("d3", 2, (1, 0, 0)), ("o", 4, (0, 0, 1)), ("t", 3, (0, 0, 1)),
-    ("t", 2, (0, 0.816496, 0.577350)), ("o", 3, (0.577350, 0.577350, 0.577350)),
-    ("i1", 2, (1, 0, 0)), ("i1", 5, (0.850651, 0, -0.525731)), ("i1", 3, (0.934172, 0.356822, 0)),
-    ("i2", 2, (0, 0, 1)), ("i2", 5, (0.525731, 0, 0.850651)), ("i2", 3, (0, 0.356822, 0.934172)),
-    ("i", 5, (0.525731, 0, 0.850651)),
-])
+@pytest.mark.parametrize(
+    ("name", "fold", "axis"),
+    [
+        ("c5", 5, (0, 0, 1)),
+        ("d3", 3, (0, 0, 1)),
+        ("d3", 2, (1, 0, 0)),
+        ("o", 4, (0, 0, 1)),
+        ("t", 3, (0, 0, 1)),
+        ("t", 2, (0, 0.816496, 0.577350)),
+        ("o", 3, (0.577350, 0.577350, 0.577350)),
+        ("i1", 2, (1, 0, 0)),
+        ("i1", 5, (0.850651, 0, -0.525731)),
+        ("i1", 3, (0.934172, 0.356822, 0)),
+        ("i2", 2, (0, 0, 1)),
+        ("i2", 5, (0.525731, 0, 0.850651)),
+        ("i2", 3, (0, 0.356822, 0.934172)),
+        ("i", 5, (0.525731, 0, 0.850651)),
+    ],
+)
 def test_axes_are_those_of_xmipp_and_relion(name, fold, axis):
     """The generators of Xmipp's symmetry files."""
     turn = Rotation.from_rotvec(np.array(axis) / np.linalg.norm(axis) * 360 / fold, degrees=True)
@@ -89,8 +103,9 @@ def test_an_outlier_does_not_turn_the_mean_but_is_reported():
 def test_two_that_agree_outweigh_many_that_do_not():
     rng = np.random.default_rng(2)
     truth = Rotation.random(100, rng)
-    members = [np.concatenate([angles_of(noisy(rng, truth[i:i + 1], 2, 3.0)), angles_of(Rotation.random(3, rng))])
-               for i in range(100)]
+    members = [
+        np.concatenate([angles_of(noisy(rng, truth[i : i + 1], 2, 3.0)), angles_of(Rotation.random(3, rng))]) for i in range(100)
+    ]
     mean = mean_orientations(np.concatenate(members), np.repeat(np.arange(100), 5), 100, C1)
     assert (error(mean, truth) < 12).mean() > 0.9
 

@@ -30,8 +30,9 @@ def test_angles_and_rotations_undo_each_other():
     assert (rotation_of(angles) * rotations.inv()).magnitude().max() < 1e-9
 
 
-@pytest.mark.parametrize(("turn", "goes_to"),
-                         [((0, 0, 90), (10, 15, 10)), ((0, -90, 0), (15, 10, 10)), ((90, 0, 0), (10, 10, 15))])
+@pytest.mark.parametrize(
+    ("turn", "goes_to"), [((0, 0, 90), (10, 15, 10)), ((0, -90, 0), (15, 10, 10)), ((90, 0, 0), (10, 10, 15))]
+)
 def test_turning_moves_a_voxel_on_x_where_a_vector_goes(turn, goes_to):
     volume = np.zeros((21, 21, 21), dtype=np.float32)
     volume[10, 10, 15] = 1  # x = +5

@@ -133,8 +133,9 @@ def test_the_eight_flips_are_a_group_that_keeps_the_missing_wedge(rng):
     assert np.abs(np.fft.fftn(turned)[outside]).max() > 1e-3
 
 
-@pytest.mark.parametrize("change", [{"labels": [0, 2]}, {"weights": [-1, 1]}, {"positions": np.zeros((3, 3))},
-                                    {"labels": [0, np.nan]}])
+@pytest.mark.parametrize(
+    "change", [{"labels": [0, 2]}, {"weights": [-1, 1]}, {"positions": np.zeros((3, 3))}, {"labels": [0, np.nan]}]
+)
 def test_examples_refuse_what_does_not_fit(change):
     good = {"images": ["1@a", "2@a"], "tomo_ids": ["t", "t"], "positions": np.zeros((2, 3)), "labels": [0, 1], "weights": [1, 1]}
     assert len(Examples(**good)) == 2

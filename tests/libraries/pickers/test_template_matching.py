@@ -109,8 +109,10 @@ def test_a_coarser_search_maps_positions_back_exactly():
     for centre in ((24, 30, 18), (25, 29, 19), (23, 27, 21)):
         best = search(placed(grid[50], centre, tomogram_filter), tomogram_filter, grid).peaks(8, number=1)
         assert best.positions[0] == pytest.approx(centre, abs=0.5)
-    errors = [search(placed(grid[50], c, tomogram_filter), tomogram_filter, grid[[50]]).peaks(8, number=1).positions[0] - c
-              for c in ((22, 26, 20), (25, 29, 19), (24, 30, 18), (27, 27, 21))]
+    errors = [
+        search(placed(grid[50], c, tomogram_filter), tomogram_filter, grid[[50]]).peaks(8, number=1).positions[0] - c
+        for c in ((22, 26, 20), (25, 29, 19), (24, 30, 18), (27, 27, 21))
+    ]
     assert np.abs(np.mean(errors, axis=0)).max() < 0.1  # no shift: only the parabola's error, which has no direction
 
 

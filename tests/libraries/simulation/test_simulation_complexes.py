@@ -55,7 +55,8 @@ def test_a_map_at_another_rate_has_the_same_size_in_angstrom():
 def test_an_unknown_weight_follows_from_the_volume_and_a_known_name_has_its_own(tmp_path):
     volume = 4 / 3 * np.pi * 60.0**3  # Å3
     assert complex_of("a", ball(), 10.0, 10.0).molecular_weight == pytest.approx(
-        volume / CUBIC_ANGSTROM_PER_DALTON / 1000, rel=0.1)
+        volume / CUBIC_ANGSTROM_PER_DALTON / 1000, rel=0.1
+    )
     assert read_map(write_map(tmp_path / "1bxn.mrc", ball()), 10.0).molecular_weight == 559.96
     assert read_map(write_map(tmp_path / "1BXN_10A.mrc", ball()), 10.0).molecular_weight == 559.96
 
@@ -113,8 +114,18 @@ def test_files_that_are_not_mrc_are_refused(tmp_path):
 
 
 def test_the_maps_beside_the_project_have_the_volumes_of_the_paper(shared_data):
-    volumes = {"1s3x": 104.1, "3qm1": 139.1, "3gl1": 207, "2cg9": 394.2, "3d2f": 521.9, "1u6g": 498.5, "3cf3": 1123,
-               "1bxn": 978.9, "1qvr": 1255, "4cr2": 3085}  # nm3, table 1 of SHREC 2020
+    volumes = {
+        "1s3x": 104.1,
+        "3qm1": 139.1,
+        "3gl1": 207,
+        "2cg9": 394.2,
+        "3d2f": 521.9,
+        "1u6g": 498.5,
+        "3cf3": 1123,
+        "1bxn": 978.9,
+        "1qvr": 1255,
+        "4cr2": 3085,
+    }  # nm3, table 1 of SHREC 2020
     for name, volume in volumes.items():
         which = read_map(shared_data / "maps_10A" / f"{name}.mrc", 10.0)
         assert 0.65 < which.voxels / volume < 1.5, name

@@ -163,11 +163,19 @@ def test_the_tilts_are_those_asked_for():
     assert Imaging(tilts=(-10, 10, 7)).angles == pytest.approx([-10, -3, 4])
 
 
-@pytest.mark.parametrize(("wrong", "word"), [
-    ({"tilts": (60, -60, 3)}, "rise"), ({"tilts": (-90, 90, 3)}, "within"), ({"tilts": (-60, 60, 0)}, "step"),
-    ({"tilts": (-60, 60, 200)}, "step"), ({"tilts": (float("nan"), 60, 3)}, "tilts"), ({"snr": 0}, "snr"),
-    ({"snr": float("inf")}, "snr"), ({"structural_noise": -1}, "structural noise"),
-])
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"tilts": (60, -60, 3)}, "rise"),
+        ({"tilts": (-90, 90, 3)}, "within"),
+        ({"tilts": (-60, 60, 0)}, "step"),
+        ({"tilts": (-60, 60, 200)}, "step"),
+        ({"tilts": (float("nan"), 60, 3)}, "tilts"),
+        ({"snr": 0}, "snr"),
+        ({"snr": float("inf")}, "snr"),
+        ({"structural_noise": -1}, "structural noise"),
+    ],
+)
 def test_impossible_series_are_refused(wrong, word):
     with pytest.raises(InputError, match=word):
         Imaging(**wrong)
@@ -206,6 +214,8 @@ def test_multislice_gives_each_height_its_own_defocus():
 
 def test_structural_noise_of_slices_is_as_strong_as_that_of_projections():
     empty = empty_sample((40, 64, 64))
-    fast, slices = (record(empty, Imaging(tilts=(0, 50, 50), multislice=multislice), rng=np.random.default_rng(0)).images
-                    for multislice in (False, True))
+    fast, slices = (
+        record(empty, Imaging(tilts=(0, 50, 50), multislice=multislice), rng=np.random.default_rng(0)).images
+        for multislice in (False, True)
+    )
     assert slices.std(axis=(1, 2)) == pytest.approx(fast.std(axis=(1, 2)), rel=0.06)

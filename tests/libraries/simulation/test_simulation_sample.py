@@ -36,7 +36,8 @@ def test_every_particle_is_the_template_turned_by_its_angles_at_its_position(sam
     by_name = {which.name: which for which in complexes}
     rebuilt = np.zeros_like(sample.protein)
     for number, (position, angles, name) in enumerate(
-            zip(sample.truth.positions, sample.truth.angles, sample.truth.species, strict=True), start=1):
+        zip(sample.truth.positions, sample.truth.angles, sample.truth.species, strict=True), start=1
+    ):
         if name in by_name:
             template = turned(by_name[name].density, rotation_of(angles)[0], order=SPLINE_ORDER)
             rebuilt += PROTEIN_CONTRAST * placed(template, position, rebuilt.shape)
@@ -77,7 +78,7 @@ def test_a_vesicle_is_a_hollow_shell_of_two_leaflets(sample):
     row = int(np.flatnonzero(sample.truth.species == "vesicle")[0])
     x, y, z = sample.truth.positions[row].astype(int)
     membrane = sample.occupancy[z, y] == row + 1
-    assert not membrane[x] and membrane[:x].any() and membrane[x + 1:].any()
+    assert not membrane[x] and membrane[:x].any() and membrane[x + 1 :].any()
     wall = np.flatnonzero(membrane[x:]) + x
     profile = sample.other[z, y, wall[wall < wall[0] + 9]]
     assert profile[len(profile) // 2] < 0.5 * profile.max()  # the fatty middle between the head groups

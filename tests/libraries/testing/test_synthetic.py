@@ -53,8 +53,8 @@ def test_the_missing_wedge_is_about_the_tilt_axis():
     rng = np.random.default_rng(0)
     volume = rng.normal(2.0, 1.0, (16, 16, 16))
     before, after = (np.abs(np.fft.fftn(v)) for v in (volume, through_missing_wedge(volume, 60.0)))
-    np.testing.assert_allclose(after[5, :, 1], 0, atol=1e-9)      # kz 5, kx 1: beyond tan(60)
-    np.testing.assert_allclose(after[1, :, 5], before[1, :, 5])   # a tilt of 11 degrees
+    np.testing.assert_allclose(after[5, :, 1], 0, atol=1e-9)  # kz 5, kx 1: beyond tan(60)
+    np.testing.assert_allclose(after[1, :, 5], before[1, :, 5])  # a tilt of 11 degrees
     np.testing.assert_allclose(after[0], before[0])
     assert after[0, 0, 0] == pytest.approx(16**3 * volume.mean())
 
