@@ -15,6 +15,7 @@ from ._shared.program import Program, require_positive, run
 
 if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
+    from tomo_particles.core.read_once import ReadOnce
     from tomo_particles.formats.registry import Context, Format
 
 TOMOGRAM = "{tomo}"  # in the name of the output: one file per tomogram
@@ -82,7 +83,7 @@ def convert(config: ConvertConfig) -> list[str]:
     return notes + _write(picks, context, config, target) + _extents(picks, context, rates)
 
 
-def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
+def _files(config: ConvertConfig) -> tuple[list[ReadOnce], list[str]]:
     """The files behind -i, and what was passed over in folders. Raises InputError for a file that is named twice."""
     from tomo_particles.formats.pick_folders import files_of
 
@@ -94,7 +95,7 @@ def _files(config: ConvertConfig) -> tuple[list[Path], list[str]]:
     return files, notes
 
 
-def _context(config: ConvertConfig, files: Sequence[Path], notes: list[str]) -> Context:
+def _context(config: ConvertConfig, files: Sequence[ReadOnce], notes: list[str]) -> Context:
     from tomo_particles.core.tomograms import each_tomogram, tomogram_id
     from tomo_particles.formats.pick_folders import shared_folder
     from tomo_particles.formats.registry import Context, TomogramInfo
@@ -133,7 +134,7 @@ def _names(config: ConvertConfig) -> dict[str, str]:
 
 
 def _read(
-    files: Sequence[Path], config: ConvertConfig, context: Context, notes: list[str], rates: set[float | None]
+    files: Sequence[ReadOnce], config: ConvertConfig, context: Context, notes: list[str], rates: set[float | None]
 ) -> dict[str, Picks]:
     """The picks of all files. rates: Å/voxel known so far; receives those of the files."""
     from tomo_particles.formats.pick_folders import joined

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tomo_particles.core.errors import InputError, parameter
 
@@ -106,7 +107,7 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
             individual=config.individual,
             scale=scale,
         )
-    rows = {name: [values[row] for row in kept] for name, values in columns.items()}
+    rows: dict[str, Any] = {name: [values[row] for row in kept] for name, values in columns.items()}
     positions = picks.positions[kept]
     for axis, name in enumerate("xyz"):  # the boxes' own sampling rate is the one the rows must state
         rows[name], rows[f"{name}coor"] = positions[:, axis], np.rint(positions[:, axis]).astype(int)

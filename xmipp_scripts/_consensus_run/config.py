@@ -61,9 +61,9 @@ class PipelineConfig:
             (self.threads, "--threads"),
         ):
             require_positive(value, option)
-        for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
-            if value is not None:
-                require_positive(value, option, "Å/voxel")
+        for rate, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
+            if rate is not None:
+                require_positive(rate, option, "Å/voxel")
         if self.representative not in (0, 1, 2):
             raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
         if self.border not in BORDERS:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
 from tomo_particles.core.errors import listed
@@ -27,7 +27,7 @@ MERGED_SETS = ("pos", "doubt", "neg")
 class Pipeline:
     """Runs the steps of one output folder in order; files are the only thing that passes between them."""
 
-    def __init__(self, config: PipelineConfig, progress=print) -> None:
+    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = print) -> None:
         from tomo_particles.formats.pick_folders import source_names
 
         self.config = config
@@ -198,26 +198,28 @@ class Pipeline:
         from tomo_particles.core.coordinates import rescale_size
 
         config = self.config
+        x, y, z = rescale_size(tomogram.size, tomogram.sampling_rate, self.rate)
+        note_file = self.layout.noise_note(tomogram.tomo_id)
         noise = NoiseConfig(
             input=str(avoid),
             output=str(self.layout.labelled(tomogram.tomo_id, "noise")),
             radius=config.noise_radius,
             box_size=config.box_size,
             sampling_rate=self.rate,
-            size=tuple(int(edge) for edge in rescale_size(tomogram.size, tomogram.sampling_rate, self.rate)),
+            size=(int(x), int(y), int(z)),
             limit=config.noise_amount,
             static=config.noise_static,
             threads=config.threads,
             seed=seed_of(config.seed, tomogram.tomo_id),
-            note=str(self.layout.noise_note(tomogram.tomo_id)),
+            note=str(note_file),
         )
 
         def pick() -> None:
             count, note = write_noise(noise)
             self.progress(f"noise {tomogram.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
-        steps.run(f"noise {tomogram.tomo_id}", noise, [avoid], [noise.output, noise.note], pick)
-        return Path(noise.note).read_text(encoding="utf-8")
+        steps.run(f"noise {tomogram.tomo_id}", noise, [avoid], [noise.output, note_file], pick)
+        return note_file.read_text(encoding="utf-8")
 
     def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps) -> None:
         config = self.config
@@ -269,9 +271,12 @@ class Pipeline:
                 scoring,
                 [*inputs, *scoring.noise, *([model] if model else [])],
                 [scoring.output, *merged_only],
-                lambda scoring=scoring, name=name: self.progress(f"scored {score_files(scoring)} {name} picks"),
+                partial(self._score, scoring, name),
             )
         return self.layout.scored
+
+    def _score(self, scoring: ScoringConfig, name: str) -> None:
+        self.progress(f"scored {score_files(scoring)} {name} picks")
 
     def _forget(self, *trained: Path) -> None:
         """Remove what an earlier run with other options trained here, so that it does not pass for this one's; never what belongs

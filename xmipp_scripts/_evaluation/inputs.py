@@ -180,7 +180,7 @@ def _check_numbers(volume: np.ndarray, truth: Picks, target: np.ndarray, path: s
     """Refuse a volume that is not of this truth: too small for its particles, or with other numbers at their centres."""
     edges = np.array(volume.shape[::-1])
     rows = np.flatnonzero(target)
-    beyond = ~inside_volume(truth.positions[rows], edges)
+    beyond = ~inside_volume(truth.positions[rows], edges.tolist())
     if beyond.any():
         row = rows[np.argmax(beyond)]
         place = ", ".join(f"{value:.1f}" for value in truth.positions[row])

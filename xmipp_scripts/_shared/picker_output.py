@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tomo_particles.core.picks import Picks
 
 ENDINGS = (".csv", ".xmd")
@@ -60,7 +62,7 @@ def write_pickings(path: str, pickings: Sequence[Picks], tomograms: Sequence[str
     write_table(path, table)
 
 
-def _table(pickings: Sequence[Picks]):
+def _table(pickings: Sequence[Picks]) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 

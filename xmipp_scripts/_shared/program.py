@@ -75,7 +75,8 @@ class Program(XmippScript):
             self._check_values(name, values, see)
 
     def _check_values(self, name: str, values: list[str], see: str) -> None:
-        least, most = self._values.get(name, (0, float("inf")))
+        found: tuple[float, float] = self._values.get(name, (0, float("inf")))
+        least, most = found
         least = most if 1 < most < float("inf") else least  # two values of three must not be filled up with a default
         if not least <= len(values) <= most:
             expected = f"{least} or more" if most == float("inf") else str(least) if least == most else f"{least} to {most}"
@@ -179,5 +180,5 @@ def run(program: type[Program]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # `network.start_up` keeps back what ignores this
     if not sys.stdout.isatty():
         os.environ.setdefault("XMIPP_COLOR_OFF", "1")  # Xmipp's parser writes --help: no colour codes into files and pipes
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  a log must show progress as it happens
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a log must show progress as it happens
     return program().tryRun()

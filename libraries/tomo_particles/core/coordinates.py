@@ -31,10 +31,10 @@ def rescale_positions(positions: np.ndarray, from_rate: float, to_rate: float) -
     return (np.asarray(positions, dtype=float) + 0.5) * (from_rate / to_rate) - 0.5
 
 
-def rescale_size(size: tuple[int, int, int], from_rate: float, to_rate: float) -> tuple[float, ...]:
+def rescale_size(size: tuple[int, int, int], from_rate: float, to_rate: float) -> tuple[float, float, float]:
     """Extent x, y, z of a volume in voxels of another sampling rate; not rounded."""
     ratio = 1.0 if same_sampling_rate(from_rate, to_rate) else from_rate / to_rate
-    return tuple(edge * ratio for edge in size)
+    return size[0] * ratio, size[1] * ratio, size[2] * ratio
 
 
 def inside_volume(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:

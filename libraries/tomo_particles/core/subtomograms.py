@@ -110,7 +110,7 @@ def fill_gaps(grey: np.ndarray) -> int:
     return count
 
 
-def fits_inside(positions: np.ndarray, size: tuple[int, int, int], box_size: int) -> np.ndarray:
+def fits_inside(positions: np.ndarray, size: tuple[float, float, float], box_size: int) -> np.ndarray:
     """(n,) whether the whole box lies inside a tomogram of `size` x, y, z (same sampling rate as the positions)."""
     start = np.rint(positions) - box_size // 2
     return ((start >= 0) & (start + box_size <= np.asarray(size))).all(axis=1)
