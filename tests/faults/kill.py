@@ -64,5 +64,5 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
             )
             table.note(OTHER if killed == "other" else AGAIN, not differ, f"{what}: {differ[:3]}")
             if rng.random() < 0.5:
-                shutil.rmtree(odir)
+                shutil.rmtree(odir, ignore_errors=True)
     return table

@@ -45,6 +45,8 @@ def _label(name: str) -> int:
 
 def _kind(name: str) -> Kind | None:
     """What the values of a column are, None where the name is no label of Xmipp or an uncommon one."""
+    if "\0" in name:  # Xmipp takes no such text
+        return None
     label = xmippLib.str2Label(name)
     known = label >= 0 and xmippLib.label2Str(label) == name
     return _KINDS.get(xmippLib.labelType(label)) if known else None
@@ -118,6 +120,8 @@ def _refuse_rows_without_numbers(path: Path, option: str) -> None:
                     f"{option}: '{path}', row {max(1, row)}: {bad[0]} is '{values[bad[0]]}', not a "
                     f"{'whole ' * (_kind(bad[0]) is int)}number; correct or remove that row"
                 )
+    if not names:  # Xmipp's reader would end the process
+        raise InputError(f"{option}: '{path}' is not an XMD file (it has no columns); give an XMD with columns x, y, z")
 
 
 def _is_number(text: str, kind: Kind | None) -> bool:

@@ -147,6 +147,25 @@ def test_other_tables_are_read_by_xmipp(tmp_path, calls, text):
     assert calls and read["x"][0] == 1.5 and read == by_xmipp(tmp_path / "t.xmd")
 
 
+CUT_OFF = ["# XMIPP_STAR_1 * \n# \ndata_n", "# XMIPP_STAR_1 * \n", "data_\nloop_\n", "nothing"]
+
+
+@pytest.mark.parametrize("text", CUT_OFF)
+def test_a_table_that_is_cut_off_before_its_columns_ends_no_process(tmp_path, text):
+    """Xmipp's reader aborts over the first."""
+    (tmp_path / "t.xmd").write_text(text)
+    with pytest.raises(InputError, match="no columns"):
+        read_table(tmp_path / "t.xmd")
+
+
+def test_a_zero_byte_in_the_name_of_a_column_is_no_traceback(tmp_path):
+    (tmp_path / "t.xmd").write_text("# XMIPP_STAR_1 * \n# \ndata_n\nloop_\n _x\n _a\0b\n1 2\n")
+    try:
+        assert read_table(tmp_path / "t.xmd")["x"] == [1.0]
+    except InputError as error:
+        assert "t.xmd" in str(error)
+
+
 def test_columns_of_different_lengths_are_refused(tmp_path):
     with pytest.raises(ValueError, match="x 2, count 1"):
         write_table(tmp_path / "t.xmd", {"x": [1, 2], "count": [1]})
