@@ -145,10 +145,11 @@ def train_files(
     return leads
 
 
-def score_files(config: ScoringConfig) -> int:
+def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda line: None) -> int:
     """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many.
 
-    Merged picks receive the final score, CoordConsScore, too, and a verdict on their scores is written beside the output.
+    Merged picks receive the final score, CoordConsScore, too. The verdict on their scores goes to `progress`, and to a file
+    beside the output.
     """
     from tomo_particles.formats.xmd import join_tables, read_table, write_table
 
@@ -160,7 +161,9 @@ def score_files(config: ScoringConfig) -> int:
     if config.model:
         _add_network_scores((columns, noise), config)
     if {"comment", "enabled"} <= set(columns):
-        columns["CoordConsScore"] = _consensus_scores(columns, noise, config)
+        columns["CoordConsScore"], verdict = _consensus_scores(columns, noise, config)
+        if columns["image"]:
+            progress(f"verdict: {verdict}")
     write_table(config.output, columns)
     return len(columns["image"])
 
@@ -194,8 +197,8 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
         columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
 
 
-def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], config: ScoringConfig) -> list[float]:
-    """The final score of merged picks; writes the verdict and what it found out about the pickers."""
+def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], config: ScoringConfig) -> tuple[list[float], str]:
+    """The final scores of merged picks and their verdict in one line; writes the verdict and the reliability of the pickers."""
     import pandas as pd
 
     from tomo_particles.consensus.run_verdict import final_scores
@@ -209,7 +212,7 @@ def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], co
     pickers = found.pickers
     table = pd.DataFrame({"picker": pickers.pickers, "recall": pickers.recall, "precision": pickers.precision})
     write_csv_table(config.reliability, table)
-    return found.score.tolist()
+    return found.score.tolist(), found.verdict.text
 
 
 class DeepPickingConsensusTomo(Program):
@@ -310,7 +313,7 @@ class DeepPickingConsensusTomo(Program):
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,
             )
-            print(f"{score_files(config)} subtomograms scored: {config.output}")
+            print(f"{score_files(config, print)} subtomograms scored: {config.output}")
 
 
 def main() -> int:

@@ -134,6 +134,9 @@ def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noi
     scored = pd.read_csv(tmp_path / "scored.csv")
     assert ((scored["score"] >= 0.5) == (scored["support"] == 2)).all()
     assert scored.groupby("support")["score"].mean().is_monotonic_increasing and scored["score"].notna().all()
+    boxes = [tmp_path / "boxes" / name / "TS_1.xmd" for name in ("pos", "doubt")]
+    text = done("deep_picking_consensus_tomo", "--mode", "scoring", "--input", *boxes, "--output", tmp_path / "by_hand.xmd")
+    assert text.startswith("verdict: votes alone: the pickers agree on only 4 picks")
 
 
 def test_a_refusal_of_a_step_names_the_options_of_the_run(refused, noise, tmp_path):

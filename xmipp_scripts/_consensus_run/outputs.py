@@ -44,7 +44,8 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
     config, layout = run.config, run.layout
     names = {REFERENCE: "reference", **dict(enumerate(run.names, start=1))}
     threshold = None if config.voting else config.threshold
-    table = _in_tomogram_voxels(read_table(scored), run.tomograms, names, threshold)
+    merged = read_table(scored)
+    table = _in_tomogram_voxels(merged, run.tomograms, names, threshold)
     good = table["accepted"].to_numpy()
     given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
@@ -55,7 +56,7 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
-    elif len(table) >= FEWEST_UNCONFIRMED and not agreement_informs(read_table(scored)):
+    elif len(table) >= FEWEST_UNCONFIRMED and not agreement_informs(merged):
         notes = [*notes, "the pickers agree no more often than by chance; one file may have another origin, unit or binning"]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)

@@ -36,7 +36,8 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
     labels = np.array(columns["enabled"])
     informs = agreement_informs(columns)
     agreed, same = _agreed(columns, labels)
-    outlying = contrast_outliers_of(columns, agreed if informs else np.ones(len(labels), dtype=bool))
+    # The same picks as in training are the measure of contrast.
+    outlying = contrast_outliers_of(columns, labels == 1 if informs else np.ones(len(labels), dtype=bool))
     network_score = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
 
     def scored(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
