@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
+from .conventions import doubt_about
 from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
 from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
 
@@ -41,6 +43,11 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     if voxels := [one.positions for one in found if one.origin == CORNER and not one.angstrom and not one.fraction]:
         refuse_fractions(np.concatenate(voxels), f"{context.option}: '{path}'")
     context.notes.extend(dict.fromkeys(f"{path}: {note}" for one in found for note in one.notes))
+    doubt, believed = doubt_about(one.angles for one in found if one.angles is not None)
+    if doubt and f"{path}: {doubt}" not in context.notes:  # our own tables are looked at before, as a whole
+        context.notes.append(f"{path}: {doubt}")
+    if not believed:
+        found = [replace(one, angles=None) for one in found]
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
     assigned = {one.name: (one.named, tomogram_of(one, path, context)) for one in found}
@@ -78,6 +85,8 @@ def _joined(parts: Sequence[Picks], path: object, context: Context) -> Picks:
 def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
     tomogram = context.tomogram(tomo_id)
     score, angles = _finite(found.score, "score", path, context), _finite(found.angles, "orientation", path, context)
+    if angles is not None and found.convention:
+        angles = found.convention(angles)
     positions, rate = _in_voxels(found, tomogram, path, context)
     try:
         return Picks(tomo_id, positions, rate, score=score, angles=angles, group=found.group, species=found.species)
@@ -86,7 +95,7 @@ def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
 
 
 def _finite(values: Any, what: str, path: object, context: Context) -> np.ndarray | None:
-    """Scores (n,) or angles (n, 3), NaN where a pick has none; a note where some have and others do not."""
+    """Scores (n,) or angles (n, 3 or more), NaN where a pick has none; a note where some have and others do not."""
     if values is None:
         return None
     known = np.array(values, dtype=float)

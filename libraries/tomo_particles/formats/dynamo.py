@@ -52,7 +52,8 @@ def parse(path: Path, option: str) -> list[Found]:
     positions = np.stack([column(axis) + column(f"d{axis}") - FIRST_VOXEL for axis in "xyz"], axis=1)
     angles = np.stack([column(name, needed=False) for name in ("tdrot", "tilt", "narot")], axis=1)
     turned = np.nan_to_num(angles, posinf=0, neginf=0).any()
-    angles = from_dynamo(angles) if turned else np.full(angles.shape, np.nan)  # picks that nobody turned
+    if not turned:  # picks that nobody turned
+        angles[:] = np.nan
     score, group = column("cc", needed=False), np.nan_to_num(column("reg", needed=False), posinf=0, neginf=0).astype(int)
     rates = np.nan_to_num(column("apix", needed=False), posinf=0, neginf=0) if "apix" in table else np.zeros(len(table))
     numbers, names = column("tomo"), names_beside(path, option)
@@ -65,6 +66,7 @@ def parse(path: Path, option: str) -> list[Found]:
             rate=float(rate) if rate > 0 else None,
             score=score[own] if score.any() else None,
             angles=angles[own],
+            convention=from_dynamo,
             group=group[own],
             notes=tuple(notes),
         )

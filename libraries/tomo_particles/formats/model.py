@@ -77,7 +77,8 @@ class Found:
     fraction: whether positions are fractions of the size of the tomogram, in any unit.
     size: of the tomogram, voxels, where the file says it.  on_image: whether it is that of an image that was open, for certain.
     trimmed: where that image lies in a larger one, for messages; empty where the file does not say so.
-    score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
+    score, group, species: as in `Picks`; None: unknown.
+    angles: as the file states them.  convention: makes rot, tilt, psi of them; None: they are.
     notes: what the user should know of how the file was read, a line each.
     """
 
@@ -94,6 +95,7 @@ class Found:
     trimmed: str = ""
     score: Any = None
     angles: Any = None
+    convention: Callable[[np.ndarray], np.ndarray] | None = None
     group: Any = None
     species: Any = None
     notes: tuple[str, ...] = ()

@@ -79,7 +79,7 @@ def parse(path: Path, option: str) -> list[Found]:
         raise InputError(f"{option}: '{path}', particle {int(np.argmax(bad)) + 1}: its position is not a number; remove it")
     positions = rows[:, POSITION] + rows[:, SHIFT] - FIRST_VOXEL
     turns = rows[:, [PHI, THETA, PSI]]
-    angles = from_tom(turns) if np.nan_to_num(turns).any() else np.full(turns.shape, np.nan)
+    angles = turns if np.nan_to_num(turns).any() else np.full(turns.shape, np.nan)
     tomograms = whole_numbers(rows[:, TOMOGRAM], "the tomogram (row 5)", range(1, count + 1), path, option)
     notes = (f"is {NAMES[layout.dtype]}",) if layout.dtype in NAMES else ()
     return [
@@ -89,6 +89,7 @@ def parse(path: Path, option: str) -> list[Found]:
             positions[own],
             score=rows[own, SCORE] if rows[:, SCORE].any() else None,
             angles=angles[own],
+            convention=from_tom,
             notes=notes,
         )
         for number in dict.fromkeys(tomograms.tolist())

@@ -65,6 +65,7 @@ def _found(table: StarTable, optics: StarTable | None, notes: tuple[str, ...], p
     unit = Unit(np.full(len(table), np.nan)) if centred else unit_of(table, optics, names, positions, path, option)
     positions = positions - _shifts(table, unit.rates, centred, path, option)
     angles = _angles(table, path, option)
+    turned_boxes = angles is not None and BOX_ANGLES[0] in table.columns
     score = next((table.numbers(label, path, option, allow_empty=True) for label in SCORES if label in table.columns), None)
     return [
         Found(
@@ -78,6 +79,7 @@ def _found(table: StarTable, optics: StarTable | None, notes: tuple[str, ...], p
             unit.fraction,
             score=None if score is None else score[own],
             angles=None if angles is None else angles[own],
+            convention=_in_turned_boxes if turned_boxes else None,
             notes=(*notes, *unit.notes),
         )
         for name, rate, own in _groups(names, unit.rates)
@@ -131,21 +133,22 @@ def _shifts(table: StarTable, rates: np.ndarray, centred: bool, path: object, op
 
 
 def _angles(table: StarTable, path: object, option: str) -> np.ndarray | None:
-    """(n, 3) rot, tilt, psi: of the particle in its box, after the turn of the box, where it is turned; NaN where unknown."""
+    """(n, 3) rot, tilt, psi as the file states them, NaN where unknown; (n, 6) after those of the box, where there are such."""
     box, own = ([label for label in labels if label in table.columns] for labels in (BOX_ANGLES, ANGLES))
     if len(own) not in (0, 3) or len(box) not in (0, 3):
         raise InputError(f"{option}: '{path}' has only some of the three angles ({', '.join(own + box)}); add the others")
     if not own and not box:
         return None
-    parts = [_columns(table, labels, path, option, allow_empty=True) for labels in (box, own) if labels]
-    if len(parts) == 1 and own:
-        return parts[0]
-    known = np.isfinite(np.concatenate(parts, axis=1)).all(axis=1)
-    angles = np.full((len(table), 3), np.nan)
-    turns = [rotation_of(part[known]) for part in parts] if known.any() else []
-    if turns:
-        angles[known] = angles_of(turns[0] * turns[1] if own else turns[0])
-    return angles
+    return np.concatenate([_columns(table, labels, path, option, allow_empty=True) for labels in (box, own) if labels], axis=1)
+
+
+def _in_turned_boxes(angles: np.ndarray) -> np.ndarray:
+    """(n, 3) rot, tilt, psi of the particle in its box, after the turn of the box, (n, 3 or 6); NaN where unknown."""
+    known, result = np.isfinite(angles).all(axis=1), np.full((len(angles), 3), np.nan)
+    if known.any():
+        box = rotation_of(angles[known, :3])
+        result[known] = angles_of(box * rotation_of(angles[known, 3:]) if angles.shape[1] > 3 else box)
+    return result
 
 
 def _common(picks: Mapping[str, Picks], name_label: str) -> dict[str, list]:

@@ -36,7 +36,7 @@ def parse(path: Path, option: str) -> list[Found]:
         return np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
 
     positions, turns = columns(POSITION) + columns(SHIFT) - FIRST_VOXEL, columns(TURNS)
-    angles = from_tom(turns) if turns.any() else np.full(turns.shape, np.nan)
+    angles = turns if turns.any() else np.full(turns.shape, np.nan)
     score, classes, objects = (_optional(table, label, path, option) for label in ("score", "class", "object"))
     objects = whole_numbers(objects, "object", table.lines, path, option)
     species = np.array([f"{one:g}" for one in classes], dtype=object) if (classes > 1).any() else None
@@ -49,6 +49,7 @@ def parse(path: Path, option: str) -> list[Found]:
             positions[own],
             score=score[own] if score.any() else None,
             angles=angles[own],
+            convention=from_tom,
             group=objects[own],
             species=None if species is None else species[own],
         )

@@ -18,6 +18,7 @@ from ..core.names import from_cell, to_cell
 from ..core.picks import NO_SPECIES, Picks
 from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
+from .conventions import doubt_about
 from .model import BY_FILE, BY_NAME, Context, Format, Found, require_text, text_of
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def rows_by_tomogram(
 ) -> dict[str, pd.DataFrame]:
     """The checked rows of a CSV or XMD by tomogram: tomo_id, x, y, z and what else the file has of our columns.
 
-    notes: receives which columns of a CSV are not read, and which is taken for the score.
+    notes: receives which columns of a CSV are not read, which is taken for the score, and what is wrong with the angles.
     final_score: the score of an XMD is the one that a consensus gave, where there is one, not the picker's own.
     """
     path = read_once(path)
@@ -214,6 +215,12 @@ def rows_by_tomogram(
     refuse_fractions(table[["x", "y", "z"]].to_numpy(float), f"{option}: '{path}'")
     if "group" in table:
         table["group"] = table["group"].fillna(0)
+    if not without:
+        doubt, believed = doubt_about([table[list(ANGLES)].to_numpy(float)])
+        if doubt and notes is not None:
+            notes.append(doubt)
+        if not believed:
+            table = table.drop(columns=list(ANGLES))
     return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
 
 

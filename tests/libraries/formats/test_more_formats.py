@@ -71,7 +71,8 @@ def test_orientations_that_are_not_carried_are_said(tmp_path):
         notes = []
         (tmp_path / name).write_text(text)
         assert np.isnan(read(tmp_path / name, context(notes=notes))["TS_1"].angles).all()
-        assert [f"{tmp_path / name}: its orientations are left out" in note for note in notes] == [True] * (name != "plain.xml")
+        said = [note for note in notes if note.startswith(f"{tmp_path / name}: its orientations are left out")]
+        assert len(said) == (name != "plain.xml")
 
 
 def test_of_a_trajectory_of_m_the_first_point_is_read_and_said(tmp_path):
