@@ -42,6 +42,7 @@ class ConvertConfig:
     subset: bool = False
     drop_outside: bool = False
     overwrite: bool = False
+    note: str | None = None
 
     def __post_init__(self) -> None:
         for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
@@ -66,6 +67,7 @@ class ConvertConfig:
 
 def convert(config: ConvertConfig) -> list[str]:
     """Convert from files to files; returns what to tell the user, a line each."""
+    from tomo_particles.core.files import written_aside
     from tomo_particles.formats.registry import format_to_write, refuse_existing
 
     target = format_to_write(config.output, config.target)
@@ -80,7 +82,11 @@ def convert(config: ConvertConfig) -> list[str]:
         raise InputError("-i: no picks left after --class and --dropOutside; relax one of them")
     picks, context = _renamed(picks, context, config)
     notes += _losses(picks, target)
-    return notes + _write(picks, context, config, target) + _extents(picks, context, rates)
+    said = notes + _write(picks, context, config, target) + _extents(picks, context, rates)
+    if config.note:
+        with written_aside(config.note) as aside:
+            aside.write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
+    return said
 
 
 def _files(config: ConvertConfig) -> tuple[list[ReadOnce], list[str]]:
@@ -323,6 +329,7 @@ class ConvertCoordinatesTomo(Program):
         self.addParamsLine(" [--subset] : leave out picks of tomograms that are not given; default: they are an error")
         self.addParamsLine(" [--dropOutside] : leave out picks outside their tomogram; default: they are an error")
         self.addParamsLine(" [--overwrite] : replace the output if it exists")
+        self.addParamsLine(" [--note <file>] : text file for what is printed, too")
         self.addExampleLine(
             "xmipp_convert_coordinates_tomo --tomograms TS_01.mrc TS_02.mrc -i TS_01.cbox TS_02.cbox -o picks.star --to relion5"
         )
@@ -345,6 +352,7 @@ class ConvertCoordinatesTomo(Program):
             subset=self.checkParam("--subset"),
             drop_outside=self.checkParam("--dropOutside"),
             overwrite=self.checkParam("--overwrite"),
+            note=self.optional_path("--note"),
         )
 
     def run(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
-from .conventions import doubt_about
+from .angle_units import doubt_about
 from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
 from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
 

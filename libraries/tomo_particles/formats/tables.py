@@ -18,7 +18,7 @@ from ..core.names import from_cell, to_cell
 from ..core.picks import NO_SPECIES, Picks
 from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
-from .conventions import doubt_about
+from .angle_units import doubt_about
 from .model import BY_FILE, BY_NAME, Context, Format, Found, require_text, text_of
 
 if TYPE_CHECKING:
