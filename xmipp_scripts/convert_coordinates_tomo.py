@@ -74,7 +74,7 @@ def convert(config: ConvertConfig) -> list[str]:
     if TOMOGRAM not in config.output:
         refuse_existing(Path(config.output), config.overwrite)
     files, notes = _files(config)
-    context = _context(config, files, notes)
+    context = _context(config, target.family or target.name, files, notes)
     rates: set[float | None] = {config.sampling_rate, *(tomogram.sampling_rate for tomogram in context.tomograms.values())}
     picks = _read(files, config, context, notes, rates)
     picks = {tomo_id: own for tomo_id, own in _of_species(picks, config).items() if len(own)}
@@ -101,7 +101,7 @@ def _files(config: ConvertConfig) -> tuple[list[ReadOnce], list[str]]:
     return files, notes
 
 
-def _context(config: ConvertConfig, files: Sequence[ReadOnce], notes: list[str]) -> Context:
+def _context(config: ConvertConfig, family: str, files: Sequence[ReadOnce], notes: list[str]) -> Context:
     from tomo_particles.core.tomograms import each_tomogram, tomogram_id
     from tomo_particles.formats.pick_folders import shared_folder
     from tomo_particles.formats.registry import Context, TomogramInfo
@@ -121,6 +121,7 @@ def _context(config: ConvertConfig, files: Sequence[ReadOnce], notes: list[str])
         _names(config),
         unknown,
         among=shared_folder(files),
+        family=family,
         notes=notes,
     )
 
@@ -214,6 +215,7 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
     """What the picks have that the target does not keep, or keeps as 0, and names that the target may not know."""
     import numpy as np
 
+    from tomo_particles.formats.further_columns import star_columns
     from tomo_particles.formats.naming import plain
 
     every = list(picks.values())
@@ -231,8 +233,10 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
         f"RELION must call the tomogram '{name}', as the picks do; else give --rename, as {PLAIN} for '{plain(name)}'"
         for name in added[:1]
     ]
+    incomplete = star_columns(every)[1] if target.name.startswith("relion") else []
     return (
         [f"{target.name} does not keep: {', '.join(lost)}"] * bool(lost)
+        + [f"columns left out, without a value for every pick: {listed(incomplete, 12, '')}"] * bool(incomplete)
         + names
         + [f"{total - has[name]} picks have no {name}: 0 in the file" for name in filled]
     )

@@ -26,7 +26,21 @@ def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
     """
     if context.angstrom and not one.as_they_stand:
         raise InputError(f"{parameter('unit')}: '{path}' is of format {one.name}, which says its own unit; leave it out")
-    return assemble(one.found_in(path, context.option), path, context)
+    return assemble(_with_what_is_kept(one.found_in(path, context.option), one, path, context), path, context)
+
+
+def _with_what_is_kept(found: Sequence[Found], one: Format, path: object, context: Context) -> Sequence[Found]:
+    """The further columns that a conversion keeps; a note names the others. A run does not name those of star files."""
+    kept = {
+        label
+        for own in found
+        for label, values in own.further.items()
+        if values is not None and context.family and context.family == one.family
+    }
+    lost = dict.fromkeys(label for own in found for label in own.further if label not in kept)
+    if lost and (context.family or one.name == "csv"):
+        context.notes.append(f"{path}: columns not read: {listed(lost, 12, '')}")
+    return [replace(own, further={label: own.further[label] for label in own.further if label in kept}) for own in found]
 
 
 def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str, Picks]:
@@ -89,7 +103,10 @@ def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
         angles = found.convention(angles)
     positions, rate = _in_voxels(found, tomogram, path, context)
     try:
-        return Picks(tomo_id, positions, rate, score=score, angles=angles, group=found.group, species=found.species)
+        further = {label: make() for label, make in found.further.items() if make}
+        return Picks(
+            tomo_id, positions, rate, score=score, angles=angles, group=found.group, species=found.species, further=further
+        )
     except InputError as error:
         raise InputError(f"{context.option}: '{path}': {error}") from error
 
