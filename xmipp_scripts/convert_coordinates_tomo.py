@@ -149,7 +149,7 @@ def _read(
 
     def read_one(path: Path) -> dict[str, Picks]:
         found = format_named(config.source, "--from") if config.source else recognise(path)
-        picks = read(path, context, config.source)
+        picks = read(path, context, found.name)
         rates.update(own.sampling_rate for own in picks.values())
         picks = {tomo_id: _on_tomogram(own, path, context, config, notes, rates) for tomo_id, own in picks.items()}
         if picks:

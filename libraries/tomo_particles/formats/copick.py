@@ -109,23 +109,34 @@ def _groups(points: list[dict], path: object, option: str) -> np.ndarray:
 def _matrices(values: list[Any], width: int, path: object, option: str) -> np.ndarray:
     """(n, width, width), NaN where there is none."""
     result = np.full((len(values), width, width), np.nan)
-    for row, value in enumerate(values):
-        if value is None:
-            continue
-        try:
-            matrix = np.array(value, dtype=float)
-        except (TypeError, ValueError):  # words, or rows of different lengths
-            matrix = np.zeros(0)
-        if matrix.shape != (width, width):
-            raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is not {width} x {width}; correct or remove it")
-        turn = matrix[:3, :3]
-        if not np.isfinite(turn).all():  # no orientation; the translation of copick's matrix still counts
-            result[row, :3, width - 1] = matrix[:3, width - 1] if width == 4 else np.nan
-            continue
-        if not (np.allclose(turn @ turn.T, np.eye(3), atol=MAX_SKEW) and np.linalg.det(turn) > 0):
-            raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is no rotation; correct or remove it")
-        result[row] = matrix
+    there = [row for row, value in enumerate(values) if value is not None]
+    if not there:
+        return result
+    try:
+        matrices = np.array([values[row] for row in there], dtype=float)
+        if matrices.shape[1:] != (width, width):
+            raise ValueError
+        result[there] = matrices
+    except (TypeError, ValueError) as error:  # words, or rows of different lengths: of which point?
+        row = next(row for row in there if not _is_square(values[row], width))
+        raise InputError(
+            f"{option}: '{path}', point {row + 1}: its matrix is not {width} x {width}; correct or remove it"
+        ) from error
+    turns = result[:, :3, :3]
+    known = np.isfinite(turns).all(axis=(1, 2))
+    turns[~known] = np.nan  # no orientation; the translation of copick's matrix still counts
+    skew = np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+    bad = known & ((skew > MAX_SKEW) | (np.linalg.det(np.where(known[:, None, None], turns, np.eye(3))) <= 0))
+    if bad.any():
+        raise InputError(f"{option}: '{path}', point {int(np.argmax(bad)) + 1}: its matrix is no rotation; correct or remove it")
     return result
+
+
+def _is_square(value: Any, width: int) -> bool:
+    try:
+        return np.array(value, dtype=float).shape == (width, width)
+    except (TypeError, ValueError):
+        return False
 
 
 def _angles(turns: np.ndarray) -> np.ndarray | None:
@@ -148,17 +159,17 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
             "instance_id": int(own.group[i]),
         }
         points.append(entry | ({"score": float(own.score[i])} if np.isfinite(own.score[i]) else {}))
-    content = {
+    about = {
         "pickable_object_name": next(iter(own.species), "") or "particle",
         "user_id": USER,
         "session_id": SESSION,
         "run_name": own.tomo_id,
         "voxel_spacing": own.sampling_rate,
         "unit": "angstrom",
-        "points": points,
         "trust_orientation": bool(known.all()),
     }
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    rows = ",\n".join(map(json.dumps, points))  # a point a line: Python's own indentation takes ten times as long
+    path.write_text(f'{json.dumps(about, indent=1)[:-2]},\n "points": [\n{rows}\n ]\n}}\n', encoding="utf-8")
 
 
 COPICK = Format(

@@ -40,6 +40,8 @@ def parse(path: Path, option: str) -> list[Found]:
     notes: list[str] = []
 
     def column(name: str, needed: bool = True) -> np.ndarray:
+        if table[name].dtype.kind in "if" and np.isfinite(numbers := table[name].to_numpy(float)).all():
+            return numbers  # almost always, and in a tenth of the time
         words = list(map(str, table[name]))
         if not needed and (complexes := [row for row, word in enumerate(words) if _COMPLEX.fullmatch(word)]):
             notes.append(
@@ -76,17 +78,18 @@ def parse(path: Path, option: str) -> list[Found]:
 
 
 def _check_lines(path: Path, option: str) -> list[int]:
-    rows = [(number, line.split()) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
-    width = len(rows[0][1]) if rows else 0
+    lines = enumerate(read_text(path).splitlines(), start=1)
+    counts = [(number, count) for number, line in lines if (count := len(line.split()))]
+    width = counts[0][1] if counts else 0
     if width < LEAST_COLUMNS:
         raise InputError(f"{option}: '{path}' has {width} columns; a Dynamo table has its positions in columns 24 to 26")
-    for number, words in rows:
-        if len(words) != width:
+    for number, count in counts:
+        if count != width:
             raise InputError(
-                f"{option}: '{path}', line {number}: {len(words)} values, {width} in the lines before; the file is "
+                f"{option}: '{path}', line {number}: {count} values, {width} in the lines before; the file is "
                 "damaged or cut off there, correct that line or write the file again"
             )
-    return [number for number, _ in rows]
+    return [number for number, _ in counts]
 
 
 def names_beside(path: Path, option: str) -> dict[int, str]:

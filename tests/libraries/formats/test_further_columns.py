@@ -25,7 +25,10 @@ def converted(tmp_path):
         inputs = tuple(str(tmp_path / name) for name in files)
         tomograms = tuple(str(tmp_path / f"{name}.mrc") for name in ("TS_1", "TS_2"))
         lines = convert(ConvertConfig(inputs, str(tmp_path / output), target=target, tomograms=tomograms, **more))
-        said = "\n".join(line for line in lines if "columns not read" in line or "columns left out" in line).replace(f"{tmp_path}/", "")
+        told = [line for line in lines if "columns not read" in line or "columns left out" in line]
+        said = "\n".join(told).replace(f"{tmp_path}/", "")
+            f"{tmp_path}/", ""
+        )
         if output.endswith(".star"):
             (table,) = read_tables(tmp_path / output, "-i")
             return {label: table.columns[label] for label in table.columns}, said
