@@ -19,6 +19,8 @@ from .eman import point, read_json
 from .model import BY_FILE, BY_NAME, Context, Format, Found, read_text, text_of
 
 USER, SESSION = "xmipptomo", "0"
+MATRIX = "xyz_rotation_matrix"  # of the portal; the importers of before left open in which order of the axes theirs was
+OLD_MATRIX = f"its orientations are left out: its rotation_matrix does not say its order of the axes, as {MATRIX} does"
 MAX_SKEW = 0.01  # by which a matrix of rounded numbers may miss being a rotation
 
 
@@ -59,14 +61,24 @@ def _sniff_portal(head: bytes) -> bool:
 
 
 def parse_portal(path: Path, option: str) -> list[Found]:
-    """0-based voxels of the tomogram of the annotation, one JSON object a line."""
+    """0-based voxels of the tomogram of the annotation, one JSON object a line: point, orientedPoint or instancePoint."""
     lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
     points = [_object(read_json(line, path, option, number), f"line {number}", path, option) for number, line in lines]
     positions = np.array(
         [_location(own, f"line {number}", path, option) for own, (number, _) in zip(points, lines, strict=True)]
     ).reshape(-1, 3)
-    turns = _matrices([own.get("xyz_rotation_matrix") for own in points], 3, path, option)
-    return [Found(path.name, BY_FILE, positions, angles=_angles(turns), group=_groups(points, path, option))]
+    turns = _matrices([own.get(MATRIX) for own in points], 3, path, option)
+    others = any("rotation_matrix" in own for own in points) and not any(MATRIX in own for own in points)
+    return [
+        Found(
+            path.name,
+            BY_FILE,
+            positions,
+            angles=_angles(turns),
+            group=_groups(points, path, option),
+            notes=(OLD_MATRIX,) if others else (),
+        )
+    ]
 
 
 def _object(value: Any, what: str, path: object, option: str) -> dict:

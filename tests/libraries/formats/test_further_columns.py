@@ -27,8 +27,6 @@ def converted(tmp_path):
         lines = convert(ConvertConfig(inputs, str(tmp_path / output), target=target, tomograms=tomograms, **more))
         told = [line for line in lines if "columns not read" in line or "columns left out" in line]
         said = "\n".join(told).replace(f"{tmp_path}/", "")
-            f"{tmp_path}/", ""
-        )
         if output.endswith(".star"):
             (table,) = read_tables(tmp_path / output, "-i")
             return {label: table.columns[label] for label in table.columns}, said
