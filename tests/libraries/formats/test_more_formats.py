@@ -190,3 +190,15 @@ def test_the_files_of_case_16(shared_data, name):
     assert picks.sampling_rate == 10 and (score is None) == bool(np.isnan(picks.score[0]))
     assert score is None or picks.score[0] == score
     assert recognise(path).name != "csv"
+
+
+def test_what_of_case_16_is_not_read_says_why(shared_data):
+    folder = shared_data / "cases" / "16-formats-not-read"
+    if not folder.is_dir():
+        pytest.skip(f"no case: {folder} does not exist")
+    known = Context(sampling_rate=10.0)
+    assert "put this model beside it" in refusal(folder / "TS_01_MOTL_Tom1_Iter1.csv", known)
+    assert "MiLoPYP" in refusal(folder / "milopyp.txt", known)
+    assert "say format deepetpicker" in refusal(folder / "TS_01.coords", known)
+    assert read(folder / "TS_01.coords", known, "deepetpicker")["TS_01"].positions.tolist() == [[120, 80, 60]]
+    assert "lacks the column tomo_id" in refusal(folder / "TS_01_ids.csv", known)
