@@ -12,7 +12,7 @@ from ..core.errors import InputError
 from ..core.picks import Picks
 from .conventions import from_dynamo, to_dynamo
 from .model import BY_NAME, BY_NUMBER, Context, Format, Found, read_text, text_of
-from .star import numbers_of, whole_numbers
+from .star import numbers_of, require_places, whole_numbers
 
 LEAST_COLUMNS = 26  # x, y, z are the columns 24 to 26
 # The first voxel's outer corner is 0, so that voxel centres are at halves: Dynamo's wiki (Volume center), RELION's reader
@@ -51,7 +51,9 @@ def parse(path: Path, option: str) -> list[Found]:
             words = [_COMPLEX.sub(r"\1", word) for word in words]
         return numbers_of(words, name, lines, path, option, allow_empty=not needed)
 
-    positions = np.stack([column(axis) + column(f"d{axis}") - FIRST_VOXEL for axis in "xyz"], axis=1)
+    places, shifts = (np.stack([column(before + axis) for axis in "xyz"], axis=1) for before in ("", "d"))
+    require_places(places, "columns 24 to 26 (x, y, z)", path, option)
+    positions = places + shifts - FIRST_VOXEL
     angles = np.stack([column(name, needed=False) for name in ("tdrot", "tilt", "narot")], axis=1)
     turned = np.nan_to_num(angles, posinf=0, neginf=0).any()
     if not turned:  # picks that nobody turned

@@ -14,7 +14,7 @@ from ..core.errors import InputError
 from ..core.read_once import read_once
 from .conventions import from_tom
 from .model import BY_NUMBER, Format, Found
-from .star import whole_numbers
+from .star import require_places, whole_numbers
 
 HEADER, ROWS = 512, 20  # bytes; numbers a particle
 TYPES = {5: "f4", 9: "f8"}  # by their code in the header; MATLAB writes double precision unless told otherwise
@@ -77,6 +77,7 @@ def parse(path: Path, option: str) -> list[Found]:
     bad = ~np.isfinite(rows[:, [TOMOGRAM, 7, 8, 9, 10, 11, 12]]).all(axis=1)
     if bad.any():
         raise InputError(f"{option}: '{path}', particle {int(np.argmax(bad)) + 1}: its position is not a number; remove it")
+    require_places(rows[:, POSITION], "rows 8 to 10 (x, y, z)", path, option)
     positions = rows[:, POSITION] + rows[:, SHIFT] - FIRST_VOXEL
     turns = rows[:, [PHI, THETA, PSI]]
     angles = turns if np.nan_to_num(turns).any() else np.full(turns.shape, np.nan)

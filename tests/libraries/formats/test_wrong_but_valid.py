@@ -122,6 +122,13 @@ def test_a_file_of_another_tomogram_is_refused_be_it_the_only_one(tmp_path, tomo
         assert not refused and "file 'picks' is taken for the only tomogram, 'TS_1'" in said
 
 
+@pytest.mark.parametrize("name", ["dynamo", "motivelist", "stopgap"])
+def test_particles_that_nobody_placed_are_refused(tmp_path, tomogram, name):
+    raw = raw_of(name)
+    refused, said = said_of(written(tmp_path, name, Raw(raw.places * 0, raw.turns, rate=RATE)), name, tomogram, tmp_path)
+    assert refused and "are 0 for every particle, so it does not say where they are" in said
+
+
 TEXTS = [name for name in KNOWN if name.endswith((".star", ".cbox", ".csv", ".tsv"))]
 
 
