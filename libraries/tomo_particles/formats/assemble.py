@@ -14,7 +14,7 @@ from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
 from .angle_units import doubt_about
 from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
-from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
+from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, same_text, stem_of, tomogram_of
 
 MAX_UNEVEN_BINNING = 1.05  # by which the ratios of the edges of two binnings may differ: edges are rounded
 
@@ -172,7 +172,13 @@ def _check_size(found: Found, tomogram: TomogramInfo, rate: float | None, path: 
             "give the tomogram on which it was made",
             *(way_out if binned or not found.on_image else []),
         )
-    if not told and (other := other_voxels(found.name, tomogram)):
+    other = "" if told else other_voxels(found.name, tomogram)
+    if other and same_text(stem_of(found.name)) == same_text(tomogram.tomo_id):  # its own name: then its header is in doubt
+        context.notes.append(
+            f"tomogram '{tomogram.tomo_id}' is by its name {other}, and by its header of {tomogram.sampling_rate:g} Å; the "
+            "header counts"
+        )
+    elif other:
         raise InputError(
             f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
             f"tomogram '{tomogram.tomo_id}' is not",
