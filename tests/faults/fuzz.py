@@ -17,7 +17,7 @@ import numpy as np
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.pick_files import read_pick_file
-from tomo_particles.formats.registry import FORMATS, Context, TomogramFrame, write
+from tomo_particles.formats.registry import FORMATS, Context, TomogramInfo, write
 from tomo_particles.learning.model_files import architecture_of, folds_of, refuse_large_weights
 
 from .trial import Table
@@ -86,7 +86,7 @@ def _samples(folder: Path) -> Iterable[tuple[str, bytes, Callable[[Path], object
         group=np.arange(12),
         species=["ribosome"] * 12,
     )
-    context = Context({"TS_1": TomogramFrame("TS_1", RATE, SIZE)})
+    context = Context({"TS_1": TomogramInfo("TS_1", RATE, SIZE)})
     for one in FORMATS:
         if one.write:
             for part in write(folder / f"TS_1_{one.name}{one.extensions[0]}", {"TS_1": picks}, context, one):
