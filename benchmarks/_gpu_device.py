@@ -49,7 +49,7 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
         np.save(folder / "same.npy", score(images, tomo_ids, positions, load_model(folder / "cpu.keras", strategy=strategy)))
         if order["repeat"]:
             again = train(examples, config, training, strategy=strategy, progress=lambda line: None)
-            weights = (sum((network.get_weights() for network in model.networks), []) for model in (trained, again))
+            weights = ([w for network in model.networks for w in network.get_weights()] for model in (trained, again))
             found["repeated"] = max(float(np.abs(one - two).max()) for one, two in zip(*weights, strict=True))
         found["memory"] = tf.config.experimental.get_memory_info("GPU:0")["peak"]
         details = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])

@@ -1,6 +1,7 @@
 """Training and scoring on a GPU and on the CPU of the same machine: seconds, GPU memory, F1 and differences of the scores.
 
-Needs a GPU that `xmipp_deep_picking_consensus_tomo --mode devices --gpus 0` accepts. The boxes are simulated, so that their labels are known.
+Needs a GPU that `xmipp_deep_picking_consensus_tomo --mode devices --gpus 0` accepts. The boxes are simulated, so that their
+labels are known.
 """
 
 from __future__ import annotations
@@ -68,14 +69,15 @@ def compare(folder: Path, options: argparse.Namespace, count: int) -> tuple[list
     stack, scores = folder / f"{count}.mrcs", {}
     simulate(stack, options.network, count, rng=np.random.default_rng(1))
     rows = []
-    order = {"stack": str(stack), "count": count, "network": options.network, "epochs": options.epochs, "threads": options.threads}
-    order |= {"folder": str(folder), "repeat": count == min(options.boxes)}
+    settings = {name: getattr(options, name) for name in ("network", "epochs", "threads")}
+    order = {**settings, "stack": str(stack), "count": count, "folder": str(folder), "repeat": count == min(options.boxes)}
     for name, gpus in (("CPU", ""), (f"GPU {options.gpus}", options.gpus)):
         found = on_device(gpus, **order)
         scores[name] = np.load(folder / ("gpu.npy" if gpus else "cpu.npy"))
         rows.append({"boxes": count, "device": name, **found["seconds"], "F1": f1(scores[name]), "GPU MB": found["memory"] / 1e6})
+    same = np.load(folder / "same.npy")
     line = (
-        f"{count} boxes, {found['device']}: the model of the CPU, scored on both: {_apart(scores['CPU'], np.load(folder / 'same.npy'))}. "
+        f"{count} boxes, {found['device']}: the model of the CPU, scored on both: {_apart(scores['CPU'], same)}. "
         f"The model of each, scored there: {_apart(scores['CPU'], scores[name])}."
     )
     if found["repeated"] is not None:
