@@ -62,8 +62,8 @@ def test_a_model_is_not_called_damaged_where_the_import_of_h5py_takes_long(train
     # on a machine with 16 processors it took more than the second that a damaged file may take
     path = tmp_path / f"model{suffix}"
     save_model(path, trained[0])
-    slowly = "import time\nwhile time.process_time() < 1.2:\n    pass\n"
-    monkeypatch.setattr(model_files, "_PROBE", slowly + model_files._PROBE)
+    work = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end:\n    pass\n"
+    monkeypatch.setattr(model_files, "_PROBE", work.format(1.1) + model_files._PROBE + work.format(0.3))
     assert load_model(path).config == trained[0].config
 
 
