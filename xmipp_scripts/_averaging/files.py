@@ -24,7 +24,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
-from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
+from tomo_particles.fourier.shell_correlation import HalfMapCorrelation, fsc_table, resolution_text
 from tomo_particles.geometry.orientations import angles_of, rotation_of
 from tomo_particles.geometry.symmetry import symmetry_group
 
@@ -41,7 +41,7 @@ def write_average(config: AverageConfig) -> dict:
     """Average from files to files; returns what summary.json says. All input is checked before the alignment."""
     begin = time.perf_counter()
     notes: list[str] = []
-    headers = _read_headers(config)
+    headers = read_headers(config)
     picked = _read_picks(config, headers, notes)
     rate = next(iter(headers.values()))[1]
     with ExitStack() as stack:
@@ -51,7 +51,7 @@ def write_average(config: AverageConfig) -> dict:
                 tomogram = stack.enter_context(open_tomogram(path, config.tomogram_sampling_rate, "--tomograms"))
                 sources.append(_source(config, tomogram, picks, tilts))
         boxes = PickedBoxes(sources, config.diameter, config.threads)
-        notes += [f"{count} picks left out: {_FAULTS[fault]}" for fault, count in boxes.left_out.items() if count]
+        notes += [f"{count} picks left out: {FAULTS[fault]}" for fault, count in boxes.left_out.items() if count]
         halves = config.halves and len(boxes) >= LEAST_FOR_HALVES
         if config.halves and not halves:
             notes.append(f"fewer than {LEAST_FOR_HALVES} picks: no halves, so nothing says the resolution")
@@ -74,14 +74,15 @@ def write_average(config: AverageConfig) -> dict:
     return summary
 
 
-_FAULTS = {
+FAULTS = {
     "border": "more than half of their box is outside the tomogram",
     "not numbers": "their box holds values that are not numbers",
     "flat": "their box holds one grey value only",
 }
 
 
-def _read_headers(config: AverageConfig) -> dict[str, Header]:
+def read_headers(config: AverageConfig) -> dict[str, Header]:
+    """Size and sampling rate of each tomogram, by id; refuses those in which the particle does not fit, and different rates."""
     headers: dict[str, Header] = {}
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
@@ -166,15 +167,25 @@ def _outside(aligned: Sequence[tuple[Picks, pd.DataFrame]], headers: dict[str, H
     return [f"{count} aligned places lie outside their tomogram"] if count else []
 
 
+def mean_agreement(fsc: HalfMapCorrelation, extent: float, config: AverageConfig) -> float:
+    """The mean correlation of the halves from the diameter to the first low-pass. extent: edge of the box, Å."""
+    first, last = max(1, round(extent / config.diameter)), round(extent / config.lowpass)
+    return round(float(np.nanmean(fsc.corrected[first : last + 1])), 3)
+
+
+def verdict_of(agreement: float | None) -> str:
+    """In words; None without halves."""
+    return "no halves" if agreement is None else "supported" if agreement >= SUPPORTED else "not supported"
+
+
 def _summary(config: AverageConfig, boxes: PickedBoxes, made: Averages, notes: list[str]) -> dict:
     extent = boxes.edge * boxes.rate
     resolution, agreement = {}, None
     if made.fsc is not None:
         for name in ("unmasked", "corrected"):
             resolution[name] = {f"{t:g}": resolution_text(getattr(made.fsc, name), t, extent) for t in THRESHOLDS}
-        first, last = max(1, round(extent / config.diameter)), round(extent / config.lowpass)
-        agreement = round(float(np.nanmean(made.fsc.corrected[first : last + 1])), 3)
-    verdict = "no halves" if agreement is None else "supported" if agreement >= SUPPORTED else "not supported"
+        agreement = mean_agreement(made.fsc, extent, config)
+    verdict = verdict_of(agreement)
     return {
         "version": __version__,
         "verdict": verdict,
