@@ -24,6 +24,7 @@ PROGRAMS = (
     "average_subtomograms",
     "map_resolution_tomo",
     "compare_branches_tomo",
+    "second_look_tomo",
 )
 
 

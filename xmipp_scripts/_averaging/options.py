@@ -6,6 +6,7 @@ from typing import Any
 
 from tomo_particles.core.errors import InputError
 
+from .._shared.averaging_options import TILTS
 from .._shared.program import Program
 
 PARTICLE_OPTIONS = (
@@ -53,7 +54,7 @@ def read_averaging_options(program: Program) -> dict[str, Any]:
 
 
 def _tilts(program: Program) -> tuple[float, ...]:
-    texts = program.optional_list("--tilts") or ["-60", "60"]
+    texts = program.optional_list("--tilts") or list(map(str, TILTS))
     try:
         return tuple(float(text) for text in texts)
     except ValueError as error:
