@@ -63,7 +63,11 @@ def test_good_picks_come_before_bad_ones_and_noise_is_last(compared):
     order = [name for name in table.index if name != "some"]
     assert set(order) == {"good", "bad", "truth", "noise"} and order[-1] == "noise" and order.index("bad") == 2
     assert table.loc["good", "equal_FSC_0.5"] < table.loc["bad", "equal_FSC_0.5"]
-    assert table.loc["noise", "verdict"] == "not supported" and table.loc["good", "verdict"] == "supported"
+    assert (
+        table.loc["noise", "verdict"] == "null"
+        and table.loc["noise", "mean_FSC"] < table["mean_FSC"].drop("noise").min()
+        and table.loc["good", "verdict"] == "supported"
+    )
     assert printed.index("at equal numbers of picks:") < printed.index("each with all of its picks:")
     assert {*table["equal_picks"].dropna()} == {table["picks"].drop("some").min()}
 

@@ -17,7 +17,7 @@ from .branch_config import BranchesConfig
 from .branch_page import write_branch_page
 from .branch_runs import Compared, Comparison
 from .branch_table import equal_table, numbers, ordered, own_table
-from .files import read_headers
+from .headers import read_headers
 
 MAPS = "maps"  # folder
 

@@ -20,9 +20,10 @@ from tomo_particles.fourier.map_resolution import MapResolution, resolution_of, 
 from tomo_particles.fourier.shell_correlation import correlate_halves, crossing
 from tomo_particles.geometry.symmetry import symmetry_group
 
-from .branch_config import CONSENSUS, BranchesConfig
+from .agreement import mean_agreement, verdict_of
+from .branch_config import CONSENSUS, NOISE, BranchesConfig
 from .branch_sets import Branch, noise_branch, read_branches
-from .files import FAULTS, Header, mean_agreement, verdict_of
+from .headers import FAULTS, Header
 
 DRAWS = 3
 HIT = 0.5  # diameters: a pick this near to a particle is one
@@ -43,6 +44,8 @@ class Run:
 class Compared:
     """A branch with its average of all picks and those of equal numbers. others: by name a correlation (shells,) with its map.
 
+    agreement: mean correlation of the halves.  null: the largest that noise reached: halves of noise agree a little once one is
+    laid on the other, and on few shells that may pass for a signal.
     hits: picks that are particles; picked, aligned: their mean distance to these, Å; None without truth.
     """
 
@@ -51,13 +54,16 @@ class Compared:
     agreement: float | None
     draws: list[Run]
     others: dict[str, np.ndarray]
+    null: float = 0.0
     hits: int | None = None
     picked: float | None = None
     aligned: float | None = None
 
     @property
     def verdict(self) -> str:
-        return verdict_of(self.agreement)
+        if self.branch.kind == NOISE:
+            return "null"
+        return "not above noise" if self.agreement is not None and self.agreement <= self.null else verdict_of(self.agreement)
 
 
 class Comparison:
@@ -100,6 +106,9 @@ class Comparison:
         for branch in branches:
             run = self._laid(runs[branch.name], frame)
             found.append(self._compared(branch, run, self._drawn_runs(branch, run, frame), reference))
+        null = [self._agreement(run) for one in found if one.branch.kind == NOISE for run in (one.own, *one.draws)]
+        for one in found:
+            one.null = max((value for value in null if value is not None), default=0.0)
         consensus = next((one.own.made for one in found if one.branch.kind == CONSENSUS), None)
         for one in found:
             if consensus is not None and one.own.made is not consensus:
@@ -225,13 +234,16 @@ class Comparison:
         return found
 
     def _compared(self, branch: Branch, run: Run, draws: list[Run], reference: np.ndarray | None) -> Compared:
-        extent = run.boxes.edge * run.boxes.rate
-        agreement = mean_agreement(run.resolution.fsc, extent, self.config.average) if run.resolution else None
+        agreement = self._agreement(run)
         others = {} if reference is None else {"reference": self._correlation(run, reference)}
         found = Compared(branch, run, agreement, draws, others)
         if self.truth is not None:
             found.hits, found.picked, found.aligned = self._against_truth(run, self.truth)
         return found
+
+    def _agreement(self, run: Run) -> float | None:
+        found = run.resolution
+        return mean_agreement(found.fsc, found.extent, self.config.average) if found else None
 
     def _correlation(self, run: Run, other: np.ndarray) -> np.ndarray:
         """(shells,) of an average with another map in the same frame, corrected for the mask."""

@@ -20,7 +20,7 @@ from tomo_particles.runs.layout import ProgramLayout, ProtocolLayout
 from tomo_particles.runs.results import RunResults, read_run
 
 from .branch_config import CONSENSUS, NOISE, OWN, TRUTH, BranchesConfig
-from .files import Header
+from .headers import Header
 
 
 @dataclass(frozen=True)

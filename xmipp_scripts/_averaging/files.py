@@ -15,26 +15,26 @@ import pandas as pd
 from tomo_particles import __version__
 from tomo_particles.averaging.alignment import Settings
 from tomo_particles.averaging.average_set import LEAST_FOR_HALVES, Averages, SetAverage
-from tomo_particles.averaging.picked_boxes import PickedBoxes, Source, box_of
+from tomo_particles.averaging.picked_boxes import PickedBoxes, Source
 from tomo_particles.averaging.poses import Poses
-from tomo_particles.core.coordinates import check_inside, same_sampling_rate
+from tomo_particles.core.coordinates import check_inside
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
-from tomo_particles.fourier.shell_correlation import HalfMapCorrelation, fsc_table, resolution_text
+from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
 from tomo_particles.geometry.orientations import angles_of, rotation_of
 from tomo_particles.geometry.symmetry import symmetry_group
 
+from .agreement import mean_agreement, verdict_of
 from .config import AverageConfig
+from .headers import FAULTS, Header, read_headers
 
-SUPPORTED = 0.5  # mean correlation of the halves from the diameter to the first low-pass
 THRESHOLDS = (0.5, 0.143)
 MAPS = ("average", "average_raw", "half1", "half2", "mask", "coverage")
 TABLES = ("aligned.csv", "aligned.xmd", "fsc.csv", "summary.json")
-Header = tuple[tuple[int, int, int], float]  # size x, y, z and sampling rate
 
 
 def write_average(config: AverageConfig) -> dict:
@@ -72,38 +72,6 @@ def write_average(config: AverageConfig) -> dict:
     summary = _summary(config, boxes, made, notes) | {"seconds": round(time.perf_counter() - begin, 1)}
     _write(config, boxes, made, aligned, summary)
     return summary
-
-
-FAULTS = {
-    "border": "more than half of their box is outside the tomogram",
-    "not numbers": "their box holds values that are not numbers",
-    "flat": "their box holds one grey value only",
-}
-
-
-def read_headers(config: AverageConfig) -> dict[str, Header]:
-    """Size and sampling rate of each tomogram, by id; refuses those in which the particle does not fit, and different rates."""
-    headers: dict[str, Header] = {}
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            size, rate = tomogram.size, tomogram.sampling_rate
-        edge = box_of(config.diameter, rate)
-        if edge > min(size):
-            raise InputError(
-                f"--diameter: a box for {config.diameter:g} Å has {edge} voxels and does not fit in '{path}' "
-                f"({' x '.join(map(str, size))} voxels of {rate:g} Å); lower it or check the sampling rate"
-            )
-        if config.lowpass < 3 * rate:
-            raise InputError(f"--lowpass: '{path}' has voxels of {rate:g} Å; a search needs {3 * rate:g} Å or more")
-        if config.finest is not None and config.finest < 2 * rate:
-            raise InputError(f"--finest: '{path}' has voxels of {rate:g} Å and shows nothing finer than {2 * rate:g} Å; raise it")
-        first = next(iter(headers.values()), (size, rate))[1]
-        if not same_sampling_rate(rate, first):
-            raise InputError(
-                f"--tomograms: '{path}' has voxels of {rate:g} Å, '{config.tomograms[0]}' of {first:g} Å; bin all of them alike"
-            )
-        headers[tomogram_id(path)] = (size, rate)
-    return headers
 
 
 def _read_picks(config: AverageConfig, headers: dict[str, Header], notes: list[str]) -> dict[str, Picks]:
@@ -165,17 +133,6 @@ def _outside(aligned: Sequence[tuple[Picks, pd.DataFrame]], headers: dict[str, H
         edge = np.array(headers[picks.tomo_id][0]) - 0.5
         count += int(((picks.positions < -0.5) | (picks.positions > edge)).any(axis=1).sum())
     return [f"{count} aligned places lie outside their tomogram"] if count else []
-
-
-def mean_agreement(fsc: HalfMapCorrelation, extent: float, config: AverageConfig) -> float:
-    """The mean correlation of the halves from the diameter to the first low-pass. extent: edge of the box, Å."""
-    first, last = max(1, round(extent / config.diameter)), round(extent / config.lowpass)
-    return round(float(np.nanmean(fsc.corrected[first : last + 1])), 3)
-
-
-def verdict_of(agreement: float | None) -> str:
-    """In words; None without halves."""
-    return "no halves" if agreement is None else "supported" if agreement >= SUPPORTED else "not supported"
 
 
 def _summary(config: AverageConfig, boxes: PickedBoxes, made: Averages, notes: list[str]) -> dict:
