@@ -64,7 +64,7 @@ def test_good_picks_come_before_bad_ones_and_noise_is_last(compared):
     assert set(order) == {"good", "bad", "truth", "noise"} and order[-1] == "noise" and order.index("bad") == 2
     assert table.loc["good", "equal_FSC_0.5"] < table.loc["bad", "equal_FSC_0.5"]
     assert (
-        table.loc["noise", "verdict"] == "null"
+        table.loc["noise", "verdict"] == "noise"
         and table.loc["noise", "mean_FSC"] < table["mean_FSC"].drop("noise").min()
         and table.loc["good", "verdict"] == "supported"
     )

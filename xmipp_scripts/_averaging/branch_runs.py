@@ -62,7 +62,7 @@ class Compared:
     @property
     def verdict(self) -> str:
         if self.branch.kind == NOISE:
-            return "null"
+            return NOISE  # not "null": a table reader takes this word for an empty cell
         return "not above noise" if self.agreement is not None and self.agreement <= self.null else verdict_of(self.agreement)
 
 
