@@ -17,7 +17,7 @@ import numpy as np
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.pick_files import read_pick_file
-from tomo_particles.formats.registry import FORMATS, Context, TomogramFrame, write
+from tomo_particles.formats.registry import FORMATS, Context, TomogramInfo, write
 from tomo_particles.learning.model_files import architecture_of, folds_of, refuse_large_weights
 
 from .trial import Table
@@ -86,7 +86,7 @@ def _samples(folder: Path) -> Iterable[tuple[str, bytes, Callable[[Path], object
         group=np.arange(12),
         species=["ribosome"] * 12,
     )
-    context = Context({"TS_1": TomogramFrame("TS_1", RATE, SIZE)})
+    context = Context({"TS_1": TomogramInfo("TS_1", RATE, SIZE)})
     for one in FORMATS:
         if one.write:
             for part in write(folder / f"TS_1_{one.name}{one.extensions[0]}", {"TS_1": picks}, context, one):
@@ -187,7 +187,6 @@ def _in_a_fork(jobs: list, seed: int, folder: Path, table: Table) -> None:
 
 def _become(jobs: list, seed: int, folder: Path, lines) -> None:
     signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError()))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the notes of Xmipp
     for number, name, content, read in jobs:
         own = folder / "mutated"
@@ -195,6 +194,7 @@ def _become(jobs: list, seed: int, folder: Path, lines) -> None:
         path = own / name
         path.write_bytes(mutated(content, np.random.default_rng([seed, number])))
         case, entries, started = f"seed {seed}, case {number}, {name}", [], time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         signal.alarm(20)
         try:
             picks = read(path)
