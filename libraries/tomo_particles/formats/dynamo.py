@@ -49,7 +49,9 @@ def parse(path: Path, option: str) -> list[Found]:
             words = [_COMPLEX.sub(r"\1", word) for word in words]
         return numbers_of(words, name, lines, path, option, allow_empty=not needed)
 
-    positions = np.stack([column(axis) + column(f"d{axis}") - FIRST_VOXEL for axis in "xyz"], axis=1)
+    voxels = np.stack([column(axis) for axis in "xyz"], axis=1)
+    _require_positions(voxels, lines, path, option)
+    positions = voxels + np.stack([column(f"d{axis}") for axis in "xyz"], axis=1) - FIRST_VOXEL
     angles = np.stack([column(name, needed=False) for name in ("tdrot", "tilt", "narot")], axis=1)
     turned = np.nan_to_num(angles, posinf=0, neginf=0).any()
     angles = from_dynamo(angles) if turned else np.full(angles.shape, np.nan)  # picks that nobody turned
@@ -85,6 +87,16 @@ def _check_lines(path: Path, option: str) -> list[int]:
                 "damaged or cut off there, correct that line or write the file again"
             )
     return [number for number, _ in rows]
+
+
+def _require_positions(voxels: np.ndarray, lines: list[int], path: Path, option: str) -> None:
+    """Raise InputError for a row without a position: Dynamo writes zeros there, and so does a row that lacks a column."""
+    none = ~voxels.any(axis=1)
+    if none.any():
+        raise InputError(
+            f"{option}: '{path}', line {lines[int(np.argmax(none))]}: x, y and z (columns 24 to 26) are 0, which is no position; "
+            "write the table with positions, or look whether a column is missing"
+        )
 
 
 def names_beside(path: Path, option: str) -> dict[int, str]:
