@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, run
+from ._shared.program import Program, run, say
 
 
 class MapResolutionTomo(Program):
     """Command line of `_averaging.resolution.write_resolution`."""
 
     name = "xmipp_map_resolution_tomo"
+    outputs = {"--odir": "folder"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Resolution of an average: the Fourier shell correlation (FSC) of its two half maps.")
@@ -51,7 +52,7 @@ class MapResolutionTomo(Program):
         summary = write_resolution(self.config)
         found = ", ".join(f"{name} {values['text']}" for name, values in summary["fsc"].items())
         notes = [f"note: {note}" for note in summary["notes"]]
-        print("\n".join([f"resolution at FSC {self.config.threshold:g}: {found}", *notes]))
+        say(f"resolution at FSC {self.config.threshold:g}: {found}", *notes)
 
 
 def main() -> int:
