@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("trial", "cases"),
     [
-        ("fuzz", 40),
+        ("fuzz", 50),
         *(pytest.param(*one, marks=pytest.mark.slow) for one in (("kill", 8), ("scipion", 2), ("disk", 7), ("names", 12))),
     ],
 )

@@ -91,7 +91,7 @@ class Program(XmippScript):
                 raise InputError(f"{option}: '{path}' is also the output of {name}; choose another name for one of them")
         if self.outputs[option] != "file" or not os.path.isfile(path):
             return
-        self._replaced.append(path)
+        self._replaced += [path] * ("--overwrite" not in self.given)
         for name, values in self.given.items():
             if name != option and any(os.path.isfile(value) and os.path.samefile(value, path) for value in values):
                 raise InputError(f"{option}: '{path}' is also the file of {name}, which would be lost; choose another name")
