@@ -125,7 +125,7 @@ def _undamaged(path: Path, option: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
 
 

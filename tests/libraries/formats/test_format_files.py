@@ -74,6 +74,7 @@ def test_a_real_motive_list_has_scores_and_a_real_session_its_tomogram(shared_da
         ("a.coords", "1 2 3\n4 5\n", "line 2: 2 values, expected x y z"),
         ("a.coords", "1 2 3\n4 5 six\n", "line 2: z is 'six'"),
         ("a.xml", KNOWN["objects.xml"][:-9], "line 1: no complete XML"),
+        ("a.xml", '<?xml version="1.0" encoding="NoneUTF-8"?>' + KNOWN["objects.xml"], "names an unknown encoding"),
         ("a.xml", KNOWN["objects.xml"].replace('z="30"', ""), "line 1: object has no attribute z"),
         ("a.xml", '<!DOCTYPE x [<!ENTITY a "b">]>' + KNOWN["objects.xml"], "a document type or entities"),
         ("a.xml", KNOWN["session.xml"].replace("75,150,225", "75,150"), "Position is '75,150', expected x,y,z"),
