@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomo_particles.consensus.training_examples import read_examples
@@ -27,7 +26,17 @@ NEEDS = {  # the options that each mode needs
     "devices": (),
 }
 USES = {  # the options that have a meaning in a mode; of the training all but those of `NEEDS["scoring"]`
-    "scoring": {"--input", "--output", "--inputNeg", "--model", "--boxsize", "--samplingrate", "--recipe", "--batch"},
+    "scoring": {
+        "--input",
+        "--output",
+        "--inputNeg",
+        "--outputNeg",
+        "--model",
+        "--boxsize",
+        "--samplingrate",
+        "--recipe",
+        "--batch",
+    },
     "devices": set(),
 }
 EVERY_MODE = {"--mode", "--gpus", "--threads"}
@@ -39,32 +48,20 @@ class ScoringConfig:
     """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's.
 
     model: empty if none could be trained; then the votes alone give the scores. noise: XMD files of noise picks, with which the
-    picks are compared.
+    picks are compared.  noise_output: XMD for the scored noise picks, if it is wanted.
     """
 
     input: tuple[str, ...]
     model: str
     output: str
     noise: tuple[str, ...] = ()
+    noise_output: str | None = None
     box_size: int | None = None
     sampling_rate: float | None = None
     batch: int = 64
     gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     threads: int = field(default=2, repr=False)
     recipe: str = "consensus"
-
-    @property
-    def reliability(self) -> Path:
-        """CSV with the estimated reliability of each picker, beside the output."""
-        return self._beside("_reliability.csv")
-
-    @property
-    def verdict(self) -> Path:
-        """JSON with the verdict on the scores of merged picks, beside the output."""
-        return self._beside("_verdict.json")
-
-    def _beside(self, ending: str) -> Path:
-        return Path(self.output).with_name(f"{Path(self.output).stem}{ending}")
 
 
 def require_model_name(path: str, option: str) -> str:
@@ -156,7 +153,11 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
     Merged picks receive the final score, CoordConsScore, too. The verdict on their scores goes to `progress`, and to a file
     beside the output.
     """
+    from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.formats.xmd import join_tables, read_table, write_table
+    from tomo_particles.learning.model_files import folds_of
+
+    from ._shared.scored_files import write_beside
 
     columns = join_tables([read_table(path) for path in config.input])
     _require_images(columns, parameter("input"), config.input[0])
@@ -171,9 +172,14 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
     if config.model:
         _add_network_scores((columns, noise), config)
     if {"comment", "enabled"} <= set(columns):
-        columns["CoordConsScore"], verdict = _consensus_scores(columns, noise, config)
+        out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
+        found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
+        columns["CoordConsScore"] = found.score.tolist()
+        write_beside(config.output, found)
         if columns["image"]:
-            progress(f"verdict: {verdict}")
+            progress(f"verdict: {found.verdict.text}")
+    if config.noise_output and noise:
+        write_table(config.noise_output, noise)
     write_table(config.output, columns)
     return len(columns["image"])
 
@@ -205,29 +211,11 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
         columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
 
 
-def _consensus_scores(columns: Mapping[str, list], noise: Mapping[str, list], config: ScoringConfig) -> tuple[list[float], str]:
-    """The final scores of merged picks and their verdict in one line; writes the verdict and the reliability of the pickers."""
-    import pandas as pd
-
-    from tomo_particles.consensus.run_verdict import final_scores
-    from tomo_particles.core.files import write_csv_table, written_aside
-    from tomo_particles.learning.model_files import folds_of
-
-    out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
-    found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
-    with written_aside(config.verdict) as aside:
-        aside.write_text(found.verdict.to_json(), encoding="utf-8")
-    pickers = found.pickers
-    table = pd.DataFrame({"picker": pickers.pickers, "recall": pickers.recall, "precision": pickers.precision})
-    write_csv_table(config.reliability, table)
-    return found.score.tolist(), found.verdict.text
-
-
 class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
-    outputs = {"--output": "file", "--log": "file"}
+    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file"}
     parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch"}
 
     def defineParams(self) -> None:
@@ -256,6 +244,7 @@ class DeepPickingConsensusTomo(Program):
         )
         self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
         self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
+        self.addParamsLine(" [--outputNeg <file>] : XMD for the scored noise, which xmipp_second_look_tomo reads")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate in A/voxel; must be the model's")
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
@@ -320,6 +309,7 @@ class DeepPickingConsensusTomo(Program):
                 self.model,
                 self.getParam("--output"),
                 tuple(self.optional_list("--inputNeg")),
+                self.optional_path("--outputNeg"),
                 self.box_size,
                 self.sampling_rate,
                 batch=self.integer("--batch"),

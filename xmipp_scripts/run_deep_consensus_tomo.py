@@ -9,6 +9,7 @@ from tomo_particles.core.errors import InputError
 
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
+from ._shared.averaging_options import read_tilts
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from .coordinates_consensus_tomo import SYMMETRY_HELP
@@ -86,6 +87,13 @@ class RunDeepConsensusTomo(Program):
             " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "
             "is the fraction of the pickers that agree"
         )
+        self.addParamsLine("== Second look and centres ==")
+        self.addParamsLine(
+            " [--diameter <double>] : diameter of the particle in A. If it is given, every pick is compared with an average of "
+            "accepted picks, and the comparison counts in the score (xmipp_second_look_tomo)"
+        )
+        self.addParamsLine(" [--tilts <...>] : first and last tilt angle about y, in degrees, for the average; default: -60 60")
+        self.addParamsLine(" [--keepCentres] : do not move the picks towards the centre of the average")
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : do not train: score with the model of --inputModel as it is")
@@ -121,6 +129,9 @@ class RunDeepConsensusTomo(Program):
             noise_static=self.checkParam("--noiseStatic"),
             invert=self.checkParam("--invert"),
             border=self.getParam("--border"),
+            diameter=optional("--diameter"),
+            tilts=read_tilts(self),
+            move=not self.checkParam("--keepCentres"),
             voting=self.checkParam("--voting"),
             skip_training=self.checkParam("--skipTraining"),
             report=not self.checkParam("--noReport"),
@@ -133,6 +144,8 @@ class RunDeepConsensusTomo(Program):
         summary = Pipeline(self.config).run()
         if verdict := summary["verdict"]:
             say(f"verdict: {verdict['text']}")
+        if look := summary["secondLook"]:
+            say(f"second look: {look['reason']}")
         for tomo_id, counts in summary["tomograms"].items():
             say("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():

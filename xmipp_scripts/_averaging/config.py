@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tomo_particles.core.errors import InputError
 
+from .._shared.averaging_options import TILTS, check_tilts
 from .._shared.picker_output import require_distinct
 from .._shared.program import require_positive
 
@@ -21,7 +22,7 @@ class AverageConfig:
     picks: str
     odir: str
     diameter: float
-    tilts: tuple[float, ...] = (-60.0, 60.0)
+    tilts: tuple[float, ...] = TILTS
     symmetry: str = "c1"
     start: str = "free"
     lowpass: float = 60.0
@@ -74,12 +75,8 @@ class AverageConfig:
                 f"--tilts: give the first and the last tilt, once for all or once for each of the {n} tomograms; "
                 f"received {len(self.tilts)} numbers"
             )
-        for first, last in self.pairs:
-            if not -90 <= first < last <= 90:
-                raise InputError(
-                    "--tilts: expected the first and the last tilt, between -90 and 90 degrees and rising, received "
-                    f"{first:g} {last:g}"
-                )
+        for pair in self.pairs:
+            check_tilts(pair, "--tilts")
 
     @property
     def pairs(self) -> list[tuple[float, float]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import require_file
 
+from .._shared.averaging_options import TILTS, check_tilts
 from .._shared.program import require_box_size, require_positive
 from .._shared.training_options import TrainingSettings
 from ..tomo_extract_subtomograms import BORDERS
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's)."""
+    """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's).
+
+    diameter: of the particle, Å; without it there is no second look.  tilts: degrees.  move: to the centres of the average.
+    """
 
     tomograms: tuple[str, ...]
     picks: tuple[str, ...]
@@ -41,6 +45,9 @@ class PipelineConfig:
     noise_static: bool = False
     invert: bool = False
     border: str = "pad"
+    diameter: float | None = None
+    tilts: tuple[float, float] = TILTS
+    move: bool = True
     voting: bool = False
     skip_training: bool = False
     report: bool = True
@@ -64,6 +71,11 @@ class PipelineConfig:
         for rate, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
             if rate is not None:
                 require_positive(rate, option, "Å/voxel")
+        if self.diameter is not None:
+            require_positive(self.diameter, "--diameter", "Å")
+            if self.voting or self.training.recipe != "consensus":
+                raise InputError("--diameter: the second look needs network scores of the recipe consensus; leave it out")
+        check_tilts(self.tilts, "--tilts")
         if self.representative not in (0, 1, 2):
             raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
         if self.border not in BORDERS:

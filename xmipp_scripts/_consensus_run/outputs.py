@@ -160,6 +160,7 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         "model": run.model if verdict and Path(run.model).exists() else None,
         "picks": counts,
         "reliability": _reliability(run),
+        "secondLook": _second_look(run),
         "expected": _expected(table, config.threshold, verdict) if verdict and config.training.recipe == "consensus" else {},
         "merged": len(table),
         "accepted": int(good.sum()),
@@ -185,6 +186,15 @@ def _expected(table: pd.DataFrame, threshold: float, verdict: Verdict) -> dict[s
     picker found. Empty if nothing is accepted, None for unknown numbers. The same numbers as in the report."""
     eligible = table.loc[table["label"] != NEGATIVE, "probability"].to_numpy()
     return expected_precision_recall(eligible, np.array([threshold]), verdict).at(0)
+
+
+def _second_look(run: FinishedRun) -> dict | None:
+    """What came of the second look; None if there was none."""
+    if run.config.diameter is None:
+        return None
+    if not Path(run.model).exists():
+        return {"used": False, "reason": "none, because no network was trained"}
+    return dict(json.loads(run.layout.look.read_text(encoding="utf-8")))
 
 
 def _reliability(run: FinishedRun) -> dict[str, dict[str, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from tomo_particles import __version__
@@ -15,15 +15,15 @@ from tomo_particles.runs.layout import ProgramLayout
 
 from .._shared.program import say
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
-from ..deep_picking_consensus_tomo import ScoringConfig, check_training, prepare_training, score_files, train_files
+from ..deep_picking_consensus_tomo import check_training, prepare_training
 from ..pick_noise_tomo import NoiseConfig, write_noise
 from ..tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 from .config import PipelineConfig
+from .learning import MERGED_SETS, Learning
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
 
 SETS = ("pos", "doubt", "neg", "noise", "raw")
-MERGED_SETS = ("pos", "doubt", "neg")
 
 
 class Pipeline:
@@ -99,7 +99,11 @@ class Pipeline:
         for tomogram in tomograms:
             of_noise.setdefault(self._prepare(tomogram, picks, steps), []).append(tomogram.tomo_id)
         notes += [f"noise of {listed(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
-        scored = self._vote(tomograms, steps) if config.voting else self._learn(tomograms, steps)
+        scored = (
+            self._vote(tomograms, steps)
+            if config.voting
+            else Learning(config, self.layout, self.rate, self.model, tomograms, self.progress).run(steps)
+        )
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
         return write_outputs(finished, scored, notes, started)
 
@@ -248,97 +252,6 @@ class Pipeline:
             lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
         )
 
-    def boxes(self, name: str, tomograms: Sequence[TomogramInfo]) -> tuple[str, ...]:
-        """The XMD files of one set of subtomograms, one per tomogram."""
-        return tuple(str(self.layout.subtomograms(tomogram.tomo_id, name)) for tomogram in tomograms)
-
-    def _learn(self, tomograms: Sequence[TomogramInfo], steps: Steps) -> Path:
-        config = self.config
-        model = self.model
-        if config.skip_training:
-            self._forget(self.layout.training_log)
-        else:
-            model = model if self._enough_agreed(tomograms) else ""
-            if model:
-                self._train(tomograms, steps)
-            else:
-                self._forget(Path(self.model), self.layout.training_log)
-        noise = self.boxes("noise", tomograms)
-        for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
-            inputs = tuple(path for s in sets for path in self.boxes(s, tomograms))
-            scoring = self._scoring(name, inputs, noise if name == "merged" else (), model)
-            if name == "merged":
-                _forget_damaged(scoring.verdict)
-            merged_only = [scoring.verdict, scoring.reliability] if name == "merged" else []
-            steps.run(
-                f"scoring {name}",
-                scoring,
-                [*inputs, *scoring.noise, *([model] if model else [])],
-                [scoring.output, *merged_only],
-                partial(self._score, scoring, name),
-            )
-        return self.layout.scored
-
-    def _score(self, scoring: ScoringConfig, name: str) -> None:
-        self.progress(f"scored {score_files(scoring)} {name} picks")
-
-    def _forget(self, *trained: Path) -> None:
-        """Remove what an earlier run with other options trained here, so that it does not pass for this one's; never what belongs
-        to a model that the user gives."""
-        given, own = self.config.training.input_model, self.layout.model
-        if not (given and own.exists() and own.samefile(given)):
-            for path in trained:
-                path.unlink(missing_ok=True)
-
-    def _enough_agreed(self, tomograms: Sequence[TomogramInfo]) -> bool:
-        """Whether a network can learn from the picks. If there are no agreed picks, the error of the training names the
-        remedy."""
-        from tomo_particles.consensus.verdict import can_learn
-        from tomo_particles.formats.xmd import read_table
-
-        agreed, doubtful = (sum(len(read_table(p)["image"]) for p in self.boxes(name, tomograms)) for name in ("pos", "doubt"))
-        return not agreed or can_learn(agreed, agreed + doubtful) or self.config.training.recipe != "consensus"
-
-    def _train(self, tomograms: Sequence[TomogramInfo], steps: Steps) -> None:
-        config = self.config
-        inputs = {name: self.boxes(name, tomograms) for name in ("pos", "doubt")}
-        inputs["neg"] = self.boxes("noise", tomograms) + self.boxes("neg", tomograms)
-        log = str(self.layout.training_log)
-        sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
-        steps.run(
-            "training",
-            (config.training, config.box_size, self.rate, config.seed),
-            sources,
-            [self.model, log],
-            lambda: train_files(
-                inputs,
-                config.training,
-                box_size=config.box_size,
-                sampling_rate=self.rate,
-                model=self.model,
-                log=log,
-                seed=config.seed,
-                threads=config.threads,
-                progress=self.progress,
-            ),
-        )
-
-    def _scoring(
-        self, name: str, inputs: tuple[str, ...] = (), noise: tuple[str, ...] = (), model: str | None = None
-    ) -> ScoringConfig:
-        config = self.config
-        return ScoringConfig(
-            input=inputs,
-            model=self.model if model is None else model,
-            output=str(self.layout.scored if name == "merged" else self.layout.scored_raw),
-            noise=noise,
-            box_size=config.box_size,
-            sampling_rate=self.rate,
-            gpus=config.training.gpus,
-            threads=config.threads,
-            recipe=config.training.recipe,
-        )
-
     def _vote(self, tomograms: Sequence[TomogramInfo], steps: Steps) -> Path:
         """Voting instead of the network: the score is the share of the pickers that agree."""
         from tomo_particles.consensus.merged_picks import SCORE, MergedPicks
@@ -354,18 +267,6 @@ class Pipeline:
 
         steps.run("voting", len(self.names), inputs, [voted], vote)
         return voted
-
-
-def _forget_damaged(verdict: Path) -> None:
-    """Remove a verdict that cannot be read: its step is then done again."""
-    from tomo_particles.consensus.verdict import Verdict
-
-    try:
-        Verdict.from_json(verdict.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return
-    except ValueError:
-        verdict.unlink()
 
 
 def _text(path: Path | None) -> str | None:

@@ -72,6 +72,21 @@ class RunLayout:
         return self.scored.with_name(f"{self.scored.stem}_verdict.json")
 
     @property
+    def scored_first(self) -> Path:
+        """XMD: merged picks scored without the second look, which writes `scored`; missing if there was none."""
+        return self.scored.with_name(f"{self.scored.stem}_first.xmd")
+
+    @property
+    def scored_noise(self) -> Path:
+        """XMD: noise picks with network scores, for the second look; missing if there was none."""
+        return self.scored.with_name(f"{self.scored.stem}_noise.xmd")
+
+    @property
+    def look(self) -> Path:
+        """JSON: what came of the second look; the program names it after the scored XMD."""
+        return self.scored.with_name(f"{self.scored.stem}_look.json")
+
+    @property
     def scored_raw(self) -> Path:
         """XMD: every pick of every picker with its score."""
         return self.root / self.SCORED_RAW

@@ -1,0 +1,253 @@
+"""xmipp_second_look_tomo from files to files: scored merged picks compared with averages, and scored again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tomo_particles.averaging.alignment import Settings
+from tomo_particles.averaging.picked_boxes import PickedBoxes, Source, box_of
+from tomo_particles.averaging.poses import split_halves
+from tomo_particles.averaging.second_look import LEAST_OF_HALF, Looks, best_references, second_look
+from tomo_particles.consensus.chance_agreement import agreement_informs
+from tomo_particles.consensus.labels import agreement_of
+from tomo_particles.consensus.looks import AGREEMENT, joined_scores, moved_midway, worth_of
+from tomo_particles.consensus.merged_picks import NETWORK, SCORE, MergedPicks
+from tomo_particles.consensus.run_verdict import final_scores
+from tomo_particles.core.coordinates import rescale_size, same_sampling_rate
+from tomo_particles.core.errors import InputError, parameter
+from tomo_particles.core.files import write_csv_table, written_aside
+from tomo_particles.core.tomograms import Tomogram, open_tomogram, write_volume
+from tomo_particles.formats.xmd import read_table, write_table
+from tomo_particles.learning.model_files import folds_of
+
+from .._shared.averaging_options import TILTS, check_tilts
+from .._shared.program import require_positive
+from .._shared.scored_files import write_beside
+
+ACCEPTED = 0.5  # score of the picks that are averaged
+LEAST_DETAILS = 4  # voxels in a diameter
+Columns = dict[str, list]
+
+
+@dataclass(frozen=True)
+class LookConfig:
+    """input, noise: XMD of scored merged picks and of scored noise.  model: that scored them; empty if none.  diameter: Å.
+
+    tilts: first and last angle, degrees.  move: whether picks are moved towards the centres of the average.
+    """
+
+    input: str
+    noise: str
+    output: str
+    diameter: float
+    model: str = ""
+    tilts: tuple[float, float] = TILTS
+    move: bool = True
+    tomogram_sampling_rate: float | None = None
+    threads: int = field(default=2, repr=False)
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        require_positive(self.diameter, parameter("diameter"), "Å")
+        require_positive(self.threads, parameter("threads"))
+        check_tilts(self.tilts, parameter("tilts"))
+
+    @property
+    def record(self) -> Path:
+        """JSON beside the output: what came of the look."""
+        return self._beside("_look.json")
+
+    @property
+    def looks(self) -> Path:
+        """CSV beside the output: a row per merged pick that was compared."""
+        return self._beside("_looks.csv")
+
+    @property
+    def averages(self) -> list[Path]:
+        """MRC beside the output: the averages of both halves."""
+        return [self._beside(f"_half{number}.mrc") for number in (1, 2)]
+
+    def _beside(self, ending: str) -> Path:
+        return Path(self.output).with_name(f"{Path(self.output).stem}{ending}")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The second look of merged picks (m) and noise picks (k), in the order of their tables; 0 where a box could not be used.
+
+    features: (m + k, 3).  ccc: (m,).  shifts: (m, 3) x, y, z, voxels of the tables.  references: number in each half.
+    """
+
+    looks: Looks
+    features: np.ndarray
+    ccc: np.ndarray
+    shifts: np.ndarray
+    references: tuple[int, int]
+
+    @property
+    def worth(self) -> float:
+        return worth_of(self.looks.agreement)
+
+
+def write_second_look(config: LookConfig, progress: Callable[[str], None] = lambda line: None) -> dict:
+    """Score merged picks once more; returns what the record says: used, reason, agreement, worth, references, lowpass.
+
+    Where the look is worth nothing, the scores are those of the input, and the reason says why.
+    """
+    columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
+    for path in (config.looks, *config.averages):
+        path.unlink(missing_ok=True)  # of an earlier look
+    with ExitStack() as stack:
+        tomograms = _opened(columns, config, stack)
+        compared = _compared(columns, noise, tomograms, config, progress)
+        sizes = {name: tomogram.size for name, tomogram in tomograms.items()}
+    out_of_fold = bool(config.model) and folds_of(config.model) > 1
+    if isinstance(compared, str):
+        found = {"used": False, "reason": compared}
+        scores = final_scores(columns, noise, out_of_fold, network_alone=False)
+    else:
+        found = _record(compared)
+        of_picks, of_noise = _joined(columns, noise, compared)
+        _write_looks(config, columns, compared, of_picks)
+        scores = final_scores(columns | {NETWORK: of_picks}, noise | {NETWORK: of_noise}, out_of_fold, network_alone=False)
+        _move(columns, compared, sizes, config)
+        if found["used"]:
+            reason = f"{scores.verdict.reason}; {found['reason']}"
+            scores = replace(scores, verdict=replace(scores.verdict, reason=reason))
+    columns[SCORE] = scores.score.tolist()
+    with written_aside(config.record) as aside:
+        aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_beside(config.output, scores)
+    write_table(config.output, columns)
+    progress(f"second look: {found['reason']}")
+    return found
+
+
+def _read(path: str, option: str, *more: str) -> Columns:
+    columns = read_table(path, option)
+    needed = [NETWORK, "tiltSeriesId", "tomogramVolume", "samplingRate", *more]
+    if columns.get("x", [1]) and (missing := [name for name in needed if name not in columns]):
+        raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; give what the scoring writes")
+    return columns
+
+
+def _opened(columns: Columns, config: LookConfig, stack: ExitStack) -> dict[str, Tomogram]:
+    paths = dict(zip(columns["tiltSeriesId"], columns["tomogramVolume"], strict=True))
+    return {
+        name: stack.enter_context(open_tomogram(path, config.tomogram_sampling_rate, parameter("input")))
+        for name, path in sorted(paths.items())
+    }
+
+
+def _compared(
+    columns: Columns, noise: Columns, tomograms: Mapping[str, Tomogram], config: LookConfig, progress: Callable[[str], None]
+) -> Compared | str:
+    """The look, or why there is none."""
+    rates = [tomogram.sampling_rate for tomogram in tomograms.values()]
+    if not rates or not agreement_informs(columns):
+        return "none, because the pickers agree no more often than by chance"
+    if not all(same_sampling_rate(rate, rates[0]) for rate in rates):
+        return "none, because the tomograms have different sampling rates"
+    edge = box_of(config.diameter, rates[0])
+    if config.diameter < LEAST_DETAILS * rates[0] or any(edge > min(tomogram.size) for tomogram in tomograms.values()):
+        return (
+            f"none, because a particle of {config.diameter:g} Å has less than {LEAST_DETAILS} voxels of {rates[0]:g} Å, or its "
+            "box is larger than a tomogram"
+        )
+    names = np.array([*columns["tiltSeriesId"], *noise["tiltSeriesId"]], dtype=str)
+    places = np.concatenate([_places(columns, tomograms), _places(noise, tomograms)])
+    of_tomogram = {name: np.flatnonzero(names == name) for name in tomograms}
+    sources = [
+        Source(name, tomograms[name].data, rates[0], places[rows], np.ones(len(rows)), config.tilts)
+        for name, rows in of_tomogram.items()
+    ]
+    boxes = PickedBoxes(sources, config.diameter, config.threads)
+    rows = np.array([of_tomogram[boxes.sources[number].name][row] for number, row in boxes.places], dtype=int)
+    merged = MergedPicks.from_columns(columns)
+    m = len(merged)
+    accepted = np.full(len(names), np.nan)
+    accepted[:m] = np.where(merged.accepted(ACCEPTED), merged.probability, np.nan)
+    half = split_halves(boxes.names, boxes.positions * rates[0], config.diameter / 2)
+    references = best_references(accepted[rows], half)
+    count = tuple(int((references & (half == number)).sum()) for number in (0, 1))
+    if min(count) < LEAST_OF_HALF:
+        return f"none, because fewer than {2 * LEAST_OF_HALF} picks are accepted"
+    progress(f"second look: averages of {count[0]} and {count[1]} picks")
+    settings = Settings(config.diameter, threads=config.threads)
+    looks = second_look(boxes, half, references, rows < m, settings, config.seed)
+    features, ccc, shifts = np.zeros((len(names), 3)), np.full(len(names), np.nan), np.zeros((len(names), 3))
+    features[rows], ccc[rows], shifts[rows] = looks.features, looks.ccc, looks.shifts
+    return Compared(looks, features, ccc[:m], shifts[:m] / np.array(columns["samplingRate"])[:, None], (count[0], count[1]))
+
+
+def _places(columns: Columns, tomograms: Mapping[str, Tomogram]) -> np.ndarray:
+    """(n, 3) x, y, z, voxels of each pick's own tomogram."""
+    positions = np.array([columns.get(axis, []) for axis in "xyz"], dtype=float).T.reshape(-1, 3)
+    rates = np.array(columns.get("samplingRate", []), dtype=float)
+    own = np.array([tomograms[name].sampling_rate for name in columns.get("tiltSeriesId", [])])
+    return np.asarray((positions + 0.5) * (rates / own)[:, None] - 0.5) if len(positions) else positions
+
+
+def _record(compared: Compared) -> dict:
+    looks, first, second = compared.looks, *compared.references
+    shown = f"the averages of two halves ({first} and {second} accepted picks) agree with a correlation of {looks.agreement:.2f}"
+    reason = shown if compared.worth else f"none, because {shown} only; {AGREEMENT[0]:g} is needed"
+    return {
+        "used": compared.worth > 0,
+        "reason": reason,
+        "agreement": round(looks.agreement, 4),
+        "worth": round(compared.worth, 4),
+        "references": list(compared.references),
+        "lowpass": round(looks.lowpass, 2),
+    }
+
+
+def _joined(columns: Columns, noise: Columns, compared: Compared) -> tuple[list[float], list[float]]:
+    """The network scores of picks and of noise with the second look joined."""
+    m = len(columns["x"])
+    agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
+    of_picks, of_noise = joined_scores(
+        np.array(columns[NETWORK]),
+        compared.features[:m],
+        agreement,
+        compared.worth,
+        np.array(noise[NETWORK]),
+        compared.features[m:],
+    )
+    return of_picks.tolist(), of_noise.tolist()
+
+
+def _move(columns: Columns, compared: Compared, sizes: Mapping[str, tuple[int, int, int]], config: LookConfig) -> None:
+    """Give the picks their new centres."""
+    if not config.move or not compared.worth:
+        return
+    names, rate = np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["samplingRate"], dtype=float)
+    positions = np.array([columns[axis] for axis in "xyz"], dtype=float).T
+    for name, size in sizes.items():
+        own = names == name
+        limits = rescale_size(size, config.tomogram_sampling_rate or rate[own][0], rate[own][0])
+        positions[own] = moved_midway(
+            positions[own], compared.shifts[own], compared.worth, config.diameter / 2 / rate[own][0], limits
+        )
+    for axis, values in zip("xyz", positions.T, strict=True):
+        columns[axis] = values.tolist()
+        columns[f"{axis}coor"] = np.rint(values).astype(int).tolist()
+
+
+def _write_looks(config: LookConfig, columns: Columns, compared: Compared, image: list[float]) -> None:
+    m = len(columns["x"])
+    table: dict[str, object] = {"particleId": columns["particleId"], "tomo_id": columns["tiltSeriesId"]}
+    table |= {f"{axis}_picked": columns[axis] for axis in "xyz"}
+    table |= {"network": columns[NETWORK], "ccc": compared.ccc}
+    table |= dict(zip(("like_average", "like_ball", "by_shape"), compared.features[:m].T, strict=True))
+    table |= {"joined": image, **{f"shift_{axis}": v for axis, v in zip("xyz", compared.shifts.T, strict=True)}}
+    write_csv_table(config.looks, pd.DataFrame(table))
+    for path, average in zip(config.averages, compared.looks.averages, strict=True):
+        write_volume(path, average, compared.looks.voxel)

@@ -1,0 +1,166 @@
+"""The steps of a run that need the network: training, scoring, and the second look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from tomo_particles.runs.layout import ProgramLayout
+
+from .._shared.scored_files import reliability_beside, verdict_beside
+from ..deep_picking_consensus_tomo import ScoringConfig, score_files, train_files
+from .config import PipelineConfig
+from .steps import Steps
+from .tomograms import TomogramInfo
+
+MERGED_SETS = ("pos", "doubt", "neg")
+
+
+class Learning:
+    """rate: common sampling rate, Å/voxel.  model: file that the run trains, or that is given.  tomograms: those with picks."""
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        layout: ProgramLayout,
+        rate: float,
+        model: str,
+        tomograms: Sequence[TomogramInfo],
+        progress: Callable[[str], None],
+    ) -> None:
+        self.config, self.layout, self.rate, self.model = config, layout, rate, model
+        self.tomograms, self.progress = tomograms, progress
+
+    def _boxes(self, name: str) -> tuple[str, ...]:
+        """The XMD files of one set of subtomograms, one per tomogram."""
+        return tuple(str(self.layout.subtomograms(tomogram.tomo_id, name)) for tomogram in self.tomograms)
+
+    def run(self, steps: Steps) -> Path:
+        """Do what is not done yet; returns the XMD of the scored merged picks."""
+        config = self.config
+        model = self.model
+        if config.skip_training:
+            self._forget(self.layout.training_log)
+        else:
+            model = model if self._enough_agreed() else ""
+            if model:
+                self._train(steps)
+            else:
+                self._forget(Path(self.model), self.layout.training_log)
+        noise = self._boxes("noise")
+        for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
+            inputs = tuple(path for s in sets for path in self._boxes(s))
+            scoring = self._scoring(name, inputs, noise if name == "merged" else (), model)
+            beside = [verdict_beside(scoring.output), reliability_beside(scoring.output)] if name == "merged" else []
+            if beside:
+                _forget_damaged(beside[0])
+            more = [scoring.noise_output] if scoring.noise_output else []
+            steps.run(
+                f"scoring {name}",
+                scoring,
+                [*inputs, *scoring.noise, *([model] if model else [])],
+                [scoring.output, *beside, *more],
+                partial(self._score, scoring, name),
+            )
+        if self._looks_twice(model):
+            self._look_again(model, steps)
+        return self.layout.scored
+
+    def _looks_twice(self, model: str) -> bool:
+        """Whether there is a second look: the diameter is known, and a network scored the picks."""
+        return self.config.diameter is not None and bool(model)
+
+    def _look_again(self, model: str, steps: Steps) -> None:
+        from .._averaging.second_look import LookConfig, write_second_look
+
+        config, layout = self.config, self.layout
+        look = LookConfig(
+            input=str(layout.scored_first),
+            noise=str(layout.scored_noise),
+            output=str(layout.scored),
+            diameter=config.diameter or 0.0,
+            model=model,
+            tilts=config.tilts,
+            move=config.move,
+            tomogram_sampling_rate=config.tomogram_sampling_rate,
+            threads=config.threads,
+            seed=config.seed,
+        )
+        _forget_damaged(verdict_beside(look.output))
+        outputs: list[str | Path] = [look.output, verdict_beside(look.output), reliability_beside(look.output), layout.look]
+        inputs = [look.input, look.noise, model, *[tomogram.path for tomogram in self.tomograms]]
+        steps.run("second look", look, inputs, outputs, lambda: write_second_look(look, self.progress))
+
+    def _score(self, scoring: ScoringConfig, name: str) -> None:
+        self.progress(f"scored {score_files(scoring)} {name} picks")
+
+    def _forget(self, *trained: Path) -> None:
+        """Remove what an earlier run with other options trained here, so that it does not pass for this one's; never what belongs
+        to a model that the user gives."""
+        given, own = self.config.training.input_model, self.layout.model
+        if not (given and own.exists() and own.samefile(given)):
+            for path in trained:
+                path.unlink(missing_ok=True)
+
+    def _enough_agreed(self) -> bool:
+        """Whether a network can learn from the picks. If there are no agreed picks, the error of the training names the
+        remedy."""
+        from tomo_particles.consensus.verdict import can_learn
+        from tomo_particles.formats.xmd import read_table
+
+        agreed, doubtful = (sum(len(read_table(p)["image"]) for p in self._boxes(name)) for name in ("pos", "doubt"))
+        return not agreed or can_learn(agreed, agreed + doubtful) or self.config.training.recipe != "consensus"
+
+    def _train(self, steps: Steps) -> None:
+        config = self.config
+        inputs = {name: self._boxes(name) for name in ("pos", "doubt")}
+        inputs["neg"] = self._boxes("noise") + self._boxes("neg")
+        log = str(self.layout.training_log)
+        sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
+        steps.run(
+            "training",
+            (config.training, config.box_size, self.rate, config.seed),
+            sources,
+            [self.model, log],
+            lambda: train_files(
+                inputs,
+                config.training,
+                box_size=config.box_size,
+                sampling_rate=self.rate,
+                model=self.model,
+                log=log,
+                seed=config.seed,
+                threads=config.threads,
+                progress=self.progress,
+            ),
+        )
+
+    def _scoring(self, name: str, inputs: tuple[str, ...], noise: tuple[str, ...], model: str) -> ScoringConfig:
+        config, layout = self.config, self.layout
+        looks_twice = name == "merged" and self._looks_twice(model)
+        output = layout.scored_raw if name == "raw" else layout.scored_first if looks_twice else layout.scored
+        return ScoringConfig(
+            input=inputs,
+            model=model,
+            output=str(output),
+            noise=noise,
+            noise_output=str(self.layout.scored_noise) if looks_twice else None,
+            box_size=config.box_size,
+            sampling_rate=self.rate,
+            gpus=config.training.gpus,
+            threads=config.threads,
+            recipe=config.training.recipe,
+        )
+
+
+def _forget_damaged(verdict: Path) -> None:
+    """Remove a verdict that cannot be read: its step is then done again."""
+    from tomo_particles.consensus.verdict import Verdict
+
+    try:
+        Verdict.from_json(verdict.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return
+    except ValueError:
+        verdict.unlink()
