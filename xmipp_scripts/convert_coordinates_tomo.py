@@ -279,6 +279,7 @@ class ConvertCoordinatesTomo(Program):
 
     name = "xmipp_convert_coordinates_tomo"
     outputs = {"-o": "file"}
+    replacing = "--overwrite"
     parameters = {
         "input": "-i",
         "output": "-o",

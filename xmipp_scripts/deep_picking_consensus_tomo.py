@@ -25,7 +25,7 @@ NEEDS = {  # the options that each mode needs
     "scoring": ("--input", "--output"),
     "devices": (),
 }
-USES = {  # the options that have a meaning in a mode; of the training all but those of `NEEDS["scoring"]`
+USES = {  # the options that have a meaning in a mode; in training all have but those of the scoring alone
     "scoring": {
         "--input",
         "--output",
@@ -272,7 +272,7 @@ class DeepPickingConsensusTomo(Program):
         if self.mode == "training" and not self.checkParam("--inputDoubt"):
             self._needs("--inputPos")
         self._needs(*NEEDS[self.mode])
-        used = USES.get(self.mode, set(self.given) - set(NEEDS["scoring"])) | EVERY_MODE
+        used = USES.get(self.mode, set(self.given) - {"--input", "--output", "--outputNeg"}) | EVERY_MODE
         if unused := [option for option in self.given if option not in used]:
             raise InputError(f"{unused[0]}: has no meaning with --mode {self.mode}; leave it out")
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""

@@ -27,6 +27,7 @@ class Program(XmippScript):
     parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
     renamed_options: Mapping[str, str] = {}  # option of before: its name now
     outputs: Mapping[str, Place] = {}  # options that name what the program writes
+    replacing = ""  # the option by which a user asks to replace what is there, if there is one
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +92,7 @@ class Program(XmippScript):
                 raise InputError(f"{option}: '{path}' is also the output of {name}; choose another name for one of them")
         if self.outputs[option] != "file" or not os.path.isfile(path):
             return
-        self._replaced += [path] * ("--overwrite" not in self.given)
+        self._replaced += [path] * (self.replacing not in self.given)
         for name, values in self.given.items():
             if name != option and any(os.path.isfile(value) and os.path.samefile(value, path) for value in values):
                 raise InputError(f"{option}: '{path}' is also the file of {name}, which would be lost; choose another name")
