@@ -21,10 +21,10 @@ from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simula
 NULL, HALF, PARTICLES = "null", "half-null", "particles"
 LARGE, SMALL = "large", "small"
 SIZE = (224, 224, 64)  # voxels of 10 Å
-# Box and hit radius (voxels) of the two synthetic species that are sought, and how many of each class lie in a tomogram.
+# Box, hit radius (voxels) and diameter (Å) of the two synthetic species that are sought, and how many of each class there are.
 SPECIES = {
-    LARGE: ("target", 24, 6.0, {"target": 70, "rod": 30, "small": 40, "bead": 6}),
-    SMALL: ("small", 14, 4.0, {"target": 25, "rod": 30, "small": 70, "bead": 6}),
+    LARGE: ("target", 24, 6.0, 120.0, {"target": 70, "rod": 30, "small": 40, "bead": 6}),
+    SMALL: ("small", 14, 4.0, 72.0, {"target": 25, "rod": 30, "small": 70, "bead": 6}),
 }
 NOISE = {LARGE: 0.4, SMALL: 0.3}  # standard deviations, in a particle's mean density
 CAREFUL = SimulatedPicker(recall=0.65, jitter=0.8, others=0.05, noise=0.05)
@@ -38,7 +38,7 @@ CLEAN = tuple(SimulatedPicker(recall=recall, jitter=jitter) for recall, jitter i
 class Data:
     """What a case gives to the consensus and what is true.
 
-    truth: by tomogram, (n, 3) x, y, z, voxels.  radius: within which a pick hits, voxels.
+    truth: by tomogram, (n, 3) x, y, z, voxels.  radius: within which a pick hits, voxels.  diameter: of what is sought, Å.
     """
 
     tomograms: Sequence[Path]
@@ -46,6 +46,7 @@ class Data:
     truth: dict[str, np.ndarray]
     box_size: int
     radius: float
+    diameter: float = 120.0
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def particles(
     noise: factor on NOISE.  density: factor on the counts.  change: what is done to the picks.  empty: nothing of them is
     true; then the pickers seek what the tomograms do not hold.
     """
-    sought, box_size, radius, counts = SPECIES[species]
+    sought, box_size, radius, diameter, counts = SPECIES[species]
 
     def make(folder: Path, rng: np.random.Generator) -> Data:
         of_case = {name: round(n * density) for name, n in counts.items()}
@@ -183,14 +184,14 @@ def particles(
         if change:
             found = change(found, rng)
         truth = {} if empty else {t: s.positions[sought] for t, s in simulations.items()}
-        return Data([folder / f"{t}.mrc" for t in simulations], _write_picks(folder, found), truth, box_size, radius)
+        return Data([folder / f"{t}.mrc" for t in simulations], _write_picks(folder, found), truth, box_size, radius, diameter)
 
     return make
 
 
 def lookalikes(species: str) -> Callable[[Path, np.random.Generator], Data]:
     """The particles are not there; every picker takes rods instead, and some empty places."""
-    _, box_size, radius, _ = SPECIES[species]
+    _, box_size, radius, diameter, _ = SPECIES[species]
     faults = [SimulatedPicker(recall=r, jitter=1.0, noise=0.3) for r in (0.65, 0.75, 0.85)]
 
     def make(folder: Path, rng: np.random.Generator) -> Data:
@@ -200,7 +201,7 @@ def lookalikes(species: str) -> Callable[[Path, np.random.Generator], Data]:
             seen = replace(simulation, positions={"target": simulation.positions["rod"]})
             for picker, of_picker in zip(faults, found, strict=True):
                 of_picker[tomo_id] = picker.pick(seen, rng=rng)
-        return Data([folder / f"{t}.mrc" for t in simulations], _write_picks(folder, found), {}, box_size, radius)
+        return Data([folder / f"{t}.mrc" for t in simulations], _write_picks(folder, found), {}, box_size, radius, diameter)
 
     return make
 
@@ -237,7 +238,7 @@ def tilt_series_case(maps: Path, store: Path, species: str, snr: float, seed: in
         files = tilt_series.pick(data, species, seed)
         truth = {t: rows[["x", "y", "z"]].to_numpy() for t, rows in tilt_series.truth_of(data, species).groupby("tomo_id")}
         diameter, box_size = tilt_series.SPECIES[species]
-        return Data(tilt_series.tomograms_of(data), [files[name] for name in pickers], truth, box_size, diameter / 20)
+        return Data(tilt_series.tomograms_of(data), [files[name] for name in pickers], truth, box_size, diameter / 20, diameter)
 
     return make
 
@@ -252,7 +253,7 @@ def synthetic_cases(seeds: Sequence[int]) -> list[Case]:
                 cases.append(Case(kind, seed, NULL, "", random_places(n, share)))
         cases.append(Case("noise, lamella", seed, NULL, "", lamella))
         cases.append(Case("noise, blob pickers", seed, NULL, "", blob_pickers_on_noise))
-        for species, (_, box_size, _, _) in SPECIES.items():
+        for species, (_, box_size, *_) in SPECIES.items():
             three = (CAREFUL, BEADS, GREEDY)
             add = lambda kind, truth, make, seed=seed, species=species: cases.append(  # noqa: E731
                 Case(f"{species}, {kind}", seed, truth, species, make)

@@ -60,6 +60,7 @@ def measure(case: Case) -> dict:
             seed=case.seed,
             threads=1,
             report=False,
+            diameter=given.diameter,
         )
         row = {"kind": case.kind, "seed": case.seed, "truth": case.truth, "species": case.species}
         try:
@@ -88,6 +89,7 @@ def compare(scored: pd.DataFrame, summary: dict, given: data.Data, n_pickers: in
     verdict, expected = summary["verdict"], summary["expected"]
     return {
         "verdict": verdict["kind"],
+        "look": (summary["secondLook"] or {}).get("agreement"),
         "reason": verdict["reason"],
         "say": verdict["say"],
         "merged": len(scored),
@@ -196,6 +198,7 @@ def page(table: pd.DataFrame) -> str:
         "seed",
         "truth",
         "verdict",
+        "look",
         "merged",
         "particles",
         "accepted",
@@ -208,11 +211,12 @@ def page(table: pd.DataFrame) -> str:
         "ECE",
     ]
     parts = [
-        f"{len(table)} cases, seeds {', '.join(map(str, sorted(table['seed'].unique())))}. Each is one run with default options. "
+        f"{len(table)} cases, seeds {', '.join(map(str, sorted(table['seed'].unique())))}. Each is one run with the diameter of "
+        "the particle and else default options. look: correlation of the averages of the two halves, empty without a look. "
         "promised, low, high: expected precision with its interval; empty: unknown. true: share of the accepted picks that are "
         "particles. Best vote: chosen in hindsight. What cannot be known: " + ", ".join(UNKNOWABLE).strip("$") + ".",
         as_markdown(summary_of(table)),
-        "## Every case\n\n" + as_markdown(table.reindex(columns=shown).astype(dict.fromkeys(shown[7:], float))),
+        "## Every case\n\n" + as_markdown(table.reindex(columns=shown).astype(dict.fromkeys(shown[8:], float))),
     ]
     return "\n\n".join(parts)
 

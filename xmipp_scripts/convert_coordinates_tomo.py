@@ -42,6 +42,7 @@ class ConvertConfig:
     subset: bool = False
     drop_outside: bool = False
     overwrite: bool = False
+    note: str | None = None
 
     def __post_init__(self) -> None:
         for value, option in ((self.sampling_rate, "--samplingrate"), (self.tomogram_sampling_rate, "--tomogramSamplingrate")):
@@ -66,13 +67,14 @@ class ConvertConfig:
 
 def convert(config: ConvertConfig) -> list[str]:
     """Convert from files to files; returns what to tell the user, a line each."""
+    from tomo_particles.core.files import written_aside
     from tomo_particles.formats.registry import format_to_write, refuse_existing
 
     target = format_to_write(config.output, config.target)
     if TOMOGRAM not in config.output:
         refuse_existing(Path(config.output), config.overwrite)
     files, notes = _files(config)
-    context = _context(config, files, notes)
+    context = _context(config, target.family or target.name, files, notes)
     rates: set[float | None] = {config.sampling_rate, *(tomogram.sampling_rate for tomogram in context.tomograms.values())}
     picks = _read(files, config, context, notes, rates)
     picks = {tomo_id: own for tomo_id, own in _of_species(picks, config).items() if len(own)}
@@ -80,7 +82,11 @@ def convert(config: ConvertConfig) -> list[str]:
         raise InputError("-i: no picks left after --class and --dropOutside; relax one of them")
     picks, context = _renamed(picks, context, config)
     notes += _losses(picks, target)
-    return notes + _write(picks, context, config, target) + _extents(picks, context, rates)
+    said = notes + _write(picks, context, config, target) + _extents(picks, context, rates)
+    if config.note:
+        with written_aside(config.note) as aside:
+            aside.write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
+    return said
 
 
 def _files(config: ConvertConfig) -> tuple[list[ReadOnce], list[str]]:
@@ -95,7 +101,7 @@ def _files(config: ConvertConfig) -> tuple[list[ReadOnce], list[str]]:
     return files, notes
 
 
-def _context(config: ConvertConfig, files: Sequence[ReadOnce], notes: list[str]) -> Context:
+def _context(config: ConvertConfig, family: str, files: Sequence[ReadOnce], notes: list[str]) -> Context:
     from tomo_particles.core.tomograms import each_tomogram, tomogram_id
     from tomo_particles.formats.pick_folders import shared_folder
     from tomo_particles.formats.registry import Context, TomogramInfo
@@ -115,6 +121,7 @@ def _context(config: ConvertConfig, files: Sequence[ReadOnce], notes: list[str])
         _names(config),
         unknown,
         among=shared_folder(files),
+        family=family,
         notes=notes,
     )
 
@@ -142,7 +149,7 @@ def _read(
 
     def read_one(path: Path) -> dict[str, Picks]:
         found = format_named(config.source, "--from") if config.source else recognise(path)
-        picks = read(path, context, config.source)
+        picks = read(path, context, found.name)
         rates.update(own.sampling_rate for own in picks.values())
         picks = {tomo_id: _on_tomogram(own, path, context, config, notes, rates) for tomo_id, own in picks.items()}
         if picks:
@@ -208,6 +215,7 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
     """What the picks have that the target does not keep, or keeps as 0, and names that the target may not know."""
     import numpy as np
 
+    from tomo_particles.formats.further_columns import star_columns
     from tomo_particles.formats.naming import plain
 
     every = list(picks.values())
@@ -225,8 +233,10 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
         f"RELION must call the tomogram '{name}', as the picks do; else give --rename, as {PLAIN} for '{plain(name)}'"
         for name in added[:1]
     ]
+    incomplete = star_columns(every)[1] if target.name.startswith("relion") else []
     return (
         [f"{target.name} does not keep: {', '.join(lost)}"] * bool(lost)
+        + [f"columns left out, without a value for every pick: {listed(incomplete, 12, '')}"] * bool(incomplete)
         + names
         + [f"{total - has[name]} picks have no {name}: 0 in the file" for name in filled]
     )
@@ -325,6 +335,7 @@ class ConvertCoordinatesTomo(Program):
         self.addParamsLine(" [--subset] : leave out picks of tomograms that are not given; default: they are an error")
         self.addParamsLine(" [--dropOutside] : leave out picks outside their tomogram; default: they are an error")
         self.addParamsLine(" [--overwrite] : replace the output if it exists")
+        self.addParamsLine(" [--note <file>] : text file for what is printed, too")
         self.addExampleLine(
             "xmipp_convert_coordinates_tomo --tomograms TS_01.mrc TS_02.mrc -i TS_01.cbox TS_02.cbox -o picks.star --to relion5"
         )
@@ -347,6 +358,7 @@ class ConvertCoordinatesTomo(Program):
             subset=self.checkParam("--subset"),
             drop_outside=self.checkParam("--dropOutside"),
             overwrite=self.checkParam("--overwrite"),
+            note=self.optional_path("--note"),
         )
 
     def run(self) -> None:

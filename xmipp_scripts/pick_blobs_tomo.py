@@ -34,7 +34,7 @@ class BlobConfig:
 
     def __post_init__(self) -> None:
         require_distinct(self.tomograms, "--tomograms", "tomogram")
-        require_pick_file(self.output)
+        require_pick_file(self.output, "-o")
         require_positive(self.diameter, "--diameter", "Å")
         require_positive(self.threads, "--threads")
         if self.method not in METHODS:

@@ -138,6 +138,11 @@ class ImportFiles(LinkedFiles):
         """XMD: the coordinates of all tomograms, in voxels of each."""
         return self._at("coordinates.xmd")
 
+    @property
+    def notes(self) -> str:
+        """Text: what the program said of the files, the tomograms, and where the coordinates lie."""
+        return self._at("notes.txt")
+
 
 class ExportFiles(LinkedFiles):
     """Files of an export of coordinates."""

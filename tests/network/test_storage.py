@@ -10,6 +10,7 @@ import pytest
 from blob_boxes import BOX, RATE
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.learning import model_files
 from tomo_particles.network import NetworkConfig, load_model, save_model
 from tomo_particles.network.architecture import build_network
 from tomo_particles.network.storage import ATTRIBUTE, MEMBER
@@ -54,6 +55,16 @@ def test_keras_itself_opens_the_file(trained, tmp_path, suffix):
     box = np.ones((1, *(trained[0].config.input_size,) * 3, 1), np.float32)
     expected = [network(box).numpy()[0, 0] for network in trained[0].networks]
     assert np.allclose(model(box), expected, atol=1e-6)
+
+
+@both
+def test_a_model_is_not_called_damaged_where_the_import_of_h5py_takes_long(trained, tmp_path, suffix, monkeypatch):
+    # on a machine with 16 processors it took more than the second that a damaged file may take
+    path = tmp_path / f"model{suffix}"
+    save_model(path, trained[0])
+    work = "import time\nend = time.process_time() + {}\nwhile time.process_time() < end:\n    pass\n"
+    monkeypatch.setattr(model_files, "_PROBE", work.format(1.1) + model_files._PROBE + work.format(0.3))
+    assert load_model(path).config == trained[0].config
 
 
 def test_the_reference_network_and_a_single_fold_are_stored_too(tmp_path):

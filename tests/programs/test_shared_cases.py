@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from xmipp_scripts.convert_coordinates_tomo import ConvertCoordinatesTomo
+from xmipp_scripts.pick_blobs_tomo import PickBlobsTomo
 
 
 def make_tomogram(path: Path, size: tuple[int, int, int], rate: float) -> None:
@@ -72,10 +73,20 @@ def convert(shared_data, tmp_path, monkeypatch):
         ("04", "-i coords --tomograms grid_1a.mrc --subset", {0: ("grid_1a", 40, 50, 60)}, "left out: grid_2a.coords"),
         ("05", "-i warp.star --tomograms @*Apx.mrc", {
             0: ("JTL013_1_L04_ts_003.mrc_13.28Apx", 10, 20, 30), 1: ("JTL013_1_L04_ts_003.mrc_13.28Apx", 11, 21, 31)}, "2 picks"),
+        *(("06", f"-i a.csv --subset --tomograms {name}.mrc", {0: (name, 12, 8, 6)}, f"'{name}.mrc' has")
+          for name in ("TS_082_7.57Apx", "imod_44202020", "serialem_44000000", "amira_no_map_id")),
+        *(("10", f"-i {name} --samplingrate 10", {0: ("TS_01", 120, 80, 60)}, "")
+          for name in ("crlf_with_numbers.star", "crlf_without_numbers.star")),
+        ("11", "-i cc_complex.tbl --samplingrate 10 --names 1=TS_01", {0: ("TS_01", 100, 200, 50)}, "real part is taken"),
+        *(("12", f"-i {name}.em --samplingrate 10 --names 160=T", {0: ("T", 10.5, 20, 29.5), 1: ("T", 40, 50, 20)}, "")
+          for name in ("float32", "float64", "bigendian")),
         ("13", "-i meta --tomograms 0137.mrc 0145.mrc", {0: ("0137", 87, 90, 22), 1: ("0145", 87, 90, 22)}, "number 0137"),
         ("13", "-i meta --tomograms tomo0137.mrc tomo0145.mrc", {0: ("tomo0137", 87, 90, 22), 1: ("tomo0145", 87, 90, 22)}, ""),
         ("14", "-i u.csv --tomograms @Z*.mrc", {0: (None, 10, 20, 30)}, "1 picks"),
         ("15", "-i correct189.mod --tomograms same/correct189.mrc", {0: ("correct189", 98, 691, 112), 73: None}, "74 picks"),
+        ("16", "-i stopgap_real_head.star --samplingrate 10 --names 24=T", {0: ("T", 823.2121, 753.6012, 677.4676), 4: None}, ""),
+        ("16", "-i TS_01.coords --from deepetpicker --samplingrate 10", {0: ("TS_01", 120, 80, 60)}, ""),
+        ("17", "-i a.csv --tomograms TS_01.mrc.gz", {0: ("TS_01", 12, 8, 6)}, "compressed (gzip)"),
         ("18", "-i conf.csv --tomograms TS_01.mrc", {0: ("TS_01", 120, 80, 60)}, "column confidence is read as the score"),
         ("18", "-i angstrom.csv --tomograms TS_01.mrc --unit angstrom", {0: ("TS_01", 120, 80, 60)}, ""),
         ("20", "-i bad.xmd", {0: ("tomo_1", 10, 11, 12), 1: ("tomo_1", 20, 21, 22), 2: ("tomo_1", 30, 31, 32)}, ""),
@@ -110,6 +121,10 @@ def test_picks_are_where_they_belong(convert, case, arguments, rows, said):
         ("02", "-i @*.star --samplingrate 10", ["fractions of the size of tomogram 'TS_1', whose size is not known"]),
         ("04", "-i grid_2a.star --tomograms grid_1a.mrc", ["'grid_2a', which is none of those given"]),
         ("04", "-i grid_2a.star --tomograms grid_1a.mrc --subset", ["'grid_2a'", "those given are 'grid_1a'"]),
+        ("09", "-i a.csv --tomograms TS_01.mrc", ["10 x 10 x 20"]),
+        ("16", "-i milopyp.txt --samplingrate 10", ["MiLoPYP"]),
+        ("17", "-i a.csv --tomograms TS_02.zarr", ["a folder, an OME-Zarr"]),
+        ("17", "-i a.csv --tomograms TS_03.hdf", ["e2proc3d.py of EMAN2"]),
         *(("15", f"-i correct189.mod --tomograms full/correct189.mrc{rate}",
            ["507 x 720 x 225 voxels, trimmed from a larger one", "850, 0, -950", "1700 x 720 x 225"])
           for rate in ("", " --samplingrate 10")),
@@ -131,3 +146,22 @@ def test_what_else_the_cases_hold(convert):
     np.testing.assert_allclose(angles.astype(float), [103.533, 3.352, -87.900], atol=1e-3)
     angles = convert("55", "-i TS_*/**/*.ndjson --tomograms tomo/TS_01.mrc tomo/TS_02.mrc")[0][["rot", "tilt", "psi"]]
     assert angles.to_numpy().tolist() == [[-90, 0, 0]] * 2
+
+
+@pytest.mark.parametrize(("case", "one", "other", "said"), [
+    ("07", "signed", "unsigned", "unsigned, 0 to 255"),
+    ("08", "same_without_nan", "nan", "2 of 256000 voxels are not numbers"),
+])  # fmt: skip
+def test_a_density_gives_the_same_picks_however_it_is_written(shared_data, tmp_path, capsys, monkeypatch, case, one, other, said):
+    folder = next((shared_data / "cases").glob(f"{case}-*"), None)
+    if folder is None:
+        pytest.skip(f"no case {case} in {shared_data}")
+    for name in (one, other):
+        options = ["--tomograms", folder / f"{name}.mrc", "-o", tmp_path / f"{name}.csv", "--diameter", "120", "--number", "5"]
+        monkeypatch.setattr(sys, "argv", ["program", *map(str, options)])
+        assert PickBlobsTomo().tryRun() == 0
+    assert said in capsys.readouterr().out
+    picks = [pd.read_csv(tmp_path / f"{name}.csv")[["x", "y", "z"]].to_numpy() for name in (one, other)]
+    np.testing.assert_allclose(*picks, atol=0.01)
+    expected = [[20, 20, 20], [20, 60, 20], [40, 40, 20], [60, 20, 20], [60, 60, 20]]
+    np.testing.assert_allclose(sorted(picks[0].round().tolist()), expected, atol=1)

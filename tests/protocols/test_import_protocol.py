@@ -25,13 +25,15 @@ class TestImportCoordinates3D(scipion_tests.TestImportCoordinates3D):
 
 
 def test_the_command_line_of_an_import():
-    arguments = import_arguments(["a.star", "b c.cbox"], "o.xmd", ["TS_1.mrc"], 10.0, ImportOptions())
+    arguments = import_arguments(["a.star", "b c.cbox"], "o.xmd", "n.txt", ["TS_1.mrc"], 10.0, ImportOptions())
     assert arguments == [
         "-i",
         "a.star",
         "b c.cbox",
         "-o",
         "o.xmd",
+        "--note",
+        "n.txt",
         "--tomograms",
         "TS_1.mrc",
         "--tomogramSamplingrate",
@@ -39,7 +41,7 @@ def test_the_command_line_of_an_import():
         "--overwrite",
     ]
     options = ImportOptions("relion5", 5.0, ["1=TS_1"], True, True, ["ribosome", "7"], True)
-    assert import_arguments(["a"], "o", ["t"], 10.0, options)[-13:] == [
+    assert import_arguments(["a"], "o", "n", ["t"], 10.0, options)[-13:] == [
         "--from",
         "relion5",
         "--samplingrate",

@@ -1,5 +1,6 @@
 """The form's sets to the files of a run, and what the form refuses."""
 
+import mrcfile
 import numpy as np
 import pytest
 
@@ -12,8 +13,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases op
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo.convert import tomogram_sources  # noqa: E402
 from xmipptomo.files import RunFiles  # noqa: E402
-from xmipptomo.protocols.deep_consensus.inputs import InputSets, count_rows, read_common_grid, write_common_grid  # noqa: E402
+from xmipptomo.protocols.deep_consensus.inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import write_tomogram as write_tomogram_of  # noqa: E402
+from xmipptomo.protocols.deep_consensus.summary import _tomogram_notes  # noqa: E402
 from xmipptomo.protocols.shared.sets import set_errors  # noqa: E402
 
 
@@ -79,6 +81,16 @@ def test_pickers_are_numbered_by_their_place_and_references_are_zero(sets, files
     assert read_picks(files.positive_references("a")).picker.tolist() == [0]
     assert count_rows(files.every_pick("a")) == 3
     assert (tomogram.has_truth, tomogram.has_lie, count_rows(files.negative_references("a"))) == (True, False, 0)
+
+
+def test_what_is_unusual_about_a_tomogram_comes_into_the_summary(sets, files):
+    tomograms = sets.tomograms({"a": (40, 30, 20), "b": (40, 30, 20)}, 10.0)
+    with mrcfile.open(tomograms.getFirstItem().getFileName().partition(":")[0], "r+") as mrc:
+        mrc.voxel_size = (10, 10.05, 10)
+    inputs = InputSets([sets.coordinates(tomograms, {"a": [(5, 5, 5)], "b": [(5, 5, 5)]})], [], [])
+    made = {ts_id: write_tomogram(files, inputs, ts_id, (10.0, 8), 1) for ts_id in "ab"}
+    (note,) = _tomogram_notes(CommonGrid(10.0, 8, ["one"], made), ["a", "b"])
+    assert note.startswith("Tomogram a: ") and "has voxels of 10 x 10.05 x 10 Å in its header" in note
 
 
 def test_a_picker_that_did_not_see_a_tomogram_keeps_its_number(sets, files):

@@ -38,6 +38,7 @@ class TestImportCoordinates3D(BaseTest):
             with mrcfile.new(path) as mrc:
                 mrc.set_data(np.zeros(SIZE[::-1], dtype=np.int8))
                 mrc.set_volume()
+                mrc.voxel_size = (RATE, 1.005 * RATE, RATE)  # rounded, as Warp writes them
         cls.tomograms = add_tomograms(cls.proj, "tomograms", paths, RATE)
 
     @classmethod
@@ -102,6 +103,16 @@ class TestImportCoordinates3D(BaseTest):
         places = [" ".join(str(value / RATE) for value in place) for place in PLACES["TS 1"]]
         run = self.imported(self.write("first.coords", "\n".join(places)))
         self.assertIn("as if", run.summary()[1])
+
+    def test_the_summary_says_what_the_terminal_says(self):
+        turns = " ".join(["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"])
+        labels = ["rlnTomoName", *(f"rlnCoordinate{axis}" for axis in "XYZ"), *turns.split()]
+        rows = [f"first {' '.join(map(str, place))} {3000 + i} 4000 5000" for i, place in enumerate(PLACES["TS 1"])]
+        path = self.write("turned.star", "\n".join(["data_particles", "", "loop_", *(f"_{one}" for one in labels), *rows, ""]))
+        run = self.imported(path)
+        self.assertTrue(any("57.3 times too large" in line for line in run.summary()[:3]))
+        self.assertTrue(any("has voxels of 10 x 10.05 x 10 Å" in line for line in run.summary()))
+        self.assertTrue(np.isnan(self.picks_of(run.coordinates)["TS 1"].angles).all())
 
     def test_numbered_tomograms_and_classes(self):
         objects = "".join(f'<object tomo_idx="{n}" class_label="{label}" x="{x}" y="{y}" z="{z}"/>\n' for label in (7, 3)

@@ -1,4 +1,4 @@
-"""Where picks lie in their tomogram, in one line, and a warning where they fill so little of it that their unit may be wrong."""
+"""Where picks lie in their tomogram, in one line, and a warning where their place tells of a wrong unit, origin or axis order."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from .coordinates import same_sampling_rate
+from .coordinates import inside_volume, same_sampling_rate
 from .picks import Picks
 
 SPARSE = 0.1  # of the edge of a tomogram: picks that fill less along all three axes are rarely right
 FEW = 3  # picks: fewer often lie close together by chance, so that only their distance from the origin tells something
+MANY = 20  # picks: so many rarely lie in a plane, or in the first or middle third of each edge
+THIRD, HALF = 0.35, 0.55  # of each edge; the half where two known voxel sizes explain it
+ORDERS = {"z, y, x": [2, 1, 0], "x, z, y": [0, 2, 1], "y, x, z": [1, 0, 2]}  # of axes, other than x, y, z
 
 
 def extent_line(picks: Picks, size: Sequence[int] | None = None) -> str:
@@ -46,12 +49,32 @@ def extent_warning(picks: Picks, size: Sequence[int] | None, rates: Iterable[flo
     filled = _filled(picks.positions, edges)
     guess = likely_mistake(picks, size, rates)
     if outside.mean() > 0.5:
-        wrong = "lie outside the tomogram"
+        wrong = f"lie outside the tomogram{guess}"
     elif (filled < SPARSE).all() or ((filled < 2 * SPARSE).all() and guess):
-        wrong = "fill only " + " x ".join(f"{100 * part:.0f}" for part in filled) + " % of the edges of the tomogram"
+        wrong = f"fill only {_percent(filled)} of the edges of the tomogram{guess}"
+    elif len(picks) >= MANY:
+        wrong = _in_a_part(picks.positions, filled, edges, guess if " / " in guess else "")
     else:
+        wrong = ""
+    if not wrong:
         return ""
-    return f"warning: {picks.tomo_id}: the picks {wrong}{guess}; check their unit, sampling rate and origin"
+    return f"warning: {picks.tomo_id}: the picks {wrong}; check their unit, sampling rate and origin"
+
+
+def _in_a_part(positions: np.ndarray, filled: np.ndarray, edges: np.ndarray, guess: str) -> str:
+    """In which part of a tomogram many picks lie that rarely lie there; empty if they do not. guess: by two known voxel sizes."""
+    first, extent = positions.max(axis=0) / edges, np.ptp(positions, axis=0)
+    if not extent.all():
+        return f"all have {'xyz'[axis := int(np.argmin(extent))]} = {positions[0, axis]:g}"
+    if (first < (HALF if guess else THIRD)).all():
+        return f"all lie in the first {_percent(first)} of the edges of the tomogram{guess}"
+    if (filled < THIRD).all() and _surrounds(positions, edges / 2):
+        return f"all lie in the middle {_percent(filled)} of the edges of the tomogram"
+    return ""
+
+
+def _percent(parts: np.ndarray) -> str:
+    return " x ".join(f"{100 * part:.0f}" for part in parts) + " %"
 
 
 def _filled(positions: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -60,11 +83,18 @@ def _filled(positions: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def likely_mistake(picks: Picks, size: Sequence[int], rates: Iterable[float | None] = ()) -> str:
-    """The known factor that spreads picks most within the tomogram, from its corner or its centre: ", as if ..."; else empty.
+    """The mistake that explains where picks lie: ", as if ..."; else empty.
+
+    Of picks of which many lie outside: another origin, or another order of the axes, that brings all inside. Else the known
+    factor that spreads picks most within the tomogram, from its corner or its centre.
 
     size, rates: as for `extent_warning`.
     """
     positions, edges = picks.positions, np.asarray(size, dtype=float)
+    if len(positions) >= MANY and inside_volume(positions, size).mean() < 0.75:
+        for what, moved in _moved(positions, edges):
+            if inside_volume(moved, size).all():
+                return f", as if {what}"
     factors = _factors([picks.sampling_rate, *(rate for rate in rates if rate)])
     if (positions >= 0).all() and (positions <= 1).all():
         return ", as if they were fractions of its size"
@@ -80,6 +110,14 @@ def likely_mistake(picks: Picks, size: Sequence[int], rates: Iterable[float | No
                 done = f"divided by {factor:.3g}" if factor > 1 else f"multiplied by {1 / factor:.3g}"
                 best, found = most, f", as if {done}{where} ({why})"
     return found
+
+
+def _moved(positions: np.ndarray, edges: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Positions as other origins and orders of the axes have them, and what each would mean."""
+    yield "counted from the centre", positions + edges / 2
+    yield "counted from the corner, and read from the centre", positions - edges / 2
+    for order, axes in ORDERS.items():
+        yield f"with the axes in the order {order}", positions[:, axes]
 
 
 def _surrounds(positions: np.ndarray, point: np.ndarray) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Picks:
     angles: (n, 3) rot, tilt, psi, degrees, Xmipp's ZYZ convention, NaN where unknown.
     group: (n,) the group id a picker gave (vesicle, mesh...), 0 where none.
     species: (n,) name of the species, as the picker gave it, str, empty where unknown.
+    further: (n,) texts by label: columns of its file that mean nothing here, for a file of the same kind; empty: none.
     Raises InputError for positions that are not finite and for a sampling rate that is not positive.
     """
 
@@ -43,6 +44,7 @@ class Picks:
     angles: Any = None
     group: Any = None
     species: Any = None
+    further: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         positions = np.asarray(self.positions, dtype=float).reshape(-1, 3)
@@ -75,7 +77,12 @@ class Picks:
             angles=self.angles[index],
             group=self.group[index],
             species=self.species[index],
+            further={label: values[index] for label, values in self.further.items()},
         )
+
+    def further_of(self, label: str) -> np.ndarray:
+        """(n,) texts of one of the further columns, empty where there are none."""
+        return self.further[label] if label in self.further else np.full(len(self), "", dtype=object)
 
     def at_sampling_rate(self, rate: float) -> Picks:
         """The same physical points in voxels of `rate` Å."""
@@ -91,6 +98,7 @@ class Picks:
                     f"cannot join picks of {part.tomo_id} at {part.sampling_rate} Å with those of "
                     f"{first.tomo_id} at {first.sampling_rate} Å"
                 )
+        labels = dict.fromkeys(label for part in parts for label in part.further)
         join = lambda name: np.concatenate([getattr(p, name) for p in parts])  # noqa: E731
         return Picks(
             first.tomo_id,
@@ -101,4 +109,5 @@ class Picks:
             join("angles"),
             join("group"),
             join("species"),
+            {label: np.concatenate([p.further_of(label) for p in parts]) for label in labels},
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
+from .angle_units import doubt_about
 from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
-from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, stem_of, tomogram_of
+from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, same_text, stem_of, tomogram_of
 
 MAX_UNEVEN_BINNING = 1.05  # by which the ratios of the edges of two binnings may differ: edges are rounded
 
@@ -24,7 +26,21 @@ def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
     """
     if context.angstrom and not one.as_they_stand:
         raise InputError(f"{parameter('unit')}: '{path}' is of format {one.name}, which says its own unit; leave it out")
-    return assemble(one.found_in(path, context.option), path, context)
+    return assemble(_with_what_is_kept(one.found_in(path, context.option), one, path, context), path, context)
+
+
+def _with_what_is_kept(found: Sequence[Found], one: Format, path: object, context: Context) -> Sequence[Found]:
+    """The further columns that a conversion keeps; a note names the others. A run does not name those of star files."""
+    kept = {
+        label
+        for own in found
+        for label, values in own.further.items()
+        if values is not None and context.family and context.family == one.family
+    }
+    lost = dict.fromkeys(label for own in found for label in own.further if label not in kept)
+    if lost and (context.family or one.name == "csv"):
+        context.notes.append(f"{path}: columns not read: {listed(lost, 12, '')}")
+    return [replace(own, further={label: own.further[label] for label in own.further if label in kept}) for own in found]
 
 
 def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str, Picks]:
@@ -41,6 +57,11 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     if voxels := [one.positions for one in found if one.origin == CORNER and not one.angstrom and not one.fraction]:
         refuse_fractions(np.concatenate(voxels), f"{context.option}: '{path}'")
     context.notes.extend(dict.fromkeys(f"{path}: {note}" for one in found for note in one.notes))
+    doubt, believed = doubt_about(one.angles for one in found if one.angles is not None)
+    if doubt and f"{path}: {doubt}" not in context.notes:  # our own tables are looked at before, as a whole
+        context.notes.append(f"{path}: {doubt}")
+    if not believed:
+        found = [replace(one, angles=None) for one in found]
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
     assigned = {one.name: (one.named, tomogram_of(one, path, context)) for one in found}
@@ -78,15 +99,20 @@ def _joined(parts: Sequence[Picks], path: object, context: Context) -> Picks:
 def _picks(found: Found, tomo_id: str, path: object, context: Context) -> Picks:
     tomogram = context.tomogram(tomo_id)
     score, angles = _finite(found.score, "score", path, context), _finite(found.angles, "orientation", path, context)
+    if angles is not None and found.convention:
+        angles = found.convention(angles)
     positions, rate = _in_voxels(found, tomogram, path, context)
     try:
-        return Picks(tomo_id, positions, rate, score=score, angles=angles, group=found.group, species=found.species)
+        further = {label: make() for label, make in found.further.items() if make}
+        return Picks(
+            tomo_id, positions, rate, score=score, angles=angles, group=found.group, species=found.species, further=further
+        )
     except InputError as error:
         raise InputError(f"{context.option}: '{path}': {error}") from error
 
 
 def _finite(values: Any, what: str, path: object, context: Context) -> np.ndarray | None:
-    """Scores (n,) or angles (n, 3), NaN where a pick has none; a note where some have and others do not."""
+    """Scores (n,) or angles (n, 3 or more), NaN where a pick has none; a note where some have and others do not."""
     if values is None:
         return None
     known = np.array(values, dtype=float)
@@ -146,7 +172,13 @@ def _check_size(found: Found, tomogram: TomogramInfo, rate: float | None, path: 
             "give the tomogram on which it was made",
             *(way_out if binned or not found.on_image else []),
         )
-    if not told and (other := other_voxels(found.name, tomogram)):
+    other = "" if told else other_voxels(found.name, tomogram)
+    if other and same_text(stem_of(found.name)) == same_text(tomogram.tomo_id):  # its own name: then its header is in doubt
+        context.notes.append(
+            f"tomogram '{tomogram.tomo_id}' is by its name {other}, and by its header of {tomogram.sampling_rate:g} Å; the "
+            "header counts"
+        )
+    elif other:
         raise InputError(
             f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
             f"tomogram '{tomogram.tomo_id}' is not",

@@ -19,6 +19,8 @@ from .eman import point, read_json
 from .model import BY_FILE, BY_NAME, Context, Format, Found, read_text, text_of
 
 USER, SESSION = "xmipptomo", "0"
+MATRIX = "xyz_rotation_matrix"  # of the portal; the importers of before left open in which order of the axes theirs was
+OLD_MATRIX = f"its orientations are left out: its rotation_matrix does not say its order of the axes, as {MATRIX} does"
 MAX_SKEW = 0.01  # by which a matrix of rounded numbers may miss being a rotation
 
 
@@ -59,14 +61,24 @@ def _sniff_portal(head: bytes) -> bool:
 
 
 def parse_portal(path: Path, option: str) -> list[Found]:
-    """0-based voxels of the tomogram of the annotation, one JSON object a line."""
+    """0-based voxels of the tomogram of the annotation, one JSON object a line: point, orientedPoint or instancePoint."""
     lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
     points = [_object(read_json(line, path, option, number), f"line {number}", path, option) for number, line in lines]
     positions = np.array(
         [_location(own, f"line {number}", path, option) for own, (number, _) in zip(points, lines, strict=True)]
     ).reshape(-1, 3)
-    turns = _matrices([own.get("xyz_rotation_matrix") for own in points], 3, path, option)
-    return [Found(path.name, BY_FILE, positions, angles=_angles(turns), group=_groups(points, path, option))]
+    turns = _matrices([own.get(MATRIX) for own in points], 3, path, option)
+    others = any("rotation_matrix" in own for own in points) and not any(MATRIX in own for own in points)
+    return [
+        Found(
+            path.name,
+            BY_FILE,
+            positions,
+            angles=_angles(turns),
+            group=_groups(points, path, option),
+            notes=(OLD_MATRIX,) if others else (),
+        )
+    ]
 
 
 def _object(value: Any, what: str, path: object, option: str) -> dict:
@@ -109,23 +121,34 @@ def _groups(points: list[dict], path: object, option: str) -> np.ndarray:
 def _matrices(values: list[Any], width: int, path: object, option: str) -> np.ndarray:
     """(n, width, width), NaN where there is none."""
     result = np.full((len(values), width, width), np.nan)
-    for row, value in enumerate(values):
-        if value is None:
-            continue
-        try:
-            matrix = np.array(value, dtype=float)
-        except (TypeError, ValueError):  # words, or rows of different lengths
-            matrix = np.zeros(0)
-        if matrix.shape != (width, width):
-            raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is not {width} x {width}; correct or remove it")
-        turn = matrix[:3, :3]
-        if not np.isfinite(turn).all():  # no orientation; the translation of copick's matrix still counts
-            result[row, :3, width - 1] = matrix[:3, width - 1] if width == 4 else np.nan
-            continue
-        if not (np.allclose(turn @ turn.T, np.eye(3), atol=MAX_SKEW) and np.linalg.det(turn) > 0):
-            raise InputError(f"{option}: '{path}', point {row + 1}: its matrix is no rotation; correct or remove it")
-        result[row] = matrix
+    there = [row for row, value in enumerate(values) if value is not None]
+    if not there:
+        return result
+    try:
+        matrices = np.array([values[row] for row in there], dtype=float)
+        if matrices.shape[1:] != (width, width):
+            raise ValueError
+        result[there] = matrices
+    except (TypeError, ValueError) as error:  # words, or rows of different lengths: of which point?
+        row = next(row for row in there if not _is_square(values[row], width))
+        raise InputError(
+            f"{option}: '{path}', point {row + 1}: its matrix is not {width} x {width}; correct or remove it"
+        ) from error
+    turns = result[:, :3, :3]
+    known = np.isfinite(turns).all(axis=(1, 2))
+    turns[~known] = np.nan  # no orientation; the translation of copick's matrix still counts
+    skew = np.abs(turns @ turns.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+    bad = known & ((skew > MAX_SKEW) | (np.linalg.det(np.where(known[:, None, None], turns, np.eye(3))) <= 0))
+    if bad.any():
+        raise InputError(f"{option}: '{path}', point {int(np.argmax(bad)) + 1}: its matrix is no rotation; correct or remove it")
     return result
+
+
+def _is_square(value: Any, width: int) -> bool:
+    try:
+        return np.array(value, dtype=float).shape == (width, width)
+    except (TypeError, ValueError):
+        return False
 
 
 def _angles(turns: np.ndarray) -> np.ndarray | None:
@@ -148,17 +171,17 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
             "instance_id": int(own.group[i]),
         }
         points.append(entry | ({"score": float(own.score[i])} if np.isfinite(own.score[i]) else {}))
-    content = {
+    about = {
         "pickable_object_name": next(iter(own.species), "") or "particle",
         "user_id": USER,
         "session_id": SESSION,
         "run_name": own.tomo_id,
         "voxel_spacing": own.sampling_rate,
         "unit": "angstrom",
-        "points": points,
         "trust_orientation": bool(known.all()),
     }
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    rows = ",\n".join(map(json.dumps, points))  # a point a line: Python's own indentation takes ten times as long
+    path.write_text(f'{json.dumps(about, indent=1)[:-2]},\n "points": [\n{rows}\n ]\n}}\n', encoding="utf-8")
 
 
 COPICK = Format(

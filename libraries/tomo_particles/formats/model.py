@@ -49,6 +49,7 @@ class Context:
     unknown: what becomes of picks of tomograms that are not at hand while others are.  option: for messages.
     among: the folder that the files of a picker share, of which this is one; then a tomogram is its own by name only, be it the
     only one at hand. Empty: there is but one file.
+    family: of the file that is written, in a conversion; further columns of files of the same family are kept for it.
     notes: receives what was left out of a file, and what else to know of it, a line each.
     """
 
@@ -60,6 +61,7 @@ class Context:
     unknown: str = REFUSE
     option: str = parameter("input")
     among: str = ""
+    family: str = ""
     notes: list[str] = field(default_factory=list, compare=False)
 
     def tomogram(self, tomo_id: str) -> TomogramInfo:
@@ -77,7 +79,9 @@ class Found:
     fraction: whether positions are fractions of the size of the tomogram, in any unit.
     size: of the tomogram, voxels, where the file says it.  on_image: whether it is that of an image that was open, for certain.
     trimmed: where that image lies in a larger one, for messages; empty where the file does not say so.
-    score, angles (rot, tilt, psi), group, species: as in `Picks`; None: unknown.
+    score, group, species: as in `Picks`; None: unknown.
+    angles: as the file states them.  convention: makes rot, tilt, psi of them; None: they are.
+    further: what else the file says of each pick, by label: makes (n,) texts; None: of no use in another file.
     notes: what the user should know of how the file was read, a line each.
     """
 
@@ -94,8 +98,10 @@ class Found:
     trimmed: str = ""
     score: Any = None
     angles: Any = None
+    convention: Callable[[np.ndarray], np.ndarray] | None = None
     group: Any = None
     species: Any = None
+    further: Mapping[str, Callable[[], np.ndarray] | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -109,6 +115,7 @@ class Format:
     fills: a score or orientation that is not known is written as 0.
     single: a file holds one tomogram only.  one_species: and one species only.
     as_they_stand: whether it gives positions as plain numbers from the centre of the first voxel, which may be Å as well.
+    family: formats of the same family keep each other's further columns; empty: none are kept.
     """
 
     name: str
@@ -122,6 +129,7 @@ class Format:
     single: bool = False
     one_species: bool = False
     as_they_stand: bool = False
+    family: str = ""
 
     def found_in(self, path: Path, option: str) -> Sequence[Found]:
         """What a file holds, as it states it. Raises InputError naming the file, and the line where there is one."""

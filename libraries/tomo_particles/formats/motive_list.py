@@ -14,7 +14,7 @@ from ..core.errors import InputError
 from ..core.read_once import read_once
 from .conventions import from_tom
 from .model import BY_NUMBER, Format, Found
-from .star import whole_numbers
+from .star import require_places, whole_numbers
 
 HEADER, ROWS = 512, 20  # bytes; numbers a particle
 TYPES = {5: "f4", 9: "f8"}  # by their code in the header; MATLAB writes double precision unless told otherwise
@@ -77,9 +77,10 @@ def parse(path: Path, option: str) -> list[Found]:
     bad = ~np.isfinite(rows[:, [TOMOGRAM, 7, 8, 9, 10, 11, 12]]).all(axis=1)
     if bad.any():
         raise InputError(f"{option}: '{path}', particle {int(np.argmax(bad)) + 1}: its position is not a number; remove it")
+    require_places(rows[:, POSITION], "rows 8 to 10 (x, y, z)", path, option)
     positions = rows[:, POSITION] + rows[:, SHIFT] - FIRST_VOXEL
     turns = rows[:, [PHI, THETA, PSI]]
-    angles = from_tom(turns) if np.nan_to_num(turns).any() else np.full(turns.shape, np.nan)
+    angles = turns if np.nan_to_num(turns).any() else np.full(turns.shape, np.nan)
     tomograms = whole_numbers(rows[:, TOMOGRAM], "the tomogram (row 5)", range(1, count + 1), path, option)
     notes = (f"is {NAMES[layout.dtype]}",) if layout.dtype in NAMES else ()
     return [
@@ -89,6 +90,7 @@ def parse(path: Path, option: str) -> list[Found]:
             positions[own],
             score=rows[own, SCORE] if rows[:, SCORE].any() else None,
             angles=angles[own],
+            convention=from_tom,
             notes=notes,
         )
         for number in dict.fromkeys(tomograms.tolist())

@@ -10,6 +10,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.coordinates import same_sampling_rate
@@ -113,7 +114,11 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
         context.notes.append(f"{path}: number {found.name} is taken for the tomogram of that name")
         return found.name
     if len(context.tomograms) == 1 and not context.among:  # the file does not say it, but there is only one
-        return next(iter(context.tomograms))
+        (only,) = context.tomograms
+        if not _differ_by_number(Path(str(path)).name, only):
+            context.notes.append(f"{path}: {found.named} '{stem_of(found.name)}' is taken for the only tomogram, '{only}'")
+            return only
+        found = replace(found, name=Path(str(path)).name, named=BY_FILE)
     return _unmatched(found, path, context)
 
 
@@ -271,6 +276,12 @@ def _nearest(name: str, known: Collection[str]) -> list[str]:
     numbers = _numbers(name)
     may_be = [one for one in known if numbers <= _numbers(one) or _numbers(one) <= numbers]
     return difflib.get_close_matches(name, may_be, n=1, cutoff=0.6)
+
+
+def _differ_by_number(name: str, other: str) -> bool:
+    """Whether two names are the same but for their numbers: TS_2 is not TS_1, whatever else is at hand."""
+    words = [re.sub("[0-9]+", "#", bare(one)) for one in (name, other)]
+    return words[0] == words[1] and "#" in words[0]
 
 
 def _numbers(name: str) -> set[int]:

@@ -22,6 +22,11 @@ TEXTS = (
     ('"annotation_object"', "what the CryoET Data Portal says of an annotation", "give the .ndjson file beside it"),
     ("[ZValue", "a file of SerialEM about images (.mdoc)", "give a file of picks"),
 )  # fmt: skip
+MILOPYP = "image_name\tx_coord"
+MILOPYP_IS = (
+    "is a list of coordinates of MiLoPYP (cet_pick), which are not read: nothing in it says whether z counts the slices of the "
+    "tomogram or of one that was compressed by 2; write tomo_id,x,y,z in voxels of the tomogram as CSV"
+)
 IMAGES = (
     (b"MAP ", 208, "an MRC volume"),
     (b"\x89HDF", 0, "an HDF5 file"),
@@ -39,6 +44,8 @@ def what_it_is(head: bytes) -> str:
         if head[place : place + len(magic)] == magic:
             return f"is {name}, not a file of picks; give what the picker wrote"
     text = text_of(head)
+    if text.startswith(MILOPYP):
+        return MILOPYP_IS
     for mark, name, remedy in TEXTS:
         if mark in text:
             named = _PARTICLES.search(text) if mark == TEXTS[0][0] else None

@@ -43,7 +43,7 @@ def parse(path: Path, option: str) -> list[Found]:
     kept = classes != DUPLICATE
     notes = () if kept.all() else (f"{int((~kept).sum())} duplicates (class {DUPLICATE}) are left out",)
     turns, score = table.positions(TURNS), table.numbers(SCORE)
-    angles = from_tom(turns) if turns.any() else np.full(turns.shape, np.nan)
+    angles = turns if turns.any() else np.full(turns.shape, np.nan)
     species = [f"{one:g}" for one in classes] if (classes > 0).any() else np.asarray(points.species, dtype=object)[index]
     return [
         replace(
@@ -52,6 +52,7 @@ def parse(path: Path, option: str) -> list[Found]:
             named=BY_NAME,
             notes=notes,
             angles=angles[kept],
+            convention=from_tom,
             positions=(points.positions[index] + table.positions(OFFSETS))[kept],
             score=score[kept] if score.any() else None,
             group=np.asarray(points.group)[index][kept],

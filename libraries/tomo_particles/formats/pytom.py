@@ -48,13 +48,20 @@ def parse_xml(path: Path, option: str) -> list[Found]:
     turned = [(i, own[TURN]) for i, own in enumerate(particles) if TURN in own]
     angles = np.full(positions.shape, np.nan)
     if turned and (turns := _three([own for _, own in turned], ("Z1", "X", "Z2"), path, option)).any():
-        angles[[i for i, _ in turned]] = from_tom(turns)
+        angles[[i for i, _ in turned]] = turns
     score = np.full(len(particles), np.nan)
     scored = [(i, own[SCORE]) for i, own in enumerate(particles) if "Value" in own.get(SCORE, own["Particle"]).attributes]
     score[[i for i, _ in scored]] = numbers([own for _, own in scored], "Value", path, option)
     names = np.array([own[PICKED].attributes.get("Origin", "") for own in particles], dtype=object)
     return [
-        Found(name or path.name, BY_NAME if name else BY_FILE, positions[own], score=score[own], angles=angles[own])
+        Found(
+            name or path.name,
+            BY_NAME if name else BY_FILE,
+            positions[own],
+            score=score[own],
+            angles=angles[own],
+            convention=from_tom,
+        )
         for name in dict.fromkeys(names.tolist())
         for own in [names == name]
     ]

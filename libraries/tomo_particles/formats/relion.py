@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from ..core.errors import InputError, parameter
 from ..core.picks import Picks
 from ..geometry.orientations import angles_of, rotation_of
+from .further_columns import star_columns
 from .model import BY_FILE, BY_NAME, CORNER, HALF, Context, Format, Found, text_of
-from .relion_units import Unit, unit_of
+from .relion_units import UNIT_LABELS, Unit, unit_of
 from .star import StarTable, read_tables, require_columns
 
 AXES = "XYZ"
@@ -23,6 +25,10 @@ PIXEL_SHIFTS = [f"rlnOrigin{axis}" for axis in AXES]
 ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
 BOX_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
 SCORES = ("rlnLCCmax", "rlnAutopickFigureOfMerit", "rlnParticleFigureOfMerit")
+NAMES = ("rlnTomoName", "rlnMicrographName")
+# Priors of a refinement, which held for shifts and boxes of before; optics groups, whose table RELION takes from its tomograms.
+_OF_THE_PLACE = re.compile("rln(Origin|Angle|Coordinate|CenteredCoordinate|OpticsGroup)")
+PARTICLE = "rlnTomoParticleName"
 _PIXELS_LABEL = re.compile(rf"_{PIXELS[0]}\s")
 
 
@@ -65,6 +71,8 @@ def _found(table: StarTable, optics: StarTable | None, notes: tuple[str, ...], p
     unit = Unit(np.full(len(table), np.nan)) if centred else unit_of(table, optics, names, positions, path, option)
     positions = positions - _shifts(table, unit.rates, centred, path, option)
     angles = _angles(table, path, option)
+    further = _further(table)
+    turned_boxes = angles is not None and BOX_ANGLES[0] in table.columns
     score = next((table.numbers(label, path, option, allow_empty=True) for label in SCORES if label in table.columns), None)
     return [
         Found(
@@ -78,10 +86,27 @@ def _found(table: StarTable, optics: StarTable | None, notes: tuple[str, ...], p
             unit.fraction,
             score=None if score is None else score[own],
             angles=None if angles is None else angles[own],
+            convention=_in_turned_boxes if turned_boxes else None,
+            further={label: column and partial(_rows, column, own) for label, column in further.items()},
             notes=(*notes, *unit.notes),
         )
         for name, rate, own in _groups(names, unit.rates)
     ]
+
+
+def _further(table: StarTable) -> dict[str, Callable[[], np.ndarray] | None]:
+    """What else the file says, by label: its column, split once; None for what would be wrong of picks that were moved."""
+    score = next((label for label in SCORES if label in table.columns), "")
+    read = {*NAMES, *PIXELS, *CENTRED, *SHIFTS, *PIXEL_SHIFTS, *ANGLES, *BOX_ANGLES, *UNIT_LABELS, score}
+    return {
+        label: None if _OF_THE_PLACE.match(label) else cache(lambda label=label: np.array(table.columns[label], dtype=object))
+        for label in table.columns
+        if label not in read
+    }
+
+
+def _rows(column: Callable[[], np.ndarray], own: np.ndarray) -> np.ndarray:
+    return column()[own]
 
 
 def _groups(names: np.ndarray, rates: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
@@ -94,7 +119,7 @@ def _columns(table: StarTable, labels: list[str], path: object, option: str, all
 
 
 def _names(table: StarTable, path: Path) -> tuple[np.ndarray, str]:
-    for label in ("rlnTomoName", "rlnMicrographName"):
+    for label in NAMES:
         if label in table.columns:
             return np.array(table.columns[label], dtype=object), BY_NAME
     return np.full(len(table), path.name, dtype=object), BY_FILE
@@ -131,21 +156,22 @@ def _shifts(table: StarTable, rates: np.ndarray, centred: bool, path: object, op
 
 
 def _angles(table: StarTable, path: object, option: str) -> np.ndarray | None:
-    """(n, 3) rot, tilt, psi: of the particle in its box, after the turn of the box, where it is turned; NaN where unknown."""
+    """(n, 3) rot, tilt, psi as the file states them, NaN where unknown; (n, 6) after those of the box, where there are such."""
     box, own = ([label for label in labels if label in table.columns] for labels in (BOX_ANGLES, ANGLES))
     if len(own) not in (0, 3) or len(box) not in (0, 3):
         raise InputError(f"{option}: '{path}' has only some of the three angles ({', '.join(own + box)}); add the others")
     if not own and not box:
         return None
-    parts = [_columns(table, labels, path, option, allow_empty=True) for labels in (box, own) if labels]
-    if len(parts) == 1 and own:
-        return parts[0]
-    known = np.isfinite(np.concatenate(parts, axis=1)).all(axis=1)
-    angles = np.full((len(table), 3), np.nan)
-    turns = [rotation_of(part[known]) for part in parts] if known.any() else []
-    if turns:
-        angles[known] = angles_of(turns[0] * turns[1] if own else turns[0])
-    return angles
+    return np.concatenate([_columns(table, labels, path, option, allow_empty=True) for labels in (box, own) if labels], axis=1)
+
+
+def _in_turned_boxes(angles: np.ndarray) -> np.ndarray:
+    """(n, 3) rot, tilt, psi of the particle in its box, after the turn of the box, (n, 3 or 6); NaN where unknown."""
+    known, result = np.isfinite(angles).all(axis=1), np.full((len(angles), 3), np.nan)
+    if known.any():
+        box = rotation_of(angles[known, :3])
+        result[known] = angles_of(box * rotation_of(angles[known, 3:]) if angles.shape[1] > 3 else box)
+    return result
 
 
 def _common(picks: Mapping[str, Picks], name_label: str) -> dict[str, list]:
@@ -161,10 +187,13 @@ def _common(picks: Mapping[str, Picks], name_label: str) -> dict[str, list]:
     return columns
 
 
-def _write_positions(path: Path, columns: dict[str, list], labels: list[str], positions: np.ndarray) -> None:
+def _write_positions(
+    path: Path, columns: dict[str, list], labels: list[str], positions: np.ndarray, further: dict[str, list[str]]
+) -> None:
     from .star import write_star
 
-    write_star(path, "particles", {**columns, **dict(zip(labels, positions.T.tolist(), strict=True))})
+    own = {**columns, **dict(zip(labels, positions.T.tolist(), strict=True))}
+    write_star(path, "particles", {**own, **{label: further[label] for label in further if label not in own}})
 
 
 def write_relion5(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
@@ -183,7 +212,10 @@ def write_relion5(path: Path, picks: Mapping[str, Picks], context: Context) -> N
         parts.append((at.positions - np.asarray(tomogram.size) / 2) * at.sampling_rate)
     columns = _common(picks, "rlnTomoName")
     counts = [f"{tomo_id}/{i + 1}" for tomo_id, own in picks.items() for i in range(len(own))]
-    _write_positions(path, {**columns, "rlnTomoParticleName": counts}, CENTRED, np.concatenate(parts))
+    further, _ = star_columns(list(picks.values()))
+    if len(set(further.get(PARTICLE, ()))) < len(counts):  # files that were joined may have the same names
+        columns[PARTICLE] = counts
+    _write_positions(path, columns, CENTRED, np.concatenate(parts), further)
 
 
 def write_relion3(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
@@ -195,7 +227,8 @@ def write_relion3(path: Path, picks: Mapping[str, Picks], context: Context) -> N
         "rlnMagnification": [10000.0] * len(rates),
         "rlnDetectorPixelSize": rates,
     }
-    _write_positions(path, columns, PIXELS, np.concatenate([own.positions for own in picks.values()]))
+    further, _ = star_columns(list(picks.values()))
+    _write_positions(path, columns, PIXELS, np.concatenate([own.positions for own in picks.values()]), further)
 
 
 KEEPS = frozenset({"score", "angles"})
@@ -208,6 +241,7 @@ RELION5 = Format(
     write_relion5,
     KEEPS,
     fills=True,
+    family="relion",
 )
 RELION3 = Format(
     "relion3",
@@ -219,4 +253,5 @@ RELION3 = Format(
     KEEPS,
     fills=True,
     as_they_stand=True,
+    family="relion",
 )

@@ -16,6 +16,7 @@ from .star import StarTable
 TILT_SERIES, MICROGRAPH = "rlnTomoTiltSeriesPixelSize", "rlnMicrographPixelSize"  # of the tomogram
 PIXEL, DETECTOR, IMAGE = "rlnPixelSize", "rlnDetectorPixelSize", "rlnImagePixelSize"  # of what was cut out of it
 MAGNIFICATION = "rlnMagnification"
+UNIT_LABELS = (TILT_SERIES, MICROGRAPH, PIXEL, DETECTOR, IMAGE, MAGNIFICATION)
 TOMOSTAR = ".tomostar"  # how the names of Warp's tilt series end
 
 

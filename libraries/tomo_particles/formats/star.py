@@ -73,6 +73,15 @@ def whole_numbers(numbers: np.ndarray, label: str, lines: Sequence[int], path: o
     return numbers.astype(int)
 
 
+def require_places(places: np.ndarray, columns: str, path: object, option: str) -> None:
+    """Raise InputError for places (n, 3) that are all 0, as a file states them: particles that nobody placed, or lost columns."""
+    if len(places) and not places.any():
+        raise InputError(
+            f"{option}: '{path}': {columns} are 0 for every particle, so it does not say where they are; columns are missing, or "
+            "it is of particles without a tomogram"
+        )
+
+
 def _number(value: str) -> float:
     try:
         return float(value)

@@ -12,7 +12,7 @@ from ..core.picks import Picks
 from .conventions import from_tom, to_tom
 from .dynamo import names_beside, write_names
 from .model import BY_NAME, BY_NUMBER, Context, Format, Found, text_of
-from .star import StarTable, read_star, require_columns, whole_numbers, write_star
+from .star import StarTable, read_star, require_columns, require_places, whole_numbers, write_star
 
 TABLE = "stopgap_motivelist"
 FIRST_VOXEL = 1  # MATLAB counts from 1
@@ -35,8 +35,10 @@ def parse(path: Path, option: str) -> list[Found]:
     def columns(labels: tuple[str, ...]) -> np.ndarray:
         return np.stack([table.numbers(label, path, option) for label in labels], axis=1).reshape(-1, 3)
 
-    positions, turns = columns(POSITION) + columns(SHIFT) - FIRST_VOXEL, columns(TURNS)
-    angles = from_tom(turns) if turns.any() else np.full(turns.shape, np.nan)
+    places, turns = columns(POSITION), columns(TURNS)
+    require_places(places, ", ".join(POSITION), path, option)
+    positions = places + columns(SHIFT) - FIRST_VOXEL
+    angles = turns if turns.any() else np.full(turns.shape, np.nan)
     score, classes, objects = (_optional(table, label, path, option) for label in ("score", "class", "object"))
     objects = whole_numbers(objects, "object", table.lines, path, option)
     species = np.array([f"{one:g}" for one in classes], dtype=object) if (classes > 1).any() else None
@@ -49,6 +51,7 @@ def parse(path: Path, option: str) -> list[Found]:
             positions[own],
             score=score[own] if score.any() else None,
             angles=angles[own],
+            convention=from_tom,
             group=objects[own],
             species=None if species is None else species[own],
         )

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.coordinates import refuse_fractions
-from ..core.errors import InputError, NoPicksError
+from ..core.errors import InputError, NoPicksError, listed
 from ..core.files import quoting_of, require_file, without_comments
 from ..core.names import from_cell, to_cell
 from ..core.picks import NO_SPECIES, Picks
 from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
+from .angle_units import doubt_about
+from .further_columns import labels_of
 from .model import BY_FILE, BY_NAME, Context, Format, Found, require_text, text_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ SCORE_NAMES = ("confidence", "probability", "cc", "ccc", "lcc", "lccmax", "fom")
 # What stands for no number; a class or a tomogram may be called so.
 NO_NUMBER = ("", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "None")
 REQUIRED = ("tomo_id", "x", "y", "z")
+NUMBERS = ("x", "y", "z", "score", *ANGLES, "group", "samplingRate")
 CHUNK = 1 << 16  # rows that are written at a time: their texts take more memory than the numbers
 LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
 # What else a pick may carry, and Xmipp's label for it.
@@ -45,6 +48,11 @@ XMD_COLUMNS = {
     "class": "imageRef",
 }
 FINAL_SCORE = "CoordConsScore"  # what a consensus says of its picks; `fom` is what their picker said
+XMD_LABELS = (  # what we read of an XMD, and what another file has in another way
+    *("x", "y", "z", "xcoor", "ycoor", "zcoor", "tiltSeriesId", "tomogramVolume", "particleId", "particleSize"),
+    *XMD_COLUMNS.values(),
+    FINAL_SCORE,
+)
 COUNT = "particle"  # the running number of a particle in our own ground truth: nothing is lost without it
 
 
@@ -110,6 +118,7 @@ def _found(name: str, named: str, rows: pd.DataFrame, notes: tuple[str, ...]) ->
                 angles=own[list(ANGLES)].to_numpy(float) if all(angle in own for angle in ANGLES) else None,
                 group=own["group"].to_numpy(int) if "group" in own else None,
                 species=species_of(own["class"]) if "class" in own else None,
+                further={label: own[label].to_numpy for label in own if label not in (*REQUIRED, *OPTIONAL, COUNT)},
                 notes=notes,
             )
         )
@@ -121,7 +130,7 @@ def parse(path: Path, option: str) -> list[Found]:
     path = read_once(path)
     named = BY_FILE if is_nameless(path) else BY_NAME
     notes: list[str] = []
-    groups = rows_by_tomogram(path, option, final_score=True, notes=notes)
+    groups = rows_by_tomogram(path, option, final_score=True, notes=notes, unread=False)
     return [
         found
         for name, rows in groups.items()
@@ -148,6 +157,8 @@ def write_csv(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
     if group.any():
         columns["group"] = group
     columns["samplingRate"] = [one.sampling_rate for one in every for _ in range(len(one))]
+    for label in labels_of(every):
+        columns.setdefault(label, [to_cell(from_cell(cell)) for one in every for cell in one.further_of(label)])
     table = pd.DataFrame(columns)
     quoting = quoting_of(table)
     for start in range(0, len(table), CHUNK):
@@ -174,16 +185,21 @@ def write_xmd(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
 
 
 def rows_by_tomogram(
-    path: str | os.PathLike, option: str, final_score: bool = False, notes: list[str] | None = None
+    path: str | os.PathLike,
+    option: str,
+    final_score: bool = False,
+    notes: list[str] | None = None,
+    unread: bool = True,
 ) -> dict[str, pd.DataFrame]:
     """The checked rows of a CSV or XMD by tomogram: tomo_id, x, y, z and what else the file has of our columns.
 
-    notes: receives which columns of a CSV are not read, and which is taken for the score.
+    notes: receives which columns of a CSV are not read, which is taken for the score, and what is wrong with the angles.
+    unread: whether to name the columns that are not read; they are in the rows, as texts.
     final_score: the score of an XMD is the one that a consensus gave, where there is one, not the picker's own.
     """
     path = read_once(path)
     require_file(path, option)
-    table = _read_xmd(path, option, final_score) if _is_xmd(path) else _read_csv(path, option, notes)
+    table = _read_xmd(path, option, final_score, notes) if _is_xmd(path) else _read_csv(path, option, notes, unread)
     if table.empty:
         raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
     if "tomo_id" not in table.columns and is_nameless(path):
@@ -208,12 +224,18 @@ def rows_by_tomogram(
             f"{option}: '{path}' lacks the column {without[0]}; an orientation has {', '.join(ANGLES)}, add it or "
             "remove the others"
         )
-    for name in ("x", "y", "z", "score", "samplingRate", "group", *ANGLES):
+    for name in NUMBERS:
         if name in table:
             table[name] = _numbers(table[name], path, option, allow_empty=name in ("score", "group", *ANGLES))
     refuse_fractions(table[["x", "y", "z"]].to_numpy(float), f"{option}: '{path}'")
     if "group" in table:
         table["group"] = table["group"].fillna(0)
+    if not without:
+        doubt, believed = doubt_about([table[list(ANGLES)].to_numpy(float)])
+        if doubt and notes is not None:
+            notes.append(doubt)
+        if not believed:
+            table = table.drop(columns=list(ANGLES))
     return {str(tomo_id): rows for tomo_id, rows in table.groupby("tomo_id", sort=False)}
 
 
@@ -221,7 +243,7 @@ def _is_xmd(path: ReadOnce) -> bool:
     return path.name.endswith((".xmd", ".star")) or path.head(14) == b"# XMIPP_STAR_1"
 
 
-def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFrame:
+def _read_csv(path: ReadOnce, option: str, notes: list[str] | None, unread: bool) -> pd.DataFrame:
     import pandas as pd
 
     separator = separator_of(path.head(65536))
@@ -240,7 +262,7 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more fields than the header
             names = our_names(read(nrows=0).columns)
-            words = [label for label, name in names.items() if name in ("tomo_id", "class")]
+            words = [label for label, name in names.items() if name in ("tomo_id", "class") or name not in NUMBERS]
             table = read(dtype=dict.fromkeys(words, str), na_values={label: NO_NUMBER for label in names if label not in words})
     except UnicodeDecodeError as error:
         raise InputError(f"{option}: '{path}' is no CSV in UTF-8; if it is a table, save it as CSV UTF-8") from error
@@ -258,8 +280,8 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None) -> pd.DataFr
             for label, name in names.items()
             if name == "score" and label.strip().lower() != name
         ]
-        if unread := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]:
-            notes.append(f"columns not read: {', '.join(map(str, unread))}")
+        if unread and (others := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]):
+            notes.append(f"columns not read: {listed(others, 12, '')}")
     table = table.rename(columns=names)
     for name in {"tomo_id", "class"} & set(table.columns):
         table[name] = [from_cell(cell) if isinstance(cell, str) else cell for cell in table[name]]
@@ -278,7 +300,7 @@ def _refuse_cut_off(path: ReadOnce, separator: str, option: str) -> None:
         )
 
 
-def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.DataFrame:
+def _read_xmd(path: str | os.PathLike, option: str, final_score: bool, notes: list[str] | None) -> pd.DataFrame:
     import pandas as pd
 
     from .xmd import positions_of, read_table  # only this format needs Xmipp
@@ -293,6 +315,8 @@ def _read_xmd(path: str | os.PathLike, option: str, final_score: bool) -> pd.Dat
     for name, label in XMD_COLUMNS.items():
         if label in columns:
             table[name] = columns[label]
+    if final_score and notes is not None and (others := [label for label in columns if label not in XMD_LABELS]):
+        notes.append(f"columns not read: {listed(others, 12, '')}")
     if final_score and FINAL_SCORE in columns:
         table["score"] = columns[FINAL_SCORE]
     for name in {"score", *ANGLES} & set(table.columns):
@@ -335,5 +359,5 @@ def species_of(column: pd.Series) -> np.ndarray:
 
 
 KEEPS = frozenset({"score", "angles", "group", "species"})
-CSV = Format("csv", "CSV (tomo_id,x,y,z,...)", (".csv",), _sniff_csv, parse, write_csv, KEEPS, as_they_stand=True)
+CSV = Format("csv", "CSV (tomo_id,x,y,z,...)", (".csv",), _sniff_csv, parse, write_csv, KEEPS, as_they_stand=True, family="csv")
 XMD = Format("xmd", "Xmipp metadata", (".xmd",), _sniff_xmd, parse, write_xmd, KEEPS)

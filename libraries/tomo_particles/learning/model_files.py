@@ -22,12 +22,15 @@ SUFFIXES = (".h5", ".keras")
 ATTRIBUTE = "deep_consensus_tomo"  # of an .h5 file
 MEMBER = "deep_consensus_tomo.json"  # of a .keras file, which is a zip
 LONGEST_TEXT = 8 << 20  # bytes of a description or configuration; ours have some kB
-# In a damaged file HDF5 may follow a circle for ever or end the process: a process of its own looks first, for a second of the
-# processor.
+# In a damaged file HDF5 may follow a circle for ever or end the process: a process of its own looks first, for one or two seconds
+# of the processor. The system counts the seconds from the start of the process, so those of the imports are added: on a machine
+# with many processors, or where Python cannot keep its compiled files, they take more than a second.
 _PROBE = """
 import io, resource, sys
 import h5py
-resource.setrlimit(resource.RLIMIT_CPU, (1, 1))
+used = resource.getrusage(resource.RUSAGE_SELF)
+most = int(used.ru_utime + used.ru_stime) + 2
+resource.setrlimit(resource.RLIMIT_CPU, (most, most))
 def look(name, item):
     for attribute in item.attrs:
         item.attrs[attribute]
@@ -98,7 +101,8 @@ def _probe_file(path: str, size: int, time: int) -> None:
 
 
 def _probe(content: bytes) -> None:
-    done = subprocess.run([sys.executable, "-c", _PROBE], input=content, capture_output=True, check=False)
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # numpy's threads, one per processor, would use up the time
+    done = subprocess.run([sys.executable, "-c", _PROBE], input=content, capture_output=True, check=False, env=alone)
     if done.returncode < 0:
         raise ValueError("it is damaged")
 

@@ -1,4 +1,4 @@
-"""The second look: particles stand out from places without one, no pick meets an average with it, contrast does not matter."""
+"""The second look: particles stand out, no pick meets an average that holds it, and the contrast does not matter."""
 
 from dataclasses import replace
 

@@ -37,6 +37,14 @@ def test_the_line_gives_number_and_box_in_voxels_and_angstrom_beside_the_tomogra
     (np.clip(WHOLE, 0, None) / SIZE, "as if they were fractions of its size"),
     (np.clip(WHOLE, 0, None) * RATE, "lie outside the tomogram, as if multiplied by 10"),
     (WHOLE + 2000, "lie outside the tomogram; check"),
+    (WHOLE / 4, "all lie in the first 25 x 25 x 25 % of the edges of the tomogram; check"),
+    (WHOLE[:19] / 4, ""),  # few
+    (WHOLE / 1.389 / 1.5, ""),
+    ((WHOLE - CENTRE) / 4 + CENTRE, "all lie in the middle 25 x 25 x 25 % of the edges of the tomogram; check"),
+    (WHOLE * [1, 1, 0] + [0, 0, 7], "all have z = 7; check"),
+    (WHOLE - CENTRE, "lie outside the tomogram, as if counted from the centre; check"),
+    (WHOLE + CENTRE, "lie outside the tomogram, as if counted from the corner, and read from the centre; check"),
+    (WHOLE[:, ::-1], "lie outside the tomogram, as if with the axes in the order z, y, x; check"),
     (WHOLE / 50 + 200, "fill only 2 x 2 x 2 % of the edges of the tomogram; check"),
 ])  # fmt: skip
 def test_a_wrong_unit_is_named_by_its_factor(positions, said):

@@ -87,7 +87,7 @@ def test_a_real_motive_list_has_scores_and_a_real_session_its_tomogram(shared_da
         ("a.ndjson", KNOWN["p.ndjson"] + "[1]\n", "line 2: [1] is no point"),
         ("a.tbl", KNOWN["t.tbl"] + "1 2 3\n", "line 2: 3 values, 35 in the lines before"),
         ("a.tbl", KNOWN["t.tbl"].replace("10 20 30", "10 20 up"), "line 1: z is 'up'"),
-        ("a.tbl", KNOWN["t.tbl"] + KNOWN["t.tbl"].replace("10 20 30", "0 0 0"), "line 2: x, y and z (columns 24 to 26) are 0"),
+        ("a.tbl", KNOWN["t.tbl"].replace("10 20 30", "0 0 0"), "columns 24 to 26 (x, y, z) are 0 for every particle"),
         ("a.mod", "IMODV1.2 and no more", "cannot be read as an IMOD model"),
         ("a.em", "a volume", "is no motive list"),
         ("a.dat", "nothing that anybody knows", "is of no known format"),

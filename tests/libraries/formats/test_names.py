@@ -72,6 +72,12 @@ def test_a_name_with_other_voxels_is_no_unit(tmp_path, name, tomogram, said):
     assert f"by its name {said}" in refusal(tmp_path / f"{name}.coords", context(tomogram))
 
 
+def test_of_a_tomogram_whose_name_and_header_differ_the_header_counts(tmp_path):
+    known = context("TS_1_5.00Apx")
+    picks = read(of(tmp_path / "p.star", "TS_1_5.00Apx"), known)["TS_1_5.00Apx"]
+    assert picks.sampling_rate == 7.5 and "by its name of 5 Å, and by its header of 7.5 Å; the header counts" in known.notes[0]
+
+
 def test_a_number_may_be_the_very_name(tmp_path):
     path, known = tmp_path / "tomo0137_objl.xml", context("0137", "0145")
     path.write_text(KNOWN["objects.xml"].replace('"0"', '"0137"'))

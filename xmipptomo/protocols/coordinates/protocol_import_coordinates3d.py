@@ -15,11 +15,10 @@ from pyworkflow.protocol import params
 from tomo.objects import SetOfCoordinates3D
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.core.extent import extent_line, extent_warning
 from tomo_particles.core.files import file_stem, written_aside
 
 from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, SPECIES_ATTRIBUTE
-from ...convert import append_picks, even_box_size, read_pickings, size_of, tomogram_of
+from ...convert import append_picks, even_box_size, read_pickings, tomogram_of
 from ...files import ImportFiles
 from ..shared.commands import ImportOptions, import_arguments
 from ..shared.form_checks import limit_errors
@@ -54,8 +53,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
     *Outputs*
 
     - A SetOfCoordinates3D with scores, orientations, group ids and classes, as far as the files have them.
-    - The summary says where the coordinates of each tomogram lie. It warns if they fill so little of the tomogram that their unit
-      is probably another one.
+    - The summary says what was unusual about files and tomograms, and where the coordinates of each tomogram lie. It warns if
+      they lie where another unit, another origin or another order of the axes would put them.
 
     *Practical recommendations*
 
@@ -151,8 +150,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
             format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
             names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
             species=self.species.get().split(), angstrom=self.angstrom.get())
-        self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, links, tomograms.getSamplingRate(),
-                                                           options), job="conversion")
+        self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, files.notes, links,
+                                                           tomograms.getSamplingRate(), options), job="conversion")
 
     def createOutputStep(self):
         """Register the coordinates of all tomograms."""
@@ -164,19 +163,16 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         coordinates.setSamplingRate(rate)
         coordinates.setBoxSize(even_box_size(self.boxSize.get() * rate, rate))
         has_species = any(any(picks.species) for picks in found.values())
-        rates = [self.samplingRate.get()]
-        summary: dict[str, dict] = {}
+        counts: dict[str, int] = {}
         for stem, picks in found.items():
             attributes = {SPECIES_ATTRIBUTE: list(picks.species)} if has_species else None
             tomogram, own = tomogram_of(tomograms, of_tomogram[stem]), replace(picks, tomo_id=of_tomogram[stem])
             append_picks(coordinates, tomogram, own, attributes=attributes)
-            size = size_of(tomogram)
-            summary[of_tomogram[stem]] = {"count": len(own), "extent": extent_line(own, size),
-                                          "warning": extent_warning(own, size, rates)}
+            counts[of_tomogram[stem]] = len(own)
         self._defineOutputs(**{ImportOutputs.coordinates.name: coordinates})
         self._defineSourceRelation(self.inputTomograms, coordinates)
         with written_aside(self._files().summary) as aside:
-            aside.write_text(json.dumps(summary), encoding="utf-8")
+            aside.write_text(json.dumps(counts), encoding="utf-8")
 
     # ---- information
     def _validate(self):
@@ -192,15 +188,15 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         path = Path(self._files().summary)
         if not path.exists() or not hasattr(self, ImportOutputs.coordinates.name):
             return ["The coordinates are not ready yet."]
-        tomograms = json.loads(path.read_text(encoding="utf-8"))
+        counts = json.loads(path.read_text(encoding="utf-8"))
         paths = self._paths()
-        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(tomograms), "tomogram"), (len(paths), "file"))]
+        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(paths), "file"))]
         source = f"the folder {paths[0]}" if len(paths) == 1 and os.path.isdir(paths[0]) else numbers[1]
-        lines = [f"*{sum(own['count'] for own in tomograms.values())} coordinates* in {numbers[0]}, from {source}"]
-        lines += [own["warning"] for own in tomograms.values() if own["warning"]]
-        lines += [f"- {own['extent']}" for own in list(tomograms.values())[:MAX_TOMOGRAM_LINES]]
-        more = len(tomograms) - MAX_TOMOGRAM_LINES
-        return lines + [f"... and {more} tomograms more"] * (more > 0)
+        said = Path(self._files().notes).read_text(encoding="utf-8").splitlines()  # as in the terminal, warnings first
+        said.sort(key=lambda line: "warning:" not in line)
+        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {source}", *said[:MAX_TOMOGRAM_LINES]]
+        more = len(said) - MAX_TOMOGRAM_LINES
+        return lines + [f"... and {more} lines more in {self._files().notes}"] * (more > 0)
 
     def _methods(self):
         if not hasattr(self, ImportOutputs.coordinates.name):

@@ -7,7 +7,7 @@ place that joins them for the shell that Scipion runs programs in.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RunFiles
 from ..shared.program_steps import Arguments
@@ -19,7 +19,7 @@ class RunTomogram:
 
     tomogram_rate: of the file, Å/voxel.  size: x, y, z at the common rate.  starting_id: first particle id, so that
     ids are unique in the run.  has_truth, has_lie: whether it has references.  counts: picks of each picker.  left_out: picks
-    outside the tomogram.
+    outside the tomogram.  notes: what is unusual about the file of the tomogram.
     """
 
     ts_id: str
@@ -33,6 +33,7 @@ class RunTomogram:
     has_lie: bool
     counts: list[int]
     left_out: int
+    notes: list[str] = field(default_factory=list)
 
 
 def _common(tomogram: RunTomogram) -> Arguments:

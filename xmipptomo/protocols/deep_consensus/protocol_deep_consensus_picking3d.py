@@ -364,7 +364,7 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                 raise
             why = str(error).partition("; or leave out")[0]  # the rest is for the terminal
             Path(self._files().without_gpu).write_text(why, encoding="utf-8")
-            logger.warning("The CPU works instead of the GPU, with the same result, many times slower: %s", why)
+            logger.warning("The CPU works instead of the GPU: %s", why)
 
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""

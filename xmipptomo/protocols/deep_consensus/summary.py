@@ -36,7 +36,8 @@ def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], ac
                             "left_out": grid.tomograms[ts_id].left_out}
     content = {"version": __version__, **settings, "samplingRate": grid.sampling_rate, "boxSize": grid.box_size,
                "pickers": grid.names, "tomograms": tomograms,
-               "failures": list(failures), "notes": _noise_notes(files, ts_ids), "reliability": _reliability(files)}
+               "failures": list(failures), "notes": _tomogram_notes(grid, ts_ids) + _noise_notes(files, ts_ids),
+               "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -50,6 +51,11 @@ def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[s
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
+
+
+def _tomogram_notes(grid: CommonGrid, ts_ids: Sequence[str]) -> list[str]:
+    """What is unusual about the tomograms, the first lines of it."""
+    return [f"Tomogram {ts_id}: {note}" for ts_id in ts_ids for note in grid.tomograms[ts_id].notes][:MAX_TOMOGRAM_LINES]
 
 
 def _noise_notes(files: RunFiles, ts_ids: Sequence[str]) -> list[str]:

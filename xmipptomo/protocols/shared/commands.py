@@ -131,10 +131,11 @@ class ImportOptions:
     angstrom: bool = False
 
 
-def import_arguments(paths: Sequence[str], output: str, tomograms: Sequence[str], rate: float,
+def import_arguments(paths: Sequence[str], output: str, notes: str, tomograms: Sequence[str], rate: float,
                      options: ImportOptions) -> Arguments:
-    """Convert files of coordinates to XMD, in voxels of the tomograms at `rate` (Å/voxel)."""
-    arguments: Arguments = ["-i", *paths, "-o", output, "--tomograms", *tomograms, "--tomogramSamplingrate", rate, "--overwrite"]
+    """Convert files of coordinates to XMD, in voxels of the tomograms at `rate` (Å/voxel); notes: file for what is said."""
+    arguments: Arguments = ["-i", *paths, "-o", output, "--note", notes, "--tomograms", *tomograms, "--tomogramSamplingrate",
+                            rate, "--overwrite"]
     arguments += ["--from", options.format] if options.format else []
     arguments += ["--samplingrate", options.rate] if options.rate else []
     arguments += ["--unit", "angstrom"] if options.angstrom else []
