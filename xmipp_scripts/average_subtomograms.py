@@ -6,13 +6,14 @@ import sys
 
 from ._averaging.config import AverageConfig
 from ._averaging.options import DATA_OPTIONS, PARTICLE_OPTIONS, SEARCH_OPTIONS, read_averaging_options
-from ._shared.program import Program, run
+from ._shared.program import Program, run, say
 
 
 class AverageSubtomograms(Program):
     """Command line of `_averaging.files.write_average`."""
 
     name = "xmipp_average_subtomograms"
+    outputs = {"--odir": "folder"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Average subtomograms: align the picks of some tomograms and average them, without any reference.")
@@ -61,7 +62,7 @@ class AverageSubtomograms(Program):
     def run(self) -> None:
         from ._averaging.files import summary_text, write_average
 
-        print(summary_text(write_average(self.config), self.config.odir))
+        say(*summary_text(write_average(self.config), self.config.odir).split("\n"))
 
 
 def main() -> int:

@@ -7,13 +7,14 @@ import sys
 from ._averaging.branch_config import BranchesConfig, named_files
 from ._averaging.config import AverageConfig
 from ._averaging.options import DATA_OPTIONS, PARTICLE_OPTIONS, SEARCH_OPTIONS, read_averaging_options
-from ._shared.program import Program, run
+from ._shared.program import Program, run, say
 
 
 class CompareBranchesTomo(Program):
     """Command line of `_averaging.branch_files.write_comparison`."""
 
     name = "xmipp_compare_branches_tomo"
+    outputs = {"--odir": "folder"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Compare sets of picks by their averages: pickers, votes, the consensus, and noise.")
@@ -71,7 +72,7 @@ class CompareBranchesTomo(Program):
     def run(self) -> None:
         from ._averaging.branch_files import write_comparison
 
-        print(write_comparison(self.config))
+        say(*write_comparison(self.config).split("\n"))
 
 
 def main() -> int:

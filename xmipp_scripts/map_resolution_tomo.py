@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, run
+from ._shared.program import Program, run, say
 
 
 class MapResolutionTomo(Program):
     """Command line of `_averaging.resolution.write_resolution`."""
 
     name = "xmipp_map_resolution_tomo"
+    outputs = {"--odir": "folder"}
 
     def defineParams(self) -> None:
         self.addUsageLine(
@@ -74,7 +75,7 @@ class MapResolutionTomo(Program):
             f"directions: FSO 0.5 at {fso['0.5']}, from 0.9 to 0.1 at {' to '.join(fso['band'])}",
             f"local resolution: median {local['median']:g} A, 80 % of the voxels from {local['10%']:g} to {local['90%']:g} A",
         ]
-        print("\n".join([*lines, *(f"note: {note}" for note in summary["notes"])]))
+        say(*lines, *(f"note: {note}" for note in summary["notes"]))
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ from tomo_particles.core.files import file_stem, write_csv_table, written_aside
 from tomo_particles.core.tomograms import open_tomogram, tomogram_id, write_volume
 from tomo_particles.fourier.shell_correlation import fsc_table
 
+from .._shared.program import say
 from .branch_config import BranchesConfig
 from .branch_page import write_branch_page
 from .branch_runs import Compared, Comparison
@@ -35,7 +36,7 @@ def write_comparison(config: BranchesConfig) -> str:
             )
             for path, tilts in zip(average.tomograms, average.pairs, strict=True)
         }
-        comparison = Comparison(config, opened, headers, print)
+        comparison = Comparison(config, opened, headers, say)
         found = ordered(comparison.run())
     _write(config, found, comparison.notes, time.perf_counter() - begin)
     lines = [_as_text(table) for table in (equal_table(found), own_table(found)) if table]
