@@ -8,8 +8,8 @@ from tomo_particles.fourier.shell_correlation import HalfMapCorrelation
 
 from .config import AverageConfig
 
-# Mean correlation of the halves from the diameter to the first low-pass. Particles reach 0.97 (benchmarks/results/averages.md), noise 0.53: a
-# best turn always lays two averages of few shells on each other to some degree (branches.md).
+# Mean correlation of the halves from the diameter to the first low-pass. Particles reach 0.97 (benchmarks/results/averages.md), noise
+# 0.53 (branches.md): the best turn lays any two averages of few shells on each other to some degree.
 SUPPORTED = 0.7
 
 

@@ -28,8 +28,9 @@ def joined_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Network score and second look in one: (m,) of the merged picks and (k,) of the noise picks, 0 to 1.
 
-    A logistic regression on the log-odds of the network score and on the features, with picker agreement as uncertain label; where
-    the pickers agree no more often than by chance (None), with the label pick or noise, as in `final_probability_against_noise`.
+    A logistic regression on the log-odds of the network score and on the features, with picker agreement as uncertain label.
+    Without agreement (None: the pickers agree no more often than by chance) the label is pick or noise, as in
+    `final_probability_against_noise`.
 
     network: (m,), noise: (k,) network scores.  features: (m, F), noise_features: (k, F) of the second look, 0 where there is
     none.  agreement: (m,) training label from the votes, NaN for references, which are not fitted.  worth: weight of the result
