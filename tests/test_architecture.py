@@ -43,6 +43,7 @@ LIBRARY = {
 # The folders of the protocols, each with those that it may import
 PROTOCOLS = {
     "shared": set(),
+    "averaging": {"shared"},
     "deep_consensus": {"shared"},
     "picking": {"shared"},
     "coordinates": {"shared"},

@@ -13,6 +13,8 @@ TEMPLATE_PROGRAM: Final = "xmipp_template_matching_tomo"
 EVALUATION_PROGRAM: Final = "xmipp_evaluate_picking_tomo"
 CONVERT_PROGRAM: Final = "xmipp_convert_coordinates_tomo"
 REPORT_PROGRAM: Final = "xmipp_consensus_report_tomo"
+AVERAGE_PROGRAM: Final = "xmipp_average_subtomograms"
+BRANCHES_PROGRAM: Final = "xmipp_compare_branches_tomo"
 
 # Index in each list = value that the form stores.
 CHOICE_RULES: Final = ("first", "biggest", "smallest", "mean")
@@ -35,6 +37,14 @@ RECIPES: Final = ("consensus", "paper")
 MODEL_SUFFIXES: Final = (".h5", ".keras")
 LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their own variety, and copies mostly cost time
 
+# What the averaging programs ask for: the form says it before they start.
+STARTS: Final = ("free", "angles")  # the values of --start
+USUAL_TILTS: Final = (-60.0, 60.0)  # degrees, the default of --tilts
+LEAST_PICKS, LEAST_FOR_HALVES = 20, 40
+AVERAGED_BOX: Final = 1.6  # diameters
+LEAST_DETAILS: Final = 1.5  # diameters in units of the low-pass
+RESERVED_BRANCHES: Final = ("noise", "truth")  # the program names branches so itself
+
 # A positive takes at least two pickers: with one alone, every pick of every picker would be a positive.
 MIN_AGREEMENT: Final = 2
 
@@ -48,3 +58,6 @@ DISAGREEMENT_ATTRIBUTE: Final = "_orientationDisagreement"  # degrees, mean angl
 NO_DISAGREEMENT: Final = -1.0  # fewer than two pickers gave an orientation
 LABEL_ATTRIBUTE: Final = "_label"  # 1, 0, -1: positive, doubtful, negative
 SPECIES_ATTRIBUTE: Final = "_species"  # name of the species; its number is the group id
+HALF_ATTRIBUTE: Final = "_half"  # 1 or 2: the half of an average that a pick belongs to
+SHIFT_ATTRIBUTE: Final = "_shift"  # Å, how far the alignment moved a pick
+CCC_ATTRIBUTE: Final = "_ccc"  # correlation coefficient of a pick with the reference of its half

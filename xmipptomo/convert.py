@@ -231,5 +231,25 @@ def append_picks(coordinates: SetOfCoordinates3D, tomogram: Tomogram, picks: Pic
         coordinates.append(coordinate)
 
 
+def append_moved(coordinates: SetOfCoordinates3D, before: SetOfCoordinates3D, tomogram: Tomogram, rows: Sequence[int],
+                 moved: Picks | None, attributes: Mapping[str, Sequence[int | float | str]]) -> None:
+    """Append coordinates of one tomogram at new places and with new orientations; all else, their ids too, stays as it was.
+
+    rows: which of the tomogram's coordinates in `before`, in the order of `picks_of_set`.  moved: their places now, in voxels of
+    both sets; None: these stay, too.  attributes: what they have besides, one value per pick.
+    """
+    items = [item.clone() for item in before.iterItems(where=f"{Coordinate3D.TOMO_ID_ATTR}='{_quoted(tomogram.getTsId())}'")]
+    positions = None if moved is None else moved.positions - corner_offset(tomogram)
+    for i, row in enumerate(rows):
+        coordinate = items[row]
+        coordinate.setVolume(tomogram)
+        if moved is not None:
+            coordinate.setPosition(*map(float, positions[i]), SCIPION)
+            coordinate.setMatrix(matrix_of(moved.angles[i]))
+        for name, values in attributes.items():
+            setattr(coordinate, name, _stored(values[i]))
+        coordinates.append(coordinate)
+
+
 def _stored(value: int | float | str) -> Scalar:
     return {int: Integer, float: Float}.get(type(value), String)(value)

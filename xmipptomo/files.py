@@ -193,3 +193,51 @@ class EvaluationFiles(LinkedFiles):
     def confusion(self, number: int) -> str:
         """PNG: which class is taken for which; only where picks have classes."""
         return f"{self.root_of(number)}_confusion.png"
+
+
+class AveragingFiles(LinkedFiles):
+    """Files of an average, or of a comparison of averages; the program names what is in `output`."""
+
+    folder = "averaging"
+
+    def picks(self, number: int = 1) -> str:
+        """XMD: the coordinates of one set, all tomograms, in voxels of these; sets are numbered from 1."""
+        return self._at(f"picks_{number}.xmd")
+
+    @property
+    def output(self) -> str:
+        """Folder that the program fills."""
+        return self._at("output")
+
+    @property
+    def summary(self) -> str:
+        """JSON: what the program says of its result."""
+        return self._at("output", "summary.json")
+
+    @property
+    def notes(self) -> str:
+        """Text: what the protocol has to say besides."""
+        return self._at("notes.txt")
+
+    def map(self, name: str) -> str:
+        """MRC of an average: average, half1, half2, mask..."""
+        return self._at("output", f"{name}.mrc")
+
+    @property
+    def aligned(self) -> str:
+        """CSV: the picks at their new places."""
+        return self._at("output", "aligned.csv")
+
+    @property
+    def fsc(self) -> str:
+        """CSV: the correlations of the halves, a row per shell; only where there are halves."""
+        return self._at("output", "fsc.csv")
+
+    @property
+    def report(self) -> str:
+        """HTML page of a comparison."""
+        return self._at("output", "report.html")
+
+    def branch(self, name: str, what: str) -> str:
+        """A file of one branch of a comparison: average.mrc, half1.mrc, half2.mrc, fsc.csv."""
+        return self._at("output", "maps", f"{file_stem(name)}_{what}")

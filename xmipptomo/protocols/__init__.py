@@ -1,5 +1,7 @@
 """Protocols of the plugin."""
 
+from .averaging.protocol_average_subtomograms3d import XmippProtAverageSubtomograms3D
+from .averaging.protocol_compare_branches3d import XmippProtCompareBranches3D
 from .coordinates.protocol_export_coordinates3d import XmippProtExportCoordinates3D
 from .coordinates.protocol_import_coordinates3d import XmippProtImportCoordinates3D
 from .deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
@@ -8,5 +10,6 @@ from .picking.protocol_pick_blobs3d import XmippProtPickBlobs3D
 from .picking.protocol_template_matching3d import XmippProtTemplateMatching3D
 from .simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
 
-__all__ = ["XmippProtDeepConsensusPicking3D", "XmippProtEvaluatePicking3D", "XmippProtExportCoordinates3D",
+__all__ = ["XmippProtAverageSubtomograms3D", "XmippProtCompareBranches3D", "XmippProtDeepConsensusPicking3D",
+           "XmippProtEvaluatePicking3D", "XmippProtExportCoordinates3D",
            "XmippProtImportCoordinates3D", "XmippProtPickBlobs3D", "XmippProtSimulateTomograms", "XmippProtTemplateMatching3D"]

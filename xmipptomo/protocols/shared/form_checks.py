@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pwem.protocols import EMProtocol
+
+from ...constants import SYMMETRY_NAMES
 
 Limits = Mapping[str, tuple[float | None, float | None, bool]]  # lowest, highest, whether lowest is allowed; None: no limit
 
@@ -22,3 +25,11 @@ def limit_errors(protocol: EMProtocol, limits: Limits) -> list[str]:
                                   *([f"at most {high:g}"] if high is not None else [])]) or "a number"
             errors.append(f"*{protocol.getParam(name).label.get()}* must be {limit}, received {value}.")
     return errors
+
+
+def symmetry_errors(protocol: EMProtocol) -> list[str]:
+    """What is wrong with the name of the symmetry."""
+    name = protocol.symmetry.get() or ""
+    if re.fullmatch(SYMMETRY_NAMES, name, re.IGNORECASE):
+        return []
+    return [f"*Symmetry* must be c1, c2, c3..., d2, d3..., t, o, i1 or i2, received '{name}'."]

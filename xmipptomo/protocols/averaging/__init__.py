@@ -1,0 +1,1 @@
+"""Averages of subtomograms, and sets of coordinates compared by their averages."""

@@ -1,0 +1,187 @@
+"""What the protocols share that average coordinates: the particle on the form, the tilts of the tomograms, what cannot work."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pwem.protocols import EMProtocol
+from pyworkflow import BETA
+from pyworkflow.protocol import params
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.protocols import ProtTomoBase
+
+from tomo_particles.core.errors import listed
+from tomo_particles.core.files import written_aside
+
+from ...constants import AVERAGED_BOX, LEAST_DETAILS, LEAST_FOR_HALVES, LEAST_PICKS, USUAL_TILTS
+from ...convert import tomogram_of
+from ...files import AveragingFiles
+from ..shared.form_checks import limit_errors, symmetry_errors
+from ..shared.program_steps import ProgramSteps
+from ..shared.sets import link_tomogram, set_errors
+from .commands import AveragingOptions
+
+LIMITS = {"diameter": (0, None, False), "tiltFirst": (-90, 90, True), "tiltLast": (-90, 90, True), "lowPass": (0, None, False),
+          "randomSeed": (0, None, True), "numberOfThreads": (1, None, True)}
+PARAMS = ("diameter", "ownTilts", "tiltFirst", "tiltLast", "symmetry", "lowPass", "bright", "randomSeed")
+
+
+class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
+    """A protocol whose program averages; the class defines its inputs, its outputs and which program it runs."""
+
+    _devStatus = BETA
+    _optionFields = {"--diameter": "diameter", "--tilts": "tiltFirst", "--symmetry": "symmetry", "--lowpass": "lowPass",
+                     "--seed": "randomSeed"}
+
+    # ---- what each of them defines
+    def _inputSets(self) -> Sequence[SetOfCoordinates3D]:
+        """What is averaged; the tomograms are those of the first set."""
+        raise NotImplementedError
+
+    # ---- form
+    def _defineParticle(self, form: params.Form) -> None:
+        form.addParam("diameter", params.FloatParam, default=250.0, label="Particle diameter (Å)", important=True,
+                      help=f"Largest extent of the particle. The box of the average has {AVERAGED_BOX:g} diameters.")
+        form.addParam("ownTilts", params.BooleanParam, default=True, label="Tilts of the tomograms?",
+                      help="The tilt range defines the missing wedge. The tilt axis is y.\n_Yes_: the range that each tomogram "
+                           f"has from its import or reconstruction; {_range(USUAL_TILTS)} if it has none, and the summary says "
+                           "so.\n_No_: one range for all tomograms.")
+        line = form.addLine("Tilt range (degrees)", condition="not ownTilts", help="First and last angle of the tilt series.")
+        line.addParam("tiltFirst", params.FloatParam, default=USUAL_TILTS[0], condition="not ownTilts", label="First tilt")
+        line.addParam("tiltLast", params.FloatParam, default=USUAL_TILTS[1], condition="not ownTilts", label="Last tilt")
+        form.addParam("symmetry", params.StringParam, default="c1", label="Symmetry",
+                      help="Symmetry of the particle: c1 for none, c2, c3..., d2, d3..., t, o, i1 or i2, with the axes of Xmipp "
+                           "and RELION. A wrong symmetry is not detected: average with c1 as well, and compare.")
+        form.addParam("lowPass", params.FloatParam, default=60.0, label="First low-pass filter (Å)",
+                      help="Resolution of the first rounds. Later rounds are as fine as the halves agree. If a small particle "
+                           "becomes a ball, lower it to about a quarter of the diameter.")
+        form.addParam("bright", params.BooleanParam, default=False, label="Are particles bright?",
+                      help="Proteins are usually dark in tomograms. Choose Yes if the contrast of the tomograms is inverted.")
+        form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
+                      help="Seed of the random start. The same seed gives the same average.")
+
+    # ---- steps
+    def _files(self) -> AveragingFiles:
+        return AveragingFiles(self._getExtraPath())
+
+    def _values(self, names: Sequence[str]) -> dict[str, Any]:
+        """Parameters that the result depends on, with the tilts that the tomograms have."""
+        tilts = {ts_id: self._tiltsOf(tomogram) for ts_id, tomogram in self._tomograms().items()}
+        return {"tilts": tilts, **{name: self.getAttributeValue(name) for name in (*PARAMS, *names)}}
+
+    def _tomograms(self) -> dict[str, Tomogram]:
+        """The tomograms of the first set that have any picks, by tilt-series id."""
+        tomograms = self._inputSets()[0].getPrecedents()
+        picked = {ts_id for coordinates in self._inputSets() for ts_id in coordinates.getTSIds()}
+        return {ts_id: tomogram_of(tomograms, ts_id) for ts_id in sorted(tomograms.getTSIds()) if ts_id in picked}
+
+    def _tiltsOf(self, tomogram: Tomogram) -> tuple[float, float] | None:
+        """First and last tilt that the form or the tomogram gives; None where neither does."""
+        if not self.ownTilts:
+            return self.tiltFirst.get(), self.tiltLast.get()
+        tomograms: SetOfTomograms = self._inputSets()[0].getPrecedents()
+        for acquisition in (tomogram.getAcquisition(), tomograms.getAcquisition()):
+            if acquisition is not None and None not in (tilts := (acquisition.getAngleMin(), acquisition.getAngleMax())):
+                return tilts
+        return None
+
+    def _withoutTilts(self) -> list[str]:
+        return [ts_id for ts_id, tomogram in self._tomograms().items() if self._tiltsOf(tomogram) is None]
+
+    def _options(self) -> AveragingOptions:
+        """Link the tomograms, and say how to average."""
+        tomograms = self._tomograms()
+        return AveragingOptions(
+            tomograms=[link_tomogram(tomogram, self._files().tomogram(ts_id)) for ts_id, tomogram in tomograms.items()],
+            rate=self._inputSets()[0].getSamplingRate(),
+            tilts=[self._tiltsOf(tomogram) or USUAL_TILTS for tomogram in tomograms.values()],
+            diameter=self.diameter.get(), symmetry=self.symmetry.get(), lowpass=self.lowPass.get(), bright=self.bright.get(),
+            threads=self.numberOfThreads.get(), seed=self.randomSeed.get())
+
+    def _writeNotes(self, lines: Sequence[str]) -> None:
+        """Keep for the summary what the program does not know."""
+        with written_aside(self._files().notes) as aside:
+            Path(aside).write_text("\n".join([*self._assumed(), *lines]), encoding="utf-8")
+
+    def _assumed(self) -> list[str]:
+        unknown = self._withoutTilts()
+        return [f"No tilt range is known of {listed(unknown, quote='')}: {_range(USUAL_TILTS)} assumed."] if unknown else []
+
+    # ---- information
+    def _summaryContent(self) -> dict | None:
+        """What the program says of its result; None before it has finished."""
+        path = Path(self._files().summary)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def _notes(self, content: Mapping[str, Any]) -> list[str]:
+        path = Path(self._files().notes)
+        return [*(path.read_text(encoding="utf-8").splitlines() if path.exists() else []), *content["notes"]]
+
+    def _validate(self):
+        errors = limit_errors(self, LIMITS) + symmetry_errors(self)
+        if not self.ownTilts and None not in (tilts := (self.tiltFirst.get(), self.tiltLast.get())) and tilts[0] >= tilts[1]:
+            errors.append(f"*Tilt range (degrees)*: the first tilt must be smaller than the last, received {tilts[0]:g} and "
+                          f"{tilts[1]:g}.")
+        errors += self._setErrors()
+        return errors or ([*self._particleErrors(), *self._tiltErrors()] if self._inputSets() else [])
+
+    def _setErrors(self) -> list[str]:
+        """What is wrong with the sets themselves."""
+        raise NotImplementedError
+
+    def _particleErrors(self) -> list[str]:
+        diameter, lowpass = self.diameter.get(), self.lowPass.get()
+        first = self._inputSets()[0]
+        rate, size = first.getSamplingRate(), first.getPrecedents().getDim()  # from the set: no file is opened here
+        errors = []
+        if lowpass < 3 * rate:
+            errors.append(f"*First low-pass filter (Å)* is {lowpass:g}, but the tomograms have voxels of {rate:g} Å; a search "
+                          f"needs {3 * rate:g} Å or more.")
+        if diameter < LEAST_DETAILS * lowpass:
+            errors.append(f"*First low-pass filter (Å)*: at {lowpass:g} Å a particle of {diameter:g} Å is a ball without a "
+                          f"direction; lower it to {diameter / 2:.0f} or less, or correct the diameter.")
+        box = averaged_box(diameter, rate)
+        if size and box > min(size):
+            errors.append(f"*Particle diameter (Å)*: a box for {diameter:g} Å has {box} voxels and does not fit in a tomogram of "
+                          f"{' x '.join(map(str, size))} voxels of {rate:g} Å; lower it.")
+        return errors
+
+    def _tiltErrors(self) -> list[str]:
+        for ts_id, tomogram in self._tomograms().items():
+            tilts = self._tiltsOf(tomogram)
+            if tilts is not None and not -90 <= tilts[0] < tilts[1] <= 90:
+                return [f"*Tilts of the tomograms?*: tomogram '{ts_id}' says that its tilts go from {_range(tilts)}, which is no "
+                        "rising range within 90 degrees; choose No and give the range."]
+        return []
+
+    def _warnings(self):
+        return self._assumed() if self._inputSets() and not self._validate() else []
+
+
+def averaged_box(diameter: float, rate: float) -> int:
+    """Edge of the box of an average, voxels of `rate` Å."""
+    return max(8, 2 * math.ceil(AVERAGED_BOX * diameter / rate / 2))
+
+
+def few_errors(coordinates: SetOfCoordinates3D) -> list[str]:
+    """What makes a set unusable for an average."""
+    errors = set_errors(coordinates)
+    if not errors and coordinates.getSize() < LEAST_PICKS:
+        return [f"it has {coordinates.getSize()} coordinates, and an average needs {LEAST_PICKS} or more."]
+    return errors
+
+
+def few_warnings(coordinates: SetOfCoordinates3D) -> list[str]:
+    """What a set is too small for."""
+    if coordinates.getSize() >= LEAST_FOR_HALVES:
+        return []
+    return [f"it has {coordinates.getSize()} coordinates, fewer than {LEAST_FOR_HALVES}: there are no halves, and nothing says "
+            "whether the average is right."]
+
+
+def _range(tilts: tuple[float, float]) -> str:
+    return f"{tilts[0]:g} to {tilts[1]:g} degrees"
