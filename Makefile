@@ -41,7 +41,8 @@ faults: $(VENV)/installed
 	@$(FAULTS) fuzz --cases 4000 --seed $(SEED); fuzz=$$?; \
 	$(FAULTS) names --cases 56 --seed $(SEED); names=$$?; \
 	$(FAULTS) disk --cases 12 --seed $(SEED); disk=$$?; \
-	$(FAULTS) kill --cases 40 --seed $(SEED) && [ $$fuzz$$names$$disk = 000 ]
+	$(FAULTS) scipion --cases 5 --seed $(SEED); scipion=$$?; \
+	$(FAULTS) kill --cases 40 --seed $(SEED) && [ $$fuzz$$names$$disk$$scipion = 0000 ]
 
 MAPS ?= ../shared/data/maps_10A
 benchmark-shrec: $(VENV)/installed

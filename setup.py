@@ -23,6 +23,7 @@ PROGRAMS = (
     "convert_coordinates_tomo",
     "average_subtomograms",
     "map_resolution_tomo",
+    "compare_branches_tomo",
     "second_look_tomo",
 )
 

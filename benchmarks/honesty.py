@@ -212,7 +212,7 @@ def page(table: pd.DataFrame) -> str:
     ]
     parts = [
         f"{len(table)} cases, seeds {', '.join(map(str, sorted(table['seed'].unique())))}. Each is one run with the diameter of "
-        "the particle and else default options. look: correlation of the averages of the two halves; empty without a second look. "
+        "the particle and else default options. look: correlation of the averages of the two halves, empty without a look. "
         "promised, low, high: expected precision with its interval; empty: unknown. true: share of the accepted picks that are "
         "particles. Best vote: chosen in hindsight. What cannot be known: " + ", ".join(UNKNOWABLE).strip("$") + ".",
         as_markdown(summary_of(table)),

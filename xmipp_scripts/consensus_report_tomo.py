@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run, say
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class ConsensusReportTomo(Program):
     """Command line of `html_report.write_report`."""
 
     name = "xmipp_consensus_report_tomo"
+    outputs = {"-o": "file"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Report of a deep consensus: one HTML file with its figures, tables, parameters and links.")
@@ -77,7 +78,7 @@ class ConsensusReportTomo(Program):
         from tomo_particles.reports.html_report import write_report
 
         config = self.config
-        print(f"report: {write_report(config.run, config.threshold, config.path, config.truth, config.hit_radius)}")
+        say(f"report: {write_report(config.run, config.threshold, config.path, config.truth, config.hit_radius)}")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError, listed
 
-from ._shared.program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run, say
 
 if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
@@ -289,6 +289,8 @@ class ConvertCoordinatesTomo(Program):
     """Command line of `convert`."""
 
     name = "xmipp_convert_coordinates_tomo"
+    outputs = {"-o": "file"}
+    replacing = "--overwrite"
     parameters = {
         "input": "-i",
         "output": "-o",
@@ -361,7 +363,7 @@ class ConvertCoordinatesTomo(Program):
         )
 
     def run(self) -> None:
-        print("\n".join(convert(self.config)))
+        say(*convert(self.config))
 
 
 def main() -> int:

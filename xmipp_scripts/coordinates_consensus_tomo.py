@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tomo_particles.consensus.merged_picks import REFERENCE, write_pickers, write_scores
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, require_box_size, require_positive, run
+from ._shared.program import Program, require_box_size, require_positive, run, say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +71,11 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
         _read_references(path, parameter(name), config.sampling_rate, picks.tomo_id)
         for name, path in (("truth", config.truth), ("lie", config.lie))
     )
+    if both := set(map(tuple, positive_references.positions)) & set(map(tuple, negative_references.positions)):
+        raise InputError(
+            f"{parameter('lie')}: '{config.lie}' holds {len(both)} of the positions of '{config.truth}'; a pick is one or the "
+            "other, correct one of the two files"
+        )
     radius = config.radius * config.box_size
     clusters = merge_picks(picks, radius, config.representative)
     identity = merged_identity(picks, clusters, symmetry)
@@ -149,6 +154,7 @@ class CoordinatesConsensusTomo(Program):
     """Command line of `write_consensus`."""
 
     name = "xmipp_coordinates_consensus_tomo"
+    outputs = {"--outputPos": "file", "--outputDoubt": "file", "--outputNeg": "file", "--outputAll": "file"}
     parameters = {
         "number_of_agreeing_pickers": "--number",
         "representative": "--constype",
@@ -210,7 +216,7 @@ class CoordinatesConsensusTomo(Program):
 
     def run(self) -> None:
         counts = write_consensus(self.config)
-        print(", ".join(f"{count} {name}" for name, count in counts.items()))
+        say(", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
 def main() -> int:

@@ -11,19 +11,35 @@ from typing import TYPE_CHECKING
 from tomo_particles.consensus.training_examples import read_examples
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, require_positive, run
+from ._shared.program import Program, require_place, require_positive, run, say
 from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, read_training_settings
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-    from tomo_particles.network import Ensemble, NetworkConfig, TrainingConfig
+    from tomo_particles.learning.configuration import NetworkConfig, TrainingConfig
+    from tomo_particles.network import Ensemble
 
 NEEDS = {  # the options that each mode needs
     "training": ("--inputNeg", "--model", "--boxsize", "--samplingrate"),
     "scoring": ("--input", "--output"),
     "devices": (),
 }
+USES = {  # the options that have a meaning in a mode; in training all have but those of the scoring alone
+    "scoring": {
+        "--input",
+        "--output",
+        "--inputNeg",
+        "--outputNeg",
+        "--model",
+        "--boxsize",
+        "--samplingrate",
+        "--recipe",
+        "--batch",
+    },
+    "devices": set(),
+}
+EVERY_MODE = {"--mode", "--gpus", "--threads"}
 MODEL_ENDINGS = (".h5", ".keras")
 
 
@@ -55,23 +71,16 @@ def require_model_name(path: str, option: str) -> str:
     return path
 
 
-def prepare_training(
-    settings: TrainingSettings,
-    *,
-    box_size: int,
-    sampling_rate: float,
-    seed: int,
-    threads: int,
-    several_machines: bool = False,
-    trains: bool = True,
-) -> tuple[NetworkConfig, TrainingConfig, tf.distribute.Strategy, Ensemble | None]:
-    """The checked configurations of model and training, the devices, and the model to start from, if any.
+def check_training(
+    settings: TrainingSettings, *, box_size: int, sampling_rate: float, seed: int, trains: bool = True
+) -> tuple[NetworkConfig, TrainingConfig]:
+    """The checked configurations of model and training; what is wrong is said before TensorFlow starts, which takes seconds.
 
-    trains: whether that model is trained further, so that it must have the network and the folds of the settings.
-    Raises InputError for whatever of it cannot be; a run of the whole pipeline calls this before anything is computed.
+    trains: whether the model that is given is trained further, so that it must have the network and the folds of the settings.
     """
-    from tomo_particles.network import NetworkConfig, TrainingConfig, check_start, load_model, select_devices
+    from tomo_particles.learning.configuration import NetworkConfig, TrainingConfig, check_start, gpu_numbers, read_config
 
+    gpu_numbers(settings.gpus)
     network = NetworkConfig(
         box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed
     )
@@ -84,19 +93,23 @@ def prepare_training(
         auto_stop=settings.auto_stop,
         augment=settings.augment,
     )
-    strategy = select_devices(settings.gpus, threads, several_machines=several_machines)
-    start = None
     if settings.input_model:
-        start = load_model(
-            settings.input_model,
-            box_size=box_size,
-            sampling_rate=sampling_rate,
-            strategy=strategy,
-            option=parameter("input_model"),
-        )
+        start = read_config(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, option=parameter("input_model"))
         if trains:
             check_start(network, start)
-    return network, training, strategy, start
+    return network, training
+
+
+def prepare_training(
+    settings: TrainingSettings, threads: int, several_machines: bool = False
+) -> tuple[tf.distribute.Strategy, Ensemble | None]:
+    """The devices, and the model to start from, if any. Raises InputError for what cannot be used."""
+    from tomo_particles.network import load_model, select_devices
+
+    strategy = select_devices(settings.gpus, threads, several_machines=several_machines)
+    if not settings.input_model:
+        return strategy, None
+    return strategy, load_model(settings.input_model, strategy=strategy, option=parameter("input_model"))
 
 
 def train_files(
@@ -110,20 +123,22 @@ def train_files(
     seed: int,
     threads: int,
     several_machines: bool = False,
-    progress: Callable[[str], None] = print,
+    progress: Callable[[str], None] = say,
 ) -> bool:
     """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
 
     several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
     """
-    from tomo_particles.network import save_model, train, works_alone_or_leads
+    from tomo_particles.learning.examples import require_enough
+
+    network, training = check_training(settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed)
+    examples, n_outliers = read_examples(inputs, settings.recipe)
+    require_enough(examples)
+    from tomo_particles.network import save_model, train, works_alone_or_leads  # after reading: wrong input needs no TensorFlow
 
     if several_machines and os.environ.get("TF_CONFIG"):
         progress("TF_CONFIG is set: waiting until all its machines have started")
-    network, training, strategy, start = prepare_training(
-        settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed, threads=threads, several_machines=several_machines
-    )
-    examples, n_outliers = read_examples(inputs, settings.recipe)
+    strategy, start = prepare_training(settings, threads, several_machines)
     if n_outliers:
         progress(f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives")
     ensemble = train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress)
@@ -149,6 +164,11 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
     noise = join_tables([read_table(path, parameter("negatives")) for path in config.noise]) if config.noise else {}
     if noise:
         _require_images(noise, parameter("negatives"), config.noise[0])
+        if both := set(columns["image"]) & set(noise["image"]):
+            raise InputError(
+                f"{parameter('negatives')}: the subtomogram {min(both)} is also among those to score, so that it cannot be "
+                "noise; give other noise"
+            )
     if config.model:
         _add_network_scores((columns, noise), config)
     if {"comment", "enabled"} <= set(columns):
@@ -180,14 +200,12 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
         if not columns.get("image"):  # TensorFlow is not needed
             columns["zScoreDeepLearning1"] = []
             continue
+        from tomo_particles.learning.configuration import read_config
+
+        read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
         from tomo_particles.network import load_model, score, select_devices
 
-        model = model or load_model(
-            config.model,
-            box_size=config.box_size,
-            sampling_rate=config.sampling_rate,
-            strategy=select_devices(config.gpus, config.threads),
-        )
+        model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
         tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str)
         positions = positions_of(columns, config.input[0], parameter("input"))
         columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
@@ -197,6 +215,7 @@ class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
+    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file"}
     parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch"}
 
     def defineParams(self) -> None:
@@ -253,7 +272,12 @@ class DeepPickingConsensusTomo(Program):
         if self.mode == "training" and not self.checkParam("--inputDoubt"):
             self._needs("--inputPos")
         self._needs(*NEEDS[self.mode])
+        used = USES.get(self.mode, set(self.given) - {"--input", "--output", "--outputNeg"}) | EVERY_MODE
+        if unused := [option for option in self.given if option not in used]:
+            raise InputError(f"{unused[0]}: has no meaning with --mode {self.mode}; leave it out")
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
+        if self.mode == "training":
+            require_place(self.model, "--model", "file")
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
@@ -263,7 +287,7 @@ class DeepPickingConsensusTomo(Program):
             from tomo_particles.network import select_devices
 
             select_devices(gpus := self.getParam("--gpus"), self.threads)
-            print(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
+            say(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
         elif self.mode == "training":
             options = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
             inputs = {kind: self.optional_list(option) for kind, option in options.items()}
@@ -278,7 +302,7 @@ class DeepPickingConsensusTomo(Program):
                 threads=self.threads,
                 several_machines=True,
             )
-            print(f"model written to {self.model}" if written else "done; the first machine writes the model")
+            say(f"model written to {self.model}" if written else "done; the first machine writes the model")
         else:
             config = ScoringConfig(
                 tuple(self.getListParam("--input")),
@@ -293,7 +317,7 @@ class DeepPickingConsensusTomo(Program):
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,
             )
-            print(f"{score_files(config, print)} subtomograms scored: {config.output}")
+            say(f"{score_files(config, say)} subtomograms scored: {config.output}")
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run, say
 
 if TYPE_CHECKING:
     from tomo_particles.evaluation.report import Comparison
@@ -117,6 +117,7 @@ class EvaluatePickingTomo(Program):
     """Command line of `evaluate`."""
 
     name = "xmipp_evaluate_picking_tomo"
+    outputs = {"--oroot": "base"}
     parameters = {"picks_sampling_rate": "--samplingrate"}
 
     def defineParams(self) -> None:
@@ -162,8 +163,8 @@ class EvaluatePickingTomo(Program):
 
     def run(self) -> None:
         written, text = evaluate(self.config)
-        print(text)
-        print("written: " + " ".join(written))
+        say(*text.split("\n"))
+        say("written: " + " ".join(written))
 
 
 def main() -> int:

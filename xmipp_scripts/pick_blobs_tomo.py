@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 
 from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
-from ._shared.program import Program, print_notes, require_positive, run
+from ._shared.program import Program, print_notes, require_positive, run, say
 
 if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
@@ -34,7 +34,7 @@ class BlobConfig:
 
     def __post_init__(self) -> None:
         require_distinct(self.tomograms, "--tomograms", "tomogram")
-        require_pick_file(self.output)
+        require_pick_file(self.output, "-o")
         require_positive(self.diameter, "--diameter", "Å")
         require_positive(self.threads, "--threads")
         if self.method not in METHODS:
@@ -61,7 +61,7 @@ def write_blobs(config: BlobConfig) -> list[Picks]:
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             pickings.append(_pick(config, tomogram))
-        print(f"{path}: {len(pickings[-1])} picks")
+        say(f"{path}: {len(pickings[-1])} picks")
     write_pickings(config.output, pickings, config.tomograms, config.diameter)
     return pickings
 
@@ -104,6 +104,7 @@ class PickBlobsTomo(Program):
     """Command line of `write_blobs`."""
 
     name = "xmipp_pick_blobs_tomo"
+    outputs = {"-o": "file"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Blob picking: particles of one diameter in tomograms, found without any reference.")
@@ -146,7 +147,9 @@ class PickBlobsTomo(Program):
 
     def run(self) -> None:
         pickings = write_blobs(self.config)
-        print(f"{sum(map(len, pickings))} picks in {self.config.output}")
+        say(f"{sum(map(len, pickings))} picks in {self.config.output}")
+        if not any(map(len, pickings)):
+            print_notes(["nothing was picked: lower --threshold, check --diameter, or give --bright if particles are bright"])
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, require_box_size, require_positive, run
+from ._shared.program import Program, require_box_size, require_positive, run, say
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class PickNoiseTomo(Program):
     """Command line of `write_noise`."""
 
     name = "xmipp_pick_noise_tomo"
+    outputs = {"--output": "file", "--note": "file"}
     parameters = {"noise_amount": "--limit", "noise_radius": "--radius"}
 
     def defineParams(self) -> None:
@@ -123,7 +124,7 @@ class PickNoiseTomo(Program):
 
     def run(self) -> None:
         count, note = write_noise(self.config)
-        print(f"{count} noise picks" + (f" ({note})" if note else ""))
+        say(f"{count} noise picks" + (f" ({note})" if note else ""))
 
 
 def main() -> int:

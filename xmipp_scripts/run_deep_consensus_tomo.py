@@ -10,7 +10,7 @@ from tomo_particles.core.errors import InputError
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
 from ._shared.averaging_options import read_tilts
-from ._shared.program import Program, run
+from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from .coordinates_consensus_tomo import SYMMETRY_HELP
 
@@ -19,6 +19,7 @@ class RunDeepConsensusTomo(Program):
     """Command line of the pipeline."""
 
     name = "xmipp_run_deep_consensus_tomo"
+    outputs = {"--odir": "folder"}
     parameters = {
         "positives": "--picks",
         "negatives": "--noise",
@@ -142,19 +143,19 @@ class RunDeepConsensusTomo(Program):
     def run(self) -> None:
         summary = Pipeline(self.config).run()
         if verdict := summary["verdict"]:
-            print(f"verdict: {verdict['text']}")
+            say(f"verdict: {verdict['text']}")
         if look := summary["secondLook"]:
-            print(f"second look: {look['reason']}")
+            say(f"second look: {look['reason']}")
         for tomo_id, counts in summary["tomograms"].items():
-            print("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
+            say("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():
-            print("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
+            say("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
         if expected := summary["expected"]:
-            print(f"expected of the accepted picks: {promise_text(expected)}")
+            say(f"expected of the accepted picks: {promise_text(expected)}")
         for note in summary["notes"]:
-            print(f"note: {note}")
+            say(f"note: {note}")
         why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
-        print(
+        say(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
             f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "
             f"{self.config.odir}/{'report.html' if self.config.report else 'picks.png'}"

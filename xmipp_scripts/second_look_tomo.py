@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, run
+from ._shared.program import Program, run, say
 
 
 class SecondLookTomo(Program):
     """Command line of `_averaging.second_look.write_second_look`."""
 
     name = "xmipp_second_look_tomo"
+    outputs = {"--output": "file"}
     parameters = {"input": "--input", "noise": "--inputNeg", "diameter": "--diameter", "tilts": "--tilts"}
 
     def defineParams(self) -> None:
@@ -62,7 +63,7 @@ class SecondLookTomo(Program):
     def run(self) -> None:
         from ._averaging.second_look import write_second_look
 
-        write_second_look(self.config, print)
+        write_second_look(self.config, say)
 
 
 def main() -> int:

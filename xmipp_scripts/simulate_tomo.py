@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import require_file
 
-from ._shared.program import Program, require_positive, run
+from ._shared.program import Program, require_positive, run, say
 
 if TYPE_CHECKING:
     from tomo_particles.simulation import Complex, Imaging
@@ -67,6 +68,10 @@ class SimulationConfig:
         ):
             if not 0 <= value < float("inf"):
                 raise InputError(f"{option}: must be 0 or more, received {value}")
+        for path in self.maps:
+            require_file(path, "--maps")
+        if self.maps:
+            self.counts_of(len(self.maps))
         if self.counts and not any(self.counts):
             raise InputError("--counts: there would be no particle; the noise is set by their signal, so give at least one")
         if not self.prefix or set(self.prefix) & set("/\\ \t'\""):
@@ -90,7 +95,7 @@ class SimulationConfig:
         return list(self.counts) * (classes if len(self.counts) == 1 else 1)
 
 
-def simulate(config: SimulationConfig, say: Callable[[str], None] = print) -> None:
+def simulate(config: SimulationConfig, say: Callable[[str], None] = say) -> None:
     """Write the tomograms with all that is known of them into `config.odir`, one after the other."""
     from tomo_particles.simulation import outputs
 
@@ -184,6 +189,7 @@ class SimulateTomo(Program):
     """Command line of `simulate`."""
 
     name = "xmipp_simulate_tomo"
+    outputs = {"--odir": "folder"}
 
     def defineParams(self) -> None:
         self.addUsageLine(

@@ -6,7 +6,7 @@ import sys
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.program import Program, run
+from ._shared.program import Program, print_notes, run, say
 from ._template_matching.config import TemplateMatchingConfig
 
 
@@ -14,6 +14,7 @@ class TemplateMatchingTomo(Program):
     """Command line of `_template_matching.files.write_matches`."""
 
     name = "xmipp_template_matching_tomo"
+    outputs = {"-o": "file"}
     renamed_options = {"--coloured": "--noWhitening"}
 
     def defineParams(self) -> None:
@@ -111,7 +112,9 @@ class TemplateMatchingTomo(Program):
         from ._template_matching.files import write_matches
 
         pickings = write_matches(self.config)
-        print(f"{sum(map(len, pickings))} picks in {self.config.output}")
+        say(f"{sum(map(len, pickings))} picks in {self.config.output}")
+        if not any(map(len, pickings)):
+            print_notes(["nothing was picked: lower --threshold, give --number, or give --bright if particles are bright"])
 
 
 def _numbers(texts: list[str], option: str) -> list[float]:

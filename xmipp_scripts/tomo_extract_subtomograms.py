@@ -9,7 +9,7 @@ from typing import Any
 
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, print_notes, require_box_size, require_positive, run
+from ._shared.program import Program, print_notes, require_box_size, require_positive, run, say
 
 BORDERS = ("pad", "drop")
 
@@ -54,20 +54,24 @@ class ExtractionConfig:
 
 @dataclass(frozen=True)
 class Extracted:
-    """How many boxes were written, were dropped at the border, and have voxels that are no numbers; notes: of the tomogram."""
+    """How many boxes were written, were dropped at the border, have voxels that are no numbers, and have no contrast around the
+    pick; notes: of the tomogram."""
 
     written: int
     dropped: int
     with_gaps: int
+    flat: int = 0
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.written} boxes, {self.dropped} dropped" + f", {self.gaps}" * bool(self.with_gaps)
+        return f"{self.written} boxes, {self.dropped} dropped" + "".join(f", {note}" for note in self.remarks)
 
     @property
-    def gaps(self) -> str:
-        """What became of voxels that are no numbers."""
-        return f"{self.with_gaps} with voxels that are not numbers (NaN or infinite), which got the mean of the others"
+    def remarks(self) -> list[str]:
+        """What is unusual about the boxes, a part of a line each."""
+        gaps = f"{self.with_gaps} with voxels that are not numbers (NaN or infinite), which got the mean of the others"
+        flat = f"{self.flat} without any contrast around the pick: the tomogram holds no data there"
+        return [gaps] * bool(self.with_gaps) + [flat] * bool(self.flat)
 
 
 def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | None = None) -> Extracted:
@@ -119,7 +123,8 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
         "max": contrast[:, 1],
     }
     write_table(f"{config.base}.xmd", rows)
-    return Extracted(len(kept), len(picks) - len(kept), int((gaps > 0).sum()), tomogram.notes)
+    flat = contrast[:, 0] == contrast[:, 1]
+    return Extracted(len(kept), len(picks) - len(kept), int((gaps > 0).sum()), int(flat.sum()), tomogram.notes)
 
 
 def _network_of(name: str) -> str:
@@ -135,6 +140,7 @@ class TomoExtractSubtomograms(Program):
     """Command line of `write_subtomograms`."""
 
     name = "xmipp_tomo_extract_subtomograms"
+    outputs = {"-o": "folder"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
@@ -186,9 +192,8 @@ class TomoExtractSubtomograms(Program):
     def run(self) -> None:
         found = write_subtomograms(self.config)
         print_notes(found.notes)
-        print(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
-        if found.with_gaps:
-            print_notes([found.gaps])
+        say(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
+        print_notes(found.remarks)
 
 
 def main() -> int:

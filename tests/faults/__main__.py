@@ -1,4 +1,4 @@
-"""`python -m tests.faults kill|disk|fuzz|names --cases N --seed S` prints promise, cases, held; exit code 1 if any broke."""
+"""Prints a table of promise, cases, held of one trial; exit code 1 if any did not hold."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import disk, fuzz, kill, names
+from . import disk, fuzz, kill, names, scipion
 from .trial import preload
 
-TRIALS = {"kill": kill.trial, "disk": disk.trial, "fuzz": fuzz.trial, "names": names.trial}
+TRIALS = {"kill": kill.trial, "scipion": scipion.trial, "disk": disk.trial, "fuzz": fuzz.trial, "names": names.trial}
 
 
 def main() -> int:

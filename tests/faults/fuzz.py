@@ -10,15 +10,21 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from tests.finished_run import make_protocol_run, make_run
+from tomo_particles.consensus.verdict import Separation, Verdict
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import open_tomogram, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.registry import FORMATS, Context, TomogramInfo, write
 from tomo_particles.learning.model_files import architecture_of, folds_of, refuse_large_weights
+from tomo_particles.pickers.blobs import blob_scores
+from tomo_particles.runs.results import read_run
 
 from .trial import Table
 
@@ -56,7 +62,7 @@ LINE, FAST, PLACES, ALIVE = "refused in one line", "at most 5 s and 1 GB", "no p
 
 
 def trial(cases: int, seed: int, folder: Path) -> Table:
-    """Pick files of every format, and model files for every twelfth case."""
+    """Pick files of every format, tomograms, the files of a finished run, and models."""
     table = Table()
     samples = list(_samples(folder / "samples"))
     for name, content, read in samples:  # whatever they import
@@ -94,6 +100,19 @@ def _samples(folder: Path) -> Iterable[tuple[str, bytes, Callable[[Path], object
                     found[part.name] = part.read_bytes()
     for name, content in found.items():
         yield name, content, _read_picks
+    write_volume(folder / "tomogram.mrc", rng.normal(size=(4, 5, 6)).astype(np.float32), RATE)
+    yield "tomogram.mrc", (folder / "tomogram.mrc").read_bytes(), _read_tomogram
+    for make, names in (
+        (make_run, ("summary.json", "scored/merged.xmd", "scored/merged_reliability.csv")),
+        (make_protocol_run, ("frame.json", "training_log.csv")),
+    ):
+        run = make(folder)
+        if make is make_run:
+            verdict = Verdict("weak", "few", 0.2, Separation(0.8, 0.1, 20, 20), Separation(0.7, 0.1, 20, 20), 0.4)
+            (run / "scored" / "merged_verdict.json").write_text(verdict.to_json())
+            names += ("scored/merged_verdict.json",)
+        for name in names:
+            yield name.replace("/", "_"), (run / name).read_bytes(), partial(_read_run, run, name)
     for suffix in (".h5", ".keras"):
         yield f"model{suffix}", _model(folder / f"model{suffix}"), _read_model
 
@@ -123,6 +142,21 @@ def _read_picks(path: Path) -> object:
     return read_pick_file(path, {"TS_1": RATE}, sampling_rate=RATE, sizes={"TS_1": SIZE}, notes=[])
 
 
+def _read_tomogram(path: Path) -> object:
+    with open_tomogram(path) as tomogram:
+        blob_scores(tomogram.data, 2.0)
+    return {}
+
+
+def _read_run(whole: Path, name: str, path: Path) -> object:
+    """A finished run with one of its files in another state."""
+    run = path.with_suffix(".run")
+    shutil.copytree(whole, run)
+    shutil.copy(path, run / name)
+    read_run(run)
+    return {}
+
+
 def _read_model(path: Path) -> object:
     architecture_of(path)
     folds_of(path)
@@ -131,11 +165,11 @@ def _read_model(path: Path) -> object:
 
 
 def mutated(content: bytes, rng: np.random.Generator) -> bytes:
-    """One to three changes: bytes, words, lines, ends."""
-    for _ in range(int(rng.integers(1, 4))):
+    """One to three changes: bytes, digits, words, lines, ends."""
+    for _ in range(int(rng.choice((1, 1, 1, 2, 3)))):
         at = int(rng.integers(0, len(content) + 1))
         end = min(len(content), at + int(rng.integers(1, 12)))
-        kind = int(rng.integers(7))
+        kind = int(rng.integers(8))
         if kind == 0:
             content = content[:at] + bytes([int(rng.integers(256))]) + content[at + 1 :]
         elif kind == 1:
@@ -150,6 +184,10 @@ def mutated(content: bytes, rng: np.random.Generator) -> bytes:
             words = content.split(b" ")
             words[int(rng.integers(len(words)))] = WORDS[int(rng.integers(len(WORDS)))]
             content = b" ".join(words)
+        elif kind == 6:
+            digits = [place for place, byte in enumerate(content) if 48 <= byte < 58] or [at]
+            place = int(rng.choice(digits))
+            content = content[:place] + bytes([int(rng.integers(48, 58))]) + content[place + 1 :]
         else:
             lines = content.split(b"\n")
             lines.insert(int(rng.integers(len(lines))), lines[int(rng.integers(len(lines)))])
@@ -187,7 +225,6 @@ def _in_a_fork(jobs: list, seed: int, folder: Path, table: Table) -> None:
 
 def _become(jobs: list, seed: int, folder: Path, lines) -> None:
     signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError()))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the notes of Xmipp
     for number, name, content, read in jobs:
         own = folder / "mutated"
@@ -195,6 +232,7 @@ def _become(jobs: list, seed: int, folder: Path, lines) -> None:
         path = own / name
         path.write_bytes(mutated(content, np.random.default_rng([seed, number])))
         case, entries, started = f"seed {seed}, case {number}, {name}", [], time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         signal.alarm(20)
         try:
             picks = read(path)

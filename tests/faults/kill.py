@@ -30,7 +30,7 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
     }
     expected, lasts = {}, {}
     for name, own in options.items():
-        lasts[name] = seconds(lambda own=own: forked(RUN, own, folder=folder, limit_s=600))
+        lasts[name] = seconds(lambda own=own: forked(RUN, own, limit_s=600))
         odir.rename(whole / name) if whole.is_dir() else (whole.mkdir(), odir.rename(whole / name))
         expected[name] = contents(whole / name, *TABLES)
     for case in range(cases):
@@ -39,20 +39,20 @@ def trial(cases: int, seed: int, folder: Path) -> Table:
         what = f"case {case} ({killed})"
         if case % 7 == 6:
             number = (signal.SIGINT, signal.SIGTERM)[int(rng.integers(2))]
-            done = forked(RUN, options[killed], folder=folder, after=float(rng.uniform(0.2, 0.9) * lasts[killed]), number=number)
+            done = forked(RUN, options[killed], after=float(rng.uniform(0.2, 0.9) * lasts[killed]), number=number)
             if done.code:
                 table.note(STOPPED, done.code == 128 + number and len(done.errors.splitlines()) == 1, f"{what}: {done}")
         elif case % 2:
-            forked(RUN, options[killed], folder=folder, after=float(rng.uniform(0.05, 1) * lasts[killed]))
+            forked(RUN, options[killed], after=float(rng.uniform(0.05, 1) * lasts[killed]))
         else:
-            forked(RUN, options[killed], folder=folder, put=int(rng.integers(1, len(expected[killed]) + 12)))
+            forked(RUN, options[killed], put=int(rng.integers(1, len(expected[killed]) + 12)))
         left = contents(odir, *TABLES) if odir.is_dir() else {}
         left.pop("network/training_log.csv", None)  # it grows with every epoch
         known = [{path: of[path] for path in of} for of in expected.values()]
         wrong = [path for path, content in left.items() if all(of.get(path, content) != content for of in known)]
         table.note(NAMED, not wrong, f"{what}: {wrong[:3]}")
-        if case % 3 == 2 or killed == "other" or case == cases - 1:
-            done = forked(RUN, options[name], folder=folder, limit_s=600)
+        if case % 3 or killed == "other" or case == cases - 1:
+            done = forked(RUN, options[name], limit_s=600)
             differ = (
                 [
                     path

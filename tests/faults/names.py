@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tomo_particles.core.picks import NO_SPECIES
+
 from .trial import RUN, Done, Table, forked, make_scene, vote
 
 ODD = (
@@ -52,19 +54,23 @@ def _run(role: str, name: str, folder: Path) -> tuple[Done, bool]:
             table = pd.read_csv(path, keep_default_na=False, dtype=str)
             table.assign(**{"class": name}).to_csv(path, index=False)
     odir = folder / name if role == "odir" else folder / "out"
-    done = forked(RUN, vote(tomograms, picks, odir), folder=folder)
+    done = forked(RUN, vote(tomograms, picks, odir))
     if done.code:
         return done, False
     accepted = pd.read_csv(odir / "accepted.csv", keep_default_na=False, dtype=str)
     right = len(accepted) > 3
     if role != "odir":
         cells = {"tomogram": accepted["tomo_id"], "class": accepted.get("class"), "picker": accepted["pickers"]}[role]
+        if name == NO_SPECIES and role == "class":  # Xmipp's word for none
+            return done, cells is None
+        if role == "class":
+            name = name.lstrip(" ")  # "a, b" is written for a,b
         # a cell that a spreadsheet would run has a ' before it
         right &= cells is not None and all(name in cell.lstrip("'") or name.lstrip("'") in cell for cell in cells[:1])
     again = folder / "again.xmd"  # and both tables of it can be read again
     for table_path in (odir / "accepted.csv", odir / "accepted.xmd"):
         options = ["-i", table_path, "--tomograms", *tomograms, "-o", again, "--overwrite"]
-        read = forked("convert_coordinates_tomo", options, folder=folder)
+        read = forked("convert_coordinates_tomo", options)
         if read.code:
             return read, False
         right &= f"{len(accepted)} picks -> " in read.said

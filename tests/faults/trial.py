@@ -107,7 +107,6 @@ def forked(
     program: str,
     arguments: list[object],
     *,
-    folder: Path,
     put: int | None = None,
     after: float | None = None,
     number: int = signal.SIGKILL,
@@ -116,10 +115,11 @@ def forked(
 ) -> Done:
     """Run a program in a fork of this process; nothing is imported again. put: it kills itself as it is about to give a file its
     final name, for the so-manieth time.  after: it gets the signal `number` after so many seconds.  file_size: bytes."""
-    output, errors = folder / ".said", folder / ".errors"
+    pipes = os.pipe(), os.pipe()  # no files, which would be limited and cut off as well
     child = os.fork()
     if not child:
-        _become(program, arguments, output, errors, put, file_size)
+        _become(program, arguments, [into for _, into in pipes], put, file_size)
+    readers = [_Reader(*pipe) for pipe in pipes]
     timers = [threading.Timer(limit_s, os.kill, (child, signal.SIGKILL))]
     timers += [threading.Timer(after, os.kill, (child, number))] if after is not None else []
     for timer in timers:
@@ -127,16 +127,34 @@ def forked(
     _, status = os.waitpid(child, 0)
     for timer in timers:
         timer.cancel()
-    read = lambda path: path.read_text(encoding="utf-8", errors="replace")  # noqa: E731
-    return Done(os.waitstatus_to_exitcode(status), read(output), read(errors))
+    return Done(os.waitstatus_to_exitcode(status), *(reader.text() for reader in readers))
 
 
-def _become(program: str, arguments: list[object], output: Path, errors: Path, put: int | None, file_size: int) -> None:
+class _Reader(threading.Thread):
+    """Reads what a child writes into a pipe."""
+
+    def __init__(self, out: int, into: int) -> None:
+        super().__init__(daemon=True)
+        os.close(into)
+        self._out, self._read = out, b""
+        self.start()
+
+    def run(self) -> None:
+        with open(self._out, "rb", buffering=0) as pipe:
+            while part := pipe.read(1 << 16):
+                self._read += part
+
+    def text(self) -> str:
+        self.join(5)  # a child of the child may live on
+        return self._read.decode(errors="replace")
+
+
+def _become(program: str, arguments: list[object], into: list[int], put: int | None, file_size: int) -> None:
     """Be the program, in a child."""
     code = 1
     try:
-        for path, number in ((output, 1), (errors, 2)):
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        for number, pipe in enumerate(into, start=1):
+            os.dup2(pipe, number)
         sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         if put is not None:
             files.put = _killing(files.put, put)
@@ -148,9 +166,11 @@ def _become(program: str, arguments: list[object], output: Path, errors: Path, p
 
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
 
 
 def _killing(put: Callable, times: int) -> Callable:

@@ -15,6 +15,7 @@ from tomo_particles.geometry.orientations import rotation_of
 
 NAME, RESOLUTION = "average_subtomograms", "map_resolution_tomo"
 MAPS = {"average.mrc", "average_raw.mrc", "half1.mrc", "half2.mrc", "mask.mrc", "coverage.mrc"}
+RESOLUTION_FILES = {"fsc.csv", "fso.csv", "directions.csv", "local_resolution.mrc", "summary.json", "report.html"}
 TABLES = {"aligned.csv", "aligned.xmd", "fsc.csv", "summary.json"}
 
 
@@ -123,13 +124,25 @@ def test_maps_have_the_sampling_rate_and_the_particle_bright_in_the_middle(avera
 
 def test_the_resolution_program_says_what_the_average_says(averaged, done, tmp_path):
     out, _ = averaged
-    printed = done(
-        RESOLUTION, "--half1", out / "half1.mrc", "--half2", out / "half2.mrc", "--mask", out / "mask.mrc", "--odir", tmp_path
-    )
-    page = json.loads((tmp_path / "resolution.json").read_text())
+    halves = ("--half1", out / "half1.mrc", "--half2", out / "half2.mrc", "--mask", out / "mask.mrc")
+    printed = done(RESOLUTION, *halves, "--coverage", out / "coverage.mrc", "--odir", tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == RESOLUTION_FILES
+    page = json.loads((tmp_path / "summary.json").read_text())
     summary = json.loads((out / "summary.json").read_text())
     own, given = page["fsc"]["corrected"]["resolution"], float(summary["resolution"]["corrected"]["0.143"].split()[0])
     assert own == pytest.approx(given, rel=0.1) and f"{own:.1f} A" in printed
+    assert f"FSO 0.5 at {page['fso']['0.5']}" in printed and float(page["fso"]["0.5"].split()[0]) == pytest.approx(
+        given, rel=0.15
+    )
+    occupancy, directions = pd.read_csv(tmp_path / "fso.csv"), pd.read_csv(tmp_path / "directions.csv")
+    assert occupancy["fso"].iloc[1:3].min() > 0.9 and len(directions) == 321
+    assert directions["resolution"].median() == pytest.approx(given, rel=0.2)
+    with mrcfile.open(tmp_path / "local_resolution.mrc") as opened:
+        assert float(opened.voxel_size.x) == pytest.approx(RATE)
+        local, mask = opened.data, mrcfile.read(out / "mask.mrc")
+        assert local[mask <= 0.5].max() == 0 and np.median(local[mask > 0.5]) == pytest.approx(page["local"]["median"], abs=0.1)
+    html = (tmp_path / "report.html").read_text()
+    assert html.count("<img src=") == 4 and page["fso"]["0.5"] in html and "http" not in html.replace("http-equiv", "")
     table, expected = pd.read_csv(tmp_path / "fsc.csv"), pd.read_csv(out / "fsc.csv")
     assert table["unmasked"].iloc[:5].tolist() == pytest.approx(expected["unmasked"].iloc[:5].tolist(), abs=0.02)
     coarse = done(RESOLUTION, "--half1", out / "half1.mrc", "--half2", out / "half2.mrc", "--odir", tmp_path, "--threshold", 0.5)
@@ -221,6 +234,10 @@ def test_bad_input_is_one_line_and_nothing_is_written(refused, known, changed, w
         ({"--half1": "hole.mrc"}, ("hole.mrc", "not numbers")),
         ({"--mask": "small.mrc"}, ("--mask", "10 x 10 x 10")),
         ({"--mask": "two.mrc"}, ("--mask", "from 0 to 1")),
+        ({"--mask": "faint.mrc"}, ("--mask", "no voxel above 0.5")),
+        ({"--coverage": "small.mrc"}, ("--coverage", "10 x 10 x 10", "12 x 12 x 12")),
+        ({"--coverage": "two.mrc"}, ("--coverage", "below 0")),
+        ({"--cone": 3}, ("--cone", "between 10 and 45")),
         ({"--threshold": 2}, ("--threshold", "between 0 and 1")),
         ({"--half1": "bare.mrc", "--half2": "two.mrc"}, ("bare.mrc", "--samplingrate")),
     ],
@@ -230,6 +247,7 @@ def test_wrong_halves_are_one_line(refused, tmp_path, changed, words):
     for name in ("one", "two"):
         write_volume(tmp_path / f"{name}.mrc", rng.standard_normal((12,) * 3), RATE)
     write_volume(tmp_path / "small.mrc", rng.random((10,) * 3), RATE)
+    write_volume(tmp_path / "faint.mrc", 0.4 * rng.random((12,) * 3), RATE)
     write_volume(tmp_path / "fine.mrc", rng.random((12,) * 3), 5.0)
     write_volume(tmp_path / "bare.mrc", rng.random((12,) * 3), 0.0)
     write_volume(tmp_path / "slab.mrc", rng.random((6, 12, 12)), RATE)

@@ -43,6 +43,9 @@ def test_a_threshold_and_another_filter(done, scene, tmp_path):
     ("arguments", "words"),
     [
         (("--tomograms", "{none}.mrc", "-o", "{out}.csv", "--diameter", 80), ("--tomograms", "does not exist")),
+        (("--tomograms", "{tomo}", "-o", "{bare}/p.csv", "--diameter", 80), ("-o", "bare.mrc' is no folder")),
+        (("--tomograms", "{tomo}", "-o", "{folder}", "--diameter", 80), ("-o", "is a folder; give the name of a file")),
+        (("--tomograms", "{tomo}", "-o", "{tomo}", "--diameter", 80), ("-o", "is also the file of --tomograms")),
         (("--tomograms", "{tomo}", "-o", "{out}.txt", "--diameter", 80), ("-o", ".csv or .xmd")),
         (("--tomograms", "{tomo}", "-o", "{out}.csv", "--diameter", 0), ("--diameter", "positive")),
         (("--tomograms", "{tomo}", "-o", "{out}.csv", "--diameter", 9000), ("--diameter", "thick")),
@@ -57,6 +60,7 @@ def test_a_threshold_and_another_filter(done, scene, tmp_path):
 def test_bad_input_is_one_line_and_nothing_is_written(refused, scene, tmp_path, arguments, words):
     write_volume(tmp_path / "bare.mrc", np.zeros((20, 20, 20)), 0.0)
     names = {"none": "nowhere", "tomo": scene.tomograms[0], "out": tmp_path / "out", "bare": tmp_path / "bare.mrc"}
+    names["folder"] = tmp_path
     refused(NAME, *(str(a).format(**names) for a in arguments), words=words, folder=tmp_path)
 
 
@@ -85,3 +89,14 @@ def test_tomograms_of_different_sampling_rates_are_said(done, scene, tmp_path):
     tomograms = (scene.tomograms[0], tmp_path / "coarse.mrc")
     printed = done(NAME, "--tomograms", *tomograms, "-o", tmp_path / "p.csv", "--diameter", DIAMETER, "--number", 2)
     assert "note: the tomograms have different sampling rates in their headers: 10 Å/voxel" in printed
+
+
+def test_nothing_picked_has_a_remedy_and_a_file_that_was_there_is_named(done, scene, tmp_path):
+    write_volume(tmp_path / "flat.mrc", np.full((20, 20, 20), 7.0), RATE)
+    options = ("-o", tmp_path / "p.csv", "--diameter", DIAMETER)
+    said = done(NAME, "--tomograms", tmp_path / "flat.mrc", *options).splitlines()
+    assert said[0].startswith(f"note: '{tmp_path / 'flat.mrc'}': almost all voxels have the same value")
+    assert said[-2] == f"0 picks in {tmp_path / 'p.csv'}" and said[-1].startswith("note: nothing was picked: lower --threshold")
+    said = done(NAME, "--tomograms", scene.tomograms[0], *options, "--threshold", 100)
+    assert "note: nothing was picked: lower --threshold" in said and "same value" not in said
+    assert said.splitlines()[-1] == f"note: '{tmp_path / 'p.csv'}' was there before and is replaced"

@@ -24,6 +24,7 @@ PROGRAMS = (
     "convert_coordinates_tomo",
     "average_subtomograms",
     "map_resolution_tomo",
+    "compare_branches_tomo",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """

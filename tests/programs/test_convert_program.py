@@ -179,7 +179,8 @@ def test_outputs_are_never_replaced_in_silence(run, tomograms, tmp_path):
     for output, words in (
         ("p.star", ["may be relion5 or relion3", "--to"]),
         ("p.dat", ["names no format", "--to"]),
-        ("TS_1.coords", ["names no format"]),
+        ("other.coords", ["names no format"]),
+        ("TS_1.coords", ["is also the file of -i, which would be lost"]),
     ):
         said_refusing(run, "-i", path, "-o", tmp_path / output, "--tomograms", *tomograms, words=["-o:", *words])
     said_refusing(run, "-i", path, path, "-o", tmp_path / "p.csv", words=["given twice"])

@@ -316,9 +316,11 @@ def test_bad_input_is_one_line_and_nothing_is_written(refused, bad, change, said
     ("change", "said"),
     [
         ({"truth": "no.csv"}, "--truth: file 'no.csv' does not exist"),
+        ({"truth": "beads.csv", "occupancy": ("no_occupancy.mrc",)}, "--occupancy: file 'no_occupancy.mrc'"),  # small ones first
+        ({"truth": "beads.csv", "picks": "no.csv"}, "--picks: file 'no.csv' does not exist"),
         ({"classes": "no.csv"}, "classes: file 'no.csv' does not exist"),
         ({"tomograms": ("no.mrc",)}, "--tomograms: file 'no.mrc' does not exist"),
-        ({"occupancy": ("no_occupancy.mrc",)}, "--occupancy: no volume for 'TS_1', 'TS_2'"),
+        ({"occupancy": ("no_occupancy.mrc",)}, "--occupancy: file 'no_occupancy.mrc' does not exist"),
         ({"sampling_rate": 0.0}, "--samplingrate: must be positive"),
         ({"radius": float("nan")}, "--radius: must be positive"),
         ({"seed": -1}, "--seed: must be 0 or more"),

@@ -9,8 +9,13 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("trial", "cases"), [("kill", 8), ("disk", 7), ("fuzz", 200), ("names", 12)])
+@pytest.mark.parametrize(
+    ("trial", "cases"),
+    [
+        ("fuzz", 50),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in (("kill", 8), ("scipion", 2), ("disk", 7), ("names", 12))),
+    ],
+)
 def test_promises_hold(trial, cases):
     command = [sys.executable, "-m", "tests.faults", trial, "--cases", str(cases), "--seed", "5"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

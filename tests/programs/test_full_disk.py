@@ -55,7 +55,13 @@ def test_a_run_goes_on_where_the_disk_was_full(limited, done, scene, tmp_path):
         assert (tmp_path / "out" / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_what_hdf5_says_of_a_full_disk_is_one_line_too(tmp_path):
-    said = "[Errno 28] Can't write data (file write failed: errno = 28, error message = 'No space left on device')"
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (OSError, "[Errno 28] Can't write data (file write failed: errno = 28, error message = 'No space left on device')"),
+        (RuntimeError, "Can't decrement id ref count (unable to extend file properly, errno = 28, error message = 'No space')"),
+    ],
+)
+def test_what_hdf5_says_of_a_full_disk_is_one_line_too(tmp_path, kind, said):
     with pytest.raises(InputError, match=r"the disk is full; it needs about 2.0 MB"), written_aside(tmp_path / "m.h5", 2_000_000):
-        raise OSError(said)
+        raise kind(said)

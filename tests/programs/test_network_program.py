@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -176,12 +177,20 @@ def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned,
         ({"--boxsize": 16}, ["--boxsize", "12"]),
         ({"--model": "text.h5"}, ["--model", "text.h5"]),
         ({"--gpus": "7"}, ["--gpus: TensorFlow does not find GPU 7"]),
+        ({"--model": "cut.h5"}, ["--model: 'cut.h5' is not a model that this program wrote"]),
+        ({"--epochs": 3}, ["--epochs: has no meaning with --mode scoring; leave it out"]),
+        ({"--inputPos": "plain.xmd"}, ["--inputPos: has no meaning with --mode scoring"]),
+        ({"--output": "plain.xmd/scored.xmd"}, ["--output: 'plain.xmd' is no folder"]),
+        ({"--inputNeg": "again.xmd"}, ["--inputNeg: the subtomogram", "also among those to score"]),
         ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),
     ],
 )
 def test_a_model_or_input_that_does_not_fit_is_refused(program, learned, tmp_path, changed, words):
     (tmp_path / "text.h5").write_text("not a model")
     write_table(tmp_path / "plain.xmd", {"x": [1.0], "y": [1.0], "z": [1.0]})
+    shutil.copy(learned[0] / "boxes" / "pos" / "TS_1.xmd", tmp_path / "again.xmd")
+    whole = (learned[0] / "network" / "model.h5").read_bytes()
+    (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
     options = {
         "--mode": "scoring",
         "--input": learned[0] / "boxes" / "pos" / "TS_1.xmd",
@@ -230,3 +239,32 @@ def test_too_few_positives_are_refused_and_a_failed_training_is_seen(program, le
     message = finished.stderr.strip().splitlines()[-1]
     assert finished.returncode == 2 and f"--inputPos: {n} positives" in message and "number of agreeing pickers" in message
     assert sorted(path.name for path in tmp_path.iterdir()) == ["few.xmd"]
+
+
+def test_a_subtomogram_is_learned_from_once(refused, learned, tmp_path):
+    boxes = learned[0] / "boxes"
+    options = ("--mode", "training", "--model", "model.h5", "--boxsize", BOX, "--samplingrate", 10)
+    one, noise = boxes / "pos" / "TS_1.xmd", boxes / "noise" / "TS_1.xmd"
+    shutil.copy(one, tmp_path / "copy.xmd")
+    for option, arguments in (
+        ("--inputNeg", ("--inputPos", one, "--inputNeg", noise, "copy.xmd")),
+        ("--inputDoubt", ("--inputPos", one, "--inputDoubt", "copy.xmd", "--inputNeg", noise)),
+        ("--inputPos", ("--inputPos", one, "copy.xmd", "--inputNeg", noise)),
+    ):
+        words = [f"{option}: 'copy.xmd' holds the subtomogram", f"of '{one}'; a subtomogram is positive or negative"]
+        refused(NETWORK, *options, *arguments, words=words, folder=tmp_path, cwd=tmp_path)
+    words = ["--model: ", "copy.xmd' is no folder"]
+    refused(
+        NETWORK,
+        *options[:2],
+        *options[4:],
+        "--model",
+        "copy.xmd/m.h5",
+        "--inputPos",
+        one,
+        "--inputNeg",
+        noise,
+        words=words,
+        folder=tmp_path,
+        cwd=tmp_path,
+    )

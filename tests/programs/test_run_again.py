@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from tomo_particles import __version__
 from xmipp_scripts._consensus_run.steps import LOCK, Steps
 
 NAME = "run_deep_consensus_tomo"
@@ -60,6 +61,17 @@ def test_a_damaged_record_or_output_means_do_it_again(vote, scene, tmp_path):
     for path in (tmp_path / "out" / "all" / "TS_1.xmd", tmp_path / "out" / "voted" / "merged.xmd"):
         path.write_text(path.read_text()[:-300])
         assert vote(*picks)[0] == first
+
+
+def test_a_run_of_another_version_is_done_again_with_a_line(vote, scene, tmp_path):
+    picks = ["--picks", *scene.csv("one", "two")]
+    first, said = vote(*picks)
+    record = tmp_path / "out" / "steps.json"
+    steps = json.loads(record.read_text())
+    assert "note: version" not in said and steps["version"] == __version__
+    record.write_text(json.dumps({**steps, "version": "0.0.1"}))
+    again, said = vote(*picks)
+    assert again == first and f"note: version 0.0.1 of this program worked in '{tmp_path / 'out'}', this is {__version__}" in said
 
 
 def test_a_second_copy_in_one_folder_says_so_and_ends(vote, refused, arguments, scene, tmp_path):

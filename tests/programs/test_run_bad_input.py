@@ -1,5 +1,6 @@
 """xmipp_run_deep_consensus_tomo: every wrong input ends with one line that names file, option and way out, and leaves nothing."""
 
+import os
 from pathlib import Path
 
 import mrcfile
@@ -51,6 +52,8 @@ def folder(scene, tmp_path) -> Path:
         ("--tomograms", "truncated/good.mrc", ["--tomograms: 'truncated/good.mrc' is not a complete MRC file"]),
         ("--tomograms", "rateless/good.mrc", ["'rateless/good.mrc' has no sampling rate", "--tomogramSamplingrate"]),
         ("--tomograms", "good.mrc flat/../good.mrc", ["--tomograms: two tomograms are named 'good'"]),
+        ("--odir", "one.csv", ["--odir: 'one.csv' is no folder; choose another place"]),
+        ("--odir", "one.csv/in/it", ["--odir: 'one.csv' is no folder"]),
         ("--picks", "one.csv none.csv", ["--picks: file 'none.csv' does not exist"]),
         ("--picks", "one.csv empty.csv", ["--picks: file 'empty.csv' is empty"]),
         ("--picks", "one.csv header.csv", ["--picks: 'header.csv' has no picks"]),
@@ -107,6 +110,7 @@ def test_one_line_with_the_way_out_and_nothing_written(refused, folder, option, 
     [
         ("--skipTraining", ["--skipTraining: needs a trained model", "--inputModel"]),
         ("--voting --threshold 0.5", ["--threshold: voting has no threshold; use --number"]),
+        ("--voting --truth one.csv --lie same.csv", ["--lie: 'same.csv' holds the same picks as --truth"]),
     ],
 )
 def test_options_that_do_not_go_together(refused, folder, options, words):
@@ -117,3 +121,25 @@ def test_options_that_do_not_go_together(refused, folder, options, words):
         folder=folder,
         cwd=folder,
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--epochs 0", ["--epochs: expected 1 or more, received 0"]),
+        ("--folds 99", ["--folds: expected 1 to 10, received 99"]),
+        ("--learningRate 0", ["--learningRate: expected a number above 0"]),
+        ("--seed -1", ["--seed: expected a whole number that is not negative"]),
+        ("--gpus one", ["--gpus: expected numbers separated by commas"]),
+        ("--network huge", ["--network"]),
+        ("--inputModel damaged.h5", ["--inputModel: 'damaged.h5' is not a model that this program wrote"]),
+        ("--inputModel damaged.keras", ["--inputModel: 'damaged.keras' is not a model that this program wrote"]),
+    ],
+)
+def test_what_is_wrong_with_the_training_is_said_before_tensorflow_starts(refused, folder, monkeypatch, options, words):
+    (folder / "tensorflow.py").write_text("raise SystemExit('TensorFlow starts')")
+    for name in ("damaged.h5", "damaged.keras"):
+        (folder / name).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(2000))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+    good = ["--tomograms", "good.mrc", "--picks", "one.csv", "two.csv", "--boxsize", "12", "--odir", "out"]
+    refused(NAME, *good, *options.split(), words=words, folder=folder, cwd=folder)

@@ -185,6 +185,8 @@ def test_what_does_not_fit_is_said(tmp_path):
         (["--samplingrate", 80], ["--samplingrate", "too coarse"]),
         (["--amplitudecontrast", 8], ["--amplitudecontrast", "fraction"]),
         (["--maps", "absent.mrc"], ["--maps", "absent.mrc", "does not exist"]),
+        (["--maps", "text.mrc", "absent.mrc"], ["--maps", "absent.mrc", "does not exist"]),  # before any is read
+        (["--maps", "text.mrc", "--counts", 1, 2], ["--counts", "1 complexes", "received 2"]),
         (["--maps", "flat.mrc"], ["--maps", "flat.mrc", "cubic"]),
         (["--maps", "rateless.mrc"], ["--maps", "rateless.mrc", "no voxel size"]),
         (["--maps", "text.mrc"], ["--maps", "text.mrc", "not a complete MRC"]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus.training_examples import FEWEST_NOISE, read_examples
-from tomo_particles.formats.xmd import write_table
+from tomo_particles.formats.xmd import read_table, write_table
 
 SEEN_BY = {"pos": ["1+2+3", "1+2", "2+3", "0+1"], "doubt": ["1", "3"], "neg": []}
 
@@ -35,7 +35,9 @@ def test_the_recipe_of_the_paper_learns_agreed_picks_against_noise(inputs):
 
 
 def test_boxes_without_votes_are_what_their_option_says(inputs, tmp_path):
-    plain = {"pos": inputs["neg"], "neg": inputs["neg"]}
+    others = read_table(inputs["neg"][0])
+    write_table(tmp_path / "other.xmd", {**others, "image": [f"{i + 1:06d}@other.mrcs" for i in range(3)]})
+    plain = {"pos": [str(tmp_path / "other.xmd")], "neg": inputs["neg"]}
     assert read_examples(plain, "consensus")[0].labels.tolist() == [1, 1, 1, 0, 0, 0]
 
 

@@ -1,1 +1,1 @@
-"""The parts of xmipp_average_subtomograms and xmipp_map_resolution_tomo."""
+"""The parts of xmipp_average_subtomograms, xmipp_map_resolution_tomo and xmipp_compare_branches_tomo."""

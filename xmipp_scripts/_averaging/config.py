@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, parameter
 
 from .._shared.averaging_options import TILTS, check_tilts
 from .._shared.picker_output import require_distinct
@@ -43,7 +43,7 @@ class AverageConfig:
         require_distinct(self.tomograms, "--tomograms", "tomogram")
         symmetry_group(self.symmetry)
         if self.start not in STARTS:
-            raise InputError(f"--start: must be {' or '.join(STARTS)}, received '{self.start}'")
+            raise InputError(f"{parameter('start')}: must be {' or '.join(STARTS)}, received '{self.start}'")
         for value, option, unit in (
             (self.diameter, "--diameter", "Å"),
             (self.lowpass, "--lowpass", "Å"),

@@ -15,9 +15,9 @@ import pandas as pd
 from tomo_particles import __version__
 from tomo_particles.averaging.alignment import Settings
 from tomo_particles.averaging.average_set import LEAST_FOR_HALVES, Averages, SetAverage
-from tomo_particles.averaging.picked_boxes import PickedBoxes, Source, box_of
+from tomo_particles.averaging.picked_boxes import PickedBoxes, Source
 from tomo_particles.averaging.poses import Poses
-from tomo_particles.core.coordinates import check_inside, same_sampling_rate
+from tomo_particles.core.coordinates import check_inside
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.picks import Picks
@@ -28,20 +28,20 @@ from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
 from tomo_particles.geometry.orientations import angles_of, rotation_of
 from tomo_particles.geometry.symmetry import symmetry_group
 
+from .agreement import mean_agreement, verdict_of
 from .config import AverageConfig
+from .headers import FAULTS, Header, read_headers
 
-SUPPORTED = 0.5  # mean correlation of the halves from the diameter to the first low-pass
 THRESHOLDS = (0.5, 0.143)
 MAPS = ("average", "average_raw", "half1", "half2", "mask", "coverage")
 TABLES = ("aligned.csv", "aligned.xmd", "fsc.csv", "summary.json")
-Header = tuple[tuple[int, int, int], float]  # size x, y, z and sampling rate
 
 
 def write_average(config: AverageConfig) -> dict:
     """Average from files to files; returns what summary.json says. All input is checked before the alignment."""
     begin = time.perf_counter()
     notes: list[str] = []
-    headers = _read_headers(config)
+    headers = read_headers(config)
     picked = _read_picks(config, headers, notes)
     rate = next(iter(headers.values()))[1]
     with ExitStack() as stack:
@@ -51,7 +51,7 @@ def write_average(config: AverageConfig) -> dict:
                 tomogram = stack.enter_context(open_tomogram(path, config.tomogram_sampling_rate, "--tomograms"))
                 sources.append(_source(config, tomogram, picks, tilts))
         boxes = PickedBoxes(sources, config.diameter, config.threads)
-        notes += [f"{count} picks left out: {_FAULTS[fault]}" for fault, count in boxes.left_out.items() if count]
+        notes += [f"{count} picks left out: {FAULTS[fault]}" for fault, count in boxes.left_out.items() if count]
         halves = config.halves and len(boxes) >= LEAST_FOR_HALVES
         if config.halves and not halves:
             notes.append(f"fewer than {LEAST_FOR_HALVES} picks: no halves, so nothing says the resolution")
@@ -72,37 +72,6 @@ def write_average(config: AverageConfig) -> dict:
     summary = _summary(config, boxes, made, notes) | {"seconds": round(time.perf_counter() - begin, 1)}
     _write(config, boxes, made, aligned, summary)
     return summary
-
-
-_FAULTS = {
-    "border": "more than half of their box is outside the tomogram",
-    "not numbers": "their box holds values that are not numbers",
-    "flat": "their box holds one grey value only",
-}
-
-
-def _read_headers(config: AverageConfig) -> dict[str, Header]:
-    headers: dict[str, Header] = {}
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            size, rate = tomogram.size, tomogram.sampling_rate
-        edge = box_of(config.diameter, rate)
-        if edge > min(size):
-            raise InputError(
-                f"--diameter: a box for {config.diameter:g} Å has {edge} voxels and does not fit in '{path}' "
-                f"({' x '.join(map(str, size))} voxels of {rate:g} Å); lower it or check the sampling rate"
-            )
-        if config.lowpass < 3 * rate:
-            raise InputError(f"--lowpass: '{path}' has voxels of {rate:g} Å; a search needs {3 * rate:g} Å or more")
-        if config.finest is not None and config.finest < 2 * rate:
-            raise InputError(f"--finest: '{path}' has voxels of {rate:g} Å and shows nothing finer than {2 * rate:g} Å; raise it")
-        first = next(iter(headers.values()), (size, rate))[1]
-        if not same_sampling_rate(rate, first):
-            raise InputError(
-                f"--tomograms: '{path}' has voxels of {rate:g} Å, '{config.tomograms[0]}' of {first:g} Å; bin all of them alike"
-            )
-        headers[tomogram_id(path)] = (size, rate)
-    return headers
 
 
 def _read_picks(config: AverageConfig, headers: dict[str, Header], notes: list[str]) -> dict[str, Picks]:
@@ -172,9 +141,8 @@ def _summary(config: AverageConfig, boxes: PickedBoxes, made: Averages, notes: l
     if made.fsc is not None:
         for name in ("unmasked", "corrected"):
             resolution[name] = {f"{t:g}": resolution_text(getattr(made.fsc, name), t, extent) for t in THRESHOLDS}
-        first, last = max(1, round(extent / config.diameter)), round(extent / config.lowpass)
-        agreement = round(float(np.nanmean(made.fsc.corrected[first : last + 1])), 3)
-    verdict = "no halves" if agreement is None else "supported" if agreement >= SUPPORTED else "not supported"
+        agreement = mean_agreement(made.fsc, extent, config)
+    verdict = verdict_of(agreement)
     return {
         "version": __version__,
         "verdict": verdict,

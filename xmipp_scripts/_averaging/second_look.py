@@ -151,8 +151,8 @@ def _compared(
 ) -> Compared | str:
     """The look, or why there is none."""
     rates = [tomogram.sampling_rate for tomogram in tomograms.values()]
-    if not rates or not agreement_informs(columns):
-        return "none, because the pickers agree no more often than by chance"
+    if not rates:
+        return "none, because there are no picks"
     if not all(same_sampling_rate(rate, rates[0]) for rate in rates):
         return "none, because the tomograms have different sampling rates"
     edge = box_of(config.diameter, rates[0])
@@ -212,7 +212,8 @@ def _record(compared: Compared) -> dict:
 def _joined(columns: Columns, noise: Columns, compared: Compared) -> tuple[list[float], list[float]]:
     """The network scores of picks and of noise with the second look joined."""
     m = len(columns["x"])
-    agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
+    informs = agreement_informs(columns)
+    agreement = agreement_of(columns["comment"], np.array(columns["enabled"])) if informs else None
     of_picks, of_noise = joined_scores(
         np.array(columns[NETWORK]),
         compared.features[:m],

@@ -99,6 +99,9 @@ class PipelineConfig:
         if self.skip_training and not self.training.input_model:
             raise InputError("--skipTraining: needs a trained model; give it with --inputModel")
         _refuse_same_files(self.sources["picks"])
+        for truth, lie in zip(self.sources["truth"], self.sources["lie"], strict=False):
+            if truth.digest == lie.digest:
+                raise InputError(f"--lie: '{lie.path}' holds the same picks as --truth; a pick is one or the other")
 
     @cached_property
     def sources(self) -> dict[str, list[PickSource]]:

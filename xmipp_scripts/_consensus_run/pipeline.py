@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from tomo_particles import __version__
 from tomo_particles.core.errors import listed
 from tomo_particles.core.files import remove_leftovers
 from tomo_particles.core.seeds import seed_of
 from tomo_particles.runs.layout import ProgramLayout
 
+from .._shared.program import say
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
-from ..deep_picking_consensus_tomo import prepare_training
+from ..deep_picking_consensus_tomo import check_training, prepare_training
 from ..pick_noise_tomo import NoiseConfig, write_noise
 from ..tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 from .config import PipelineConfig
@@ -27,7 +29,7 @@ SETS = ("pos", "doubt", "neg", "noise", "raw")
 class Pipeline:
     """Runs the steps of one output folder in order; files are the only thing that passes between them."""
 
-    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = print) -> None:
+    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = say) -> None:
         from tomo_particles.formats.pick_folders import source_names
 
         self.config = config
@@ -66,17 +68,14 @@ class Pipeline:
         """Do what is not done yet; returns the summary."""
         started = time.monotonic()
         config = self.config
+        if not config.voting:
+            trains = not config.skip_training
+            check_training(config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, trains=trains)
         notes = list(self.tomogram_notes)
         picks = self._read_picks(notes)
         if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
-            prepare_training(  # a wrong option must not wait for the boxes, nor cost the results of an earlier run
-                config.training,
-                box_size=config.box_size,
-                sampling_rate=self.rate,
-                seed=config.seed,
-                threads=config.threads,
-                trains=not config.skip_training,
-            )
+            # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
+            prepare_training(config.training, config.threads)
         with alone_in(self.layout.root, "--odir"):
             return self._run(picks, notes, started)
 
@@ -88,6 +87,11 @@ class Pipeline:
         forget_outputs(self.layout)
         remove_leftovers(self.layout.root)
         steps = Steps(self.layout.root)
+        if steps.other_version:
+            self.progress(
+                f"note: version {steps.other_version} of this program worked in '{config.odir}', this is {__version__}: "
+                "every step is done again"
+            )
         steps.run(*self._checked, lambda: None)
         tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]

@@ -9,13 +9,15 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tomo_particles import __version__
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, one_line
 from tomo_particles.core.files import written_aside
 
 Inputs = Sequence[str | os.PathLike]
 LOCK = ".lock"
+VERSION = "version"  # the entry of the record that is no step
 _END = 1 << 20  # bytes of the beginning and of the end of a file that its state holds
 
 
@@ -47,6 +49,8 @@ class Steps:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "steps.json"
         self._done = _read_record(self._path)
+        made_by = self._done.pop(VERSION, "unknown")
+        self.other_version = one_line(str(made_by))[:40] if self._done and made_by != __version__ else ""  # that made the record
 
     def is_done(self, name: str, settings: object, inputs: Inputs, outputs: Inputs) -> bool:
         """Whether the step needs not be done again."""
@@ -66,10 +70,10 @@ class Steps:
 
     def _write(self) -> None:
         with written_aside(self._path) as aside:
-            aside.write_text(json.dumps(self._done, indent=1), encoding="utf-8")
+            aside.write_text(json.dumps({VERSION: __version__, **self._done}, indent=1), encoding="utf-8")
 
 
-def _read_record(path: Path) -> dict[str, list[str]]:
+def _read_record(path: Path) -> dict[str, Any]:
     """The steps that are done; none where the record is missing or damaged."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))

@@ -10,10 +10,12 @@ import numpy as np
 
 from tomo_particles.core.coordinates import inside_volume, rescale_size
 from tomo_particles.core.errors import InputError, listed
+from tomo_particles.core.files import require_file
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id
 from tomo_particles.evaluation.particle_classes import DISTRACTORS, Species, radii_of, read_species
 from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file
+from tomo_particles.formats.pick_folders import files_of
 
 OCCUPANCY_ENDING = "_occupancy"
 
@@ -57,15 +59,18 @@ def read_inputs(
 ) -> Inputs:
     """Read and check everything. Raises InputError with one line for whatever does not fit."""
     notes: list[str] = []
+    species = read_species(classes) if classes else {}  # the small files first
+    by_id = _by_id(occupancy)
+    for path, option in ((truth, "--truth"), (picks, "--picks")):
+        files_of(path, option, [])
     headers = _read_headers(tomograms, notes)
     truths = _read_truth(truth, headers, sampling_rate, notes)
     picked = _read_picks(picks, truths, headers, sampling_rate, notes)
-    species = read_species(classes) if classes else {}
     names = sorted({str(name) for one in truths.values() for name in one.species} - {""})
     if classes:
         _require_known(names, species, classes, any((one.species == "").any() for one in truths.values()))
     targets = _targets(names, species, target, truth)
-    volumes = _volumes(occupancy, truths)
+    volumes = _volumes(by_id, truths)
     paths = {tomogram_id(path): path for path in tomograms}
     cases = {}
     for tomo_id, own in truths.items():
@@ -144,15 +149,20 @@ def _targets(names: Sequence[str], species: dict[str, Species], asked: Sequence[
     return list(dict.fromkeys(asked)) or by_weight
 
 
-def _volumes(paths: Sequence[str], truths: dict[str, Picks]) -> dict[str, str]:
-    if not paths:
-        return {}
+def _by_id(occupancy: Sequence[str]) -> dict[str, str]:
+    """The volumes by the id of their tomogram, each a file that there is."""
     by_id = {}
-    for path in paths:
+    for path in occupancy:
         stem = Path(path).stem
         if not stem.endswith(OCCUPANCY_ENDING):
             raise InputError(f"--occupancy: '{path}' must be named <tomogram>{OCCUPANCY_ENDING}.mrc; rename it")
-        by_id[stem.removesuffix(OCCUPANCY_ENDING)] = path
+        by_id[stem.removesuffix(OCCUPANCY_ENDING)] = str(require_file(path, "--occupancy"))
+    return by_id
+
+
+def _volumes(by_id: dict[str, str], truths: dict[str, Picks]) -> dict[str, str]:
+    if not by_id:
+        return {}
     if lacking := [tomo_id for tomo_id in truths if tomo_id not in by_id]:
         raise InputError(
             f"--occupancy: no volume for {listed(lacking)} of the truth; give one volume per tomogram, named "

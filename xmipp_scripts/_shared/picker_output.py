@@ -17,7 +17,7 @@ ENDINGS = (".csv", ".xmd")
 MIN_BOX = 8  # voxels: the least box size of the other programs
 
 
-def require_pick_file(path: str, option: str = "-o") -> str:
+def require_pick_file(path: str, option: str) -> str:
     """The path if its ending is that of a format of picks, else InputError."""
     if Path(path).suffix.lower() not in ENDINGS:
         raise InputError(f"{option}: '{path}' must end in .csv or .xmd; change its ending")

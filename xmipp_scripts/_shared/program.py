@@ -7,6 +7,8 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Literal
 
 from xmipp_script import XmippScript
 
@@ -14,6 +16,7 @@ from tomo_particles.core.errors import InputError, one_line, parameter
 from tomo_particles.core.files import remove_unfinished
 
 EXIT_INPUT_ERROR = 2
+Place = Literal["file", "folder", "base"]  # what an output option names; base: the beginning of the names of several files
 _OPTION = re.compile(r"^\s*(?P<optional>\[)?\s*(?P<name>--?[A-Za-z]\w*)")
 
 
@@ -23,6 +26,8 @@ class Program(XmippScript):
     name = ""
     parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
     renamed_options: Mapping[str, str] = {}  # option of before: its name now
+    outputs: Mapping[str, Place] = {}  # options that name what the program writes
+    replacing = ""  # the option by which a user asks to replace what is there, if there is one
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,6 +36,8 @@ class Program(XmippScript):
         self._values: dict[str, tuple[int, float]] = {}  # least and most values of an option
         self._may_be_empty: set[str] = set()
         self._choices: dict[str, list[str]] = {}  # values an option may have, where it names them
+        self.given: dict[str, list[str]] = {}  # the values of each option of the command line
+        self._replaced: list[str] = []  # output files that exist already
 
     def addParamsLine(self, line: str) -> None:
         """As Xmipp's, and remember the option: its parser aborts the process over a wrong command line."""
@@ -73,6 +80,22 @@ class Program(XmippScript):
             raise InputError(f"option {missing[0]} is required; {see}")
         for name, values in given.items():
             self._check_values(name, values, see)
+        self.given = given
+        for name in set(self.outputs) & set(given):
+            self._check_output(given[name][0], name)
+
+    def _check_output(self, path: str, option: str) -> None:
+        """Refuse an output that cannot be written, or that would replace what the program reads."""
+        require_place(path, option, self.outputs[option])
+        for name in set(self.outputs) & set(self.given) - {option}:
+            if os.path.abspath(self.given[name][0]) == os.path.abspath(path):
+                raise InputError(f"{option}: '{path}' is also the output of {name}; choose another name for one of them")
+        if self.outputs[option] != "file" or not os.path.isfile(path):
+            return
+        self._replaced += [path] * (self.replacing not in self.given)
+        for name, values in self.given.items():
+            if name != option and any(os.path.isfile(value) and os.path.samefile(value, path) for value in values):
+                raise InputError(f"{option}: '{path}' is also the file of {name}, which would be lost; choose another name")
 
     def _check_values(self, name: str, values: list[str], see: str) -> None:
         found: tuple[float, float] = self._values.get(name, (0, float("inf")))
@@ -95,6 +118,7 @@ class Program(XmippScript):
             if self._prog.read([self.name, *sys.argv[1:]]):
                 self.readParams()
                 self.run()
+                print_notes(f"'{path}' was there before and is replaced" for path in self._replaced)
         except InputError as error:
             print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
             return EXIT_INPUT_ERROR
@@ -135,10 +159,27 @@ class Program(XmippScript):
         return list(self.getListParam(option)) if self.checkParam(option) else []
 
 
+def say(*lines: str) -> None:
+    """Print lines, whatever names are in them."""
+    print("\n".join(map(one_line, lines)))
+
+
 def print_notes(notes: Iterable[str]) -> None:
     """Tell the user what was met on the way, a line each."""
     for note in notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
+
+
+def require_place(path: str, option: str, place: Place) -> None:
+    """Raise InputError where a file, a folder, or files whose names begin with the path, cannot be written."""
+    if place == "file" and os.path.isdir(path):
+        raise InputError(f"{option}: '{path}' is a folder; give the name of a file")
+    folder = Path(path) if place == "folder" else Path(path).parent
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        raise InputError(f"{option}: '{there}' is no folder; choose another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{option}: there is no right to write in the folder '{there}'; choose another place")
 
 
 def require_positive(value: float, option: str, unit: str = "") -> float:

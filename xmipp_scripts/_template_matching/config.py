@@ -41,7 +41,7 @@ class TemplateMatchingConfig:
     def __post_init__(self) -> None:
         require_distinct(self.tomograms, "--tomograms", "tomogram")
         require_distinct(self.templates, "--templates", "class")
-        require_pick_file(self.output)
+        require_pick_file(self.output, "-o")
         require_positive(self.threads, "--threads")
         self._check_lengths()
         self._check_angles()

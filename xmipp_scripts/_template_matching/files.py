@@ -20,7 +20,7 @@ from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
 from .._shared.picker_output import write_pickings
-from .._shared.program import print_notes
+from .._shared.program import print_notes, say
 from .config import TemplateMatchingConfig
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     for path in config.tomograms:
         keep = partial(_write_score_map, Path(config.scoremaps), tomogram_id(path)) if config.scoremaps else None
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            pickings.append(search(tomogram, templates, settings, mask, keep=keep, progress=print))
+            pickings.append(search(tomogram, templates, settings, mask, keep=keep, progress=say))
     write_pickings(config.output, pickings, config.tomograms, max(template.diameter for template in templates))
     return pickings
 

@@ -101,6 +101,12 @@ class SetAverage:
         self._lay(everywhere=False)
         return self._averages(self._sums())
 
+    def of(self, poses: Poses, half: np.ndarray) -> Averages:
+        """The averages of known poses in one frame, without any search. half: (n,) 0 or 1."""
+        self.half, self.rows = half, [np.flatnonzero(half == number) for number in range(int(half.max()) + 1)]
+        self.poses = [poses[rows] for rows in self.rows]
+        return self._averages(self._sums())
+
     def _first_poses(self, number: int, rows: np.ndarray) -> Poses:
         if self.start is not None:
             return self.start[rows]

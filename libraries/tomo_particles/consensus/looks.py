@@ -19,11 +19,18 @@ def worth_of(agreement: float) -> float:
 
 
 def joined_scores(
-    network: np.ndarray, features: np.ndarray, agreement: np.ndarray, worth: float, noise: np.ndarray, noise_features: np.ndarray
+    network: np.ndarray,
+    features: np.ndarray,
+    agreement: np.ndarray | None,
+    worth: float,
+    noise: np.ndarray,
+    noise_features: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Network score and second look in one: (m,) of the merged picks and (k,) of the noise picks, 0 to 1.
 
     A logistic regression on the log-odds of the network score and on the features, with picker agreement as uncertain label.
+    Without agreement (None: the pickers agree no more often than by chance) the label is pick or noise, as in
+    `final_probability_against_noise`.
 
     network: (m,), noise: (k,) network scores.  features: (m, F), noise_features: (k, F) of the second look, 0 where there is
     none.  agreement: (m,) training label from the votes, NaN for references, which are not fitted.  worth: weight of the result
@@ -31,8 +38,12 @@ def joined_scores(
     """
     of_network = logit_of(np.concatenate([network, noise]))
     every = np.column_stack([of_network, np.concatenate([features, noise_features])])
-    fitted = np.flatnonzero(np.isfinite(agreement))
-    odds = labelled_odds(every[fitted], agreement[fitted] ** 2, RIDGE, of=every)
+    if agreement is None:
+        label, fitted = (np.arange(len(every)) < len(network)).astype(float), np.arange(len(every))
+    else:
+        fitted = np.flatnonzero(np.isfinite(agreement))
+        label = agreement[fitted] ** 2
+    odds = labelled_odds(every[fitted], label, RIDGE, of=every)
     joined = expit(worth * odds + (1 - worth) * of_network)
     return joined[: len(network)], joined[len(network) :]
 

@@ -33,7 +33,8 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     from .merged_picks import references_of
     from .verdict import FEWEST_UNCONFIRMED
 
-    merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",))
+    seen: dict[str, str] = {}
+    merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",), seen)
     outlying = np.zeros(len(target), dtype=bool)
     most_noise = None
     if recipe == "consensus":
@@ -50,7 +51,7 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
         target[outlying] = 0.0
         if (target[~outlying] < 1).any():
             most_noise = max(FEWEST_NOISE, round(NOISE_SHARE * np.isfinite(target).sum()))
-    negative = _read_negatives(inputs, most_noise)
+    negative = _read_negatives(inputs, most_noise, seen)
     learned = np.concatenate([np.isfinite(target), np.ones(len(negative.get("image", [])), dtype=bool)])
     target = np.concatenate([target, np.zeros(len(learned) - len(target))])[learned]
     columns = join_tables([table for table in (merged, negative) if table])
@@ -60,16 +61,25 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     return Examples(images, tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
 
 
-def _read_table_of(path: str, kind: str) -> dict[str, list]:
+def _read_table_of(path: str, kind: str, seen: dict[str, str]) -> dict[str, list]:
+    """The subtomograms of one file. seen: the files of those that were read before; none may be learned from twice."""
     from ..formats.xmd import read_table
 
     table = read_table(path, KINDS[kind])
     if "image" not in table:
         raise InputError(f"{KINDS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+    if both := next((image for image in table["image"] if image in seen), ""):
+        raise InputError(
+            f"{KINDS[kind]}: '{path}' holds the subtomogram {both} of '{seen[both]}'; a subtomogram is positive or negative and "
+            "counts once, give other files"
+        )
+    seen.update(dict.fromkeys(table["image"], path))
     return table
 
 
-def _read_boxes(inputs: Mapping[str, Sequence[str]], kinds: Sequence[str]) -> tuple[dict[str, list], np.ndarray]:
+def _read_boxes(
+    inputs: Mapping[str, Sequence[str]], kinds: Sequence[str], seen: dict[str, str]
+) -> tuple[dict[str, list], np.ndarray]:
     """The joined tables of subtomograms of some kinds, and (n,) 1 for those of positives, else NaN."""
     import numpy as np
 
@@ -78,19 +88,19 @@ def _read_boxes(inputs: Mapping[str, Sequence[str]], kinds: Sequence[str]) -> tu
     tables, target = [], []
     for kind in kinds:
         for path in inputs.get(kind, ()):
-            tables.append(_read_table_of(path, kind))
+            tables.append(_read_table_of(path, kind, seen))
             target += [1.0 if kind == "pos" else np.nan] * len(tables[-1]["image"])
     return join_tables(tables) if tables else {}, np.array(target)
 
 
-def _read_negatives(inputs: Mapping[str, Sequence[str]], most_noise: int | None) -> dict[str, list]:
+def _read_negatives(inputs: Mapping[str, Sequence[str]], most_noise: int | None, seen: dict[str, str]) -> dict[str, list]:
     """The joined negatives: every pick that is known to be wrong (these have pickers), and up to a number of noise picks, sampled
     evenly."""
     import numpy as np
 
     from ..formats.xmd import join_tables
 
-    tables = [_read_table_of(path, "neg") for path in inputs.get("neg", ())]
+    tables = [_read_table_of(path, "neg", seen) for path in inputs.get("neg", ())]
     noise = [table for table in tables if "comment" not in table]
     n_noise = sum(len(table["image"]) for table in noise)
     if most_noise is not None and n_noise > most_noise:

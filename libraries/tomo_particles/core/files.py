@@ -102,9 +102,11 @@ def space_for(path: str | os.PathLike, size: int = 0, aside: Path | None = None)
     """Make one line of a disk that is full while `path` is written. size: bytes needed, about.  aside: what is written so far."""
     try:
         yield
-    except OSError as error:
-        # HDF5 tells the number in its text only
-        found = next((number for number in _FULL if error.errno == number or f"errno = {number}," in str(error)), None)
+    except (OSError, RuntimeError) as error:
+        # HDF5 tells the number in its text only, and where it closes a file not as an OSError
+        found = next(
+            (number for number in _FULL if getattr(error, "errno", None) == number or f"errno = {number}," in str(error)), None
+        )
         if found is None:
             raise
         if aside is not None and aside.exists():

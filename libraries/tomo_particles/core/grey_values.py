@@ -14,6 +14,7 @@ MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 # the deviation, this limit also works in tomograms that are mostly empty. It limits the effect of gold beads and dirt, which are
 # rarer than that.
 COMMON, MAX_GREY = 0.99, 2.0
+FLAT_NOTE = "almost all voxels have the same value: there is little or nothing to see in it"
 CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would take most of the grey scale
 
 
@@ -46,6 +47,11 @@ def without_gaps(grey: np.ndarray) -> tuple[np.ndarray, int]:
 def gaps_note(count: int, voxels: int) -> str:
     """What to tell of a tomogram in which so many voxels of all are no numbers."""
     return f"{count} of {voxels} voxels are not numbers (NaN or infinite); they count as voxels without data"
+
+
+def is_flat(volume: np.ndarray, grey: float) -> bool:
+    """Whether a (z, y, x) tomogram has this one grey value at a regular sample of its voxels."""
+    return bool((sample_of(volume) == np.float32(grey)).all())
 
 
 def grey_scale(volume: np.ndarray) -> tuple[float, float]:

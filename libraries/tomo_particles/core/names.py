@@ -10,8 +10,9 @@ _HELD_BACK = re.compile(r"'+[=@\t\r+-]")
 
 
 def drawn(text: str) -> str:
-    """A name as matplotlib shows it: with $ it would set formulas, and a legend leaves out what begins with _."""
-    return (" " if text.startswith("_") else "") + text.replace("$", r"\$")
+    """A name as matplotlib shows it: with $ it would set formulas, a legend leaves out what begins with _, no font has tabs."""
+    shown = "".join(character if character.isprintable() or character == "\n" else " " for character in text)
+    return (" " if text.startswith("_") else "") + shown.replace("$", r"\$")
 
 
 def to_cell(text: str) -> str:

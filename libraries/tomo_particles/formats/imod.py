@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # The centre of the first voxel is at (0.5, 0.5, 0) of a model (MatTomo's README; flag "z coordinates start from -0.5").
 FIRST_VOXEL = np.array([0.5, 0.5, 0.0])
+SIZES = {b"CONT": (12,), b"MESH": (12, 4)}  # bytes of each of the things that the first numbers of a chunk count
 NANOMETRES, ANGSTROMS = -9, -10  # the header gives the unit as a power of ten of a metre
 
 
@@ -66,12 +68,24 @@ def _trimmed(image: MINX | None) -> str:
 
 
 class _Whole(io.BytesIO):
-    """A file whose end is an error: imodmodel 0.1 reads on for ever behind the end of one that is cut off."""
+    """A file whose end is an error: imodmodel 0.1 reads on for ever behind the end of one that is cut off.
+
+    It also takes gigabytes for the points that a contour or a mesh says to have, before it looks for them. Therefore the
+    numbers, with which their headers begin, are compared with the rest of the file.
+    """
+
+    _name = b""  # of the chunk that begins here, if one does: four letters
 
     def read(self, size: int | None = -1) -> bytes:
         data = super().read(size)
         if size is not None and len(data) < size:
             raise EOFError("it ends too early")
+        if count := SIZES.get(self._name):
+            numbers = struct.unpack_from(f">{len(count)}i", data)
+            left = len(self.getbuffer()) - self.tell()
+            if min(numbers) < 0 or sum(n * width for n, width in zip(numbers, count, strict=True)) > left:
+                raise EOFError("it says more points than it holds")
+        self._name = data if size == 4 else b""
         return data
 
 

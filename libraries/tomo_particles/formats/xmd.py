@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ..core.errors import InputError, parameter
 from ..core.files import require_file, written_aside
 from ..core.picks import NO_SPECIES, Picks
 from .model import require_text
+from .xmd_text import NO_VALUE as NO_WORDS
 from .xmd_text import Kind, is_writable, read_plain, write_plain
 
 Columns = dict[str, list]
@@ -34,6 +36,9 @@ _KINDS: dict[int, Kind] = {
     xmippLib.LABEL_DOUBLE: float,
     xmippLib.LABEL_STRING: str,
 }
+
+
+_foreign: set[str] = set()  # labels of files that Xmipp does not know: it takes their values for text from then on, as we do
 
 
 def _label(name: str) -> int:
@@ -58,7 +63,7 @@ def write_table(path: str | os.PathLike, columns: Mapping[str, Sequence[Any]], b
     Raises InputError for a word that no XMD can hold (a line break, quotes of both kinds).
     """
     names = [name for name in _COORDINATES if name in columns] + [name for name in columns if name not in _COORDINATES]
-    kinds = {name: _KINDS.get(xmippLib.labelType(_label(name)), str) for name in names}
+    kinds = {name: _kind_of(name) for name in names}
     table = {name: _cells(columns[name], kinds[name]) for name in names}
     rows = {len(values) for values in table.values()}
     if len(rows) > 1:
@@ -81,47 +86,76 @@ def _cells(values: Sequence[Any], kind: Kind) -> list:
     return list(map(kind, values))
 
 
-def _refuse_rows_without_numbers(path: Path, option: str) -> None:
-    """Refuse rows of the first table that Xmipp would read as zeros from there on: with a word where a number belongs, or with
-    another number of values than columns; and a second table with coordinates, because Xmipp reads the first table only."""
-    names: list[str] = []
-    numeric: set[str] = set()
-    row = 0
-    ended = False
+def _read_rows(path: Path, option: str) -> Columns:
+    """The first table of a file that is not plain (`xmd_text`), row by row: with comments, with its row beside the labels.
+
+    Xmipp's own reader takes a word where a number belongs for zeros, from there on; an open quote it follows for ever. Raises
+    InputError by row, and for a second table with coordinates, which would be left out.
+    """
+    columns: Columns = {}
+    beside: list[str] = []  # the one row, where the values stand beside the labels
+    n, ended = 0, False
     with path.open(encoding="utf-8") as lines:
+        if not next(lines, "").startswith("# XMIPP_STAR_1"):
+            raise InputError(f"{option}: '{path}' is not an XMD file (it does not begin with # XMIPP_STAR_1); check the file")
         for line in lines:
             words = _WORD.findall(line)
             if not words or words[0][0] in "#;":
                 continue
             if words[0].startswith("data_"):
-                ended = bool(names)
-                continue
-            if ended:
-                if words[0].startswith("_") and words[0][1:] in _COORDINATES and words[0][1:] in names:
+                ended = bool(columns)
+            elif ended:
+                if words[0].startswith("_") and words[0][1:] in _COORDINATES and words[0][1:] in columns:
                     raise InputError(f"{option}: '{path}' has several tables of picks; write each to its own file")
-                continue
-            if words[0].startswith("_") and not row:
-                names.append(words[0][1:])
-                if _kind(names[-1]) in (int, float):
-                    numeric.add(names[-1])
-                values = {names[-1]: words[1]} if len(words) > 1 else {}
-            elif names:
-                row += 1
-                if len(words) != len(names):
-                    raise InputError(
-                        f"{option}: '{path}', row {row} has {len(words)} values for {len(names)} columns; "
-                        "correct that row, and put names with blanks between quotes"
-                    )
-                values = dict(zip(names, words, strict=True))
-            else:
-                continue
-            if bad := [name for name in names if name in numeric & values.keys() and not _is_number(values[name], _kind(name))]:
-                raise InputError(
-                    f"{option}: '{path}', row {max(1, row)}: {bad[0]} is '{values[bad[0]]}', not a "
-                    f"{'whole ' * (_kind(bad[0]) is int)}number; correct or remove that row"
-                )
-    if not names:  # Xmipp's reader would end the process
+            elif words[0].startswith("_") and not n:
+                name = _known_as(words[0][1:])
+                if name in columns:
+                    raise InputError(f"{option}: '{path}' has the column {name} twice; remove one")
+                columns[name] = []
+                beside += words[1:2]
+            elif columns:
+                n += 1
+                _add_row(columns, words, f"{option}: '{path}', row {n}")
+    if not columns:
         raise InputError(f"{option}: '{path}' is not an XMD file (it has no columns); give an XMD with columns x, y, z")
+    if beside and not n:
+        _add_row(columns, beside, f"{option}: '{path}', row 1")
+    return columns
+
+
+def _known_as(name: str) -> str:
+    """The name that Xmipp has for a label, which may have several."""
+    label = -1 if "\0" in name else xmippLib.str2Label(name)
+    if label < 0:
+        _foreign.add(name)
+    return name if label < 0 else xmippLib.label2Str(label)
+
+
+def _add_row(columns: Columns, words: Sequence[str], where: str) -> None:
+    """Add a row to the columns. Raises InputError, which begins with `where`, for a word that is not of its column's kind."""
+    if len(words) != len(columns):
+        raise InputError(
+            f"{where} has {len(words)} values for {len(columns)} columns; "
+            "correct that row, and put names with blanks between quotes"
+        )
+    for (name, values), word in zip(columns.items(), words, strict=True):
+        kind = _kind_of(name)
+        if kind is str:
+            if word[0] in "'\"" and (len(word) < 2 or word[-1] != word[0]):
+                raise InputError(f"{where} has a quote that is not closed; correct that row")
+            values.append(sys.intern(word[1:-1] if word[0] in "'\"" else word))
+        elif _is_number(word, kind):
+            values.append(kind(float(word)))
+        elif name in _MAY_LACK and word.lower() in NO_WORDS:
+            values.append(NO_VALUE)
+        else:
+            whole = "whole " * (kind is int)
+            raise InputError(f"{where}: {name} is '{word}', not a {whole}number; correct or remove that row")
+
+
+@cache
+def _kind_of(name: str) -> Kind:
+    return str if name in _foreign else _KINDS.get(xmippLib.labelType(_label(name)), str)
 
 
 def _is_number(text: str, kind: Kind | None) -> bool:
@@ -139,16 +173,7 @@ def read_table(path: str | os.PathLike, option: str = parameter("input")) -> Col
     if plain is not None:
         return plain
     require_text(path, option)
-    _refuse_rows_without_numbers(path, option)
-    try:
-        table = xmippLib.MetaData(str(path))
-        labels = table.getActiveLabels()
-    except xmippLib.XmippError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"{option}: '{path}' is not an XMD file that Xmipp can read ({reason}); give an XMD with columns x, y, z"
-        ) from error
-    return {xmippLib.label2Str(label): table.getColumnValues(label) if table.size() else [] for label in labels}
+    return _read_rows(path, option)
 
 
 def join_tables(tables: Sequence[Columns]) -> Columns:

@@ -1,8 +1,8 @@
 """The text of XMD tables: one loop of words, read and written by columns, many times faster than cell by cell.
 
 Every table is written here: Xmipp's own writer sees no full disk, and quotes no '#', '_' or 'data_' at the start of a word. What
-is not plain (several tables, comments between the rows, words where numbers belong) is left to Xmipp: reading gives None then, so
-that its rules and our messages about wrong files stay in one place, `xmd`.
+is not plain (several tables, comments between the rows, words where numbers belong) is read in `xmd`, row by row: reading gives
+None then.
 """
 
 from __future__ import annotations

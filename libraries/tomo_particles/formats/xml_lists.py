@@ -41,6 +41,8 @@ def elements_of(path: Path, option: str) -> list[Element]:
     parser.StartElementHandler = lambda name, attributes: found.append(Element(name, attributes, parser.CurrentLineNumber))
     try:
         parser.Parse(path.read_bytes(), True)
+    except LookupError as error:  # of Python's codecs, for an encoding that there is not
+        raise InputError(f"{option}: '{path}' names an unknown encoding ({error}); write UTF-8 there") from error
     except expat.ExpatError as error:
         raise InputError(
             f"{option}: '{path}', line {error.lineno}: no complete XML ({expat.ErrorString(error.code)}); the file "

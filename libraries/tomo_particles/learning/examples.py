@@ -8,6 +8,9 @@ from itertools import product
 
 import numpy as np
 
+from ..core.errors import InputError, parameter
+
+MIN_EXAMPLES = 6  # of each class: fewer are not enough for training and validation
 POSITIVE = 0.5  # labels in [0, 1] from here on count as particles where examples are sorted into two classes
 # The missing wedge is fixed to the tilt axis y. Rotations by 180 degrees about an axis and mirrors keep it in
 # place: they are the 8 combinations of flips along z, y, x. Any other rotation would move the wedge.
@@ -47,6 +50,25 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def class_counts(labels: np.ndarray) -> tuple[int, int]:
+    """How many labels count as particles, and how many as noise."""
+    positives = int((labels >= POSITIVE).sum())
+    return positives, len(labels) - positives
+
+
+def require_enough(examples: Examples) -> None:
+    """Raise InputError where a class has too few examples to train with."""
+    positives, negatives = class_counts(examples.labels)
+    for kind, count, more in (
+        ("positives", positives, f"lower {parameter('number_of_agreeing_pickers')}"),
+        ("negatives", negatives, f"raise {parameter('noise_amount')}"),
+    ):
+        if count < MIN_EXAMPLES:
+            raise InputError(
+                f"{parameter(kind)}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {more}, or add {kind[:-1]} references"
+            )
 
 
 def balanced_weights(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from .config import NetworkConfig
+from ..learning.configuration import NetworkConfig
 
 
 def build_network(config: NetworkConfig, l2: float = 0.0, name: str = "network") -> keras.Model:

@@ -16,9 +16,9 @@ from ..core.coordinates import same_sampling_rate
 from ..core.density_files import refuse_long_header
 from ..core.errors import InputError, parameter
 from ..core.files import require_file
+from ..learning.configuration import NetworkConfig
 from ..learning.examples import FLIPS
 from ..learning.network_input import SMALL_INPUT_EDGE, input_sampling_rate, network_input
-from .config import NetworkConfig
 
 READ_AT_ONCE = 128  # boxes converted to float32 together: enough for numpy, little memory
 GREY_JITTER = 0.1  # standard deviation of the change of contrast and offset, in deviations of the box

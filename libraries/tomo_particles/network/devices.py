@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..core.errors import InputError, parameter
+from ..learning.configuration import gpu_numbers
 from .machines import Machine
 
 USE_CPU = f"leave out {parameter('gpus')} to use the CPU"  # the remedy that always works
@@ -23,7 +24,7 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
     others too, each with its GPUs `gpus`; this waits for them. Raises InputError naming GPUs, threads or TF_CONFIG.
     """
     machine = Machine.of_environment() if several_machines else None
-    wanted = _indices(gpus)
+    wanted = gpu_numbers(gpus)
     found = tf.config.list_physical_devices("GPU")
     if missing := [index for index in wanted if index >= len(found)]:
         raise InputError(
@@ -39,15 +40,6 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
     if len(wanted) <= 1:
         return tf.distribute.get_strategy()  # everything on the one visible device
     return tf.distribute.MirroredStrategy([f"/gpu:{k}" for k in range(len(wanted))])
-
-
-def _indices(gpus: str) -> list[int]:
-    parts = [part.strip() for part in gpus.split(",") if part.strip()]
-    if not all(part.isdecimal() for part in parts):
-        raise InputError(
-            f"{parameter('gpus')}: expected numbers separated by commas, such as 0,1, or \"\" for the CPU; received '{gpus}'"
-        )
-    return list(dict.fromkeys(map(int, parts)))
 
 
 def _set_threads(threads: int | None) -> None:

@@ -20,12 +20,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.files import written_aside
+from ..learning.configuration import NetworkConfig, read_config
 from ..learning.model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, refuse_large_weights, require_suffix
 from .architecture import build_network
-from .config import NetworkConfig
 from .training import Ensemble
 
 SPARE = 16 << 20  # bytes of a model file besides its weights: names, states of the training
@@ -60,12 +59,8 @@ def load_model(
     box_size (voxels), sampling_rate (Å/voxel): what the model must have been trained at, where given.
     Raises InputError naming `option`, the file and the remedy, for a file that is not ours or does not fit.
     """
-    metadata, structure = read_model_texts(path, option)
-    try:
-        config = NetworkConfig.from_json(metadata)
-    except InputError as error:
-        raise InputError(f"{option}: '{path}' has a wrong description: {error}; train a new model") from error
-    _check_fit(path, option, config, box_size, sampling_rate)
+    config = read_config(path, box_size=box_size, sampling_rate=sampling_rate, option=option)
+    structure = read_model_texts(path, option)[1]
     with (strategy or tf.distribute.get_strategy()).scope():
         model, networks = _joined(config)
     _check_structure(path, option, structure, model)
@@ -112,19 +107,6 @@ def _add_member(path: Path, metadata: str) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
-
-
-def _check_fit(path: object, option: str, config: NetworkConfig, box_size: int | None, sampling_rate: float | None) -> None:
-    if box_size is not None and box_size != config.box_size:
-        raise InputError(
-            f"{option}: '{path}' was trained at a box size of {config.box_size} voxels, "
-            f"{parameter('box_size')} is {box_size}; use {config.box_size}, or train a new model"
-        )
-    if sampling_rate is not None and not same_sampling_rate(sampling_rate, config.sampling_rate):
-        raise InputError(
-            f"{option}: '{path}' was trained at {config.sampling_rate} Å/voxel, "
-            f"{parameter('sampling_rate')} is {sampling_rate}; use {config.sampling_rate}, or train a new model"
-        )
 
 
 def _check_structure(path: object, option: str, structure: str, model: keras.Model) -> None:

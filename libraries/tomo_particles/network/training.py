@@ -15,15 +15,14 @@ import tensorflow as tf
 
 from ..core.errors import InputError, parameter
 from ..core.files import space_for
-from ..learning.examples import POSITIVE, Examples, balanced_weights
+from ..learning.configuration import NetworkConfig, TrainingConfig, check_start
+from ..learning.examples import POSITIVE, Examples, balanced_weights, class_counts, require_enough
 from ..learning.folds import Region, make_folds, may_train, split_validation
 from .architecture import build_network
-from .config import NetworkConfig, TrainingConfig
 from .data import Schedule, batches, in_memory, read_boxes
 from .machines import fit, together, works_alone_or_leads
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
-MIN_EXAMPLES = 6  # of each class: fewer are not enough for training and validation
 MAX_VALIDATED = 2000  # examples to choose the best epoch on; more take time and do not improve the choice
 MIN_EXAMPLES_OF_FOLD = 2  # of each class, left to a network once its fold is taken out
 
@@ -58,8 +57,9 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     if not works_alone_or_leads(strategy):
         log_path, progress = None, lambda line: None
-    _check_counts(examples)
-    check_start(config, start)
+    require_enough(examples)
+    if start:
+        check_start(config, start.config)
     config = replace(config, regions=_regions(examples, config, start))
     tf.config.experimental.enable_op_determinism()
     boxes = in_memory(read_boxes(examples.images, config, f"{parameter('positives')} or {parameter('negatives')}"))
@@ -192,37 +192,6 @@ class _Log:
         self._progress(line.format(folds=self._folds, epochs=self._epochs, **row))
 
 
-def _counts(labels: np.ndarray) -> tuple[int, int]:
-    positives = int((labels >= POSITIVE).sum())
-    return positives, len(labels) - positives
-
-
-def _check_counts(examples: Examples) -> None:
-    positives, negatives = _counts(examples.labels)
-    for kind, count, more in (
-        ("positives", positives, f"lower {parameter('number_of_agreeing_pickers')}"),
-        ("negatives", negatives, f"raise {parameter('noise_amount')}"),
-    ):
-        if count < MIN_EXAMPLES:
-            raise InputError(
-                f"{parameter(kind)}: {count} {kind}, at least {MIN_EXAMPLES} are needed; {more}, or add {kind[:-1]} references"
-            )
-
-
-def check_start(config: NetworkConfig, start: Ensemble | None) -> None:
-    """Raise InputError where training cannot go on from `start`."""
-    if start is None:
-        return
-    for called, name in (("network", "architecture"), ("box_size", "box_size"), ("folds", "folds")):
-        wanted, received = getattr(config, name), getattr(start.config, name)
-        if wanted != received:
-            option = parameter(called)
-            raise InputError(
-                f"{parameter('input_model')}: the model to continue from has {option} {received}, this training "
-                f"{wanted}; use {option} {received}, or train a new model"
-            )
-
-
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:
     """Indices of the examples that network `fold` may see: half a box away from its fold, so that boxes hardly overlap."""
     return np.flatnonzero(may_train(config.regions, fold, examples.tomo_ids, examples.positions, config.box_size / 2))
@@ -238,7 +207,7 @@ def _regions(examples: Examples, config: NetworkConfig, start: Ensemble | None) 
     for by_slabs in (None, True):
         regions = kept + make_folds(examples.tomo_ids[new], examples.positions[new], config.folds, by_slabs=by_slabs)
         trial = replace(config, regions=regions)
-        left = [min(_counts(examples.labels[_training_part(trial, fold, examples)])) for fold in range(config.folds)]
+        left = [min(class_counts(examples.labels[_training_part(trial, fold, examples)])) for fold in range(config.folds)]
         if min(left) >= MIN_EXAMPLES_OF_FOLD:
             return regions
     folds = parameter("folds")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_laplace, maximum_filter, uniform_filter
 
-from ..core.grey_values import SAMPLE_STEP, gaps_note, grey_limits, robust_scale, sample_of
+from ..core.grey_values import FLAT_NOTE, SAMPLE_STEP, gaps_note, grey_limits, is_flat, robust_scale, sample_of
 from .peaks import Peaks, find_peaks
 
 METHODS = ("log", "dog")
@@ -76,6 +76,8 @@ def blob_scores(
         raise ValueError(f"a diameter of {diameter:g} voxels does not fit in a tomogram of {volume.shape}")
     sigma = diameter / 2 * SPHERE_SCALE
     centre, largest = grey_limits(volume)
+    if notes is not None and is_flat(volume, centre):
+        notes.append(FLAT_NOTE)
     sign = 1.0 if bright else -1.0
     empty, gaps = empty_places(volume, diameter, threads)
     if gaps and notes is not None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import maximum_filter, minimum_filter
 from scipy.special import ndtri
 
-from ..geometry.suppression import suppress_neighbours
-
 NEIGHBOURHOOD = 3  # voxels: a peak is not below any of its 26 neighbours
-CANDIDATES_PER_PEAK = 4  # candidates compared per requested peak; multiplied again until enough are kept
+AT_ONCE = 4096  # candidates looked up together
 
 
 @dataclass(frozen=True)
@@ -37,29 +35,41 @@ def find_peaks(score: np.ndarray, distance: float, *, threshold: float = -np.inf
     result depends on the map alone. Positions are refined by a parabola through the neighbours along each axis.
     """
     is_peak = (score > threshold) & (score == maximum_filter(score, NEIGHBOURHOOD, mode="nearest"))
+    if np.count_nonzero(is_peak) > score.size / 2**score.ndim:  # more than there can be without plains, which are no peaks
+        is_peak &= score > minimum_filter(score, NEIGHBOURHOOD, mode="nearest")
     voxels = np.argwhere(is_peak)  # -inf is above no threshold
     values = score[tuple(voxels.T)]
     order = np.argsort(-values, kind="stable")
     voxels, values = voxels[order], values[order]
-    kept = _best_apart(voxels, distance, number)
+    kept = _best_apart(voxels, score.shape, distance, number)
     voxels, values = voxels[kept], values[kept]
     return Peaks((voxels + _parabola_offsets(score, voxels))[:, ::-1], voxels, values.astype(float))
 
 
-def _best_apart(voxels: np.ndarray, distance: float, number: int | None) -> np.ndarray:
-    """Rows of the first `number` candidates, given the best first, that are kept by `suppress_neighbours`.
+def _best_apart(voxels: np.ndarray, shape: tuple[int, ...], distance: float, number: int | None) -> np.ndarray:
+    """Rows of the first `number` candidates (n, 3), given the best first, that are kept: each unless a kept one is within the
+    distance.
 
-    Worse candidates never remove better ones. Therefore only as many of the best are compared as `number` needs: without a
-    threshold a map has a candidate in every few voxels.
+    What is near a kept one is marked in a volume of bits: pairs of candidates would take memory without bounds, since a map has
+    one in every few voxels where the threshold is low.
     """
-    compared = len(voxels) if number is None else CANDIDATES_PER_PEAK * number
-    while True:
-        best = voxels[:compared]
-        rows = np.arange(len(best))
-        kept = rows[suppress_neighbours(best, distance, rows) == rows]
-        if compared >= len(voxels) or (number is not None and len(kept) >= number):
-            return kept[:number]
-        compared *= CANDIDATES_PER_PEAK
+    reach = int(distance)
+    ball = sum(np.square(np.ogrid[(slice(-reach, reach + 1),) * 3][axis]) for axis in range(3)) <= distance**2
+    taken = np.zeros(shape, dtype=bool)
+    kept: list[int] = []
+    for start in range(0, len(voxels), AT_ONCE):
+        block = voxels[start : start + AT_ONCE]
+        for row in np.flatnonzero(~taken[tuple(block.T)]).tolist():
+            z, y, x = block[row].tolist()
+            if taken[z, y, x]:  # by one of the same block
+                continue
+            kept.append(start + row)
+            if len(kept) == number:
+                return np.array(kept)
+            low = [max(0, reach - at) for at in (z, y, x)]  # the part of the ball that lies in the map
+            part = taken[max(0, z - reach) : z + reach + 1, max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
+            part |= ball[tuple(slice(first, first + edge) for first, edge in zip(low, part.shape, strict=True))]
+    return np.array(kept, dtype=int)
 
 
 def _parabola_offsets(score: np.ndarray, voxels: np.ndarray) -> np.ndarray:

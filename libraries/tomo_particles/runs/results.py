@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -106,13 +107,26 @@ def read_run(folder: str | os.PathLike, threshold: float | None = None, option: 
     if not root.is_dir():
         raise InputError(f"{option}: '{folder}' is no folder; give the output folder of xmipp_run_deep_consensus_tomo")
     if (layout := ProtocolLayout(root)).common_grid.is_file():
-        return _read_protocol_run(layout, threshold, option)
+        with _undamaged(layout.common_grid, option):
+            return _read_protocol_run(layout, threshold, option)
     if not (root / SUMMARY).is_file():
         raise InputError(
             f"{option}: '{folder}' has no {SUMMARY}: it is no run of the deep consensus, or it has not finished; "
             "give the output folder of xmipp_run_deep_consensus_tomo, or run it again with the same options to finish"
         )
-    return _read_program_run(ProgramLayout(root), threshold, option)
+    with _undamaged(root / SUMMARY, option):
+        return _read_program_run(ProgramLayout(root), threshold, option)
+
+
+@contextmanager
+def _undamaged(path: Path, option: str) -> Iterator[None]:
+    """Refuse a description of a run with values of another kind than a run writes: where they are used, they fail."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
 
 
 def _read_program_run(layout: ProgramLayout, threshold: float | None, option: str) -> RunResults:
@@ -253,7 +267,7 @@ def _read_json(path: Path, option: str, *needed: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         missing = [name for name in needed if name not in content]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{option}: '{path}' is damaged ({error}); run again to write it anew") from error
     if missing:
         raise InputError(f"{option}: '{path}' has no {', '.join(missing)}; run again with this version to write it anew")

@@ -48,6 +48,13 @@ def test_references_are_not_fitted_but_scored():
     assert np.isfinite(joined).all()
 
 
+def test_without_agreement_picks_are_parted_from_noise():
+    true, network, features, _, noise, of_noise = drawn()
+    joined, joined_noise = joined_scores(network, features, None, 1.0, noise, of_noise)
+    assert separation(joined, true) > separation(network, true) + 0.05
+    assert separation(np.r_[joined[true], joined_noise], np.arange(true.sum() + len(noise)) < true.sum()) > 0.9
+
+
 def test_the_worth_grows_with_the_agreement_of_the_halves():
     assert worth_of(0.5) == 0 and worth_of(0.9) == 1 and worth_of(0.77) == pytest.approx(0.5)
 

@@ -1,5 +1,7 @@
 """Names in figures and in spreadsheets."""
 
+import io
+
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -32,6 +34,14 @@ def test_a_name_with_dollars_is_drawn_as_it_is(name):
     FigureCanvasAgg(figure).draw()
     shown, math = text._preprocess_math(text.get_text())
     assert shown.strip() == name and not math
+
+
+@pytest.mark.filterwarnings("error")  # matplotlib warns of signs that its font lacks
+def test_a_name_with_signs_that_no_font_has_is_drawn():
+    figure = Figure()
+    figure.suptitle(drawn("a\tb\u202e\u2028c"))
+    figure.savefig(io.BytesIO())
+    assert figure.get_suptitle() == "a b  c"
 
 
 def test_a_message_is_one_line_whatever_name_it_holds():

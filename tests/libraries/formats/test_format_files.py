@@ -74,6 +74,7 @@ def test_a_real_motive_list_has_scores_and_a_real_session_its_tomogram(shared_da
         ("a.coords", "1 2 3\n4 5\n", "line 2: 2 values, expected x y z"),
         ("a.coords", "1 2 3\n4 5 six\n", "line 2: z is 'six'"),
         ("a.xml", KNOWN["objects.xml"][:-9], "line 1: no complete XML"),
+        ("a.xml", '<?xml version="1.0" encoding="NoneUTF-8"?>' + KNOWN["objects.xml"], "names an unknown encoding"),
         ("a.xml", KNOWN["objects.xml"].replace('z="30"', ""), "line 1: object has no attribute z"),
         ("a.xml", '<!DOCTYPE x [<!ENTITY a "b">]>' + KNOWN["objects.xml"], "a document type or entities"),
         ("a.xml", KNOWN["session.xml"].replace("75,150,225", "75,150"), "Position is '75,150', expected x,y,z"),
@@ -86,6 +87,7 @@ def test_a_real_motive_list_has_scores_and_a_real_session_its_tomogram(shared_da
         ("a.ndjson", KNOWN["p.ndjson"] + "[1]\n", "line 2: [1] is no point"),
         ("a.tbl", KNOWN["t.tbl"] + "1 2 3\n", "line 2: 3 values, 35 in the lines before"),
         ("a.tbl", KNOWN["t.tbl"].replace("10 20 30", "10 20 up"), "line 1: z is 'up'"),
+        ("a.tbl", KNOWN["t.tbl"].replace("10 20 30", "0 0 0"), "columns 24 to 26 (x, y, z) are 0 for every particle"),
         ("a.mod", "IMODV1.2 and no more", "cannot be read as an IMOD model"),
         ("a.em", "a volume", "is no motive list"),
         ("a.dat", "nothing that anybody knows", "is of no known format"),
@@ -135,6 +137,9 @@ def test_an_imod_model_of_another_binning_is_refused_if_it_does_not_say_which(tm
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.rindex(b"IEOF")])  # cut off where a part ends: imodmodel alone would read on for ever
     assert "damaged or cut off" in refusal(path, context())
+    for more in (b"\0\x0f\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff"):  # points, up to 26 GB of them
+        path.write_bytes(whole.replace(b"CONT" + whole[whole.index(b"CONT") + 4 :][:4], b"CONT" + more))
+        assert "damaged or cut off" in refusal(path, context())
     model.header.flags.model_last_viewed_onYZ_flipped_or_rotated = True
     with pytest.warns(DeprecationWarning):
         model.to_file(path)

@@ -1,8 +1,11 @@
 """Peaks of score maps: where, how many, how far apart; refined between voxels; the same in any case of ties."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from tomo_particles.geometry.suppression import suppress_neighbours
 from tomo_particles.pickers.peaks import find_peaks, noise_threshold
 
 
@@ -34,6 +37,26 @@ def test_no_two_peaks_of_noise_are_nearer_than_the_distance_and_all_others_are_n
     assert between.min() > 4.0
     assert (np.diff(found.scores) <= 0).all() and found.scores.min() > 1.0
     assert find_peaks(score, 4.0, number=7).scores == pytest.approx(found.scores[:7])
+
+
+def test_every_peak_without_a_number_takes_little_memory_and_is_what_one_after_the_other_gives():
+    score = np.random.default_rng(0).standard_normal((60, 60, 60)).astype(np.float32)
+    tracemalloc.start()
+    found = find_peaks(score, 12.0)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20 * score.nbytes  # all pairs of the 8000 candidates would take 300 times
+    every = find_peaks(score, 0.5)
+    rows = np.arange(len(every))
+    assert len(every) > 7000
+    assert found.voxels.tolist() == every.voxels[suppress_neighbours(every.voxels, 12.0, rows) == rows].tolist()
+
+
+def test_a_plain_is_no_peak():
+    score = np.zeros((20, 20, 20), dtype=np.float32)
+    assert len(find_peaks(score, 4, number=5)) == 0
+    score[10, 10, 10] = 1.0
+    assert find_peaks(score, 4, number=1).positions.tolist() == [[10.0, 10.0, 10.0]]
 
 
 @pytest.mark.parametrize("score", [np.zeros((5, 6, 7), np.float32), np.full((5, 6, 7), -np.inf, np.float32)])

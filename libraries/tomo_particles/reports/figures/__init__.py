@@ -1,7 +1,9 @@
-"""Pictures of a run of the deep consensus, for the report and the viewer: data in, matplotlib Figure out, nothing written."""
+"""Pictures of runs and averages, for reports and viewers: data in, matplotlib Figure out, nothing written."""
 
+from .branches import plot_maps
 from .gallery import gallery_rows, plot_gallery
 from .places import plot_picks, plot_places, plot_slices
+from .resolution import plot_directions, plot_local, plot_occupancy, plot_several, plot_shells
 from .scores import THRESHOLDS, fill_threshold, plot_calibration, plot_expected_counts, plot_scores, plot_threshold
 from .spacing import fill_spacing, plot_spacing
 from .training import plot_training
@@ -13,12 +15,18 @@ __all__ = [
     "fill_threshold",
     "gallery_rows",
     "plot_calibration",
+    "plot_directions",
     "plot_expected_counts",
     "plot_gallery",
+    "plot_local",
+    "plot_maps",
+    "plot_occupancy",
     "plot_pickers",
     "plot_picks",
     "plot_places",
     "plot_scores",
+    "plot_several",
+    "plot_shells",
     "plot_slices",
     "plot_spacing",
     "plot_threshold",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.learning.configuration import NetworkConfig, TrainingConfig
 from tomo_particles.learning.folds import Region
-from tomo_particles.network import NetworkConfig, TrainingConfig
 
 REGIONS = (Region("tomo a", 0, -np.inf, 12.5, 0), Region("tomo a", 0, 12.5, np.inf, 1))
 CONFIG = NetworkConfig(32, 13.48, folds=2, seed=7, regions=REGIONS)

@@ -1,15 +1,19 @@
-"""The configuration of a model, stored in the model file, and of its training; both are checked when they are made."""
+"""The configuration of a model, stored in the model file, and of its training; both are checked when they are made, without
+TensorFlow."""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, parameter
-from ..learning.folds import Region
-from ..learning.network_input import input_edge, require_architecture
+from .folds import Region
+from .model_files import read_model_texts
+from .network_input import input_edge, require_architecture
 
 SMALL_MIN_BOX, REFERENCE_MIN_BOX = 8, 22  # voxels; below 22 the third unpadded convolution of 'reference' has no room
 MAX_BOX = 256  # voxels: a larger box does not fit a training batch
@@ -136,3 +140,55 @@ class TrainingConfig:
         _require(_is_number(self.l2, 0, 10), "l2", "0 to 10", self.l2)
         _require(_is_number(self.validation, 0.01, 0.5), "validation", "a fraction from 0.01 to 0.5", self.validation)
         _require(_is_int(self.patience, 1, 10_000), "patience", "1 or more", self.patience)
+
+
+def read_config(
+    path: str | os.PathLike,
+    *,
+    box_size: int | None = None,
+    sampling_rate: float | None = None,
+    option: str = parameter("model"),
+) -> NetworkConfig:
+    """What a model file says of its networks.
+
+    box_size (voxels), sampling_rate (Å/voxel): what the model must have been trained at, where given.
+    Raises InputError naming `option`, the file and the remedy, for a file that is not ours or does not fit.
+    """
+    description, _ = read_model_texts(path, option)
+    try:
+        config = NetworkConfig.from_json(description)
+    except InputError as error:
+        raise InputError(f"{option}: '{path}' has a wrong description: {error}; train a new model") from error
+    if box_size is not None and box_size != config.box_size:
+        raise InputError(
+            f"{option}: '{path}' was trained at a box size of {config.box_size} voxels, "
+            f"{parameter('box_size')} is {box_size}; use {config.box_size}, or train a new model"
+        )
+    if sampling_rate is not None and not same_sampling_rate(sampling_rate, config.sampling_rate):
+        raise InputError(
+            f"{option}: '{path}' was trained at {config.sampling_rate} Å/voxel, "
+            f"{parameter('sampling_rate')} is {sampling_rate}; use {config.sampling_rate}, or train a new model"
+        )
+    return config
+
+
+def check_start(config: NetworkConfig, start: NetworkConfig) -> None:
+    """Raise InputError where a training cannot go on from a model that says `start`."""
+    for called, name in (("network", "architecture"), ("box_size", "box_size"), ("folds", "folds")):
+        wanted, received = getattr(config, name), getattr(start, name)
+        if wanted != received:
+            option = parameter(called)
+            raise InputError(
+                f"{parameter('input_model')}: the model to continue from has {option} {received}, this training "
+                f"{wanted}; use {option} {received}, or train a new model"
+            )
+
+
+def gpu_numbers(gpus: str) -> list[int]:
+    """The GPUs of a list such as "0,1"; none for the CPU. Raises InputError for what is no such list."""
+    parts = [part.strip() for part in gpus.split(",") if part.strip()]
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(
+            f"{parameter('gpus')}: expected numbers separated by commas, such as 0,1, or \"\" for the CPU; received '{gpus}'"
+        )
+    return list(dict.fromkeys(map(int, parts)))
