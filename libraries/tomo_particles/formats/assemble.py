@@ -77,7 +77,7 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
     assigned = {one.name: (one.named, tomogram_of(one, path, context)) for one in found}
-    context.notes.extend(called_as_another(path, [own for _, own in assigned.values() if own], context))
+    context.notes.extend(called_as_another(path, [own for named, own in assigned.values() if own and named == BY_NAME], context))
     require_apart({name: own for name, (named, own) in assigned.items() if named == BY_NAME and own is not None}, path, context)
     for one in found:
         tomo_id = assigned[one.name][1]
