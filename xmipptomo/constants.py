@@ -7,6 +7,7 @@ CONSENSUS_PROGRAM: Final = "xmipp_coordinates_consensus_tomo"
 NOISE_PROGRAM: Final = "xmipp_pick_noise_tomo"
 EXTRACTION_PROGRAM: Final = "xmipp_tomo_extract_subtomograms"
 NETWORK_PROGRAM: Final = "xmipp_deep_picking_consensus_tomo"
+SECOND_LOOK_PROGRAM: Final = "xmipp_second_look_tomo"
 SIMULATION_PROGRAM: Final = "xmipp_simulate_tomo"
 BLOB_PROGRAM: Final = "xmipp_pick_blobs_tomo"
 TEMPLATE_PROGRAM: Final = "xmipp_template_matching_tomo"
@@ -34,6 +35,8 @@ SELECTIONS: Final = ("all", "thresholded", "filtered")  # the values of --select
 RECIPES: Final = ("consensus", "paper")
 MODEL_SUFFIXES: Final = (".h5", ".keras")
 LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their own variety, and copies mostly cost time
+
+TILTS: Final = (-60.0, 60.0)  # first and last, degrees, of most tilt series: the default of --tilts
 
 # A positive takes at least two pickers: with one alone, every pick of every picker would be a positive.
 MIN_AGREEMENT: Final = 2
