@@ -151,7 +151,7 @@ def _read(
         found = format_named(config.source, "--from") if config.source else recognise(path)
         picks = read(path, context, found.name)
         rates.update(own.sampling_rate for own in picks.values())
-        picks = {tomo_id: _on_tomogram(own, path, context, config, notes, rates) for tomo_id, own in picks.items()}
+        picks = {tomo_id: _on_tomogram(own, path, context, config, notes, rates, found) for tomo_id, own in picks.items()}
         if picks:
             notes.append(f"{path}: {found.title}, {sum(map(len, picks.values()))} picks in {listed(picks)}")
         return picks
@@ -160,9 +160,9 @@ def _read(
 
 
 def _on_tomogram(
-    picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str], rates: set[float | None]
+    picks: Picks, path: Path, context: Context, config: ConvertConfig, notes: list[str], rates: set[float | None], of: Format
 ) -> Picks:
-    """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known."""
+    """The picks in voxels of their tomogram, and inside it, as far as the tomogram is known. of: the format of their file."""
     from tomo_particles.core.coordinates import check_inside, inside_volume
     from tomo_particles.core.extent import likely_mistake
 
@@ -176,7 +176,8 @@ def _on_tomogram(
             check_inside(placed.positions, tomogram.size, f"-i: '{path}', tomogram '{picks.tomo_id}'", placed.sampling_rate)
         except InputError as error:
             mistake = likely_mistake(placed, tomogram.size, rates)
-            raise InputError(f"{error.text}{mistake}", *error.remedies, "leave them out with --dropOutside") from error
+            remedies = error.remedies if of.as_they_stand else ()  # to say the unit, which other formats say themselves
+            raise InputError(f"{error.text}{mistake}", *remedies, "leave them out with --dropOutside") from error
     elif not inside.all():
         mistake = likely_mistake(placed, tomogram.size, rates)
         notes.append(f"{path}: {int((~inside).sum())} picks outside the tomogram '{picks.tomo_id}' left out{mistake}")
@@ -228,7 +229,7 @@ def _losses(picks: Mapping[str, Picks], target: Format) -> list[str]:
     }
     lost = [name for name, count in has.items() if count and name not in target.keeps]
     added = [tomo_id for tomo_id in picks if plain(tomo_id) != tomo_id] if target.name.startswith("relion") else []
-    filled = [name for name in ("score", "angles") if target.fills and name in target.keeps and 0 < has[name] < total]
+    filled = [name for name in ("score", "angles") if name in target.fills and 0 < has[name] < total]
     names = [
         f"RELION must call the tomogram '{name}', as the picks do; else give --rename, as {PLAIN} for '{plain(name)}'"
         for name in added[:1]

@@ -7,6 +7,7 @@ CONSENSUS_PROGRAM: Final = "xmipp_coordinates_consensus_tomo"
 NOISE_PROGRAM: Final = "xmipp_pick_noise_tomo"
 EXTRACTION_PROGRAM: Final = "xmipp_tomo_extract_subtomograms"
 NETWORK_PROGRAM: Final = "xmipp_deep_picking_consensus_tomo"
+SECOND_LOOK_PROGRAM: Final = "xmipp_second_look_tomo"
 SIMULATION_PROGRAM: Final = "xmipp_simulate_tomo"
 BLOB_PROGRAM: Final = "xmipp_pick_blobs_tomo"
 TEMPLATE_PROGRAM: Final = "xmipp_template_matching_tomo"
@@ -39,11 +40,12 @@ LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their
 
 # What the averaging programs ask for: the form says it before they start.
 STARTS: Final = ("free", "angles")  # the values of --start
-USUAL_TILTS: Final = (-60.0, 60.0)  # degrees, the default of --tilts
 LEAST_PICKS, LEAST_FOR_HALVES = 20, 40
 AVERAGED_BOX: Final = 1.6  # diameters
 LEAST_DETAILS: Final = 1.5  # diameters in units of the low-pass
 RESERVED_BRANCHES: Final = ("noise", "truth")  # the program names branches so itself
+
+TILTS: Final = (-60.0, 60.0)  # first and last, degrees, of most tilt series: the default of --tilts
 
 # A positive takes at least two pickers: with one alone, every pick of every picker would be a positive.
 MIN_AGREEMENT: Final = 2

@@ -10,7 +10,7 @@ from pwem.convert.transformations import euler_from_matrix, euler_matrix
 from pyworkflow.object import Float, Integer, Pointer, Scalar, String
 from pyworkflow.protocol import Protocol
 from tomo.constants import BOTTOM_LEFT_CORNER, SCIPION
-from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 
 from tomo_particles.core.coordinates import rescale_positions, same_sampling_rate
 from tomo_particles.core.errors import InputError
@@ -125,6 +125,15 @@ def size_of(tomogram: Tomogram) -> tuple[int, int, int]:
     if min(size) < 2:
         raise InputError(f"tomogram '{tomogram.getTsId()}': {tomogram.getFileName()} is an image of {size} voxels, not a volume")
     return size
+
+
+def tilts_of(tomogram: Tomogram) -> list[float] | None:
+    """First and last tilt of its acquisition, degrees; None if it does not say them, or not as a rising pair."""
+    acquisition = tomogram.getAcquisition()
+    if not isinstance(acquisition, TomoAcquisition):
+        return None
+    tilts = [acquisition.getAngleMin(), acquisition.getAngleMax()]
+    return tilts if None not in tilts and -90 <= tilts[0] < tilts[1] <= 90 else None
 
 
 def name_of(pointer: Pointer) -> str:

@@ -73,6 +73,15 @@ def test_files_of_three_pickers_become_a_relion_star(done, tomograms, tmp_path):
     assert back["tomo_id"].tolist() == ["TS_1"] * 3 + ["TS_10"] and set(back["samplingRate"]) == {RATE}
 
 
+def test_what_a_format_fills_with_zeros_is_said(run, tomograms, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("tomo_id,x,y,z,score,rot,tilt,psi\nTS_1,1,2,3,0.5,10,20,30\nTS_1,4,5,6,,,,\n")
+    for ending, angles, score in ((".tbl", True, True), (".json", True, False), (".xmd", False, False)):
+        said = run("-i", path, "-o", tmp_path / f"o{ending}", "--tomograms", *tomograms)[1]
+        assert ("1 picks have no angles: 0 in the file" in said) == angles, said
+        assert ("1 picks have no score: 0 in the file" in said) == score, said
+
+
 def test_a_file_a_tomogram_and_the_score_of_a_consensus(run, picks_xmd, tomograms, tmp_path):
     picks = picks_xmd("scored.xmd", [[1, 2, 3], [4, 5, 6]], score=[7, 8])
     write_table(picks, {**read_table(picks), "CoordConsScore": [0.25, 0.75], "tiltSeriesId": ["TS_1", "TS_10"]})
@@ -86,11 +95,23 @@ def test_classes_and_picks_outside(run, tomograms, tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("tomo_id,x,y,z,class\nTS_1,1,2,3,a\nTS_1,4,5,6,b\nTS_1,99,5,6,a\n")
     options = ("-i", path, "-o", tmp_path / "p.json", "--to", "copick", "--tomograms", *tomograms)
-    words = ["p.csv", "1 picks lie outside", "pick 3", "they would fit as Å: divide them by 10", "--dropOutside"]
-    said_refusing(run, *options, words=words)
+    said_refusing(
+        run, *options, words=["p.csv", "1 picks lie outside", "pick 3", "the origin; leave them out with --dropOutside"]
+    )
     said_refusing(run, *options, "--dropOutside", words=["'a', 'b'", "--class"])
     said_refusing(run, *options, "--dropOutside", "--class", "c", words=["no class 'c'", "'a', 'b'"])
     assert "1 picks outside the tomogram 'TS_1' left out" in run(*options, "--dropOutside", "--class", "a")[1]
+
+
+@pytest.mark.parametrize(("name", "text", "said"), [
+    ("TS_1.coords", "100 200 150\n15 25 35\n250 50 60\n", "they would fit as Å: divide them by 10"),
+    ("TS_1.coords", "100 200 150\n15 25 35\n250 50 60\n", "--unit angstrom, or"),
+    ("TS_1_info.json", '{"boxes_3d": [[100, 200, 150]]}', "the origin, as if multiplied by 10 (10 Å/voxel); leave them out"),
+    ("TS_1.coords", "10 20 15\n-2 5 6\n1 2 3\n", "the origin; leave them out"),  # one beyond a face is no other unit
+])  # fmt: skip
+def test_angstrom_are_proposed_only_where_most_picks_lie_outside(run, tomograms, tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    said_refusing(run, "-i", tmp_path / name, "-o", tmp_path / "o.csv", "--tomograms", tomograms[0], words=[said])
 
 
 @pytest.mark.parametrize(
@@ -163,6 +184,8 @@ def test_outputs_are_never_replaced_in_silence(run, tomograms, tmp_path):
     ):
         said_refusing(run, "-i", path, "-o", tmp_path / output, "--tomograms", *tomograms, words=["-o:", *words])
     said_refusing(run, "-i", path, path, "-o", tmp_path / "p.csv", words=["given twice"])
+    (tmp_path / "folder.csv").mkdir()
+    said_refusing(run, "-i", path, "-o", tmp_path / "folder.csv", "--overwrite", words=["folder.csv' is a folder"])
     options = ("-i", path, "-o", tmp_path / "p.tbl", "--tomograms", *tomograms)
     (tmp_path / "p.doc").write_text("mine")
     said_refusing(run, *options, words=["p.doc", "exists", "--overwrite"])  # the list beside the table counts, too

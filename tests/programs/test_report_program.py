@@ -1,17 +1,21 @@
 """The report of a finished run: self-contained, whole, escaped; another threshold changes no file of the run."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from finished_run import ACCEPTED, PICKS, make_protocol_run, make_run
 
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.tomograms import write_volume
 from tomo_particles.reports import html_report
 from tomo_particles.reports.html_report import write_report
 from tomo_particles.reports.tables import doubts
+from tomo_particles.runs.layout import ProgramLayout, ProtocolLayout
 from tomo_particles.runs.measured import measure
 from tomo_particles.runs.results import read_run
 
@@ -93,6 +97,30 @@ def test_voting_and_the_protocol_have_reports_too(tmp_path, quick):
     assert len(voting.images) == 2 + 3 and any("Pictures of the 1 tomograms" in text for text in voting.texts)
     protocol = Page(write_report(make_protocol_run(tmp_path)))
     assert len(protocol.images) == 6 + 3 and "TS_9: lost" in protocol.texts
+
+
+REASONS = {
+    True: "the averages of two halves (25 and 24 accepted picks) agree with a correlation of 0.93",
+    False: "none, because fewer than 40 picks are accepted",
+}
+
+
+@pytest.mark.parametrize("used", [True, False])
+@pytest.mark.parametrize("make", [make_run, make_protocol_run])
+def test_the_second_look_has_a_section_with_its_averages(tmp_path, quick, make, used):
+    folder = make(tmp_path)
+    layout = (ProtocolLayout if make is make_protocol_run else ProgramLayout)(folder)
+    for path in layout.averages:  # also where they are of an earlier look
+        write_volume(path, np.random.default_rng(1).normal(size=(12, 12, 12)), 20.0)
+    without = write_report(folder).read_text()
+    assert "second-look" not in without and "Averages of" not in without and not read_run(folder).averages
+    summary = json.loads(layout.summary.read_text())
+    layout.summary.write_text(json.dumps(summary | {"secondLook": {"used": used, "reason": REASONS[used]}}))
+    page = Page(write_report(folder))
+    assert [image["alt"] for image in page.images].count("Averages of the second look") == 1
+    sentence = f"{REASONS[used][0].upper()}{REASONS[used][1:]}."
+    assert sentence in page.texts and REASONS[used] in page.texts  # the section, and the table of the run
+    assert "#second-look" in page.links
 
 
 def test_a_run_that_contradicts_its_pickers_says_so(tmp_path, quick):

@@ -10,7 +10,7 @@ import pytest
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from tomo.constants import BOTTOM_LEFT_CORNER
-    from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
+    from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 
     from xmipptomo.files import RunFiles
 
@@ -26,8 +26,10 @@ class SetMaker:
         self.count += 1
         return str(self.folder / f"set{self.count}.sqlite")
 
-    def tomograms(self, sizes: dict[str, tuple[int, int, int]], rate: float) -> SetOfTomograms:
-        """sizes: x, y, z by tsId."""
+    def tomograms(
+        self, sizes: dict[str, tuple[int, int, int]], rate: float, acquisitions: dict[str, tuple[float, float]] | None = None
+    ) -> SetOfTomograms:
+        """sizes: x, y, z by tsId.  acquisitions: first and last tilt of those that say them."""
         tomograms = SetOfTomograms(filename=self._file())
         tomograms.setSamplingRate(rate)
         for ts_id, size in sizes.items():
@@ -39,6 +41,8 @@ class SetMaker:
             tomogram.setTsId(ts_id)
             tomogram.setLocation(str(path))
             tomogram.setSamplingRate(rate)
+            if acquisitions is not None:
+                tomogram.setAcquisition(TomoAcquisition(*acquisitions.get(ts_id, ())))
             tomograms.append(tomogram)
         tomograms.write()
         return tomograms

@@ -18,7 +18,6 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from pyworkflow.tests import BaseTest, setupTestProject
     from pyworkflow.utils import cleanPath
     from tomo.constants import BOTTOM_LEFT_CORNER, SCIPION
-    from tomo.objects import TomoAcquisition
     from tomo.protocols import ProtImportCoordinates3D
 
     from xmipptomo.convert import append_picks, tomogram_of
@@ -104,9 +103,21 @@ class TestAverageProtocols(BaseTest):
     def form(cls, pointer, **changes):
         values = {"diameter": DIAMETER, "lowPass": 40.0, "start": 1, "numberOfThreads": 1} | changes
         protocol = cls.newProtocol(XmippProtAverageSubtomograms3D, **values)
-        protocol.inputCoordinates.set(pointer.getObjValue())  # as the window does: to an output of a run
-        protocol.inputCoordinates.setExtended(pointer.getExtended())
+        cls.point(protocol, pointer)
         return protocol
+
+    @staticmethod
+    def point(protocol, pointer):
+        """As the window does: to an output of a run."""
+        protocol.inputCoordinates.set(pointer.getObjValue())
+        protocol.inputCoordinates.setExtended(pointer.getExtended())
+
+    def again(self, protocol, pointer, **changes):
+        """The run continued with other coordinates, as the project knows it then."""
+        self.point(protocol, pointer)
+        protocol.setAttributesFromDict({"runMode": MODE_RESUME, **changes})
+        self.launchProtocol(protocol)
+        return self.proj.getProtocol(protocol.getObjId(), fromRuns=False)
 
     def items_of(self, coordinates, ts_id):
         found = [item.clone() for item in coordinates.iterItems() if item.getTomoId() == ts_id]
@@ -172,16 +183,11 @@ class TestAverageProtocols(BaseTest):
 
     def test_halves_that_do_not_agree_leave_the_coordinates_where_they_were(self):
         """Even where an earlier result of the same run had moved them."""
-        protocol = self.launchProtocol(self.form(self.good, ownTilts=False, tiltFirst=-50.0, tiltLast=55.0))
+        protocol = self.launchProtocol(self.form(self.good, firstTilt=-50.0, lastTilt=55.0))
         self.assertIn("*Supported*", protocol.summary()[0])
         self.assertEqual(protocol._summaryContent()["parameters"]["tilts"], [-50.0, 55.0] * 2)
         self.assertFalse(any("assumed" in line for line in protocol.summary()))
-        protocol.inputCoordinates.set(self.random.getObjValue())
-        protocol.inputCoordinates.setExtended(self.random.getExtended())
-        protocol.lowPass.set(60.0)
-        protocol.runMode.set(MODE_RESUME)
-        self.launchProtocol(protocol)
-        again = self.proj.getProtocol(protocol.getObjId(), fromRuns=False)
+        again = self.again(protocol, self.random, lowPass=60.0)
         self.assertIn("*Not supported*", again.summary()[0])
         self.assertFalse(again._methods())
         self.assertEqual(again.average.getSamplingRate(), 2 * RATE)
@@ -192,15 +198,10 @@ class TestAverageProtocols(BaseTest):
             self.assertEqual(item.getPosition(SCIPION), old.getPosition(SCIPION))
             np.testing.assert_array_equal(item.getMatrix(), old.getMatrix())
 
-    @pytest.mark.slow
     def test_few_coordinates_have_no_halves_and_no_correlation_of_before(self):
         some = {ts_id: own[np.arange(15)] for ts_id, own in self.picks.items()}
         pointer = self.add_coordinates("some again", self.tomograms, some)
-        protocol = self.launchProtocol(self.form(self.good))
-        protocol.inputCoordinates.set(pointer.getObjValue())
-        protocol.runMode.set(MODE_RESUME)
-        self.launchProtocol(protocol)
-        again = self.proj.getProtocol(protocol.getObjId(), fromRuns=False)
+        again = self.again(self.launchProtocol(self.form(self.good)), pointer)
         self.assertIn("*No halves*", again.summary()[0])
         self.assertEqual((again.coordinates.getSize(), again.fscs.getSize()), (28, 0))  # without the two at the border
         self.assertFalse(again.average.hasHalfMaps())
@@ -237,8 +238,8 @@ class TestAverageProtocols(BaseTest):
             ({"diameter": 900.0}, "a box for 900 Å has 144 voxels and does not fit in a tomogram of 100 x 100 x 40 voxels"),
             ({"lowPass": 100.0}, "a ball without a direction; lower it to 65 or less"),
             ({"lowPass": 20.0}, "a search needs 30 Å or more"),
-            ({"ownTilts": False, "tiltFirst": 60.0, "tiltLast": -60.0}, "the first tilt must be smaller than the last"),
-            ({"ownTilts": False, "tiltLast": 120.0}, "*Last tilt* must be at least -90 and at most 90"),
+            ({"firstTilt": 60.0, "lastTilt": -60.0}, "and above it; tomogram 'TS 1' would get 60 to -60"),
+            ({"lastTilt": 120.0}, "*Last tilt (degrees)* must lie between -90 and 90"),
             ({"symmetry": "q4"}, "*Symmetry* must be"),
             ({"randomSeed": -1}, "*Random seed* must be at least 0"),
         ):
@@ -263,29 +264,27 @@ class TestAverageProtocols(BaseTest):
 
 
 class TestTilts:
-    """What the tomograms say of their tilts."""
+    """What the form and the tomograms say of their tilts."""
 
     @pytest.fixture
     def protocol(self, sets):
-        tomograms = sets.tomograms({"a": (60, 60, 60), "b": (60, 60, 60)}, RATE)
-        places = {ts_id: [(30, 30, 30)] * 12 for ts_id in "ab"}
+        tomograms = sets.tomograms({"a": (60, 60, 60), "b": (60, 60, 60)}, RATE, acquisitions={"a": (-57.0, 63.0)})
         protocol = XmippProtAverageSubtomograms3D()
-        protocol.inputCoordinates.set(sets.coordinates(tomograms, places))
-        return protocol, tomograms
+        protocol.inputCoordinates.set(sets.coordinates(tomograms, {ts_id: [(30, 30, 30)] * 12 for ts_id in "ab"}))
+        return protocol
 
     def of(self, protocol):
         return {ts_id: protocol._tiltsOf(tomogram) for ts_id, tomogram in protocol._tomograms().items()}
 
-    def test_each_tomogram_its_own_then_that_of_the_set_then_none(self, protocol):
-        protocol, tomograms = protocol
-        assert self.of(protocol) == {"a": None, "b": None}
-        assert any("No tilt range is known of a, b" in line for line in protocol._assumed())
-        tomograms.setAcquisition(TomoAcquisition(angleMin=-57.0, angleMax=63.0))
-        assert self.of(protocol) == {"a": (-57.0, 63.0), "b": (-57.0, 63.0)}
+    def test_each_tomogram_its_own_else_the_usual_ones_and_this_is_said(self, protocol):
+        assert self.of(protocol) == {"a": (-57.0, 63.0), "b": (-60.0, 60.0)}
+        assert protocol._assumed() == ["No tilt range is known of b: -60 to 60 degrees assumed."]
 
-    def test_a_range_that_falls_is_refused(self, protocol):
-        protocol, tomograms = protocol
-        tomograms.setAcquisition(TomoAcquisition(angleMin=60.0, angleMax=-60.0))
-        assert any("'a' says that its tilts go from 60 to -60 degrees" in error for error in protocol._tiltErrors())
-        protocol.ownTilts.set(False)
-        assert protocol._tiltErrors() == [] and self.of(protocol)["b"] == (-60.0, 60.0)
+    def test_the_form_comes_first(self, protocol):
+        protocol.firstTilt.set(-40.0)
+        assert self.of(protocol) == {"a": (-40.0, 63.0), "b": (-40.0, 60.0)}
+        assert protocol._assumed() == ["No tilt range is known of b: 60 degrees assumed."]
+        protocol.lastTilt.set(45.0)
+        assert self.of(protocol) == {"a": (-40.0, 45.0), "b": (-40.0, 45.0)} and protocol._assumed() == []
+        protocol.lastTilt.set(-45.0)
+        assert "would get -40 to -45" in protocol._tiltErrors()[0]

@@ -70,7 +70,7 @@ def test_the_form_knows_what_the_programs_ask_for():
     from xmipp_scripts._shared.averaging_options import TILTS
 
     assert (constants.LEAST_PICKS, constants.LEAST_FOR_HALVES) == (LEAST_PICKS, LEAST_FOR_HALVES)
-    assert (constants.STARTS, constants.USUAL_TILTS, constants.LEAST_DETAILS) == (STARTS, TILTS, LEAST_DETAILS)
+    assert (constants.STARTS, constants.TILTS, constants.LEAST_DETAILS) == (STARTS, TILTS, LEAST_DETAILS)
     assert (constants.AVERAGED_BOX, constants.RESERVED_BRANCHES) == (BOX, (NOISE, TRUTH))
     for diameter, rate in ((130.0, 10.0), (260.0, 13.48), (20.0, 10.0)):
         assert averaged_box(diameter, rate) == box_of(diameter, rate)

@@ -60,7 +60,18 @@ ALL = {
     constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, TOMOGRAM, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
     + commands.scoring_arguments(
-        "m.h5", ["a.xmd"], "out.xmd", noise=["noise.xmd"], recipe="paper", grid=(10.0, 24), gpus="", threads=1
+        "m.h5",
+        ["a.xmd"],
+        "out.xmd",
+        noise=["noise.xmd"],
+        recipe="paper",
+        grid=(10.0, 24),
+        gpus="",
+        threads=1,
+        noise_output="scored_noise.xmd",
+    ),
+    constants.SECOND_LOOK_PROGRAM: commands.look_arguments(
+        FILES, "m.h5", diameter=130.0, tilts=(-57.0, 60.0), keep_centres=True, tomogram_rate=5.0, threads=2, seed=1
     ),
 }
 
@@ -78,6 +89,15 @@ def test_every_option_is_one_that_the_program_knows(program):
     used = {a for a in ALL[program] if isinstance(a, str) and a.startswith("-")}
     assert used
     assert used - known == set()
+
+
+def test_the_second_look_reads_the_first_scores_and_writes_the_final_ones():
+    arguments = ALL[constants.SECOND_LOOK_PROGRAM]
+    read = [str(value_of(arguments, option)) for option in ("--input", "--inputNeg", "--output", "--model")]
+    assert read == [str(FILES.root / name) for name in ("scored_first.xmd", "scored_noise.xmd", "scored.xmd")] + ["m.h5"]
+    start = arguments.index("--tilts")
+    assert arguments[start + 1 : start + 3] == [-57.0, 60.0] and "--keepCentres" in arguments
+    assert (value_of(arguments, "--diameter"), value_of(arguments, "--tomogramSamplingrate")) == (130.0, 5.0)
 
 
 @pytest.mark.parametrize("program", ALL)
@@ -172,7 +192,7 @@ def test_the_reason_names_fields_of_the_form_not_options():
 
 def test_the_fields_of_options_are_on_the_form():
     classes = [value for value in vars(protocols).values() if isinstance(value, type) and issubclass(value, steps.ProgramSteps)]
-    assert len(classes) == 7
+    assert len(classes) == 9
     for protocol_class in classes:
         protocol = protocol_class()
         for option, label in protocol._labelsOfOptions().items():
@@ -202,7 +222,7 @@ def test_the_protocol_stays_thin():
 
 def test_programs_are_those_that_are_installed():
     programs = [value for name, value in vars(constants).items() if name.endswith("_PROGRAM")]
-    assert len(programs) == 10
+    assert len(programs) == 13
     assert all((Path(sys.executable).parent / program).exists() for program in programs)
 
 

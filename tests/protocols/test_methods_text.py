@@ -48,6 +48,15 @@ def test_the_default_learns_from_all_positions_and_joins_look_votes_and_scores(t
     assert "known to be" not in written
 
 
+def test_a_second_look_that_changed_something_is_told(text):
+    look = {"used": True, "reason": "", "diameter": 130.0, "lowpass": 43.33, "keptCentres": False}
+    written = text(secondLook=look)
+    assert "averaged by itself (diameter 130 Å, to 43.33 Å)" in written and written.endswith("agreement of the two averages.")
+    kept = text(secondLook={**look, "keptCentres": True})
+    assert "the half that it was not in" in kept and "moved" not in kept
+    assert text(secondLook={"used": False, "reason": "none"}) == text(secondLook=None) == text()
+
+
 def test_the_recipe_of_the_paper_is_the_network_alone(text):
     written = text({"recipe": "paper", "minPickers": 3, "folds": 1})
     assert "on which at least 3 pickers agreed, against noise" in written

@@ -48,6 +48,20 @@ def test_the_verdict_is_the_first_line_and_intervals_and_notes_are_shown(summary
     assert "precision unknown (0.00 to 0.85), recall unknown (0.00 to 1.00)" in text and "Noise of TS_1: crowded" in text
 
 
+LOOK = {"used": True, "reason": "the averages agree", "diameter": 130.0, "tilts": [-57.0, 60.0], "keptCentres": False}
+
+
+def test_the_second_look_has_a_line_with_its_diameter_and_tilts(summary):
+    told = "*Second look* (130 Å in diameter, tilts -57 to 60 degrees): the averages agree; centres moved"
+    assert told in summary(secondLook=LOOK).splitlines()
+    assert "the averages agree; centres as picked" in summary(secondLook={**LOOK, "keptCentres": True})
+    tried = summary(secondLook={**LOOK, "used": False, "reason": "none, because they differ"})
+    assert "degrees): none, because they differ" in tried and "centres" not in tried
+    none = summary(secondLook={"used": False, "reason": "none, because no network was trained"})
+    assert "*Second look*: none, because no network was trained" in none.splitlines()
+    assert "Second look" not in summary(secondLook=None) + summary()
+
+
 def test_it_warns_where_the_scores_are_not_calibrated(summary):
     assert "only 15 merged picks are rough" in summary({**COUNTS, "positive": 5})
 

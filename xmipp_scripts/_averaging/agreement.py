@@ -8,8 +8,8 @@ from tomo_particles.fourier.shell_correlation import HalfMapCorrelation
 
 from .config import AverageConfig
 
-# Mean correlation of the halves from the diameter to the first low-pass. Particles reach 0.97 (benchmarks/results/averages.md), noise
-# 0.53 (branches.md): the best turn lays any two averages of few shells on each other to some degree.
+# Mean correlation of the halves from the diameter to the first low-pass: 0.97 for particles (results/averages.md), 0.53 for noise
+# (results/branches.md). The best turn lays any two averages of few shells on each other to some degree.
 SUPPORTED = 0.7
 
 

@@ -102,13 +102,13 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     Where the look is worth nothing, the scores are those of the input, and the reason says why.
     """
     columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
-    for path in (config.looks, *config.averages):
-        path.unlink(missing_ok=True)  # of an earlier look
+    out_of_fold = bool(config.model) and folds_of(config.model) > 1
     with ExitStack() as stack:
         tomograms = _opened(columns, config, stack)
+        for path in (config.looks, *config.averages):
+            path.unlink(missing_ok=True)  # of an earlier look
         compared = _compared(columns, noise, tomograms, config, progress)
-        sizes = {name: tomogram.size for name, tomogram in tomograms.items()}
-    out_of_fold = bool(config.model) and folds_of(config.model) > 1
+        sizes = {name: (tomogram.size, tomogram.sampling_rate) for name, tomogram in tomograms.items()}
     if isinstance(compared, str):
         found = {"used": False, "reason": compared}
         scores = final_scores(columns, noise, out_of_fold, network_alone=False)
@@ -225,15 +225,17 @@ def _joined(columns: Columns, noise: Columns, compared: Compared) -> tuple[list[
     return of_picks.tolist(), of_noise.tolist()
 
 
-def _move(columns: Columns, compared: Compared, sizes: Mapping[str, tuple[int, int, int]], config: LookConfig) -> None:
-    """Give the picks their new centres."""
+def _move(
+    columns: Columns, compared: Compared, sizes: Mapping[str, tuple[tuple[int, int, int], float]], config: LookConfig
+) -> None:
+    """Give the picks their new centres. sizes: x, y, z of each tomogram, in voxels of its sampling rate (Å/voxel)."""
     if not config.move or not compared.worth:
         return
     names, rate = np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["samplingRate"], dtype=float)
     positions = np.array([columns[axis] for axis in "xyz"], dtype=float).T
-    for name, size in sizes.items():
+    for name, (size, own_rate) in sizes.items():
         own = names == name
-        limits = rescale_size(size, config.tomogram_sampling_rate or rate[own][0], rate[own][0])
+        limits = rescale_size(size, own_rate, rate[own][0])
         positions[own] = moved_midway(
             positions[own], compared.shifts[own], compared.worth, config.diameter / 2 / rate[own][0], limits
         )

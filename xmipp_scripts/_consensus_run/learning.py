@@ -65,6 +65,9 @@ class Learning:
             )
         if self._looks_twice(model):
             self._look_again(model, steps)
+        else:
+            for path in self.layout.of_second_look:  # of an earlier run
+                path.unlink(missing_ok=True)
         return self.layout.scored
 
     def _looks_twice(self, model: str) -> bool:

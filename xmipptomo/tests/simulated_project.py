@@ -12,7 +12,7 @@ from pwem.convert.transformations import euler_matrix
 from pyworkflow.object import Pointer, String
 from pyworkflow.project import Project
 from tomo.constants import BOTTOM_LEFT_CORNER
-from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 from tomo.protocols import ProtImportCoordinates3D, ProtImportTomograms
 
 from tomo_particles.core.coordinates import rescale_positions
@@ -52,8 +52,9 @@ def simulate(folder: str, ts_id: str, seed: int, size: tuple[int, int, int] = SI
     return SimulatedTomogram(ts_id, *paths, simulation.truth, simulation.positions["bead"])
 
 
-def add_tomograms(project: Project, label: str, paths: Mapping[str, str], rate: float) -> Pointer:
-    """Register a set of tomograms by tsId; returns the pointer that a form would hold."""
+def add_tomograms(project: Project, label: str, paths: Mapping[str, str], rate: float,
+                  tilts: tuple[float, float] | None = None) -> Pointer:
+    """Register a set of tomograms by tsId; returns the pointer that a form would hold. tilts: first and last, of all of them."""
     protocol = _saved(project, ProtImportTomograms, label)
     tomograms = SetOfTomograms.create(protocol.getPath(), template="tomograms%s.sqlite")
     tomograms.setSamplingRate(rate)
@@ -63,6 +64,8 @@ def add_tomograms(project: Project, label: str, paths: Mapping[str, str], rate: 
         tomogram.setLocation(path)
         tomogram.setSamplingRate(rate)
         tomogram.setOrigin()
+        if tilts:
+            tomogram.setAcquisition(TomoAcquisition(angleMin=tilts[0], angleMax=tilts[1]))
         tomograms.append(tomogram)
     return _registered(project, protocol, "Tomograms", tomograms)
 

@@ -10,15 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pyworkflow as pw
-from pyworkflow.object import Pointer
-from pyworkflow.project import Manager
-from pyworkflow.tests import BaseTest, setupTestProject
-from pyworkflow.utils import cleanPath
 from pyworkflow.viewer import DESKTOP_TKINTER
-from tomo.constants import BOTTOM_LEFT_CORNER
 
 from tomo_particles.consensus.expected_precision import promise_text
-from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.reports.tables import expected_now
@@ -32,55 +26,28 @@ from ..viewers.figure_window import FigureWindow
 from ..wizards import BoxAndRadiusWizard, ThresholdWizard
 from ..wizards.box_and_radius import input_sets_of, positions_of
 from ..wizards.threshold import results_of
-from .simulated_project import RATE, SIZE, SimulatedTomogram, add_coordinates, add_tomograms, simulate
+from .consensus_project import ConsensusProject
+from .simulated_project import RATE, SIZE, add_tomograms, simulate
 
-JITTER = 0.3  # voxels of RATE, standard deviation of a simulated picker's error
 TILT = 30.0  # degrees, of every orientation that picker A gives
 SMALLEST, BIGGEST = CHOICE_RULES.index("smallest"), CHOICE_RULES.index("biggest")
 # TS_1 is a part of TS_10: ids must be compared whole.
 TS_IDS = ("TS_1", "TS_10", "TS_2", "TS_3")
 
 
-class TestDeepConsensusPicking3D(BaseTest):
+class TestDeepConsensusPicking3D(ConsensusProject):
     """One project, with simulated sets made once and a trained run that later tests use."""
 
-    simulated: dict[str, SimulatedTomogram]
     _trained = None
     _training_failed = False
 
     @classmethod
     def setUpClass(cls):
-        cleanPath(Manager().getProjectPath(cls.__name__))  # Scipion keeps the runs of an earlier test in it
-        setupTestProject(cls)
-        folder = os.path.abspath("simulated data")
-        os.makedirs(folder, exist_ok=True)
-        cls.simulated = {ts_id: simulate(folder, ts_id, seed) for seed, ts_id in enumerate(TS_IDS)}
-        cls.rng = np.random.default_rng(0)
+        cls.make_project(TS_IDS)
         cls.fine = cls.tomograms("fine", "TS_1", "TS_10")
         cls.binned = cls.tomograms("binned", "TS_1", "TS_10", "TS_2", binned=True)
         cls.picker_a = cls.coordinates("picker A", cls.fine, 20, score=0.7, group=3, tilt=TILT)
         cls.picker_b = cls.coordinates("picker B", cls.binned, 12, score=0.4)
-
-    @classmethod
-    def tomograms(cls, label: str, *ts_ids: str, binned: bool = False) -> Pointer:
-        paths = {t: cls.simulated[t].binned_path if binned else cls.simulated[t].path for t in ts_ids}
-        return add_tomograms(cls.proj, label, paths, 2 * RATE if binned else RATE)
-
-    @classmethod
-    def coordinates(cls, label: str, tomograms: Pointer, box_size: int, positions: dict | None = None, **kwargs) -> Pointer:
-        """Every particle of every tomogram of the set, off by JITTER, unless positions are given."""
-        ts_ids = [tomogram.getTsId() for tomogram in tomograms.get()]
-        found = positions or {t: cls.simulated[t].truth + cls.rng.normal(0, JITTER, cls.simulated[t].truth.shape) for t in ts_ids}
-        return add_coordinates(cls.proj, label, tomograms, found, box_size, **kwargs)
-
-    def protocol(self, **parameters) -> XmippProtDeepConsensusPicking3D:
-        """A form with these parameters; each has pointers of its own, because Scipion stores them as parts of one protocol."""
-        for name in ("inputSets", "positiveReferences", "negativeReferences"):
-            parameters[name] = [Pointer(p.getObjValue(), extended=p.getExtended()) for p in parameters.get(name, [])]
-        return self.newProtocol(XmippProtDeepConsensusPicking3D, **{"numberOfThreads": 1, "binThreads": 2, **parameters})
-
-    def launch(self, **parameters) -> XmippProtDeepConsensusPicking3D:
-        return self.launchProtocol(self.protocol(**{"writeReport": False, **parameters}))
 
     def trained(self) -> XmippProtDeepConsensusPicking3D:
         """A run with a network, references of both kinds, and pickers of different box size, sampling rate and tomograms."""
@@ -97,18 +64,6 @@ class TestDeepConsensusPicking3D(BaseTest):
                 boxSizeChoice=BIGGEST, noiseRadius=0.5, epochs=1, folds=2, batchSize=32, threshold=0.0, numberOfThreads=3,
                 writeReport=True)
         return cls._trained
-
-    def positions(self, coordinates, ts_id: str) -> np.ndarray:
-        """(n, 3) x, y, z of the output in one tomogram, in voxels of RATE."""
-        own = [c.getPosition(BOTTOM_LEFT_CORNER) for c in coordinates.iterCoordinates() if c.getTomoId() == ts_id]
-        return rescale_positions(np.array(own).reshape(-1, 3), coordinates.getSamplingRate(), RATE)
-
-    def assert_at_particles(self, coordinates, ts_id: str):
-        """Every particle has exactly one coordinate within a voxel and a half, and no coordinate is elsewhere."""
-        found, truth = self.positions(coordinates, ts_id), self.simulated[ts_id].truth
-        distances = np.linalg.norm(found[:, None] - truth[None], axis=2)
-        self.assertEqual(len(found), len(truth))
-        self.assertTrue((distances.min(axis=0) < 1.5).all(), f"{ts_id}: particles missed by {distances.min(axis=0)} voxels")
 
     # ------------------------------------------------------------------------------------------------- network
     def test_network_with_pickers_of_different_box_rate_and_tomograms(self):
@@ -195,6 +150,12 @@ class TestDeepConsensusPicking3D(BaseTest):
                             skipTraining=False, folds=5)
         Path("no model.h5").write_text("hello")
         self.assert_refused("Model file", "is not a model", modelType=MODEL_EXISTING, modelFile="no model.h5")
+
+    # ---------------------------------------------------------------------------------------------- second look
+    def test_second_look_says_why_there_is_none(self):
+        summary = "\n".join(self.trained().summary())
+        self.assertIn("*Second look*: none, because the tomograms have different sampling rates (10, 20 Å/voxel)", summary)
+        self.assertFalse(any(path.exists() for path in RunFiles(self.trained()._getExtraPath()).of_second_look))
 
     # ---------------------------------------------------------------------------------------- viewer and wizards
     def test_viewer_shows_every_figure_of_the_run_and_its_report(self):

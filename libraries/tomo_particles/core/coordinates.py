@@ -11,6 +11,7 @@ from .errors import InputError, parameter
 # Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
 # the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
 MAX_RELATIVE_SAMPLING_MISMATCH = 1e-3
+MIN_SPREAD = 0.1  # of an edge: picks that reach less far along all three axes are rarely right
 
 
 def same_sampling_rate(a: float, b: float) -> bool:
@@ -50,7 +51,7 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
     """
     outside = np.flatnonzero(~inside_volume(positions, size))
     if len(outside):
-        angstrom = rate is not None and rate > 1 and inside_volume(positions / rate, size).all()
+        angstrom = rate is not None and _looks_like_angstrom(positions, size, rate)
         hint = f"they would fit as Å: divide them by {rate:g}; else " if angstrom else ""
         x, y, z = positions[outside[0]]
         edges = " x ".join(f"{edge:.0f}" for edge in size)
@@ -60,6 +61,16 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
             "order and the origin",
             *([f"say that they are Å with {parameter('unit')} angstrom"] if angstrom else []),
         )
+
+
+def _looks_like_angstrom(positions: np.ndarray, size: Sequence[float], rate: float) -> bool:
+    """Whether positions (n, 3) that are not all inside a volume are so as Å, and spread out there.
+
+    Most of them must lie outside as voxels: a few picks beyond a face, or exchanged axes, are no other unit.
+    """
+    voxels = positions / rate
+    far = inside_volume(positions, size).mean() < 0.5 and (voxels.max(axis=0) / np.asarray(size)).max() > MIN_SPREAD
+    return bool(rate > 1 and far and inside_volume(voxels, size).all())
 
 
 def refuse_fractions(positions: np.ndarray, source: str) -> None:

@@ -102,7 +102,10 @@ def likely_mistake(picks: Picks, size: Sequence[int], rates: Iterable[float | No
     if len(positions) >= FEW and _surrounds(positions, edges / 2):
         origins[" from the centre"] = edges / 2
     best, found = SPARSE, ""
+    mostly_inside = bool(inside_volume(positions, size).mean() > 0.5)
     for factor, why in factors.items():
+        if factor < 1 and mostly_inside:  # picks that were multiplied would lie outside, nearly all
+            continue
         for where, origin in origins.items():
             spread = (positions - origin) * factor + origin
             low = -1 - factor / 2  # half a voxel of another binning

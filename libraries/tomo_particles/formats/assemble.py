@@ -14,8 +14,20 @@ from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
 from .angle_units import doubt_about
 from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
-from .naming import as_pattern, left_out, other_voxels, require_apart, require_numbers_known, same_text, stem_of, tomogram_of
+from .naming import (
+    as_pattern,
+    called_as_another,
+    left_out,
+    other_voxels,
+    require_apart,
+    require_numbers_known,
+    same_text,
+    stem_of,
+    tomogram_of,
+    unknown_binning,
+)
 
+LEAST_BINNING = 1.4  # a ratio of two sizes further from 1 is a binning
 MAX_UNEVEN_BINNING = 1.05  # by which the ratios of the edges of two binnings may differ: edges are rounded
 
 
@@ -30,7 +42,7 @@ def read_with(one: Format, path: Path, context: Context) -> dict[str, Picks]:
 
 
 def _with_what_is_kept(found: Sequence[Found], one: Format, path: object, context: Context) -> Sequence[Found]:
-    """The further columns that a conversion keeps; a note names the others. A run does not name those of star files."""
+    """The further columns that a conversion keeps; a note names the others. A run does not name those of RELION's files."""
     kept = {
         label
         for own in found
@@ -38,7 +50,7 @@ def _with_what_is_kept(found: Sequence[Found], one: Format, path: object, contex
         if values is not None and context.family and context.family == one.family
     }
     lost = dict.fromkeys(label for own in found for label in own.further if label not in kept)
-    if lost and (context.family or one.name == "csv"):
+    if lost and (context.family or one.family != "relion"):
         context.notes.append(f"{path}: columns not read: {listed(lost, 12, '')}")
     return [replace(own, further={label: own.further[label] for label in own.further if label in kept}) for own in found]
 
@@ -65,6 +77,7 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
     parts: dict[str, list[Picks]] = {}
     strange: dict[str, int] = {}
     assigned = {one.name: (one.named, tomogram_of(one, path, context)) for one in found}
+    context.notes.extend(called_as_another(path, [own for named, own in assigned.values() if own and named == BY_NAME], context))
     require_apart({name: own for name, (named, own) in assigned.items() if named == BY_NAME and own is not None}, path, context)
     for one in found:
         tomo_id = assigned[one.name][1]
@@ -162,9 +175,17 @@ def _check_size(found: Found, tomogram: TomogramInfo, rate: float | None, path: 
     """
     told = bool(found.rate or context.sampling_rate)
     way_out = [f"say in voxels of how many Å its coordinates are, with {parameter('picks_sampling_rate')}"] if not told else []
-    if found.size and tomogram.size and (found.on_image or not told) and not _same_extent(found.size, rate, tomogram):
+    if found.size and tomogram.size and not _same_extent(found.size, rate, tomogram):
         ratios = np.array(found.size) / np.array(tomogram.size)
         binned = ratios.max() < MAX_UNEVEN_BINNING * ratios.min()
+        exchanged = sorted(found.size) == sorted(tomogram.size)
+        if told and not found.on_image:  # a size that may be that of the picks alone
+            if exchanged or (binned and not 1 / LEAST_BINNING < ratios.mean() < LEAST_BINNING):
+                context.notes.append(
+                    f"warning: {path}: by its header it was made on a tomogram of {_edges(found.size)} voxels, but "
+                    f"'{tomogram.tomo_id}' has {_edges(tomogram.size)}; check its voxel size ({rate:g} Å) and its axes"
+                )
+            return
         what = f", {found.trimmed}" if found.trimmed and not binned else ""
         raise InputError(
             f"{context.option}: '{path}' was made on a tomogram of {_edges(found.size)} voxels{what}, but tomogram "
@@ -183,6 +204,11 @@ def _check_size(found: Found, tomogram: TomogramInfo, rate: float | None, path: 
             f"{context.option}: '{path}' has coordinates of '{stem_of(found.name)}', by its name {other}, but "
             f"tomogram '{tomogram.tomo_id}' is not",
             *way_out,
+        )
+    elif not told and (binning := unknown_binning(found.name, tomogram, context)):
+        context.notes.append(
+            f"{path}: '{stem_of(found.name)}' is by its name {binning}, and '{tomogram.tomo_id}' does not say its binning; "
+            "their voxels are taken for the same"
         )
 
 

@@ -6,6 +6,8 @@ Read and written here: the package copick needs numpy 2, zarr and some sixty pac
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from .model import BY_FILE, BY_NAME, Context, Format, Found, read_text, text_of
 USER, SESSION = "xmipptomo", "0"
 MATRIX = "xyz_rotation_matrix"  # of the portal; the importers of before left open in which order of the axes theirs was
 OLD_MATRIX = f"its orientations are left out: its rotation_matrix does not say its order of the axes, as {MATRIX} does"
+SPACING = re.compile(r"VoxelSpacing(\d+(?:\.\d+)?)")  # a folder of the portal, of the tomograms that an annotation was made on
 MAX_SKEW = 0.01  # by which a matrix of rounded numbers may miss being a rotation
 
 
@@ -61,19 +64,24 @@ def _sniff_portal(head: bytes) -> bool:
 
 
 def parse_portal(path: Path, option: str) -> list[Found]:
-    """0-based voxels of the tomogram of the annotation, one JSON object a line: point, orientedPoint or instancePoint."""
+    """0-based voxels of the tomogram of the annotation, one JSON object a line: point, orientedPoint or instancePoint.
+
+    As the portal lays its files out, a folder says the size of these voxels: VoxelSpacing10.000.
+    """
     lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()]
     points = [_object(read_json(line, path, option, number), f"line {number}", path, option) for number, line in lines]
     positions = np.array(
         [_location(own, f"line {number}", path, option) for own, (number, _) in zip(points, lines, strict=True)]
     ).reshape(-1, 3)
     turns = _matrices([own.get(MATRIX) for own in points], 3, path, option)
+    folders = reversed(os.path.abspath(path).split(os.sep))
     others = any("rotation_matrix" in own for own in points) and not any(MATRIX in own for own in points)
     return [
         Found(
             path.name,
             BY_FILE,
             positions,
+            rate=next((float(folder[1]) or None for folder in map(SPACING.fullmatch, folders) if folder), None),
             angles=_angles(turns),
             group=_groups(points, path, option),
             notes=(OLD_MATRIX,) if others else (),
@@ -192,6 +200,7 @@ COPICK = Format(
     parse_copick,
     write,
     frozenset({"score", "angles", "group", "species"}),
+    fills=frozenset({"angles"}),
     single=True,
     one_species=True,
 )

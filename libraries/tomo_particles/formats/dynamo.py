@@ -156,4 +156,13 @@ def write_names(path: Path, tomograms: Iterable[str], context: Context) -> None:
     path.with_suffix(".doc").write_text("".join(f"{i} {name}\n" for i, name in enumerate(paths, start=1)), encoding="utf-8")
 
 
-DYNAMO = Format("dynamo", "Dynamo table", (".tbl",), _sniff, parse, write, frozenset({"score", "angles", "group"}), fills=True)
+DYNAMO = Format(
+    "dynamo",
+    "Dynamo table",
+    (".tbl",),
+    _sniff,
+    parse,
+    write,
+    frozenset({"score", "angles", "group"}),
+    fills=frozenset({"score", "angles"}),
+)

@@ -12,6 +12,7 @@ from ..core.errors import InputError
 from ..core.picks import NO_SPECIES
 from .model import read_text, text_of
 from .star import numbers_of
+from .tables import SCORE_NAMES
 
 SEPARATORS = "\t;,"
 
@@ -32,6 +33,16 @@ class Labelled:
     def positions(self, labels: Iterable[str]) -> np.ndarray:
         """(n, 3) of three columns, in the given order."""
         return np.stack([self.numbers(label) for label in labels], axis=1).reshape(-1, 3)
+
+    @property
+    def score_label(self) -> str:
+        """The column of the scores: `score`, else the only one with another usual name of a score; empty if there is none."""
+        others = [label for label in self.columns if label.lower() in SCORE_NAMES]
+        return "score" if "score" in self.columns else others[0] if len(others) == 1 else ""
+
+    def unread(self, *read: str) -> dict[str, None]:
+        """The labels that are none of these, for `Found.further`: they are of no use in another file, but their loss is said."""
+        return dict.fromkeys(label for label in self.columns if label not in read)
 
     def words(self, label: str) -> np.ndarray:
         """(n,) texts of a column, empty for none."""

@@ -112,7 +112,7 @@ class Format:
     name: for options.  title: for people.  extensions: with the dot, lower case.
     sniff: whether the beginning of a file, bytes, is of this format.  parse: path and option to what the file holds.
     write: to a path that is free; None where we only read.  keeps: which of score, angles, group, species are written.
-    fills: a score or orientation that is not known is written as 0.
+    fills: which of score and angles are written as 0 for a pick of which they are not known.
     single: a file holds one tomogram only.  one_species: and one species only.
     as_they_stand: whether it gives positions as plain numbers from the centre of the first voxel, which may be Å as well.
     family: formats of the same family keep each other's further columns; empty: none are kept.
@@ -125,7 +125,7 @@ class Format:
     parse: Callable[[Path, str], Sequence[Found]]
     write: Callable[[Path, Mapping[str, Picks], Context], None] | None = None
     keeps: frozenset[str] = frozenset()
-    fills: bool = False
+    fills: frozenset[str] = frozenset()
     single: bool = False
     one_species: bool = False
     as_they_stand: bool = False

@@ -236,6 +236,23 @@ def other_voxels(name: str, tomogram: TomogramInfo) -> str:
     return ""
 
 
+def unknown_binning(name: str, tomogram: TomogramInfo, context: Context) -> str:
+    """The binning that a name says and that of its tomogram does not, unless the user says which tomogram it is; else empty."""
+    of_tomogram = any(said.startswith("bin") for said in voxels_in(tomogram.tomo_id))
+    known = not context.tomograms or of_tomogram or _told(name, context)
+    return "" if known else next((said for said in voxels_in(name) if said.startswith("bin")), "")
+
+
+def called_as_another(path: object, tomo_ids: Collection[str], context: Context) -> list[str]:
+    """A warning for a file whose name is that of one tomogram, and whose picks are of others."""
+    own = _matches_of_file(path, replace(context, among="")) if tomo_ids else []
+    if len(own) != 1 or own[0] in tomo_ids:
+        return []
+    return [
+        f"warning: {path}: by its name it is of tomogram '{own[0]}', but in it are picks of {listed(dict.fromkeys(tomo_ids))}"
+    ]
+
+
 def require_apart(assigned: Mapping[str, str], path: object, context: Context) -> None:
     """Raise InputError for two names of a file, with the tomograms they are taken for, that are so only without their endings.
 

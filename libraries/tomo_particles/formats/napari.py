@@ -21,15 +21,19 @@ def _sniff(head: bytes) -> bool:
 
 
 def parse(path: Path, option: str) -> list[Found]:
-    """Indices z, y, x of the array, in voxels (napari saves them before its own scale); a property `score` is the score."""
+    """Indices z, y, x of the array, in voxels (napari saves them before its own scale); a property `score`, or the only one
+    with another usual name of it, is the score."""
     table = read_labelled(path, AXES, option)
     if FURTHER_AXIS in table.columns:
         raise InputError(
             f"{option}: '{path}' holds points with more than three axes, and nothing says which of them are z, y, "
             "x; save the points of one tomogram"
         )
-    score = table.numbers("score", allow_empty=True) if "score" in table.columns else None
-    return [Found(path.name, BY_FILE, table.positions(reversed(AXES)), score=score)]
+    label = table.score_label
+    score = table.numbers(label, allow_empty=True) if label else None
+    notes = (f"column {label} is read as the score",) if label not in ("", "score") else ()
+    further = table.unread("index", *AXES, label)
+    return [Found(path.name, BY_FILE, table.positions(reversed(AXES)), score=score, further=further, notes=notes)]
 
 
 def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:

@@ -19,6 +19,7 @@ MAGIC = "*?["
 # Extensions that much else bears: such a file in a folder is passed over if its content is no picks. One of any other extension
 # is a picker's for certain, so that it is damaged then.
 SHARED_EXTENSIONS = (".txt", ".xyz", ".json", ".xml", ".csv", ".tsv", ".em", ".star")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 def is_pattern(source: str | os.PathLike) -> bool:
@@ -75,8 +76,11 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
         by_format: dict[str, tuple[Format, list[ReadOnce]]] = {}
         blank: list[ReadOnce] = []
         others: list[Path] = []
+        packed: list[Path] = []
         for path in _with_extension(listing, extensions):
-            if is_blank(path):
+            if path.suffix.lower() in COMPRESSED:
+                packed.append(path)
+            elif is_blank(path):
                 blank.append(path)
             elif path.suffix.lower() in SHARED_EXTENSIONS and not sniffed(path):
                 others.append(path)
@@ -87,8 +91,9 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
             break
     else:
         raise InputError(
-            f"{option}: folder '{folder}' has no file of picks ({len(blank) + len(others)} files looked at, "
-            f"{len(blank)} of them empty); give the folder that holds them, or the files as a pattern in quotes"
+            f"{option}: folder '{folder}' has no file of picks ({len(blank) + len(others) + len(packed)} files looked at, "
+            f"{len(blank)} of them empty); give the folder that holds them, or the files as a pattern in quotes",
+            *([f"decompress {_names(packed)}"] if packed else []),
         )
     if len(by_format) > 1:
         each = ", ".join(f"{len(paths)} {name} ({paths[0].name})" for name, (_, paths) in by_format.items())
@@ -99,13 +104,21 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
         )
     if others:
         notes.append(f"{folder}: passed over, no picks: {_names(others)}")
+    if packed:
+        notes.append(f"{folder}: passed over, compressed: {_names(packed)}; decompress them to have their picks")
     ((_, found),) = by_format.values()
     return sorted([*found, *(path for path in blank if path.suffix == found[0].suffix)])
 
 
 def _with_extension(paths: Iterable[Path], extensions: set[str]) -> list[ReadOnce]:
     visible = (ReadOnce(path) for path in paths if path.is_file() and not path.name.startswith("."))
-    return sorted(path for path in visible if path.suffix.lower() in extensions)
+    return sorted(path for path in visible if _extension(path) in extensions)
+
+
+def _extension(path: Path) -> str:
+    """The extension of a file; of one that is compressed that of what is in it."""
+    ending = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if ending in COMPRESSED else ending
 
 
 def is_blank(path: ReadOnce) -> bool:
@@ -195,6 +208,18 @@ def joined(
         )
     if empty:
         notes.append(f"{source or option}: no picks in {_names(empty, among)}")
-    return {
+    whole = {
         tomo_id: Picks.concatenate([one.at_sampling_rate(own[0].sampling_rate) for one in own]) for tomo_id, own in parts.items()
     }
+    twice = {tomo_id: _repeated(own) for tomo_id, own in whole.items() if len(parts[tomo_id]) > 1}
+    if count := sum(twice.values()):
+        notes.append(
+            f"{source or option}: {count} picks lie exactly on another of their tomogram, in "
+            f"{listed(tomo_id for tomo_id, own in twice.items() if own)}; are the same picks in two files?"
+        )
+    return whole
+
+
+def _repeated(picks: Picks) -> int:
+    """How many picks have the position and the class of one before."""
+    return len(picks) - len(set(zip(map(tuple, picks.positions.round(3).tolist()), picks.species.tolist(), strict=True)))

@@ -31,6 +31,7 @@ def parse(path: Path, option: str) -> list[Found]:
             table.positions("xyz"),
             score=score,
             angles=None if old or not angles.any() else angles,
+            further=table.unread(*"xyz", *TURNS, "score"),
             notes=(OLD_ANGLES,) if old and angles.any() else (),
         )
     ]

@@ -12,7 +12,8 @@ from .model import BY_FILE, BY_NAME, Format, Found, text_of
 from .star import require_columns, table_with
 from .xml_lists import Element, elements_of, numbers
 
-SHIFT, PICKED, TURN, SCORE = "Shift", "PickPosition", "Rotation", "Score"
+SHIFT, PICKED, TURN, SCORE, CLASS = "Shift", "PickPosition", "Rotation", "Score", "Class"
+CLASSES = "the classes of its particles are not read"
 COORDINATES = [f"ptmCoordinate{axis}" for axis in "XYZ"]
 ANGLES = ["ptmAngleRot", "ptmAngleTilt", "ptmAnglePsi"]
 RATE, NAME, FIT = "ptmDetectorPixelSize", "ptmMicrographName", "ptmLCCmax"
@@ -28,7 +29,7 @@ def parse_xml(path: Path, option: str) -> list[Found]:
     for element in elements_of(path, option):
         if element.name == "Particle":
             particles.append({"Particle": element})
-        elif particles and element.name in (SHIFT, PICKED, TURN, SCORE):
+        elif particles and element.name in (SHIFT, PICKED, TURN, SCORE, CLASS):
             particles[-1][element.name] = element
     for particle in particles:
         if PICKED not in particle:
@@ -52,6 +53,7 @@ def parse_xml(path: Path, option: str) -> list[Found]:
     score = np.full(len(particles), np.nan)
     scored = [(i, own[SCORE]) for i, own in enumerate(particles) if "Value" in own.get(SCORE, own["Particle"]).attributes]
     score[[i for i, _ in scored]] = numbers([own for _, own in scored], "Value", path, option)
+    classed = any(own[CLASS].attributes.get("Name", "None") not in ("", "None", "0") for own in particles if CLASS in own)
     names = np.array([own[PICKED].attributes.get("Origin", "") for own in particles], dtype=object)
     return [
         Found(
@@ -61,6 +63,7 @@ def parse_xml(path: Path, option: str) -> list[Found]:
             score=score[own],
             angles=angles[own],
             convention=from_tom,
+            notes=(CLASSES,) if classed else (),
         )
         for name in dict.fromkeys(names.tolist())
         for own in [names == name]

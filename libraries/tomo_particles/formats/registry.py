@@ -212,6 +212,8 @@ def write_all(
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise InputError for a file that exists and may not be overwritten."""
+    """Raise InputError for a file that exists and may not be overwritten, and for a folder."""
+    if path.is_dir():
+        raise InputError(f"{parameter('output')}: '{path}' is a folder; give the name of a file")
     if path.exists() and not overwrite:
         raise InputError(f"{parameter('output')}: file '{path}' exists; choose another name or give {parameter('overwrite')}")

@@ -240,7 +240,7 @@ RELION5 = Format(
     parse,
     write_relion5,
     KEEPS,
-    fills=True,
+    fills=KEEPS,
     family="relion",
 )
 RELION3 = Format(
@@ -251,7 +251,7 @@ RELION3 = Format(
     parse,
     write_relion3,
     KEEPS,
-    fills=True,
+    fills=KEEPS,
     as_they_stand=True,
     family="relion",
 )

@@ -84,7 +84,7 @@ def require_places(places: np.ndarray, columns: str, path: object, option: str) 
 
 def _number(value: str) -> float:
     try:
-        return float(value)
+        return float(value) if "_" not in value else np.nan  # for Python 1_20 is 120
     except ValueError:
         return np.nan
 

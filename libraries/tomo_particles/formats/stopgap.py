@@ -91,5 +91,12 @@ def write(path: Path, picks: Mapping[str, Picks], context: Context) -> None:
 
 
 STOPGAP = Format(
-    "stopgap", "STOPGAP motive list", (".star",), _sniff, parse, write, frozenset({"score", "angles", "group"}), fills=True
+    "stopgap",
+    "STOPGAP motive list",
+    (".star",),
+    _sniff,
+    parse,
+    write,
+    frozenset({"score", "angles", "group"}),
+    fills=frozenset({"score", "angles"}),
 )

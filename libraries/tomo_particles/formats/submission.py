@@ -24,7 +24,7 @@ def parse(path: Path, option: str) -> list[Found]:
     positions = table.positions("xyz")
     names, species = table.words("experiment"), table.words("particle_type")
     return [
-        Found(name, BY_NAME, positions[own], angstrom=True, species=species[own])
+        Found(name, BY_NAME, positions[own], angstrom=True, species=species[own], further=table.unread("id", *LABELS))
         for name in dict.fromkeys(names.tolist())
         for own in [names == name]
     ]

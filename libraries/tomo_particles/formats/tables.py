@@ -31,6 +31,8 @@ SEPARATORS = (",", "\t", ";")
 DEFAULT_BOX = 2  # voxels: particleSize of picks whose box nobody said; the programs that cut boxes ask for it
 # Other names of a score, taken where a table has no column score: crYOLO's, pytom-match-pick's, Xmipp's and what people write.
 SCORE_NAMES = ("confidence", "probability", "cc", "ccc", "lcc", "lccmax", "fom")
+# Columns that may say Å/voxel of the coordinates or of something else: never believed, always said.
+RATE_NAMES = ("sampling_rate", "pixel_size", "pixelsize", "voxel_size", "voxelsize", "voxel_spacing", "apix", "angpix")
 # What stands for no number; a class or a tomogram may be called so.
 NO_NUMBER = ("", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "None")
 REQUIRED = ("tomo_id", "x", "y", "z")
@@ -282,6 +284,11 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None, unread: bool
         ]
         if unread and (others := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]):
             notes.append(f"columns not read: {listed(others, 12, '')}")
+        notes += [
+            f"column {label} is not read; if the coordinates are in voxels of this size, call it samplingRate"
+            for label in names
+            if label.strip().lower() in RATE_NAMES and "samplingRate" not in names.values()
+        ]
     table = table.rename(columns=names)
     for name in {"tomo_id", "class"} & set(table.columns):
         table[name] = [from_cell(cell) if isinstance(cell, str) else cell for cell in table[name]]

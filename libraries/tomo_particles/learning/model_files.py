@@ -83,8 +83,9 @@ def architecture_of(path: str | os.PathLike, option: str = parameter("model")) -
 def folds_of(path: str | os.PathLike, option: str = parameter("model")) -> int:
     """Number of networks in a model file, each trained without one part of the data. Raises InputError for a file that is not
     ours."""
+    description = read_model_texts(path, option)[0]  # its own errors say more
     try:
-        return int(json.loads(read_model_texts(path, option)[0])["folds"])
+        return int(json.loads(description)["folds"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{option}: '{path}' does not say how many networks it holds; train a new model") from error
 

@@ -94,6 +94,7 @@ def _content(run: RunResults, final: Path) -> dict[str, Any]:
         "folder": str(run.folder.resolve()),
         "run": run,
         "verdict": run.verdict,
+        "look": run.second_look,
         "counts": {"merged": len(run.table), "accepted": int(run.accepted.sum())},
         "expected": expected_now(run),
         "promises": promises(run),
@@ -149,6 +150,14 @@ def _pictures(run: RunResults) -> dict[str, Picture]:
         "What the scores say of themselves. This is a promise and not a measured calibration: to measure "
         "it, pick one tomogram whole by hand and give it to xmipp_consensus_report_tomo as the truth.",
     )
+    if run.averages:
+        pictures["averages"] = Picture(
+            "Averages of the second look",
+            as_png(figures.averages_figure(run)),
+            "Central slices of the averages of the two halves, particle bright, at one grey scale. Each half was aligned by "
+            "itself, so that one average may be turned against the other. Averages of one wrong kind of object agree as well: "
+            "compare them with what you know of the particle.",
+        )
     if run.reliability is not None:
         pictures["pickers"] = chart(
             "Estimated reliability of the pickers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -143,6 +144,19 @@ def slices_figure(run: RunResults, tomo_id: str) -> Figure:
             )
     except InputError as error:
         return note_figure(f"The tomogram cannot be shown: {error}")
+
+
+def averages_figure(run: RunResults) -> Figure:
+    """The averages of both halves of the second look."""
+    try:
+        with ExitStack() as stack:
+            halves = {f"half {n}": stack.enter_context(open_tomogram(path)) for n, path in enumerate(run.averages, start=1)}
+            return draw.plot_maps(
+                {name: np.array(half.data) for name, half in halves.items()},
+                {name: f"{half.size[0] * half.sampling_rate:.0f} Å wide" for name, half in halves.items()},
+            )
+    except InputError as error:
+        return note_figure(f"The averages cannot be shown: {error}")
 
 
 def places_figure(run: RunResults, tomo_id: str) -> Figure:

@@ -30,6 +30,12 @@ LINKS = {  # files of the program and of the protocol, if they exist
     "model.h5": "the trained networks",
     "network/training_log.csv": "training, one row per epoch",
     "training_log.csv": "training, one row per epoch",
+    "scored/merged_looks.csv": "second look: each merged pick, with its place as picked",
+    "scored_looks.csv": "second look: each merged pick, with its place as picked",
+    "scored/merged_half1.mrc": "second look: average of half 1",
+    "scored/merged_half2.mrc": "second look: average of half 2",
+    "scored_half1.mrc": "second look: average of half 1",
+    "scored_half2.mrc": "second look: average of half 2",
     "picks.png": "picture of one tomogram",
     "summary.json": "numbers of the run",
     "frame.json": "common grid and tomograms",
@@ -157,6 +163,8 @@ def about_run(run: RunResults) -> dict[str, str]:
             f"those of different pickers are {orientations['medianDisagreement']:.1f} degrees from their mean "
             f"(median of {orientations['compared']} accepted picks)"
         )
+    if run.second_look:
+        about["second look"] = run.second_look["reason"]
     if "seconds" in run.summary:
         about["time of the whole run"] = f"{run.summary['seconds']:.0f} s"
     summary = run.folder / SUMMARY

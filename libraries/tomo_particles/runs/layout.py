@@ -87,6 +87,24 @@ class RunLayout:
         return self.scored.with_name(f"{self.scored.stem}_look.json")
 
     @property
+    def looks(self) -> Path:
+        """CSV: each merged pick as the second look saw it, with its place as picked; missing if there was none."""
+        return self.scored.with_name(f"{self.scored.stem}_looks.csv")
+
+    @property
+    def averages(self) -> tuple[Path, Path]:
+        """MRC: the averages of both halves of the second look; missing if there was none."""
+        first, second = (self.scored.with_name(f"{self.scored.stem}_half{number}.mrc") for number in (1, 2))
+        return first, second
+
+    @property
+    def of_second_look(self) -> tuple[Path, ...]:
+        """Every file that only a run with a second look has."""
+        first = self.scored_first
+        beside = (first.with_name(f"{first.stem}_{kind}") for kind in ("reliability.csv", "verdict.json"))
+        return (first, *beside, self.scored_noise, self.look, self.looks, *self.averages)
+
+    @property
     def scored_raw(self) -> Path:
         """XMD: every pick of every picker with its score."""
         return self.root / self.SCORED_RAW

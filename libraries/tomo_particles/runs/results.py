@@ -45,7 +45,7 @@ class RunResults:
     seen: (m, K) bool, which picker saw it.  picks: number of picks that each picker gave.  threshold: None for voting.
     sampling_rate: Å/voxel, common grid.  reliability: picker, recall, precision, one row per picker.  training: one row per
     epoch of each network.  summary: what the run wrote about itself, {} if it has not finished.  verdict: on its scores; None for
-    voting and for runs of versions that gave none.
+    voting and for runs of versions that gave none.  averages: MRC of both halves of the second look, () if there was none.
     """
 
     folder: Path
@@ -61,6 +61,7 @@ class RunResults:
     tomograms: tuple[TomogramFile, ...]
     summary: Mapping[str, Any]
     verdict: Verdict | None = None
+    averages: tuple[Path, ...] = ()
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -88,6 +89,11 @@ class RunResults:
         parameters = self.summary.get("parameters", {})
         recipe = parameters.get("training", parameters).get("recipe", "consensus")
         return self.threshold is not None and recipe == "consensus"
+
+    @property
+    def second_look(self) -> Mapping[str, Any] | None:
+        """What came of the second look: used, reason...; None if it was not asked for."""
+        return self.summary.get("secondLook")
 
     def of_tomogram(self, tomo_id: str) -> np.ndarray:
         """(m,) mask of the picks of a tomogram."""
@@ -220,6 +226,7 @@ def _results(
         tomograms,
         summary,
         verdict,
+        tuple(path for path in layout.averages if path.is_file()) if summary.get("secondLook") else (),
     )
 
 

@@ -25,6 +25,14 @@ def table(tmp_path, text: str):
     return picks, [note.removeprefix(f"{tmp_path / 'p.csv'}: ") for note in notes]
 
 
+@pytest.mark.parametrize("name", ["pixel_size", "apix", "Voxel_Spacing", "sampling_rate"])
+def test_a_column_that_may_be_the_unit_is_said_and_not_believed(tmp_path, name):
+    picks, notes = table(tmp_path, f"tomo_id,x,y,z,{name}\nTS_1,120,80,60,5\n")
+    assert picks.positions.tolist() == [[120, 80, 60]] and picks.sampling_rate == 7.5
+    assert f"column {name} is not read; if the coordinates are in voxels of this size, call it samplingRate" in notes
+    assert not any("voxels" in note for note in table(tmp_path, f"tomo_id,x,y,z,samplingRate,{name}\nTS_1,9,8,6,7.5,1\n")[1])
+
+
 @pytest.mark.parametrize("name", ["confidence", "Probability", "LCCmax", "cc", "fom"])
 def test_a_score_under_another_usual_name_is_taken_and_said(tmp_path, name):
     picks, notes = table(tmp_path, f"tomo_id,x,y,z,{name}\nTS_1,120,80,60,0.5\n")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from format_samples import KNOWN, RATE, context, refusal, star
+from format_samples import KNOWN, RATE, SIZE, context, refusal, star
 
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.conventions import from_tom
@@ -62,7 +62,23 @@ def test_lists_of_old_pytme_are_read_by_label_and_without_their_angles(tmp_path)
     path.write_text("z\ty\tx\teuler_z\teuler_y\teuler_x\tscore\tdetail\n60\t80\t120\t10\t20\t30\t0.5\t-1\n")
     picks = read(path, context(notes=notes))["TS_1"]
     assert picks.positions.tolist() == [[120, 80, 60]] and picks.score.tolist() == [0.5] and np.isnan(picks.angles).all()
-    assert "the angles of a list of pyTME before 0.3" in notes[0]
+    assert "columns not read: detail" in notes[0] and "the angles of a list of pyTME before 0.3" in notes[1]
+
+
+@pytest.mark.parametrize(("name", "text", "score", "said"), [
+    ("TS_1.csv", "index,axis-0,axis-1,axis-2,confidence,label\n0,30,20,10,0.5,a\n", 0.5,
+     ["columns not read: label", "column confidence is read as the score"]),
+    ("TS_1.csv", "index,axis-0,axis-1,axis-2,score,fom\n0,30,20,10,0.5,0.9\n", 0.5, ["columns not read: fom"]),
+    ("TS_1.csv", "index,axis-0,axis-1,axis-2,cc,fom\n0,30,20,10,0.5,0.9\n", np.nan, ["columns not read: 'cc', 'fom'"]),
+    ("s.csv", "id,experiment,particle_type,x,y,z,score\n0,TS_1,a,75,150,225,0.5\n", np.nan, ["columns not read: score"]),
+])  # fmt: skip
+def test_what_a_table_holds_beside_is_read_or_said_to_be_lost(tmp_path, name, text, score, said):
+    (tmp_path / name).write_text(text)
+    notes = []
+    picks = read(tmp_path / name, context(notes=notes))["TS_1"]  # as a run reads it
+    np.testing.assert_allclose(picks.positions, [[10, 20, 30]])
+    np.testing.assert_array_equal(picks.score, [score])
+    assert [note.partition(": ")[2].replace("'", "") for note in notes] == [note.replace("'", "") for note in said]
 
 
 def test_orientations_that_are_not_carried_are_said(tmp_path):
@@ -75,6 +91,15 @@ def test_orientations_that_are_not_carried_are_said(tmp_path):
         assert len(said) == (name != "plain.xml")
 
 
+def test_classes_of_pytom_are_said_not_to_be_read(tmp_path):
+    for name, said in (("2", True), ("None", False), ("0", False)):
+        notes = []
+        classed = KNOWN["particles.xml"].replace("</Particle>", f'<Class Name="{name}"/></Particle>')
+        (tmp_path / "particles.xml").write_text(classed)
+        read(tmp_path / "particles.xml", context(notes=notes))
+        assert any("the classes of its particles are not read" in note for note in notes) == said
+
+
 def test_the_kinds_of_points_of_the_portal(tmp_path):
     path, notes, place = tmp_path / "TS_1.ndjson", [], '"location": {"x": 10, "y": 20, "z": 30}'
     path.write_text(f'{{"type": "instancePoint", {place}, "instance_id": 7}}\n{{"type": "point", {place}}}\n')
@@ -82,6 +107,26 @@ def test_the_kinds_of_points_of_the_portal(tmp_path):
     assert picks.group.tolist() == [7, 0] and picks.positions.tolist() == [[10, 20, 30]] * 2
     path.write_text(f'{{"type": "orientedPoint", {place}, "rotation_matrix": [[0, -1, 0], [1, 0, 0], [0, 0, 1]]}}\n')
     assert np.isnan(read(path, context(notes=notes))["TS_1"].angles).all() and "its orientations are left out" in notes[0]
+
+
+def test_a_folder_of_the_portal_says_the_voxels_of_its_annotations(tmp_path):
+    path = tmp_path / "TS_1" / "VoxelSpacing15.000" / "Annotations" / "TS_1.ndjson"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"type": "point", "location": {"x": 4.75, "y": 9.75, "z": 14.75}}\n')
+    picks = read(path, context())["TS_1"]  # a tomogram of 7.5 Å
+    assert picks.sampling_rate == 15
+    np.testing.assert_allclose(picks.at_sampling_rate(RATE).positions, [[10, 20, 30]])
+
+
+@pytest.mark.parametrize(("size", "said"), [
+    (SIZE, ""), ((480, 464, 150), "480 x 464 x 150"), ((961, 301, 928), "961 x 301 x 928"), ((700, 600, 290), ""),
+])  # fmt: skip
+def test_a_model_of_another_binning_that_says_our_voxel_size_is_heard(tmp_path, size, said):
+    """A model without its image, as imodmodel and point2model write them: its size may be that of the points."""
+    path, notes = tmp_path / "TS_1.mod", []
+    write(path, {"TS_1": Picks("TS_1", [[10, 20, 30]], RATE)}, context(size=size), format_named("imod", "--to"))
+    np.testing.assert_allclose(read(path, context(notes=notes))["TS_1"].positions, [[10, 20, 30]], atol=1e-5)
+    assert len(notes) == bool(said) and all(f"made on a tomogram of {said} voxels, but" in note for note in notes)
 
 
 def test_of_a_trajectory_of_m_the_first_point_is_read_and_said(tmp_path):
@@ -108,6 +153,8 @@ def test_a_class_before_the_place_is_read_on_demand_only(tmp_path):
     assert "line 1: 4 values, expected x y z" in (said := refusal(path, context())) and "say format deepetpicker" in said
     picks = read(path, context(), "deepetpicker")["TS_1"]
     assert picks.positions.tolist() == [[10, 20, 30], [11, 21, 31]] and picks.species.tolist() == ["1", "2"]
+    path.write_text("1_0\t20\t30\n")
+    assert "line 1: x is '1_0', not a number" in refusal(path, context(), "coords")
     path.write_text("10.5\t20\t30\t1\n")
     assert "line 1: '10.5 20 30 1', expected class x y z" in refusal(path, context(), "deepetpicker")
 

@@ -72,6 +72,22 @@ def test_a_name_with_other_voxels_is_no_unit(tmp_path, name, tomogram, said):
     assert f"by its name {said}" in refusal(tmp_path / f"{name}.coords", context(tomogram))
 
 
+@pytest.mark.parametrize(("file", "name", "tomograms", "more", "said"), [
+    ("p.star", "TS_1_bin4", ["TS_1"], {}, "'TS_1_bin4' is by its name bin4, and 'TS_1' does not say its binning; their voxels"),
+    ("p.star", "TS_1_bin4", ["TS_1"], {"sampling_rate": 7.5}, ""),
+    ("p.star", "TS_1_bin4", ["TS_1"], {"names": {"TS_1_bin4": "TS_1"}}, ""),
+    ("p.star", "TS_1", ["TS_1_bin4"], {}, ""),  # the name of a tilt series
+    ("TS_2.star", "TS_1", ["TS_1", "TS_2"], {}, "by its name it is of tomogram 'TS_2', but in it are picks of 'TS_1'"),
+    ("TS_2.star", "TS_2", ["TS_1", "TS_2"], {}, ""),
+    ("TS_2.star", "TS_1", ["TS_1"], {}, ""),
+])  # fmt: skip
+def test_what_only_a_name_tells_is_said(tmp_path, file, name, tomograms, more, said):
+    notes = []
+    (picks,) = read(of(tmp_path / file, name), context(*tomograms, notes=notes, **more)).values()
+    assert picks.positions.tolist() == [[10, 20, 30]]
+    assert len(notes) == bool(said) and all(said in note for note in notes)
+
+
 def test_of_a_tomogram_whose_name_and_header_differ_the_header_counts(tmp_path):
     known = context("TS_1_5.00Apx")
     picks = read(of(tmp_path / "p.star", "TS_1_5.00Apx"), known)["TS_1_5.00Apx"]

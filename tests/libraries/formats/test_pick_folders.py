@@ -55,6 +55,21 @@ def test_a_folder_is_a_picker_and_a_file_is_of_the_tomogram_whose_name_it_bears(
     assert list(read_every_tomogram(picker, sampling_rate=5.0)) == ["TS_1", "TS_10", "TS_7"]
 
 
+def test_picks_that_are_in_two_files_and_files_that_are_compressed_are_said(tmp_path):
+    picker = folder(tmp_path, TS_1_coords="1 2 3\n7 8 9\n", TS_1_picks_coords="1 2 3\n4 4 4\n", TS_10_coords="1 2 3\n1 2 3\n")
+    notes: list[str] = []
+    assert len(read_pick_file(picker, RATES, notes=notes)["TS_1"]) == 4
+    assert notes == [f"{picker}: 1 picks lie exactly on another of their tomogram, in 'TS_1'; are the same picks in two files?"]
+    (picker / "TS_10.coords").rename(picker / "TS_10.coords.gz")
+    (picker / "TS_10.mrc.gz").write_text("a tomogram")
+    assert list(read_pick_file(f"{picker}", RATES, notes=(notes := []))) == ["TS_1"]
+    assert f"{picker}: passed over, compressed: TS_10.coords.gz; decompress them to have their picks" in notes
+    for path in picker.glob("*.coords"):
+        path.unlink()
+    assert "has no file of picks (1 files looked at, 0 of them empty)" in refusal(picker)
+    assert "decompress TS_10.coords.gz" in refusal(picker)
+
+
 def test_one_of_many_files_is_not_taken_for_the_only_tomogram(tmp_path):
     picker = folder(tmp_path, TS_1_coords="1 2 3\n", TS_7_coords="1 1 1\n")
     assert places(read_pick_file(picker, {"TS_1": 10.0})) == {"TS_1": [[1, 2, 3]]}

@@ -11,30 +11,30 @@ from typing import Any
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
 from pyworkflow.protocol import params
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import SetOfCoordinates3D, Tomogram
 from tomo.protocols import ProtTomoBase
 
 from tomo_particles.core.errors import listed
 from tomo_particles.core.files import written_aside
 
-from ...constants import AVERAGED_BOX, LEAST_DETAILS, LEAST_FOR_HALVES, LEAST_PICKS, USUAL_TILTS
-from ...convert import tomogram_of
+from ...constants import AVERAGED_BOX, LEAST_DETAILS, LEAST_FOR_HALVES, LEAST_PICKS, TILTS
+from ...convert import tilts_of, tomogram_of
 from ...files import AveragingFiles
 from ..shared.form_checks import limit_errors, symmetry_errors
 from ..shared.program_steps import ProgramSteps
 from ..shared.sets import link_tomogram, set_errors
 from .commands import AveragingOptions
 
-LIMITS = {"diameter": (0, None, False), "tiltFirst": (-90, 90, True), "tiltLast": (-90, 90, True), "lowPass": (0, None, False),
-          "randomSeed": (0, None, True), "numberOfThreads": (1, None, True)}
-PARAMS = ("diameter", "ownTilts", "tiltFirst", "tiltLast", "symmetry", "lowPass", "bright", "randomSeed")
+LIMITS = {"diameter": (0, None, False), "lowPass": (0, None, False), "randomSeed": (0, None, True),
+          "numberOfThreads": (1, None, True)}
+PARAMS = ("diameter", "symmetry", "lowPass", "bright", "randomSeed")
 
 
 class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
     """A protocol whose program averages; the class defines its inputs, its outputs and which program it runs."""
 
     _devStatus = BETA
-    _optionFields = {"--diameter": "diameter", "--tilts": "tiltFirst", "--symmetry": "symmetry", "--lowpass": "lowPass",
+    _optionFields = {"--diameter": "diameter", "--tilts": "firstTilt", "--symmetry": "symmetry", "--lowpass": "lowPass",
                      "--seed": "randomSeed"}
 
     # ---- what each of them defines
@@ -46,13 +46,12 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
     def _defineParticle(self, form: params.Form) -> None:
         form.addParam("diameter", params.FloatParam, default=250.0, label="Particle diameter (Å)", important=True,
                       help=f"Largest extent of the particle. The box of the average has {AVERAGED_BOX:g} diameters.")
-        form.addParam("ownTilts", params.BooleanParam, default=True, label="Tilts of the tomograms?",
-                      help="The tilt range defines the missing wedge. The tilt axis is y.\n_Yes_: the range that each tomogram "
-                           f"has from its import or reconstruction; {_range(USUAL_TILTS)} if it has none, and the summary says "
-                           "so.\n_No_: one range for all tomograms.")
-        line = form.addLine("Tilt range (degrees)", condition="not ownTilts", help="First and last angle of the tilt series.")
-        line.addParam("tiltFirst", params.FloatParam, default=USUAL_TILTS[0], condition="not ownTilts", label="First tilt")
-        line.addParam("tiltLast", params.FloatParam, default=USUAL_TILTS[1], condition="not ownTilts", label="Last tilt")
+        ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
+        for name, which, extreme, usual in ends:
+            form.addParam(name, params.FloatParam, allowsNull=True, label=f"{which} tilt (degrees)",
+                          help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} "
+                               "angle. Both define the missing wedge. Empty: as each tomogram says (its acquisition), or "
+                               f"{usual:g} if it does not say it; the summary then says so.")
         form.addParam("symmetry", params.StringParam, default="c1", label="Symmetry",
                       help="Symmetry of the particle: c1 for none, c2, c3..., d2, d3..., t, o, i1 or i2, with the axes of Xmipp "
                            "and RELION. A wrong symmetry is not detected: average with c1 as well, and compare.")
@@ -79,18 +78,10 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
         picked = {ts_id for coordinates in self._inputSets() for ts_id in coordinates.getTSIds()}
         return {ts_id: tomogram_of(tomograms, ts_id) for ts_id in sorted(tomograms.getTSIds()) if ts_id in picked}
 
-    def _tiltsOf(self, tomogram: Tomogram) -> tuple[float, float] | None:
-        """First and last tilt that the form or the tomogram gives; None where neither does."""
-        if not self.ownTilts:
-            return self.tiltFirst.get(), self.tiltLast.get()
-        tomograms: SetOfTomograms = self._inputSets()[0].getPrecedents()
-        for acquisition in (tomogram.getAcquisition(), tomograms.getAcquisition()):
-            if acquisition is not None and None not in (tilts := (acquisition.getAngleMin(), acquisition.getAngleMax())):
-                return tilts
-        return None
-
-    def _withoutTilts(self) -> list[str]:
-        return [ts_id for ts_id, tomogram in self._tomograms().items() if self._tiltsOf(tomogram) is None]
+    def _tiltsOf(self, tomogram: Tomogram) -> tuple[float, float]:
+        """First and last tilt of a tomogram: of the form, else its own, else those of most tilt series."""
+        form, own = (self.firstTilt.get(), self.lastTilt.get()), tilts_of(tomogram) or TILTS
+        return own[0] if form[0] is None else form[0], own[1] if form[1] is None else form[1]
 
     def _options(self) -> AveragingOptions:
         """Link the tomograms, and say how to average."""
@@ -98,7 +89,7 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
         return AveragingOptions(
             tomograms=[link_tomogram(tomogram, self._files().tomogram(ts_id)) for ts_id, tomogram in tomograms.items()],
             rate=self._inputSets()[0].getSamplingRate(),
-            tilts=[self._tiltsOf(tomogram) or USUAL_TILTS for tomogram in tomograms.values()],
+            tilts=[self._tiltsOf(tomogram) for tomogram in tomograms.values()],
             diameter=self.diameter.get(), symmetry=self.symmetry.get(), lowpass=self.lowPass.get(), bright=self.bright.get(),
             threads=self.numberOfThreads.get(), seed=self.randomSeed.get())
 
@@ -108,8 +99,13 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
             Path(aside).write_text("\n".join([*self._assumed(), *lines]), encoding="utf-8")
 
     def _assumed(self) -> list[str]:
-        unknown = self._withoutTilts()
-        return [f"No tilt range is known of {listed(unknown, quote='')}: {_range(USUAL_TILTS)} assumed."] if unknown else []
+        """A line for the tomograms of which nothing says a tilt."""
+        ends = [usual for usual, given in zip(TILTS, (self.firstTilt.get(), self.lastTilt.get()), strict=True) if given is None]
+        unknown = [ts_id for ts_id, tomogram in self._tomograms().items() if tilts_of(tomogram) is None]
+        if not (ends and unknown):
+            return []
+        assumed = " to ".join(f"{end:g}" for end in ends)
+        return [f"No tilt range is known of {listed(unknown, quote='')}: {assumed} degrees assumed."]
 
     # ---- information
     def _summaryContent(self) -> dict | None:
@@ -123,9 +119,6 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _validate(self):
         errors = limit_errors(self, LIMITS) + symmetry_errors(self)
-        if not self.ownTilts and None not in (tilts := (self.tiltFirst.get(), self.tiltLast.get())) and tilts[0] >= tilts[1]:
-            errors.append(f"*Tilt range (degrees)*: the first tilt must be smaller than the last, received {tilts[0]:g} and "
-                          f"{tilts[1]:g}.")
         errors += self._setErrors()
         return errors or ([*self._particleErrors(), *self._tiltErrors()] if self._inputSets() else [])
 
@@ -152,10 +145,10 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _tiltErrors(self) -> list[str]:
         for ts_id, tomogram in self._tomograms().items():
-            tilts = self._tiltsOf(tomogram)
-            if tilts is not None and not -90 <= tilts[0] < tilts[1] <= 90:
-                return [f"*Tilts of the tomograms?*: tomogram '{ts_id}' says that its tilts go from {_range(tilts)}, which is no "
-                        "rising range within 90 degrees; choose No and give the range."]
+            first, last = self._tiltsOf(tomogram)
+            if not -90 <= first < last <= 90:
+                return ["*Last tilt (degrees)* must lie between -90 and 90, as *First tilt (degrees)*, and above it; tomogram "
+                        f"'{ts_id}' would get {first:g} to {last:g}."]
         return []
 
     def _warnings(self):
@@ -181,7 +174,3 @@ def few_warnings(coordinates: SetOfCoordinates3D) -> list[str]:
         return []
     return [f"it has {coordinates.getSize()} coordinates, fewer than {LEAST_FOR_HALVES}: there are no halves, and nothing says "
             "whether the average is right."]
-
-
-def _range(tilts: tuple[float, float]) -> str:
-    return f"{tilts[0]:g} to {tilts[1]:g} degrees"

@@ -19,7 +19,8 @@ class RunTomogram:
 
     tomogram_rate: of the file, Å/voxel.  size: x, y, z at the common rate.  starting_id: first particle id, so that
     ids are unique in the run.  has_truth, has_lie: whether it has references.  counts: picks of each picker.  left_out: picks
-    outside the tomogram.  notes: what is unusual about the file of the tomogram.
+    outside the tomogram.  tilts: first and last, degrees; None where the tomogram does not say.  notes: what is unusual about the
+    file of the tomogram.
     """
 
     ts_id: str
@@ -33,6 +34,7 @@ class RunTomogram:
     has_lie: bool
     counts: list[int]
     left_out: int
+    tilts: list[float] | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -116,9 +118,21 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str,
 
 
 def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, noise: Sequence[str], recipe: str,
-                      grid: tuple[float, int], gpus: str, threads: int) -> Arguments:
-    """Score subtomogram XMDs of all tomograms with a model into one XMD. model: '' for votes alone.  noise: to compare with."""
+                      grid: tuple[float, int], gpus: str, threads: int, noise_output: str = "") -> Arguments:
+    """Score subtomogram XMDs of all tomograms with a model into one XMD. model: '' for votes alone.  noise: to compare with.
+
+    noise_output: XMD for the scored noise; '' for none.
+    """
     rate, box_size = grid
-    compared = [*(["--model", model] if model else []), *(["--inputNeg", *noise] if noise else [])]
+    compared = [*(["--model", model] if model else []), *(["--inputNeg", *noise] if noise else []),
+                *(["--outputNeg", noise_output] if noise_output else [])]
     return ["--mode", "scoring", "--input", *inputs, *compared, "--output", output, "--recipe", recipe,
             "--boxsize", box_size, "--samplingrate", rate, *_device(gpus, threads)]
+
+
+def look_arguments(files: RunFiles, model: str, *, diameter: float, tilts: tuple[float, float], keep_centres: bool,
+                   tomogram_rate: float, threads: int, seed: int) -> Arguments:
+    """Compare the scored picks with averages of the accepted ones. diameter: Å.  tilts: degrees.  tomogram_rate: Å/voxel."""
+    return ["--input", files.scored_first, "--inputNeg", files.scored_noise, "--output", files.scored, "--model", model,
+            "--diameter", diameter, "--tilts", *tilts, *(["--keepCentres"] if keep_centres else []),
+            "--tomogramSamplingrate", tomogram_rate, "--threads", threads, "--seed", seed]

@@ -13,11 +13,14 @@ from ...constants import (
     NETWORKS,
     RECIPES,
     REPRESENTATIVES,
+    TILTS,
 )
 
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
 TRAINING = f"{NOT_VOTING} and not (modelType == {MODEL_EXISTING} and skipTraining)"
+MAY_LOOK_TWICE = f"{NOT_VOTING} and recipe == {RECIPES.index('consensus')}"
+LOOKS_TWICE = f"{MAY_LOOK_TWICE} and secondLook"
 
 # Parameters that a step's result depends on. They travel as the step's arguments, because Scipion does a step
 # again on resuming only if its arguments changed.
@@ -26,6 +29,7 @@ PREPROCESS_PARAMS = ("doVoting", "consensusRadius", "representative", "symmetry"
                      "noiseStatic", "invertContrast", "randomSeed")
 NETWORK_PARAMS = ("modelType", "modelFile", "skipTraining", "batchSize", "network", "folds", "epochs", "validationFraction",
                   "l2", "learningRate", "autoStop", "forceAugmentation", "recipe", "scoreRawPicks")
+LOOK_PARAMS = ("secondLook", "diameter", "firstTilt", "lastTilt", "keepCentres")
 OUTPUT_PARAMS = ("threshold", "writeReport")
 
 # name: (lowest, highest, whether lowest itself is allowed); None: no limit.
@@ -114,9 +118,34 @@ def _define_input(form: params.Form) -> None:
                        "expected precision and recall of each threshold.")
     form.addParam("batchSize", params.IntParam, default=32, condition=NOT_VOTING, label="Training batch size",
                   help="Number of subtomograms in one training step. Lower it if the GPU runs out of memory.")
+    _define_second_look(form)
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "
                        "takes some seconds, and a few megabytes of disk.")
+
+
+def _define_second_look(form: params.Form) -> None:
+    group = form.addGroup("Centres and second look", condition=MAY_LOOK_TWICE,
+                          help="The picks are compared with an average of accepted picks, scored again, and centred.")
+    group.addParam("secondLook", params.BooleanParam, default=True, condition=MAY_LOOK_TWICE, label="Second look?",
+                   help="Yes: the accepted picks are divided into two halves. Each half is aligned and averaged by itself. Every "
+                        "pick is compared with the average of the half that it is not in. The comparison counts in the score, "
+                        "and the picks move towards the centre of the average. If the two averages do not agree, nothing is "
+                        "changed, and the summary says so. This needs at least 40 accepted picks in tomograms of one sampling "
+                        "rate.")
+    group.addParam("diameter", params.FloatParam, allowsNull=True, condition=LOOKS_TWICE, label="Diameter (A)",
+                   help="Diameter of the particle in A. Empty: half of the common box, because 1.5 to 2 particle diameters are "
+                        "right for the box. The summary says which diameter was used. If you change it and continue the run, "
+                        "nothing is trained again.")
+    ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
+    for name, which, extreme, default in ends:
+        group.addParam(name, params.FloatParam, allowsNull=True, condition=LOOKS_TWICE, label=f"{which} tilt (degrees)",
+                       help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} angle. "
+                            f"Empty: as the tomograms say (their acquisition), or {default:g} if they do not say it.")
+    group.addParam("keepCentres", params.BooleanParam, default=False, condition=LOOKS_TWICE, label="Keep the pickers' centres?",
+                   help="Yes: the second look changes scores only, and the picks stay at the centres of the pickers. No: they "
+                        "move half of the way to the centre of the average. The places as picked are kept in "
+                        "consensus/scored_looks.csv.")
 
 
 def _define_preprocess(form: params.Form) -> None:

@@ -20,7 +20,7 @@ from tomo_particles.core.tomograms import open_tomogram
 from tomo_particles.formats.xmd import read_table, write_picks
 
 from ...constants import CHOICE_RULES
-from ...convert import TomogramSource, common_grid, nearest_rate, picks_of_set, size_of, tomogram_of
+from ...convert import TomogramSource, common_grid, nearest_rate, picks_of_set, size_of, tilts_of, tomogram_of
 from ...files import RunFiles
 from .commands import RunTomogram
 
@@ -101,7 +101,8 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     if not sources:
         raise InputError("no set of tomograms has it, although coordinates say that they were picked in it")
     source = nearest_rate(sources, rate)
-    size = [n * source.sampling_rate / rate for n in size_of(tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id))]
+    tomogram = tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id)
+    size = [n * source.sampling_rate / rate for n in size_of(tomogram)]
     numbers = range(1, len(inputs.pickers) + 1)
     picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
     (positive, positive_out), (negative, negative_out) = (
@@ -117,7 +118,8 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     pickers = np.concatenate([part.picker for part in every])
     return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
                          has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
-                         left_out=left_out + positive_out + negative_out, notes=_notes_of(source))
+                         left_out=left_out + positive_out + negative_out, tilts=tilts_of(tomogram),
+                         notes=_notes_of(source))
 
 
 def _notes_of(source: TomogramSource) -> list[str]:

@@ -76,7 +76,20 @@ def _joined(content: dict[str, Any]) -> str:
             "against the agreement of the pickers. The other is that of votes and picker scores, calibrated against the "
             "network score. Positions whose contrast lay far outside that of the agreed ones of their "
             f"tomogram (gold beads, ice) got probability 0. The {_accepted(content)} positions with a probability of at least "
-            f"{content['threshold']:g} were kept.")
+            f"{content['threshold']:g} were kept.{_second_look(content)}")
+
+
+def _second_look(content: dict[str, Any]) -> str:
+    """See looks.joined_scores and looks.moved_midway; empty where it changed nothing."""
+    look = content.get("secondLook") or {}
+    if not look.get("used"):
+        return ""
+    text = (f" Accepted positions were divided into two halves, and each half was aligned and averaged by itself (diameter "
+            f"{look['diameter']:.4g} Å, to {look['lowpass']:.4g} Å). Every position was compared with the average of the half "
+            "that it was not in, and the comparison was joined to the network score by logistic regression against the "
+            "agreement of the pickers before the final score was computed.")
+    moved = " Positions were moved half of the way to the centre of the average, weighted by the agreement of the two averages."
+    return text if look["keptCentres"] else text + moved
 
 
 def _alone(content: dict[str, Any]) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pwem.protocols import EMProtocol
@@ -25,20 +23,22 @@ from ...constants import (
     EXTRACTION_PROGRAM,
     LARGE_DATA_SET,
     MODEL_EXISTING,
-    NETWORK_PROGRAM,
     NETWORKS,
     NOISE_PROGRAM,
     RECIPES,
     REPORT_PROGRAM,
+    SECOND_LOOK_PROGRAM,
 )
 from ...convert import name_of, plan_precedents, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from . import commands
-from .form import GPU_FIELD, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
+from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
+from .gpus import NetworkOnGpus
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
 from .methods import methods_text
 from .outputs import append_merged, disagreements, expected, merged_picks, put_together
+from .second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
 
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 ACCEPTED, SCORED, TOMOGRAMS = "coordinates", "scoredCoordinates", "tomograms"
 
 
-class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -69,6 +69,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     5. The network trains on the merged picks, with labels from the votes, and on noise. Then it scores them. Each pick is
     scored by a network that was not trained on it.
     6. Network score, votes and picker scores give one final score. Picks that reach the threshold are the output.
+    7. Second look: the accepted picks are averaged in two halves. Every pick is compared with the average of the half that
+    it is not in. The comparison counts in the score, and the picks move towards the centre of the average.
 
     *Inputs*
 
@@ -90,8 +92,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     - If no input set of tomograms holds all tomograms: a SetOfTomograms with all of them. If their sampling rates differ,
     there is one pair of sets for each sampling rate.
     - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with the scores of all merged picks
-    (also the rejected ones), scored_raw.xmd with the score of every pick of every picker, and report.html, which shows
-    the run on one page.
+    (also the rejected ones), scored_raw.xmd with the score of every pick of every picker, scored_looks.csv with the places
+    as picked and what the second look saw, and report.html, which shows the run on one page.
 
     *Practical recommendations*
 
@@ -114,7 +116,8 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
                      "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
                      "--symmetry": "symmetry", "--inputPos": "inputSets", "--inputNeg": "noiseAmount", "--epochs": "epochs",
-                     "--batch": "batchSize", "--learningRate": "learningRate", "--l2": "l2", "--validation": "validationFraction"}
+                     "--batch": "batchSize", "--learningRate": "learningRate", "--l2": "l2", "--validation": "validationFraction",
+                     "--diameter": "diameter", "--tilts": "firstTilt"}
 
     # --------------------------------------------------------------------------------------------- form and inputs
     def _defineParams(self, form):
@@ -155,7 +158,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         prepared = self._values(*PREPROCESS_PARAMS, "modelType", "skipTraining", "scoreRawPicks")
         extracted = self._values(*PREPROCESS_PARAMS, "modelType", "modelFile", "skipTraining", "network", "scoreRawPicks")
         trained = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS)
-        final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS)
+        scored = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, "secondLook")
+        looked = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS)
+        final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
         convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
         if self.useGpu and not self.doVoting:
@@ -169,7 +174,9 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             if not self._skipsTraining():
                 last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
-            last = [self._insertFunctionStep(self.scoreStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
+            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=self.useGpu.get())]
+            if is_asked(self):
+                last = [self._insertFunctionStep(self.secondLookStep, looked, prerequisites=last, needsGPU=False)]
         self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
 
     def convertInputStep(self, _: str):
@@ -217,13 +224,6 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                     threads=self.binThreads.get()),
                     job=f"extraction_{label}_{tomogram.ts_id}")
 
-    def gpuStep(self, _: str):
-        """Try the GPUs of the form before anything is computed, so that the user knows early if the CPU will be used instead."""
-        cleanPath(self._files().without_gpu)  # another choice of GPUs
-        if gpus := self._gpus():
-            with self._cpuInstead():
-                self._runProgram(NETWORK_PROGRAM, commands.devices_arguments(gpus), job="gpus")
-
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
         grid = self._grid()
@@ -256,18 +256,36 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
         grid, files = self._grid(), self._files()
-        cleanPath(str(files.scored), str(files.scored_raw), str(files.verdict), str(files.reliability))
+        results = (files.scored, files.scored_raw, files.verdict, files.reliability, *files.of_second_look)
+        cleanPath(*map(str, results))
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
-        model = self._modelFile() if self._skipsTraining() else str(files.model) if self._trains() else ""
-        noise = self._subtomograms(NOISE)
-        for inputs, output, compared in ((merged, str(files.scored), noise), (raw if model else [], str(files.scored_raw), [])):
-            if inputs:
-                self._runNetwork(lambda gpus, inputs=inputs, output=output, compared=compared: commands.scoring_arguments(
-                    model, inputs, output, noise=compared, recipe=RECIPES[self.recipe.get()],
-                    grid=(grid.sampling_rate, grid.box_size), gpus=gpus, threads=self.binThreads.get()),
-                    job=f"scoring_{Path(output).stem}")
+        model, noise, looks_twice = self._model(), self._subtomograms(NOISE), is_asked(self) and not self._whyNoLook()
+
+        def score(inputs: list[str], output: Path, **compared) -> None:
+            self._runNetwork(lambda gpus: commands.scoring_arguments(
+                model, inputs, str(output), recipe=RECIPES[self.recipe.get()], grid=(grid.sampling_rate, grid.box_size),
+                gpus=gpus, threads=self.binThreads.get(), **compared), job=f"scoring_{output.stem}")
+
+        if looks_twice:
+            score(merged, files.scored_first, noise=noise, noise_output=str(files.scored_noise))
+        else:
+            score(merged, files.scored, noise=noise)
+        if raw and model:
+            score(raw, files.scored_raw, noise=[])
+
+    def secondLookStep(self, _: str):
+        """Compare the picks with averages of the accepted ones, score them again, and centre them."""
+        files, grid, tomograms = self._files(), self._grid(), self._tomogramsInUse()
+        if reason := self._whyNoLook():
+            logger.info("Second look: %s", reason)
+            return
+        cleanPath(*map(str, (files.scored, files.verdict, files.reliability, files.look)))  # of an earlier look
+        self._runProgram(SECOND_LOOK_PROGRAM, commands.look_arguments(
+            files, self._model(), diameter=diameter_of(self, grid), tilts=tilts_of_run(self, tomograms),
+            keep_centres=self.keepCentres.get(), tomogram_rate=tomograms[0].tomogram_rate, threads=self.binThreads.get(),
+            seed=self.randomSeed.get()), job="second_look")
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
@@ -295,10 +313,11 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                 self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, grid, rows))
         verdict = self._verdict()
         verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
-        settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *OUTPUT_PARAMS))
+        settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         settings | {"orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
+                                    "secondLook": outcome(self, files, grid, self._tomogramsInUse(), self._whyNoLook()),
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
         if self.writeReport:
             self._writeReport()
@@ -314,6 +333,16 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """Whether a network can learn from the picks."""
         agreed, doubtful = (sum(map(count_rows, self._subtomograms(kind))) for kind in (POSITIVE, DOUBTFUL))
         return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
+
+    def _model(self) -> str:
+        """The model that scores: the given one, or the run's own; '' where none was trained."""
+        return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
+
+    def _tomogramsInUse(self) -> list[commands.RunTomogram]:
+        return [tomogram for ts_id, tomogram in self._grid().tomograms.items() if not self._failed(ts_id)]
+
+    def _whyNoLook(self) -> str:
+        return why_none(self._model(), self._subtomograms(NOISE), self._tomogramsInUse())
 
     def _verdict(self) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
@@ -331,41 +360,6 @@ class XmippProtDeepConsensusPicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             self._defineSourceRelation(pointer, output)
 
     # ------------------------------------------------------------------------------------------- helpers of the steps
-    def _labelsOfOptions(self) -> dict[str, str]:
-        return {**super()._labelsOfOptions(), "--gpus": GPU_FIELD}  # its parameter is hidden: Scipion gives it no label
-
-    def _gpus(self) -> str:
-        """Every GPU of the form, '0,1'; '' for the CPU, also where the GPUs of the form could not be used.
-
-        Training runs alone, so it takes all of them; %(GPU)s would give it the share of one Scipion thread only.
-        """
-        if not self.useGpu or os.path.exists(self._files().without_gpu):
-            return ""
-        return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
-
-    def _runNetwork(self, arguments: Callable[[str], commands.Arguments], job: str) -> None:
-        """Run the network's program with `arguments(gpus)`: on the GPUs of the form, or on the CPU where they cannot be used.
-
-        They may have become full since gpuStep, or a queue may have put this job on another machine.
-        """
-        if gpus := self._gpus():
-            with self._cpuInstead():
-                self._runProgram(NETWORK_PROGRAM, arguments(gpus), job=job)
-                return
-        self._runProgram(NETWORK_PROGRAM, arguments(""), job=job)
-
-    @contextmanager
-    def _cpuInstead(self) -> Iterator[None]:
-        """Go on where the program refuses the GPUs, and keep why: 0 is the form's default, and nobody may have asked for it."""
-        try:
-            yield
-        except RuntimeError as error:
-            if not str(error).startswith(GPU_FIELD):
-                raise
-            why = str(error).partition("; or leave out")[0]  # the rest is for the terminal
-            Path(self._files().without_gpu).write_text(why, encoding="utf-8")
-            logger.warning("The CPU works instead of the GPU: %s", why)
-
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
         paths = [str(self._files().subtomograms(ts_id, label))

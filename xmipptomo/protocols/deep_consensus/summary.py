@@ -89,6 +89,7 @@ def summary_lines(files: RunFiles) -> list[str]:
              f"*{total['accepted']} picks accepted* in {len(tomograms)} tomogram{'s' * (len(tomograms) != 1)} "
              + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
              *_expectation_lines(content),
+             *_look_lines(content),
              f"Common sampling rate and box: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
@@ -102,7 +103,8 @@ def summary_lines(files: RunFiles) -> list[str]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
     lines += content.get("notes", [])
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
-    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored}
+    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored,
+               "Places as picked": files.looks}
     return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
 
 
@@ -114,6 +116,19 @@ def _expectation_lines(content: dict) -> list[str]:
     merged = sum(t[POSITIVE] + t[DOUBTFUL] for t in content["tomograms"].values())
     doubt = f"; scores of only {merged} merged picks are rough" if merged < FEWEST_PICKS else ""
     return [f"Expected of them, by their scores: {promise_text(promise)}{doubt}"]
+
+
+def _look_lines(content: dict) -> list[str]:
+    """What came of the second look; nothing where it was not asked for, and in runs of older versions."""
+    look = content.get("secondLook")
+    if not look:
+        return []
+    if "diameter" not in look:  # it could not be tried
+        return [f"*Second look*: {look['reason']}"]
+    centres = "" if not look["used"] else "; centres as picked" if look["keptCentres"] else "; centres moved"
+    first, last = look["tilts"]
+    return [f"*Second look* ({look['diameter']:.4g} Å in diameter, tilts {first:g} to {last:g} degrees): "
+            f"{look['reason']}{centres}"]
 
 
 def _verdict_lines(content: dict) -> list[str]:

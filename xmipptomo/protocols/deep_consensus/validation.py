@@ -33,7 +33,9 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
         errors += _repeated(field, sets)
     errors += _contradictory(inputs)
     errors += _agreement_errors(protocol, inputs)
-    return errors or [*_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
+    errors += _tilt_errors(protocol)
+    return errors or [*_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs), *_diameter_errors(protocol, inputs),
+                      *_fit_errors(protocol, inputs)]
 
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
@@ -91,6 +93,27 @@ def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     return [f"*Box size*: the common box of {box} voxels of {rate:.4g} Å = {rate * box:.0f} Å does not fit in a tomogram of "
             f"{' x '.join(f'{side:.0f}' for side in smallest)} Å; correct the box size of the sets (it is in voxels), or choose "
             "*Smallest*."]
+
+
+def _diameter_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    """A particle that does not fit in its box: one of the two is wrong. An empty field is half of the box."""
+    diameter = protocol.diameter.get() if protocol.evalParamCondition("diameter") else None
+    rate, box = _common_grid(protocol, inputs)
+    if diameter is None or 0 < diameter <= rate * box:
+        return []
+    return [f"*Diameter (A)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
+            f"{rate * box:.0f} Å, received {diameter:g}; leave it empty for half of the box."]
+
+
+def _tilt_errors(protocol: EMProtocol) -> list[str]:
+    """Tilts that are no rising pair of angles; an empty field is what the tomograms say."""
+    if not protocol.evalParamCondition("firstTilt"):
+        return []
+    given = [value for value in (protocol.firstTilt.get(), protocol.lastTilt.get()) if value is not None]
+    if all(-90 <= value <= 90 for value in given) and given == sorted(set(given)):
+        return []
+    return ["*First tilt (degrees)* and *Last tilt (degrees)* must lie between -90 and 90, the first below the last, received "
+            f"{' and '.join(f'{value:g}' for value in given)}; leave them empty to take what the tomograms say."]
 
 
 def _common_grid(protocol: EMProtocol, inputs: InputSets) -> tuple[float, int]:
