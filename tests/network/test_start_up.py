@@ -62,21 +62,7 @@ print("STARTED", seen[0], _pywrap_util_port.IsMklEnabled())
 """
 WAYS_IN = {
     "the package": ["tomo_particles.network.start_up"],
-    "the training": [
-        "xmipp_scripts.deep_picking_consensus_tomo",
-        "--mode",
-        "training",
-        "--inputPos",
-        "no.xmd",
-        "--inputNeg",
-        "no.xmd",
-        "--model",
-        "no.h5",
-        "--boxsize",
-        "12",
-        "--samplingrate",
-        "10",
-    ],
+    "the program": ["xmipp_scripts.deep_picking_consensus_tomo", "--mode", "devices"],  # wrong input is refused before TensorFlow
 }
 
 
@@ -94,4 +80,4 @@ def test_tensorflow_uses_onednn_in_an_environment_that_does_not_say_so(way):
 
 
 def test_a_user_who_switched_onednn_off_keeps_it_off():
-    assert started("the training", "0") == ["0", "False"]
+    assert started("the program", "0") == ["0", "False"]

@@ -94,11 +94,13 @@ def test_the_report_shows_it(looked):
 
 def test_a_look_that_cannot_be_made_changes_nothing_and_says_why(looked, folder, done, tmp_path):
     scored = looked[0] / "scored"
-    given = ("--input", scored / "merged_first.xmd", "--inputNeg", scored / "merged_noise.xmd", "--output", tmp_path / "o.xmd")
+    before = read_table(scored / "merged_first.xmd")
+    write_table(tmp_path / "low.xmd", before | {"CoordConsScore": [0.1] * len(before["x"])})
+    given = ("--input", tmp_path / "low.xmd", "--inputNeg", scored / "merged_noise.xmd", "--output", tmp_path / "o.xmd")
     (tmp_path / "o_half1.mrc").write_text("of an earlier look")
-    printed = done(NAME, *given, "--diameter", 5000, "--model", looked[0] / "network" / "model.h5", cwd=folder)
-    assert "second look: none, because a particle of 5000 Å" in printed and "larger than a tomogram" in printed
-    before, after = read_table(scored / "merged_first.xmd"), read_table(tmp_path / "o.xmd")
+    printed = done(NAME, *given, "--diameter", DIAMETER, "--model", looked[0] / "network" / "model.h5", cwd=folder)
+    assert "second look: none, because fewer than 40 picks are accepted" in printed
+    after = read_table(tmp_path / "o.xmd")
     assert all(after[name] == before[name] for name in (*XYZ, "zScoreDeepLearning1"))
     assert after["CoordConsScore"] == pytest.approx(before["CoordConsScore"], abs=1e-6)
     assert not json.loads((tmp_path / "o_look.json").read_text())["used"] and not (tmp_path / "o_half1.mrc").exists()
@@ -131,12 +133,20 @@ def test_again_it_does_nothing_and_other_options_train_nothing(looked, folder, d
     assert state(out)[model] == before[model]
 
 
+def test_references_of_the_user_stay_where_they_are():
+    columns = {"tiltSeriesId": ["TS_1"] * 2, "samplingRate": [10.0] * 2, "x": [20.0, 60.0], "y": [20.0] * 2, "z": [20.0] * 2}
+    columns["comment"] = ["0+1", "1"]
+    compared = SimpleNamespace(worth=1.0, shifts=np.array([[2.0, 0, 0], [2.0, 0, 0]]))
+    _move(columns, compared, {"TS_1": ((100, 100, 40), 10.0)}, LookConfig(input="", noise="", output="", diameter=130.0))
+    assert columns["x"] == [20.0, 61.0]
+
+
 @pytest.mark.parametrize(("rate", "far"), [(20.0, 45.0), (5.0, 180.0)])
 def test_picks_at_another_sampling_rate_than_the_tomogram_move_within_it(rate, far):
     """The tomogram is 1000 x 1000 x 400 Å, of 10 Å/voxel."""
     top = 400 / rate - 2
     columns = {"tiltSeriesId": ["TS_1"] * 3, "samplingRate": [rate] * 3, "x": [far, 10.0, 25.0]}
-    columns |= {"y": [far, 10.0, 10.0], "z": [10.0, 10.0, top]}
+    columns |= {"y": [far, 10.0, 10.0], "z": [10.0, 10.0, top], "comment": ["1+2", "1", "2"]}
     compared = SimpleNamespace(worth=1.0, shifts=np.array([[2.0, 0, 0], [0, 0, 2.0], [0, 0, 4.0]]))
     config = LookConfig(input="", noise="", output="", diameter=30.0)
     _move(columns, compared, {"TS_1": ((100, 100, 40), 10.0)}, config)
@@ -151,6 +161,8 @@ def test_picks_at_another_sampling_rate_than_the_tomogram_move_within_it(rate, f
         (("--diameter", DIAMETER, "--tilts", -120, 60), ("--tilts", "between -90 and 90")),
         (("--diameter", 0), ("--diameter", "positive")),
         (("--diameter", "wide"), ("--diameter", "wide")),
+        (("--diameter", 5000), ("--diameter", "does not fit in 'TS_1.mrc'")),
+        (("--diameter", 30), ("--diameter", "less than 4 voxels")),
         (("--diameter", DIAMETER, "--voting"), ("--diameter", "network scores")),
         (("--diameter", DIAMETER, "--recipe", "paper"), ("--diameter", "recipe consensus")),
     ],

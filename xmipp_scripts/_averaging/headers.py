@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tomo_particles.averaging.picked_boxes import box_of
 from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.tomograms import open_tomogram, tomogram_id
 
+from .._shared.averaging_options import check_diameter
 from .config import AverageConfig
 
 Header = tuple[tuple[int, int, int], float]  # size x, y, z and sampling rate
@@ -23,12 +23,7 @@ def read_headers(config: AverageConfig) -> dict[str, Header]:
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             size, rate = tomogram.size, tomogram.sampling_rate
-        edge = box_of(config.diameter, rate)
-        if edge > min(size):
-            raise InputError(
-                f"--diameter: a box for {config.diameter:g} Å has {edge} voxels and does not fit in '{path}' "
-                f"({' x '.join(map(str, size))} voxels of {rate:g} Å); lower it or check the sampling rate"
-            )
+        check_diameter(config.diameter, size, rate, str(path), "--diameter")
         if config.lowpass < 3 * rate:
             raise InputError(f"--lowpass: '{path}' has voxels of {rate:g} Å; a search needs {3 * rate:g} Å or more")
         if config.finest is not None and config.finest < 2 * rate:

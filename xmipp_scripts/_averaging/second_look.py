@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from tomo_particles.averaging.alignment import Settings
-from tomo_particles.averaging.picked_boxes import PickedBoxes, Source, box_of
+from tomo_particles.averaging.picked_boxes import PickedBoxes, Source
 from tomo_particles.averaging.poses import split_halves
 from tomo_particles.averaging.second_look import LEAST_OF_HALF, Looks, best_references, second_look
 from tomo_particles.consensus.chance_agreement import agreement_informs
 from tomo_particles.consensus.labels import agreement_of
 from tomo_particles.consensus.looks import AGREEMENT, joined_scores, moved_midway, worth_of
-from tomo_particles.consensus.merged_picks import NETWORK, SCORE, MergedPicks
+from tomo_particles.consensus.merged_picks import NETWORK, SCORE, MergedPicks, references_of
 from tomo_particles.consensus.run_verdict import final_scores
 from tomo_particles.core.coordinates import rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
@@ -27,12 +27,11 @@ from tomo_particles.core.tomograms import Tomogram, open_tomogram, write_volume
 from tomo_particles.formats.xmd import read_table, write_table
 from tomo_particles.learning.model_files import folds_of
 
-from .._shared.averaging_options import TILTS, check_tilts
+from .._shared.averaging_options import TILTS, check_diameter, check_tilts
 from .._shared.program import require_positive
 from .._shared.scored_files import write_beside
 
 ACCEPTED = 0.5  # score of the picks that are averaged
-LEAST_DETAILS = 4  # voxels in a diameter
 Columns = dict[str, list]
 
 
@@ -140,10 +139,11 @@ def _read(path: str, option: str, *more: str) -> Columns:
 
 def _opened(columns: Columns, config: LookConfig, stack: ExitStack) -> dict[str, Tomogram]:
     paths = dict(zip(columns["tiltSeriesId"], columns["tomogramVolume"], strict=True))
-    return {
-        name: stack.enter_context(open_tomogram(path, config.tomogram_sampling_rate, parameter("input")))
-        for name, path in sorted(paths.items())
-    }
+    opened = {}
+    for name, path in sorted(paths.items()):
+        opened[name] = one = stack.enter_context(open_tomogram(path, config.tomogram_sampling_rate, parameter("input")))
+        check_diameter(config.diameter, one.size, one.sampling_rate, path, parameter("diameter"))
+    return opened
 
 
 def _compared(
@@ -155,12 +155,6 @@ def _compared(
         return "none, because there are no picks"
     if not all(same_sampling_rate(rate, rates[0]) for rate in rates):
         return "none, because the tomograms have different sampling rates"
-    edge = box_of(config.diameter, rates[0])
-    if config.diameter < LEAST_DETAILS * rates[0] or any(edge > min(tomogram.size) for tomogram in tomograms.values()):
-        return (
-            f"none, because a particle of {config.diameter:g} Å has less than {LEAST_DETAILS} voxels of {rates[0]:g} Å, or its "
-            "box is larger than a tomogram"
-        )
     names = np.array([*columns["tiltSeriesId"], *noise["tiltSeriesId"]], dtype=str)
     places = np.concatenate([_places(columns, tomograms), _places(noise, tomograms)])
     of_tomogram = {name: np.flatnonzero(names == name) for name in tomograms}
@@ -232,13 +226,12 @@ def _move(
     if not config.move or not compared.worth:
         return
     names, rate = np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["samplingRate"], dtype=float)
+    shifts = np.where(references_of(columns["comment"])[:, None], 0.0, compared.shifts)  # the user's own places stay
     positions = np.array([columns[axis] for axis in "xyz"], dtype=float).T
     for name, (size, own_rate) in sizes.items():
         own = names == name
         limits = rescale_size(size, own_rate, rate[own][0])
-        positions[own] = moved_midway(
-            positions[own], compared.shifts[own], compared.worth, config.diameter / 2 / rate[own][0], limits
-        )
+        positions[own] = moved_midway(positions[own], shifts[own], compared.worth, config.diameter / 2 / rate[own][0], limits)
     for axis, values in zip("xyz", positions.T, strict=True):
         columns[axis] = values.tolist()
         columns[f"{axis}coor"] = np.rint(values).astype(int).tolist()

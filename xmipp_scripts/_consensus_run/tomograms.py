@@ -7,6 +7,7 @@ from functools import cached_property
 
 from tomo_particles.core.errors import InputError
 
+from .._shared.averaging_options import check_diameter
 from .config import PipelineConfig
 
 
@@ -49,5 +50,7 @@ def read_tomograms(config: PipelineConfig, notes: list[str]) -> list[TomogramInf
                 f"--boxsize: a box of {config.box_size} voxels does not fit in '{path}' "
                 f"({' x '.join(f'{s:.0f}' for s in size)} voxels); lower it"
             )
+        if config.diameter is not None:
+            check_diameter(config.diameter, tomogram.size, tomogram.sampling_rate, path, "--diameter")
         tomograms.append(tomogram)
     return tomograms

@@ -1,4 +1,4 @@
-"""The options of the programs that need the tilts of a tomogram."""
+"""The options of the programs that average: tilts and diameter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from tomo_particles.core.errors import InputError
 from .program import Program
 
 TILTS = (-60.0, 60.0)  # of most tilt series
+LEAST_DETAILS = 4  # voxels in a diameter
 
 
 def read_tilts(program: Program) -> tuple[float, float]:
@@ -25,4 +26,24 @@ def check_tilts(tilts: tuple[float, float], option: str) -> None:
     if not -90 <= first < last <= 90:
         raise InputError(
             f"{option}: expected the first and the last tilt, between -90 and 90 degrees and rising, received {first:g} {last:g}"
+        )
+
+
+def check_diameter(diameter: float, size: tuple[int, int, int], rate: float, path: str, option: str) -> None:
+    """Raises InputError unless a box for a particle of `diameter` Å fits in a tomogram, and the particle has enough voxels.
+
+    size: x, y, z, voxels of `rate` Å.
+    """
+    from tomo_particles.averaging.picked_boxes import box_of
+
+    edge = box_of(diameter, rate)
+    if edge > min(size):
+        raise InputError(
+            f"{option}: a box for {diameter:g} Å has {edge} voxels and does not fit in '{path}' "
+            f"({' x '.join(map(str, size))} voxels of {rate:g} Å); lower it or check the sampling rate"
+        )
+    if diameter < LEAST_DETAILS * rate:
+        raise InputError(
+            f"{option}: a particle of {diameter:g} Å has less than {LEAST_DETAILS} voxels of {rate:g} Å in '{path}'; raise it "
+            "or give a finer tomogram"
         )
