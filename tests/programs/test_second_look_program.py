@@ -1,6 +1,8 @@
 """The second look on real command lines: a run with --diameter, the same again, with centres kept, without a look; bad input."""
 
 import json
+import re
+from shutil import copy
 from types import SimpleNamespace
 
 import mrcfile
@@ -99,7 +101,7 @@ def test_a_look_that_cannot_be_made_changes_nothing_and_says_why(looked, folder,
     given = ("--input", tmp_path / "low.xmd", "--inputNeg", scored / "merged_noise.xmd", "--output", tmp_path / "o.xmd")
     (tmp_path / "o_half1.mrc").write_text("of an earlier look")
     printed = done(NAME, *given, "--diameter", DIAMETER, "--model", looked[0] / "network" / "model.h5", cwd=folder)
-    assert "second look: none, because fewer than 40 picks are accepted" in printed
+    assert "second look: none, because the halves have 0 and 0 accepted picks" in printed
     after = read_table(tmp_path / "o.xmd")
     assert all(after[name] == before[name] for name in (*XYZ, "zScoreDeepLearning1"))
     assert after["CoordConsScore"] == pytest.approx(before["CoordConsScore"], abs=1e-6)
@@ -149,7 +151,8 @@ def test_picks_at_another_sampling_rate_than_the_tomogram_move_within_it(rate, f
     columns |= {"y": [far, 10.0, 10.0], "z": [10.0, 10.0, top], "comment": ["1+2", "1", "2"]}
     compared = SimpleNamespace(worth=1.0, shifts=np.array([[2.0, 0, 0], [0, 0, 2.0], [0, 0, 4.0]]))
     config = LookConfig(input="", noise="", output="", diameter=30.0)
-    _move(columns, compared, {"TS_1": ((100, 100, 40), 10.0)}, config)
+    sizes = dict.fromkeys(("TS_1", "TS_of_noise_only"), ((100, 100, 40), 10.0))
+    _move(columns, compared, sizes, config)
     assert columns["x"] == [far + 1, 10.0, 25.0] and columns["z"] == [10.0, 11.0, top]  # the last one would leave it
 
 
@@ -178,6 +181,7 @@ def tables(folder, tmp_path_factory):
     truth = pd.read_csv(folder / "truth.csv")
     n = len(truth)
     good = {
+        "image": [f"{row}@boxes.mrcs" for row in range(1, n + 1)],
         "particleId": list(range(1, n + 1)),
         "tiltSeriesId": truth["tomo_id"].tolist(),
         "tomogramVolume": [str(folder / f"{name}.mrc") for name in truth["tomo_id"]],
@@ -189,11 +193,28 @@ def tables(folder, tmp_path_factory):
         "zScoreDeepLearning1": [0.9] * n,
     }
     write_table(made / "good.xmd", good)
-    for lost, name in (("zScoreDeepLearning1", "unscored"), ("tomogramVolume", "homeless"), ("comment", "voteless")):
+    lacks = {"zScoreDeepLearning1": "unscored", "tomogramVolume": "homeless", "comment": "voteless", "image": "boxless"}
+    for lost, name in (lacks | {"particleId": "unnumbered", "z": "flat"}).items():
         write_table(made / f"{name}.xmd", {column: values for column, values in good.items() if column != lost})
+    copy(folder / "TS_1.mrc", made / "map_half1.mrc")
+    write_table(made / "half.xmd", good | {"tomogramVolume": [str(made / "map_half1.mrc")] * n})
+    write_table(
+        made / "one.xmd",
+        {column: [v for v, t in zip(values, truth["tomo_id"], strict=True) if t == "TS_1"] for column, values in good.items()},
+    )
+    write_table(made / "none.xmd", {axis: [] for axis in XYZ})
     write_table(made / "gone.xmd", good | {"tomogramVolume": [str(folder / "gone.mrc")] * n})
     (made / "model.h5").write_text("no model")
     return made
+
+
+@pytest.mark.parametrize("noise", ["good.xmd", "none.xmd"])
+def test_noise_where_no_pick_is_left_and_no_noise_at_all_are_no_fault(done, tables, tmp_path, noise):
+    output = tmp_path / "o.xmd"
+    printed = done(NAME, "--input", "one.xmd", "--inputNeg", noise, "--diameter", DIAMETER, "--output", output, cwd=tables)
+    count = len(read_table(tables / "one.xmd")["x"])
+    found = re.search(r"the halves have (\d+) and (\d+) accepted picks whose boxes can be used; 20 in each are needed", printed)
+    assert found and 0 < sum(map(int, found.groups())) <= count and len(read_table(output)["x"]) == count
 
 
 @pytest.mark.parametrize(
@@ -203,6 +224,11 @@ def tables(folder, tmp_path_factory):
         ({"--input": "unscored.xmd"}, ("--input", "unscored.xmd", "zScoreDeepLearning1", "what the scoring writes")),
         ({"--input": "voteless.xmd"}, ("--input", "voteless.xmd", "the column comment")),
         ({"--input": "homeless.xmd"}, ("--input", "homeless.xmd", "tomogramVolume")),
+        ({"--input": "boxless.xmd"}, ("--input", "boxless.xmd", "the column image")),
+        ({"--input": "unnumbered.xmd"}, ("--input", "unnumbered.xmd", "the column particleId")),
+        ({"--input": "flat.xmd"}, ("--input", "flat.xmd", "the column z")),
+        ({"--inputNeg": "boxless.xmd"}, ("--inputNeg", "boxless.xmd", "the column image")),
+        ({"--input": "half.xmd", "--output": "map.xmd"}, ("--output", "map_half1.mrc", "is a tomogram and would be lost")),
         ({"--input": "gone.xmd"}, ("--input", "gone.mrc", "does not exist")),
         ({"--inputNeg": "unscored.xmd"}, ("--inputNeg", "unscored.xmd", "zScoreDeepLearning1")),
         ({"--inputNeg": "nowhere.xmd"}, ("--inputNeg", "nowhere.xmd", "does not exist")),

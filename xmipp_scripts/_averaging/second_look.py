@@ -103,7 +103,7 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
     out_of_fold = bool(config.model) and folds_of(config.model) > 1
     with ExitStack() as stack:
-        tomograms = _opened(columns, config, stack)
+        tomograms = _opened(columns, noise, config, stack)
         for path in (config.looks, *config.averages):
             path.unlink(missing_ok=True)  # of an earlier look
         compared = _compared(columns, noise, tomograms, config, progress)
@@ -131,14 +131,20 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
 
 def _read(path: str, option: str, *more: str) -> Columns:
     columns = read_table(path, option)
-    needed = [NETWORK, "tiltSeriesId", "tomogramVolume", "samplingRate", *more]
+    needed = [*"xyz", NETWORK, "tiltSeriesId", "tomogramVolume", "samplingRate", *more, "particleId", "image"]
     if columns.get("x", [1]) and (missing := [name for name in needed if name not in columns]):
         raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; give what the scoring writes")
-    return columns
+    return {name: [] for name in needed} | columns
 
 
-def _opened(columns: Columns, config: LookConfig, stack: ExitStack) -> dict[str, Tomogram]:
-    paths = dict(zip(columns["tiltSeriesId"], columns["tomogramVolume"], strict=True))
+def _opened(columns: Columns, noise: Columns, config: LookConfig, stack: ExitStack) -> dict[str, Tomogram]:
+    """The tomograms of the picks and of the noise, which may lie where no pick is left."""
+    paths = {
+        name: path for one in (noise, columns) for name, path in zip(one["tiltSeriesId"], one["tomogramVolume"], strict=True)
+    }
+    for average in filter(Path.exists, config.averages):  # is removed, as of an earlier look
+        if any(Path(path).exists() and average.samefile(path) for path in paths.values()):
+            raise InputError(f"{parameter('output')}: '{average}' is a tomogram and would be lost; choose another name")
     opened = {}
     for name, path in sorted(paths.items()):
         opened[name] = one = stack.enter_context(open_tomogram(path, config.tomogram_sampling_rate, parameter("input")))
@@ -172,7 +178,10 @@ def _compared(
     references = best_references(accepted[rows], half)
     count = tuple(int((references & (half == number)).sum()) for number in (0, 1))
     if min(count) < LEAST_OF_HALF:
-        return f"none, because fewer than {2 * LEAST_OF_HALF} picks are accepted"
+        return (
+            f"none, because the halves have {count[0]} and {count[1]} accepted picks whose boxes can be used; "
+            f"{LEAST_OF_HALF} in each are needed"
+        )
     progress(f"second look: averages of {count[0]} and {count[1]} picks")
     settings = Settings(config.diameter, threads=config.threads)
     looks = second_look(boxes, half, references, rows < m, settings, config.seed)
@@ -230,6 +239,8 @@ def _move(
     positions = np.array([columns[axis] for axis in "xyz"], dtype=float).T
     for name, (size, own_rate) in sizes.items():
         own = names == name
+        if not own.any():
+            continue
         limits = rescale_size(size, own_rate, rate[own][0])
         positions[own] = moved_midway(positions[own], shifts[own], compared.worth, config.diameter / 2 / rate[own][0], limits)
     for axis, values in zip("xyz", positions.T, strict=True):

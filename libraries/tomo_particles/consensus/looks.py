@@ -60,8 +60,10 @@ def moved_midway(
     """
     moved = positions + MIDWAY * worth * shifts
     stay = ((moved < 0) | (moved > np.array(size) - 1)).any(axis=1)
-    if len(moved) > 1:
-        before, after = cKDTree(positions), cKDTree(moved)
-        for one, other in after.query_pairs(least_distance) - before.query_pairs(least_distance):
-            stay[[one, other]] = True
-    return np.where(stay[:, None], positions, moved)
+    near = cKDTree(positions).query_pairs(least_distance) if len(positions) else set()
+    while True:  # a pick that stays may be in the way of another
+        places = np.where(stay[:, None], positions, moved)
+        pairs = cKDTree(places).query_pairs(least_distance) - near if len(places) else set()
+        if not pairs:
+            return places
+        stay[np.array(list(pairs)).ravel()] = True

@@ -65,4 +65,12 @@ def test_picks_move_half_of_the_way_and_never_together_or_out():
     moved = moved_midway(places, shifts, 1.0, 5.0, (100, 100, 40))
     assert moved[2].tolist() == [60, 61, 19]
     assert np.array_equal(moved[[0, 1, 3]], places[[0, 1, 3]])  # the first two would be 4 apart, the last would leave
+    assert moved_midway(np.zeros((0, 3)), np.zeros((0, 3)), 1.0, 5.0, (100, 100, 40)).shape == (0, 3)
     assert moved_midway(places[2:3], shifts[2:3], 0.5, 5.0, (100, 100, 40))[0].tolist() == [60, 60.5, 19.5]
+
+
+def test_a_pick_that_stays_is_not_approached():
+    """The first would leave the tomogram and stays; the second, which would follow it, then comes too near, and so on."""
+    places = np.array([[1.0, 20, 20], [7, 20, 20], [13, 20, 20], [40, 20, 20]])
+    shifts = np.array([[-6.0, 0, 0]] * 4)
+    assert moved_midway(places, shifts, 1.0, 5.0, (100, 100, 40)).tolist() == [*places[:3].tolist(), [37, 20, 20]]
