@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from averaged_scene import DIAMETER, RATE, SIZE, make_scene
 
+from tomo_particles.consensus.merged_picks import NETWORK, SCORE
 from tomo_particles.formats.xmd import read_table, write_table
 from xmipp_scripts._averaging.second_look import LookConfig, _move
 
@@ -206,6 +207,19 @@ def tables(folder, tmp_path_factory):
     write_table(made / "gone.xmd", good | {"tomogramVolume": [str(folder / "gone.mrc")] * n})
     (made / "model.h5").write_text("no model")
     return made
+
+
+def test_the_picks_of_one_picker_move_and_keep_their_scores(done, folder, tables, tmp_path):
+    """Votes of one picker say nothing: a fit to them gave every pick the score 0."""
+    table = read_table(tables / "good.xmd")
+    n = len(table["x"])
+    scores = [0.9 - 0.3 * (row % 10 == 0) for row in range(n)]
+    write_table(tmp_path / "one.xmd", table | {"count": [1] * n, "comment": ["1"] * n, "enabled": [0] * n, NETWORK: scores})
+    output, options = tmp_path / "o.xmd", ("--diameter", DIAMETER, "--inputNeg", tables / "none.xmd")
+    printed = done(NAME, "--input", tmp_path / "one.xmd", "--output", output, *options, cwd=tables)
+    looked = read_table(output)
+    assert "agree with a correlation of" in printed and "the votes do not distinguish the picks" in printed
+    assert looked[SCORE] == pytest.approx(scores) and looked["x"] != table["x"]
 
 
 @pytest.mark.parametrize("noise", ["good.xmd", "none.xmd"])

@@ -30,7 +30,8 @@ def joined_scores(
 
     A logistic regression on the log-odds of the network score and on the features, with picker agreement as uncertain label.
     Without agreement (None: the pickers agree no more often than by chance) the label is pick or noise, as in
-    `final_probability_against_noise`.
+    `final_probability_against_noise`. If all labels are the same (one picker, all agree on every pick, or no noise), nothing can
+    be fitted, and the network scores are returned as they are.
 
     network: (m,), noise: (k,) network scores.  features: (m, F), noise_features: (k, F) of the second look, 0 where there is
     none.  agreement: (m,) training label from the votes, NaN for references, which are not fitted.  worth: weight of the result
@@ -43,6 +44,8 @@ def joined_scores(
     else:
         fitted = np.flatnonzero(np.isfinite(agreement))
         label = agreement[fitted] ** 2
+    if not len(label) or np.ptp(label) == 0:
+        return network, noise
     odds = labelled_odds(every[fitted], label, RIDGE, of=every)
     joined = expit(worth * odds + (1 - worth) * of_network)
     return joined[: len(network)], joined[len(network) :]

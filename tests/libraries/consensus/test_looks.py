@@ -55,6 +55,17 @@ def test_without_agreement_picks_are_parted_from_noise():
     assert separation(np.r_[joined[true], joined_noise], np.arange(true.sum() + len(noise)) < true.sum()) > 0.9
 
 
+@pytest.mark.parametrize("votes", [0.0, 1.0, np.nan, None])
+def test_where_all_labels_are_the_same_the_network_scores_stay(votes):
+    """One picker; every pick found by all; references alone; no agreement, and no noise. A fit would give all 0, or all 1."""
+    _, network, features, agreement, noise, of_noise = drawn()
+    labels = None if votes is None else np.full_like(agreement, votes)
+    if votes is None:
+        noise, of_noise = noise[:0], of_noise[:0]
+    joined, joined_noise = joined_scores(network, features, labels, 1.0, noise, of_noise)
+    assert np.array_equal(joined, network) and np.array_equal(joined_noise, noise)
+
+
 def test_the_worth_grows_with_the_agreement_of_the_halves():
     assert worth_of(0.5) == 0 and worth_of(0.9) == 1 and worth_of(0.77) == pytest.approx(0.5)
 
