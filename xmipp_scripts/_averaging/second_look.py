@@ -115,7 +115,7 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
         found = _record(compared)
         of_picks, of_noise = _joined(columns, noise, compared)
         if found["used"] and of_picks == columns[NETWORK]:
-            found["reason"] += "; the votes do not distinguish the picks, so that the scores stay those without the second look"
+            found["reason"] = f"{found['reason']}; the votes do not distinguish the picks, so that their scores stay as they were"
         _write_looks(config, columns, compared, of_picks)
         scores = final_scores(columns | {NETWORK: of_picks}, noise | {NETWORK: of_noise}, out_of_fold, network_alone=False)
         _move(columns, compared, sizes, config)
