@@ -101,7 +101,7 @@ def test_voting_and_the_protocol_have_reports_too(tmp_path, quick):
 
 REASONS = {
     True: "the averages of two halves (25 and 24 accepted picks) agree with a correlation of 0.93",
-    False: "none, because fewer than 40 picks are accepted",
+    False: "none, because a half has 19 accepted picks",
 }
 
 

@@ -91,7 +91,8 @@ class Learning:
             seed=config.seed,
         )
         _forget_damaged(verdict_beside(look.output))
-        outputs: list[str | Path] = [look.output, verdict_beside(look.output), reliability_beside(look.output), layout.look]
+        beside: list[str | Path] = [verdict_beside(look.output), reliability_beside(look.output)]
+        outputs = [look.output, *beside, look.record, look.looks, *look.averages]
         inputs = [look.input, look.noise, model, *[tomogram.path for tomogram in self.tomograms]]
         steps.run("second look", look, inputs, outputs, lambda: write_second_look(look, self.progress))
 
