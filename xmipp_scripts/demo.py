@@ -149,6 +149,8 @@ def main(arguments: list[str] | None = None) -> int:
         *tomograms,
         "--picks",
         *files.values(),
+        "--diameter",
+        DIAMETER,
         "--boxsize",
         BOX_SIZE,
         "--odir",
