@@ -17,7 +17,7 @@ help:
 	@echo 'make benchmark-job     the whole job of 24 000 picks in 7 tomograms beside the thesis'\'' network; ten minutes, 9 GB of disk'
 	@echo 'make benchmark-honesty   does it say so when there is nothing to see? ten minutes; ALL=1: every case, an hour, needs ../shared'
 	@echo 'make benchmark-accuracy   species x noise x pickers x bad pickers; hours; goes on where it stopped; needs MAPS'
-	@echo 'make faults     kill runs, fill disks, mutate files, try odd names; ten minutes; SEED=2 tries others'
+	@echo 'make faults     kill runs, fill disks, mutate files, try odd names; five to ten minutes; SEED=2 tries others'
 	@echo 'make lint       ruff and mypy'
 	@echo 'make clean      remove what the other commands wrote; make distclean: .venv as well'
 	@echo 'PYTHON=/path/to/python3.11 chooses the interpreter of a new .venv'
