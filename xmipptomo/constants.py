@@ -43,6 +43,7 @@ STARTS: Final = ("free", "angles")  # the values of --start
 LEAST_PICKS, LEAST_FOR_HALVES = 20, 40
 AVERAGED_BOX: Final = 1.6  # diameters
 LEAST_DETAILS: Final = 1.5  # diameters in units of the low-pass
+LEAST_VOXELS: Final = 4  # in a diameter, for the second look
 RESERVED_BRANCHES: Final = ("noise", "truth")  # the program names branches so itself
 
 TILTS: Final = (-60.0, 60.0)  # first and last, degrees, of most tilt series: the default of --tilts

@@ -19,7 +19,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo import constants
     from xmipptomo.files import AveragingFiles
     from xmipptomo.protocols.averaging import commands, results
-    from xmipptomo.protocols.averaging.base import averaged_box
+    from xmipptomo.protocols.shared.form_checks import averaged_box
     from xmipptomo.viewers import AverageSubtomograms3DViewer, CompareBranches3DViewer, viewer_averages3d
     from xmipptomo.viewers.figure_window import FigureWindow
 
@@ -67,11 +67,12 @@ def test_the_form_knows_what_the_programs_ask_for():
     from tomo_particles.averaging.picked_boxes import BOX, box_of
     from xmipp_scripts._averaging.branch_config import NOISE, TRUTH
     from xmipp_scripts._averaging.config import LEAST_DETAILS, STARTS
+    from xmipp_scripts._shared.averaging_options import LEAST_DETAILS as LEAST_VOXELS
     from xmipp_scripts._shared.averaging_options import TILTS
 
     assert (constants.LEAST_PICKS, constants.LEAST_FOR_HALVES) == (LEAST_PICKS, LEAST_FOR_HALVES)
     assert (constants.STARTS, constants.TILTS, constants.LEAST_DETAILS) == (STARTS, TILTS, LEAST_DETAILS)
-    assert (constants.AVERAGED_BOX, constants.RESERVED_BRANCHES) == (BOX, (NOISE, TRUTH))
+    assert (constants.AVERAGED_BOX, constants.RESERVED_BRANCHES, constants.LEAST_VOXELS) == (BOX, (NOISE, TRUTH), LEAST_VOXELS)
     for diameter, rate in ((130.0, 10.0), (260.0, 13.48), (20.0, 10.0)):
         assert averaged_box(diameter, rate) == box_of(diameter, rate)
 

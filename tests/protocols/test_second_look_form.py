@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from tomo.objects import TomoAcquisition, Tomogram
@@ -15,6 +16,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.protocols.deep_consensus.commands import RunTomogram
     from xmipptomo.protocols.deep_consensus.inputs import CommonGrid
     from xmipptomo.protocols.deep_consensus.second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
+    from xmipptomo.protocols.deep_consensus.validation import _diameter_errors
 from xmipp_scripts._shared.averaging_options import TILTS as TILTS_OF_THE_PROGRAM
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -39,6 +41,18 @@ def test_it_is_asked_by_default_but_not_with_votes_or_the_recipe_of_the_paper():
 def test_an_empty_diameter_is_half_of_the_common_box():
     grid = CommonGrid(20.0, 13, ["a", "b"], {})
     assert diameter_of(form(), grid) == 130.0 and diameter_of(form(diameter=90.0), grid) == 90.0
+
+
+@pytest.mark.parametrize(
+    ("diameter", "words"),
+    [(150.0, ""), (None, ""), (190.0, "needs a box of 32 voxels, which does not fit in a tomogram of 100 x 100 x 30 voxels"),
+     (35.0, "has less than 4 voxels of 10 Å"), (250.0, "at most the common box of 20 voxels of 10 Å")],
+)  # fmt: skip
+def test_a_diameter_that_no_tomogram_can_take_is_refused_before_anything_is_computed(diameter, words):
+    tomograms = SimpleNamespace(getSamplingRate=lambda: 10.0, getDim=lambda: (100, 100, 30))
+    inputs = SimpleNamespace(common_grid=lambda *choices: (10.0, 20), tomogram_sets=lambda: [tomograms])
+    errors = _diameter_errors(form(diameter=diameter), inputs)
+    assert len(errors) == bool(words) and words in "".join(errors)
 
 
 def test_tilts_are_those_of_the_form_or_of_the_tomograms_or_the_usual_ones():

@@ -20,7 +20,7 @@ from tomo_particles.consensus.labels import agreement_of
 from tomo_particles.consensus.looks import AGREEMENT, joined_scores, moved_midway, worth_of
 from tomo_particles.consensus.merged_picks import NETWORK, SCORE, MergedPicks, references_of
 from tomo_particles.consensus.run_verdict import final_scores
-from tomo_particles.core.coordinates import rescale_size, same_sampling_rate
+from tomo_particles.core.coordinates import rescale_positions, rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, write_volume
@@ -194,10 +194,13 @@ def _compared(
 
 def _places(columns: Columns, tomograms: Mapping[str, Tomogram]) -> np.ndarray:
     """(n, 3) x, y, z, voxels of each pick's own tomogram."""
-    positions = np.array([columns.get(axis, []) for axis in "xyz"], dtype=float).T.reshape(-1, 3)
-    rates = np.array(columns.get("samplingRate", []), dtype=float)
-    own = np.array([tomograms[name].sampling_rate for name in columns.get("tiltSeriesId", [])])
-    return np.asarray((positions + 0.5) * (rates / own)[:, None] - 0.5) if len(positions) else positions
+    places = np.array([columns[axis] for axis in "xyz"], dtype=float).T.reshape(-1, 3)
+    names, rates = np.array(columns["tiltSeriesId"], dtype=str), np.array(columns["samplingRate"], dtype=float)
+    for name, tomogram in tomograms.items():
+        for rate in np.unique(rates[names == name]):
+            own = (names == name) & (rates == rate)
+            places[own] = rescale_positions(places[own], float(rate), tomogram.sampling_rate)
+    return places
 
 
 def _record(compared: Compared) -> dict:

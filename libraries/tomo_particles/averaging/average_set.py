@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core.errors import InputError, parameter
-from ..fourier.shell_correlation import HalfMapCorrelation, correlate_halves, last_shell
+from ..fourier.shell_correlation import COVERED, HalfMapCorrelation, correlate_halves, last_shell
 from .alignment import Settings, free_start, local_rounds, reference_of
 from .average import Sum, summed
 from .band import Band
@@ -22,7 +22,6 @@ LEAST_PICKS, LEAST_FOR_HALVES = 20, 40
 STAGES = 5  # at most, each at the resolution to which the halves agreed in the one before
 GO_ON = 0.5  # the correlation up to which the halves agree
 FINER = 0.97  # of the resolution before: less gain ends the search
-COVERED = 0.1  # of the most seen frequency: what is seen less does not count in a correlation
 Say = Callable[[str], None]
 
 

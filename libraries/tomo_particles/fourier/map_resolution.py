@@ -10,9 +10,8 @@ import scipy.fft
 
 from .directional_correlation import BAND, OCCUPIED, DirectionalCorrelation, correlate_directions
 from .local_resolution import local_resolution
-from .shell_correlation import HalfMapCorrelation, correlate_halves, crossing, half_shells, resolution_text
+from .shell_correlation import COVERED, HalfMapCorrelation, correlate_halves, crossing, half_shells, resolution_text
 
-COVERED = 0.1  # of the most seen frequency: what is seen less does not count
 NOTHING = 1e-3  # of the amplitude of a shell: less is the rounding of a frequency that no tilt series saw
 UNEVEN = 0.01  # probability of the Bingham test below which the directions differ
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.fft
 
+COVERED = 0.1  # of the most seen frequency: what is seen less does not count in a correlation
 RANDOM_FROM = 0.8  # phases are randomised from the shell where the correlation first falls below it
 
 

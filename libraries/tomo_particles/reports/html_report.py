@@ -57,13 +57,19 @@ def write_report(
     particle of some tomograms, to measure the calibration there, within `hit_radius` (fraction of the box).
     Raises InputError for a folder that is no finished run, or is damaged, and for a truth that cannot be read.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     run = read_run(run_folder, threshold)
     final = Path(path) if path else run.folder / REPORT
     content = _content(run, final)
     if truth is not None and run.threshold is not None:
         content["pictures"]["calibration"] = _calibration(measure(run, truth, hit_radius), truth)
+    write_html(final, "report_template.html", **content)
+    return final
+
+
+def write_html(path: str | os.PathLike, template: str, **content: object) -> None:
+    """Write a page from a template of this folder; whatever is in names and texts is escaped."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -71,10 +77,9 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = templates.get_template("report_template.html").render(**content)
-    with written_aside(final) as aside:
+    page = templates.get_template(template).render(**content)
+    with written_aside(path) as aside:
         aside.write_text(page, encoding="utf-8")
-    return final
 
 
 def _calibration(found: Measured, truth: str | os.PathLike) -> Picture:

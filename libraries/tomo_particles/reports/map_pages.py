@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from ..core.files import written_aside
-from .html_report import Picture
+from .html_report import Picture, write_html
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,4 @@ class Page:
 
 def write_page(path: str | os.PathLike, page: Page) -> None:
     """Write the page as HTML; whatever is in names and texts is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = templates.get_template("maps_template.html").render(page=page)
-    with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    write_html(path, "maps_template.html", page=page)

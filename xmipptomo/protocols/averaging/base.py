@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from tomo_particles.core.files import written_aside
 from ...constants import AVERAGED_BOX, LEAST_DETAILS, LEAST_FOR_HALVES, LEAST_PICKS, TILTS
 from ...convert import tilts_of, tomogram_of
 from ...files import AveragingFiles
-from ..shared.form_checks import limit_errors, symmetry_errors
+from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
 from ..shared.program_steps import ProgramSteps
 from ..shared.sets import link_tomogram, set_errors
 from .commands import AveragingOptions
@@ -153,11 +152,6 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _warnings(self):
         return self._assumed() if self._inputSets() and not self._validate() else []
-
-
-def averaged_box(diameter: float, rate: float) -> int:
-    """Edge of the box of an average, voxels of `rate` Å."""
-    return max(8, 2 * math.ceil(AVERAGED_BOX * diameter / rate / 2))
 
 
 def few_errors(coordinates: SetOfCoordinates3D) -> list[str]:

@@ -15,16 +15,17 @@ from tomo.objects import SetOfCoordinates3D
 from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError, listed
 
-from ...constants import MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS, SYMMETRY_NAMES
-from ..shared.form_checks import limit_errors
+from ...constants import LEAST_VOXELS, MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS
+from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
 from ..shared.sets import set_errors
 from .form import GPU_FIELD, LIMITS
 from .inputs import InputSets
+from .second_look import HALF_BOX
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol, LIMITS) + _symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
+    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
               "Negative references": inputs.negative_references}
     for field, sets in fields.items():
@@ -96,13 +97,24 @@ def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
 
 
 def _diameter_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
-    """A particle that does not fit in its box: one of the two is wrong. An empty field is half of the box."""
-    diameter = protocol.diameter.get() if protocol.evalParamCondition("diameter") else None
-    rate, box = _common_grid(protocol, inputs)
-    if diameter is None or 0 < diameter <= rate * box:
+    """A particle that does not fit in its box, or whose average does not fit in a tomogram. An empty field is half of the box."""
+    if not protocol.evalParamCondition("diameter"):
         return []
-    return [f"*Diameter (A)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
-            f"{rate * box:.0f} Å, received {diameter:g}; leave it empty for half of the box."]
+    diameter = protocol.diameter.get()
+    rate, box = _common_grid(protocol, inputs)
+    if diameter is not None and not 0 < diameter <= rate * box:
+        return [f"*Diameter (A)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
+                f"{rate * box:.0f} Å, received {diameter:g}; leave it empty for half of the box."]
+    looked = HALF_BOX * rate * box if diameter is None else diameter
+    for tomograms in inputs.tomogram_sets():
+        own, size = tomograms.getSamplingRate(), tomograms.getDim()  # from the set: no file is opened here
+        if size and (edge := averaged_box(looked, own)) > min(size):
+            return [f"*Diameter (A)*: the average of a particle of {looked:g} Å needs a box of {edge} voxels, which does not "
+                    f"fit in a tomogram of {' x '.join(map(str, size))} voxels of {own:.4g} Å; lower it."]
+        if looked < LEAST_VOXELS * own:
+            return [f"*Diameter (A)*: a particle of {looked:g} Å has less than {LEAST_VOXELS} voxels of {own:.4g} Å; raise it, "
+                    "or choose no second look."]
+    return []
 
 
 def _tilt_errors(protocol: EMProtocol) -> list[str]:
@@ -144,13 +156,6 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     return [f"*Model file*: '{path}' was trained on boxes of {own_box} voxels at {own_rate:.4g} Å/voxel, the inputs have "
             f"{box} at {rate:.4g}; choose another *Box size* or *Sampling rate*, import the coordinates with the box of the "
             "model, or train a new one."]
-
-
-def _symmetry_errors(protocol: EMProtocol) -> list[str]:
-    name = protocol.symmetry.get() or ""
-    if re.fullmatch(SYMMETRY_NAMES, name, re.IGNORECASE):
-        return []
-    return [f"*Symmetry* must be c1, c2, c3..., d2, d3..., t, o, i1 or i2, received '{name}'."]
 
 
 def _gpu_errors(protocol: EMProtocol) -> list[str]:

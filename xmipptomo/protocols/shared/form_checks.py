@@ -1,13 +1,14 @@
-"""Checks of numbers on a form, by the label of their field."""
+"""Checks of what is on a form, by the label of its field."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
 from pwem.protocols import EMProtocol
 
-from ...constants import SYMMETRY_NAMES
+from ...constants import AVERAGED_BOX, SYMMETRY_NAMES
 
 Limits = Mapping[str, tuple[float | None, float | None, bool]]  # lowest, highest, whether lowest is allowed; None: no limit
 
@@ -33,3 +34,8 @@ def symmetry_errors(protocol: EMProtocol) -> list[str]:
     if re.fullmatch(SYMMETRY_NAMES, name, re.IGNORECASE):
         return []
     return [f"*Symmetry* must be c1, c2, c3..., d2, d3..., t, o, i1 or i2, received '{name}'."]
+
+
+def averaged_box(diameter: float, rate: float) -> int:
+    """Edge of the box of an average, voxels of `rate` Å."""
+    return max(8, 2 * math.ceil(AVERAGED_BOX * diameter / rate / 2))
