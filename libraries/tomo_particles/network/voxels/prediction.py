@@ -60,6 +60,31 @@ def predict(
     return ScoreMap(classes, recipe.step, recipe.offset, model.target != "heatmap")
 
 
+def predict_out_of_fold(
+    tomogram: SeenTomogram, networks: Sequence[keras.Model], model: VoxelModel, *, turns: bool = False
+) -> ScoreMap:
+    """The map of a tomogram that the model was trained on: at each place of the network that did not learn there.
+
+    A single network has no folds: its map is as of any tomogram.
+    """
+    own = [region for region in model.regions if region.tomo_id == tomogram.tomo_id]
+    if not own:
+        return predict(tomogram, networks, model, turns=turns)
+    joined: ScoreMap | None = None
+    for fold in sorted({region.fold for region in own}):
+        found = predict(tomogram, networks[fold : fold + 1], model, turns=turns)
+        joined = joined or found
+        for region in own:
+            if region.fold == fold:
+                axis = 2 - region.axis
+                places = found.step * np.arange(found.classes.shape[axis]) + found.offset
+                here = np.flatnonzero((places >= region.start) & (places < region.stop))
+                planes = tuple(here if a == axis else slice(None) for a in range(3))
+                joined.classes[planes] = found.classes[planes]
+    assert joined is not None
+    return joined
+
+
 def _call(network: keras.Model, independent: bool):  # type: ignore[no-untyped-def]
     signature = [tf.TensorSpec((1, None, None, None, network.input_shape[-1]), tf.float32)]
 
