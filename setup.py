@@ -25,6 +25,8 @@ PROGRAMS = (
     "map_resolution_tomo",
     "compare_branches_tomo",
     "second_look_tomo",
+    "train_picker_tomo",
+    "deep_pick_tomo",
 )
 
 

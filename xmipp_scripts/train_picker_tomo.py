@@ -56,8 +56,13 @@ class TrainPickerTomo(Program):
         self.addParamsLine(" [--recipe <name=unet>] : network, target and loss, as published or scaled down for processors")
         self.addParamsLine("      where <name>")
         self.addParamsLine("        unet : a small U-Net; minutes on two processor cores")
+        self.addParamsLine("        deepfinder : the U-Net of DeepFinder; without a GPU give --width 0.25")
+        self.addParamsLine("        msd : mixed-scale dense network, 24 layers")
+        self.addParamsLine("        resnet : classifies patches of 34 voxels with a residual network of 20 layers")
+        self.addParamsLine("        yopo : classifies patches of 26 voxels with a network that pools once")
         self.addParamsLine(" [--target <name>] : sphere, heatmap or centre; default: that of the recipe")
         self.addParamsLine(" [--loss <name>] : ce, dice, tversky or bce (with --target heatmap); default: that of the recipe")
+        self.addParamsLine(" [--width <double=1>] : of every layer of the network, relative to that of the recipe")
         self.addParamsLine(" [--patch <int>] : edge of a patch, voxels; default: that of the recipe (unet: 48)")
         self.addParamsLine(" [--batch <int>] : patches per step, over all GPUs; default: that of the recipe (unet: 4)")
         self.addParamsLine(" [--learningRate <double>] : at the start; it decays to zero. Default: that of the recipe (unet: 0.002)")
@@ -94,6 +99,7 @@ class TrainPickerTomo(Program):
             recipe=self.getParam("--recipe"),
             target=self.optional_path("--target"),
             loss=self.optional_path("--loss"),
+            width=self.number("--width"),
             patch=integer("--patch"),
             batch=integer("--batch"),
             learning_rate=number("--learningRate"),

@@ -30,6 +30,7 @@ class TrainConfig:
     recipe: str = "unet"
     target: str | None = None
     loss: str | None = None
+    width: float = 1.0
     patch: int | None = None
     batch: int | None = None
     learning_rate: float | None = None

@@ -81,6 +81,7 @@ def _description(config: TrainConfig, data: TrainingSet, notes: list[str]) -> Vo
         classes=data.classes,
         folds=config.folds,
         seed=config.seed,
+        width=config.width,
         bright=data.tomograms[0].bright,
         regions=regions,
         tomograms=tuple(
@@ -175,6 +176,7 @@ def _start_model(config: TrainConfig, model: VoxelModel) -> str | None:
     start = read_voxel_model(config.input_model, "--inputModel")
     for what, wanted, found in (
         ("the recipe", model.recipe, start.recipe),
+        ("the width", model.width, start.width),
         ("the number of classes", len(model.classes), len(start.classes)),
     ):
         if wanted != found:

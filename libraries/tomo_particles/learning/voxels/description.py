@@ -51,7 +51,7 @@ class PickingRule:
 class VoxelModel:
     """What a model of a voxel-wise picker is. Raises InputError naming the parameter of a value that cannot be.
 
-    sampling_rate: Å/voxel that the networks work at.  classes: of the particles.  regions: of the folds; network k was not trained
+    sampling_rate: Å/voxel that the networks work at.  width: of the layers, 1: as the recipe has them.  classes: of the particles.  regions: of the folds; network k was not trained
     in those of fold k, and it alone picks there.  tested: whether the rule was chosen on maps of what no network was trained on.
     density: mean number of particles per voxel in the training tomograms.  steps: of training, of each network.
     """
@@ -64,6 +64,7 @@ class VoxelModel:
     classes: tuple[ParticleClass, ...]
     folds: int
     seed: int
+    width: float = 1.0
     bright: bool = False
     regions: tuple[Region, ...] = ()
     tomograms: tuple[LearnedTomogram, ...] = ()
@@ -90,6 +91,7 @@ class VoxelModel:
         require(0 < len(names) <= MAX_CLASSES and len(set(names)) == len(names), "classes", "different names", names)
         for one in self.classes:
             require(isinstance(one.name, str) and is_number(one.radius, 1, 1e5), "classes", "a name and a radius in Å", one)
+        require(is_number(self.width, 0.05, 4), "width", "a number from 0.05 to 4", self.width)
         require(is_int(self.folds, 1, MAX_FOLDS), "folds", f"1 to {MAX_FOLDS}", self.folds)
         require(is_int(self.seed, 0, 2**31 - 1), "seed", "a whole number that is not negative", self.seed)
         require(all(0 <= region.fold < self.folds for region in self.regions), "regions", f"folds below {self.folds}", "more")

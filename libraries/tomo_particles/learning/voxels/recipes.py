@@ -45,6 +45,18 @@ class Recipe:
         return (self.step - 1) / 2
 
 
+CENTRE = {"target": "centre", "valid": True, "multiple": 2, "batch": 64, "learning_rate": 2e-3, "anywhere": 0.5}
 RECIPES = {
     "unet": Recipe(),
+    # as published: batch 25, learning rate 1e-4, 6000 steps
+    "deepfinder": Recipe(
+        folded=False, multiple=4, halo=36, patch=56, learning_rate=1e-3, clusterings=("meanshift",), majority=True,
+        bytes_per_voxel=1200,
+    ),
+    # as published: 64 layers, voxels not folded, batch 125, learning rate 1e-4, 200 epochs
+    "msd": Recipe(multiple=2, halo=216, patch=64, clusterings=("meanshift",), majority=True, bytes_per_voxel=120),
+    # as published: 32 voxels to a side; here 34, an odd number of folded voxels, so that the middle is a voxel of the map
+    "resnet": Recipe(**CENTRE, halo=16, patch=34, clusterings=("components", "meanshift"), majority=True, bytes_per_voxel=120),
+    # as published: 24 voxels to a side, every voxel; here 26 and every second one
+    "yopo": Recipe(**CENTRE, halo=12, patch=26, clusterings=("peaks",), bytes_per_voxel=120),
 }

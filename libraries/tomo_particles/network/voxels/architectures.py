@@ -14,28 +14,79 @@ Tensor = keras.KerasTensor
 
 
 def build_voxel_network(model: VoxelModel, name: str = "network") -> keras.Model:
-    """The untrained network of `model.recipe`."""
+    """The untrained network of `model.recipe`, each layer with `model.width` times its filters."""
     channels = FOLD**3 if model.how.folded else 1
     grey = keras.Input((None, None, None, channels), name="grey")
-    features = NETWORKS[model.recipe](grey)
+    features = NETWORKS[model.recipe](grey, model.width)
     logits = layers.Conv3D(len(model.classes) + 1, 1, name="logits")(features)
     return keras.Model(grey, logits, name=name)
 
 
-def _convolution(x: Tensor, filters: int, width: int = 3, **options: object) -> Tensor:
+def _convolution(x: Tensor, filters: float, width: int | tuple[int, int, int] = 3, **options: object) -> Tensor:
     options = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"} | options
-    return layers.Conv3D(filters, width, **options)(x)
+    return layers.Conv3D(max(1, round(filters)), width, **options)(x)
 
 
-def _unet(grey: Tensor) -> Tensor:
+def _unet(grey: Tensor, width: float) -> Tensor:
     """A small U-Net on folded voxels: 9 kFLOP a voxel of the tomogram, so that two processor cores can train it."""
-    fine = _convolution(grey, 16)
-    middle = _convolution(_convolution(layers.AveragePooling3D(2)(fine), 32), 32)
-    coarse = _convolution(_convolution(layers.AveragePooling3D(2)(middle), 64), 64)
-    x = layers.UpSampling3D(2)(_convolution(coarse, 32, 1))
-    x = _convolution(layers.Concatenate()([x, middle]), 48)
-    x = layers.UpSampling3D(2)(_convolution(x, 16, 1))
-    return _convolution(layers.Concatenate()([x, fine]), 16)
+    fine = _convolution(grey, 16 * width)
+    middle = _convolution(_convolution(layers.AveragePooling3D(2)(fine), 32 * width), 32 * width)
+    coarse = _convolution(_convolution(layers.AveragePooling3D(2)(middle), 64 * width), 64 * width)
+    x = layers.UpSampling3D(2)(_convolution(coarse, 32 * width, 1))
+    x = _convolution(layers.Concatenate()([x, middle]), 48 * width)
+    x = layers.UpSampling3D(2)(_convolution(x, 16 * width, 1))
+    return _convolution(layers.Concatenate()([x, fine]), 16 * width)
 
 
-NETWORKS: dict[str, Callable[[Tensor], Tensor]] = {"unet": _unet}
+def _deepfinder(grey: Tensor, width: float) -> Tensor:
+    """DeepFinder (Moebel et al., Nature Methods 18, 2021): 903 357 parameters with 12 classes."""
+    fine = _convolution(_convolution(grey, 32 * width), 32 * width)
+    middle = _convolution(_convolution(layers.MaxPooling3D(2)(fine), 48 * width), 48 * width)
+    x = layers.MaxPooling3D(2)(middle)
+    for _ in range(4):
+        x = _convolution(x, 64 * width)
+    x = _convolution(layers.UpSampling3D(2)(x), 64 * width, 2)
+    x = _convolution(_convolution(layers.Concatenate()([x, middle]), 48 * width), 48 * width)
+    x = _convolution(layers.UpSampling3D(2)(x), 48 * width, 2)
+    return _convolution(_convolution(layers.Concatenate()([x, fine]), 32 * width), 32 * width)
+
+
+def _msd(grey: Tensor, width: float) -> Tensor:
+    """Mixed-scale dense network (Pelt and Sethian, PNAS 115, 2018): every layer sees all layers before, at growing dilations."""
+    every = [grey]
+    for layer in range(MSD_LAYERS):
+        seen = layers.Concatenate()(every) if layer else grey
+        every.append(_convolution(seen, 4 * width, dilation_rate=layer % MSD_DILATIONS + 1))
+    return layers.Concatenate()(every)
+
+
+def _resnet(grey: Tensor, width: float) -> Tensor:
+    """20 layers with residual blocks of three, without padding: 17 folded voxels to a side give one answer."""
+    x = _convolution(grey, 32 * width, padding="valid")
+    for filters in (32, 32, 48, 48, 64, 64):
+        inner = _convolution(_convolution(x, filters / 2 * width, 1), filters / 2 * width, padding="valid")
+        change = _convolution(inner, filters * width, 1, activation=None)
+        same = layers.Cropping3D(1)(x)
+        if same.shape[-1] != change.shape[-1]:
+            same = _convolution(same, filters * width, 1, activation=None)
+        x = layers.ReLU()(layers.Add()([same, change]))
+    return layers.AveragePooling3D(3, strides=1)(x)
+
+
+def _yopo(grey: Tensor, width: float) -> Tensor:
+    """You only pool once (SHREC 2020): 13 folded voxels to a side, five convolutions, one pooling over all that is left."""
+    x = grey
+    for filters in (24, 32, 40, 48, 64):
+        x = _convolution(x, filters * width, padding="valid")
+    x = layers.MaxPooling3D(3, strides=1)(x)
+    return _convolution(x, 64 * width, 1)
+
+
+MSD_LAYERS, MSD_DILATIONS = 24, 8  # folded voxels: 2 to 16 voxels of the tomogram
+NETWORKS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "unet": _unet,
+    "deepfinder": _deepfinder,
+    "msd": _msd,
+    "resnet": _resnet,
+    "yopo": _yopo,
+}

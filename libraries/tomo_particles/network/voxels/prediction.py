@@ -15,6 +15,8 @@ from ...learning.voxels.grey import SeenTomogram, folded
 from ...learning.voxels.patches import HALF_TURNS
 
 MOST_BYTES = 1.5e9  # of memory for one tile
+MOST_WORK = 10.0  # times the voxels of the whole
+CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)  # parts that an axis is cut into
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def predict_out_of_fold(
 def _call(network: keras.Model, independent: bool):  # type: ignore[no-untyped-def]
     signature = [tf.TensorSpec((1, None, None, None, network.input_shape[-1]), tf.float32)]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature, autograph=False)
     def call(grey: tf.Tensor) -> tf.Tensor:
         logits = network(grey, training=False)
         return (tf.nn.sigmoid(logits) if independent else tf.nn.softmax(logits))[0, ..., 1:]
@@ -111,18 +113,22 @@ def _tiles(
     The network sees `face` voxels beyond each face of the tomogram, whatever the tiles, and `halo` voxels beyond a cut between two.
     """
     ends = [-(-edge // multiple) * multiple for edge in shape]
-    counts = [1, 1, 1]
 
     def seen(axis: int, n: int) -> int:
         inner = -(-(ends[axis] // multiple) // n) * multiple
         return min(inner + 2 * halo, ends[axis] + 2 * face)
 
-    while np.prod([seen(axis, counts[axis]) for axis in range(3)], dtype=float) > most:
-        smaller = [seen(axis, counts[axis] + 1) / seen(axis, counts[axis]) for axis in range(3)]
-        if min(smaller) >= 1 and all(count >= end // multiple for count, end in zip(counts, ends, strict=True)):
-            break
-        free = [axis for axis in range(3) if counts[axis] < ends[axis] // multiple]
-        counts[min(free, key=lambda axis: smaller[axis])] += 1
+    def size_and_work(counts: tuple[int, ...]) -> tuple[float, float]:
+        """Voxels of a tile, and of all tiles together."""
+        size = float(np.prod([seen(axis, n) for axis, n in enumerate(counts)], dtype=float))
+        return size, size * float(np.prod(counts))
+
+    every = list(product(*([n for n in CUTS if n <= end // multiple] for end in ends)))
+    fitting = [counts for counts in every if size_and_work(counts)[0] <= most]
+    # What a wide network sees around a small tile may cost more than the memory of a large one
+    whole = size_and_work((1, 1, 1))[1]
+    fitting = [counts for counts in fitting if size_and_work(counts)[1] <= MOST_WORK * whole]
+    counts = min(fitting or every, key=lambda one: size_and_work(one)[1] * (1 if fitting else size_and_work(one)[0]))
     cuts = []
     for axis in range(3):
         inner = -(-(ends[axis] // multiple) // counts[axis]) * multiple
