@@ -65,13 +65,19 @@ class TrainPickerTomo(Program):
         self.addParamsLine(" [--width <double=1>] : of every layer of the network, relative to that of the recipe")
         self.addParamsLine(" [--patch <int>] : edge of a patch, voxels; default: that of the recipe (unet: 48)")
         self.addParamsLine(" [--batch <int>] : patches per step, over all GPUs; default: that of the recipe (unet: 4)")
-        self.addParamsLine(" [--learningRate <double>] : at the start; it decays to zero. Default: that of the recipe (unet: 0.002)")
+        self.addParamsLine(
+            " [--learningRate <double>] : at the start; it decays to zero. Default: that of the recipe (unet: 0.002)"
+        )
         self.addParamsLine(" [--minutes <double=10>] : training time of each network, without the picking afterwards")
-        self.addParamsLine(" [--steps <int>] : steps of each network, in place of --minutes; then the same seed gives the same model")
+        self.addParamsLine(
+            " [--steps <int>] : steps of each network, in place of --minutes; then the same seed gives the same model"
+        )
         self.addParamsLine(" [--folds <int=3>] : networks to train, each without one part of the tomograms")
         self.addParamsLine(" [--beta <double=1>] : weight of recall against precision in the choice of thresholds (F score)")
         self.addParamsLine(" [--mirror] : learn mirror images too, which changes the hand of the particles")
-        self.addParamsLine(" [--inputModel <file>] : begin with the networks of this model, of the same recipe and number of classes")
+        self.addParamsLine(
+            " [--inputModel <file>] : begin with the networks of this model, of the same recipe and number of classes"
+        )
         self.addParamsLine(
             " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
         )

@@ -72,7 +72,9 @@ class TrainConfig:
         if self.diameter is not None:
             require_positive(self.diameter, "--diameter", "Å")
             if self.classes:
-                raise InputError("--diameter: has no meaning with --classes, which says the size of each class; give one of the two")
+                raise InputError(
+                    "--diameter: has no meaning with --classes, which says the size of each class; give one of the two"
+                )
         elif self.consensus:
             raise InputError("--diameter: required with --consensus: merged picks are one class")
         elif not self.classes and not self.simulation:

@@ -96,7 +96,9 @@ def _pick(
         print_notes([f"'{tomogram.path}' is left out: all its voxels have one value, or none is a number"])
         return None
     if seen.data is not tomogram.data:
-        print_notes([f"'{tomogram.path}' has {tomogram.sampling_rate:.5g} Å/voxel: rescaled to {model.sampling_rate:.5g}, the model's"])
+        print_notes(
+            [f"'{tomogram.path}' has {tomogram.sampling_rate:.5g} Å/voxel: rescaled to {model.sampling_rate:.5g}, the model's"]
+        )
     if trained := _was_trained_on(tomogram, seen, model):
         found = predict_out_of_fold(seen, networks, model, turns=config.turns)
         print_notes([f"'{tomogram.path}' is of the training: each place is picked by the network that did not learn from it"])
@@ -126,9 +128,7 @@ def _was_trained_on(tomogram: Tomogram, seen: SeenTomogram, model: VoxelModel) -
     return False
 
 
-def _tell_why_few(
-    seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model], model: VoxelModel, count: int
-) -> None:
+def _tell_why_few(seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model], model: VoxelModel, count: int) -> None:
     """Say so where a tomogram has far fewer picks than those of the training, and whether its contrast is inverted."""
     from tomo_particles.network.voxels import predict
 
@@ -136,7 +136,9 @@ def _tell_why_few(
     said = f"'{seen.tomo_id}': {count} picks, where the training tomograms had {expected:.0f} in such a volume"
     middle = tuple(slice(max(0, (n - LOOKED_AT) // 2), (n + LOOKED_AT) // 2) for n in seen.data.shape)
     inverted = predict(replace(seen, data=seen.data[middle], bright=not seen.bright), networks, model)
-    here = tuple(slice(s.start // found.step, s.start // found.step + n) for s, n in zip(middle, inverted.particle.shape, strict=True))
+    here = tuple(
+        slice(s.start // found.step, s.start // found.step + n) for s, n in zip(middle, inverted.particle.shape, strict=True)
+    )
     if inverted.particle.sum() > 2 * found.particle[here].sum():
         said += "; with inverted contrast there would be more: its contrast is probably the opposite of theirs"
     print_notes([said])

@@ -49,7 +49,7 @@ class TrainingSet:
     files: list[LearnedFile]
 
 
-LabelsOf = Callable[[str, Tomogram], Labels]  # of a tomogram, in its own voxels
+LabelsOf = Callable[[str, Tomogram], Labels]  # of a tomogram, given its path, in its own voxels
 
 
 def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[str]) -> TrainingSet:
@@ -58,9 +58,13 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
     notes: receives what was met on the way, a line each. Raises InputError.
     """
     paths, own_rate, labels_of, classes = _read_source(config, open_files, notes)
-    tomograms, labels, files = [], [], []
+    tomograms: list[SeenTomogram] = []
+    labels: list[Labels] = []
+    files: list[LearnedFile] = []
     for path in paths:
-        opened = open_files.enter_context(open_tomogram(path, own_rate.get(path) or config.tomogram_sampling_rate, _option(config)))
+        opened = open_files.enter_context(
+            open_tomogram(path, own_rate.get(path) or config.tomogram_sampling_rate, _option(config))
+        )
         notes += opened.notes
         tomo_id = tomogram_id(path)
         rate = tomograms[0].sampling_rate if tomograms else opened.sampling_rate
@@ -70,7 +74,7 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
             continue
         if seen.data is not opened.data:
             notes.append(f"'{path}' has {opened.sampling_rate:.5g} Å/voxel: rescaled to {rate:.5g}, that of the first tomogram")
-        known = labels_of(tomo_id, opened)
+        known = labels_of(path, opened)
         tomograms.append(seen)
         labels.append(replace(known, positions=rescale_positions(known.positions, opened.sampling_rate, seen.sampling_rate)))
         files.append(LearnedFile(str(path), opened.sampling_rate, opened.size))
@@ -102,8 +106,11 @@ def _read_source(
         with open_tomogram(path, config.tomogram_sampling_rate, _option(config)) as opened:
             sizes[tomogram_id(path)], rates[tomogram_id(path)] = opened.size, opened.sampling_rate
     picks = read_pick_file(
-        config.coordinates or coordinates, rates, option=SOURCES["simulation" if config.simulation else "coordinates"],
-        sizes=sizes, notes=notes,
+        config.coordinates or coordinates,
+        rates,
+        option=SOURCES["simulation" if config.simulation else "coordinates"],
+        sizes=sizes,
+        notes=notes,
     )
     if missing := [tomo_id for tomo_id in rates if tomo_id not in picks]:
         notes.append(f"no coordinates for {listed(missing)}: left out, because nobody says that nothing is there")
@@ -112,8 +119,8 @@ def _read_source(
     found = _classes(known, config, min(rates.values()))
     rest = UNLABELLED["partial"] if config.partial else 1.0
 
-    def labels_of(tomo_id: str, tomogram: Tomogram) -> Labels:
-        return _known_labels(picks[tomo_id], tomogram, known, found, rest)
+    def labels_of(path: str, tomogram: Tomogram) -> Labels:
+        return _known_labels(picks[tomogram_id(path)], tomogram, known, found, rest)
 
     return paths, {}, labels_of, found
 
@@ -144,8 +151,8 @@ def _classes(known: Mapping[str, Species] | None, config: TrainConfig, rate: flo
             radius = rate * (3 * one.voxels / (4 * np.pi)) ** (1 / 3)
             if not LIKELY_RADIUS[0] * one.diameter <= radius <= LIKELY_RADIUS[1] * one.diameter:
                 raise InputError(
-                    f"--classes: class '{one.name}' has {one.voxels:g} voxels, a ball of {2 * radius:.0f} Å at {rate:g} Å/voxel, but a "
-                    f"diameter of {one.diameter:g} Å; correct the column voxels, or leave it out"
+                    f"--classes: class '{one.name}' has {one.voxels:g} voxels, a ball of {2 * radius:.0f} Å at {rate:g} Å/voxel, "
+                    f"but a diameter of {one.diameter:g} Å; correct the column voxels, or leave it out"
                 )
         found.append(ParticleClass(one.name, float(radius)))
     if not found:
@@ -165,7 +172,7 @@ def _known_labels(
     if known and "" in species:
         raise InputError(f"{where}: picks without a class, but --classes has {len(names)}; add the column class")
     if known and (strange := sorted({name for name in species if name not in known})):
-        raise InputError(f"{where}: the class {listed(strange)} is not in the table of --classes; add it there, or remove the picks")
+        raise InputError(f"{where}: the class {listed(strange)} is not in the table of --classes; add it, or remove the picks")
     number = np.array([names.index(name) + 1 if name in names else 0 for name in species], dtype=int)
     return Labels(positions, number, (number > 0).astype(float), np.ones(len(number)), rest)
 
@@ -190,8 +197,8 @@ def _consensus(
     weight = np.where(doubtful, np.abs(2 * probability - 1) if config.soft else 0.0, 1.0)
     which = (probability >= REFUSED).astype(int)
 
-    def labels_of(tomo_id: str, tomogram: Tomogram) -> Labels:
-        own = run.of_tomogram(tomo_id)
+    def labels_of(path: str, tomogram: Tomogram) -> Labels:
+        own = run.of_tomogram(paths[path].tomo_id)  # in Scipion, the id is not the name of the file
         positions = run.positions(tomogram.sampling_rate)[own]
         return Labels(positions, which[own], value[own], weight[own], UNLABELLED["consensus"])
 
@@ -204,8 +211,8 @@ def _check_counts(labels: list[Labels], classes: tuple[ParticleClass, ...], conf
     counts = np.bincount(every, minlength=len(classes) + 1)[1:]
     if none := [one.name for one, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(
-            f"{'--classes' if config.classes else _option(config)}: no particle of the class {listed(none)}; add some, or remove the "
-            "class from the table"
+            f"{'--classes' if config.classes else _option(config)}: no particle of the class {listed(none)}; add some, or remove "
+            "the class from the table"
         )
     for one, count in zip(classes, counts, strict=True):
         if count < FEW:
@@ -230,7 +237,7 @@ def _with_contrast(
 
 
 def _contrast(tomogram: SeenTomogram, labels: Labels, classes: tuple[ParticleClass, ...]) -> float:
-    """Mean grey value in the middle of labelled particles, in deviations, above that of the surroundings; positive: dark protein."""
+    """Mean grey value in the middle of labelled particles above that around them, in deviations; positive: dark protein."""
     values = []
     for row in np.flatnonzero(labels.value > 0)[:100]:
         half = max(1, round(classes[labels.classes[row] - 1].radius / 2 / tomogram.sampling_rate))
@@ -239,5 +246,3 @@ def _contrast(tomogram: SeenTomogram, labels: Labels, classes: tuple[ParticleCla
         inner = grey[half:-half, half:-half, half:-half]
         values.append((inner.sum() / inner.size) - (grey.sum() - inner.sum()) / (grey.size - inner.size))
     return float(np.mean(values)) if values else 0.0
-
-

@@ -45,7 +45,8 @@ CHOSEN_ON = 3  # tomograms to choose the way from map to picks on; more take tim
 
 def train_picker(config: TrainConfig) -> VoxelModel:
     """Train, and write the model, its out-of-fold picks, its curves and a summary. Raises InputError."""
-    started, notes = time.perf_counter(), []
+    started = time.perf_counter()
+    notes: list[str] = []
     with ExitStack() as open_files:
         data = read_training_set(config, open_files, notes)
         model = _description(config, data, notes)
@@ -70,7 +71,9 @@ def _description(config: TrainConfig, data: TrainingSet, notes: list[str]) -> Vo
     positions = np.concatenate([one.positions[own] for own, one in zip(particles, data.labels, strict=True)])
     regions = make_folds(names, positions, config.folds)
     if any(np.isfinite(region.start) or np.isfinite(region.stop) for region in regions):
-        notes.append(f"{len(data.tomograms)} tomograms for {config.folds} folds: each tomogram is cut into slabs, half a patch apart")
+        notes.append(
+            f"{len(data.tomograms)} tomograms for {config.folds} folds: each tomogram is cut into slabs, half a patch apart"
+        )
     how = config.how
     return VoxelModel(
         recipe=config.recipe,
@@ -85,7 +88,8 @@ def _description(config: TrainConfig, data: TrainingSet, notes: list[str]) -> Vo
         bright=data.tomograms[0].bright,
         regions=regions,
         tomograms=tuple(
-            LearnedTomogram(t.tomo_id, file.size, t.centre, t.deviation) for t, file in zip(data.tomograms, data.files, strict=True)
+            LearnedTomogram(t.tomo_id, file.size, t.centre, t.deviation)
+            for t, file in zip(data.tomograms, data.files, strict=True)
         ),
         density=float(len(positions) / sum(np.prod(t.data.shape, dtype=float) for t in data.tomograms)),
     )
@@ -135,7 +139,9 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
     say(f"training {config.folds} network(s) '{config.recipe}', {length} each, on {len(data.tomograms)} tomogram(s)")
     networks, steps = [], []
     Path(config.output).parent.mkdir(parents=True, exist_ok=True)
-    with open(config.beside("_training.csv"), "a" if finished or checkpoint.current else "w", newline="", encoding="utf-8") as log:
+    with open(
+        config.beside("_training.csv"), "a" if finished or checkpoint.current else "w", newline="", encoding="utf-8"
+    ) as log:
         curve = csv.DictWriter(log, LOG_COLUMNS)
         if log.tell() == 0:
             curve.writeheader()
@@ -180,7 +186,9 @@ def _start_model(config: TrainConfig, model: VoxelModel) -> str | None:
         ("the number of classes", len(model.classes), len(start.classes)),
     ):
         if wanted != found:
-            raise InputError(f"--inputModel: {what} of '{config.input_model}' is {found}, that of this training {wanted}; use the same")
+            raise InputError(
+                f"--inputModel: {what} of '{config.input_model}' is {found}, that of this training {wanted}; use the same"
+            )
     return config.input_model
 
 
@@ -241,7 +249,7 @@ def _choose(
     scored = [quality(judge([known(k, found, how) for k, found in looked.items()], sizes, _hits), config.beta) for how in tried]
     best = tried[int(np.argmax(scored))]
     for how, value in zip(tried, scored, strict=True):
-        say(f"{how.cluster}, above {how.tau:g}, bandwidth {how.bandwidth:.0f} A: F {value:.3f}{' (chosen)' if how is best else ''}")
+        say(f"{how.cluster}, tau {how.tau:g}, bandwidth {how.bandwidth:.0f} A: F {value:.3f}{' (chosen)' if how is best else ''}")
     every: list[Known | None] = [None] * len(data.tomograms)
     for k in places:
         every[k] = known(k, looked.pop(k) if k in looked else map_of(k), best)
@@ -255,7 +263,7 @@ def _choose(
         tuple(map(float, found.thresholds)),
     )
     if not len(found.scores):
-        print_notes(["too few different scores to calibrate them: the scores of this model are not probabilities (uncalibrated)"])
+        print_notes(["too few different scores to calibrate them: the scores are not probabilities (uncalibrated)"])
     if not model.tested:
         print_notes(["the time was up before a network was validated: the model is marked untested; raise --minutes"])
     return replace(model, rule=rule), every, found.f_score
@@ -341,9 +349,7 @@ def _write_summary(
         "steps": model.steps,
         "rule": asdict(model.rule),
         "outOfFoldF": f_score,
-        "classes": {
-            one.name: asdict(_Score(int(n), m)) for one, n, m in zip(model.classes, labelled, picked, strict=True)
-        },
+        "classes": {one.name: asdict(_Score(int(n), m)) for one, n, m in zip(model.classes, labelled, picked, strict=True)},
         "seconds": seconds,
     }
     with written_aside(config.beside("_summary.json")) as aside:

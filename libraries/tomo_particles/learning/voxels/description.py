@@ -22,7 +22,7 @@ MAX_TOMOGRAMS = 100_000
 
 @dataclass(frozen=True)
 class LearnedTomogram:
-    """A tomogram that the networks were trained on: id, size x, y, z in voxels, robust centre and deviation of its grey values."""
+    """A tomogram that the networks were trained on: id, size x, y, z in voxels, robust centre and deviation of its values."""
 
     tomo_id: str
     size: tuple[int, int, int]
@@ -51,8 +51,9 @@ class PickingRule:
 class VoxelModel:
     """What a model of a voxel-wise picker is. Raises InputError naming the parameter of a value that cannot be.
 
-    sampling_rate: Å/voxel that the networks work at.  width: of the layers, 1: as the recipe has them.  classes: of the particles.  regions: of the folds; network k was not trained
-    in those of fold k, and it alone picks there.  tested: whether the rule was chosen on maps of what no network was trained on.
+    sampling_rate: Å/voxel that the networks work at.  width: of the layers, 1: as the recipe has them.
+    regions: of the folds; network k was not trained in those of fold k, and it alone picks there.
+    tested: whether the rule was chosen on maps of what no network was trained on.
     density: mean number of particles per voxel in the training tomograms.  steps: of training, of each network.
     """
 
@@ -122,10 +123,11 @@ class VoxelModel:
         require_keys(values, VoxelModel, "the description of the model")
         for name in ("classes", "regions", "tomograms", "steps"):
             require(isinstance(values[name], list), name, "a list", values[name])
-        rule = require_keys(values["rule"], PickingRule, "the picking rule of the model")
+        rule: dict[str, Any] = require_keys(values["rule"], PickingRule, "the picking rule of the model")
         for name in ("scores", "probabilities", "thresholds"):
             require(isinstance(rule[name], list), name, "a list", rule[name])
-        values["rule"] = PickingRule(**{key: tuple(value) if isinstance(value, list) else value for key, value in rule.items()})
+        lists: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in rule.items()}
+        values["rule"] = PickingRule(**lists)
         values["classes"] = tuple(
             ParticleClass(**require_keys(one, ParticleClass, "a class of the model")) for one in values["classes"]
         )

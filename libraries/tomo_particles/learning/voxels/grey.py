@@ -1,7 +1,7 @@
 """Grey values of a tomogram as a voxel-wise network sees them: the same in training and in prediction.
 
-One scale per tomogram, from its voxels that hold data: (value - median) / (1.4826 MAD), protein positive, cut at +-10. A scale per
-patch would depend on what the patch holds.
+One scale per tomogram, from its voxels that hold data: (value - median) / (1.4826 MAD), protein positive, cut at +-10. A scale
+per patch would depend on what the patch holds.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ FOLD = 2  # voxels to a side of the block that becomes the channels of a folded 
 class SeenTomogram:
     """A tomogram as networks see it.
 
-    data: (z, y, x), of any type, may be memory-mapped.  sampling_rate: Å/voxel of `data`.  centre, deviation: robust, of the voxels
-    with data.  bright: whether protein is brighter than its surroundings.
+    data: (z, y, x), of any type, may be memory-mapped.  sampling_rate: Å/voxel of `data`.  centre, deviation: robust, of the
+    voxels with data.  bright: whether protein is brighter than its surroundings.
     """
 
     tomo_id: str
@@ -78,8 +78,8 @@ def seen_tomogram(
 def has_data(block: np.ndarray) -> np.ndarray:
     """(z, y, x) bool: which voxels hold data: numbers that differ from their neighbours.
 
-    Places that a reconstruction did not reach have one value, such as 0. A voxel that equals the next one along all three axes lies
-    in such a place.
+    Places that a reconstruction did not reach have one value, such as 0. A voxel that equals the next one along all three axes
+    lies in such a place.
     """
     same = np.ones(block.shape, dtype=bool)
     for axis in range(3):
@@ -118,7 +118,7 @@ def _rescaled(data: np.ndarray, sampling_rate: float, rate: float, fill: float) 
     if ratio > 1:  # finer detail than the new voxels would become noise
         grey = gaussian_filter(grey, 0.5 * np.sqrt(ratio**2 - 1))
     return np.asarray(
-        affine_transform(grey, np.full(3, ratio), 0.5 * ratio - 0.5, output_shape=tuple(size), order=1, mode="nearest")
+        affine_transform(grey, np.diag([ratio] * 3), 0.5 * ratio - 0.5, output_shape=tuple(size), order=1, mode="nearest")
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 TARGETS = ("sphere", "heatmap", "centre")
 LOSSES = ("ce", "dice", "tversky", "bce")
@@ -15,8 +15,9 @@ class Recipe:
 
     folded: whether 2x2x2 voxels become 8 channels.  multiple: voxels; edges of what the network sees are multiples of it.
     halo: voxels to each side that its value at a voxel may depend on.  valid: convolutions without padding, so that the network
-    gives (edge - 2 halo) voxels.  clusterings: ways from map to picks that are tried.  anywhere: share of the patches at uniform places.  majority: whether the class of a pick is
-    that of most voxels, not that of the largest mean.  denoises: whether it also learns the noise-free density.
+    gives (edge - 2 halo) voxels.  anywhere: share of the patches at uniform places.  clusterings: ways from map to picks that
+    are tried.  majority: whether the class of a pick is that of most voxels, not that of the largest mean.
+    bytes_per_voxel: of memory in prediction, per voxel of the tomogram, about.
     """
 
     target: str = "sphere"
@@ -31,8 +32,7 @@ class Recipe:
     anywhere: float = 0.1
     clusterings: tuple[str, ...] = CLUSTERINGS
     majority: bool = False
-    denoises: bool = False
-    bytes_per_voxel: int = 100  # of memory in prediction, per voxel of the tomogram
+    bytes_per_voxel: int = 100
 
     @property
     def step(self) -> int:
@@ -45,18 +45,25 @@ class Recipe:
         return (self.step - 1) / 2
 
 
-CENTRE = {"target": "centre", "valid": True, "multiple": 2, "batch": 64, "learning_rate": 2e-3, "anywhere": 0.5}
+# Networks that classify patches, by the class in the middle
+_PATCHES = Recipe(target="centre", valid=True, multiple=2, batch=64, anywhere=0.5, bytes_per_voxel=120)
 RECIPES = {
     "unet": Recipe(),
     # as published: batch 25, learning rate 1e-4, 6000 steps
     "deepfinder": Recipe(
-        folded=False, multiple=4, halo=36, patch=56, learning_rate=1e-3, clusterings=("meanshift",), majority=True,
+        folded=False,
+        multiple=4,
+        halo=36,
+        patch=56,
+        learning_rate=1e-3,
+        clusterings=("meanshift",),
+        majority=True,
         bytes_per_voxel=1200,
     ),
     # as published: 64 layers, voxels not folded, batch 125, learning rate 1e-4, 200 epochs
     "msd": Recipe(multiple=2, halo=216, patch=64, clusterings=("meanshift",), majority=True, bytes_per_voxel=120),
     # as published: 32 voxels to a side; here 34, an odd number of folded voxels, so that the middle is a voxel of the map
-    "resnet": Recipe(**CENTRE, halo=16, patch=34, clusterings=("components", "meanshift"), majority=True, bytes_per_voxel=120),
+    "resnet": replace(_PATCHES, halo=16, patch=34, clusterings=("components", "meanshift"), majority=True),
     # as published: 24 voxels to a side, every voxel; here 26 and every second one
-    "yopo": Recipe(**CENTRE, halo=12, patch=26, clusterings=("peaks",), bytes_per_voxel=120),
+    "yopo": replace(_PATCHES, halo=12, patch=26, clusterings=("peaks",)),
 }

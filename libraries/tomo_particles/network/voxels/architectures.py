@@ -1,4 +1,5 @@
-"""The networks of the recipes. All take (n, z, y, x, channels) grey values and return (n, z, y, x, C + 1) logits, background first."""
+"""The networks of the recipes. All take grey values (n, z, y, x, channels) and return logits (n, z, y, x, C + 1), background
+first."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from keras import layers
 from ...learning.voxels.description import VoxelModel
 from ...learning.voxels.grey import FOLD
 
-Tensor = keras.KerasTensor
+MSD_LAYERS, MSD_DILATIONS = 24, 8  # folded voxels: 2 to 16 voxels of the tomogram
 
 
 def build_voxel_network(model: VoxelModel, name: str = "network") -> keras.Model:
@@ -22,12 +23,14 @@ def build_voxel_network(model: VoxelModel, name: str = "network") -> keras.Model
     return keras.Model(grey, logits, name=name)
 
 
-def _convolution(x: Tensor, filters: float, width: int | tuple[int, int, int] = 3, **options: object) -> Tensor:
+def _convolution(
+    x: keras.KerasTensor, filters: float, width: int | tuple[int, int, int] = 3, **options: object
+) -> keras.KerasTensor:
     options = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"} | options
     return layers.Conv3D(max(1, round(filters)), width, **options)(x)
 
 
-def _unet(grey: Tensor, width: float) -> Tensor:
+def _unet(grey: keras.KerasTensor, width: float) -> keras.KerasTensor:
     """A small U-Net on folded voxels: 9 kFLOP a voxel of the tomogram, so that two processor cores can train it."""
     fine = _convolution(grey, 16 * width)
     middle = _convolution(_convolution(layers.AveragePooling3D(2)(fine), 32 * width), 32 * width)
@@ -38,7 +41,7 @@ def _unet(grey: Tensor, width: float) -> Tensor:
     return _convolution(layers.Concatenate()([x, fine]), 16 * width)
 
 
-def _deepfinder(grey: Tensor, width: float) -> Tensor:
+def _deepfinder(grey: keras.KerasTensor, width: float) -> keras.KerasTensor:
     """DeepFinder (Moebel et al., Nature Methods 18, 2021): 903 357 parameters with 12 classes."""
     fine = _convolution(_convolution(grey, 32 * width), 32 * width)
     middle = _convolution(_convolution(layers.MaxPooling3D(2)(fine), 48 * width), 48 * width)
@@ -51,7 +54,7 @@ def _deepfinder(grey: Tensor, width: float) -> Tensor:
     return _convolution(_convolution(layers.Concatenate()([x, fine]), 32 * width), 32 * width)
 
 
-def _msd(grey: Tensor, width: float) -> Tensor:
+def _msd(grey: keras.KerasTensor, width: float) -> keras.KerasTensor:
     """Mixed-scale dense network (Pelt and Sethian, PNAS 115, 2018): every layer sees all layers before, at growing dilations."""
     every = [grey]
     for layer in range(MSD_LAYERS):
@@ -60,7 +63,7 @@ def _msd(grey: Tensor, width: float) -> Tensor:
     return layers.Concatenate()(every)
 
 
-def _resnet(grey: Tensor, width: float) -> Tensor:
+def _resnet(grey: keras.KerasTensor, width: float) -> keras.KerasTensor:
     """20 layers with residual blocks of three, without padding: 17 folded voxels to a side give one answer."""
     x = _convolution(grey, 32 * width, padding="valid")
     for filters in (32, 32, 48, 48, 64, 64):
@@ -73,7 +76,7 @@ def _resnet(grey: Tensor, width: float) -> Tensor:
     return layers.AveragePooling3D(3, strides=1)(x)
 
 
-def _yopo(grey: Tensor, width: float) -> Tensor:
+def _yopo(grey: keras.KerasTensor, width: float) -> keras.KerasTensor:
     """You only pool once (SHREC 2020): 13 folded voxels to a side, five convolutions, one pooling over all that is left."""
     x = grey
     for filters in (24, 32, 40, 48, 64):
@@ -82,8 +85,7 @@ def _yopo(grey: Tensor, width: float) -> Tensor:
     return _convolution(x, 64 * width, 1)
 
 
-MSD_LAYERS, MSD_DILATIONS = 24, 8  # folded voxels: 2 to 16 voxels of the tomogram
-NETWORKS: dict[str, Callable[[Tensor, float], Tensor]] = {
+NETWORKS: dict[str, Callable[[keras.KerasTensor, float], keras.KerasTensor]] = {
     "unet": _unet,
     "deepfinder": _deepfinder,
     "msd": _msd,

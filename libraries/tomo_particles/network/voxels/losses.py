@@ -1,4 +1,4 @@
-"""Losses over the voxels of a batch. answer: (n, z, y, x, C + 1), weight: (n, z, y, x), logits as the answer; balance: (C + 1,)."""
+"""Losses over the voxels of a batch: answer (n, z, y, x, C + 1), weight (n, z, y, x), logits as the answer, balance (C + 1,)."""
 
 from __future__ import annotations
 

@@ -50,14 +50,14 @@ def predict(
     calls = [_call(network, model.target == "heatmap") for network in networks]
     flips = HALF_TURNS if turns else HALF_TURNS[:1]
     face = recipe.halo if recipe.valid else recipe.multiple
-    for start, stop, low, high in _tiles(tomogram.data.shape, recipe.multiple, recipe.halo, face, most_bytes / recipe.bytes_per_voxel):
+    for start, stop, low, high in _tiles(
+        tomogram.data.shape, recipe.multiple, recipe.halo, face, most_bytes / recipe.bytes_per_voxel
+    ):
         grey, _ = tomogram.crop(start, tuple(stop - start))
         mean = np.mean([_turned(call, grey, flip, recipe.folded) for call in calls for flip in flips], axis=0)
         known = start + recipe.halo if recipe.valid else start
         into = tuple(slice(a // recipe.step, min(b // recipe.step, edge)) for a, b, edge in zip(low, high, size, strict=True))
-        here = tuple(
-            slice(s.start - k // recipe.step, s.stop - k // recipe.step) for s, k in zip(into, known, strict=True)
-        )
+        here = tuple(slice(s.start - k // recipe.step, s.stop - k // recipe.step) for s, k in zip(into, known, strict=True))
         classes[into] = mean[here]
     return ScoreMap(classes, recipe.step, recipe.offset, model.target != "heatmap")
 
@@ -110,7 +110,7 @@ def _tiles(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """start, stop of what a tile sees, and low, high of what it answers for; (z, y, x) voxels, all multiples of `multiple`.
 
-    The network sees `face` voxels beyond each face of the tomogram, whatever the tiles, and `halo` voxels beyond a cut between two.
+    The network sees `face` voxels beyond each face of the tomogram, whatever the tiles, and `halo` voxels beyond a cut.
     """
     ends = [-(-edge // multiple) * multiple for edge in shape]
 

@@ -66,8 +66,8 @@ class Checkpoint:
             return 0
         if read_attribute(self.path, SETTINGS, option) != self._settings:
             raise InputError(
-                f"{option}: '{self.path}' is an interrupted training with other options or files; give the same ones to go on with "
-                "it, or remove this file to begin anew"
+                f"{option}: '{self.path}' is an interrupted training with other options or files; give the same ones to go on "
+                "with it, or remove this file to begin anew"
             )
         shape = build_voxel_network(model)
         weights = shape.get_weights()

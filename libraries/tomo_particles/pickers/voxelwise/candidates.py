@@ -68,7 +68,7 @@ def _read_balls(
         middle = np.rint(position[::-1]).astype(int)
         inside = [_inside(middle + ball, shape) for ball in offsets]
         if tau is None:
-            values = [classes[(*at, k)].mean() for k, at in enumerate(inside)]
+            values = [classes[..., k][at].mean() for k, at in enumerate(inside)]
         else:
             values = [_votes(classes, particle, at, tau, k) for k, at in enumerate(inside)]
         which[row] = int(np.argmax(values))

@@ -67,7 +67,7 @@ def clusterings(names: Sequence[str], smallest_radius: float) -> Iterator[Cluste
 
 @dataclass(frozen=True)
 class Judged:
-    """Candidates of several tomograms with what is known of them; n that count. true: hits a particle.  particles: to be found."""
+    """n candidates of several tomograms. true: which of them hit a particle.  particles: how many there are to find."""
 
     scores: np.ndarray
     classes: np.ndarray
@@ -76,7 +76,7 @@ class Judged:
 
 
 def judge(known: Sequence[Known], sizes: Sizes, hits: Hits) -> Judged:
-    """Which candidates hit a particle. One near a doubtful place that hits none is left out: it is neither right nor wrong."""
+    """Which candidates hit a particle. One near a doubtful place that hits none is left out: neither right nor wrong."""
     scores, classes, true, particles = [np.zeros(0)], [np.zeros(0, dtype=int)], [np.zeros(0, dtype=bool)], 0
     for one in known:
         found = one.candidates
@@ -108,8 +108,8 @@ class Calibration:
 def calibrate(judged: Judged, n_classes: int, beta: float = 1.0) -> Calibration:
     """Probabilities, and a threshold for each class, from judged candidates.
 
-    Where there are few candidates, or all have one score, nothing is calibrated: there are no knots. A class of few candidates gets
-    the threshold of all. The particles of a class are those that its candidates hit, and its share of those that none hits.
+    Where there are few candidates, or all have one score, nothing is calibrated: there are no knots. A class of few candidates
+    gets the threshold of all. The particles of a class are those that its candidates hit, and its share of those that none hits.
     """
     enough = len(judged.scores) >= LEAST_CANDIDATES and float(np.ptp(judged.scores)) > 0
     knots, values = isotonic(judged.scores, judged.true) if enough else (np.zeros(0), np.zeros(0))

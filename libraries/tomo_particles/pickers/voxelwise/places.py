@@ -38,8 +38,8 @@ def components(particle: np.ndarray, tau: float) -> np.ndarray:
 def mean_shift(particle: np.ndarray, tau: float, bandwidth: float) -> np.ndarray:
     """(n, 3) modes of the voxels above tau under a flat kernel of `bandwidth` map voxels, those of most voxels first.
 
-    Means start at the components and on a grid as wide as the kernel. Modes within the kernel of one with more voxels are one with
-    it.
+    Means start at the components and on a grid as wide as the kernel. Modes within the kernel of one with more voxels are one
+    with it.
     """
     voxels = np.argwhere(particle > tau)[:, ::-1].astype(float)
     if not len(voxels):
