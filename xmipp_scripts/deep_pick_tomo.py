@@ -18,8 +18,8 @@ class DeepPickTomo(Program):
         self.addUsageLine("Pick tomograms with a model of xmipp_train_picker_tomo: positions, classes and scores.")
         self.addUsageLine(
             "The score is the probability that a pick is a particle, as measured on the training tomograms. Tomograms of "
-            "another sampling rate are rescaled to that of the model, and the picks are scaled back. A tomogram of the training is "
-            "picked by the networks that did not learn from it; all others by the mean of all networks."
+            "another sampling rate are rescaled to that of the model, and the picks are scaled back. A tomogram of the "
+            "training is picked by the networks that did not learn from it; all others by the mean of all networks."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
         self.addParamsLine("  --model <file> : model, .h5")

@@ -21,10 +21,10 @@ class TrainPickerTomo(Program):
             "coordinates of experts, from a simulation, or from a finished deep consensus."
         )
         self.addUsageLine(
-            "Each network is trained without one part of the tomograms (a fold) and picks that part. From these out-of-fold picks "
+            "Each network is trained without one part of the tomograms (a fold), and picks it. From these out-of-fold picks "
             "come the way from map to picks, the probabilities and the thresholds of the classes. Written: the model; beside it "
-            "<model>_picks.csv (out-of-fold picks), <model>_training.csv (curves) and <model>_summary.json. A training that was "
-            "stopped goes on with the same command; until it ends, <model>.training.h5 is saved every 5 minutes."
+            "<model>_picks.csv (out-of-fold picks), <model>_training.csv (curves) and <model>_summary.json. A training that "
+            "was stopped goes on with the same command; until it ends, <model>.training.h5 is saved every 5 minutes."
         )
         self.addParamsLine("  -o <file> : model, .h5")
         self.addParamsLine(" [--tomograms <...>] : tomograms, MRC; with --coordinates")
@@ -60,6 +60,8 @@ class TrainPickerTomo(Program):
         self.addParamsLine("        msd : mixed-scale dense network, 24 layers")
         self.addParamsLine("        resnet : classifies patches of 34 voxels with a residual network of 20 layers")
         self.addParamsLine("        yopo : classifies patches of 26 voxels with a network that pools once")
+        self.addParamsLine("        dn3dunet : removes noise in slices, then a U-Net; with --simulation only")
+        self.addParamsLine("        umc : U-Net with two decoders, of density and of classes; with --simulation only, for GPUs")
         self.addParamsLine(" [--target <name>] : sphere, heatmap or centre; default: that of the recipe")
         self.addParamsLine(" [--loss <name>] : ce, dice, tversky or bce (with --target heatmap); default: that of the recipe")
         self.addParamsLine(" [--width <double=1>] : of every layer of the network, relative to that of the recipe")

@@ -40,14 +40,14 @@ def tomogram(shape=(16, 24, 300), seed=0):
 
 @pytest.mark.parametrize(
     ("recipe", "parameters"),
-    [("unet", 310_941), ("deepfinder", 903_357), ("msd", 141_429), ("resnet", 127_261), ("yopo", 200_477)],
+    [("unet", 310_941), ("deepfinder", 903_357), ("msd", 141_429), ("resnet", 127_261), ("yopo", 200_477), ("umc", 8_822_334)],
 )
 def test_networks_have_the_parameters_of_their_recipes(recipe, parameters):
     twelve = tuple(ParticleClass(str(k), 50.0) for k in range(12))
     assert build_voxel_network(model_of(recipe, classes=twelve, width=1.0)).count_params() == parameters
 
 
-@pytest.mark.parametrize("recipe", [name for name in RECIPES if name != "msd"])
+@pytest.mark.parametrize("recipe", [name for name in RECIPES if name not in ("msd", "umc")])
 def test_a_map_in_tiles_is_that_of_the_whole_tomogram(recipe):
     model = model_of(recipe)
     network, seen = build_voxel_network(model), tomogram()

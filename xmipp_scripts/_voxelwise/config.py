@@ -94,6 +94,8 @@ class TrainConfig:
             raise InputError(f"--target: a network '{self.recipe}' cannot learn the target '{target}'; leave it out")
         if (target == "heatmap") != ((self.loss or self.how.loss) == "bce"):
             raise InputError("--loss: bce is the loss of --target heatmap, and of no other target; give both or none")
+        if self.how.denoises and not self.simulation:
+            raise InputError(f"--recipe: {self.recipe} learns from the noise-free density too, which only --simulation has")
         if self.patch is not None and (self.patch < self.how.multiple or self.patch % self.how.multiple):
             raise InputError(
                 f"--patch: must be a multiple of {self.how.multiple} voxels for --recipe {self.recipe}, received {self.patch}"

@@ -41,12 +41,13 @@ class LearnedFile:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """n tomograms as networks see them, their labels, the classes, and their files."""
+    """n tomograms as networks see them, their labels, the classes, their files, and their noise-free densities, if needed."""
 
     tomograms: list[SeenTomogram]
     labels: list[Labels]
     classes: tuple[ParticleClass, ...]
     files: list[LearnedFile]
+    densities: list[SeenTomogram]
 
 
 LabelsOf = Callable[[str, Tomogram], Labels]  # of a tomogram, given its path, in its own voxels
@@ -61,6 +62,7 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
     tomograms: list[SeenTomogram] = []
     labels: list[Labels] = []
     files: list[LearnedFile] = []
+    densities: list[SeenTomogram] = []
     for path in paths:
         opened = open_files.enter_context(
             open_tomogram(path, own_rate.get(path) or config.tomogram_sampling_rate, _option(config))
@@ -78,10 +80,23 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
         tomograms.append(seen)
         labels.append(replace(known, positions=rescale_positions(known.positions, opened.sampling_rate, seen.sampling_rate)))
         files.append(LearnedFile(str(path), opened.sampling_rate, opened.size))
+        if config.how.denoises:
+            densities.append(_density_of(path, seen, open_files))
     if not tomograms:
         raise InputError(f"{_option(config)}: no tomogram holds anything to see; reconstruct them again")
     _check_counts(labels, classes, config, notes)
-    return TrainingSet(_with_contrast(tomograms, labels, classes, notes), labels, classes, files)
+    return TrainingSet(_with_contrast(tomograms, labels, classes, notes), labels, classes, files, densities)
+
+
+def _density_of(path: str, seen: SeenTomogram, open_files: ExitStack) -> SeenTomogram:
+    """The noise-free density of a simulated tomogram, in deviations of its own; most of it is empty."""
+    density = Path(path).with_name(f"{seen.tomo_id}_density.mrc")
+    if not density.is_file():
+        raise InputError(f"--simulation: there is no '{density}', from which this recipe learns; simulate again with --density")
+    data = open_files.enter_context(open_tomogram(density, seen.sampling_rate, "--simulation")).data
+    if data.shape != seen.data.shape or not np.isfinite(data).all() or np.ptp(data) == 0:
+        raise InputError(f"--simulation: '{density}' is not the density of '{path}'; simulate again")
+    return replace(seen, data=data, centre=0.0, deviation=float(np.std(data)), bright=True)
 
 
 def _option(config: TrainConfig) -> str:

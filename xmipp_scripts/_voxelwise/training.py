@@ -205,6 +205,7 @@ def _patch_sources(
             data.labels,
             model.classes,
             model.how,
+            densities=data.densities,
             patch=model.patch,
             closed=closed,
             only=only,

@@ -27,11 +27,13 @@ MIRRORS = tuple(product((False, True), repeat=3))
 @dataclass(frozen=True)
 class Batch:
     """n patches of a map of m voxels to a side. grey: (n, m, m, m, channels); answer: (n, k, k, k, C + 1); weight: (n, k, k, k),
-    where k is m, or 1 for networks that answer for the middle only."""
+    where k is m, or 1 for networks that answer for the middle only.  density: as grey, without noise; zeros where it is unknown.
+    """
 
     grey: np.ndarray
     answer: np.ndarray
     weight: np.ndarray
+    density: np.ndarray
 
 
 class PatchSource:
@@ -44,6 +46,7 @@ class PatchSource:
         classes: Sequence[ParticleClass],
         recipe: Recipe,
         *,
+        densities: Sequence[SeenTomogram] = (),
         patch: int,
         closed: Sequence[Region] = (),
         only: Sequence[Region] = (),
@@ -51,10 +54,11 @@ class PatchSource:
         varied: bool = True,
         mirror: bool = False,
     ) -> None:
-        """patch: edge, voxels.  closed: regions that no patch may overlap.  only: regions that the middle of a patch lies in, if
-        there are any.  Raises ValueError where no particle is left."""
+        """densities: noise-free, one for each tomogram, or none.  patch: edge, voxels.  closed: regions that no patch may
+        overlap.  only: regions that the middle of a patch lies in, if there are any.
+        Raises ValueError where no particle is left."""
         self._tomograms, self._labels, self._classes, self._recipe = tomograms, labels, classes, recipe
-        self._patch, self._seed, self._varied = patch, seed, varied
+        self._densities, self._patch, self._seed, self._varied = densities, patch, seed, varied
         self._closed, self._only = closed, only
         self._turns = MIRRORS if mirror else HALF_TURNS
         self._of_class: dict[int, list[tuple[int, int]]] = {}
@@ -74,10 +78,9 @@ class PatchSource:
     def batch(self, number: int, size: int) -> Batch:
         """Batch `number` of `size` patches; the same number gives the same batch."""
         patches = [self._one(np.random.default_rng([self._seed, number, k])) for k in range(size)]
-        grey, answer, weight = (np.stack(part) for part in zip(*patches, strict=True))
-        return Batch(grey, answer, weight)
+        return Batch(*(np.stack(part) for part in zip(*patches, strict=True)))
 
-    def _one(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _one(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         edge, recipe = self._patch, self._recipe
         place, middle = self._choose(rng)
         start = np.rint(middle[::-1] - (edge - 1) / 2).astype(int)
@@ -87,12 +90,16 @@ class PatchSource:
         grid = MapGrid(start, (edge // step,) * 3, step, recipe.offset)
         answer, weight = make_target(recipe.target, self._labels[place], self._classes, tomogram.sampling_rate, grid)
         weight = weight * folded(known).all(axis=-1) if recipe.folded else weight * known
+        density = self._densities[place].crop(start, (edge,) * 3)[0] if self._densities else np.zeros_like(grey)
         if self._varied:
-            grey, answer, weight = _vary(grey, answer, weight, self._turns, rng)
+            axes = tuple(int(axis) for axis in np.flatnonzero(self._turns[int(rng.integers(len(self._turns)))]))
+            grey, answer, weight, density = (np.flip(values, axes) for values in (grey, answer, weight, density))
+            grey = _vary(grey, rng)
         if recipe.valid:
             middle_voxel = tuple(slice(length // 2, length // 2 + 1) for length in weight.shape)
             answer, weight = answer[middle_voxel], weight[middle_voxel]
-        return folded(grey) if recipe.folded else grey[..., None], answer, weight
+        grey, density = (folded(values) if recipe.folded else values[..., None] for values in (grey, density))
+        return grey, answer, weight, density
 
     def _choose(self, rng: np.random.Generator) -> tuple[int, np.ndarray]:
         """A tomogram and the middle of a patch in it, x, y, z, voxels."""
@@ -126,12 +133,7 @@ class PatchSource:
         return inside
 
 
-def _vary(
-    grey: np.ndarray, answer: np.ndarray, weight: np.ndarray, turns: Sequence[tuple[bool, ...]], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One of the turns, another contrast, more noise."""
-    axes = tuple(int(axis) for axis in np.flatnonzero(turns[int(rng.integers(len(turns)))]))
-    grey, answer, weight = (np.flip(values, axes) for values in (grey, answer, weight))
-    grey = grey * np.float32(1 + rng.uniform(-GAIN, GAIN))
+def _vary(grey: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another contrast, more noise."""
     noise = rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(rng.uniform(0, NOISE))
-    return grey + noise, answer, weight
+    return grey * np.float32(1 + rng.uniform(-GAIN, GAIN)) + noise

@@ -17,6 +17,7 @@ class Recipe:
     halo: voxels to each side that its value at a voxel may depend on.  valid: convolutions without padding, so that the network
     gives (edge - 2 halo) voxels.  anywhere: share of the patches at uniform places.  clusterings: ways from map to picks that
     are tried.  majority: whether the class of a pick is that of most voxels, not that of the largest mean.
+    denoises: whether the network also learns the noise-free density, which only a simulation knows.
     bytes_per_voxel: of memory in prediction, per voxel of the tomogram, about.
     """
 
@@ -32,6 +33,7 @@ class Recipe:
     anywhere: float = 0.1
     clusterings: tuple[str, ...] = CLUSTERINGS
     majority: bool = False
+    denoises: bool = False
     bytes_per_voxel: int = 100
 
     @property
@@ -64,6 +66,21 @@ RECIPES = {
     "msd": Recipe(multiple=2, halo=216, patch=64, clusterings=("meanshift",), majority=True, bytes_per_voxel=120),
     # as published: 32 voxels to a side; here 34, an odd number of folded voxels, so that the middle is a voxel of the map
     "resnet": replace(_PATCHES, halo=16, patch=34, clusterings=("components", "meanshift"), majority=True),
+    # as published: slices of voxels that are not folded, patch 104, batch unsaid
+    "dn3dunet": Recipe(loss="dice", halo=80, denoises=True, clusterings=("components",), bytes_per_voxel=200),
+    # as published: batch 24, 25 epochs
+    "umc": Recipe(
+        loss="tversky",
+        folded=False,
+        multiple=16,
+        halo=144,
+        patch=64,
+        batch=2,
+        learning_rate=1e-3,
+        clusterings=("components",),
+        denoises=True,
+        bytes_per_voxel=1000,
+    ),
     # as published: 24 voxels to a side, every voxel; here 26 and every second one
     "yopo": replace(_PATCHES, halo=12, patch=26, clusterings=("peaks",)),
 }

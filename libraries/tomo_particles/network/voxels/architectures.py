@@ -15,12 +15,17 @@ MSD_LAYERS, MSD_DILATIONS = 24, 8  # folded voxels: 2 to 16 voxels of the tomogr
 
 
 def build_voxel_network(model: VoxelModel, name: str = "network") -> keras.Model:
-    """The untrained network of `model.recipe`, each layer with `model.width` times its filters."""
+    """The untrained network of `model.recipe`, each layer with `model.width` times its filters.
+
+    One of a recipe that denoises returns the logits and the density, (n, z, y, x, channels).
+    """
     channels = FOLD**3 if model.how.folded else 1
     grey = keras.Input((None, None, None, channels), name="grey")
-    features = NETWORKS[model.recipe](grey, model.width)
+    features, density = NETWORKS[model.recipe](grey, model.width), None
+    if model.how.denoises:
+        features, density = features
     logits = layers.Conv3D(len(model.classes) + 1, 1, name="logits")(features)
-    return keras.Model(grey, logits, name=name)
+    return keras.Model(grey, logits if density is None else [logits, density], name=name)
 
 
 def _convolution(
@@ -85,10 +90,50 @@ def _yopo(grey: keras.KerasTensor, width: float) -> keras.KerasTensor:
     return _convolution(x, 64 * width, 1)
 
 
-NETWORKS: dict[str, Callable[[keras.KerasTensor, float], keras.KerasTensor]] = {
+def _dn3dunet(grey: keras.KerasTensor, width: float) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """DnCNN (Zhang et al., IEEE TIP 26, 2017) in slices, then a U-Net on its density; neither learns from the other's errors."""
+    x = _convolution(grey, 64 * width, (1, 3, 3))
+    for _ in range(18):
+        x = _convolution(x, 64 * width, (1, 3, 3))
+    noise = _convolution(x, grey.shape[-1], (1, 3, 3), activation=None)
+    density = layers.Subtract(name="density")([grey, noise])
+    return _unet(_Apart()(density), width), density
+
+
+class _Apart(layers.Layer):
+    """Hands values on, and no gradient back."""
+
+    def call(self, values: keras.KerasTensor) -> keras.KerasTensor:
+        return keras.ops.stop_gradient(values)
+
+
+def _umc(grey: keras.KerasTensor, width: float) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """U-Net multi-task cascade (SHREC 2020): a decoder for the density feeds the decoder for the classes; 8.82 M parameters."""
+    filters = [count * width for count in (16, 32, 64, 128, 256)]
+
+    def two(x: keras.KerasTensor, count: float) -> keras.KerasTensor:
+        return _convolution(_convolution(x, count), count)
+
+    x, levels = grey, []
+    for level, count in enumerate(filters):
+        x = two(layers.MaxPooling3D(2)(x) if level else x, count)
+        levels.append([x])
+    features = []
+    for _ in range(2):
+        x = levels[-1][0]
+        for level in (3, 2, 1, 0):
+            x = two(layers.Concatenate()([layers.UpSampling3D(2)(x), *levels[level]]), filters[level])
+            levels[level].append(x)
+        features.append(x)
+    return features[1], layers.Conv3D(grey.shape[-1], 1, name="density")(features[0])
+
+
+NETWORKS: dict[str, Callable] = {
     "unet": _unet,
     "deepfinder": _deepfinder,
     "msd": _msd,
     "resnet": _resnet,
     "yopo": _yopo,
+    "dn3dunet": _dn3dunet,
+    "umc": _umc,
 }

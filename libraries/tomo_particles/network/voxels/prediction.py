@@ -93,6 +93,8 @@ def _call(network: keras.Model, independent: bool):  # type: ignore[no-untyped-d
     @tf.function(input_signature=signature, autograph=False)
     def call(grey: tf.Tensor) -> tf.Tensor:
         logits = network(grey, training=False)
+        if isinstance(logits, list):  # the density is for the training alone
+            logits = logits[0]
         return (tf.nn.sigmoid(logits) if independent else tf.nn.softmax(logits))[0, ..., 1:]
 
     return call

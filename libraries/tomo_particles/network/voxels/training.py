@@ -152,18 +152,23 @@ class _Step:
         self._strategy, self._balance = strategy, tf.constant(balance)
         replicas = strategy.num_replicas_in_sync
 
-        def value_of(grey: tf.Tensor, answer: tf.Tensor, weight: tf.Tensor, training: bool) -> tf.Tensor:
-            return loss(answer, weight, network(grey, training=training), self._balance)
+        def value_of(parts: tuple[tf.Tensor, ...], training: bool) -> tf.Tensor:
+            grey, answer, weight, density = parts
+            found = network(grey, training=training)
+            if not isinstance(found, list):
+                return loss(answer, weight, found, self._balance)
+            logits, denoised = found
+            return loss(answer, weight, logits, self._balance) + tf.reduce_mean(tf.square(denoised - density))
 
-        def learn(grey: tf.Tensor, answer: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        def learn(*parts: tf.Tensor) -> tf.Tensor:
             with tf.GradientTape() as tape:
-                value = value_of(grey, answer, weight, True)
+                value = value_of(parts, True)
                 shared = value / replicas  # the gradients of all devices are added
             optimizer.apply(tape.gradient(shared, network.trainable_variables), network.trainable_variables)
             return value
 
-        def look(grey: tf.Tensor, answer: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-            return value_of(grey, answer, weight, False)
+        def look(*parts: tf.Tensor) -> tf.Tensor:
+            return value_of(parts, False)
 
         self._learn, self._look = (self._on_all(one) for one in (learn, look))
 
@@ -191,7 +196,7 @@ class _Step:
 
         return tuple(
             self._strategy.experimental_distribute_values_from_function(part(values))
-            for values in (batch.grey, batch.answer, batch.weight)
+            for values in (batch.grey, batch.answer, batch.weight, batch.density)
         )
 
 
