@@ -15,6 +15,7 @@ from ...constants import (
     REPRESENTATIVES,
     TILTS,
 )
+from ..shared.checked_form import OptionalFloatParam
 
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
@@ -40,9 +41,6 @@ LIMITS = {
     "folds": (1, None, True), "validationFraction": (0, 0.9, False), "l2": (0, None, True), "learningRate": (0, None, False),
     "randomSeed": (0, None, True), "numberOfThreads": (1, None, True), "binThreads": (1, None, True),
 }
-
-
-GPU_FIELD = "*GPU IDs*"  # as Scipion's window calls the list of GPUs, whatever label its parameter has
 
 
 def define_params(form: params.Form) -> None:
@@ -133,13 +131,13 @@ def _define_second_look(form: params.Form) -> None:
                         "and the picks move towards the centre of the average. If the two averages do not agree, nothing is "
                         "changed, and the summary says so. This needs at least 40 accepted picks in tomograms of one sampling "
                         "rate.")
-    group.addParam("diameter", params.FloatParam, allowsNull=True, condition=LOOKS_TWICE, label="Diameter (A)",
+    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (A)",
                    help="Diameter of the particle in A. Empty: half of the common box, because 1.5 to 2 particle diameters are "
                         "right for the box. The summary says which diameter was used. If you change it and continue the run, "
                         "nothing is trained again.")
     ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
     for name, which, extreme, default in ends:
-        group.addParam(name, params.FloatParam, allowsNull=True, condition=LOOKS_TWICE, label=f"{which} tilt (degrees)",
+        group.addParam(name, OptionalFloatParam, condition=LOOKS_TWICE, label=f"{which} tilt (degrees)",
                        help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} angle. "
                             f"Empty: as the tomograms say (their acquisition), or {default:g} if they do not say it.")
     group.addParam("keepCentres", params.BooleanParam, default=False, condition=LOOKS_TWICE, label="Keep the pickers' centres?",

@@ -21,6 +21,7 @@ from tomo_particles import __version__
 from tomo_particles.core.files import digest_of
 
 from ...files import ProtocolFiles
+from .checked_form import CheckedForm
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def tomogram_step(step: Callable) -> Callable:
     return run
 
 
-class ProgramSteps:
+class ProgramSteps(CheckedForm):
     """Part of a protocol whose steps run programs. The protocol defines `_files`, and `_tomogram` for tomogram_step."""
 
     _itemsName = "Tomograms"  # what may fail without the run
