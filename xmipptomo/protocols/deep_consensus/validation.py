@@ -171,8 +171,6 @@ def _model_errors(protocol: EMProtocol) -> list[str]:
 def validation_warnings(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """What is allowed but probably not meant."""
     warnings = []
-    if protocol.numberOfMpi.get() > 1:
-        warnings.append("*MPI* is not used: tomograms are shared among Scipion threads.")
     if protocol.evalParamCondition("minPickers") and protocol.minPickers.get() == 1:
         warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
     if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:

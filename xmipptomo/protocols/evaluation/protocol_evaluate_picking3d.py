@@ -17,7 +17,7 @@ from tomo.protocols import ProtTomoBase
 from tomo_particles.core.files import written_aside
 
 from ...constants import EVALUATION_PROGRAM
-from ...convert import name_of, species_of
+from ...convert import name_of, names_of_pickers, species_of
 from ...files import EvaluationFiles, SimulationFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
@@ -151,8 +151,7 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def collectStep(self, _: str):
         """Write down which picking is which; the run has failed if none could be evaluated."""
-        names = list(map(name_of, self.inputPickings))
-        done = {number: name if names.count(name) == 1 else f"{number}: {name}" for number, name in enumerate(names, start=1)
+        done = {number: name for number, name in enumerate(names_of_pickers(self.inputPickings), start=1)
                 if os.path.exists(self._files().report(number))}
         if not done:
             raise RuntimeError(f"No picking could be evaluated. {self._failures()}")

@@ -43,7 +43,7 @@ class CheckedForm:
 
     def _fieldErrors(self) -> list[str]:
         fields = [(name, param) for name, param in self.getDefinition().iterParams() if self.evalParamCondition(name)]
-        errors = [f"*{param.label}* {wrong}" for name, param in fields if (wrong := _wrong(getattr(self, name), param))]
+        errors = [f"*{field_name(param)}* {wrong}" for name, param in fields if (wrong := _wrong(getattr(self, name), param))]
         return errors + (gpu_errors(self) if self.allowsGpu() else [])
 
     def getGpuList(self) -> list[int]:
@@ -55,6 +55,11 @@ class CheckedForm:
         if errors := self.validate():
             raise ValidationException("; ".join(errors))
         super()._run()
+
+
+def field_name(param: params.Param) -> str:
+    """How messages call a field: its label, without what says that it may be empty."""
+    return str(param.label.get()).removesuffix(" (optional)")
 
 
 def _wrong(attribute: Any, param: params.Param) -> str:

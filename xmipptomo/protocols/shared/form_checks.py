@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pwem.protocols import EMProtocol
 
 from ...constants import AVERAGED_BOX, SYMMETRY_NAMES
+from .checked_form import field_name
 
 Limits = Mapping[str, tuple[float | None, float | None, bool]]  # lowest, highest, whether lowest is allowed; None: no limit
 
@@ -26,7 +27,7 @@ def limit_errors(protocol: EMProtocol, limits: Limits) -> list[str]:
         if too_low or (high is not None and value > high):
             limit = " and ".join([*([f"{'at least' if inclusive else 'greater than'} {low:g}"] if low is not None else []),
                                   *([f"at most {high:g}"] if high is not None else [])]) or "a number"
-            errors.append(f"*{protocol.getParam(name).label.get()}* must be {limit}, received {value}.")
+            errors.append(f"*{field_name(protocol.getParam(name))}* must be {limit}, received {value}.")
     return errors
 
 
