@@ -129,10 +129,9 @@ def _define_input(form: params.Form) -> None:
                   label="Recipe of the score",
                   help="_Consensus_: for your own data. The probability that a pick is a particle, from network score, votes and "
                        "picker scores. The network trains on all merged picks, with labels from the agreement of the pickers.\n"
-                       "_Paper_: to compare with the published method. The network score alone. The network trains on agreed picks "
-                       "against noise. Only these labels "
-                       "and this score are as published. Merging (complete linkage), the three folds, the cosine schedule of "
-                       "the learning rate and the class balance are ours, as in _Consensus_.")
+                       "_Paper_: to compare with the published method. The network score alone. The network trains on agreed "
+                       "picks against noise. Only these labels and this score are as published. Merging (complete linkage), the "
+                       "three folds, the cosine schedule of the learning rate and the class balance are ours, as in _Consensus_.")
     _define_second_look(form)
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "

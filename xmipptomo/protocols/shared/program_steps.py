@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 Arguments = list[Any]
 
-LOOK = 20.0  # seconds that a form waits, at most, for a program that looks at its files
+LOOK = 60.0  # seconds that a form waits, at most, for a program that looks at its files
 PATIENCE = 60.0  # seconds until a file of another machine is seen here: as long as NFS may keep an old list of a folder
 
 
@@ -181,7 +181,8 @@ class ProgramSteps(CheckedForm):
     def _labelsOfOptions(self) -> dict[str, str]:
         """How the form calls what an option sets, and where to find it."""
         fields = {option: self.getParam(name) for option, name in self._optionFields.items()}
-        return {option: f"*{field_name(field)}*{' (expert level advanced)' * field.isExpert()}" for option, field in fields.items()}
+        return {option: f"*{field_name(field)}*{' (expert level advanced)' * field.isExpert()}"
+                for option, field in fields.items()}
 
     @contextmanager
     def _collectingFailure(self, ts_id: str, step: str = "") -> Iterator[None]:
