@@ -201,7 +201,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
             errors.append(f"*Pattern*: no file in {self._text('filesPath')} is called {self._text('filesPattern')}; correct it.")
         elif not os.path.exists(paths[0]):
             errors.append(f"*File or folder*: {paths[0]} does not exist; choose what the picker wrote." if paths[0] else
-                          "*File or folder* is empty; choose what the picker wrote.")
+                          "*File or folder* cannot be EMPTY: choose what the picker wrote.")
         return errors or ([] if self.isActive() else self._refusal())  # a run that has started reads the files itself
 
     def _refusal(self) -> list[str]:

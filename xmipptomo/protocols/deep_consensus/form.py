@@ -59,7 +59,8 @@ def define_params(form: params.Form) -> None:
 def _define_hint(form: params.Form, name: str) -> None:
     """What stands on a page whose parameters are all Advanced: Scipion shows the page empty."""
     form.addParam(name, params.LabelParam, condition=f"expertLevel == {params.LEVEL_NORMAL}",
-                  label="The defaults of this page fit most data; Expert Level Advanced shows them.")
+                  label="The defaults of this page fit most data; Expert Level Advanced shows them.",
+                  help="Expert Level is above the pages: Normal, Advanced.")
 
 
 def _define_gpu(form: params.Form) -> None:

@@ -69,9 +69,9 @@ def _wrong(attribute: Any, param: params.Param) -> str:
             return ""
         if any(pointer.get() is None for pointer in attribute):
             return "has an entry without data; remove it, or wait for its run."
-        return "" if len(attribute) else "is empty; choose at least one."
+        return "" if len(attribute) else "cannot be EMPTY: choose at least one."
     if isinstance(param, params.PointerParam):
-        return "is empty; choose one." if attribute.get() is None and not param.allowsNull else ""
+        return "cannot be EMPTY: choose one." if attribute.get() is None and not param.allowsNull else ""
     if isinstance(param, params.IntParam | params.FloatParam):
         value = attribute.get()
         if isinstance(value, float) and not math.isfinite(value):
