@@ -3,6 +3,7 @@
 import json
 import re
 import warnings
+import webbrowser
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,8 @@ with warnings.catch_warnings():  # of Scipion's own modules
         XmippProtImportCoordinates3D,
     )
     from xmipptomo.protocols.coordinates.copies import copy_files
+    from xmipptomo.viewers import browser
+    from xmipptomo.viewers.table_columns import COLUMNS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 
@@ -238,3 +241,25 @@ def test_copies_replace_only_what_the_run_wrote(tmp_path):
     with pytest.raises(ValueError, match="exists, and is not what this run wrote"):
         copy_files(str(source), str(folder), copied)
     assert (folder / "a.star").read_text() == "edited"
+
+
+# ---- windows
+@pytest.mark.parametrize(("code", "answers"), [(0, True), (3, False)])
+def test_a_page_that_no_browser_opens_is_noticed(tmp_path, monkeypatch, code, answers):
+    (tmp_path / "xdg-open").write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / "xdg-open").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.BackgroundBrowser("xdg-open"))
+    assert browser._opens("file:///report.html") is answers
+    monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.GenericBrowser("w3m"))  # for a terminal
+    assert not browser._opens("file:///report.html")
+
+
+def test_the_table_of_scipion_shows_what_a_consensus_adds():
+    from pwem.viewers import VISIBLE
+    from pwem.viewers.viewers_data import RegistryViewerConfig
+    from tomo.objects import SetOfCoordinates3D
+
+    shown = RegistryViewerConfig.getConfig(SetOfCoordinates3D)[VISIBLE].split()
+    assert {"_tomoId", "_x", "_score", *COLUMNS} <= set(shown) and len(shown) == len(set(shown))
+    assert {"_support", "_pickers", "_networkScore"} <= set(COLUMNS)
