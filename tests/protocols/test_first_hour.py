@@ -65,7 +65,8 @@ def project(tmp_path):
         made.closeMapper()
 
 
-@pytest.mark.parametrize("pickers", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow  # five and six launches of Scipion
+@pytest.mark.parametrize("pickers", [2, 3])
 def test_a_template_leads_from_files_with_odd_headers_to_a_star_file(tmp_path, project, pickers):
     write_volume(tmp_path / "tomograms" / "ts_a.mrc", np.random.default_rng(1).normal(size=SIZE[::-1]), RATE)
     given = {"tomograms": str(tmp_path / "tomograms"), "rate": "10", "box": "16"}
