@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyworkflow.viewer import ProtocolViewer, View
 
-PATIENCE = 3.0  # seconds in which xdg-open says that it found no browser
+PATIENCE = 3.0  # seconds in which a browser ends that cannot show anything, and xdg-open where it finds none
 
 
 def open_page(viewer: ProtocolViewer, path: Path) -> list[View]:
@@ -21,17 +21,18 @@ def open_page(viewer: ProtocolViewer, path: Path) -> list[View]:
 
 
 def _opens(uri: str) -> bool:
+    """Whether a browser took the page. Python's own `open` does not see that a browser ends with an error."""
     try:
         browser = webbrowser.get()
     except webbrowser.Error:
         return False
     if type(browser) is webbrowser.GenericBrowser:  # for a terminal: lynx, w3m
         return False
-    if Path(getattr(browser, "name", "")).name != "xdg-open":
+    if not isinstance(getattr(browser, "name", None), str):
         return browser.open_new_tab(uri)
-    asked = subprocess.Popen(["xdg-open", uri], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    asked = subprocess.Popen([browser.name, uri], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                              start_new_session=True)
     try:
         return asked.wait(timeout=PATIENCE) == 0
-    except subprocess.TimeoutExpired:  # the browser itself, still open
+    except subprocess.TimeoutExpired:  # it is open
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomo.objects
 import tomo.viewers  # before ours: it registers the columns that are extended here
-from pwem.viewers import VISIBLE
+from pwem.viewers import ORDER, VISIBLE
 from pwem.viewers.viewers_data import RegistryViewerConfig
 
 from ..constants import (
@@ -23,6 +23,7 @@ from ..constants import (
 
 COLUMNS = (SUPPORT_ATTRIBUTE, PICKERS_ATTRIBUTE, NETWORK_SCORE_ATTRIBUTE, LABEL_ATTRIBUTE, PICKER_SCORES_ATTRIBUTE,
            PICKER_SCORE_ATTRIBUTE, SPECIES_ATTRIBUTE, DISAGREEMENT_ATTRIBUTE, HALF_ATTRIBUTE, SHIFT_ATTRIBUTE, CCC_ATTRIBUTE)
+FIRST = ("id", "_tomoId", "_x", "_y", "_z", "_score")  # then ours; then the rest, such as matrices, which are wide
 
 
 def show_columns() -> None:
@@ -30,4 +31,5 @@ def show_columns() -> None:
     config = RegistryViewerConfig.getConfig(tomo.objects.SetOfCoordinates3D) or {}
     shown = config.get(VISIBLE, "").split()
     config[VISIBLE] = " ".join([*shown, *(name for name in COLUMNS if name not in shown)])
+    config[ORDER] = " ".join((*FIRST, *COLUMNS))
     RegistryViewerConfig.registerConfig(tomo.objects.SetOfCoordinates3D, config)

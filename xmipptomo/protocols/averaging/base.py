@@ -48,7 +48,7 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
                       help=f"Largest extent of the particle. The box of the average has {AVERAGED_BOX:g} diameters.")
         ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
         for name, which, extreme, usual in ends:
-            form.addParam(name, OptionalFloatParam, label=f"{which} tilt (degrees)",
+            form.addParam(name, OptionalFloatParam, label=f"{which} tilt (degrees, optional)",
                           help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} "
                                "angle. Both define the missing wedge. Empty: as each tomogram says (its acquisition), or "
                                f"{usual:g} if it does not say it; the summary then says so.")

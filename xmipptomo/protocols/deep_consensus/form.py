@@ -149,14 +149,14 @@ def _define_second_look(form: params.Form) -> None:
                         "and the picks move towards the centre of the average. If the two averages do not agree, nothing is "
                         "changed, and the summary says so. This needs at least 40 accepted picks in tomograms of one sampling "
                         "rate.")
-    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (A)",
+    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (A, optional)",
                    expertLevel=params.LEVEL_ADVANCED,
                    help="Diameter of the particle in A. Empty: half of the common box, because 1.5 to 2 particle diameters are "
                         "right for the box. The summary says which diameter was used. If you change it and continue the run, "
                         "nothing is trained again.")
     ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
     for name, which, extreme, default in ends:
-        group.addParam(name, OptionalFloatParam, condition=LOOKS_TWICE, label=f"{which} tilt (degrees)",
+        group.addParam(name, OptionalFloatParam, condition=LOOKS_TWICE, label=f"{which} tilt (degrees, optional)",
                        expertLevel=params.LEVEL_ADVANCED,
                        help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} angle. "
                             f"Empty: as the tomograms say (their acquisition), or {default:g} if they do not say it.")

@@ -59,7 +59,7 @@ class CheckedForm:
 
 def field_name(param: params.Param) -> str:
     """How messages call a field: its label, without what says that it may be empty."""
-    return str(param.label.get()).removesuffix(" (optional)")
+    return str(param.label.get()).replace(" (optional)", "").replace(", optional)", ")")
 
 
 def _wrong(attribute: Any, param: params.Param) -> str:
