@@ -247,13 +247,13 @@ def test_copies_replace_only_what_the_run_wrote(tmp_path):
 
 # ---- windows
 @pytest.mark.parametrize(("code", "answers"), [(0, True), (3, False)])
-def test_a_page_that_no_browser_opens_is_noticed(tmp_path, monkeypatch, code, answers):
-    for name, kind in (("xdg-open", webbrowser.BackgroundBrowser), ("chromium", webbrowser.Chrome)):
-        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
-        (tmp_path / name).chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        monkeypatch.setattr(webbrowser, "get", lambda found=kind(name): found)
-        assert browser._opens("file:///report.html") is answers
+@pytest.mark.parametrize(("name", "kind"), [("xdg-open", webbrowser.BackgroundBrowser), ("chromium", webbrowser.Chrome)])
+def test_a_page_that_no_browser_opens_is_noticed(tmp_path, monkeypatch, name, kind, code, answers):
+    (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+    (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(webbrowser, "get", lambda: kind(name))
+    assert browser._opens("file:///report.html") is answers
     monkeypatch.setattr(webbrowser, "get", lambda: webbrowser.GenericBrowser("w3m"))  # for a terminal
     assert not browser._opens("file:///report.html")
 
