@@ -92,6 +92,14 @@ def test_a_template_leads_from_files_with_odd_headers_to_a_star_file(tmp_path, p
     np.testing.assert_allclose(sorted(written.positions.tolist()), PARTICLES, atol=0.01)
 
 
+@pytest.mark.slow  # a launch of Scipion
+def test_a_run_whose_form_nobody_checked_fails_with_the_line_of_the_form(project):
+    run = project.newProtocol(XmippProtDeepConsensusPicking3D, gpuList="abc")
+    project.launchProtocol(run, wait=True)
+    assert run.isFailed()  # and does not stay launched for ever
+    assert "*GPU IDs* must be numbers of GPUs" in run.getErrorMessage() and "*Input coordinates*" in run.getErrorMessage()
+
+
 def rendered(name: str, values: dict[str, str]) -> list[dict]:
     """The workflow of a template with values for its fields, as Scipion's dialog makes it."""
     template = LocalTemplate("xmipptomo", str(TEMPLATES / f"{name}.json.template"))
