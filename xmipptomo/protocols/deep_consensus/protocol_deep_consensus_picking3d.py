@@ -127,8 +127,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         return RunFiles(self._getExtraPath())
 
     def _inputSets(self) -> InputSets:
-        return InputSets(*([pointer.get() for pointer in pointers if pointer.get() is not None]
-                           for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences)))
+        sets = ([pointer.get() for pointer in pointers if pointer.get() is not None]
+                for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences))
+        return InputSets(*sets, extract_from=next((pointer.get() for pointer in self._imagePointers()), None))
+
+    def _imagePointers(self) -> list[Pointer]:
+        """The set of tomograms that boxes are cut from, where it is not that of the picks; voting cuts none."""
+        return [self.extractFrom] if self.extractFrom.get() is not None and not self.doVoting else []
 
     def _grid(self) -> CommonGrid:
         return read_common_grid(self._files().common_grid)
@@ -138,7 +143,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
 
     def _values(self, *names: str) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
-        roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences}
+        roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences,
+                 "images": self._imagePointers()}
         files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
         return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
 
@@ -185,7 +191,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         cleanPath(str(files.root))  # of an earlier run with other parameters
         grid = inputs.common_grid(self.samplingRateChoice.get(), self.boxSizeChoice.get())
         logger.info("Common sampling rate and box: %g Å/voxel, boxes of %d voxels", *grid)
-        sources = tomogram_sources(inputs.tomogram_sets(), inputs.ts_ids())
+        sources = tomogram_sources(inputs.image_sets(), inputs.ts_ids())
         tomograms, next_id = [], 1
         for ts_id in sources:
             with self._collectingFailure(ts_id):
@@ -315,7 +321,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
-                        settings | {"orientations": disagreements(merged.values()),
+                        settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
+                                    "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
                                     "secondLook": outcome(self, files, grid, self._tomogramsInUse(), self._whyNoLook()),
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
@@ -356,7 +363,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
 
     def _register(self, name: str, output) -> None:
         self._defineOutputs(**{name: output})
-        for pointer in (*self.inputSets, *self.positiveReferences, *self.negativeReferences):
+        for pointer in (*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers()):
             self._defineSourceRelation(pointer, output)
 
     # ------------------------------------------------------------------------------------------- helpers of the steps

@@ -91,6 +91,8 @@ def summary_lines(files: RunFiles) -> list[str]:
              *_expectation_lines(content),
              *_look_lines(content),
              f"Common sampling rate and box: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
+    if version := content.get("extractedFrom"):
+        lines.append(f"Subtomograms are cut from: {version}")
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
     if compared := content.get("orientations"):
