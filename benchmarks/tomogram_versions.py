@@ -111,7 +111,8 @@ def page(table: pd.DataFrame) -> str:
     order = list(VERSIONS)
     mean = table.groupby(["SNR", "species", "version"])[numbers].mean().reindex(order, level="version").reset_index()
     own = table.pivot_table(index=["SNR", "species", "seed"], columns="version", values="F1")
-    losses = ", ".join(f"{name} {(own[name] - own['raw']).min():+.3f} to {(own[name] - own['raw']).max():+.3f}" for name in order[1:])
+    against = {name: own[name] - own["raw"] for name in order[1:]}
+    losses = ", ".join(f"{name} {margin.min():+.3f} to {margin.max():+.3f}" for name, margin in against.items())
     text = (
         f"Seeds {', '.join(map(str, sorted(table['seed'].unique())))}. Each run has three tomograms of "
         f"{' x '.join(map(str, data.SIZE))} voxels of 10 Å with 40 particles of each of three species and 76 other objects, and "

@@ -155,7 +155,7 @@ class RunDeepConsensusTomo(Program):
             say("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
         if expected := summary["expected"]:
             say(f"expected of the accepted picks: {promise_text(expected)}")
-        for note in summary["notes"]:
+        for note in [*summary["doubts"], *summary["notes"]]:
             say(f"note: {note}")
         why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
         say(

@@ -14,7 +14,7 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.reports import html_report
 from tomo_particles.reports.html_report import write_report
-from tomo_particles.reports.tables import doubts
+from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, ProtocolLayout
 from tomo_particles.runs.measured import measure
 from tomo_particles.runs.results import read_run

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,8 +44,8 @@ def read_pick_file(
 
     source: its name, or the `PickSource` of a caller who needs the file for more than its picks; its option is for messages then.
     rates: sampling rate (Å/voxel) of each known tomogram, by id; a pick's rate is its samplingRate column, else
-    `sampling_rate`, else its tomogram's. Ids are matched whole, or without what programs add: 'TS_1' may be 'TS_1_denoised', and is
-    not 'TS_10'.
+    `sampling_rate`, else its tomogram's. Ids are matched whole, or without what programs add: 'TS_1' may be
+    'TS_1_denoised', never 'TS_10'.
     sizes: x, y, z, voxels of the tomograms, for formats that count from their centre; these are refused without.
     notes: receives what was left out: which files, and of a file the picks of tomograms that are not known, a line each; and a
     warning for picks whose place tells of a wrong unit (`extent_warning`).
@@ -102,7 +102,7 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
         raise InputError(
             f"{option}: '{path}' names the tomograms {listed(sorted(groups))}, but those given are "
             f"{listed(sorted(rates))}; "
-            "tomo_id must be a tomogram's file name without extension, or without what programs add to it (rec_, _denoised, _bin2)"
+            "tomo_id must be a tomogram's file name without extension, and may lack what programs add (rec_, _denoised, _bin2)"
         )
     if 0 < len(strange) < len(groups):
         context.notes.append(left_out(strange, path, rates))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.files import written_aside
+from ..runs.doubts import doubts
 from ..runs.layout import COMMON_GRID, REPORT
 from ..runs.measured import HIT_RADIUS, Measured, measure
 from ..runs.results import RunResults, read_run
@@ -21,7 +22,6 @@ from .tables import (
     by_picker,
     by_support,
     by_tomogram,
-    doubts,
     expected_now,
     flat_parameters,
     links_of,

@@ -91,9 +91,10 @@ def _define_input(form: params.Form) -> None:
     form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=EXTRACT_FROM, allowsNull=True,
                   condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
                   help="Optional: another version of the same tomograms, for example without denoising or with another binning. "
-                       "The network, the second look and the pictures use it; the results stay in the tomograms of the input "
-                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, neither "
-                       "cropped nor padded. Empty: the tomograms of the coordinates. The user guide says which version is better.")
+                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
+                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
+                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
+                       "which version is better.")
     form.addParam("doVoting", params.BooleanParam, default=False, label="Voting instead of DNN?",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: no network is used. A pick is accepted if enough pickers agree. Its score is the fraction of the "

@@ -130,18 +130,19 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     pickers = np.concatenate([part.picker for part in every])
     return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
                          has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
-                         left_out=left_out + positive_out + negative_out, tilts=next(filter(None, map(tilts_of, [tomogram, *picked])), None),
-                         notes=_notes_of(source))
+                         left_out=left_out + positive_out + negative_out,
+                         tilts=next(filter(None, map(tilts_of, [tomogram, *picked])), None), notes=_notes_of(source))
 
 
 def _require_same_extent(tomogram: Tomogram, picked: Sequence[Tomogram]) -> None:
-    """Raise InputError if a tomogram is no version of those that picks were made in: then places would be wrong without a word."""
+    """Raise InputError if a tomogram is no version of those that were picked: places would be wrong without a word."""
     for other in picked:
         lengths, others = ([n * of.getSamplingRate() for n in size_of(of)] for of in (tomogram, other))
         slack = EXTENT_SLACK * max(tomogram.getSamplingRate(), other.getSamplingRate())
         if any(abs(a - b) > slack for a, b in zip(lengths, others, strict=True)):
             raise InputError(f"*{EXTRACT_FROM}* have it with {_angstrom(lengths)} Å, the tomograms of the picks with "
-                             f"{_angstrom(others)} Å; give a version that is neither cropped nor padded, and check the sampling rates")
+                             f"{_angstrom(others)} Å; give a version that is neither cropped nor padded, and check "
+                             "the sampling rates")
 
 
 def _angstrom(lengths: Sequence[float]) -> str:

@@ -14,13 +14,13 @@ from pyworkflow.protocol import params
 
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import FEWEST_PICKS, promise_text
-from tomo_particles.core.errors import listed
 from tomo_particles.core.files import written_aside
 
 from ...constants import RECIPES
 from ...files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
 from ..shared.sets import MAX_TOMOGRAM_LINES
 from .inputs import CommonGrid, count_rows
+from .notes import run_doubts, run_notes, vote_notes
 
 
 def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], accepted: dict[str, int],
@@ -34,9 +34,11 @@ def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], ac
         counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
         tomograms[ts_id] = {"picks": grid.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
                             "left_out": grid.tomograms[ts_id].left_out}
+    votes = vote_notes(files, ts_ids) if settings["threshold"] is None else []
     content = {"version": __version__, **settings, "samplingRate": grid.sampling_rate, "boxSize": grid.box_size,
                "pickers": grid.names, "tomograms": tomograms,
-               "failures": list(failures), "notes": _tomogram_notes(grid, ts_ids) + _noise_notes(files, ts_ids),
+               "failures": list(failures), "notes": votes + run_notes(files, grid, ts_ids),
+               "doubts": run_doubts(files, settings["threshold"]),
                "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -51,21 +53,6 @@ def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[s
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
-
-
-def _tomogram_notes(grid: CommonGrid, ts_ids: Sequence[str]) -> list[str]:
-    """What is unusual about the tomograms, the first lines of it."""
-    return [f"Tomogram {ts_id}: {note}" for ts_id in ts_ids for note in grid.tomograms[ts_id].notes][:MAX_TOMOGRAM_LINES]
-
-
-def _noise_notes(files: RunFiles, ts_ids: Sequence[str]) -> list[str]:
-    """What the noise program said, each of the texts once with its tomograms."""
-    of_note: dict[str, list[str]] = {}
-    for ts_id in ts_ids:
-        path = Path(files.noise_note(ts_id))
-        if path.is_file() and (note := path.read_text(encoding="utf-8")):
-            of_note.setdefault(note, []).append(ts_id)
-    return [f"Noise of {listed(names)}: {note}" for note, names in of_note.items()]
 
 
 def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
@@ -103,7 +90,7 @@ def summary_lines(files: RunFiles) -> list[str]:
         lines.append(f"... and {len(tomograms) - MAX_TOMOGRAM_LINES} tomograms more")
     if total["left_out"]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
-    lines += content.get("notes", [])
+    lines += [f"*Note*: {note}" for note in (*content.get("doubts", []), *content.get("notes", []))]
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
     results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored,
                "Places as picked": files.looks}

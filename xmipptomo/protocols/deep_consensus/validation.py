@@ -35,8 +35,8 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     errors += _contradictory(inputs)
     errors += _agreement_errors(protocol, inputs)
     errors += _tilt_errors(protocol)
-    return errors or [*_version_errors(inputs), *_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs), *_diameter_errors(protocol, inputs),
-                      *_fit_errors(protocol, inputs)]
+    return errors or [*_version_errors(inputs), *_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs),
+                      *_diameter_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
 
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
@@ -88,13 +88,14 @@ def _version_errors(inputs: InputSets) -> list[str]:
     missing = _missing_versions(inputs)
     if not missing or len(missing) < len(inputs.ts_ids()):
         return []  # a part of them is a warning
-    return [f"*{EXTRACT_FROM}*: none of them has a tilt-series id of the picks: it has {_ids(inputs.extract_from.getTSIds())}, the "
-            f"picks have {_ids(missing)}; choose a version of the same tomograms."]
+    given = _ids(inputs.extract_from.getTSIds())
+    return [f"*{EXTRACT_FROM}*: none of them has a tilt-series id of the picks: the set has {given}, the picks have "
+            f"{_ids(missing)}; choose a version of the same tomograms."]
 
 
 def _version_warnings(inputs: InputSets) -> list[str]:
     missing = _missing_versions(inputs)
-    return [f"*{EXTRACT_FROM}* do not have {_ids(missing)}: these tomograms are left out, with all of their picks."] if missing else []
+    return [f"*{EXTRACT_FROM}* do not have {_ids(missing)}: these tomograms are left out, with their picks."] * bool(missing)
 
 
 def _ids(ts_ids: Iterable[str | None]) -> str:
