@@ -27,6 +27,7 @@ from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, RunLayout
 from tomo_particles.runs.results import read_run
 
+from .as_options import as_options
 from .finished import FinishedRun
 from .orientations import orientation_notes, orientation_summary
 from .tomograms import TomogramInfo
@@ -182,6 +183,7 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         },
         "notes": notes,
         "parameters": asdict(config),
+        "settings": as_options(config),
     }
 
 

@@ -37,7 +37,7 @@ LINKS = {  # files of the program and of the protocol, if they exist
     "scored_half2.mrc": "second look: average of half 2",
     "picks.png": "picture of one tomogram",
     "summary.json": "numbers of the run",
-    "frame.json": "common grid and tomograms",
+    "frame.json": "common sampling rate and box, tomograms",
 }
 
 
@@ -128,7 +128,7 @@ def about_run(run: RunResults) -> dict[str, str]:
         "plugin that made the run": run.summary.get("version"),
         "random seed": run.summary.get("seed"),
         "model": run.summary.get("model"),
-        "common grid": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
+        "common sampling rate and box": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
     }
     if run.training is not None:
         about["epochs trained"] = f"{len(run.training)} in {run.training['fold'].nunique()} networks"

@@ -110,7 +110,8 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str,
     arguments += ["--inputDoubt", *doubtful] if doubtful else []
     arguments += ["--inputModel", options.start_model] if options.start_model else []
     arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log,
-                  "--note", files.training_note, "--boxsize", box_size, "--samplingrate", rate, "--epochs", options.epochs, "--batch", options.batch_size,
+                  "--note", files.training_note, "--boxsize", box_size, "--samplingrate", rate, "--epochs", options.epochs,
+                  "--batch", options.batch_size,
                   "--learningRate", options.learning_rate, "--l2", options.l2,
                   "--validation", options.validation, "--folds", options.folds, "--seed", options.seed]
     arguments += ([] if options.auto_stop else ["--noAutoStop"]) + ([] if options.augment else ["--noAugment"])

@@ -88,13 +88,6 @@ def _define_input(form: params.Form) -> None:
                   help="Optional: coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the "
                        "network as negatives, in addition to the noise. A merged pick near one of them is never accepted because "
                        "of its votes.")
-    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=EXTRACT_FROM, allowsNull=True,
-                  condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
-                  help="Optional: another version of the same tomograms, for example without denoising or with another binning. "
-                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
-                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
-                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
-                       "which version is better.")
     form.addParam("doVoting", params.BooleanParam, default=False, label="Voting instead of DNN?",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: no network is used. A pick is accepted if enough pickers agree. Its score is the fraction of the "
@@ -102,6 +95,13 @@ def _define_input(form: params.Form) -> None:
     form.addParam("votingAgreement", params.IntParam, default=MIN_AGREEMENT, condition="doVoting",
                   label="Required agreement (pickers)", expertLevel=params.LEVEL_ADVANCED,
                   help="A pick is accepted if at least this many different pickers found it.")
+    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=EXTRACT_FROM, allowsNull=True,
+                  condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
+                  help="Optional: another version of the same tomograms, for example without denoising or with another binning. "
+                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
+                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
+                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
+                       "which version is better.")
     form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
                   display=params.EnumParam.DISPLAY_HLIST, label="Model",
                   help="New: train a network on these data. Existing: start from a model of an earlier run.")

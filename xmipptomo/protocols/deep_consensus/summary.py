@@ -45,14 +45,27 @@ def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], ac
 
 
 def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[str]) -> dict[str, Any]:
-    """Seed, threshold (None: voting), references and the parameters of these names, for the summary file."""
+    """Label, seed, threshold (None: voting), references, and the parameters of these names, for the summary file.
+
+    settings: those of the parameters that had a meaning, by the labels of their fields.
+    """
     parameters = {name: protocol.getEnumText(name) if isinstance(protocol.getParam(name), params.EnumParam)
                   else protocol.getAttributeValue(name) for name in names}
+    shown = {protocol.getParam(name).label.get(): _shown(value) for name, value in parameters.items()
+             if protocol.evalParamCondition(name)}
     recipe = RECIPES[protocol.recipe.get()]
-    return {"seed": protocol.randomSeed.get(), "threshold": threshold, "method": "voting" if threshold is None else "network",
+    return {"label": protocol.getRunName(), "settings": shown, "seed": protocol.randomSeed.get(), "threshold": threshold,
+            "method": "voting" if threshold is None else "network",
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
+
+
+def _shown(value: Any) -> str:
+    """A value as the form shows it."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return "-" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
