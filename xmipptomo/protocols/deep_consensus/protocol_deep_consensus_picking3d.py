@@ -105,7 +105,10 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). If you change only the
     threshold and choose Continue, nothing is trained again.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
-    - Voting (expert level advanced) needs no network. It shows within a minute on which picks the pickers agree.
+    - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
+    tomogram.
+    - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
+    version of them.
     """
 
     _label = "deep consensus picking 3D"

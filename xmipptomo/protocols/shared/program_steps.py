@@ -58,7 +58,7 @@ def files_aside(messages: str, done: str) -> str:
 
 def without_files_aside(text: str) -> str:
     """A command, or a text that cites it, as a user would type it."""
-    return re.sub(r" 2> .* && touch ('[^']*'|[^\s']*)", "", text)
+    return re.sub(r" 2> .*\.done'?", "", text)
 
 
 class CommandLog(logging.LoggerAdapter):
