@@ -71,7 +71,8 @@ def test_a_run_that_ended_early_says_where(status):
 
 def test_a_step_that_is_done_once_has_its_own_detail():
     run = Run("running", ("trainStep", "running", 0.0), ("scoreStep", "new", 0.0))
-    assert unfinished_lines(run, DOING, details={"trainStep": "network 1 of 3"}) == ["*Now*: training the networks: network 1 of 3"]
+    details = {"trainStep": "network 1 of 3"}
+    assert unfinished_lines(run, DOING, details=details) == ["*Now*: training the networks: network 1 of 3"]
     between = Run("running", ("trainStep", "finished", 1.0), ("scoreStep", "new", 0.0))
     assert unfinished_lines(between, DOING) == ["*Now*: scoring the picks"]
 
@@ -117,7 +118,8 @@ def test_commands_in_the_log_are_those_that_a_user_would_type(caplog):
     log = CommandLog(logging.getLogger("protocol"), {})
     with caplog.at_level(logging.INFO):
         for messages in ("Runs/1/messages/noise_a.txt", "my runs/it's.txt"):
-            log.info("\x1b[32mxmipp_x --input 'a b.xmd'" + files_aside(messages, f"{messages}.done") + "\x1b[0m", extra={"mark": 1})
+            command = "xmipp_x --input 'a b.xmd'" + files_aside(messages, f"{messages}.done")
+            log.info(f"\x1b[32m{command}\x1b[0m", extra={"mark": 1})
     assert {record.message for record in caplog.records} == {"\x1b[32mxmipp_x --input 'a b.xmd'\x1b[0m"}
     assert caplog.records[0].mark == 1
     error = f"Command 'xmipp_x{files_aside('a.txt', 'a.done')}' returned non-zero exit status 137."

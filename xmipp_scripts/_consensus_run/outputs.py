@@ -15,6 +15,7 @@ from tomo_particles import __version__
 from tomo_particles.consensus.chance_agreement import chance_note
 from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, SPREAD, MergedPicks, identity_columns, named_pickers
+from tomo_particles.consensus.orientation_agreement import notes_of_pickers
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
@@ -23,13 +24,14 @@ from tomo_particles.core.picks import NO_SPECIES
 from tomo_particles.formats.tables import ANGLES
 from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
 from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
+from tomo_particles.geometry.symmetry import symmetry_group
 from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, RunLayout
 from tomo_particles.runs.results import read_run
 
 from .as_options import as_options
 from .finished import FinishedRun
-from .orientations import orientation_notes, orientation_summary
+from .orientations import orientation_summary
 from .tomograms import TomogramInfo
 
 CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
@@ -63,7 +65,8 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
         notes = [*notes, note]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
-    summary = _summary(run, table, good, notes + orientation_notes(orientations))
+    notes = [*notes, *notes_of_pickers(orientations.get("pickers", {}), symmetry_group(config.symmetry))]
+    summary = _summary(run, table, good, notes)
     summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
     _write_summary(layout, summary)
     summary["doubts"] = doubts(read_run(layout.root))

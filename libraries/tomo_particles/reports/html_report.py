@@ -198,7 +198,11 @@ def _shown(run: RunResults) -> list[dict[str, Any]]:
                     as_png(figures.slices_figure(run, name)),
                     "Slabs of a fifth of a box; circles are half a box wide, green if accepted.",
                 ),
-                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "In voxels of the common sampling rate."),
+                Picture(
+                    f"Picks of {name} in space",
+                    as_png(figures.places_figure(run, name)),
+                    "In voxels of the common sampling rate.",
+                ),
             ],
         }
         for name in chosen

@@ -40,6 +40,7 @@ from .growing import ACCEPTED, SCORED, TOMOGRAMS, GrowingOutputs
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
 from .interim import DOING, so_far, training_detail
 from .methods import methods_text
+from .notes import orientation_notes
 from .outputs import disagreements, expected, merged_picks
 from .second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
 from .summary import collect_summary, settings_of, summary_lines
@@ -315,6 +316,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
+                        orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
+                                          self.symmetry.get()),
                         settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),

@@ -24,10 +24,10 @@ from .notes import run_doubts, run_notes, vote_notes
 
 
 def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], accepted: dict[str, int],
-                    failures: Sequence[str], settings: dict[str, Any]) -> None:
+                    failures: Sequence[str], notes: list[str], settings: dict[str, Any]) -> None:
     """Count picks by tomogram, picker and label and write them to the summary file.
 
-    settings: other values of the report, such as seed, threshold and parameters.
+    notes: to be added to those of the programs.  settings: other values of the report, such as seed, threshold and parameters.
     """
     tomograms = {}
     for ts_id in ts_ids:
@@ -37,7 +37,7 @@ def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], ac
     votes = vote_notes(files, ts_ids) if settings["threshold"] is None else []
     content = {"version": __version__, **settings, "samplingRate": grid.sampling_rate, "boxSize": grid.box_size,
                "pickers": grid.names, "tomograms": tomograms,
-               "failures": list(failures), "notes": votes + run_notes(files, grid, ts_ids),
+               "failures": list(failures), "notes": notes + votes + run_notes(files, grid, ts_ids),
                "doubts": run_doubts(files, settings["threshold"]),
                "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
