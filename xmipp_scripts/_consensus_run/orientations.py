@@ -7,7 +7,7 @@ import pandas as pd
 
 from tomo_particles.consensus.merged_picks import SPREAD
 from tomo_particles.consensus.orientation_agreement import angles_to_merged, median_angles
-from tomo_particles.formats.tables import ANGLES
+from tomo_particles.formats.headers import ANGLES
 from tomo_particles.formats.xmd import read_picks
 from tomo_particles.geometry.symmetry import agreement_angle, symmetry_group
 

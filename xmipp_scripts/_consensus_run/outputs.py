@@ -21,7 +21,7 @@ from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.picks import NO_SPECIES
-from tomo_particles.formats.tables import ANGLES
+from tomo_particles.formats.headers import ANGLES
 from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
 from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
 from tomo_particles.geometry.symmetry import symmetry_group

@@ -82,10 +82,10 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         self.assertTrue(all(0 <= score <= 1 for _, score, *_ in items))
         self.assertTrue(all(0 < c._networkScore.get() < 1 for c in output.iterCoordinates()))
         self.assertGreater(len({c._networkScore.get() for c in output.iterCoordinates()}), 10)
-        self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_2"}, {(1, "2")})
-        # Three particles are positive references too: 0 in the list of pickers, which is none of them.
+        self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_2"}, {(1, "picker B")})
+        # Three particles are positive references too, which are none of the pickers.
         seen = {(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_1"}
-        self.assertEqual(seen, {(2, "1+2"), (2, "0+1+2")})
+        self.assertEqual(seen, {(2, "picker A+picker B"), (2, "reference+picker A+picker B")})
 
     def test_network_keeps_scores_and_reports(self):
         protocol = self.trained()
@@ -215,7 +215,8 @@ class TestDeepConsensusPicking3D(ConsensusProject):
             tilt = np.degrees(np.arccos(np.clip(coordinate.getMatrix()[2, 2], -1, 1)))
             self.assertAlmostEqual(tilt, TILT, places=4)  # of A, whoever is nearest: C has no orientations
             self.assertEqual(coordinate._orientationDisagreement.get(), NO_DISAGREEMENT)
-            self.assertEqual((coordinate._support.get(), coordinate._pickers.get(), coordinate._label.get()), (2, "1+2", 1))
+            self.assertEqual((coordinate._support.get(), coordinate._label.get()), (2, 1))
+            self.assertEqual(coordinate._pickers.get(), "picker A+picker C")
             self.assertEqual(coordinate._pickerScores.get(), "0.7+0.2")
         self.assertIn("1 picks lay outside their tomogram", "\n".join(protocol.summary()))
         self.assertEqual([c.getTomoId() for c in output.iterCoordinates()], ["TS_1"] * 22 + ["TS_10"] * 22)

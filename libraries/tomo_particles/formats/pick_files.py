@@ -20,12 +20,13 @@ from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce
 from .assemble import read_with
+from .headers import ANGLES
 from .model import Context, Format, TomogramInfo
 from .naming import left_out, same_text, versions_of, voxels_in
 from .pick_folders import files_of, joined, shared_folder
 from .pick_source import PickSource
 from .registry import CSV, OWN, foreign, recognise
-from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
+from .tables import is_nameless, rows_by_tomogram, species_of
 
 CONVERT = "convert the file first with xmipp_convert_coordinates_tomo"  # it asks for all that a format may leave open
 

@@ -140,7 +140,6 @@ def test_files_that_are_no_pick_files(tmp_path):
     assert "is empty" in refusal(tmp_path / "empty.csv")
     assert "has no picks" in refusal(csv(tmp_path))
     assert "lacks the column z" in refusal(csv(tmp_path, "TS_1,1,2", header="tomo_id,x,y"))
-    assert "lacks the column tomo_id" in refusal(csv(tmp_path, "TS_1,1,2,3", header="tomo,x,y,z"))
     assert "is by its name of tomogram" in refusal(csv(tmp_path, "1,2,3", header="x,y,z"))  # then the file must bear it
     (tmp_path / "binary.csv").write_bytes(bytes(range(256)) * 4)
     refusal(tmp_path / "binary.csv")
@@ -192,7 +191,7 @@ def test_other_capitals_and_separators(tmp_path, name, text):
 
 def test_names_that_mean_two_columns_and_decimal_commas_are_refused(tmp_path):
     said = refusal(csv(tmp_path, "TS_1,TS_1,1,2,3", header="Tomo_id,TOMO_ID,x,y,z"))
-    assert "lacks the column tomo_id" in said and "found Tomo_id,TOMO_ID" in said
+    assert "has several columns that may name the tomogram, such as Tomo_id" in said
     said = refusal(csv(tmp_path, "TS_1;1,5;2;3", header="tomo_id;x;y;z"))
     assert "line 2: x is '1,5', not a number with a decimal point" in said
 

@@ -49,7 +49,7 @@ class GrowingOutputs:
     def _publish(self, merged: Mapping[str, TomogramPicks], ts_ids: Sequence[str]) -> None:
         """Append the picks of some tomograms and leave the sets open. ts_ids: all tomograms that the outputs are planned for."""
         inputs = self._inputSets()
-        sets = inputs.tomogram_sets()
+        sets, names = inputs.tomogram_sets(), self._grid().names
         if self._withSpecies is None:  # all items of a set must have the same attributes
             self._withSpecies = any(species_of(coordinates) for coordinates in inputs.all)
         plan = plan_precedents(tomogram_sources(sets, ts_ids), self._grid().sampling_rate)
@@ -65,7 +65,7 @@ class GrowingOutputs:
                     coordinates = self._openSet(f"{name}{suffix}", f"{kind}{suffix}", pointer, precedents.sampling_rate)
                     for ts_id, of in rows.items():
                         tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-                        append_picks(coordinates, tomogram, of.picks, of.merged.score, of.attributes(self._withSpecies))
+                        append_picks(coordinates, tomogram, of.picks, of.merged.score, of.attributes(names, self._withSpecies))
                     self._registerOpen(f"{name}{suffix}", coordinates)
         self._published().extend(merged)
 

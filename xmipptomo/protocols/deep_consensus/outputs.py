@@ -9,7 +9,7 @@ import numpy as np
 from tomo.objects import SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.expected_precision import expected_precision_recall
-from tomo_particles.consensus.merged_picks import NEGATIVE, MergedPicks
+from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, MergedPicks, named_pickers
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import DISAGREEMENT, picks_of, read_table, with_nan
@@ -49,11 +49,12 @@ class TomogramPicks:
         """Without what is not accepted."""
         return TomogramPicks(**{field.name: getattr(self, field.name)[self.accepted] for field in fields(self)})
 
-    def attributes(self, with_species: bool) -> dict[str, list]:
-        """What the coordinates have besides position, score, orientation and group id."""
+    def attributes(self, names: Sequence[str], with_species: bool) -> dict[str, list]:
+        """What the coordinates have besides position, score, orientation and group id. names: of the pickers."""
+        pickers = {REFERENCE: "reference", **dict(enumerate(names, start=1))}
         found = {
             SUPPORT_ATTRIBUTE: self.merged.support.tolist(),
-            PICKERS_ATTRIBUTE: self.merged.comments.tolist(),
+            PICKERS_ATTRIBUTE: [named_pickers(comment, pickers) for comment in self.merged.comments],
             PICKER_SCORES_ATTRIBUTE: self.merged.picker_scores.tolist(),
             NETWORK_SCORE_ATTRIBUTE: np.nan_to_num(with_nan(self.merged.network)).tolist(),
             PICKER_SCORE_ATTRIBUTE: np.nan_to_num(self.picks.score).tolist(),

@@ -29,7 +29,7 @@ from ...constants import (
     REPORT_PROGRAM,
     SECOND_LOOK_PROGRAM,
 )
-from ...convert import name_of, tomogram_sources
+from ...convert import name_of, names_of_pickers, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import unfinished_lines
@@ -83,11 +83,11 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
 
     - coordinates: a SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has its
     score, the mean orientation of its pickers that gave one, a group id, the number of pickers that found it (_support),
-    which ones (_pickers, such as 1+3; 0 is a reference), the scores these gave (_pickerScores, such as 0.8+nan), the
-    score of the one that picked nearest (_pickerScore), the network score (_networkScore), how far the
-    orientations of its pickers are from their mean (_orientationDisagreement, degrees; -1 where fewer than two gave
-    one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it, the class of most of
-    its pickers (_species). Positive references are always accepted, negative ones never.
+    which ones (_pickers, such as cryolo+blobs; those of the user are called reference), the scores these gave
+    (_pickerScores, such as 0.8+nan), the score of the one that picked nearest (_pickerScore), the network score
+    (_networkScore), how far the orientations of its pickers are from their mean (_orientationDisagreement, degrees; -1
+    where fewer than two gave one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it,
+    the class of most of its pickers (_species). Positive references are always accepted, negative ones never.
     - scoredCoordinates: the same for all merged picks, accepted or not. Use it to select picks by other rules.
     - If no input set of tomograms holds all tomograms: a SetOfTomograms with all of them. If their sampling rates differ,
     there is one pair of sets for each sampling rate.
@@ -201,7 +201,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
                 tomograms.append(write_tomogram(files, inputs, ts_id, sources[ts_id], grid, next_id))
                 next_id += count_rows(files.every_pick(ts_id))
                 logger.info("%s: picks of each picker: %s", ts_id, tomograms[-1].counts)
-        write_common_grid(files.common_grid, *grid, [name_of(pointer) for pointer in self.inputSets], tomograms)
+        write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), tomograms)
         if not tomograms:
             raise RuntimeError(f"No tomogram could be read: {self._failures()}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -18,14 +17,14 @@ from tomo_particles.core.errors import InputError, listed
 from ...constants import LEAST_VOXELS, MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS
 from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
 from ..shared.sets import set_errors
-from .form import EXTRACT_FROM, GPU_FIELD, LIMITS
+from .form import EXTRACT_FROM, LIMITS
 from .inputs import InputSets
 from .second_look import HALF_BOX
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
+    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
               "Negative references": inputs.negative_references}
     for field, sets in fields.items():
@@ -177,15 +176,6 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             "model, or train a new one."]
 
 
-def _gpu_errors(protocol: EMProtocol) -> list[str]:
-    """Scipion reads this list even where no GPU is used, and ends with an error of its own over another one."""
-    text = (protocol.gpuList.get() or "").strip()
-    ranges = [part.split("-") for part in re.split(r"[,\s]+", text)]
-    if all(len(ends) <= 2 and all(end.isdecimal() for end in ends) and int(ends[0]) <= int(ends[-1]) for ends in ranges):
-        return []
-    return [f"{GPU_FIELD} must be numbers of GPUs, such as 0 or 0,1 or 0-3, received '{text}'."]
-
-
 def _model_errors(protocol: EMProtocol) -> list[str]:
     if not protocol.evalParamCondition("modelFile"):
         return []
@@ -200,8 +190,6 @@ def _model_errors(protocol: EMProtocol) -> list[str]:
 def validation_warnings(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """What is allowed but probably not meant."""
     warnings = []
-    if protocol.numberOfMpi.get() > 1:
-        warnings.append("*MPI* is not used: tomograms are shared among Scipion threads.")
     if protocol.evalParamCondition("minPickers") and protocol.minPickers.get() == 1:
         warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
     if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:

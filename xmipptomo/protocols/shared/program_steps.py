@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shlex
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
@@ -18,14 +19,17 @@ from pyworkflow.constants import QUEUE_FOR_JOBS
 from pyworkflow.utils import cleanPath, makeFilePath
 
 from tomo_particles import __version__
+from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import digest_of
 
 from ...files import ProtocolFiles
+from .checked_form import CheckedForm, field_name
 
 logger = logging.getLogger(__name__)
 
 Arguments = list[Any]
 
+LOOK = 60.0  # seconds that a form waits, at most, for a program that looks at its files
 PATIENCE = 60.0  # seconds until a file of another machine is seen here: as long as NFS may keep an old list of a folder
 
 
@@ -112,7 +116,7 @@ def tomogram_step(step: Callable) -> Callable:
     return run
 
 
-class ProgramSteps:
+class ProgramSteps(CheckedForm):
     """Part of a protocol whose steps run programs. The protocol defines `_files`, and `_tomogram` for tomogram_step."""
 
     _itemsName = "Tomograms"  # what may fail without the run
@@ -169,6 +173,22 @@ class ProgramSteps:
             if text:
                 logger.info("%s wrote:\n%s", job, text)
 
+    def _refusalOf(self, program: str, arguments: Callable[[], Arguments]) -> list[str]:
+        """Why a program refuses what is on the form, while the user waits: its one line, or nothing. It must write nothing."""
+        try:
+            done = subprocess.run([program, *map(str, arguments())], env=self._getEnviron(), capture_output=True, text=True,
+                                  errors="replace", timeout=LOOK, check=False)
+        except InputError as error:
+            return [str(error)]
+        except subprocess.TimeoutExpired:
+            return []  # the run will say it
+        lines = [line for line in done.stderr.splitlines() if ": error: " in line]
+        return [in_terms_of_the_form(lines[-1], self._labelsOfOptions())] if done.returncode and lines else []
+
+    def _text(self, name: str) -> str:
+        """What is in a field for text; Scipion has None for an empty one of a project that was opened again."""
+        return (self.getAttributeValue(name) or "").strip()
+
     def _requireDone(self, done: str, messages: str, job: str) -> None:
         reason = reason_of(messages)
         named = ": error: " in reason
@@ -180,7 +200,8 @@ class ProgramSteps:
     def _labelsOfOptions(self) -> dict[str, str]:
         """How the form calls what an option sets, and where to find it."""
         fields = {option: self.getParam(name) for option, name in self._optionFields.items()}
-        return {option: f"*{field.label}*{' (expert level advanced)' * field.isExpert()}" for option, field in fields.items()}
+        return {option: f"*{field_name(field)}*{' (expert level advanced)' * field.isExpert()}"
+                for option, field in fields.items()}
 
     @contextmanager
     def _collectingFailure(self, ts_id: str, step: str = "") -> Iterator[None]:
