@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyworkflow as pw
+from pyworkflow.object import Pointer
 from pyworkflow.viewer import DESKTOP_TKINTER
 
 from tomo_particles.consensus.expected_precision import promise_text
@@ -134,12 +135,17 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         os.makedirs(os.path.dirname(model), exist_ok=True)
         shutil.copy(RunFiles(self.trained()._getExtraPath()).model, model)
         picker = self.coordinates("picker at 24 voxels", self.fine, 24)
+        version = Pointer(self.binned.getObjValue(), extended=self.binned.getExtended())
         protocol = self.launch(inputSets=[picker], modelType=MODEL_EXISTING, modelFile=model, skipTraining=True, threshold=0.0,
-                               scoreRawPicks=False)
+                               scoreRawPicks=False, extractFrom=version)
         self.assertEqual(protocol.coordinates.getSize(), picker.get().getSize())
         files = RunFiles(protocol._getExtraPath())
         self.assertFalse(os.path.exists(files.model))
         self.assertTrue(os.path.exists(files.labelled("TS_1", NOISE)))  # to compare the picks with
+        rates = {t["ts_id"]: t["tomogram_rate"] for t in json.loads(Path(files.common_grid).read_text())["tomograms"]}
+        self.assertEqual(rates, {"TS_1": 2 * RATE, "TS_10": 2 * RATE})  # boxes come from the binned version, places stay
+        self.assertEqual(protocol.coordinates.getPrecedents().getFileName(), self.fine.get().getFileName())
+        self.assertIn("Subtomograms are cut from: binned", protocol.summary())
         self.assertIn("nobody confirms them", protocol.summary()[0])
 
     def test_model_of_another_box_size_and_files_that_are_no_model_are_refused(self):
