@@ -65,5 +65,5 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(map(str, value)) or "-"
-    return "-" if value is None or value == "" else str(value)
+        return ", ".join(map(_text, value)) or "-"
+    return "-" if value is None or value == "" else f"{value:g}" if isinstance(value, float) else str(value)

@@ -62,7 +62,7 @@ def files_aside(messages: str, done: str) -> str:
 
 def without_files_aside(text: str) -> str:
     """A command, or a text that cites it, as a user would type it."""
-    return re.sub(r" 2> .*\.done'?", "", text)
+    return re.sub(r" 2> .* && touch (?:'.*\.done'|[^\s']*\.done)", "", text)
 
 
 class CommandLog(logging.LoggerAdapter):
