@@ -36,17 +36,6 @@ def orientation_summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray)
     }
 
 
-def orientation_notes(summary: dict) -> list[str]:
-    """A warning of each picker whose orientations are those of no other."""
-    limit = summary.get("agreeWithin", 0)
-    return [
-        f"the orientations of picker '{name}' are {off:.0f} degrees from the merged ones (median): check that it had the same "
-        "reference as the others, its angle convention, and --symmetry"
-        for name, off in summary.get("pickers", {}).items()
-        if off > limit
-    ]
-
-
 def _of_pickers(run: FinishedRun, merged: pd.DataFrame) -> dict[str, float]:
     symmetry = symmetry_group(run.config.symmetry)
     off = []

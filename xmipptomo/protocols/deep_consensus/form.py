@@ -43,6 +43,9 @@ LIMITS = {
 }
 
 
+EXTRACT_FROM = "Tomograms to extract from"
+
+
 def define_params(form: params.Form) -> None:
     """Add all parameters to the form, section by section."""
     _define_gpu(form)
@@ -113,6 +116,13 @@ def _define_input(form: params.Form) -> None:
                        "more missed particles. All scores are kept in consensus/scored.xmd. If you change only this value and "
                        "continue the run, it takes seconds. Once the run has finished, the wizard beside this field shows the "
                        "expected precision and recall of each threshold.")
+    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=f"{EXTRACT_FROM} (optional)",
+                  allowsNull=True, condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
+                  help="Another version of the same tomograms, for example without denoising or with another binning. "
+                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
+                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
+                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
+                       "which version is better.")
     form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
                   display=params.EnumParam.DISPLAY_HLIST, expertLevel=params.LEVEL_ADVANCED, label="Model",
                   help="New: train a network on these data. Existing: start from a model of an earlier run.")

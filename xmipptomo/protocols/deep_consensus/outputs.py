@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, MergedPicks, named_pickers
@@ -25,9 +25,8 @@ from ...constants import (
     SPECIES_ATTRIBUTE,
     SUPPORT_ATTRIBUTE,
 )
-from ...convert import Precedents, append_picks, even_box_size
+from ...convert import Precedents
 from ...files import RunFiles
-from .inputs import CommonGrid
 
 
 @dataclass(frozen=True)
@@ -116,17 +115,3 @@ def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], prec
         tomogram.setObjId(None)  # ids of different sets collide
         tomograms.append(tomogram)
     return tomograms
-
-
-def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, grid: CommonGrid,
-                  merged: Mapping[str, TomogramPicks]) -> SetOfCoordinates3D:
-    """Fill a new set of coordinates, in voxels of its tomograms, with the merged picks of those tomograms."""
-    coordinates.setSamplingRate(precedents.sampling_rate)
-    coordinates.setBoxSize(even_box_size(grid.box_size * grid.sampling_rate, precedents.sampling_rate))
-    with_species = any((own.picks.species != "").any() for own in merged.values())
-    for ts_id in precedents.sources:
-        own = merged[ts_id]
-        if len(own):
-            tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-            append_picks(coordinates, tomogram, own.picks, own.merged.score, own.attributes(grid.names, with_species))
-    return coordinates

@@ -22,6 +22,7 @@ from ...files import EvaluationFiles, SimulationFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on
+from ..shared.progress import unfinished_lines
 from ..shared.sets import set_errors, write_picking
 from ..simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
 from .inputs import write_reference
@@ -197,7 +198,9 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _summary(self):
         evaluations = self.evaluations()
         if not evaluations:
-            return ["The evaluation is not ready yet."]
+            doing = {"convertInputStep": "reading the inputs", "evaluateStep": "comparing with the reference",
+                     "collectStep": "writing the results"}
+            return unfinished_lines(self, doing, items="pickings")
         content = json.loads(Path(self._files().summary).read_text(encoding="utf-8"))
         lines = summary_lines(evaluations) + [f"*Left out* {failure}" for failure in content["failures"]]
         return [*lines, f"All numbers and pictures: {self._files().root}"]

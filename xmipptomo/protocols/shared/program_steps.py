@@ -9,7 +9,7 @@ import re
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -53,6 +53,23 @@ def in_terms_of_the_form(reason: str, labels: Mapping[str, str]) -> str:
     """
     found = re.sub(r"(?<![\w-])--?[A-Za-z]\w*", lambda option: labels.get(option[0], option[0]), reason)
     return found if found == reason else re.sub(r"^\S+: error: ", "", found)
+
+
+def files_aside(messages: str, done: str) -> str:
+    """The end of a command: its standard error goes to a file, and another file says that it succeeded."""
+    return f" 2> {shlex.quote(messages)} && touch {shlex.quote(done)}"
+
+
+def without_files_aside(text: str) -> str:
+    """A command, or a text that cites it, as a user would type it."""
+    return re.sub(r" 2> .* && touch (?:'.*\.done'|[^\s']*\.done)", "", text)
+
+
+class CommandLog(logging.LoggerAdapter):
+    """The log of a protocol, in which Scipion writes each command before it runs it."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return (without_files_aside(msg) if isinstance(msg, str) else msg), kwargs
 
 
 class JobLost(RuntimeError):
@@ -112,6 +129,7 @@ class ProgramSteps(CheckedForm):
             self.setObjLabel(kwargs["objLabel"])
         if kwargs.get("objComment"):
             self.setObjComment(kwargs["objComment"])
+        self._log = CommandLog(self._log, {})
 
     def _files(self) -> ProtocolFiles:
         raise NotImplementedError
@@ -135,20 +153,21 @@ class ProgramSteps(CheckedForm):
 
         Its standard error goes to a file of its own and from there to the log: Scipion's log of parallel steps would
         not tell which tomogram a line belongs to. A program that succeeds leaves a file, because a step in a job of its own
-        never learns how the job ended (pyworkflow 3.11.7, `QueueStepExecutor`).
+        never learns how the job ended (pyworkflow 3.11.7, `QueueStepExecutor`). The log shows the command without these two.
         """
         messages = self._files().messages(job)
         done = f"{messages}.done"
         makeFilePath(messages)
         cleanPath(messages, done)
         try:
-            self.runJob(program, f"{command_line(arguments)} 2> {shlex.quote(messages)} && touch {shlex.quote(done)}")
+            self.runJob(program, command_line(arguments) + files_aside(messages, done))
             if self.useQueueForSteps():
                 self._requireDone(done, messages, job)
         except JobLost:
             raise
         except Exception as error:
-            raise RuntimeError(in_terms_of_the_form(reason_of(messages), self._labelsOfOptions()) or str(error)) from error
+            reason = in_terms_of_the_form(reason_of(messages), self._labelsOfOptions())
+            raise RuntimeError(reason or without_files_aside(str(error))) from error
         finally:
             text = Path(messages).read_text(errors="replace").strip() if os.path.exists(messages) else ""
             if text:
