@@ -33,7 +33,7 @@ class Learned:
         table[table["tomo_id"] != "TS_3"].to_csv(folder / "picks.csv", index=False)
         (folder / "classes.csv").write_text("class,diameter\ntarget,80\nrod,80\n")
         self.model = folder / "model.h5"
-        options = ("--steps", 40, "--patch", 24, "--folds", 2, "--batch", 8, "--width", 0.5, "--learningRate", 0.01)
+        options = ("--steps", 80, "--patch", 24, "--folds", 2, "--batch", 8, "--width", 0.5, "--learningRate", 0.004)
         self.printed = done(TRAIN, *self.sources, "--diameter", 80, *options, "-o", self.model)
 
     @property
@@ -54,9 +54,9 @@ def test_training_writes_model_curves_out_of_fold_picks_and_a_summary(learned):
         assert (learned.folder / f"model{ending}").is_file()
     assert not (learned.folder / "model.training.h5").exists()
     curve = pd.read_csv(learned.folder / "model_training.csv")
-    assert set(curve["network"]) == {1, 2} and curve["step"].max() == 40
+    assert set(curve["network"]) == {1, 2} and curve["step"].max() == 80
     summary = json.loads((learned.folder / "model_summary.json").read_text())
-    assert summary["parameters"]["seed"] == 1 and summary["outOfFoldF"] > 0.6 and summary["steps"] == [40, 40]
+    assert summary["parameters"]["seed"] == 1 and summary["outOfFoldF"] > 0.6 and summary["steps"] == [80, 80]
     picks = read_pick_file(learned.folder / "model_picks.csv", dict.fromkeys(["TS_1", "TS_2"], RATE))
     assert all(agreement(picks[name].positions, learned.truth[name], 4).f1 > 0.6 for name in picks)
 
@@ -77,7 +77,7 @@ def test_a_new_tomogram_is_picked_where_its_particles_are_at_any_rate(learned, d
         "--scoremaps",
         tmp_path / "maps",
     )
-    assert "rescaled to 10" in printed
+    assert "rescaled to 10" in printed and "inverted" not in printed
     picks = read_pick_file(tmp_path / "p.csv", {"TS_3": RATE, "fine": RATE / 2})
     assert agreement(picks["TS_3"].positions, learned.truth["TS_3"], 4).f1 > 0.6
     assert agreement((picks["fine"].positions + 0.5) / 2 - 0.5, learned.truth["TS_3"], 4).f1 > 0.6
@@ -131,7 +131,8 @@ def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):
         1,
     )
     assert "flat.mrc' is left out: all its voxels have one value" in printed
-    assert "'inverted': 0 picks" in printed and "contrast is probably the opposite" in printed
+    assert "'inverted': 0 picks, where the training tomograms had 20" in printed
+    assert "'inverted': the networks are surer of particles in it with inverted contrast" in printed
     assert "nothing was picked: lower --threshold" in printed
     assert (tmp_path / "p.csv").read_text().splitlines() == ["tomo_id,x,y,z,score,samplingRate"]
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 SAME_SCALE = 1e-3  # relative: grey values of a tomogram that is the one that was trained on
 FEW = 0.2  # of the expected number of picks: fewer may have a reason
-LOOKED_AT = 96  # voxels to a side, to see whether the contrast is inverted
+SURE, MUCH_MORE = 0.8, 2.0  # probability from which on a voxel counts, and how many times as much tells an inverted contrast
+LOOKED_AT = 80  # voxels to a side, to see whether the contrast is inverted
 
 
 def pick_files(config: DeepPickConfig) -> list[Picks]:
@@ -110,8 +111,8 @@ def _pick(
     how = Clustering(model.rule.cluster, model.rule.tau, model.rule.bandwidth)
     candidates = sizes_of(model).candidates(found.classes, found.particle, how, model.how.majority)
     picks = as_picks(candidates, model, tomo_id, seen.sampling_rate, tomogram.sampling_rate, thresholds, config.number)
-    if not trained and len(picks) < FEW * model.density * seen.data.size:
-        _tell_why_few(seen, found, networks, model, len(picks))
+    if not trained:
+        print_notes(_doubts(seen, found, networks, model, len(picks)))
     return picks
 
 
@@ -126,17 +127,24 @@ def _was_trained_on(tomogram: Tomogram, seen: SeenTomogram, model: VoxelModel) -
     return False
 
 
-def _tell_why_few(seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model], model: VoxelModel, count: int) -> None:
-    """Say so where a tomogram has far fewer picks than those of the training, and whether its contrast is inverted."""
+def _doubts(seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model], model: VoxelModel, count: int) -> list[str]:
+    """What tells that a tomogram is not like those of the training: its contrast, or far fewer picks than there."""
     from tomo_particles.network.voxels import predict
 
-    expected = model.density * seen.data.size
-    said = f"'{seen.tomo_id}': {count} picks, where the training tomograms had {expected:.0f} in such a volume"
-    middle = tuple(slice(max(0, (n - LOOKED_AT) // 2), (n + LOOKED_AT) // 2) for n in seen.data.shape)
-    inverted = predict(replace(seen, data=seen.data[middle], bright=not seen.bright), networks, model)
-    here = tuple(
-        slice(s.start // found.step, s.start // found.step + n) for s, n in zip(middle, inverted.particle.shape, strict=True)
-    )
-    if inverted.particle.sum() > 2 * found.particle[here].sum():
-        said += "; with inverted contrast there would be more: its contrast is probably the opposite of theirs"
-    print_notes([said])
+    notes, expected = [], model.density * seen.data.size
+    middle = tuple(slice(max(0, (n - LOOKED_AT) // 2) // 2 * 2, (n + LOOKED_AT) // 2) for n in seen.data.shape)
+    inverted = predict(replace(seen, data=seen.data[middle], bright=not seen.bright), networks, model).particle
+    here = tuple(slice(s.start // found.step, s.start // found.step + n) for s, n in zip(middle, inverted.shape, strict=True))
+    if _sure_of(inverted) > MUCH_MORE * _sure_of(found.particle[here]):
+        notes.append(
+            f"'{seen.tomo_id}': the networks are surer of particles in it with inverted contrast: its contrast is probably the "
+            "opposite of that of the training tomograms"
+        )
+    if count < FEW * expected:
+        notes.append(f"'{seen.tomo_id}': {count} picks, where the training tomograms had {expected:.0f} in such a volume")
+    return notes
+
+
+def _sure_of(particle: np.ndarray) -> float:
+    """How much of a map is sure to be a particle."""
+    return float(np.maximum(particle - SURE, 0).mean())

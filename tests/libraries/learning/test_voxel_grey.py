@@ -84,6 +84,19 @@ def test_another_sampling_rate_keeps_the_physical_point():
     assert seen.data.shape == (20, 20, 20) and seen.sampling_rate == 10.0
     assert np.unravel_index(np.argmin(seen.data), seen.data.shape) == (10, 5, 15)
     assert seen_tomogram("t", fine, 10.05, rate=10.0).data is fine  # within a hundredth
+    odd = seen_tomogram("t", fine, 4.0, rate=10.0)
+    assert np.unravel_index(np.argmin(odd.data), odd.data.shape) == (8, 4, 12)  # 21 * 0.4, 11 * 0.4, 31 * 0.4, less 0.5
+
+
+def test_a_tomogram_enlarged_and_rescaled_has_the_grey_values_that_it_had(volume):
+    enlarged = np.kron(volume, np.ones((2, 2, 2), dtype=np.float32))
+    grey, known = seen_tomogram("t", enlarged, 5.0, rate=10.0).crop(np.zeros(3, dtype=int), volume.shape)
+    expected, _ = seen_tomogram("t", volume, 10.0).crop(np.zeros(3, dtype=int), volume.shape)
+    assert known.all()
+    np.testing.assert_allclose(grey, expected, atol=1e-4)
+    white = np.random.default_rng(0).normal(size=(60, 60, 60)).astype(np.float32)
+    coarse = seen_tomogram("t", white, 5.0, rate=10.0)  # its noise is weaker, but it is the unit
+    assert coarse.crop(np.zeros(3, dtype=int), (30, 30, 30))[0].std() == pytest.approx(1, abs=0.05)
 
 
 def test_folding_keeps_every_voxel_in_its_block():

@@ -6,13 +6,13 @@ per patch would depend on what the patch holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter
+from scipy.ndimage import affine_transform
 
 from ...core.coordinates import rescale_size
-from ...core.grey_values import SAMPLE_STEP, robust_scale
+from ...core.grey_values import SAMPLE_STEP, robust_scale, without_gaps
 
 MOST = 10.0  # deviations: gold beads and dirt are cut here
 SAME_RATE = 0.01  # a tomogram whose sampling rate is that near (relative) to the model's is not rescaled
@@ -61,8 +61,11 @@ def seen_tomogram(
 ) -> SeenTomogram | None:
     """A tomogram (z, y, x) with its scale; None where it holds nothing to see: constant, or no voxel is a number.
 
-    rate: Å/voxel that the network works at; the tomogram is rescaled to it, unless it has it up to SAME_RATE.
+    rate: Å/voxel that the network works at; the tomogram is rescaled to it, unless it has it up to SAME_RATE. The scale is that
+    of the rescaled one, whose noise is another.
     """
+    if rate is not None and abs(sampling_rate / rate - 1) > SAME_RATE:
+        data, sampling_rate = _rescaled(data, sampling_rate, rate), rate
     values = _sample_with_data(data)
     if not len(values):
         return None
@@ -70,10 +73,7 @@ def seen_tomogram(
     deviation = deviation or float(values.std())
     if not deviation > 0:
         return None
-    seen = SeenTomogram(tomo_id, data, sampling_rate, centre, deviation, bright)
-    if rate is None or abs(sampling_rate / rate - 1) <= SAME_RATE:
-        return seen
-    return replace(seen, data=_rescaled(data, sampling_rate, rate, centre), sampling_rate=rate)
+    return SeenTomogram(tomo_id, data, sampling_rate, centre, deviation, bright)
 
 
 def has_data(block: np.ndarray) -> np.ndarray:
@@ -126,18 +126,21 @@ def _reflected(first: int, length: int, edge: int) -> np.ndarray:
     return np.minimum(place, 2 * (edge - 1) - place)
 
 
-def _rescaled(data: np.ndarray, sampling_rate: float, rate: float, fill: float) -> np.ndarray:
-    """The tomogram in voxels of `rate`, keeping the physical point of each (`core.coordinates`), float32."""
-    ratio = rate / sampling_rate
-    z, y, x = data.shape
-    size = [max(2, int(np.ceil(length - 1e-6))) for length in rescale_size((z, y, x), sampling_rate, rate)]
-    grey = np.asarray(data, dtype=np.float32)
-    grey = np.where(np.isfinite(grey), grey, np.float32(fill))
-    if ratio > 1:  # finer detail than the new voxels would become noise
-        grey = gaussian_filter(grey, 0.5 * np.sqrt(ratio**2 - 1))
-    return np.asarray(
-        affine_transform(grey, np.diag([ratio] * 3), 0.5 * ratio - 0.5, output_shape=tuple(size), order=1, mode="nearest")
-    )
+def _rescaled(data: np.ndarray, sampling_rate: float, rate: float) -> np.ndarray:
+    """The tomogram in voxels of `rate`, keeping the physical point of each (`core.coordinates`), float32.
+
+    Whole voxels are averaged as binning does; what is left of the ratio is interpolated.
+    """
+    size = [max(2, int(np.ceil(length - 1e-6))) for length in rescale_size(data.shape, sampling_rate, rate)]
+    grey, _ = without_gaps(data)
+    factor = max(1, int(rate / sampling_rate + 1e-6))
+    if factor > 1:
+        grey = np.pad(grey, [(0, -edge % factor) for edge in grey.shape], mode="edge")
+        z, y, x = (edge // factor for edge in grey.shape)
+        grey = grey.reshape(z, factor, y, factor, x, factor).mean(axis=(1, 3, 5))
+    ratio = rate / (sampling_rate * factor)
+    places = np.diag([ratio] * 3)
+    return np.asarray(affine_transform(grey, places, 0.5 * ratio - 0.5, output_shape=tuple(size), order=1, mode="nearest"))
 
 
 def folded(grey: np.ndarray) -> np.ndarray:
