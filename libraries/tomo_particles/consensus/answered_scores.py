@@ -22,6 +22,7 @@ OF_SCORE, OF_CONSTANT, OF_FEATURE = 2.0, 0.5, 2.0
 # How strongly the scores are kept: each factor of the precisions has the weight of its evidence, so that answers which the scores
 # foretold change nothing. The prior of a factor is its power PREFERENCE.
 STRENGTHS, PREFERENCE = (0.5, 2.0, 8.0, 32.0, 1000.0), 0.3
+CONTRADICTED = 0.85  # probability of the other answer from which on a pick is worth asking again: most of these are slips
 STEPS, SMALLEST_GAIN, SMALLEST_STEP = 50, 1e-6, 1e-4
 
 
@@ -49,6 +50,16 @@ def answered_scores(score: np.ndarray, evidence: np.ndarray, answered: np.ndarra
         found = _fitted(found, evidence, answered, yes)
     found[answered] = yes
     return found
+
+
+def contradicted(score: np.ndarray, evidence: np.ndarray, answered: np.ndarray, yes: np.ndarray) -> np.ndarray:
+    """The answered rows whose answer all the others speak against, the most doubtful first; the arguments of `answered_scores`."""
+    if len(answered) < FEWEST_ANSWERS:
+        return np.zeros(0, dtype=int)
+    fitted = _fitted(score, evidence, answered, yes)[answered]
+    against = np.where(yes, 1 - fitted, fitted)
+    order = np.argsort(-against, kind="stable")
+    return answered[order[against[order] >= CONTRADICTED]]
 
 
 def _fitted(score: np.ndarray, evidence: np.ndarray, answered: np.ndarray, yes: np.ndarray) -> np.ndarray:

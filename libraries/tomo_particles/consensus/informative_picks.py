@@ -18,6 +18,7 @@ from .final_score import logit_of
 from .merged_picks import MergedPicks
 
 DOUBTFUL, ANY_SCORE, DISAGREEMENT, LOOKALIKE = "doubtful", "any score", "network and votes disagree", "lookalike"
+AGAIN = "asked again: the other answers speak against this one"
 TENTHS = 10
 # Order in which the kinds are asked, again and again; chosen on simulations with seeds 1 to 3.
 ORDER = (DOUBTFUL, ANY_SCORE, DOUBTFUL, LOOKALIKE, DOUBTFUL, ANY_SCORE, DOUBTFUL, DISAGREEMENT, DOUBTFUL, ANY_SCORE)
@@ -33,18 +34,19 @@ class Proposal:
 
 
 def informative_picks(
-    picks: MergedPicks, probability: np.ndarray, asked: Sequence[int], number: int, seed: int
+    picks: MergedPicks, probability: np.ndarray, asked: Sequence[int], number: int, seed: int, again: Sequence[int] = ()
 ) -> list[Proposal]:
     """Up to `number` proposals, in the order in which to show them; fewer if there are no more picks.
 
     probability: (m,) of the merged picks to be particles, with the answers so far.  asked: rows that were shown.  seed: with the
-    number of picks asked so far, decides which picks of any score are drawn.
+    number of picks asked so far, decides which picks of any score are drawn.  again: rows among those asked of which one more
+    answer is wanted; the first of them is proposed, no more at a time.
     """
     rng = np.random.default_rng([seed, len(asked)])
     free = np.ones(len(picks), dtype=bool)
     free[list(asked)] = False
     shown = list(asked)
-    found: list[Proposal] = []
+    found = [Proposal(int(row), AGAIN) for row in again[:1]]
     disagreement = _disagreement(picks)
     while len(found) < number and free.any():
         why = ORDER[len(shown) % len(ORDER)]
