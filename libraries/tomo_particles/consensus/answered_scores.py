@@ -21,7 +21,7 @@ FEWEST_ANSWERS = 10  # with fewer, only the picks that were answered change
 OF_SCORE, OF_CONSTANT, OF_FEATURE = 2.0, 0.5, 2.0
 # How strongly the scores are kept: each factor of the precisions has the weight of its evidence, so that answers which the scores
 # foretold change nothing. The prior of a factor is its power PREFERENCE.
-STRENGTHS, PREFERENCE = (0.5, 2.0, 8.0, 32.0, 1000.0), 0.3
+STRENGTHS, PREFERENCE = (0.5, 2.0, 8.0, 32.0, 1000.0), 0.6
 CONTRADICTED = 0.85  # probability of the other answer from which on a pick is worth asking again: most of these are slips
 STEPS, SMALLEST_GAIN, SMALLEST_STEP = 50, 1e-6, 1e-4
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..consensus.answered_scores import answered_scores, contradicted, evidence_of
 from ..consensus.answers import Answer, AnsweredPicks, answered_picks
-from ..consensus.informative_picks import AGAIN, Proposal, informative_picks
+from ..consensus.informative_picks import AGAIN, ANY_SCORE, Proposal, informative_picks
 from ..consensus.merged_picks import MergedPicks, references_of
 from ..core.errors import InputError, parameter
 from ..formats.xmd import read_table
@@ -86,7 +86,8 @@ class Curation:
     def answer(self, yes: bool) -> None:
         """Save an answer to the pick that is shown."""
         if proposal := self.question():
-            self._save(self.answer_to(proposal.row, yes, proposal.why), proposal)
+            why = f"{proposal.why} (seed {self.seed})" if proposal.why == ANY_SCORE else proposal.why
+            self._save(self.answer_to(proposal.row, yes, why), proposal)
             self._queue = self._queue[1:]
 
     def skip(self) -> None:
