@@ -56,10 +56,12 @@ LIBRARY_FOR_PLUGIN = {
     "core.seeds",
     "core",
     "formats.xmd",
+    "consensus.answers",
     "consensus.merged_picks",
     "consensus.expected_precision",
     "consensus.verdict",
     "learning.model_files",
+    "runs.answers_file",
     "runs.layout",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too

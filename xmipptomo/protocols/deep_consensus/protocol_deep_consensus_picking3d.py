@@ -33,6 +33,7 @@ from ...convert import name_of, plan_precedents, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from . import commands
+from .answers import ANSWERED, LearnsFromAnswers, answers_by_tomogram, learned
 from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .gpus import NetworkOnGpus
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
@@ -49,7 +50,7 @@ logger = logging.getLogger(__name__)
 ACCEPTED, SCORED, TOMOGRAMS = "coordinates", "scoredCoordinates", "tomograms"
 
 
-class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -89,6 +90,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
     one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it, the class of most of
     its pickers (_species). Positive references are always accepted, negative ones never.
     - scoredCoordinates: the same for all merged picks, accepted or not. Use it to select picks by other rules.
+    - answeredCoordinates: the places that persons judged (analyse results, *Curate*), with who said what (_answer: 1 a
+    particle, -1 none; _who, _when, _why).
     - If no input set of tomograms holds all tomograms: a SetOfTomograms with all of them. If their sampling rates differ,
     there is one pair of sets for each sampling rate.
     - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with the scores of all merged picks
@@ -106,12 +109,15 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
     - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). If you change only the
     threshold and choose Continue, nothing is trained again.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
+    - Thirty answers help most with small particles: *Curate* in analyse results shows the picks that teach most. Then choose
+    Continue: the run learns from the answers in seconds.
     - Voting (expert level advanced) needs no network. It shows within a minute on which picks the pickers agree.
     """
 
     _label = "deep consensus picking 3D"
     _devStatus = BETA
-    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, TOMOGRAMS: SetOfTomograms}
+    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, ANSWERED: SetOfCoordinates3D,
+                        TOMOGRAMS: SetOfTomograms}
     stepsExecutionMode = STEPS_PARALLEL
     _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
                      "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
@@ -177,6 +183,9 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
             last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=self.useGpu.get())]
             if is_asked(self):
                 last = [self._insertFunctionStep(self.secondLookStep, looked, prerequisites=last, needsGPU=False)]
+            answered = self._answersGiven()
+            last = [self._insertFunctionStep(self.answersStep, looked, answered, prerequisites=last, needsGPU=False)]
+            final += answered
         self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
 
     def convertInputStep(self, _: str):
@@ -256,7 +265,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
         grid, files = self._grid(), self._files()
-        results = (files.scored, files.scored_raw, files.verdict, files.reliability, *files.of_second_look)
+        results = (*files.of_answers, files.scored, files.scored_raw, files.verdict, files.reliability, *files.of_second_look)
         cleanPath(*map(str, results))
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
@@ -281,7 +290,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         if reason := self._whyNoLook():
             logger.info("Second look: %s", reason)
             return
-        cleanPath(*map(str, (files.scored, files.verdict, files.reliability, files.look)))  # of an earlier look
+        cleanPath(*map(str, (*files.of_answers, files.scored, files.verdict, files.reliability, files.look)))  # of an earlier look
         self._runProgram(SECOND_LOOK_PROGRAM, commands.look_arguments(
             files, self._model(), diameter=diameter_of(self, grid), tilts=tilts_of_run(self, tomograms),
             keep_centres=self.keepCentres.get(), tomogram_rate=tomograms[0].tomogram_rate, threads=self.binThreads.get(),
@@ -297,6 +306,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         if not any(len(own) for own in accepted.values()):
             field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
+        answers = {} if self.doVoting else answers_by_tomogram(files, merged, grid, self.consensusRadius.get())
         sets = inputs.tomogram_sets()
         plan = plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate)
         for number, precedents in enumerate(plan, start=1):
@@ -311,6 +321,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
             for name, kind, rows in ((ACCEPTED, "", accepted), (SCORED, "Scored", merged)):
                 coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
                 self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, grid, rows))
+            self._registerAnswers(suffix, pointer, tomograms, precedents, answers)
         verdict = self._verdict()
         verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
@@ -318,6 +329,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
                         settings | {"orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
                                     "secondLook": outcome(self, files, grid, self._tomogramsInUse(), self._whyNoLook()),
+                                    "answers": learned(files),
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
         if self.writeReport:
             self._writeReport()

@@ -14,7 +14,7 @@ from ...runs.results import RunResults
 
 CONTEXT = 2  # edge of what is shown around a pick, boxes
 THICKNESS = 8  # a slice is the mean of this fraction of the box
-SMOOTHING = 32  # standard deviation of the smoothing is this fraction of the box
+SMOOTHING = 16  # standard deviation of the smoothing is this fraction of the box
 
 
 class OpenedTomogram:
@@ -54,12 +54,14 @@ class OpenedTomogram:
 
     def at_depth(self, tomo_id: str, z: float) -> np.ndarray:
         """The slice (y, x) of the tomogram at a depth, in its own voxels, of the thickness of those of a pick."""
+        from scipy.ndimage import gaussian_filter
+
         tomogram = self.of(tomo_id)
         scale = self._run.sampling_rate / tomogram.sampling_rate
         half = max(1, round(self._run.box_size * scale / THICKNESS))
         centre = round(self.in_voxels(tomo_id, np.array([[0.0, 0.0, z]]))[0, 2])
         image = without_gaps(tomogram.data[max(0, centre - half) : centre + half + 1])[0].mean(axis=0)
-        return np.asarray(image, dtype=np.float32)
+        return gaussian_filter(np.asarray(image, dtype=np.float32), self._run.box_size * scale / SMOOTHING)
 
     def in_voxels(self, tomo_id: str, positions: np.ndarray) -> np.ndarray:
         """(n, 3) positions in voxels of the tomogram itself."""

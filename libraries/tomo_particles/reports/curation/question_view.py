@@ -27,7 +27,8 @@ class QuestionView:
 
     def __init__(self, figure: SubFigure, curation: Curation, opened: OpenedTomogram) -> None:
         self._figure, self._curation, self._opened = figure, curation, opened
-        self._panels = figure.subplots(1, 3)
+        grid = figure.add_gridspec(2, 3)  # the missing wedge blurs along z: the slice in x and y shows most
+        self._panels = [figure.add_subplot(part) for part in (grid[:, :2], grid[0, 2], grid[1, 2])]
         names = dict(enumerate(curation.run.pickers, start=1))
         self._names = {0: "reference", **names}
 

@@ -30,7 +30,7 @@ class TomogramView:
 
     def show(self, tomo_id: str, depth: float, at: np.ndarray | None = None) -> None:
         """Draw a tomogram at a depth. at: (3,) the pick that is asked; lengths in voxels of the common grid."""
-        from matplotlib.colors import Normalize
+        from matplotlib import colormaps
 
         self.tomo_id, self.depth = tomo_id, depth
         axes, curation = self._axes, self._curation
@@ -52,9 +52,7 @@ class TomogramView:
             own = np.array([one is answer for one in said], dtype=bool)
             axes.scatter(*places[own, :2].T, edgecolors=colour, linewidths=3, **common)
         own = np.array([one is None for one in said], dtype=bool)
-        from matplotlib import colormaps
-
-        colours = colormaps["cool"](Normalize(0, 1)(score[own]))
+        colours = colormaps["cool"](score[own])
         axes.scatter(*places[own, :2].T, edgecolors=colours, linewidths=1.3, **common)
         added = self._added()
         axes.scatter(*added[:, :2].T, edgecolors=ACCEPTED, linewidths=3, marker="s", **common)

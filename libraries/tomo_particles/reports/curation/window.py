@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ...core.errors import InputError
 from ...runs.curation import Curation
 from .opened import OpenedTomogram
 from .question_view import QuestionView
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 SIZE = (13.6, 7.0)  # inches
 TITLE = "Curate picks"
+BUTTONS = (  # text, key, colour
+    ("Particle (y)", "y", "#cdeee2"),
+    ("No particle (n)", "n", "#f7dcc9"),
+    ("Skip (space)", " ", "0.92"),
+    ("Undo (u)", "u", "0.92"),
+)
 KEYS = "y: particle, n: none, space: skip, u: undo, page up and down: depth, t: next tomogram"
 
 
@@ -27,8 +34,8 @@ class CurationWindow:
         self._opened = OpenedTomogram(curation.run)
         figure.set_layout_engine("none")
         left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
-        upper, lower = left.subfigures(2, 1, height_ratios=(2.4, 1))
-        upper.subplots_adjust(left=0.02, right=0.98, wspace=0.05, top=0.8, bottom=0.02)
+        upper, lower = left.subfigures(2, 1, height_ratios=(2.5, 1))
+        upper.subplots_adjust(left=0.02, right=0.98, wspace=0.06, hspace=0.16, top=0.83, bottom=0.02)
         self._question = QuestionView(upper, curation, self._opened)
         axes = right.add_axes((0.02, 0.12, 0.96, 0.8))
         self._tomogram = TomogramView(axes, curation, self._opened)
@@ -112,9 +119,7 @@ class CurationWindow:
         from matplotlib.widgets import Button
 
         made = []
-        for i, (label, key, colour) in enumerate(
-            (("Particle (y)", "y", "#cdeee2"), ("No particle (n)", "n", "#f7dcc9"), ("Skip (space)", " ", "0.92"), ("Undo (u)", "u", "0.92"))
-        ):
+        for i, (label, key, colour) in enumerate(BUTTONS):
             axes = figure.add_axes((0.03 + 0.24 * i, 0.66, 0.22, 0.26))
             button = Button(axes, label, color=colour, hovercolor="0.85")
             button.on_clicked(lambda _, key=key: self._actions[key]())
@@ -134,8 +139,6 @@ class CurationWindow:
             self.figure.canvas.draw_idle()
 
     def _show_slice(self, tomo_id: str, depth: float, at=None) -> None:
-        from ...core.errors import InputError
-
         self._tomogram.show(tomo_id, depth, at)
         try:
             self._slider.valmax = max(1.0, self._tomogram.depths(tomo_id))
