@@ -17,12 +17,14 @@ class LearnAnswersTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Learn from the answers of a person: score merged picks again.")
         self.addUsageLine(
-            "Reads scored merged picks and the answers that xmipp_curate_picks_tomo saved. An answered pick becomes a positive or "
-            "negative reference. From ten answers on, the scores of all other picks are fitted to the answers, too. Nothing is "
+            "Reads scored merged picks and the answers that xmipp_curate_picks_tomo saved. An answered pick becomes a positive "
+            "or negative reference. From ten answers on, the scores of all other picks are fitted to the answers, too. Nothing is "
             "extracted or trained again, and it takes seconds. xmipp_run_deep_consensus_tomo does this if its output folder "
             "holds answers.csv. Writes beside the output the verdict, the reliability of the pickers, and a JSON record."
         )
-        self.addParamsLine("  --input <file> : XMD of scored merged picks (xmipp_deep_picking_consensus_tomo, or of the second look)")
+        self.addParamsLine(
+            "  --input <file> : XMD of scored merged picks (xmipp_deep_picking_consensus_tomo, or of the second look)"
+        )
         self.addParamsLine("  --answers <file> : CSV of answers")
         self.addParamsLine("  --output <file> : XMD for the picks with their new scores")
         self.addParamsLine(" [--radius <double=0.35>] : an answer is about the nearest pick within this fraction of the box size")

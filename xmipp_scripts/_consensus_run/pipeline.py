@@ -84,7 +84,11 @@ class Pipeline:
         from tomo_particles.runs.answers_file import read_answers
 
         answers = read_answers(self.layout.answers)
-        return [f"voting uses no answers; the {len(answers)} in {self.layout.answers} stay"] if answers and self.config.voting else []
+        return (
+            [f"voting uses no answers; the {len(answers)} in {self.layout.answers} stay"]
+            if answers and self.config.voting
+            else []
+        )
 
     def _run(self, picks: dict[str, list], notes: list[str], started: float) -> dict:
         from .finished import FinishedRun

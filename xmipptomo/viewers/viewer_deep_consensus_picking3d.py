@@ -49,10 +49,10 @@ OUTPUTS = {
     "showScored": ("scoredCoordinates", "All scored coordinates in another viewer", "coordinates, accepted or not,"),
 }
 TRUTH = "Known particles"
-CURATE_HELP = ("Shows the picks from which the run learns most, one by one: press y for a particle, n for none. Thirty answers help "
-               "most with small particles. The slice beside it has all picks: click on one to accept or reject it, or elsewhere to "
-               "add a particle. Every answer is saved at once, with your name. Then choose Continue: the run learns from the answers "
-               "in seconds, and nothing is extracted or trained again.")
+CURATE_HELP = ("Shows the picks from which the run learns most, one by one: press y for a particle, n for none. Thirty answers "
+               "help most with small particles. The slice beside it has all picks: click on one to accept or reject it, or elsewhere "
+               "to add a particle. Every answer is saved at once, with your name. Then choose Continue: the run learns from the "
+               "answers in seconds, and nothing is extracted or trained again.")
 
 
 class DeepConsensusPicking3DViewer(ProtocolViewer):
@@ -90,8 +90,8 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         for name, (_, label, text) in TOMOGRAM_FIGURES.items():
             form.addParam(name, params.LabelParam, label=label, help=text)
         form.addParam("showNapari", params.LabelParam, label="Edit in napari",
-                      help="The accepted picks of this tomogram as points in napari, where it is installed. Points that you delete "
-                           "or add there are saved as answers when you close it, as with *Curate*.")
+                      help="The accepted picks of this tomogram as points in napari, where it is installed. Points that you "
+                           "delete or add there are saved as answers when you close it, as with *Curate*.")
         for name, (_, label, which) in OUTPUTS.items():
             form.addParam(
                 name,
@@ -155,7 +155,7 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         from importlib.util import find_spec
 
         if find_spec("napari") is None:
-            return [self.infoMessage("napari is not installed in the environment of Scipion. *Curate* needs nothing more.", "No napari")]
+            return [self.infoMessage("napari is not installed in the environment of Scipion; *Curate* needs it not.", "No napari")]
         tomo_id = self._results().tomograms[self.tomogram.get()].tomo_id
         subprocess.Popen([CURATE_PROGRAM, "--run", str(self._files().root), "--napari", tomo_id])
         return []

@@ -32,8 +32,9 @@ def evidence_of(network: np.ndarray, comments: Sequence[str], picker_scores: Seq
     network: (m,), NaN for none.  comments, picker_scores: (m,) texts of the merged picks.
     """
     seen, pickers = votes_of(comments)
+    given = list(picker_scores) if any(text != "nan" for text in picker_scores) else None  # a table may have none at all
     of_network = np.where(np.isfinite(network), logit_of(np.nan_to_num(network, nan=0.5)), 0.0)
-    found = np.column_stack([of_network, features_of(seen, scores_of(comments, list(picker_scores), pickers))])
+    found = np.column_stack([of_network, features_of(seen, scores_of(comments, given, pickers))])
     deviation = found.std(axis=0)
     return (found - found.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
 
@@ -53,7 +54,7 @@ def answered_scores(score: np.ndarray, evidence: np.ndarray, answered: np.ndarra
 
 
 def contradicted(score: np.ndarray, evidence: np.ndarray, answered: np.ndarray, yes: np.ndarray) -> np.ndarray:
-    """The answered rows whose answer all the others speak against, the most doubtful first; the arguments of `answered_scores`."""
+    """The answered rows whose answer all the others speak against, the most doubtful first; arguments: `answered_scores`."""
     if len(answered) < FEWEST_ANSWERS:
         return np.zeros(0, dtype=int)
     fitted = _fitted(score, evidence, answered, yes)[answered]

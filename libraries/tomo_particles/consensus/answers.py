@@ -15,7 +15,7 @@ from ..core.coordinates import rescale_positions
 class Answer:
     """What one person said of one place.
 
-    position: x, y, z, voxels of `sampling_rate` (Å/voxel).  yes: it is a particle.  who: name of the person.  when: date and time.
+    position: x, y, z, voxels of `sampling_rate` (Å/voxel).  yes: it is a particle.  who: name of the person.  when: date, time.
     why: for which reason the place was shown.  score: that the place had then, NaN for none.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,10 @@ def read_answers(path: str | os.PathLike) -> list[Answer]:
         return []
     try:
         table = pd.read_csv(
-            without_comments(file.read_bytes()), dtype=dict.fromkeys(TEXTS, str), keep_default_na=False, na_values={"score": ["", "nan"]}
+            without_comments(file.read_bytes()),
+            dtype=dict.fromkeys(TEXTS, str),
+            keep_default_na=False,
+            na_values={"score": ["", "nan"]},
         )
         numbers = {name: table[name].to_numpy(dtype=float) for name in ("x", "y", "z", "samplingRate", "score")}
         texts = {name: [from_cell(cell) for cell in table[name]] for name in TEXTS}
@@ -44,8 +47,8 @@ def read_answers(path: str | os.PathLike) -> list[Answer]:
     right = np.isfinite(places).all(axis=1) & (numbers["samplingRate"] > 0) & np.isin(texts["answer"], (YES, NO))
     if not right.all():
         raise InputError(
-            f"'{file}' is damaged (row {int(np.argmin(right)) + 1} needs a place, a sampling rate above 0, and yes or no); it holds "
-            "answers about picks: mend it, or move it away"
+            f"'{file}' is damaged (row {int(np.argmin(right)) + 1} needs a place, a sampling rate above 0, and yes or no); it "
+            "holds answers about picks: mend it, or move it away"
         )
     return [
         Answer(
@@ -88,9 +91,7 @@ def _key(answer: Answer) -> tuple:
 
 
 def _write(path: str | os.PathLike, answers: Sequence[Answer]) -> None:
-    rows = [
-        (a.tomo_id, *a.position, a.sampling_rate, YES if a.yes else NO, a.who, a.when, a.why, a.score) for a in answers
-    ]
+    rows = [(a.tomo_id, *a.position, a.sampling_rate, YES if a.yes else NO, a.who, a.when, a.why, a.score) for a in answers]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     table = table.assign(**{name: [to_cell(cell) for cell in table[name]] for name in TEXTS})
     with written_aside(path) as aside:
@@ -104,8 +105,6 @@ def _held(path: str | os.PathLike) -> Iterator[None]:
     lock = Path(path).with_name(f".{Path(path).name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "a", encoding="utf-8") as stream:
-        try:
+        with suppress(OSError):  # some network disks know no locks
             fcntl.flock(stream, fcntl.LOCK_EX)
-        except OSError:  # some network disks know no locks
-            pass
         yield

@@ -41,8 +41,8 @@ def radius_of(run: RunResults) -> float:
 class Curation:
     """The state of a window in which one person answers; every answer is in the file of the run before `answer` returns.
 
-    file: of the answers.  picks: m merged picks with the scores that the run gave without answers.  who: name of the person.  seed: of the choice of
-    picks.  probability: (m,) with the answers.  answered: what was answered, also in earlier sessions.
+    file: of the answers.  picks: m merged picks with the scores that the run gave without answers.  who: name of the person.
+    seed: of the choice of picks.  probability: (m,) with the answers.  answered: what was answered, also in earlier sessions.
     """
 
     run: RunResults
@@ -122,9 +122,7 @@ class Curation:
         x, y, z = map(float, self.picks.positions[row])
         return self._said(str(self.picks.tomo_id[row]), (x, y, z), yes, why, float(self.probability[row]))
 
-    def _said(
-        self, tomo_id: str, place: tuple[float, float, float], yes: bool, why: str, score: float = float("nan")
-    ) -> Answer:
+    def _said(self, tomo_id: str, place: tuple[float, float, float], yes: bool, why: str, score: float = float("nan")) -> Answer:
         when = datetime.now().astimezone().isoformat(timespec="milliseconds")
         return Answer(tomo_id, place, self.run.sampling_rate, yes, self.who, when, why, score)
 
@@ -158,7 +156,10 @@ def open_curation(
     option: str = parameter("run"),
     answers: str | os.PathLike | None = None,
 ) -> Curation:
-    """Open a finished run. answers: another file than that of the run.  Raises InputError for a folder that is no such run, or one whose scores cannot be learned."""
+    """Open a finished run. answers: another file than that of the run.
+
+    Raises InputError for a folder that is no such run, or one whose scores cannot be learned.
+    """
     run, layout = read_run(folder, option=option), layout_of(folder)
     if run.threshold is None:
         raise InputError(

@@ -290,7 +290,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, ProgramS
         if reason := self._whyNoLook():
             logger.info("Second look: %s", reason)
             return
-        cleanPath(*map(str, (*files.of_answers, files.scored, files.verdict, files.reliability, files.look)))  # of an earlier look
+        cleanPath(*map(str, (*files.of_answers, files.scored, files.verdict, files.reliability, files.look)))  # of earlier
         self._runProgram(SECOND_LOOK_PROGRAM, commands.look_arguments(
             files, self._model(), diameter=diameter_of(self, grid), tilts=tilts_of_run(self, tomograms),
             keep_centres=self.keepCentres.get(), tomogram_rate=tomograms[0].tomogram_rate, threads=self.binThreads.get(),

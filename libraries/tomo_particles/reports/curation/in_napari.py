@@ -24,7 +24,9 @@ def edit_in_napari(curation: Curation, tomo_id: str, option: str = parameter("to
     try:
         import napari
     except ImportError as error:
-        raise InputError(f"{option}: napari is not installed; install it, or leave the option out for the window of this program") from error
+        raise InputError(
+            f"{option}: napari is not installed; install it, or leave the option out for the window of this program"
+        ) from error
     opened = OpenedTomogram(curation.run)
     try:
         places, scores = _accepted(curation, tomo_id)
