@@ -182,11 +182,12 @@ def page(table: pd.DataFrame) -> str:
     thirty = table[(table["answers"].isin((0, 30))) & (table["chosen"] == "informative")]
     text = (
         f"{len(runs)} runs with the second look, seeds {', '.join(map(str, sorted(table['seed'].unique())))}; everything was "
-        f"chosen on seeds 1 to 3. {EXPERTS} simulated experts for each line of a case: they say of a pick whether it is a particle of "
-        "the species, and a share `mistakes` of the answers is wrong. Informative: the picks that xmipp_curate_picks_tomo shows. F1, "
-        "ECE and beads (accepted gold beads) are those of the run after it has learned, with the answered picks. Gain: of F1, "
-        "against no answers; worst: of any expert. Not learned: gain if only the answered picks change. ECE of the rest: without "
-        "the answered picks. If perfect: the ECE that perfectly calibrated scores of the same values have for so few picks. The "
+        f"chosen on seeds 1 to 3. {EXPERTS} simulated experts for each line of a case: they say of a pick whether it is a "
+        "particle of the species, and a share `mistakes` of the answers is wrong. Informative: the picks that "
+        "xmipp_curate_picks_tomo shows. F1, ECE and beads (accepted gold beads) are those of the run after it has learned, with "
+        "the answered picks. Gain: of F1, against no answers; worst: of any expert. Not learned: gain if only the answered picks "
+        "change. ECE of the rest: without the answered picks. If perfect: the ECE that perfectly calibrated scores of the same "
+        "values have for so few picks. The "
         f"other picks change from {FEWEST_ANSWERS} answers on."
     )
     parts = [text]

@@ -18,8 +18,8 @@ class LearnAnswersTomo(Program):
         self.addUsageLine("Learn from the answers of a person: score merged picks again.")
         self.addUsageLine(
             "Reads scored merged picks and the answers that xmipp_curate_picks_tomo saved. An answered pick becomes a positive "
-            "or negative reference. From ten answers on, the scores of all other picks are fitted to the answers, too. Nothing is "
-            "extracted or trained again, and it takes seconds. xmipp_run_deep_consensus_tomo does this if its output folder "
+            "or negative reference. From ten answers on, the scores of all other picks are fitted to the answers, too. Nothing "
+            "is extracted or trained again, and it takes seconds. xmipp_run_deep_consensus_tomo does this if its output folder "
             "holds answers.csv. Writes beside the output the verdict, the reliability of the pickers, and a JSON record."
         )
         self.addParamsLine(

@@ -50,9 +50,10 @@ OUTPUTS = {
 }
 TRUTH = "Known particles"
 CURATE_HELP = ("Shows the picks from which the run learns most, one by one: press y for a particle, n for none. Thirty answers "
-               "help most with small particles. The slice beside it has all picks: click on one to accept or reject it, or elsewhere "
-               "to add a particle. Every answer is saved at once, with your name. Then choose Continue: the run learns from the "
-               "answers in seconds, and nothing is extracted or trained again.")
+               "help most with small particles. The slice beside it has all picks: click on one to accept or reject it, or "
+               "elsewhere to add a particle. Every answer is saved at once, with your name. Then choose Continue: the run learns "
+               "from the answers in seconds, and nothing is extracted or trained again.")
+
 
 
 class DeepConsensusPicking3DViewer(ProtocolViewer):
@@ -155,7 +156,8 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         from importlib.util import find_spec
 
         if find_spec("napari") is None:
-            return [self.infoMessage("napari is not installed in the environment of Scipion; *Curate* needs it not.", "No napari")]
+            return [self.infoMessage(
+                "napari is not installed in the environment of Scipion; *Curate* does not need it.", "No napari")]
         tomo_id = self._results().tomograms[self.tomogram.get()].tomo_id
         subprocess.Popen([CURATE_PROGRAM, "--run", str(self._files().root), "--napari", tomo_id])
         return []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from finished_run import make_run
-from matplotlib.backend_bases import KeyEvent, MouseButton, MouseEvent
+from matplotlib.backend_bases import KeyEvent, MouseButton, MouseEvent, NavigationToolbar2
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -75,7 +75,7 @@ def _far(window, place):
 
 def test_a_click_outside_the_slice_or_with_the_zoom_is_no_answer(window):
     click(window, -30, -30)
-    window.figure.canvas.toolbar = type("Toolbar", (), {"mode": "zoom rect"})()
+    NavigationToolbar2(window.figure.canvas).zoom()
     click(window, *FREE[0])
     assert answers(window) == []
 
