@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
 from ._shared.program import Program, run, say
+
+if TYPE_CHECKING:
+    from tomo_particles.runs.curation import Curation
 
 
 class CuratePicksTomo(Program):
@@ -60,7 +64,7 @@ class CuratePicksTomo(Program):
         )
 
 
-def _open_window(curation) -> None:
+def _open_window(curation: Curation) -> None:
     """Show the window until it is closed. Raises InputError where there is no screen."""
     from matplotlib import pyplot
 

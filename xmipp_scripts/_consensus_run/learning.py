@@ -84,7 +84,7 @@ class Learning:
             return
         learning = LearnConfig(str(layout.scored), str(layout.answers), str(layout.answered), self.config.radius)
         _forget_damaged(verdict_beside(learning.output))
-        inputs = [learning.input, learning.answers, verdict_beside(learning.input)]
+        inputs: list[str | Path] = [learning.input, learning.answers, verdict_beside(learning.input)]
         steps.run("answers", learning, inputs, list(layout.of_answers), lambda: write_learned(learning, self.progress))
 
     def _looks_twice(self, model: str) -> bool:

@@ -102,7 +102,7 @@ def _record(answered: AnsweredPicks, added: int) -> dict:
 
 def _reliability(picks: MergedPicks, score: np.ndarray, verdict: Verdict) -> Reliability:
     """Of each picker, from the scores with the answers; NaN where the verdict allows no statement."""
-    seen, pickers = votes_of(picks.comments)
+    seen, pickers = votes_of(list(picks.comments))
     expected = score @ seen
     known = 1.0 if verdict.promises else np.full(len(pickers), np.nan)
     unknown = np.full(len(pickers), np.nan)

@@ -7,7 +7,7 @@ picks, which is never computed from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -26,13 +26,14 @@ CONTRADICTED = 0.85  # probability of the other answer from which on a pick is w
 STEPS, SMALLEST_GAIN, SMALLEST_STEP = 50, 1e-6, 1e-4
 
 
-def evidence_of(network: np.ndarray, comments: Sequence[str], picker_scores: Sequence[str]) -> np.ndarray:
+def evidence_of(network: np.ndarray, comments: Iterable[str], picker_scores: Iterable[str]) -> np.ndarray:
     """(m, F) features of merged picks: log-odds of the network score, votes and picker scores, each of deviation 1 or 0.
 
     network: (m,), NaN for none.  comments, picker_scores: (m,) texts of the merged picks.
     """
+    comments, texts = list(comments), list(picker_scores)
     seen, pickers = votes_of(comments)
-    given = list(picker_scores) if any(text != "nan" for text in picker_scores) else None  # a table may have none at all
+    given = texts if any(text != "nan" for text in texts) else None  # a table may have none at all
     of_network = np.where(np.isfinite(network), logit_of(np.nan_to_num(network, nan=0.5)), 0.0)
     found = np.column_stack([of_network, features_of(seen, scores_of(comments, given, pickers))])
     deviation = found.std(axis=0)

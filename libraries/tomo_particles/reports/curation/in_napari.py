@@ -22,7 +22,7 @@ def edit_in_napari(curation: Curation, tomo_id: str, option: str = parameter("to
     if tomo_id not in names:
         raise InputError(f"{option}: the run has no tomogram '{tomo_id}', but {listed(names)}")
     try:
-        import napari
+        import napari  # type: ignore[import-not-found]  # optional: never a dependency
     except ImportError as error:
         raise InputError(
             f"{option}: napari is not installed; install it, or leave the option out for the window of this program"

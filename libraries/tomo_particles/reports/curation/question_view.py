@@ -15,6 +15,7 @@ from ..figures._style import short
 from .opened import CONTEXT, OpenedTomogram
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import SubFigure
 
 GREY_PERCENTILES = (0.5, 99.5)
@@ -51,7 +52,7 @@ class QuestionView:
         for axes, (name, image) in zip(self._panels, images.items(), strict=True):
             self._draw(axes, name, image, low, high)
 
-    def _draw(self, axes, name: str, image: np.ndarray, low: float, high: float) -> None:
+    def _draw(self, axes: Axes, name: str, image: np.ndarray, low: float, high: float) -> None:
         from matplotlib.patches import Circle
 
         axes.imshow(image, cmap="gray", vmin=low, vmax=high)

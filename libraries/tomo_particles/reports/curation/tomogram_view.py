@@ -47,15 +47,13 @@ class TomogramView:
         places = self._opened.in_voxels(tomo_id, curation.picks.positions[rows])
         said = [curation.of_row(row) for row in rows]
         score = curation.probability[rows]
-        common = {"s": SIZE, "facecolors": "none"}
         for answer, colour in ((True, ACCEPTED), (False, REJECTED)):
             own = np.array([one is answer for one in said], dtype=bool)
-            axes.scatter(*places[own, :2].T, edgecolors=colour, linewidths=3, **common)
+            _rings(axes, places[own], colour, 3)
         own = np.array([one is None for one in said], dtype=bool)
         colours = colormaps["cool"](score[own])
-        axes.scatter(*places[own, :2].T, edgecolors=colours, linewidths=1.3, **common)
-        added = self._added()
-        axes.scatter(*added[:, :2].T, edgecolors=ACCEPTED, linewidths=3, marker="s", **common)
+        _rings(axes, places[own], colours, 1.3)
+        _rings(axes, self._added(), ACCEPTED, 3, "s")
         if at is not None:
             x, y, _ = self._opened.in_voxels(tomo_id, at[None])[0]
             axes.plot([x], [y], "+", color="#e69f00", markersize=18, markeredgewidth=1.5)
@@ -101,3 +99,8 @@ class TomogramView:
         own = [rescaled(answer, run.sampling_rate) for answer in self._curation.answered.added if answer.tomo_id == self.tomo_id]
         near = [place for place in own if abs(place[2] - self.depth) <= max(1.0, run.box_size / 4)]
         return self._opened.in_voxels(self.tomo_id, np.array(near).reshape(-1, 3))
+
+
+def _rings(axes: Axes, places: np.ndarray, colour: str | np.ndarray, width: float, marker: str = "o") -> None:
+    """A ring at each place, (n, 3) x, y, z. colour: of all, or (n, 4) of each."""
+    axes.scatter(*places[:, :2].T, s=SIZE, facecolors="none", edgecolors=colour, linewidths=width, marker=marker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ...core.errors import InputError
@@ -12,8 +13,10 @@ from .question_view import QuestionView
 from .tomogram_view import TomogramView
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.backend_bases import Event, KeyEvent, MouseEvent
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.widgets import Button, Slider
 
 SIZE = (13.6, 7.0)  # inches
 TITLE = "Curate picks"
@@ -96,6 +99,9 @@ class CurationWindow:
     def _move(self, steps: int) -> None:
         self._slider.set_val(self._slider.val + steps * max(1, self.curation.run.box_size // 8))
 
+    def _press(self, key: str, _: Event) -> None:
+        self._actions[key]()
+
     def _key(self, event: Event) -> None:
         key: KeyEvent = event  # type: ignore[assignment]
         action = self._actions.get(key.key or "")
@@ -105,9 +111,10 @@ class CurationWindow:
     def _click(self, event: Event) -> None:
         mouse: MouseEvent = event  # type: ignore[assignment]
         busy = getattr(self.figure.canvas.toolbar, "mode", "") if getattr(self.figure.canvas, "toolbar", None) else ""
-        if mouse.inaxes is not self._axes or busy or mouse.button != 1 or not self._tomogram.tomo_id:
+        x, y = mouse.xdata, mouse.ydata
+        if mouse.inaxes is not self._axes or x is None or y is None or busy or mouse.button != 1 or not self._tomogram.tomo_id:
             return  # a click that moves or magnifies the picture is no answer
-        self._did = f"saved: {self._tomogram.click(mouse.xdata, mouse.ydata)}"
+        self._did = f"saved: {self._tomogram.click(x, y)}"
         self._tomogram.show(self._tomogram.tomo_id, self._tomogram.depth)
         self._say()
 
@@ -115,18 +122,18 @@ class CurationWindow:
         self._opened.close()
 
     # ---- what is drawn
-    def _add_buttons(self, figure) -> list:
+    def _add_buttons(self, figure: SubFigure) -> list[Button]:
         from matplotlib.widgets import Button
 
         made = []
         for i, (label, key, colour) in enumerate(BUTTONS):
             axes = figure.add_axes((0.03 + 0.24 * i, 0.66, 0.22, 0.26))
             button = Button(axes, label, color=colour, hovercolor="0.85")
-            button.on_clicked(lambda _, key=key: self._actions[key]())
+            button.on_clicked(partial(self._press, key))
             made.append(button)
         return made
 
-    def _add_slider(self, figure):
+    def _add_slider(self, figure: SubFigure) -> Slider:
         from matplotlib.widgets import Slider
 
         slider = Slider(figure.add_axes((0.1, 0.04, 0.72, 0.03)), "z", 0, 1, valinit=0, valfmt="%.0f")
@@ -138,7 +145,7 @@ class CurationWindow:
             self._tomogram.show(self._tomogram.tomo_id, float(depth))
             self.figure.canvas.draw_idle()
 
-    def _show_slice(self, tomo_id: str, depth: float, at=None) -> None:
+    def _show_slice(self, tomo_id: str, depth: float, at: np.ndarray | None = None) -> None:
         self._tomogram.show(tomo_id, depth, at)
         try:
             self._slider.valmax = max(1.0, self._tomogram.depths(tomo_id))
