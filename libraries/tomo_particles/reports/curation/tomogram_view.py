@@ -31,6 +31,7 @@ class TomogramView:
     def show(self, tomo_id: str, depth: float, at: np.ndarray | None = None) -> None:
         """Draw a tomogram at a depth. at: (3,) the pick that is asked; lengths in voxels of the common grid."""
         from matplotlib import colormaps
+        from matplotlib.colors import to_hex
 
         self.tomo_id, self.depth = tomo_id, depth
         axes, curation = self._axes, self._curation
@@ -51,7 +52,7 @@ class TomogramView:
             own = np.array([one is answer for one in said], dtype=bool)
             _rings(axes, places[own], colour, 3)
         own = np.array([one is None for one in said], dtype=bool)
-        colours = colormaps["cool"](score[own])
+        colours = [to_hex(colormaps["cool"](value)) for value in score[own]]
         _rings(axes, places[own], colours, 1.3)
         _rings(axes, self._added(), ACCEPTED, 3, "s")
         if at is not None:
@@ -101,6 +102,6 @@ class TomogramView:
         return self._opened.in_voxels(self.tomo_id, np.array(near).reshape(-1, 3))
 
 
-def _rings(axes: Axes, places: np.ndarray, colour: str | np.ndarray, width: float, marker: str = "o") -> None:
-    """A ring at each place, (n, 3) x, y, z. colour: of all, or (n, 4) of each."""
-    axes.scatter(*places[:, :2].T, s=SIZE, facecolors="none", edgecolors=colour, linewidths=width, marker=marker)
+def _rings(axes: Axes, places: np.ndarray, colour: str | list[str], width: float, marker: str = "o") -> None:
+    """A ring at each place, (n, 3) x, y, z. colour: of all, or of each."""
+    axes.scatter(places[:, 0], places[:, 1], s=SIZE, facecolors="none", edgecolors=colour, linewidths=width, marker=marker)
