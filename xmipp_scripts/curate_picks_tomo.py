@@ -40,17 +40,15 @@ class CuratePicksTomo(Program):
         self.addExampleLine("xmipp_curate_picks_tomo --run consensus")
 
     def readParams(self) -> None:
-        from tomo_particles.runs.curation import this_person
-
         self.folder = self.getParam("--run")
-        self.who = self.optional_path("--who") or this_person()
+        self.who = self.optional_path("--who")
         self.seed = self.integer("--seed")
         self.tomogram = self.optional_path("--napari")
 
     def run(self) -> None:
-        from tomo_particles.runs.curation import open_curation
+        from tomo_particles.runs.curation import open_curation, this_person
 
-        curation = open_curation(self.folder, self.who, self.seed)
+        curation = open_curation(self.folder, self.who or this_person(), self.seed)
         before = len(curation.answers)
         if self.tomogram is not None:
             from tomo_particles.reports.curation.in_napari import edit_in_napari
