@@ -45,7 +45,8 @@ class TestAnswers(ConsensusProject):
         self.assertEqual(sorted({answer for answer, *_ in said}), [-1, 1])
         self.assertEqual({who for _, who, _ in said}, {"Ana"})
         self.assertEqual(len(said), 13)
-        labels = [c._label.get() for c in continued.scoredCoordinates.iterCoordinates() if c._pickers.get().startswith("0")]
+        labels = [c._label.get() for c in continued.scoredCoordinates.iterCoordinates()
+                  if c._pickers.get().startswith("reference")]
         self.assertEqual((labels.count(1), labels.count(-1)), (7, 6))
         self.assertNotEqual(continued.coordinates.getSize(), before)
         self.assertEqual(continued.coordinates.getSize(), int((curation.probability >= 0.5).sum()) + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import webbrowser
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from tomo_particles.core.errors import InputError
 from ..constants import CURATE_PROGRAM
 from ..files import RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
+from .browser import open_page
 from .curation_view import CurationView
 from .figure_window import FigureWindow
 from .viewer_coordinates3d import show_elsewhere
@@ -53,7 +53,6 @@ CURATE_HELP = ("Shows the picks from which the run learns most, one by one: pres
                "help most with small particles. The slice beside it has all picks: click on one to accept or reject it, or "
                "elsewhere to add a particle. Every answer is saved at once, with your name. Then choose Continue: the run learns "
                "from the answers in seconds, and nothing is extracted or trained again.")
-
 
 
 class DeepConsensusPicking3DViewer(ProtocolViewer):
@@ -166,8 +165,7 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         path = self._files().report
         if not path.exists():
             return [self.infoMessage("This run has no report; choose Continue to write it.", "No report")]
-        webbrowser.open_new_tab(path.resolve().as_uri())
-        return []
+        return open_page(self, path)
 
     def _calibration(self, _=None) -> list[View]:
         """The window of the scores against the file of known particles, or a message what is wrong with it."""

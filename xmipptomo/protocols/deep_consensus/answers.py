@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.runs.answers_file import read_answers
 
 from ...constants import ANSWER_ATTRIBUTE, LEARN_PROGRAM, WHEN_ATTRIBUTE, WHO_ATTRIBUTE, WHY_ATTRIBUTE
-from ...convert import Precedents, append_picks, even_box_size
+from ...convert import Precedents, append_picks, even_box_size, plan_precedents, tomogram_sources
 from ...files import RunFiles
 from . import commands
 from .inputs import CommonGrid
@@ -42,13 +42,19 @@ class LearnsFromAnswers:
             self._runProgram(LEARN_PROGRAM, commands.answers_arguments(  # type: ignore[attr-defined]
                 files, radius=self.consensusRadius.get()), job="answers")  # type: ignore[attr-defined]
 
-    def _registerAnswers(self, suffix: str, pointer, tomograms: SetOfTomograms, precedents: Precedents,
-                         answers: Mapping[str, list[Answer]]) -> None:
-        """Register the answers in these tomograms as a set, if there are any."""
-        if any(ts_id in answers for ts_id in precedents.sources):
-            coordinates = self._createSetOfCoordinates3D(pointer, f"Answered{suffix}")  # type: ignore[attr-defined]
-            append_answers(coordinates, tomograms, precedents, self._grid(), answers)  # type: ignore[attr-defined]
-            self._register(f"{ANSWERED}{suffix}", coordinates)  # type: ignore[attr-defined]
+    def _registerAnswers(self, merged: Mapping[str, TomogramPicks], ts_ids: Sequence[str]) -> None:
+        """Register the answers as sets, if there are any. merged: every merged pick.  ts_ids: those of all outputs."""
+        grid = self._grid()  # type: ignore[attr-defined]
+        answers = {} if self.doVoting else answers_by_tomogram(  # type: ignore[attr-defined]
+            self._files(), merged, grid, self.consensusRadius.get())  # type: ignore[attr-defined]
+        sets = self._inputSets().tomogram_sets()  # type: ignore[attr-defined]
+        for number, precedents in enumerate(plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate), start=1):
+            suffix = str(number) if number > 1 else ""
+            if any(ts_id in answers for ts_id in precedents.sources):
+                tomograms, pointer = self._precedentsOf(precedents, suffix, sets)  # type: ignore[attr-defined]
+                coordinates = self._createSetOfCoordinates3D(pointer, f"Answered{suffix}")  # type: ignore[attr-defined]
+                append_answers(coordinates, tomograms, precedents, grid, answers)
+                self._register(f"{ANSWERED}{suffix}", coordinates)  # type: ignore[attr-defined]
 
     def makePathsAndClean(self):
         """A restart empties the folder of the run; hours of a person's work must not go with it."""
