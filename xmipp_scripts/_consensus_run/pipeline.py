@@ -23,7 +23,8 @@ from .learning import MERGED_SETS, Learning
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
 
-SETS = ("pos", "doubt", "neg", "noise", "raw")
+MERGED_AND_NOISE = (*MERGED_SETS, "noise")
+SETS = (*MERGED_AND_NOISE, "raw")
 
 
 class Pipeline:
@@ -101,7 +102,7 @@ class Pipeline:
         notes += [f"noise of {listed(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
         scored = (
             self._vote(tomograms, steps)
-            if config.voting
+            if config.votes_only
             else Learning(config, self.layout, self.rate, self.model, tomograms, self.progress).run(steps)
         )
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
@@ -145,10 +146,10 @@ class Pipeline:
         """Consensus, noise and boxes of one tomogram; returns a note on its noise for the summary, if there is one."""
         collected = self._collect(tomogram, picks, steps)
         self._merge(tomogram, collected, steps)
-        if self.config.voting:
+        if self.config.votes_only:
             return ""
         note = self._pick_noise(tomogram, collected["avoid"], steps)
-        for name in SETS:
+        for name in MERGED_AND_NOISE if self.config.voting else SETS:
             coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
             self._extract(tomogram, name, coordinates, steps)
         return note
@@ -259,6 +260,9 @@ class Pipeline:
 
         voted = self.layout.voted
         inputs = [self.layout.consensus(tomogram.tomo_id) for tomogram in tomograms]
+
+        for path in self.layout.of_second_look:  # of an earlier run
+            path.unlink(missing_ok=True)
 
         def vote() -> None:
             joined = join_tables([read_table(path) for path in inputs])

@@ -20,7 +20,8 @@ def methods_text(files: RunFiles) -> list[str]:
     content = json.loads(Path(files.summary).read_text(encoding="utf-8"))
     if "minPickers" not in content.get("parameters", {}):  # of a version that did not write what it did
         return []
-    parts = [_merging(content), *(_by_votes(content) if content["threshold"] is None else _by_network(content))]
+    judged = _by_votes if content["threshold"] is None else _by_look if _voted(content) else _by_network
+    parts = [_merging(content), *judged(content)]
     return [" ".join([*parts, *_references(content)])]
 
 
@@ -34,6 +35,19 @@ def _merging(content: dict[str, Any]) -> str:
 def _by_votes(content: dict[str, Any]) -> list[str]:
     number = _count(content["parameters"]["votingAgreement"], "picker")
     return [f"The {_accepted(content)} positions that at least {number} saw were kept."]
+
+
+def _by_look(content: dict[str, Any]) -> list[str]:
+    """Votes with a second look; where that changed nothing, the votes alone."""
+    if not (content.get("secondLook") or {}).get("used"):
+        return _by_votes(content)
+    return [f"{_compared(content)} The comparison was joined to the votes and the picker scores, each calibrated against the "
+            f"other; no network was used. The {_accepted(content)} positions with a probability of at least "
+            f"{content['threshold']:g} were kept.{_moved(content)}"]
+
+
+def _voted(content: dict[str, Any]) -> bool:
+    return bool(content["parameters"].get("doVoting"))
 
 
 def _by_network(content: dict[str, Any]) -> list[str]:
@@ -81,15 +95,23 @@ def _joined(content: dict[str, Any]) -> str:
 
 def _second_look(content: dict[str, Any]) -> str:
     """See looks.joined_scores and looks.moved_midway; empty where it changed nothing."""
-    look = content.get("secondLook") or {}
-    if not look.get("used"):
+    if not (content.get("secondLook") or {}).get("used"):
         return ""
-    text = (f" Accepted positions were divided into two halves, and each half was aligned and averaged by itself (diameter "
+    return (f" {_compared(content)} The comparison was joined to the network score by logistic regression against the agreement "
+            f"of the pickers before the final score was computed.{_moved(content)}")
+
+
+def _compared(content: dict[str, Any]) -> str:
+    look = content["secondLook"]
+    which = "Positions that enough pickers saw" if _voted(content) else "Accepted positions"
+    return (f"{which} were divided into two halves, and each half was aligned and averaged by itself (diameter "
             f"{look['diameter']:.4g} Å, to {look['lowpass']:.4g} Å). Every position was compared with the average of the half "
-            "that it was not in, and the comparison was joined to the network score by logistic regression against the "
-            "agreement of the pickers before the final score was computed.")
+            "that it was not in.")
+
+
+def _moved(content: dict[str, Any]) -> str:
     moved = " Positions were moved half of the way to the centre of the average, weighted by the agreement of the two averages."
-    return text if look["keptCentres"] else text + moved
+    return "" if content["secondLook"]["keptCentres"] else moved
 
 
 def _alone(content: dict[str, Any]) -> str:
@@ -98,7 +120,7 @@ def _alone(content: dict[str, Any]) -> str:
 
 def _references(content: dict[str, Any]) -> list[str]:
     """What was done with what the user knew; runs of earlier versions did not write it."""
-    trained = content["threshold"] is not None and not _was_given(content)
+    trained = content["threshold"] is not None and not _was_given(content) and not _voted(content)
     rules = {"positive": ("particles", "learned with label 1 and ", "always"),
              "negative": ("something else", "learned with label 0 and ", "never")}
     return [f"Positions known to be {what} were {learned * trained}{when} kept."

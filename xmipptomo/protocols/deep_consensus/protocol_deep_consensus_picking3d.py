@@ -38,7 +38,7 @@ from .gpus import NetworkOnGpus
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
 from .methods import methods_text
 from .outputs import append_merged, disagreements, expected, merged_picks, put_together
-from .second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
+from .second_look import diameter_of, is_asked, outcome, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
 
@@ -106,7 +106,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
     - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). If you change only the
     threshold and choose Continue, nothing is trained again.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
-    - Voting (expert level advanced) needs no network. It shows within a minute on which picks the pickers agree.
+    - Voting (expert level advanced) needs no network. It shows within a minute on which picks the pickers agree. With a
+    diameter, the second look scores these picks without a network, in some minutes.
     """
 
     _label = "deep consensus picking 3D"
@@ -167,14 +168,15 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
             self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
                 for ts_id in ts_ids]
-        if not self.doVoting:
+        if not votes_only(self):
             last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
-            if not self._skipsTraining():
+            if not (self.doVoting or self._skipsTraining()):
                 last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
-            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=self.useGpu.get())]
+            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last,
+                                             needsGPU=self.useGpu.get() and not self.doVoting)]
             if is_asked(self):
                 last = [self._insertFunctionStep(self.secondLookStep, looked, prerequisites=last, needsGPU=False)]
         self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
@@ -216,7 +218,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks else [])]
+        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
         for label in labels:
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
@@ -295,7 +297,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
         accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
         if not any(len(own) for own in accepted.values()):
-            field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
+            field = "Required agreement (pickers)" if votes_only(self) else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         sets = inputs.tomogram_sets()
         plan = plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate)
@@ -335,24 +337,26 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
 
     def _model(self) -> str:
-        """The model that scores: the given one, or the run's own; '' where none was trained."""
+        """The model that scores: the given one, or the run's own; '' where none was trained, and with voting."""
+        if self.doVoting:
+            return ""
         return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
 
     def _tomogramsInUse(self) -> list[commands.RunTomogram]:
         return [tomogram for ts_id, tomogram in self._grid().tomograms.items() if not self._failed(ts_id)]
 
     def _whyNoLook(self) -> str:
-        return why_none(self._model(), self._subtomograms(NOISE), self._tomogramsInUse())
+        return why_none(bool(self.doVoting or self._model()), self._subtomograms(NOISE), self._tomogramsInUse())
 
     def _verdict(self) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
         path = self._files().verdict
-        if self.doVoting or not path.exists():
+        if votes_only(self) or not path.exists():
             return None
         return Verdict.from_json(path.read_text(encoding="utf-8"))
 
     def _threshold(self) -> float | None:
-        return None if self.doVoting else self.threshold.get()
+        return None if votes_only(self) else self.threshold.get()
 
     def _register(self, name: str, output) -> None:
         self._defineOutputs(**{name: output})

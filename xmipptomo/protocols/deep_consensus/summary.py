@@ -46,11 +46,16 @@ def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[s
     """Seed, threshold (None: voting), references and the parameters of these names, for the summary file."""
     parameters = {name: protocol.getEnumText(name) if isinstance(protocol.getParam(name), params.EnumParam)
                   else protocol.getAttributeValue(name) for name in names}
-    recipe = RECIPES[protocol.recipe.get()]
-    return {"seed": protocol.randomSeed.get(), "threshold": threshold, "method": "voting" if threshold is None else "network",
+    recipe = RECIPES[0 if protocol.doVoting else protocol.recipe.get()]  # voting hides it
+    return {"seed": protocol.randomSeed.get(), "threshold": threshold, "method": _method(protocol, threshold),
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
+
+
+def _method(protocol: EMProtocol, threshold: float | None) -> str:
+    """What scored the picks, as the run program says it."""
+    return "voting" if threshold is None else "votes and second look" if protocol.doVoting else "network"
 
 
 def _tomogram_notes(grid: CommonGrid, ts_ids: Sequence[str]) -> list[str]:
