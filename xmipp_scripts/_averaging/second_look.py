@@ -123,7 +123,7 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
         _write_looks(config, columns, compared, joined[0] if joined else columns.get(NETWORK, np.nan))
         _move(columns, compared, sizes, config)
     scored = (columns | {NETWORK: joined[0]}, noise | {NETWORK: joined[1]}) if joined else (columns, noise)
-    scores = final_scores(*scored, out_of_fold, network_alone=False)
+    scores = final_scores(*scored, out_of_fold, network_alone=False, looked_twice=bool(joined))
     if found["used"]:
         verdict = scores.verdict.judged_by("the second look") if voted and joined else scores.verdict
         scores = replace(scores, verdict=replace(verdict, reason=f"{verdict.reason}; {found['reason']}"))
