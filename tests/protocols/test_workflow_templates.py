@@ -84,10 +84,11 @@ def test_every_protocol_parameter_and_output_exists(templates, name):
 
 
 def test_the_simulation_matches_the_template_of_its_target(templates):
-    simulation, _, _, matching, _, evaluation = rendered(templates["deep_consensus_simulation"])
+    simulation, _, _, matching, _, evaluation, average = rendered(templates["deep_consensus_simulation"])
     number = BUILTIN_COMPLEXES.index(simulation["targetComplex"]) + 1
     assert matching["inputTemplates"] == [f"1.templates.{number}"]
     assert evaluation["targetSpecies"] == simulation["targetComplex"]
+    assert average["diameter"] == float(matching["diameters"])
     assert len(simulation["counts"].split()) == len(BUILTIN_COMPLEXES)
 
 

@@ -13,9 +13,9 @@ from tomo_particles.core import memory
 from tomo_particles.core.errors import InputError
 
 
-def made(boxes, threads=2, start=None, halves=True, rounds=4, starts=1):
+def made(boxes, threads=2, start=None, halves=True, rounds=4, starts=1, lowpass=36.0):
     settings = Settings(DIAMETER, rounds, starts, threads=threads)
-    return SetAverage(boxes, settings, 36.0, 25.0, 1, halves=halves, start=start, say=lambda line: None).run()
+    return SetAverage(boxes, settings, lowpass, 25.0, 1, halves=halves, start=start, say=lambda line: None).run()
 
 
 def truth_of(scene, boxes):
@@ -117,13 +117,14 @@ def test_what_does_not_fit_into_memory_is_refused_or_ends_at_the_resolution_that
     scene = make_scene(count=25, noise=0.1)
     boxes = PickedBoxes(scene.sources(), DIAMETER, 2)
     rotations = Rotation.concatenate([scene.rotations[boxes.sources[n].name][row] for n, row in boxes.places])
-    assert made(boxes, start=Poses.of(rotations)).stopped == ""
-    first, second = (len(boxes.band(resolution).integers) for resolution in (36.0, 25.0))
-    needed = memory.SHARE**-1 * 4 * 8 * (len(boxes) // 2 + 1)  # bytes a frequency
-    monkeypatch.setattr(memory, "free_memory", lambda: needed * (first + second) / 2)
-    coarse = made(boxes, start=Poses.of(rotations))
-    assert coarse.resolution == 36.0 and coarse.stopped.startswith("the picks were compared up to 36.0 A: at ")
+    free = made(boxes, start=Poses.of(rotations), lowpass=60.0)
+    assert free.stopped == "" and free.resolution < 50
+    of_one = 4 * 8 * max(np.bincount(free.half)) / memory.SHARE  # bytes a frequency
+    first, second = (of_one * len(boxes.band(resolution).integers) for resolution in (60.0, 50.0))
+    monkeypatch.setattr(memory, "free_memory", lambda: (first + second) / 2)
+    coarse = made(boxes, start=Poses.of(rotations), lowpass=60.0)
+    assert coarse.resolution == 60.0 and coarse.stopped.startswith("the picks were compared up to 60.0 A: at ")
     assert coarse.fsc is not None and np.isfinite(coarse.average).all()
-    monkeypatch.setattr(memory, "free_memory", lambda: needed * first / 2)
-    with pytest.raises(InputError, match=r"to compare \d+ picks of 130 Å at 36 Å needs about .* GB of memory.*give fewer picks"):
-        made(boxes, start=Poses.of(rotations))
+    monkeypatch.setattr(memory, "free_memory", lambda: first / 2)
+    with pytest.raises(InputError, match=r"to compare \d+ picks of 130 Å at 60 Å needs about .* GB of memory.*give fewer picks"):
+        made(boxes, start=Poses.of(rotations), lowpass=60.0)
