@@ -125,7 +125,8 @@ def measured_at(index: int, options: argparse.Namespace) -> dict:
 def cases(options: argparse.Namespace) -> list[Case]:
     """The cases that were asked for."""
     if not options.all:
-        return [case for case in data.synthetic_cases(options.seeds[:1]) if case.kind in QUICK or options.nulls and case.truth == NULL]
+        some = data.synthetic_cases(options.seeds[:1])
+        return [case for case in some if case.kind in QUICK or (options.nulls and case.truth == NULL)]
     found = data.synthetic_cases(options.seeds)
     for seed in options.seeds:
         for name in ("apoferritin_empiar10491", "lysosome"):

@@ -52,7 +52,9 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
         self.addParamsLine(" [--number <int=2>] : number of different pickers that must agree to make a pick a training positive")
-        self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted; with --voting only if --diameter is given")
+        self.addParamsLine(
+            " [--threshold <t=0.5>] : picks with at least this score are accepted; with --voting only if --diameter is given"
+        )
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
         self.addParamsLine(" [--lie <file>] : pick file of positions known not to be particles: always negative")
         self.addParamsLine(" [--noReport] : do not write report.html, which shows the run on one page")

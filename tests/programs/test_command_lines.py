@@ -191,4 +191,5 @@ def test_a_folder_that_cannot_be_made_is_one_line(program, scene, tmp_path):
 def test_a_place_where_nothing_can_be_written_is_found_before_the_work(refused, tmp_path, name, arguments):
     """Even for root, whom the rights of a folder do not stop."""
     place = "/proc/there" if arguments.endswith("--odir") else "/proc/there.csv"
-    refused(name, *arguments.split(), place, words=["nothing can be written in the folder '/proc'"], folder=tmp_path, cwd=tmp_path)
+    words = ["nothing can be written in the folder '/proc'"]
+    refused(name, *arguments.split(), place, words=words, folder=tmp_path, cwd=tmp_path)

@@ -146,10 +146,13 @@ def test_votes_gain_it_too_without_a_network(folder, done):
     first, scored = read_table(out / "scored" / "merged_first.xmd"), pd.read_csv(out / "scored.csv")
     assert set(np.array(first[SCORE]) >= 0.5) == {True, False} and NETWORK not in first
     truth = pd.read_csv(folder / "truth.csv")
-    true = np.array([
-        np.linalg.norm(truth.loc[truth["tomo_id"] == row["tomo_id"], XYZ] - row[XYZ].to_numpy(float), axis=1).min() * RATE < 65
-        for _, row in scored.iterrows()
-    ])
+    true = np.array(
+        [
+            np.linalg.norm(truth.loc[truth["tomo_id"] == row["tomo_id"], XYZ] - row[XYZ].to_numpy(float), axis=1).min() * RATE
+            < 65
+            for _, row in scored.iterrows()
+        ]
+    )
     assert (scored["score"] >= 0.5).to_numpy()[true].mean() > 0.9 and (scored["score"] >= 0.5).to_numpy()[~true].mean() < 0.1
     assert not (out / "network").exists() and not (out / "scored_raw.csv").exists()
     assert 'alt="Averages of the second look"' in (out / "report.html").read_text()

@@ -105,7 +105,8 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
     _require_scores(columns, noise, config)
     voted = NETWORK not in columns
-    out_of_fold = voted or bool(config.model) and folds_of(config.model) > 1  # no average holds the picks that it is compared with
+    # Without a network every score is of the look, which compares no pick with an average that holds it.
+    out_of_fold = voted or (bool(config.model) and folds_of(config.model) > 1)
     with ExitStack() as stack:
         tomograms = _opened(columns, noise, config, stack)
         for path in (config.looks, *config.averages):
@@ -148,8 +149,8 @@ def _require_scores(columns: Columns, noise: Columns, config: LookConfig) -> Non
     """Refuse picks without any score, and network scores of picks alone or of noise alone: nothing could be compared."""
     option, path = (parameter("noise"), config.noise) if NETWORK in columns else (parameter("input"), config.input)
     alone = columns["x"] and noise["x"] and (NETWORK in columns) != (NETWORK in noise)
-    if alone or columns["x"] and not {NETWORK, SCORE} & set(columns):
-        raise InputError(f"{option}: '{path}' lacks the column {NETWORK}; give what the scoring writes, both files of one scoring")
+    if alone or (columns["x"] and not {NETWORK, SCORE} & set(columns)):
+        raise InputError(f"{option}: '{path}' lacks the column {NETWORK}; give what the scoring writes, both of one run")
 
 
 def _opened(columns: Columns, noise: Columns, config: LookConfig, stack: ExitStack) -> dict[str, Tomogram]:

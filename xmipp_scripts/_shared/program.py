@@ -183,7 +183,8 @@ def require_place(path: str, option: str, place: Place) -> None:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        raise InputError(f"{option}: nothing can be written in the folder '{there}' ({error.strerror}); choose another place") from error
+        reason = f"nothing can be written in the folder '{there}' ({error.strerror})"
+        raise InputError(f"{option}: {reason}; choose another place") from error
 
 
 def require_positive(value: float, option: str, unit: str = "") -> float:

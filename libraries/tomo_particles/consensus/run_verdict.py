@@ -15,7 +15,16 @@ from .labels import agreement_of
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import Reliability, votes_of_witnesses, witnesses_of
 from .training_examples import contrast_outliers_of
-from .verdict import VOTES_ALONE, WEAK, ScoredPlaces, Verdict, among, verdict_of, verdict_without_agreement, verdict_without_scores
+from .verdict import (
+    VOTES_ALONE,
+    WEAK,
+    ScoredPlaces,
+    Verdict,
+    among,
+    verdict_of,
+    verdict_without_agreement,
+    verdict_without_scores,
+)
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,8 @@ class Verdict:
 
     def judged_by(self, judge: str) -> Verdict:
         """The same verdict, said of what scored the picks if that is no network, such as "the second look"."""
-        return replace(self, reason=self.reason.replace("the network score", f"the score of {judge}").replace("the network", judge))
+        reason = self.reason.replace("the network score", f"the score of {judge}")
+        return replace(self, reason=reason.replace("the network", judge))
 
     def to_json(self) -> str:
         """Text that `from_json` reads; unknown numbers are null."""

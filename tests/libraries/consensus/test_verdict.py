@@ -19,9 +19,9 @@ from tomo_particles.consensus.verdict import (
     can_learn,
     separation,
     share_unlike_noise,
-    verdict_without_scores,
     verdict_of,
     verdict_without_agreement,
+    verdict_without_scores,
 )
 
 
@@ -189,7 +189,8 @@ def test_degenerate_input_has_a_verdict():
 
 
 def test_a_verdict_survives_its_file_and_what_is_none_is_refused():
-    for found in (verdict(*drawn(1, 3.0)[:3]), verdict_without_scores(4), Verdict(WEAK, "x", 0.5, Separation(float("nan"), 0.1, 0, 3))):
+    unknown = Separation(float("nan"), 0.1, 0, 3)
+    for found in (verdict(*drawn(1, 3.0)[:3]), verdict_without_scores(4), Verdict(WEAK, "x", 0.5, unknown)):
         again = Verdict.from_json(found.to_json())
         assert again.to_json() == found.to_json() and again.text == f"{found.kind}: {found.reason}"
     good = json.loads(verdict_without_scores(4).to_json())

@@ -91,8 +91,8 @@ def _define_input(form: params.Form) -> None:
     form.addParam("doVoting", params.BooleanParam, default=False, label="Voting instead of DNN?",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: no network is used. A pick is accepted if enough pickers agree. Its score is the fraction of the "
-                       "pickers that found it. This is fast and good for a first overview. If the second look has a _Diameter_, it "
-                       "scores the picks instead, from the votes and the averages; this takes minutes.")
+                       "pickers that found it. This is fast and good for a first overview. If the second look has a _Diameter_, "
+                       "it scores the picks instead, from the votes and the averages; this takes minutes.")
     form.addParam("votingAgreement", params.IntParam, default=MIN_AGREEMENT, condition="doVoting",
                   label="Required agreement (pickers)", expertLevel=params.LEVEL_ADVANCED,
                   help="A pick is accepted if at least this many different pickers found it.")

@@ -37,7 +37,7 @@ from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS,
 from .gpus import NetworkOnGpus
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
 from .methods import methods_text
-from .outputs import append_merged, disagreements, expected, merged_picks, put_together
+from .outputs import append_merged, disagreements, emptied, expected, merged_picks, put_together
 from .second_look import diameter_of, is_asked, outcome, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
@@ -301,11 +301,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         sets = inputs.tomogram_sets()
         plan = plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate)
+        before, made = dict(self.iterOutputAttributes()), set()
         for number, precedents in enumerate(plan, start=1):
             suffix = str(number) if number > 1 else ""
             if precedents.set_index is None:
                 tomograms = put_together(self._createSetOfTomograms(suffix), sets, precedents)
                 self._register(f"{TOMOGRAMS}{suffix}", tomograms)
+                made.add(f"{TOMOGRAMS}{suffix}")
                 pointer = Pointer(self, extended=f"{TOMOGRAMS}{suffix}")
             else:
                 tomograms = sets[precedents.set_index]
@@ -313,6 +315,10 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
             for name, kind, rows in ((ACCEPTED, "", accepted), (SCORED, "Scored", merged)):
                 coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
                 self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, grid, rows))
+                made.add(f"{name}{suffix}")
+        for name in set(before) - made:  # of an earlier result, with other tomograms or more sampling rates
+            suffix = name.replace(SCORED, "Scored").replace(ACCEPTED, "").replace(TOMOGRAMS, "")
+            self._register(name, emptied(self, before[name], suffix))
         verdict = self._verdict()
         verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))

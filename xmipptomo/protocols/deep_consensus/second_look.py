@@ -31,7 +31,10 @@ def votes_only(protocol: EMProtocol) -> bool:
 
 
 def why_none(scored: bool, noise: Sequence[str], tomograms: Sequence[RunTomogram]) -> str:
-    """Why there can be no second look; '' if there can. scored: by a network, or by votes if these are asked for.  noise: files."""
+    """Why there can be no second look; '' if there can. scored: by a network, or by votes if these are asked for.
+
+    noise: files.
+    """
     rates = sorted({tomogram.tomogram_rate for tomogram in tomograms})
     if not scored:
         return "none, because no network was trained"
