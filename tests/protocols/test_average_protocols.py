@@ -269,7 +269,7 @@ class TestAverageProtocols(BaseTest):
         self.assertEqual(rows["random places"][1], "60")  # the picks of 20 Å/voxel lie inside tomograms of 10 Å/voxel
         lines = protocol.summary()
         self.assertIn("aligned together", lines[0])
-        self.assertTrue(any(line.startswith("- particles, picks") for line in lines))
+        self.assertTrue(any(line.startswith("- *particles*: picks ") for line in lines))
         self.assertTrue(os.path.exists(protocol._files().report))
 
     # ---- what the form refuses

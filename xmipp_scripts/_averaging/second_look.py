@@ -19,7 +19,8 @@ from tomo_particles.consensus.chance_agreement import agreement_informs
 from tomo_particles.consensus.labels import agreement_of
 from tomo_particles.consensus.looks import AGREEMENT, joined_scores, moved_midway, worth_of
 from tomo_particles.consensus.merged_picks import NETWORK, SCORE, MergedPicks, references_of
-from tomo_particles.consensus.run_verdict import final_scores
+from tomo_particles.consensus.run_verdict import FinalScores, final_scores
+from tomo_particles.consensus.verdict import VOTES_ALONE
 from tomo_particles.core.coordinates import rescale_positions, rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import write_csv_table, written_aside
@@ -97,6 +98,22 @@ class Compared:
         return worth_of(self.looks.agreement)
 
 
+@dataclass(frozen=True)
+class Looked:
+    """compared: all picks, or why there is no look.  joined: scores of picks and of noise with the look, None if it changes none.
+
+    scores: the final ones.
+    """
+
+    compared: Compared | str
+    joined: tuple[list[float], list[float]] | None
+    scores: FinalScores
+
+    @property
+    def worth(self) -> float:
+        return 0.0 if isinstance(self.compared, str) else self.compared.worth
+
+
 def write_second_look(config: LookConfig, progress: Callable[[str], None] = lambda line: None) -> dict:
     """Score merged picks once more; returns what the record says: used, reason, agreement, worth, references, lowpass.
 
@@ -105,26 +122,25 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
     _require_scores(columns, noise, config)
     voted = NETWORK not in columns
-    # Without a network every score is of the look, which compares no pick with an average that holds it.
-    out_of_fold = voted or (bool(config.model) and folds_of(config.model) > 1)
     with ExitStack() as stack:
         tomograms = _opened(columns, noise, config, stack)
         for path in (config.looks, *config.averages):
             path.unlink(missing_ok=True)  # of an earlier look
-        compared = _compared(columns, noise, tomograms, config, progress)
+        looked = _look(columns, noise, tomograms, config, progress)
+        if voted and looked.joined and looked.scores.verdict.kind != VOTES_ALONE:
+            # Votes accept more false picks than a network does: the picks that the look accepts make a better average.
+            again = _look(columns | {SCORE: looked.scores.score.tolist()}, noise, tomograms, config, progress)
+            looked = again if again.joined and again.worth >= looked.worth else looked
         sizes = {name: (tomogram.size, tomogram.sampling_rate) for name, tomogram in tomograms.items()}
-    joined = None
+    compared, joined, scores = looked.compared, looked.joined, looked.scores
     if isinstance(compared, str):
         found = {"used": False, "reason": compared}
     else:
         found = _record(compared)
-        joined = _joined(columns, noise, compared) if compared.worth else None
         if found["used"] and joined is None:
             found["reason"] = f"{found['reason']}; the votes do not distinguish the picks, so that their scores stay as they were"
         _write_looks(config, columns, compared, joined[0] if joined else columns.get(NETWORK, np.nan))
         _move(columns, compared, sizes, config)
-    scored = (columns | {NETWORK: joined[0]}, noise | {NETWORK: joined[1]}) if joined else (columns, noise)
-    scores = final_scores(*scored, out_of_fold, network_alone=False, looked_twice=bool(joined))
     if found["used"]:
         verdict = scores.verdict.judged_by("the second look") if voted and joined else scores.verdict
         scores = replace(scores, verdict=replace(verdict, reason=f"{verdict.reason}; {found['reason']}"))
@@ -135,6 +151,18 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     write_table(config.output, columns)
     progress(f"second look: {found['reason']}")
     return found
+
+
+def _look(
+    columns: Columns, noise: Columns, tomograms: Mapping[str, Tomogram], config: LookConfig, progress: Callable[[str], None]
+) -> Looked:
+    """Average the picks that the table accepts, compare all, and score them again."""
+    compared = _compared(columns, noise, tomograms, config, progress)
+    joined = _joined(columns, noise, compared) if isinstance(compared, Compared) and compared.worth else None
+    # Without a network every score is of the look, which compares no pick with an average that holds it.
+    out_of_fold = NETWORK not in columns or (bool(config.model) and folds_of(config.model) > 1)
+    scored = (columns | {NETWORK: joined[0]}, noise | {NETWORK: joined[1]}) if joined else (columns, noise)
+    return Looked(compared, joined, final_scores(*scored, out_of_fold, network_alone=False, looked_twice=bool(joined)))
 
 
 def _read(path: str, option: str, *more: str) -> Columns:
