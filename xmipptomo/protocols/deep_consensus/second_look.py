@@ -17,6 +17,7 @@ from ...files import RunFiles
 from .commands import RunTomogram
 from .inputs import CommonGrid
 
+VOTED_THRESHOLD = 0.5  # of the score of votes and second look, whose field is not on the form
 HALF_BOX = 0.5  # a box is 1.5 to 2 diameters wide; half of it was as good as the diameter in either case
 
 
