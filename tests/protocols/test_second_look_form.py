@@ -53,7 +53,7 @@ def test_an_empty_diameter_is_half_of_the_common_box():
 )  # fmt: skip
 def test_a_diameter_that_no_tomogram_can_take_is_refused_before_anything_is_computed(diameter, words):
     tomograms = SimpleNamespace(getSamplingRate=lambda: 10.0, getDim=lambda: (100, 100, 30))
-    inputs = SimpleNamespace(common_grid=lambda *choices: (10.0, 20), tomogram_sets=lambda: [tomograms])
+    inputs = SimpleNamespace(common_grid=lambda *choices: (10.0, 20), image_sets=lambda: [tomograms])
     errors = _diameter_errors(form(diameter=diameter), inputs)
     assert len(errors) == bool(words) and words in "".join(errors)
 
