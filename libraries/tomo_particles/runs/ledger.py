@@ -58,11 +58,11 @@ class Milestone:
 
 @dataclass(frozen=True)
 class Ledger:
-    """entries: by id of the tomogram.  milestones: in order.  finished: whether the final pass is done."""
+    """entries: by id of the tomogram.  milestones: in order.  finished: the revisions that the final pass saw; None before it."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     milestones: tuple[Milestone, ...] = ()
-    finished: bool = False
+    finished: Mapping[str, int] | None = None
 
     def entry(self, tomo_id: str) -> Entry:
         """The entry of a tomogram; an empty one for a new tomogram."""
@@ -76,6 +76,16 @@ class Ledger:
     def prepared(self) -> list[str]:
         """The tomograms that can be learned from and scored, sorted."""
         return sorted(own.tomo_id for own in self.entries.values() if own.revision and not own.left_out)
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """The revision of each prepared tomogram."""
+        return {tomo_id: self.entries[tomo_id].revision for tomo_id in self.prepared}
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the final pass is done, and nothing has changed since."""
+        return self.finished is not None and dict(self.finished) == self.revisions
 
     @property
     def model(self) -> int | None:

@@ -201,7 +201,7 @@ def _ending(rules: Rules, ledger: Ledger, seen: Seen) -> Action:
     if not ledger.prepared:
         reasons = sorted({own.left_out for own in ledger.entries.values() if own.left_out})
         return End(f"no tomogram could be used: {listed(reasons, quote='')}" if reasons else "no tomogram came")
-    if rules.final and not ledger.finished:
+    if rules.final and not ledger.is_finished:
         return FinalPass(tuple(sorted({*ledger.prepared, *seen.tomograms.items})))
     return End()
 

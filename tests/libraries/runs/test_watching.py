@@ -126,7 +126,8 @@ def test_the_end_comes_when_all_inputs_are_over_and_all_is_published():
     published = prepared("T1", published=True)
     assert actions_of(over, over, ledger=published) == (FinalPass(("T1",)),)
     assert actions_of(over, over, ledger=published, busy=[TRAINING]) == ()
-    assert actions_of(over, over, ledger=replace(published, finished=True)) == (End(),)
+    assert actions_of(over, over, ledger=replace(published, finished={"T1": 1})) == (End(),)
+    assert actions_of(over, over, ledger=replace(published, finished={"T1": 2})) == (FinalPass(("T1",)),)
     assert actions_of(over, over, ledger=published, rules=replace(RULES, final=False)) == (End(),)
     empty = look({"T1": "t"}, {}, {}, states=(OVER, OVER, OVER))
     assert actions_of(empty, empty) == (LeaveOut("T1", "no picker found a pick in it"),)
@@ -254,9 +255,9 @@ class World:
             if (source, step) in self.schedule["blind"]:
                 sources.append(None)
                 continue
-            closed = step >= self.schedule["closing"][source]
+            closed = step >= self.schedule["closing"][source] and not failed
             emptied = back and source and self.schedule["emptied"] and not closed
-            state = FAILED if failed and not closed else OVER if closed else OPEN
+            state = FAILED if failed else OVER if closed else OPEN
             sources.append(Source({} if emptied else self._items(source, min(step, failed[0]) if failed else step), state))
         return Look(sources[0], tuple(sources[1:]))
 
@@ -303,7 +304,7 @@ class World:
                     self.ledger = self.ledger.having(replace(self.ledger.entry(one), published=True))
             case FinalPass():
                 self.final = action.tomo_ids
-                self.ledger = replace(self.ledger, finished=True)
+                self.ledger = replace(self.ledger, finished=self.ledger.revisions)
             case End():
                 assert self._all_over(step), "closed early"
                 self.ended = action.failed or "done"
