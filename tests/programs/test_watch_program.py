@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ class Stage:
 
     def __init__(self, scene, folder: Path) -> None:
         self.scene, self.folder = scene, folder
+        self.started: list[subprocess.Popen] = []
         for name in ("tomograms", *PICKERS):
             (folder / name).mkdir()
 
@@ -46,7 +48,9 @@ class Stage:
 
     def watch(self, *options: object) -> subprocess.Popen:
         command = self.command("live_run", "--watch", *QUICK[:2], *options)
-        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.started.append(process)
+        return process
 
     def batch(self, *options: object) -> None:
         tomograms = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "tomograms").iterdir())
@@ -65,7 +69,7 @@ class Stage:
         with open(self.folder / "live_run" / "live" / "picks.csv", newline="") as file:
             return Counter(row["tomo_id"] for row in csv.DictReader(file))
 
-    def wait_for(self, name: str, seconds: float = 120.0) -> Path:
+    def wait_for(self, name: str, seconds: float = 300.0) -> Path:
         path = self.folder / "live_run" / "live" / name
         end = time.monotonic() + seconds
         while not path.exists():
@@ -75,11 +79,16 @@ class Stage:
 
 
 @pytest.fixture
-def stage(scene, tmp_path) -> Stage:
-    return Stage(scene, tmp_path)
+def stage(scene, tmp_path) -> Iterator[Stage]:
+    made = Stage(scene, tmp_path)
+    yield made
+    for process in made.started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
-def finished(process: subprocess.Popen, seconds: float = 400.0) -> str:
+def finished(process: subprocess.Popen, seconds: float = 600.0) -> str:
     said, _ = process.communicate(timeout=seconds)
     assert process.returncode == 0, said
     return said

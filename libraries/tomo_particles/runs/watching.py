@@ -95,7 +95,8 @@ TRAINING = "training"  # in `busy`, where a tomogram that is worked on stands by
 @dataclass(frozen=True)
 class Decision:
     """actions: what can be done now, in this order; none: look again later.  alerts: what a person should know, sorted; each text
-    is the same as long as its cause lasts.  waiting: number of tomograms that wait for each picker."""
+    is the same as long as its cause lasts.  waiting: in how many tomograms
+    nothing is seen yet of each picker."""
 
     actions: tuple[Action, ...]
     alerts: tuple[str, ...]
@@ -122,7 +123,7 @@ def decide(rules: Rules, ledger: Ledger, seen: Seen, now: float, busy: Collectio
     for tomo_id in sorted(seen.tomograms.items):
         evidence = _evidence_of(tomo_id, rules, ledger.entry(tomo_id), seen, over[1:], now)
         for picker in evidence.missing:
-            waiting[rules.pickers[picker - 1]] += 1
+            waiting[rules.pickers[picker - 1]] += tomo_id not in seen.pickers[picker - 1].items
         step = _step_of(tomo_id, rules, ledger.entry(tomo_id), seen, evidence, now)
         if step and tomo_id not in busy and (seen.room or isinstance(step, LeaveOut)):
             actions.append(step)
