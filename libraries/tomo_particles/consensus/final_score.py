@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from .labels import agreement_of
 from .merged_picks import references_of, scores_of, votes_of
 from .picker_reliability import TINY, Reliability, VotePatterns, estimate_reliability
+from .two_normals import SUREST, odds_of_two_normals, separation
 
 SURENESS = 1e-3  # probabilities are clipped to this distance from 0 and 1
 # Chosen on simulations with seeds 1 and 2; benchmarks/results/accuracy.md reports others.
@@ -30,6 +31,8 @@ NETWORK_TRUST = 1.5
 RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # strength of the ridge penalty: for many features, for a single feature
 PRIOR_LABEL_RATES = (1.0, -2.0)  # prior log-odds of the mean label of particles, and of the ratio of that of others to it
 MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction of the mean label of particles
+# Seeds 1 to 3: the ratio of the separations is 1.0 to 1.3 where two normals find the particles, 0.6 to 0.8 where they do not.
+AS_CLEARLY = 0.9
 UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
@@ -48,6 +51,18 @@ class Odds:
 
     def _design(self, features: np.ndarray) -> np.ndarray:
         return np.concatenate([np.ones((len(features), 1)), (features - self.mean) / self.spread], axis=1)
+
+
+@dataclass(frozen=True)
+class TabulatedOdds:
+    """Log-odds (k,) at increasing values (k,) of one feature, and between them on straight lines."""
+
+    values: np.ndarray
+    odds: np.ndarray
+
+    def of(self, features: np.ndarray) -> np.ndarray:
+        """(m,) log-odds of picks with this feature (m, 1)."""
+        return np.asarray(np.interp(features[:, 0], self.values, self.odds))
 
 
 @dataclass(frozen=True)
@@ -82,7 +97,7 @@ class Evidence:
     base: what is subtracted from it.  factor: of the sum.
     """
 
-    by_network: Odds
+    by_network: Odds | TabulatedOdds
     spread: ScoreSpread
     by_pickers: Odds
     trust: float
@@ -96,9 +111,11 @@ class Evidence:
         return self.factor * odds
 
     @staticmethod
-    def learned(network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray) -> Evidence:
+    def learned(
+        network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray, two_groups: bool = False
+    ) -> Evidence:
         """From merged picks; see `final_probability`."""
-        by_network = _fit_network(network_score, agreement)
+        by_network = _fit_network(network_score, agreement, two_groups)
         return _with_pickers(by_network, network_score, seen, scores, np.ones(len(network_score), dtype=bool))
 
     @staticmethod
@@ -112,17 +129,20 @@ class Evidence:
         return replace(_with_pickers(by_network, network_score, seen, scores, comparable), factor=UNCONFIRMED)
 
 
-def final_probability(network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray) -> np.ndarray:
+def final_probability(
+    network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray, two_groups: bool = False
+) -> np.ndarray:
     """(m,) probability of each merged pick to be a particle.
 
     network_score: (m,) in [0, 1], out of fold.  seen: (m, K) bool, whether each picker found the pick.  scores: (m, K) picker
     scores, NaN if the picker gave none; each picker's are standardised, so their unit does not matter.  agreement: (m,) in
-    [0, 1], training label from the votes.  Deterministic; the order of the picks and of the pickers does not matter.
+    [0, 1], training label from the votes.  two_groups: see `odds_by_network_score`.  Deterministic; the order of the picks and
+    of the pickers does not matter.
     """
     network_score = np.asarray(network_score, dtype=float)
     if not len(network_score):
         return np.zeros(0)
-    evidence = Evidence.learned(network_score, seen, scores, agreement)
+    evidence = Evidence.learned(network_score, seen, scores, agreement, two_groups)
     return expit(evidence.odds(network_score, seen, scores, np.ones(len(network_score), dtype=bool)))
 
 
@@ -143,13 +163,23 @@ def final_probability_against_noise(
     return expit(evidence.odds(network_score, seen, scores, comparable))
 
 
-def _fit_network(network_score: np.ndarray, agreement: np.ndarray) -> Odds:
+def _fit_network(network_score: np.ndarray, agreement: np.ndarray, two_groups: bool) -> Odds | TabulatedOdds:
+    """See `odds_by_network_score`."""
+    values = logit_of(network_score)
     nearly_full = agreement**2  # squared: only nearly full agreement counts
-    return fit_odds(logit_of(network_score)[:, None], nearly_full, RIDGE_OF_ONE)
+    fitted = fit_odds(values[:, None], nearly_full, RIDGE_OF_ONE)
+    if not two_groups:
+        return fitted
+    odds = fitted.of(values[:, None])
+    by_agreement, by_groups = np.clip(odds, -SUREST, SUREST), odds_of_two_normals(values, odds)
+    if separation(values, expit(by_groups)) < AS_CLEARLY * separation(values, expit(by_agreement)):
+        return fitted
+    known, first = np.unique(values, return_index=True)
+    return TabulatedOdds(known, ((by_agreement + by_groups) / 2)[first])
 
 
 def _with_pickers(
-    by_network: Odds, network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, scored: np.ndarray
+    by_network: Odds | TabulatedOdds, network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, scored: np.ndarray
 ) -> Evidence:
     """The picker evidence of merged picks (m), weighted by their network scores where these count: scored (m,) bool."""
     log_odds = logit_of(network_score[scored])
@@ -164,9 +194,14 @@ def _with_pickers(
     return Evidence(by_network, spread, by_pickers, float(trust), float(base))
 
 
-def odds_by_network_score(network_score: np.ndarray, agreement: np.ndarray) -> np.ndarray:
-    """(m,) log-odds of each merged pick to be a particle, from its network score (m,) alone; see `final_probability`."""
-    return _fit_network(network_score, agreement).of(logit_of(network_score)[:, None])
+def odds_by_network_score(network_score: np.ndarray, agreement: np.ndarray, two_groups: bool = False) -> np.ndarray:
+    """(m,) log-odds of each merged pick to be a particle, from its network score (m,) alone; see `final_probability`.
+
+    two_groups: for two pickers, after a second look, which sets particles and others apart. By agreement alone the promise is
+    too low if one picker misses the faint particles. So the log-odds are the mean of those by agreement and of those of two
+    normal distributions, unless these divide the picks less clearly: then the others are of several kinds, not of one.
+    """
+    return _fit_network(network_score, agreement, two_groups).of(logit_of(network_score)[:, None])
 
 
 def clear_positives(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -280,6 +315,7 @@ def fit_merged_picks(
     scores: Sequence[str] | None = None,
     noise: np.ndarray | None = None,
     comparable: np.ndarray | None = None,
+    two_groups: bool = False,
 ) -> PickFit:
     """What `score_merged_picks` learns from merged picks; without network_score only the votes."""
     seen, pickers = votes_of(comments)
@@ -291,7 +327,7 @@ def fit_merged_picks(
         own, voted = np.asarray(network_score, dtype=float)[free], seen[free]
         of_pickers = scores_of(comments, scores, pickers)[free]
         if noise is None or comparable is None:
-            evidence = Evidence.learned(own, voted, of_pickers, agreement_of(comments, labels)[free])
+            evidence = Evidence.learned(own, voted, of_pickers, agreement_of(comments, labels)[free], two_groups)
         else:
             evidence = Evidence.learned_against_noise(own, noise, voted, of_pickers, comparable[free])
     return PickFit(pickers, votes, evidence)
@@ -305,6 +341,7 @@ def score_merged_picks(
     network_weight: float = 1.0,
     noise: np.ndarray | None = None,
     comparable: np.ndarray | None = None,
+    two_groups: bool = False,
 ) -> Reliability:
     """Reliability of the pickers and posterior of every merged pick. The references of the user count as certain.
 
@@ -313,9 +350,11 @@ def score_merged_picks(
     scores: (m,) picker scores in the order of `comments`, such as "0.8+nan", or None.  network_weight: in [0, 1], of the
     probability from network score, votes and picker scores; the probability from votes alone has the weight 1 - network_weight.
     Both as log-odds.
-    noise, comparable: see `final_probability_against_noise`, which is used if they are given.
+    noise, comparable: see `final_probability_against_noise`, which is used if they are given.  two_groups: see
+    `odds_by_network_score`.
     """
-    fit = fit_merged_picks(comments, labels, network_score if network_weight > 0 else None, scores, noise, comparable)
+    of_network = network_score if network_weight > 0 else None
+    fit = fit_merged_picks(comments, labels, of_network, scores, noise, comparable, two_groups)
     return reliability_of(fit, comments, fit.posterior(comments, labels, network_score, scores, network_weight, comparable))
 
 

@@ -45,15 +45,21 @@ class FittedScore:
         fit = fit_merged_picks(columns["comment"], np.array(columns["enabled"]))
         return FittedScore(fit, too_few_agreed(0), informs)
 
-    def weighed(self, verdict: Verdict, columns: Mapping[str, list], noise: Mapping[str, list]) -> FittedScore:
-        """With a verdict and, if the network score has a weight by it, what the same merged picks and noise picks say of that."""
+    def weighed(
+        self, verdict: Verdict, columns: Mapping[str, list], noise: Mapping[str, list], two_groups: bool = False
+    ) -> FittedScore:
+        """With a verdict and, if the network score has a weight by it, what the same merged picks and noise picks say of that.
+
+        two_groups: see `final_score.odds_by_network_score`; such scores are for these picks alone and in no model file.
+        """
         if not verdict.network_weight > 0:
             return replace(self, verdict=verdict)
         against_noise: dict[str, Any] = {}
         if not self.informs:
             against_noise = {"noise": np.array(noise[NETWORK]), "comparable": self._comparable(columns, noise)}
         labels, scores = np.array(columns["enabled"]), columns.get("keywords")
-        fit = fit_merged_picks(columns["comment"], labels, np.array(columns[NETWORK]), scores, **against_noise)
+        network_score = np.array(columns[NETWORK])
+        fit = fit_merged_picks(columns["comment"], labels, network_score, scores, **against_noise, two_groups=two_groups)
         return replace(self, verdict=verdict, fit=fit)
 
     @property

@@ -29,11 +29,18 @@ class FinalScores:
     fitted: FittedScore
 
 
-def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_fold: bool, network_alone: bool) -> FinalScores:
+def final_scores(
+    columns: Mapping[str, list],
+    noise: Mapping[str, list],
+    out_of_fold: bool,
+    network_alone: bool,
+    looked_twice: bool = False,
+) -> FinalScores:
     """Final scores of a table of merged picks, by what they show together.
 
     columns, noise: tables of merged picks and of noise picks, with the column zScoreDeepLearning1; without it in `columns` the
     votes give the scores.  out_of_fold: see `verdict_of`.  network_alone: the network score is the final one, as in the paper.
+    looked_twice: whether a second look is joined to the network scores.
     """
     informs = agreement_informs(columns)
     network_score = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
@@ -43,7 +50,9 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
         verdict = too_few_agreed(int(fitted.agreed(columns).sum()))
     else:
         verdict = verdict_on(columns, fitted.outlying(columns), noise, informs, out_of_fold)
-    fitted = fitted.weighed(verdict, columns, noise)
+    votes = fitted.fit.votes
+    two_groups = looked_twice and votes is not None and votes.witness.max(initial=-1) == 1
+    fitted = fitted.weighed(verdict, columns, noise, two_groups)
     if network_score is not None and (network_alone or len(fitted.fit.pickers) < 2):  # votes that nobody asked for, or none
         kind = WEAK if verdict.kind == VOTES_ALONE else verdict.kind
         verdict = replace(verdict, kind=kind, reason=f"{verdict.reason}; the network score decides all the same")
@@ -51,12 +60,12 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
         pickers = reliability_of(fitted.weighted_fit, columns["comment"], fitted.posterior(columns, noise))
     else:
         if verdict.promises:
-            verdict = verdict.checked(*_confirmed(columns, fitted.scores(columns, noise), verdict.unlike_noise))
+            verdict = verdict.checked(*_confirmed(columns, fitted.scores(columns, noise), verdict.unlike_noise, two_groups))
             fitted = replace(fitted, verdict=verdict)
         pickers = reliability_of(fitted.weighted_fit, columns["comment"], fitted.posterior(columns, noise))
     score = fitted.scores(columns, noise)
     if verdict.promises:
-        confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise)
+        confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise, two_groups)
         verdict = replace(verdict, confirmed=confirmed, lookalikes=lookalikes)
     verdict = replace(verdict, reason=verdict.reason + same)
     known = 1.0 if verdict.promises else np.full(len(pickers.pickers), np.nan)
@@ -97,7 +106,7 @@ def verdict_on(
     )
 
 
-def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float) -> tuple[float, float]:
+def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float, two_groups: bool) -> tuple[float, float]:
     """The shares `confirmed` and `lookalikes` of a verdict, for final scores (m,).
 
     Confirmed: the share of the expected particles among the picks with a score of at least one half that the network scores alone
@@ -105,7 +114,7 @@ def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: flo
     """
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
     free = np.isfinite(agreement)
-    by_network = expit(odds_by_network_score(np.array(columns[NETWORK])[free], agreement[free]))
+    by_network = expit(odds_by_network_score(np.array(columns[NETWORK])[free], agreement[free], two_groups))
     promised = score[free] >= 0.5
     most = min(by_network[promised].sum(), unlike_noise * free.sum())
     confirmed = min(1.0, most / max(score[free][promised].sum(), 1e-9))
