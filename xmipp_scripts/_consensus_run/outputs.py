@@ -50,7 +50,7 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
     given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
         write_csv_table(layout.output(name, ".csv"), rows[CSV_COLUMNS + given])
-        _write_xmd(layout.output(name, ".xmd"), rows, run, given)
+        write_xmd(layout.output(name, ".xmd"), rows, run, given)
     if not config.voting:
         of_pickers = in_tomogram_voxels(read_table(layout.scored_raw), run.tomograms, names, threshold)
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
@@ -120,7 +120,7 @@ def in_tomogram_voxels(
     return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence[str]) -> None:
+def write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence[str]) -> None:
     box_size, rate = run.config.box_size, run.sampling_rate
     files = {tomogram.tomo_id: tomogram.path for tomogram in run.tomograms}
     columns = {

@@ -81,22 +81,8 @@ class Pipeline:
 
         config = self.config
         forget_outputs(self.layout)
-        remove_leftovers(self.layout.root)
-        steps = Steps(self.layout.root)
-        if steps.other_version:
-            self.progress(
-                f"note: version {steps.other_version} of this program worked in '{config.odir}', this is {__version__}: "
-                "every step is done again"
-            )
-        steps.run(*self._checked, lambda: None)
-        tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
-        notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
-        network = "" if config.voting else self.network
-        preparation = Preparation(config, self.layout, self.rate, network, self.roles, self.progress)
-        of_noise: dict[str, list[str]] = {}
-        for tomogram in tomograms:
-            of_noise.setdefault(preparation.prepare(tomogram, picks, steps), []).append(tomogram.tomo_id)
-        notes += [f"noise of {listed(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
+        steps = self._begun()
+        tomograms = self._prepared(picks, notes, steps)
         scored = (
             self._vote(tomograms, steps)
             if config.voting
@@ -104,6 +90,30 @@ class Pipeline:
         )
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
         return write_outputs(finished, scored, notes, started)
+
+    def _begun(self) -> Steps:
+        """The record of the steps of the output folder, in order for this run."""
+        remove_leftovers(self.layout.root)
+        steps = Steps(self.layout.root)
+        if steps.other_version:
+            self.progress(
+                f"note: version {steps.other_version} of this program worked in '{self.config.odir}', this is {__version__}: "
+                "every step is done again"
+            )
+        steps.run(*self._checked, lambda: None)
+        return steps
+
+    def _prepared(self, picks: dict[str, list], notes: list[str], steps: Steps) -> list[TomogramInfo]:
+        """Prepare the tomograms that have picks; returns them. notes: receives what was left out."""
+        tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
+        notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
+        network = "" if self.config.voting else self.network
+        preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
+        of_noise: dict[str, list[str]] = {}
+        for tomogram in tomograms:
+            of_noise.setdefault(preparation.prepare(tomogram, picks, steps), []).append(tomogram.tomo_id)
+        notes += [f"noise of {listed(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
+        return tomograms
 
     def _read_picks(self, notes: list[str]) -> dict[str, list]:
         """Picks of every picker, and the references (truth, lie), by tomogram; notes receives what files were left out."""
