@@ -49,8 +49,9 @@ PROTOCOLS = {
     "coordinates": {"shared"},
     "simulation": {"shared"},
     "evaluation": {"shared", "simulation"},
+    "streaming": {"shared"},
 }
-# What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
+# What the plugin may know of the library: data, files, what a threshold promises and what comes next, never the algorithms
 LIBRARY_FOR_PLUGIN = {
     "core.coordinates",
     "core.seeds",
@@ -60,7 +61,10 @@ LIBRARY_FOR_PLUGIN = {
     "consensus.expected_precision",
     "consensus.verdict",
     "learning.model_files",
+    "runs.growing_tomograms",
     "runs.layout",
+    "runs.sightings",
+    "runs.triggers",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
 LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "consensus.pick_spacing"}
