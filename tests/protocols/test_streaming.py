@@ -1,5 +1,6 @@
 """Protocols that follow growing inputs: what their looks at Scipion's files say, and their runs by Scipion's own tests."""
 
+import shutil
 import sqlite3
 import warnings
 
@@ -20,13 +21,16 @@ def coordinates(sets):
     return sets.coordinates(tomograms, PICKS, score=0.5)
 
 
-def run_database(folder, state: str) -> None:
-    (folder / "logs").mkdir(exist_ok=True)
-    (folder / "logs" / "run.db").unlink(missing_ok=True)
-    with sqlite3.connect(folder / "logs" / "run.db") as database:
+def in_run(folder, given, state: str) -> str:
+    """Copy a set into the folder of a run in this state; gives its path there."""
+    run = folder / "000012_XmippProtPickBlobs3D"
+    (run / "logs").mkdir(parents=True)
+    with sqlite3.connect(run / "logs" / "run.db") as database:
         database.execute("CREATE TABLE Objects (id INTEGER, name TEXT, value TEXT)")
-        database.execute("INSERT INTO Objects VALUES (1, '12.status', ?)", (state,))
+        rows = [(1, "2.status", "finished"), (2, "12.status", state)]  # the first is of a run before it
+        database.executemany("INSERT INTO Objects VALUES (?, ?, ?)", rows)
     database.close()
+    return shutil.copy(given.getFileName(), run)
 
 
 def test_a_set_is_looked_at_without_scipion(coordinates, sets, tmp_path):
@@ -65,17 +69,15 @@ def test_a_locked_set_is_unknown_and_not_closed(coordinates):
     ],
 )
 def test_a_set_is_over_only_if_its_run_has_finished_too(coordinates, tmp_path, state, is_open, expected):
-    run_database(tmp_path, state)
     coordinates.setStreamState(coordinates.STREAM_OPEN if is_open else coordinates.STREAM_CLOSED)
     coordinates.write()
-    assert look_at_input(coordinates.getFileName()).state == expected
+    assert look_at_input(in_run(tmp_path, coordinates, state)).state == expected
 
 
 def test_a_finished_run_without_a_single_item_is_over(coordinates, sets, tmp_path):
-    run_database(tmp_path, "finished")
     empty = sets.empty_coordinates(coordinates.getPrecedents())
     empty.write()
-    assert look_at_input(empty.getFileName()) == Source({}, OVER)
+    assert look_at_input(in_run(tmp_path, empty, "finished")) == Source({}, OVER)
 
 
 @pytest.mark.slow

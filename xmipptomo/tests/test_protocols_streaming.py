@@ -43,7 +43,10 @@ class TestStreaming(ConsensusProject):
         self.assertFalse(hasattr(again, "tomograms"))
 
     def trigger(self, given, **parameters) -> XmippProtTrigger3D:
-        return self.launchProtocol(self.newProtocol(XmippProtTrigger3D, inputSet=given, settle=0.3, **parameters))
+        protocol = self.newProtocol(XmippProtTrigger3D, settle=0.3, **parameters)
+        protocol.inputSet.set(given.getObjValue())  # as the window does: to an output of a run
+        protocol.inputSet.setExtended(given.getExtended())
+        return self.launchProtocol(protocol)
 
     def test_trigger(self):
         given = self.coordinates("picks", self.tomograms("tomograms", *TS_IDS), 20)
@@ -60,5 +63,5 @@ class TestStreaming(ConsensusProject):
         self.assertEqual(dynamic.released.getSize(), sum(per_tomogram.values()))
         for ts_id in TS_IDS:
             self.assert_at_particles(dynamic.released, ts_id)
-        with self.assertRaisesRegex(Exception, "ERROR"):
+        with self.assertRaisesRegex(Exception, "execution failed"):
             self.trigger(given, kind=2, tomograms=9)

@@ -33,6 +33,8 @@ class GrowingOutput:
     def append(self, items: Iterable[Object]) -> None:
         """Append all items of one tomogram; readers see all of them or none."""
         output = self._opened()
+        if self.ts_ids:
+            output.enableAppend()  # pyworkflow closes the set after every update
         for item in items:
             output.append(item)
         self._put(Set.STREAM_OPEN)
@@ -57,7 +59,6 @@ class GrowingOutput:
                 if not known:
                     self._set.loadAllProperties()
                     self._prepare(self._set)
-                self._set.enableAppend()
             else:  # a file without items is what an interruption left
                 if os.path.exists(self._path):
                     os.remove(self._path)
@@ -66,13 +67,9 @@ class GrowingOutput:
         return self._set
 
     def _put(self, state: int) -> None:
-        protocol, output = self._protocol, self._set
-        output.setStreamState(state)
-        output.write()
-        if not protocol.hasAttribute(self.name):
-            protocol._defineOutputs(**{self.name: output})
-        protocol._updateOutputSet(self.name, output, state=state)
-        protocol._store(output)
+        self._set.setStreamState(state)
+        self._set.write()
+        self._protocol._updateOutputSet(self.name, self._set, state=state)
 
 
 def new_ones(wanted: Sequence[str], output: GrowingOutput) -> list[str]:

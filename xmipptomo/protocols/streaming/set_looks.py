@@ -20,7 +20,7 @@ OPEN_STATE = "1"  # Set.STREAM_OPEN
 WAIT = 1.0  # seconds for a lock
 DONE = ("finished", "interactive")  # states of a run whose outputs stay as they are
 BROKEN = ("failed", "aborted")
-STATUS = "SELECT value FROM Objects WHERE name LIKE '%.status'"
+STATUS = "SELECT value FROM Objects WHERE name = ?"
 TS_IDS = ("_tomoId", "_tsId")  # attributes that hold the id of the tomogram: of coordinates, of tomograms
 
 
@@ -68,10 +68,12 @@ def look_at_input(path: str) -> Source | None:
 
 def state_of_producer(path: str) -> str | None:
     """The state of the run whose folder a set lies in, as its database says it; empty for a set of no run, None if unknown."""
-    database = Path(path).parent / "logs" / "run.db"
-    if not database.is_file():
+    folder = Path(path).absolute().parent  # of a run it is called by its number, as 000123_XmippProtTrigger3D
+    number, database = folder.name.partition("_")[0], folder / "logs" / "run.db"
+    if not (number.isdecimal() and database.is_file()):
         return ""
-    found = _ask(str(database), lambda asked: asked.execute(STATUS).fetchone(), None)
+    name = f"{int(number)}.status"  # the database also has the runs before it
+    found = _ask(str(database), lambda asked: asked.execute(STATUS, (name,)).fetchone(), None)
     return str(found[0]) if found else None
 
 
