@@ -49,7 +49,7 @@ PROTOCOLS = {
     "coordinates": {"shared"},
     "simulation": {"shared"},
     "evaluation": {"shared", "simulation"},
-    "streaming": {"shared"},
+    "streaming": {"shared", "deep_consensus"},
 }
 # What the plugin may know of the library: data, files, what a threshold promises and what comes next, never the algorithms
 LIBRARY_FOR_PLUGIN = {
@@ -63,8 +63,10 @@ LIBRARY_FOR_PLUGIN = {
     "learning.model_files",
     "runs.growing_tomograms",
     "runs.layout",
+    "runs.ledger",
     "runs.sightings",
     "runs.triggers",
+    "runs.watching",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
 LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "consensus.pick_spacing"}

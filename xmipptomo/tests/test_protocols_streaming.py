@@ -6,9 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
+from pyworkflow.object import Pointer
 from tomo.objects import SetOfCoordinates3D
 
-from ..protocols import XmippProtTrigger3D, XmippProtWatchTomograms
+from ..protocols import XmippProtPickingConsensus3D, XmippProtTrigger3D, XmippProtWatchTomograms
 from .consensus_project import ConsensusProject
 from .simulated_project import RATE
 
@@ -41,6 +42,23 @@ class TestStreaming(ConsensusProject):
         self.assertEqual(tomograms.getFirstItem().getAcquisition().getAngleMax(), 60)
         again = self.proj.copyProtocol(protocol)  # its own run folder: nothing of the first is adopted
         self.assertFalse(hasattr(again, "tomograms"))
+
+    def test_picking_consensus(self):
+        tomograms = self.tomograms("tomograms of pickers", *TS_IDS)
+        sets = [self.coordinates(f"picker {n}", tomograms, 20) for n in (1, 2, 3)]
+        kept = {ts_id: self.simulated[ts_id].truth[:10] for ts_id in TS_IDS[:2]}
+        sets[2] = self.coordinates("picker of some", tomograms, 20, kept)
+        protocol = self.newProtocol(XmippProtPickingConsensus3D, numbers="1,2,3", settle=0.3)
+        protocol.inputSets.set([Pointer(p.getObjValue(), extended=p.getExtended()) for p in sets])
+        protocol = self.launchProtocol(protocol)
+        for ts_id in TS_IDS:
+            self.assert_at_particles(protocol.agreed1, ts_id)
+            self.assert_at_particles(protocol.agreed2, ts_id)
+        self.assertEqual(sorted(protocol.agreed3.getTSIds()), ["TS_1", "TS_2"])  # the third picker missed TS_3
+        self.assertEqual(protocol.agreed3.getSize(), 20)
+        first = protocol.agreed3.getFirstItem()
+        self.assertEqual((first._support.get(), first._pickers.get()), (3, "1+2+3"))
+        self.assertFalse(protocol.agreed2.isStreamOpen())
 
     def trigger(self, given, **parameters) -> XmippProtTrigger3D:
         protocol = self.newProtocol(XmippProtTrigger3D, settle=0.3, **parameters)

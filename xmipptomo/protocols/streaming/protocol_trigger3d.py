@@ -18,12 +18,15 @@ from tomo_particles.core.files import written_aside
 from tomo_particles.runs.sightings import SourceSeen
 from tomo_particles.runs.triggers import DYNAMIC, MULTIPLEXING, STATIC, Arrived, Condition, Output, handed_on
 
+from ..shared.form_checks import limit_errors
 from .growing_output import GrowingOutput, new_ones
 from .set_looks import look_at_input, look_at_set
 
 KINDS = (DYNAMIC, MULTIPLEXING, STATIC)
 GRACE = 7200.0  # seconds: a run that failed or was stopped may be continued
 OUTPUT = "released"
+LIMITS = {"tomograms": (1, None, True), "coordinates": (0, None, True), "lastTomograms": (1, None, True),
+          "minutes": (0, None, True), "settle": (0, None, False)}
 
 
 class XmippProtTrigger3D(EMProtocol, ProtTomoBase):
@@ -111,14 +114,13 @@ class XmippProtTrigger3D(EMProtocol, ProtTomoBase):
     def _arrived(self, seen: SourceSeen, over: bool, now: float, first_seen: dict[str, float]) -> list[Arrived]:
         """The tomograms that are complete, in the order in which the set has them."""
         look = look_at_set(self.inputSet.get().getFileName())
-        scores = look.scores if look else {}
         arrived = []
         for ts_id in seen.items:
             first_seen.setdefault(ts_id, now)
-            n_items = seen.delivered(ts_id, now, self.settle.get(), over)
-            if n_items is None:
+            if look is None or seen.delivered(ts_id, now, self.settle.get(), over) is None:
                 break
-            arrived.append(Arrived(ts_id, int(n_items), scores.get(ts_id, 0.0), first_seen[ts_id]))
+            counts, scores = look.counts, look.scores
+            arrived.append(Arrived(ts_id, counts.get(ts_id, 0), scores.get(ts_id, 0.0), first_seen[ts_id]))
         return arrived
 
     def _condition(self) -> Condition:
@@ -172,11 +174,7 @@ class XmippProtTrigger3D(EMProtocol, ProtTomoBase):
 
     # ---- information
     def _validate(self):
-        least = {"tomograms": 1, "coordinates": 0, "lastTomograms": 1, "minutes": 0}
-        errors = [f"*{self.getParam(name).label}*: must be {value} or more." for name, value in least.items()
-                  if getattr(self, name).get() < value]
-        if self.settle.get() <= 0:
-            errors.append("*Unchanged for*: must be more than 0 s.")
+        errors = limit_errors(self, LIMITS)
         if isinstance(self.inputSet.get(), SetOfTomograms) and (self.coordinates.get() or self.minScore.get()):
             errors.append("*Coordinates* and *Mean score* have no meaning for tomograms: set both to 0.")
         return errors

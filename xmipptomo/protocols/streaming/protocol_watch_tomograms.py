@@ -19,8 +19,10 @@ from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.files import written_aside
 from tomo_particles.runs.growing_tomograms import Arrived, GrowingTomograms
 
+from ..shared.form_checks import limit_errors
 from .growing_output import GrowingOutput, new_ones
 
+LIMITS = {"samplingRate": (0, None, True), "count": (0, None, True), "silence": (0, None, True), "settle": (0, None, False)}
 FINISH = "finish"  # a file of this name in the folder of the run ends it
 
 
@@ -161,7 +163,7 @@ class XmippProtWatchTomograms(EMProtocol, ProtTomoBase):
 
     # ---- information
     def _validate(self):
-        errors = []
+        errors = limit_errors(self, LIMITS)
         folder = (self.folder.get() or "").strip()
         if not os.path.isdir(folder):
             errors.append(f"*Folder*: {folder or 'nothing'} is no folder; choose the one in which the tomograms appear.")
@@ -171,11 +173,6 @@ class XmippProtWatchTomograms(EMProtocol, ProtTomoBase):
             tilts = (0.0, 0.0)
         if tilts is not None and not -90 <= tilts[0] < tilts[1] <= 90:
             errors.append("*First and last tilt*: give two rising numbers from -90 to 90, such as -60 60.")
-        for name, least in (("samplingRate", 0), ("count", 0), ("silence", 0)):
-            if getattr(self, name).get() < least:
-                errors.append(f"*{self.getParam(name).label}*: must be {least} or more.")
-        if self.settle.get() <= 0:
-            errors.append("*Unchanged for*: must be more than 0 s.")
         return errors
 
     def _summary(self):

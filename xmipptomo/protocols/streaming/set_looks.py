@@ -5,6 +5,7 @@ Scipion's own readers raise for a set without items, take a locked file for a cl
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 from collections.abc import Callable
@@ -26,11 +27,13 @@ TS_IDS = ("_tomoId", "_tsId")  # attributes that hold the id of the tomogram: of
 
 @dataclass(frozen=True)
 class SetLook:
-    """counts: number of items by tsId.  scores: their mean score by tsId; empty for items without scores."""
+    """By tsId: counts, the number of items; scores, their mean score, if they have one; digests, which differ where places,
+    scores or files of items do."""
 
     is_open: bool
     counts: dict[str, int] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 def look_at_set(path: str) -> SetLook | None:
@@ -46,20 +49,27 @@ def _look(database: sqlite3.Connection) -> SetLook:
     columns = dict(database.execute("SELECT label_property, column_name FROM Classes"))
     of = next(columns[name] for name in TS_IDS if name in columns)
     mean = f"AVG({columns['_score']})" if "_score" in columns else "NULL"
-    rows = database.execute(f"SELECT {of}, COUNT(*), {mean} FROM Objects GROUP BY {of} ORDER BY MIN(id)").fetchall()
-    scores = {ts_id: float(score) for ts_id, _, score in rows if score is not None}
-    return SetLook(properties.get("_streamState") == OPEN_STATE, {ts_id: n for ts_id, n, _ in rows}, scores)
+    sums = [f"TOTAL({columns[name]})" for name in ("_x", "_y", "_z", "_score") if name in columns]
+    texts = [f"MAX({columns[name]})" for name in ("_eulerMatrix._matrix", "_filename") if name in columns]
+    asked = ", ".join([of, "COUNT(*)", mean, *sums, *texts])
+    rows = database.execute(f"SELECT {asked} FROM Objects GROUP BY {of} ORDER BY MIN(id)").fetchall()
+    return SetLook(
+        properties.get("_streamState") == OPEN_STATE,
+        {row[0]: row[1] for row in rows},
+        {row[0]: float(row[2]) for row in rows if row[2] is not None},
+        {row[0]: hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in rows},
+    )
 
 
 def look_at_input(path: str) -> Source | None:
-    """A set as an input that is followed: the number of items of each tomogram, and whether more may come.
+    """A set as an input that is followed: a digest of what it has of each tomogram, and whether more may come.
 
     It is over if it is closed and the run that makes it has finished: a run that is stopped closes its outputs, too.
     """
     look, state = look_at_set(path), state_of_producer(path)
     if look is None or state is None:
         return None
-    items = {ts_id: str(n) for ts_id, n in look.counts.items()}
+    items = look.digests
     if state in BROKEN:
         return Source(items, FAILED)
     over = (state in DONE and not (look.is_open and items)) or (not state and not look.is_open)
