@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 
 from tomo_particles import __version__
-from tomo_particles.core.errors import listed
 from tomo_particles.core.files import remove_leftovers
 from tomo_particles.runs.layout import ProgramLayout
+from tomo_particles.runs.notes import program_notes
 
 from .._shared.program import say
 from ..deep_picking_consensus_tomo import check_training, prepare_training
 from .config import PipelineConfig
 from .learning import Learning
-from .preparation import Preparation
+from .preparation import LABELS, Preparation
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
 
@@ -88,6 +88,8 @@ class Pipeline:
             if config.voting
             else Learning(config, self.layout, self.rate, self.model, tomograms, self.names, self.progress).run(steps)
         )
+        if not config.voting:
+            notes += program_notes(self.layout, [t.tomo_id for t in tomograms], LABELS)
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
         return write_outputs(finished, scored, notes, started)
 
@@ -109,10 +111,8 @@ class Pipeline:
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
         network = "" if self.config.voting else self.network
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
-        of_noise: dict[str, list[str]] = {}
         for tomogram in tomograms:
-            of_noise.setdefault(preparation.prepare(tomogram, picks, steps), []).append(tomogram.tomo_id)
-        notes += [f"noise of {listed(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
+            preparation.prepare(tomogram, picks, steps)
         return tomograms
 
     def _read_picks(self, notes: list[str]) -> dict[str, list]:

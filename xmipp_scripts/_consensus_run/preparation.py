@@ -16,7 +16,8 @@ from .learning import MERGED_SETS
 from .steps import Steps
 from .tomograms import TomogramInfo
 
-SETS = ("pos", "doubt", "neg", "noise", "raw")
+LABELS = {"pos": "positive", "doubt": "doubtful", "neg": "negative", "noise": "noise"}
+SETS = (*LABELS, "raw")
 
 
 class Preparation:
@@ -35,17 +36,16 @@ class Preparation:
         self.config, self.layout, self.rate, self.network = config, layout, rate, network
         self.roles, self.progress = roles, progress
 
-    def prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> str:
-        """Consensus, noise and boxes of one tomogram; returns a note on its noise for the summary, if there is one."""
+    def prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> None:
+        """Consensus, noise and boxes of one tomogram."""
         collected = self._collect(tomogram, picks, steps)
         self._merge(tomogram, collected, steps)
         if self.config.voting:
-            return ""
-        note = self._pick_noise(tomogram, collected["avoid"], steps)
+            return
+        self._pick_noise(tomogram, collected["avoid"], steps)
         for name in SETS:
             coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
             self._extract(tomogram, name, coordinates, steps)
-        return note
 
     def _collect(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> dict[str, Path]:
         """XMD files at the common sampling rate: every raw pick, references, and all of them, for the noise to avoid."""
@@ -95,8 +95,7 @@ class Preparation:
 
         steps.run(f"consensus {tomogram.tomo_id}", consensus, list(collected.values()), [*merged.values(), every], merge)
 
-    def _pick_noise(self, tomogram: TomogramInfo, avoid: Path, steps: Steps) -> str:
-        """Returns the note on a tomogram too crowded for all noise; it is kept in a file for a resumed run."""
+    def _pick_noise(self, tomogram: TomogramInfo, avoid: Path, steps: Steps) -> None:
         from tomo_particles.core.coordinates import rescale_size
 
         config = self.config
@@ -121,10 +120,10 @@ class Preparation:
             self.progress(f"noise {tomogram.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
         steps.run(f"noise {tomogram.tomo_id}", noise, [avoid], [noise.output, note_file], pick)
-        return note_file.read_text(encoding="utf-8")
 
     def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps) -> None:
         config = self.config
+        note = str(self.layout.boxes_note(tomogram.tomo_id, name))
         extraction = ExtractionConfig(
             tomogram=tomogram.path,
             coordinates=str(coordinates),
@@ -137,12 +136,13 @@ class Preparation:
             border="drop" if name == "noise" else config.border,
             threads=config.threads,
             network=self.network,
+            note=note,
         )
         steps.run(
             f"extract {name} {tomogram.tomo_id}",
             extraction,
             [coordinates, tomogram.path],
-            [f"{extraction.base}.xmd", f"{extraction.base}.mrcs"],
+            [f"{extraction.base}.xmd", f"{extraction.base}.mrcs", note],
             lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
         )
 
