@@ -47,7 +47,7 @@ def test_doubtful_picks_can_teach_softly(many, tmp_path):
 
 
 def test_a_consensus_of_few_accepted_picks_is_refused(tmp_path):
-    with pytest.raises(InputError, match="has 18 picks with a score of 0.5 or more, too few"):
+    with pytest.raises(InputError, match=r"has 18 picks with a score of 0.5 or more, too few"):
         training_set(consensus=str(make_run(tmp_path)), diameter=80.0)
 
 
