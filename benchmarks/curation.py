@@ -201,10 +201,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--maps", type=Path, default=Path("../shared/data/maps_10A"), help="folder of the densities")
     parser.add_argument("--folder", type=Path, default=Path("benchmark_output/curation"), help="what is there stays")
+    parser.add_argument("--first", type=int, default=len(CASES), help="number of cases, from the first of CASES on")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for case in CASES for row in measured(options, case)]
+    rows = [row for case in CASES[: options.first] for row in measured(options, case)]
     finish("curation", page(pd.DataFrame(rows)), options.write)
 
 
