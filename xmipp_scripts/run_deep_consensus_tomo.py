@@ -57,7 +57,9 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
         self.addParamsLine(" [--number <int=2>] : number of different pickers that must agree to make a pick a training positive")
-        self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted; not with --voting")
+        self.addParamsLine(
+            " [--threshold <t=0.5>] : picks with at least this score are accepted; with --voting only if --diameter is given"
+        )
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
         self.addParamsLine(" [--lie <file>] : pick file of positions known not to be particles: always negative")
         self.addParamsLine(" [--noReport] : do not write report.html, which shows the run on one page")
@@ -90,7 +92,7 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--noiseStatic] : never lower this radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
             " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "
-            "is the fraction of the pickers that agree"
+            "is the fraction of the pickers that agree. With --diameter the second look scores the picks instead, from the votes"
         )
         self.addParamsLine("== Second look and centres ==")
         self.addParamsLine(
@@ -111,8 +113,8 @@ class RunDeepConsensusTomo(Program):
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
-        if self.checkParam("--voting") and self.checkParam("--threshold"):
-            raise InputError("--threshold: voting has no threshold; use --number, or leave out --voting")
+        if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
+            raise InputError("--threshold: voting has no threshold; use --number, give --diameter, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
         self.config = PipelineConfig(
             tomograms=tuple(self.getListParam("--tomograms")),
@@ -161,7 +163,7 @@ class RunDeepConsensusTomo(Program):
             say(f"expected of the accepted picks: {promise_text(expected)}")
         for note in [*summary["doubts"], *summary["notes"]]:
             say(f"note: {note}")
-        why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
+        why = f"{self.config.number} pickers agree" if self.config.votes_only else f"score >= {summary['threshold']}"
         say(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
             f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "

@@ -111,10 +111,10 @@ class Pipeline:
             self._prepare(tomogram, picks, steps)
         scored = (
             self._vote(tomograms, steps)
-            if config.voting
+            if config.votes_only
             else Learning(config, self.layout, self.rate, self.model, tomograms, self.progress).run(steps)
         )
-        if not config.voting:
+        if not config.votes_only:
             notes += program_notes(self.layout, [t.tomo_id for t in tomograms], LABELS)
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
         return write_outputs(finished, scored, notes, started)
@@ -157,10 +157,10 @@ class Pipeline:
         """Consensus, noise and boxes of one tomogram."""
         collected = self._collect(tomogram, picks, steps)
         self._merge(tomogram, collected, steps)
-        if self.config.voting:
+        if self.config.votes_only:
             return
         self._pick_noise(tomogram, collected["avoid"], steps)
-        for name in SETS:
+        for name in LABELS if self.config.voting else SETS:
             coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
             self._extract(tomogram, name, coordinates, steps)
 
@@ -270,6 +270,9 @@ class Pipeline:
 
         voted = self.layout.voted
         inputs = [self.layout.consensus(tomogram.tomo_id) for tomogram in tomograms]
+
+        for path in self.layout.of_second_look:  # of an earlier run
+            path.unlink(missing_ok=True)
 
         def vote() -> None:
             joined = join_tables([read_table(path) for path in inputs])

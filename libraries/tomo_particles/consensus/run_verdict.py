@@ -15,7 +15,16 @@ from .labels import agreement_of
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import Reliability, votes_of_witnesses, witnesses_of
 from .training_examples import contrast_outliers_of
-from .verdict import VOTES_ALONE, WEAK, ScoredPlaces, Verdict, among, too_few_agreed, verdict_of, verdict_without_agreement
+from .verdict import (
+    VOTES_ALONE,
+    WEAK,
+    ScoredPlaces,
+    Verdict,
+    among,
+    verdict_of,
+    verdict_without_agreement,
+    verdict_without_scores,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ def final_scores(
         return np.where(outlying, 0.0, verdict.bounded(found.posterior, agreed)), found
 
     if network_score is None:
-        verdict = too_few_agreed(int(agreed.sum()))
+        verdict = verdict_without_scores(int(agreed.sum()))
     else:
         verdict = verdict_on(columns, outlying, noise, informs, out_of_fold)
     score, pickers = scored(verdict)

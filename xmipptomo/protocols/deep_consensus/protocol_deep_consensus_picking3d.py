@@ -43,7 +43,7 @@ from .interim import DOING, so_far, training_detail
 from .methods import methods_text
 from .notes import orientation_notes
 from .outputs import disagreements, expected, merged_picks
-from .second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
+from .second_look import VOTED_THRESHOLD, diameter_of, is_asked, outcome, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
 
@@ -110,7 +110,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
     - Thirty answers in _Curate_ (analyse results) help small particles most. Continue learns from them in seconds.
     - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
-    tomogram.
+    tomogram. With a diameter, the second look scores these picks without a network, in some minutes.
     - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
     version of them.
     """
@@ -140,7 +140,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
 
     def _imagePointers(self) -> list[Pointer]:
         """The set of tomograms that boxes are cut from, where it is not that of the picks; voting cuts none."""
-        return [self.extractFrom] if self.extractFrom.get() is not None and not self.doVoting else []
+        return [self.extractFrom] if self.extractFrom.get() is not None and not votes_only(self) else []
 
     def _grid(self) -> CommonGrid:
         return read_common_grid(self._files().common_grid)
@@ -176,18 +176,19 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
         convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
-        if self.useGpu and not self.doVoting:
+        gpu = bool(self.useGpu and not self.doVoting)
+        if gpu:
             self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
                 for ts_id in ts_ids]
-        if not self.doVoting:
+        if not votes_only(self):
             last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
-            if not self._skipsTraining():
-                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
-            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=self.useGpu.get())]
+            if not (self.doVoting or self._skipsTraining()):
+                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=gpu)]
+            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=gpu)]
             if is_asked(self):
                 last = [self._insertFunctionStep(self.secondLookStep, looked, prerequisites=last, needsGPU=False)]
             last = [self._insertFunctionStep(self.answersStep, looked + self._answersGiven(), prerequisites=last, needsGPU=False)]
@@ -217,7 +218,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
             self._files(), tomogram, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
             symmetry=self.symmetry.get()), job=f"consensus_{tomogram.ts_id}")
-        if self.doVoting:
+        if votes_only(self):
             self._publishVoted()
 
     @tomogram_step
@@ -232,7 +233,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks else [])]
+        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
         for label in labels:
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
@@ -312,14 +313,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
         accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
         if not any(len(own) for own in accepted.values()):
-            field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
+            field = "Required agreement (pickers)" if votes_only(self) else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         self._publish({ts_id: own for ts_id, own in merged.items() if ts_id not in self._published()},
-                      list(grid.tomograms) if self.doVoting else ts_ids)
+                      list(grid.tomograms) if votes_only(self) else ts_ids)
         self._registerAnswers(merged, ts_ids)
         self._closeOutputs()
-        verdict = self._verdict()
-        verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
+        verdict = self._verdict(grid.names)
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
@@ -334,7 +334,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
             self._writeReport()
 
     def _writeReport(self) -> None:
-        """Write the report of the run. The picks are registered already, so that an error here does not fail the run."""
+        """The picks are registered already: an error here does not fail the run."""
         try:
             self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
         except Exception as error:
@@ -346,24 +346,27 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
 
     def _model(self) -> str:
-        """The model that scores: the given one, or the run's own; '' where none was trained."""
+        """The model that scores: the given one, or the run's own; '' where none was trained, and with voting."""
+        if self.doVoting:
+            return ""
         return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
 
     def _tomogramsInUse(self) -> list[commands.RunTomogram]:
         return [tomogram for ts_id, tomogram in self._grid().tomograms.items() if not self._failed(ts_id)]
 
     def _whyNoLook(self) -> str:
-        return why_none(self._model(), self._subtomograms(NOISE), self._tomogramsInUse())
+        return why_none(bool(self.doVoting or self._model()), self._subtomograms(NOISE), self._tomogramsInUse())
 
-    def _verdict(self) -> Verdict | None:
+    def _verdict(self, names: list[str]) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
         path = self._files().verdict
-        if self.doVoting or not path.exists():
+        if votes_only(self) or not path.exists():
             return None
-        return Verdict.from_json(path.read_text(encoding="utf-8"))
+        return Verdict.from_json(path.read_text(encoding="utf-8")).with_names(dict(enumerate(names, start=1)))
 
     def _threshold(self) -> float | None:
-        return None if self.doVoting else self.threshold.get()
+        voted = None if votes_only(self) else VOTED_THRESHOLD  # voting hides the field
+        return voted if self.doVoting else self.threshold.get()
 
     def _sourcePointers(self) -> list[Pointer]:
         return [*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers()]
@@ -371,9 +374,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     # ------------------------------------------------------------------------------------------- helpers of the steps
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
-        paths = [str(self._files().subtomograms(ts_id, label))
-                 for ts_id in self._grid().tomograms if not self._failed(ts_id) for label in labels]
-        return [path for path in paths if os.path.exists(path)]
+        paths = (str(self._files().subtomograms(own.ts_id, label)) for own in self._tomogramsInUse() for label in labels)
+        return list(filter(os.path.exists, paths))
 
     # -------------------------------------------------------------------------------------------------- information
     def _validate(self):

@@ -53,12 +53,17 @@ def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[s
                   else protocol.getAttributeValue(name) for name in names}
     shown = {protocol.getParam(name).label.get(): _shown(value) for name, value in parameters.items()
              if protocol.evalParamCondition(name)}
-    recipe = RECIPES[protocol.recipe.get()]
+    recipe = RECIPES[0 if protocol.doVoting else protocol.recipe.get()]  # voting hides it
     return {"label": protocol.getRunName(), "settings": shown, "seed": protocol.randomSeed.get(), "threshold": threshold,
-            "method": "voting" if threshold is None else "network",
+            "method": _method(protocol, threshold),
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
+
+
+def _method(protocol: EMProtocol, threshold: float | None) -> str:
+    """What scored the picks, as the run program says it."""
+    return "voting" if threshold is None else "votes and second look" if protocol.doVoting else "network"
 
 
 def _shown(value: Any) -> str:
