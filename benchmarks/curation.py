@@ -181,7 +181,7 @@ def page(table: pd.DataFrame) -> str:
     runs = table[["species", "snr", "pickers", "seed"]].drop_duplicates()
     thirty = table[(table["answers"].isin((0, 30))) & (table["chosen"] == "informative")]
     text = (
-        f"{len(runs)} runs with the second look, seeds {', '.join(map(str, sorted(table['seed'].unique())))}; everything was "
+        f"Runs with the second look: {len(runs)}, seeds {', '.join(map(str, sorted(table['seed'].unique())))}; everything was "
         f"chosen on seeds 1 to 3. {EXPERTS} simulated experts for each line of a case: they say of a pick whether it is a "
         "particle of the species, and a share `mistakes` of the answers is wrong. Informative: the picks that "
         "xmipp_curate_picks_tomo shows. F1, ECE and beads (accepted gold beads) are those of the run after it has learned, with "
