@@ -25,6 +25,8 @@ PROGRAMS = (
     "map_resolution_tomo",
     "compare_branches_tomo",
     "second_look_tomo",
+    "learn_answers_tomo",
+    "curate_picks_tomo",
 )
 
 

@@ -36,18 +36,19 @@ SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first 
 SHOW_MAPS, SHOW_FSC, EYE_X_OF_AVERAGE = 0, 1, 582  # of an average, whose viewer is wider
 # Every eye of the viewer of a consensus but those that open a browser or another viewer: title of its window, name of the picture
 FIGURES = {
-    1: ("Scores", None),
-    2: ("Expected precision", None),
-    3: ("Expected number", None),
-    4: ("Who saw", "consensus_votes"),
-    5: ("Reliability", None),
-    6: ("Training", None),
-    8: ("Calibration", None),
-    10: ("Gallery", "consensus_gallery"),
-    11: ("Picks on slices", "consensus_slices"),
-    12: ("Picks in space", None),
+    1: ("Curate picks", "curate"),
+    2: ("Scores", None),
+    3: ("Expected precision", None),
+    4: ("Expected number", None),
+    5: ("Who saw", "consensus_votes"),
+    6: ("Reliability", None),
+    7: ("Training", None),
+    9: ("Calibration", None),
+    11: ("Gallery", "consensus_gallery"),
+    12: ("Picks on slices", "consensus_slices"),
+    13: ("Picks in space", None),
 }
-KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 325)  # a file beside the project, and its field in that viewer
+KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 355)  # a file beside the project, and its field in that viewer
 THRESHOLD_WAND, RADIUS_WAND = (717, 788), (717, 728)  # in the form of the finished run
 REPORT_SIZE = "1240,2000"
 MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)

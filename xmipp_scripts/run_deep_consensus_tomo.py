@@ -43,6 +43,8 @@ class RunDeepConsensusTomo(Program):
             "The program writes these files into the output folder: accepted.csv, scored.csv (tomo_id,x,y,z,score,support,"
             "pickers,picker_scores, and class, orientation and group where the pickers give any), the same two as XMD, "
             "scored_raw.csv with every raw pick, the network, its training log, summary.json, picks.png and report.html. "
+            "xmipp_curate_picks_tomo shows single picks of a finished run and saves what you say of them in answers.csv of the "
+            "output folder; the same command of this program then learns from the answers in seconds. "
             "After an interruption, start the program again with the same options: it continues where it stopped."
         )
         self.addParamsLine(
@@ -151,6 +153,8 @@ class RunDeepConsensusTomo(Program):
             say(f"verdict: {verdict['text']}")
         if look := summary["secondLook"]:
             say(f"second look: {look['reason']}")
+        if answers := summary["answers"]:
+            say(f"answers: {answers['text']}")
         for tomo_id, counts in summary["tomograms"].items():
             say("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():

@@ -25,6 +25,8 @@ PROGRAMS = (
     "average_subtomograms",
     "map_resolution_tomo",
     "compare_branches_tomo",
+    "learn_answers_tomo",
+    "curate_picks_tomo",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """

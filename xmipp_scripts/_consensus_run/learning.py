@@ -72,7 +72,24 @@ class Learning:
         else:
             for path in self.layout.of_second_look:  # of an earlier run
                 path.unlink(missing_ok=True)
-        return self.layout.scored
+        self._learn_answers(steps)
+        return self.layout.final
+
+    def _learn_answers(self, steps: Steps) -> None:
+        """Score the picks again with what persons said of them. The answers themselves stay, whatever the run does."""
+        from tomo_particles.runs.answers_file import read_answers
+
+        from .._curation.learn import LearnConfig, write_learned
+
+        layout = self.layout
+        if not read_answers(layout.answers):
+            for path in layout.of_answers:  # of an earlier run
+                path.unlink(missing_ok=True)
+            return
+        learning = LearnConfig(str(layout.scored), str(layout.answers), str(layout.answered), self.config.radius)
+        _forget_damaged(verdict_beside(learning.output))
+        inputs: list[str | Path] = [learning.input, learning.answers, verdict_beside(learning.input)]
+        steps.run("answers", learning, inputs, list(layout.of_answers), lambda: write_learned(learning, self.progress))
 
     def _looks_twice(self, model: str) -> bool:
         """Whether there is a second look: the diameter is known, and a network scored the picks, or votes shall do."""

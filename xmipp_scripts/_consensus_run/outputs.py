@@ -169,6 +169,7 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         "picks": counts,
         "reliability": _reliability(run),
         "secondLook": _second_look(run),
+        "answers": _answers(run),
         "expected": _expected(table, config.threshold, verdict) if verdict and config.training.recipe == "consensus" else {},
         "merged": len(table),
         "accepted": int(good.sum()),
@@ -204,6 +205,13 @@ def _second_look(run: FinishedRun) -> dict | None:
     if not (run.config.voting or Path(run.model).exists()):
         return {"used": False, "reason": "none, because no network was trained"}
     return dict(json.loads(run.layout.look.read_text(encoding="utf-8")))
+
+
+def _answers(run: FinishedRun) -> dict | None:
+    """What came of the answers of persons; None if there are none."""
+    if run.config.voting or not run.layout.learned.exists():
+        return None
+    return dict(json.loads(run.layout.learned.read_text(encoding="utf-8")))
 
 
 def _reliability(run: FinishedRun) -> dict[str, dict[str, float]]:

@@ -72,13 +72,24 @@ class Pipeline:
         if not config.voting:
             trains = not config.skip_training
             check_training(config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, trains=trains)
-        notes = list(self.tomogram_notes)
+        notes = [*self.tomogram_notes, *self._notes_on_answers()]
         picks = self._read_picks(notes)
         if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
             # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
             prepare_training(config.training, config.threads)
         with alone_in(self.layout.root, "--odir"):
             return self._run(picks, notes, started)
+
+    def _notes_on_answers(self) -> list[str]:
+        """Refuses damaged answers before anything is computed."""
+        from tomo_particles.runs.answers_file import read_answers
+
+        answers = read_answers(self.layout.answers)
+        return (
+            [f"voting uses no answers; the {len(answers)} in {self.layout.answers} stay"]
+            if answers and self.config.voting
+            else []
+        )
 
     def _run(self, picks: dict[str, list], notes: list[str], started: float) -> dict:
         from .finished import FinishedRun

@@ -171,7 +171,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         viewer = DeepConsensusPicking3DViewer(project=self.proj, protocol=protocol)
         viewer.setProtocol(protocol)
         self.assertEqual(len(viewer.getParam("tomogram").choices), 3)
-        opened_elsewhere = ("showReport", "showOutput", "showScored")
+        opened_elsewhere = ("showReport", "showOutput", "showScored", "showCurate", "showNapari")
         truth = Path("by hand.csv")
         rows = [f"TS_1,{x},{y},{z},{RATE}" for x, y, z in self.simulated["TS_1"].truth]
         truth.write_text("\n".join(["tomo_id,x,y,z,samplingRate", *rows]) + "\n")

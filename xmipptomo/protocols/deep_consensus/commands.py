@@ -141,3 +141,8 @@ def look_arguments(files: RunFiles, model: str, *, diameter: float, tilts: tuple
             *(["--model", model] if model else []), "--diameter", diameter, "--tilts", *tilts,
             *(["--keepCentres"] if keep_centres else []), "--tomogramSamplingrate", tomogram_rate,
             "--threads", threads, "--seed", seed]
+
+
+def answers_arguments(files: RunFiles, *, radius: float) -> Arguments:
+    """Learn from the answers of persons. radius: within which an answer is about a pick, fraction of the box."""
+    return ["--input", files.scored, "--answers", files.answers, "--output", files.answered, "--radius", radius]

@@ -72,7 +72,7 @@ def merged_picks(files: RunFiles, ts_ids: Sequence[str], threshold: float | None
     """
     if threshold is None:
         return {ts_id: _picks_of(read_table(files.consensus(ts_id)), None, n_pickers) for ts_id in ts_ids}
-    scored = read_table(files.scored)
+    scored = read_table(files.final)
     rows: dict[str, list[int]] = {ts_id: [] for ts_id in ts_ids}
     for row, ts_id in enumerate(scored.get("tiltSeriesId", [])):
         rows[ts_id].append(row)  # what has failed was not scored

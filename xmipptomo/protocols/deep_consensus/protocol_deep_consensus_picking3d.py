@@ -34,6 +34,7 @@ from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import unfinished_lines
 from . import commands
+from .answers import ANSWERED, LearnsFromAnswers, learned
 from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .gpus import NetworkOnGpus
 from .growing import ACCEPTED, SCORED, TOMOGRAMS, GrowingOutputs
@@ -42,14 +43,14 @@ from .interim import DOING, so_far, training_detail
 from .methods import methods_text
 from .notes import orientation_notes
 from .outputs import disagreements, expected, merged_picks
-from .second_look import VOTED_THRESHOLD, diameter_of, is_asked, outcome, tilts_of_run, votes_only, why_none
+from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
 
 logger = logging.getLogger(__name__)
 
 
-class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -89,6 +90,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     where fewer than two gave one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it,
     the class of most of its pickers (_species). Positive references are always accepted, negative ones never.
     - scoredCoordinates: the same for all merged picks, accepted or not. Use it to select picks by other rules.
+    - answeredCoordinates: the places that persons judged (_Curate_): who said what (_answer: 1 or -1, _who, _when, _why).
     - If no input set of tomograms holds all tomograms: a SetOfTomograms with all of them. If their sampling rates differ,
     there is one pair of sets for each sampling rate.
     - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with the scores of all merged picks
@@ -106,6 +108,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). If you change only the
     threshold and choose Continue, nothing is trained again.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
+    - Thirty answers in _Curate_ (analyse results) help small particles most. Continue learns from them in seconds.
     - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
     tomogram. With a diameter, the second look scores these picks without a network, in some minutes.
     - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
@@ -114,7 +117,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
 
     _label = "deep consensus picking 3D"
     _devStatus = BETA
-    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, TOMOGRAMS: SetOfTomograms}
+    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, ANSWERED: SetOfCoordinates3D,
+                        TOMOGRAMS: SetOfTomograms}
     stepsExecutionMode = STEPS_PARALLEL
     _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
                      "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
@@ -183,11 +187,12 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             if not (self.doVoting or self._skipsTraining()):
                 last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
-            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last,
-                                             needsGPU=self.useGpu.get() and not self.doVoting)]
+            on_gpu = self.useGpu.get() and not self.doVoting
+            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=on_gpu)]
             if is_asked(self):
                 last = [self._insertFunctionStep(self.secondLookStep, looked, prerequisites=last, needsGPU=False)]
-        self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
+            last = [self._insertFunctionStep(self.answersStep, looked + self._answersGiven(), prerequisites=last, needsGPU=False)]
+        self._insertFunctionStep(self.createOutputStep, final + self._answersGiven(), prerequisites=last, needsGPU=False)
 
     def convertInputStep(self, _: str):
         """Write the common grid and one table of picks per tomogram, all at the common sampling rate."""
@@ -270,7 +275,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
         grid, files = self._grid(), self._files()
         results = (files.scored, files.scored_raw, files.verdict, files.reliability, *files.of_second_look)
-        cleanPath(*map(str, results))
+        cleanPath(*map(str, (*files.of_answers, *results)))
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
@@ -294,7 +299,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         if reason := self._whyNoLook():
             logger.info("Second look: %s", reason)
             return
-        cleanPath(*map(str, (files.scored, files.verdict, files.reliability, files.look)))  # of an earlier look
+        cleanPath(*map(str, (*files.of_answers, files.scored, files.verdict, files.reliability, files.look)))  # of earlier
         self._runProgram(SECOND_LOOK_PROGRAM, commands.look_arguments(
             files, self._model(), diameter=diameter_of(self, grid), tilts=tilts_of_run(self, tomograms),
             keep_centres=self.keepCentres.get(), tomogram_rate=tomograms[0].tomogram_rate, threads=self.binThreads.get(),
@@ -312,6 +317,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         self._publish({ts_id: own for ts_id, own in merged.items() if ts_id not in self._published()},
                       list(grid.tomograms) if votes_only(self) else ts_ids)
+        self._registerAnswers(merged, ts_ids)
         self._closeOutputs()
         verdict = self._verdict()
         verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
@@ -323,6 +329,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
                                     "secondLook": outcome(self, files, grid, self._tomogramsInUse(), self._whyNoLook()),
+                                    "answers": learned(files),
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
         if self.writeReport:
             self._writeReport()
@@ -341,9 +348,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
 
     def _model(self) -> str:
         """The model that scores: the given one, or the run's own; '' where none was trained, and with voting."""
-        if self.doVoting:
-            return ""
-        return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
+        own = str(self._files().model) if not self.doVoting and self._trains() else ""
+        return self._modelFile() if self._skipsTraining() and not self.doVoting else own
 
     def _tomogramsInUse(self) -> list[commands.RunTomogram]:
         return [tomogram for ts_id, tomogram in self._grid().tomograms.items() if not self._failed(ts_id)]
@@ -359,9 +365,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         return Verdict.from_json(path.read_text(encoding="utf-8"))
 
     def _threshold(self) -> float | None:
-        if self.doVoting:  # which hides the field
-            return None if votes_only(self) else VOTED_THRESHOLD
-        return self.threshold.get()
+        return threshold_of(self)
 
     def _sourcePointers(self) -> list[Pointer]:
         return [*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers()]

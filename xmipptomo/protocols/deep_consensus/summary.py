@@ -95,6 +95,7 @@ def summary_lines(files: RunFiles) -> list[str]:
              + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
              *_expectation_lines(content),
              *_look_lines(content),
+             *_answer_lines(content),
              f"Common sampling rate and box: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
     if version := content.get("extractedFrom"):
         lines.append(f"Subtomograms are cut from: {version}")
@@ -110,7 +111,7 @@ def summary_lines(files: RunFiles) -> list[str]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
     lines += [f"*Note*: {note}" for note in (*content.get("doubts", []), *content.get("notes", []))]
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
-    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored,
+    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.final,
                "Places as picked": files.looks}
     return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
 
@@ -136,6 +137,11 @@ def _look_lines(content: dict) -> list[str]:
     first, last = look["tilts"]
     return [f"*Second look* ({look['diameter']:.4g} Å in diameter, tilts {first:g} to {last:g} degrees): "
             f"{look['reason']}{centres}"]
+
+
+def _answer_lines(content: dict) -> list[str]:
+    """What came of the answers of persons; nothing where there are none."""
+    return [f"*Answers*: {content['answers']['text']}"] if content.get("answers") else []
 
 
 def _verdict_lines(content: dict) -> list[str]:
