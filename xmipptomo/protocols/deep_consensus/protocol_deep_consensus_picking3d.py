@@ -156,7 +156,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
 
     def _skipsTraining(self) -> bool:
-        return self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
+        return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
 
     def _network(self) -> str:
         """The network that subtomograms are prepared for: that of the given model file, or the name of the one to train."""
@@ -344,12 +344,11 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def _trains(self) -> bool:
         """Whether a network can learn from the picks."""
         agreed, doubtful = (sum(map(count_rows, self._subtomograms(kind))) for kind in (POSITIVE, DOUBTFUL))
-        return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
+        return not self.doVoting and (can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0])
 
     def _model(self) -> str:
         """The model that scores: the given one, or the run's own; '' where none was trained, and with voting."""
-        own = str(self._files().model) if not self.doVoting and self._trains() else ""
-        return self._modelFile() if self._skipsTraining() and not self.doVoting else own
+        return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
 
     def _tomogramsInUse(self) -> list[commands.RunTomogram]:
         return [tomogram for ts_id, tomogram in self._grid().tomograms.items() if not self._failed(ts_id)]
