@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyworkflow as pw
+from pyworkflow.object import Pointer
 from pyworkflow.viewer import DESKTOP_TKINTER
 
 from tomo_particles.consensus.expected_precision import promise_text
