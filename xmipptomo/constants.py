@@ -24,7 +24,7 @@ SYMMETRY_NAMES: Final = r"([cd][1-9]\d?)|t|o|(i[12]?)"  # the values of --symmet
 MODEL_NEW, MODEL_EXISTING = 0, 1
 NETWORKS: Final = ("small", "reference")
 BUILTIN_COMPLEXES: Final = ("globule", "clamp", "crescent", "shell", "rings", "rod", "twosubunits")  # of the simulation
-DISTRACTORS: Final = ("bead", "vesicle")  # what a simulation adds, and a picker should leave alone
+DISTRACTORS: Final = ("bead", "vesicle", "carbon", "contaminant")  # what a simulation adds, and a picker should leave alone
 BLOB_METHODS: Final = ("log", "dog")  # the values of --method
 IMPORT_FORMATS: Final = ("csv", "xmd", "relion5", "relion3", "cbox", "coords", "deepfinder", "membranorama", "eman2", "dynamo",
                          "imod", "copick", "portal", "motivelist", "stopgap", "submission", "pytme", "pytom", "ptm",
