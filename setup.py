@@ -25,6 +25,7 @@ PROGRAMS = (
     "map_resolution_tomo",
     "compare_branches_tomo",
     "second_look_tomo",
+    "mask_tomo",
 )
 
 

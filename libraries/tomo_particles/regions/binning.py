@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import label, maximum_filter, minimum_filter
+from scipy.ndimage import label
 
 from ..core.grey_values import robust_scale
 
@@ -47,7 +47,7 @@ def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTo
     """Bin a tomogram (z, y, x; any type, may be memory-mapped; particles dark unless `bright`) of `rate` Å/voxel.
 
     The blocks begin at the first corner; at the last faces they may be incomplete. A voxel has no data if it is no number, or if
-    it is in a constant neighbourhood of 3^3 voxels that is joined to the border by others.
+    it has the value of its six neighbours and is joined to the border by such voxels.
     """
     factor = mask_factor(rate)
     first = max(part for part in range(1, factor + 1) if factor % part == 0 and (part == 1 or part * rate <= FINE))
@@ -62,8 +62,7 @@ def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTo
         grey = np.array(volume[around], dtype=np.float32)
         inner = slice(start - around.start, stop - around.start)
         numbers = np.isfinite(grey)
-        constant = minimum_filter(grey, 3, mode="nearest") == maximum_filter(grey, 3, mode="nearest")
-        data = (numbers & ~constant)[inner]
+        data = (numbers & ~_as_neighbours(grey))[inner]
         gaps += int(np.count_nonzero(~numbers[inner]))
         counts = _block_sums(data, first)
         there = counts > 0
@@ -89,6 +88,19 @@ def _scaled(
         mean *= np.float32(sign / (deviation or 1.0))
     mean[~known] = 0
     return BinnedTomogram(mean, empty, rate, step, gaps)
+
+
+def _as_neighbours(grey: np.ndarray) -> np.ndarray:
+    """(z, y, x) bool: the same value as the neighbours along each axis; beyond the faces all are the same."""
+    same = np.ones(grey.shape, dtype=bool)
+    for axis in range(3):
+        equal = np.diff(grey, axis=axis) == 0
+        before, after = (tuple(end if a == axis else slice(None) for a in range(3)) for end in (slice(None, -1), slice(1, None)))
+        same[after] &= equal
+        same[before] &= equal
+        if not same.any():
+            break
+    return same
 
 
 def _joined_to_border(places: np.ndarray) -> np.ndarray:

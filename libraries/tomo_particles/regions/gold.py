@@ -9,7 +9,7 @@ from .binning import TOUCHING
 from .places import deviations
 
 SMOOTHING = 0.25  # of the diameter, standard deviation
-SEED = 15.0  # robust deviations of the smoothed tomogram: beads of 10 nm have 20 to 60, grains of ice up to 15
+SEED = 20.0  # robust deviations of the smoothed tomogram: beads of 10 nm have 30 to 60, grains of ice up to 17
 HALF = 0.5  # of its peak: where a bead ends
 MOST = 3.0  # diameters along x or y: what is larger at half its peak is no bead
 

@@ -1,0 +1,65 @@
+"""Masks of regions that belong to tomograms, by the names of their files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tomo_particles.core.errors import InputError, listed
+from tomo_particles.core.files import require_file
+
+if TYPE_CHECKING:
+    from tomo_particles.core.tomograms import Tomogram
+    from tomo_particles.regions.region_mask import RegionMask
+
+MASK_HELP = (
+    " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc"
+)
+
+
+def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str) -> dict[str, str]:
+    """The file of each tomogram, from files and folders; empty if none is given. One file of one tomogram may have any name.
+
+    Raises InputError where a tomogram has none or two, and for a file of no tomogram.
+    """
+    from tomo_particles.core.tomograms import tomogram_id
+    from tomo_particles.regions.mask_files import ENDING
+
+    if not given:
+        return {}
+    if len(given) == 1 and len(tomo_ids) == 1 and not os.path.isdir(given[0]):
+        return {tomo_ids[0]: str(require_file(given[0], option))}
+    found: dict[str, str] = {}
+    for path in given:
+        inside = sorted(map(str, Path(path).glob("*.mrc"))) if os.path.isdir(path) else [str(require_file(path, option))]
+        names = {one: tomogram_id(one).removesuffix(ENDING) for one in inside}
+        if not os.path.isdir(path) and names[path] not in tomo_ids:
+            raise InputError(
+                f"{option}: '{path}' is named as the mask of no tomogram; name it as its tomogram, <tomogram>{ENDING}.mrc"
+            )
+        for one, tomo_id in names.items():
+            if tomo_id not in tomo_ids:
+                continue
+            if tomo_id in found:
+                raise InputError(f"{option}: '{found[tomo_id]}' and '{one}' are both masks of '{tomo_id}'; give one")
+            found[tomo_id] = one
+    if lacking := [tomo_id for tomo_id in tomo_ids if tomo_id not in found]:
+        raise InputError(f"{option}: no mask of {listed(lacking)}; give one per tomogram, named <tomogram>{ENDING}.mrc")
+    return found
+
+
+def check_masks(masks: dict[str, str], tomograms: Sequence[Tomogram], option: str = "--mask") -> None:
+    """Read every mask once, so that one that does not fit is refused before the work."""
+    for tomogram in tomograms:
+        mask_of(masks, tomogram, option)
+
+
+def mask_of(masks: dict[str, str], tomogram: Tomogram, option: str = "--mask") -> RegionMask | None:
+    """The mask of a tomogram; None if none are given."""
+    from tomo_particles.core.tomograms import tomogram_id
+    from tomo_particles.regions.mask_files import read_mask
+
+    path = masks.get(tomogram_id(tomogram.path))
+    return read_mask(path, tomogram.size, tomogram.sampling_rate, option) if path else None
