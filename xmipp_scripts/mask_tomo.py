@@ -162,7 +162,9 @@ class MaskTomo(Program):
     def run(self) -> None:
         masks = write_masks(self.config)
         print_notes(
-            f"'{tomo_id}': nothing but bad regions; look at the tomogram" for tomo_id, mask in masks.items() if mask.is_bad().all()
+            f"'{tomo_id}': nothing but bad regions; look at the tomogram"
+            for tomo_id, mask in masks.items()
+            if mask.is_bad().all()
         )
         say(f"{len(masks)} masks in {self.config.odir}")
 

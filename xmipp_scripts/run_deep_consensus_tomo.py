@@ -84,6 +84,10 @@ class RunDeepConsensusTomo(Program):
         )
         self.addParamsLine(" [--noiseStatic] : never lower this radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
+            " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc. "
+            "Noise is picked in good regions, and a fifth of it on gold, membranes, carbon, ice and dirt. The picks stay as they are"
+        )
+        self.addParamsLine(
             " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "
             "is the fraction of the pickers that agree"
         )
@@ -127,6 +131,7 @@ class RunDeepConsensusTomo(Program):
             noise_amount=self.number("--noise"),
             noise_radius=self.number("--noiseRadius"),
             noise_static=self.checkParam("--noiseStatic"),
+            mask=tuple(self.optional_list("--mask")),
             invert=self.checkParam("--invert"),
             border=self.getParam("--border"),
             diameter=optional("--diameter"),

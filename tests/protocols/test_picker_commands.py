@@ -155,7 +155,9 @@ def test_matching_leaves_out_what_is_automatic():
     automatic = matching(
         replace(MATCHING, mask="", diameters=[], angular_step=0.0, low_pass=0.0, optics=None), score_maps="", bright=False
     )
-    assert not {"--mask", "--diameter", "--angularstep", "--lowpass", "--scoremaps", "--bright", "--voltage"} & set(automatic)
+    assert not {"--templateMask", "--diameter", "--angularstep", "--lowpass", "--scoremaps", "--bright", "--voltage"} & set(
+        automatic
+    )
     assert value_of(automatic, "--defocus") == 0
     assert value_of(matching(), "--defocus") == 3.0
     assert matching()[matching().index("--diameter") + 1 : matching().index("--diameter") + 3] == [100.0, 200.0]

@@ -21,7 +21,7 @@ from ..tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 from .config import PipelineConfig
 from .learning import MERGED_SETS, Learning
 from .steps import Steps, alone_in
-from .tomograms import TomogramInfo, read_tomograms
+from .tomograms import TomogramInfo, read_masks, read_tomograms
 
 SETS = ("pos", "doubt", "neg", "noise", "raw")
 
@@ -39,6 +39,7 @@ class Pipeline:
         self.tomogram_notes: list[str] = []
         self.tomograms = read_tomograms(config, self.tomogram_notes)
         self.rate = config.sampling_rate or self.tomograms[0].sampling_rate
+        self.masks = read_masks(config, self.tomograms)
         # what every file of picks holds, by what it is of (picks, truth, lie), picker by picker
         self.roles = {kind: [source.content for source in sources] for kind, sources in config.sources.items()}
 
@@ -220,13 +221,15 @@ class Pipeline:
             threads=config.threads,
             seed=seed_of(config.seed, tomogram.tomo_id),
             note=str(note_file),
+            mask=self.masks.get(tomogram.tomo_id),
         )
 
         def pick() -> None:
             count, note = write_noise(noise)
             self.progress(f"noise {tomogram.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
-        steps.run(f"noise {tomogram.tomo_id}", noise, [avoid], [noise.output, note_file], pick)
+        inputs = [avoid, *([noise.mask] if noise.mask else [])]
+        steps.run(f"noise {tomogram.tomo_id}", noise, inputs, [noise.output, note_file], pick)
         return note_file.read_text(encoding="utf-8")
 
     def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from tomo_particles.core.errors import InputError
 
 from .._shared.averaging_options import check_diameter
+from .._shared.masks import masks_by_tomogram
 from .config import PipelineConfig
 
 
@@ -54,3 +55,14 @@ def read_tomograms(config: PipelineConfig, notes: list[str]) -> list[TomogramInf
             check_diameter(config.diameter, tomogram.size, tomogram.sampling_rate, path, "--diameter")
         tomograms.append(tomogram)
     return tomograms
+
+
+def read_masks(config: PipelineConfig, tomograms: list[TomogramInfo]) -> dict[str, str]:
+    """The file of the mask of regions of each tomogram, all of them read once; empty if none are given. Raises InputError."""
+    from tomo_particles.regions.mask_files import read_mask
+
+    masks = masks_by_tomogram(config.mask, [tomogram.tomo_id for tomogram in tomograms], "--mask")
+    for tomogram in tomograms:
+        if tomogram.tomo_id in masks:
+            read_mask(masks[tomogram.tomo_id], tomogram.size, tomogram.sampling_rate, "--mask")
+    return masks

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from tomo_particles.core.tomograms import Tomogram
     from tomo_particles.regions.region_mask import RegionMask
 
-MASK_HELP = (
-    " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc"
-)
+MASK_HELP = " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc"
 
 
 def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str) -> dict[str, str]:
@@ -48,12 +46,6 @@ def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str
     if lacking := [tomo_id for tomo_id in tomo_ids if tomo_id not in found]:
         raise InputError(f"{option}: no mask of {listed(lacking)}; give one per tomogram, named <tomogram>{ENDING}.mrc")
     return found
-
-
-def check_masks(masks: dict[str, str], tomograms: Sequence[Tomogram], option: str = "--mask") -> None:
-    """Read every mask once, so that one that does not fit is refused before the work."""
-    for tomogram in tomograms:
-        mask_of(masks, tomogram, option)
 
 
 def mask_of(masks: dict[str, str], tomogram: Tomogram, option: str = "--mask") -> RegionMask | None:

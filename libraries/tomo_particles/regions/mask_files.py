@@ -18,12 +18,16 @@ from .classes import BAD, NAMES, USER
 from .region_mask import RegionMask, on_voxels
 
 ENDING = "_mask"  # of the name of a mask, after the id of its tomogram
+FOR_TEMPLATES = f"give the mask of the templates with {parameter('template_mask')}"  # where a program has both
 BAD_LABEL = "bad classes:"
 
 
 def write_mask(path: str | os.PathLike, mask: RegionMask) -> None:
     """Write a mask as MRC of mode 0."""
-    with written_aside(path, 1024 + mask.labels.size) as aside, mrcfile.new(aside, mask.labels.astype(np.int8), overwrite=True) as file:
+    with (
+        written_aside(path, 1024 + mask.labels.size) as aside,
+        mrcfile.new(aside, mask.labels.astype(np.int8), overwrite=True) as file,
+    ):
         file.voxel_size = mask.voxel
         without_date(file)
         file.add_label(f"{BAD_LABEL} {' '.join(map(str, sorted(mask.bad)))}")
@@ -38,8 +42,9 @@ def read_mask(path: str | os.PathLike, size: Sequence[int], rate: float, option:
     labels = values.astype(np.uint8, copy=False) if values.dtype.kind in "iu" else np.nan_to_num(values, nan=-1.0)
     if values.min() < 0 or values.max() >= len(NAMES) or (labels != labels.astype(np.uint8)).any():
         raise InputError(
-            f"{option}: '{path}' holds other values than the classes 0 to {len(NAMES) - 1} of a mask of regions; "
-            "give a mask that xmipp_mask_tomo wrote"
+            f"{option}: '{path}' holds other values than the classes 0 to {len(NAMES) - 1} of a mask of regions",
+            "give a mask that xmipp_mask_tomo wrote",
+            FOR_TEMPLATES,
         )
     return RegionMask(labels.astype(np.uint8), voxel, _bad_classes(path))
 
@@ -74,7 +79,9 @@ def _read_volume(path: str | os.PathLike, size: Sequence[int], rate: float, opti
         return values, rate if same_sampling_rate(header, rate) else header
     raise InputError(
         f"{option}: '{path}' has {_edges(edges)} voxels of {header:g} Å, but the tomogram has {_edges(size)} of {rate:g} Å, another "
-        "extent; give the mask of this tomogram"
+        "extent",
+        "give the mask of this tomogram",
+        FOR_TEMPLATES,
     )
 
 

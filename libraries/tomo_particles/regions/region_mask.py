@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.coordinates import same_sampling_rate
-from .classes import BAD, NAMES
+from .classes import BAD, NAMES, OBJECTS
 
 
 @dataclass(frozen=True)
 class RegionMask:
     """labels: (z, y, x) uint8 classes of `classes`.  voxel: edge, Å. Its first corner is that of the tomogram.
-    bad: the classes in which nothing may be picked."""
+    bad: the classes in which nothing may be picked.
+    """
 
     labels: np.ndarray
     voxel: float
@@ -32,6 +33,10 @@ class RegionMask:
     def is_bad(self) -> np.ndarray:
         """(z, y, x) bool in voxels of the mask."""
         return np.isin(self.labels, list(self.bad))
+
+    def is_object(self) -> np.ndarray:
+        """(z, y, x) bool in voxels of the mask: objects that pickers take for particles."""
+        return np.isin(self.labels, list(OBJECTS))
 
     def bad_voxels(self, shape: tuple[int, ...], rate: float) -> np.ndarray:
         """(z, y, x) bool of a tomogram of that shape and rate (Å/voxel): whether the centre of each voxel is bad."""

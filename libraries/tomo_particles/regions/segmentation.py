@@ -43,9 +43,9 @@ def segment(
     grey = tomogram.coarse(tomogram.fine)
     known = ~tomogram.empty
     gold = find_gold(grey, known, bead_diameter / tomogram.voxel)
-    if notes is not None and np.count_nonzero(find_gold(-grey, known, bead_diameter / tomogram.voxel)) > INVERTED * np.count_nonzero(
-        gold
-    ):
+    if notes is not None and np.count_nonzero(
+        find_gold(-grey, known, bead_diameter / tomogram.voxel)
+    ) > INVERTED * np.count_nonzero(gold):
         notes.append("there are bright spots as strong as gold: the contrast may be inverted")
     outside = outside_slab(np.clip(grey, -MOST_GREY, MOST_GREY), known & ~gold, tomogram.voxel) & known
     carbon, ice = find_texture(tomogram, known & ~gold & ~outside)

@@ -61,7 +61,7 @@ class XmippProtTemplateMatching3D(TomogramPicker):
     _stepParams = ("diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf", "defocus", "voltage",
                    "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
     _outputParams = ("boxSize",)
-    _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--mask": "mask", "--diameter": "diameters",
+    _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--templateMask": "mask", "--diameter": "diameters",
                      "--tilts": "tiltFirst", "--angularstep": "angularStep", "--lowpass": "lowPass", "--defocus": "defocus",
                      "--voltage": "voltage"}
 

@@ -105,7 +105,7 @@ def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, 
     """Match templates in one tomogram of `rate` (Å/voxel)."""
     arguments = _picker_arguments(tomogram, output, rate, selection, bright, threads)
     arguments += ["--templates", *options.templates]
-    arguments += ["--mask", options.mask] if options.mask else []
+    arguments += ["--templateMask", options.mask] if options.mask else []
     arguments += ["--diameter", *options.diameters] if options.diameters else []
     arguments += ["--tilts", *options.tilts]
     arguments += ["--angularstep", options.angular_step] if options.angular_step else []
