@@ -7,7 +7,8 @@ import numpy as np
 from .places import window_means
 
 WINDOW = 200.0  # Å
-TILES = 8  # along x and y, in each of which a face is looked for
+TILES = 4  # along x and y, in each of which a face is looked for
+CALM = 0.25  # quantile of the variance in a slice of a tile: objects are not the ice
 FALL = 0.5  # of the variance in the middle: what lies beyond holds no sample
 LEAST = 0.5  # share of the tiles that must show a face
 NEAR = 2.0  # robust deviations: tiles farther from the first plane do not count for the second
@@ -39,7 +40,7 @@ def _face(variance: np.ndarray, known: np.ndarray, upwards: bool) -> np.ndarray 
             tile = np.ix_(np.arange(depth), row, column)
             if known[tile].mean() < FALL:
                 continue
-            profile = np.median(variance[tile], axis=(1, 2))
+            profile = np.quantile(variance[tile], CALM, axis=(1, 2))
             middle = float(np.median(profile[depth // 3 : depth - depth // 3]))
             low = profile < FALL * middle
             beyond = low[depth // 2 :] if upwards else low[: depth // 2][::-1]
