@@ -47,6 +47,7 @@ PROTOCOLS = {
     "averaging": {"shared"},
     "deep_consensus": {"shared"},
     "picking": {"shared"},
+    "regions": {"shared"},
     "coordinates": {"shared"},
     "simulation": {"shared"},
     "evaluation": {"shared", "simulation"},

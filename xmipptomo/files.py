@@ -128,6 +128,24 @@ class PickingFiles(LinkedFiles):
         return self._at("picks", f"{file_stem(ts_id)}.xmd")
 
 
+class MaskFiles(LinkedFiles):
+    """Files of masks of regions; the program names what is in the folder of a tomogram."""
+
+    folder = "masks"
+
+    def output(self, ts_id: str) -> str:
+        """Folder that the program fills for one tomogram."""
+        return self._at("output", file_stem(ts_id))
+
+    def mask(self, ts_id: str) -> str:
+        """MRC: the class of each voxel."""
+        return str(Path(self.output(ts_id)) / f"{file_stem(ts_id)}_mask.mrc")
+
+    def shares(self, ts_id: str) -> str:
+        """CSV: the share of each class."""
+        return str(Path(self.output(ts_id)) / "masks.csv")
+
+
 class ImportFiles(LinkedFiles):
     """Files of an import of coordinates."""
 

@@ -31,11 +31,11 @@ def scene():
     where[classes.CARBON] = film
     shell = np.abs(distance((40, 70, 80)) - 30)
     where[classes.MEMBRANE] = (shell <= 2) & (np.abs(np.indices(SHAPE, sparse=True)[0] - 40) < 20)  # what the tilts see
-    grey -= 4 * np.exp(-0.5 * ((shell - 1.8) / 0.6) ** 2)
+    grey -= 2 * np.exp(-0.5 * ((shell - 1.8) / 0.6) ** 2)
     grey[where[classes.GOLD]] -= 60
     lump = gaussian_filter(rng.standard_normal(SHAPE).astype(np.float32), 2)
     grey -= np.where(where[classes.ICE], 3 * (1 + lump / lump.std()), 0).astype(np.float32)
-    grey -= np.where(film, 1 + 1.5 * rng.standard_normal(SHAPE), 0).astype(np.float32)
+    grey -= np.where(film, 0.6 + 0.7 * rng.standard_normal(SHAPE), 0).astype(np.float32)
     return grey, where
 
 

@@ -72,7 +72,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         form.addParam("inputTemplates", params.MultiPointerParam, pointerClass=VOLUMES, label="Templates", important=True,
                       help="Densities of the particles, bright on dark, completely inside their box: volumes, averages, or sets "
                            "of them. They are resampled to the sampling rate of the tomograms.")
-        form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True, label="Mask",
+        self._defineRegions(form)
+        form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True, label="Mask of the templates",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Optional. A spherical mask in the box of the templates: 1 where template and tomogram are compared, "
                            "0 elsewhere. Default: a ball of the particle diameter with a soft edge.")
@@ -127,7 +128,7 @@ class XmippProtTemplateMatching3D(TomogramPicker):
 
     # ---- what the steps need
     def _inputPointers(self) -> list:
-        return [self.inputTomograms, *self.inputTemplates, self.mask]
+        return [self.inputTomograms, *self.inputTemplates, self.mask, self.regionMasks]
 
     def _volumes(self) -> list[Volume]:
         return list(volumes_of(pointer.get() for pointer in self.inputTemplates if pointer.get() is not None))

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from pyworkflow.utils import makeFilePath
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, SetOfTomoMasks, Tomogram
 
 from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
@@ -26,6 +27,17 @@ def link_tomogram(tomogram: Tomogram, link: str) -> str:
     if not os.path.islink(link):
         os.symlink(os.path.abspath(tomogram.getFileName().partition(":")[0]), link)
     return link
+
+
+def mask_file(masks: SetOfTomoMasks, ts_id: str) -> str:
+    """The file of the mask of a tomogram. Raises InputError if the set has none, or if its file is missing."""
+    mask = masks[{"_tsId": ts_id}]
+    if mask is None:
+        raise InputError(f"*Masks of regions* has no mask of '{ts_id}'; make one, or leave this tomogram out")
+    path = mask.getFileName().partition(":")[0]
+    if not os.path.exists(path):
+        raise InputError(f"the mask '{path}' of '{ts_id}' does not exist; make it again")
+    return path
 
 
 def write_picking(path: str, picking: SetOfCoordinates3D, ts_ids: Collection[str], rate: float) -> None:
