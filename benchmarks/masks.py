@@ -1,4 +1,4 @@
-"""Masks of regions on simulated tomograms with beads, vesicles, a carbon film and contaminants: what they find, and what they spare.
+"""Masks of regions on simulated tomograms with beads, vesicles, carbon and contaminants: what they find, and what they spare.
 
 What a mask calls by its class, what it makes bad, and how many particles; then two pickers without and with it.
 """
@@ -118,9 +118,8 @@ def main() -> None:
         "2 vesicles, a carbon film over a fifth of the field, 2 contaminants, SNR 0.1. The limits of the finders were chosen on "
         "the seeds 1 to 3.\n\n"
         + as_markdown(shown)
-        + "\n\nPickers with and without the mask, means over the seeds. LoG: the best 140 of 160 Å; targets are the three biggest "
-        "complexes. Template matching: the best 46 of one complex.\n\n"
-        + as_markdown(means)
+        + "\n\nPickers with and without the mask, means over the seeds. LoG: the best 140 of 160 Å; targets are the three "
+        "biggest complexes. Template matching: the best 46 of one complex.\n\n" + as_markdown(means)
     )
     finish("masks", text, options.write)
 

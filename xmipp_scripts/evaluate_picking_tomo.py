@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomo_particles.core.errors import InputError
 
+from ._shared.masks import MASK_HELP
 from ._shared.program import Program, require_positive, run, say
 
 if TYPE_CHECKING:
@@ -174,8 +175,7 @@ class EvaluatePickingTomo(Program):
         self.addParamsLine(" [--samplingrate <srate>] : A/voxel of files without the column samplingRate")
         self.addParamsLine(" [--occupancy <...>] : volumes <tomogram>_occupancy.mrc with the particle number of each voxel")
         self.addParamsLine(
-            " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc. "
-            "Every number is also given without the picks and the particles in bad regions; needs --tomograms"
+            f"{MASK_HELP}. Every number is also given without the picks and the particles in bad regions; needs --tomograms"
         )
         self.addParamsLine(" [--seed <int=1>] : seed of the random baseline; recorded in the output")
         self.addExampleLine(

@@ -111,8 +111,8 @@ class PickNoiseTomo(Program):
         )
         self.addParamsLine(" [--note <file>] : text file for the reason if noise picks are fewer, or nearer to picks, than asked")
         self.addParamsLine(
-            " [--mask <file>] : mask of good and bad regions, of xmipp_mask_tomo. Noise is picked in good regions, and a fifth of it "
-            "on gold, membranes, carbon, ice and dirt, so that a network learns them"
+            " [--mask <file>] : mask of good and bad regions, of xmipp_mask_tomo. Noise is picked in good regions, and a fifth "
+            "of it on gold, membranes, carbon, ice and dirt, so that a network learns them"
         )
         self.addParamsLine(" [--seed <int=1>] : seed of the random positions; recorded in the output")
         self.addExampleLine(

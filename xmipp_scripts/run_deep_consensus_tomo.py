@@ -10,6 +10,7 @@ from tomo_particles.core.errors import InputError
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
 from ._shared.averaging_options import read_tilts
+from ._shared.masks import MASK_HELP
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from .coordinates_consensus_tomo import SYMMETRY_HELP
@@ -84,8 +85,8 @@ class RunDeepConsensusTomo(Program):
         )
         self.addParamsLine(" [--noiseStatic] : never lower this radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
-            " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc. "
-            "Noise is picked in good regions, and a fifth of it on gold, membranes, carbon, ice and dirt. The picks stay as they are"
+            f"{MASK_HELP}. Noise is picked in good regions, and a fifth of it on gold, membranes, carbon, ice and dirt. The "
+            "picks stay as they are"
         )
         self.addParamsLine(
             " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "

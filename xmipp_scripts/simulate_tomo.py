@@ -213,8 +213,8 @@ class SimulateTomo(Program):
         self.addUsageLine(
             "Simulate tomograms with ground truth, by the recipe of SHREC 2020. The sample holds complexes at "
             "random positions and orientations (they may touch but not overlap), gold beads, vesicles and ice; on request also "
-            "carbon and contaminants. Its tilt series has structural noise, CTF and detector noise, and is reconstructed by weighted "
-            "back-projection with a missing wedge."
+            "carbon and contaminants. Its tilt series has structural noise, CTF and detector noise, and is reconstructed by "
+            "weighted back-projection with a missing wedge."
         )
         self.addUsageLine(
             "Writes for each tomogram <id>.mrc (proteins dark), <id>_classes.mrc, <id>_occupancy.mrc, <id>.png and "

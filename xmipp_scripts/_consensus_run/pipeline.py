@@ -228,7 +228,7 @@ class Pipeline:
             count, note = write_noise(noise)
             self.progress(f"noise {tomogram.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
-        inputs = [avoid, *([noise.mask] if noise.mask else [])]
+        inputs: list[str | Path] = [avoid, *([noise.mask] if noise.mask else [])]
         steps.run(f"noise {tomogram.tomo_id}", noise, inputs, [noise.output, note_file], pick)
         return note_file.read_text(encoding="utf-8")
 

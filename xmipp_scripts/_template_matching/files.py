@@ -98,8 +98,8 @@ def _read_template_mask(config: TemplateMatchingConfig, templates: list[Template
     for template in templates:
         if mask.shape != template.density.shape:
             raise InputError(
-                f"{option}: '{config.template_mask}' has {edges(mask.shape)} voxels, '{template.path}' {edges(template.density.shape)}; "
-                "give a mask in the box of the templates"
+                f"{option}: '{config.template_mask}' has {edges(mask.shape)} voxels, '{template.path}' "
+                f"{edges(template.density.shape)}; give a mask in the box of the templates"
             )
         if not same_sampling_rate(template.rate, templates[0].rate):
             raise InputError(f"{option}: '{template.path}' and '{templates[0].path}' have different voxels; leave {option} out")
@@ -113,8 +113,8 @@ def _read_template_mask(config: TemplateMatchingConfig, templates: list[Template
     profile = np.bincount(shells, mask.ravel()) / np.bincount(shells)
     if rms > SPHERICAL:
         raise InputError(
-            f"{option}: '{config.template_mask}' is not a ball about the middle of its box (voxel size // 2), and the local normalisation "
-            "needs one mask for all rotations; leave it out and give --diameter"
+            f"{option}: '{config.template_mask}' is not a ball about the middle of its box (voxel size // 2), and the local "
+            "normalisation needs one mask for all rotations; leave it out and give --diameter"
         )
     return profile / profile.max()
 

@@ -49,7 +49,7 @@ class MaskTomograms3DViewer(ProtocolViewer):
         for run in self.getProject().getRuns() if self.getProject() is not None else []:
             for name, output in run.iterOutputAttributes(SetOfCoordinates3D):
                 if own & set(output.getTSIds()):
-                    found[f"{run.getRunName()}: {name}"] = output
+                    found[f"{run.getRunName()} ({run.getObjId()}): {name}"] = output
         return found
 
     def _slices(self, _=None) -> list[View]:

@@ -224,7 +224,8 @@ class _Cells:
         near = places.widened(float(self._edges.max()) / 2 + places.voxel)
         for block, start in enumerate(self._starts):
             shape = self._block_shape(start)
-            cells = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3) + (start, 0, 0)
+            cells = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
+            cells[:, 0] += start
             still = self._opened(block) & near.hold(self._low + (cells + 0.5) * self._edges).reshape(shape)
             self._bits[block], self._open[block] = np.packbits(still), np.count_nonzero(still)
 

@@ -99,8 +99,9 @@ def prepare(
 ) -> PreparedTomogram:
     """Prepare a tomogram (z, y, x; any type, particles dark unless `bright`) for masks with a radius of up to `reach` Å.
 
-    Voxels that are no numbers get the mean of the others. bad: (z, y, x) bool, where no centre may lie; its scores do not count for
-    the noise either. What is there stays visible to masks beside it: `without_bad` removes it. Raises NoNumbersError if no voxel is a number.
+    Voxels that are no numbers get the mean of the others. bad: (z, y, x) bool, where no centre may lie; its scores do not count
+    for the noise either. What is there stays visible to masks beside it: `without_bad` removes it. Raises NoNumbersError if no
+    voxel is a number.
     """
     shape = search_shape(volume.shape, sampling_rate, tomogram_filter.resolution)  # type: ignore[arg-type]
     grey, gaps = without_gaps(volume)
@@ -284,7 +285,7 @@ def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: in
 
 
 def _scored(prepared: PreparedTomogram, mask: np.ndarray) -> np.ndarray:
-    """Where a mask's centre may lie: nowhere bad, at least MAX_OVERHANG of its radius from the border; shifted like `_correlate`."""
+    """Where a mask's centre may lie: not in bad places, at least MAX_OVERHANG of its radius from the border; shifted."""
     half = len(mask) // 2
     margin = int(np.ceil(MAX_OVERHANG * np.cbrt(3 / (4 * np.pi) * mask.sum(dtype=float))))
     scored = np.zeros(prepared.padded, dtype=bool)

@@ -78,8 +78,8 @@ def _read_volume(path: str | os.PathLike, size: Sequence[int], rate: float, opti
     if header > 0 and (np.abs(edges * header - np.array(size) * rate) < header + rate).all():
         return values, rate if same_sampling_rate(header, rate) else header
     raise InputError(
-        f"{option}: '{path}' has {_edges(edges)} voxels of {header:g} Å, but the tomogram has {_edges(size)} of {rate:g} Å, another "
-        "extent",
+        f"{option}: '{path}' has {_edges(edges)} voxels of {header:g} Å, but the tomogram has {_edges(size)} of {rate:g} Å, "
+        "another extent",
         "give the mask of this tomogram",
         FOR_TEMPLATES,
     )

@@ -7,10 +7,11 @@ one frequency, so that its response is computed at the sampling of the mask, fro
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, maximum_filter
 
 from .binning import TOUCHING, BinnedTomogram, enlarged
 from .places import components_longer, deviations, grown
@@ -23,20 +24,41 @@ DIRECTIONS = 120  # of normals on half a sphere, 12 degrees apart
 STEEPEST = 25.0  # degrees between z and a normal, seen along y: nearer to z the wedge of 60 degrees holds no signal
 SEED, GROWN = 4.0, 2.5  # robust deviations
 LENGTH = 600.0  # Å
+FOOT, WEAKER = 5, 3.0  # voxels; amplitude of a sheet over that of its foot
+# Strong sheets, before the textures are known: skins of crystals and faces of a film have up to 5.6 deviations, flatness 4.8.
+STRONG_SEED, STRONG_GROWN, FLAT = 7.0, 6.0, 5.0
 
 
-def find_membranes(tomogram: BinnedTomogram, excluded: np.ndarray, threads: int = 1) -> np.ndarray:
-    """(z, y, x) bool at the sampling of the mask. excluded: bool, what has another class already."""
-    known = ~binary_dilation(excluded, iterations=max(1, round(ALONG / tomogram.voxel)))
-    if not known.any():
-        return np.zeros_like(excluded)
-    response = deviations(np.log(sheet_energy(tomogram, excluded, threads) + 1e-12), known)
-    places = components_longer(grown(response, SEED, GROWN, known), LENGTH / tomogram.voxel)
-    return np.asarray(binary_dilation(places, TOUCHING) & ~excluded)  # half a membrane, 30 Å, on either side of its middle
+@dataclass(frozen=True)
+class SheetResponse:
+    """(z, y, x) float32 at the sampling of the mask. energy: logarithm of the highest amplitude of all filters.
+    flatness: that amplitude over the mean of all; a texture without direction has 2.5, a sheet 4 or more."""
+
+    energy: np.ndarray
+    flatness: np.ndarray
 
 
-def sheet_energy(tomogram: BinnedTomogram, excluded: np.ndarray, threads: int = 1) -> np.ndarray:
-    """(z, y, x) float32 at the sampling of the mask: the highest amplitude of all filters, of places not excluded."""
+def membranes(response: SheetResponse, known: np.ndarray, voxel: float, strong: bool = False) -> np.ndarray:
+    """(z, y, x) bool: long sheets among the known places, half a membrane around their middle included.
+
+    voxel: edge, Å.  strong: only what can be nothing else, be there crystals and carbon among the places or not.
+    """
+    apart = ~binary_dilation(~known, iterations=max(1, round(ALONG / voxel)))  # a filter reaches so far into other objects
+    if not apart.any():
+        return np.zeros_like(known)
+    energy = deviations(response.energy, apart)
+    if strong:
+        places = grown(energy, STRONG_SEED, STRONG_GROWN, apart & (response.flatness >= FLAT))
+    else:
+        places = grown(energy, SEED, GROWN, apart)
+    # The foot of a strong sheet reaches far: what is much weaker than the sheet beside it is not a part of it.
+    places &= response.energy > maximum_filter(response.energy, FOOT) - np.log(WEAKER)
+    places = components_longer(places, LENGTH / voxel)
+    return np.asarray(binary_dilation(places, TOUCHING) & known)
+
+
+def sheet_response(tomogram: BinnedTomogram, excluded: np.ndarray, threads: int = 1) -> SheetResponse:
+    """How much each place is a part of a sheet. excluded: (z, y, x) bool, objects that are so strong that they would hide it."""
     grey = np.clip(tomogram.fine, -4, 4)
     grey[enlarged(excluded, tomogram.step)] = 0
     shape = excluded.shape
@@ -56,13 +78,15 @@ def sheet_energy(tomogram: BinnedTomogram, excluded: np.ndarray, threads: int = 
         part *= np.exp(-0.5 * (across * BAND) ** 2 - 2 * (np.pi * ALONG) ** 2 * square)
         return np.abs(scipy.fft.ifftn(part, overwrite_x=True, workers=1)[tuple(map(slice, shape))])
 
-    best = np.zeros(shape, dtype=np.float32)
+    best, total = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
     normals = directions(DIRECTIONS)
     with ThreadPoolExecutor(threads) as pool:  # some at a time: each holds a volume
         for start in range(0, len(normals), threads):
             for found in pool.map(amplitude, normals[start : start + threads]):
                 np.maximum(best, found, out=best)
-    return best
+                total += found
+    flatness = np.divide(best * len(normals), total, out=np.zeros_like(best), where=total > 0)
+    return SheetResponse(np.log(best + 1e-12), flatness)
 
 
 def directions(count: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from ..core.grey_values import FLAT_NOTE, gaps_note
 from .binning import binned
 from .classes import CARBON, GOLD, ICE, MEMBRANE, NO_DATA, OUTSIDE
 from .gold import find_gold
-from .membranes import find_membranes
+from .membranes import membranes, sheet_response
 from .region_mask import RegionMask
 from .slab import outside_slab
 from .texture import MOST_GREY, find_texture
@@ -48,11 +48,13 @@ def segment(
     ) > INVERTED * np.count_nonzero(gold):
         notes.append("there are bright spots as strong as gold: the contrast may be inverted")
     outside = outside_slab(np.clip(grey, -MOST_GREY, MOST_GREY), known & ~gold, tomogram.voxel) & known
-    carbon, ice = find_texture(tomogram, known & ~gold & ~outside)
+    response = sheet_response(tomogram, ~known | gold, threads)
+    strong = membranes(response, known & ~gold, tomogram.voxel, strong=True)  # it would pass for a texture
+    carbon, ice = find_texture(tomogram, known & ~gold & ~outside & ~strong)
     # Single grains of a crystal pass for gold; what lies within a lump belongs to it.
     ice |= gold & binary_closing(ice, iterations=max(1, round(bead_diameter / tomogram.voxel)))
     gold &= ~ice
-    membrane = find_membranes(tomogram, ~known | gold | outside | carbon | ice, threads)
+    membrane = membranes(response, known & ~(gold | outside | carbon | ice), tomogram.voxel) | (strong & ~ice & ~gold)
     for number, places in ((MEMBRANE, membrane), (OUTSIDE, outside), (ICE, ice), (CARBON, carbon), (GOLD, gold)):
         labels[places] = number
     return RegionMask(labels, tomogram.voxel)

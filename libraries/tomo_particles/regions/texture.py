@@ -19,6 +19,7 @@ LUMP = 200.0  # Å, window
 LUMP_SEED, LUMP_GROWN = 6.0, 4.5
 LENGTH = 500.0  # Å: less is a particle or a group of them
 CONTACT = 300.0  # Å along a side face: a film has no end in the tomogram
+WIDE = 1000.0  # Å along a side face: no lump is as wide
 
 
 def find_texture(tomogram: BinnedTomogram, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +31,8 @@ def find_texture(tomogram: BinnedTomogram, known: np.ndarray) -> tuple[np.ndarra
     if (rest := known & ~lumps).any():
         places = components_longer(grown(film_score(tomogram, rest), FILM_SEED, FILM_GROWN, rest), length)
         film = _at_side_faces(places, CONTACT / tomogram.voxel)
-    return film, lumps
+    wide = _at_side_faces(lumps, WIDE / tomogram.voxel)  # a film with a coarse grain
+    return film | wide, lumps & ~wide
 
 
 def film_score(tomogram: BinnedTomogram, known: np.ndarray) -> np.ndarray:

@@ -34,8 +34,8 @@ def scene():
     grey -= 2 * np.exp(-0.5 * ((shell - 1.8) / 0.6) ** 2)
     grey[where[classes.GOLD]] -= 60
     lump = gaussian_filter(rng.standard_normal(SHAPE).astype(np.float32), 2)
-    grey -= np.where(where[classes.ICE], 3 * (1 + lump / lump.std()), 0).astype(np.float32)
-    grey -= np.where(film, 0.6 + 0.7 * rng.standard_normal(SHAPE), 0).astype(np.float32)
+    grey -= np.where(where[classes.ICE], 2 * (1 + lump / lump.std()), 0).astype(np.float32)
+    grey -= np.where(film, 0.5 + 0.4 * rng.standard_normal(SHAPE), 0).astype(np.float32)
     return grey, where
 
 

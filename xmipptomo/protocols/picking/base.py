@@ -95,9 +95,10 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
             "threads. The product should not exceed the number of processors."))
 
     def _defineRegions(self, form: params.Form) -> None:
-        form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True, label="Masks of regions",
-                      help="Optional: masks of good and bad regions, of _mask tomograms 3D_. Nothing is picked in bad regions, and "
-                           "what is there (gold, carbon, dirt) does not change the scores elsewhere.")
+        form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
+                      label="Masks of regions",
+                      help="Optional: masks of good and bad regions, of _mask tomograms 3D_. Nothing is picked in bad regions, "
+                           "and what is there (gold, carbon, dirt) does not change the scores elsewhere.")
 
     # ---- steps
     def _files(self) -> PickingFiles:

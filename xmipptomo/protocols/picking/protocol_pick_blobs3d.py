@@ -36,8 +36,8 @@ class XmippProtPickBlobs3D(TomogramPicker):
 
     - Give the diameter of the compact body of the particle. For a long particle give the shorter diameter.
     - Picking is fast if the diameter is 8 to 20 voxels. Bin the tomograms for large particles.
-    - Gold beads are the strongest blobs. Erase them before, mask them (_mask tomograms 3D_), or give them as negative references to
-    the consensus.
+    - Gold beads are the strongest blobs. Erase them before, mask them (_mask tomograms 3D_), or give them as negative references
+    to the consensus.
     - Begin with twice as many picks as you expect particles. Look at them on slices (right click, analyse results), and set
     a threshold if you want fewer.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.

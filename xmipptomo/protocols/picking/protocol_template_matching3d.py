@@ -61,7 +61,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
     _stepParams = ("diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf", "defocus", "voltage",
                    "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
     _outputParams = ("boxSize",)
-    _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--templateMask": "mask", "--diameter": "diameters",
+    _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--templateMask": "mask",
+                     "--diameter": "diameters",
                      "--tilts": "tiltFirst", "--angularstep": "angularStep", "--lowpass": "lowPass", "--defocus": "defocus",
                      "--voltage": "voltage"}
 
@@ -73,8 +74,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
                       help="Densities of the particles, bright on dark, completely inside their box: volumes, averages, or sets "
                            "of them. They are resampled to the sampling rate of the tomograms.")
         self._defineRegions(form)
-        form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True, label="Mask of the templates",
-                      expertLevel=params.LEVEL_ADVANCED,
+        form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True,
+                      label="Mask of the templates", expertLevel=params.LEVEL_ADVANCED,
                       help="Optional. A spherical mask in the box of the templates: 1 where template and tomogram are compared, "
                            "0 elsewhere. Default: a ball of the particle diameter with a soft edge.")
         form.addParam("diameters", params.StringParam, default="", label="Diameters (Å)", expertLevel=params.LEVEL_ADVANCED,

@@ -57,8 +57,8 @@ def _define_content(form: params.Form) -> None:
                        "pick their membranes.")
     form.addParam("carbon", params.FloatParam, default=0.0, label="Carbon film (share of the field)",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="Share of the field that a carbon film of 20 nm covers, at the edge of a hole: 0 to 0.8. Nothing should be "
-                       "picked there.")
+                  help="Share of the field that a carbon film of 20 nm covers, at the edge of a hole: 0 to 0.8. Nothing should "
+                       "be picked there.")
     form.addParam("contaminants", params.IntParam, default=0, label="Contaminants", expertLevel=params.LEVEL_ADVANCED,
                   help="Number of lumps of crystalline ice or dirt per tomogram, 30 to 90 nm wide.")
     form.addParam("targetComplex", params.StringParam, default="", label="Target",

@@ -43,7 +43,7 @@ def plot_regions(
     step = max(1, -(-max(height, width) // MAX_PIXELS))
     panel = 11.0 / len(fractions)
     figure = new_figure(11.0, 2 * (panel * height / width + 0.35) + 1.0)
-    colours = ListedColormap([(0, 0, 0, 0), *COLOURS[: len(names) - 1]])
+    colours = ListedColormap(["none", *COLOURS[: len(names) - 1]])
     half = max(2, round(box_size / 10))
     grid = figure.subplots(2, len(fractions), squeeze=False)
     for column, fraction in enumerate(fractions):
@@ -69,9 +69,8 @@ def plot_regions(
     ]
     if len(positions):
         for count, colour, where in (((~bad).sum(), ACCEPTED, "good"), (bad.sum(), REJECTED, "bad")):
-            handles.append(
-                Line2D([], [], linestyle="", marker="o", markerfacecolor="none", color=colour, label=f"{count} picks in {where} regions")
-            )
+            label = f"{count} picks in {where} regions"
+            handles.append(Line2D([], [], linestyle="", marker="o", markerfacecolor="none", color=colour, label=label))
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     return figure
