@@ -97,6 +97,7 @@ class TestMaskTomograms3D(BaseTest):
 
     def test_the_window_shows_map_mask_and_picks(self):
         viewer = MaskTomograms3DViewer(project=self.proj, protocol=self.masks)
+        viewer.setProtocol(self.masks)
         self.assertEqual(viewer._ts_ids(), ["TS_1", "TS_2"])
         self.assertEqual(len(viewer._pickings()), 2)
         viewer.tomogram.set(1)

@@ -51,8 +51,8 @@ def segment(
     response = sheet_response(tomogram, ~known | gold, threads)
     strong = membranes(response, known & ~gold, tomogram.voxel, strong=True)  # it would pass for a texture
     carbon, ice = find_texture(tomogram, known & ~gold & ~outside & ~strong)
-    # Single grains of a crystal pass for gold; what lies within a lump belongs to it.
-    ice |= gold & binary_closing(ice, iterations=max(1, round(bead_diameter / tomogram.voxel)))
+    # Grains of a crystal pass for gold, its flat parts for membranes; what lies within a lump belongs to it.
+    ice |= (gold | strong) & binary_closing(ice, iterations=max(1, round(bead_diameter / tomogram.voxel)))
     gold &= ~ice
     membrane = membranes(response, known & ~(gold | outside | carbon | ice), tomogram.voxel) | (strong & ~ice & ~gold)
     for number, places in ((MEMBRANE, membrane), (OUTSIDE, outside), (ICE, ice), (CARBON, carbon), (GOLD, gold)):

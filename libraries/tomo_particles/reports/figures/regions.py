@@ -42,7 +42,7 @@ def plot_regions(
     depth, height, width = volume.shape
     step = max(1, -(-max(height, width) // MAX_PIXELS))
     panel = 11.0 / len(fractions)
-    figure = new_figure(11.0, 2 * (panel * height / width + 0.35) + 1.0)
+    figure = new_figure(11.0, 2 * panel * height / width + 1.1)
     colours = ListedColormap(["none", *COLOURS[: len(names) - 1]])
     half = max(2, round(box_size / 10))
     grid = figure.subplots(2, len(fractions), squeeze=False)
