@@ -24,7 +24,7 @@ FEWEST_COLOURS = 16  # of a window that shows anything
 # Places in the project window at the size given below.
 SAVED_RUN, FINISHED_RUN = (467, 290), (620, 290)
 SASH_X, WIDER = 237, 190  # between the tree and the runs
-PICKING_GROUP = (57, 450)
+PICKING_GROUP = (57, 466)
 BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matching": (428, 292), "evaluate": (290, 356)}
 ANALYZE_RESULTS = (1157, 572)
 CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of a viewer, from its lower right corner
@@ -44,10 +44,10 @@ FIGURES = {
     12: ("Picks in space", None),
 }
 KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 325)  # a file beside the project, and its field in that viewer
-THRESHOLD_WAND, PREPROCESS_TAB, RADIUS_WAND = (721, 758), (90, 273), (741, 323)  # in the form of the finished run
+THRESHOLD_WAND, RADIUS_WAND = (717, 788), (717, 728)  # in the form of the finished run
 REPORT_SIZE = "1240,2000"
 MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)
-FIRST_TEMPLATE, SELECT, CANCEL_FIELDS = (120, 72), (486, 308), (652, 385)  # in the dialogs of the templates
+TWO_PICKERS, SELECT, CANCEL_FIELDS = (120, 88), (486, 308), (652, 385)  # in the dialogs of the templates
 
 MAKE_PROJECT = """
 import os, sys
@@ -275,12 +275,10 @@ def photograph_wizards(desktop: Desktop, main: str, folder: Path) -> None:
     form = desktop.window("Protocol Run")
     time.sleep(2)
     desktop.do("windowmove", form, "300", "100")
-    for tab, wand, title, name in (
-        (None, THRESHOLD_WAND, "Tolerance threshold", "wizard_threshold"),
-        (PREPROCESS_TAB, RADIUS_WAND, "Box size, sampling", "wizard_radius"),
+    for wand, title, name in (
+        (THRESHOLD_WAND, "Tolerance threshold", "wizard_threshold"),
+        (RADIUS_WAND, "Box size, sampling", "wizard_radius"),
     ):
-        if tab:
-            desktop.click(form, *tab)
         desktop.click(form, *wand)
         wizard = desktop.window(title)
         time.sleep(2)
@@ -297,7 +295,7 @@ def photograph_templates(desktop: Desktop, main: str, folder: Path) -> None:
     templates = desktop.window("Workflow templates")
     desktop.do("type", "xmipptomo", wait=2)
     desktop.photograph(templates, folder / "templates.png")
-    desktop.click(templates, *FIRST_TEMPLATE)
+    desktop.click(templates, *TWO_PICKERS)
     desktop.click(templates, *SELECT)
     fields = desktop.window("Workflow template customizer")
     time.sleep(2)

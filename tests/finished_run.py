@@ -75,6 +75,7 @@ def make_run(folder: Path, *, voting: bool = False) -> Path:
         "model": None,
         "picks": dict(zip(NAMES, (20, 24, 22), strict=True)),
         "notes": ["tomogram 'TS_3' has no picks & is left out"],
+        "settings": {"--noiseRadius": "0.7", "--seed": "7"},
         "parameters": {"radius": 0.35, "tomograms": ["TS_1.mrc", "TS_2.mrc"], "training": {"recipe": "consensus"}},
     }
     (odir / "summary.json").write_text(json.dumps(summary))
@@ -95,7 +96,8 @@ def make_protocol_run(folder: Path) -> Path:
         {"ts_id": t, "file_name": str(folder / f"{t}.mrc"), "tomogram_rate": RATE, "counts": [10, 12, 11]} for t in TOMOGRAMS
     ]
     (root / "frame.json").write_text(json.dumps({"samplingRate": RATE, "boxSize": BOX, "pickers": NAMES, "tomograms": tomograms}))
-    (root / "summary.json").write_text(json.dumps({"threshold": 0.5, "tomograms": {}, "failures": ["TS_9: lost"]}))
+    summary = {"threshold": 0.5, "tomograms": {}, "failures": ["TS_9: lost"], "label": "my <first> run"}
+    (root / "summary.json").write_text(json.dumps(summary))
     (root / "training_log.csv").write_text(LOG)
     _write_reliability(root / "scored_reliability.csv")
     return root

@@ -58,11 +58,18 @@ LIBRARY_FOR_PLUGIN = {
     "core.seeds",
     "core",
     "formats.xmd",
+    "consensus.chance_agreement",
     "consensus.merged_picks",
+    "consensus.orientation_agreement",
     "consensus.expected_precision",
     "consensus.verdict",
+    "geometry.symmetry",
     "learning.model_files",
+    "learning.training_time",
+    "runs.doubts",
     "runs.layout",
+    "runs.notes",
+    "runs.results",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
 LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "regions.classes", "regions.mask_files", "consensus.pick_spacing"}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.consensus.training_examples import read_examples
 from tomo_particles.core.errors import InputError, parameter
+from tomo_particles.core.files import written_aside
 
 from ._shared.program import Program, require_place, require_positive, run, say
 from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, read_training_settings
@@ -120,6 +121,7 @@ def train_files(
     sampling_rate: float,
     model: str,
     log: str | None,
+    note: str | None = None,
     seed: int,
     threads: int,
     several_machines: bool = False,
@@ -127,6 +129,7 @@ def train_files(
 ) -> bool:
     """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
 
+    log: CSV, a row an epoch.  note: text for what is unusual about the examples; empty where nothing is.
     several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
     """
     from tomo_particles.learning.examples import require_enough
@@ -139,11 +142,15 @@ def train_files(
     if several_machines and os.environ.get("TF_CONFIG"):
         progress("TF_CONFIG is set: waiting until all its machines have started")
     strategy, start = prepare_training(settings, threads, several_machines)
-    if n_outliers:
-        progress(f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives")
+    unusual = f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives" if n_outliers else ""
+    if unusual:
+        progress(unusual)
     ensemble = train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress)
     if leads := works_alone_or_leads(strategy):
         save_model(model, ensemble)
+        if note:
+            with written_aside(note) as aside:
+                aside.write_text(unusual, encoding="utf-8")
     return leads
 
 
@@ -215,7 +222,7 @@ class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
-    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file"}
+    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file"}
     parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch"}
 
     def defineParams(self) -> None:
@@ -252,6 +259,7 @@ class DeepPickingConsensusTomo(Program):
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--log <file>] : CSV for the training log, one row per epoch")
+        self.addParamsLine(" [--note <file>] : text file for what is unusual about the examples of the training")
         self.addExampleLine(
             "xmipp_deep_picking_consensus_tomo --mode training --inputPos pos.xmd --inputNeg noise.xmd --model model.h5 "
             "--boxsize 32 --samplingrate 10"
@@ -298,6 +306,7 @@ class DeepPickingConsensusTomo(Program):
                 sampling_rate=self.number("--samplingrate"),
                 model=self.model,
                 log=self.optional_path("--log"),
+                note=self.optional_path("--note"),
                 seed=self.integer("--seed"),
                 threads=self.threads,
                 several_machines=True,

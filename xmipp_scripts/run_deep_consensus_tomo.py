@@ -46,7 +46,10 @@ class RunDeepConsensusTomo(Program):
             "scored_raw.csv with every raw pick, the network, its training log, summary.json, picks.png and report.html. "
             "After an interruption, start the program again with the same options: it continues where it stopped."
         )
-        self.addParamsLine("  --tomograms <...> : tomograms, MRC")
+        self.addParamsLine(
+            "  --tomograms <...> : tomograms, MRC, in any version of those that were picked: raw, denoised or binned, but not "
+            "cropped. Picks in voxels of another binning need --picksSamplingrates. The output is in voxels of these tomograms"
+        )
         self.addParamsLine(
             "  --picks <...> : pick files, one per picker, at least two; a folder of files also counts as one picker"
         )
@@ -158,7 +161,7 @@ class RunDeepConsensusTomo(Program):
             say("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
         if expected := summary["expected"]:
             say(f"expected of the accepted picks: {promise_text(expected)}")
-        for note in summary["notes"]:
+        for note in [*summary["doubts"], *summary["notes"]]:
             say(f"note: {note}")
         why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
         say(

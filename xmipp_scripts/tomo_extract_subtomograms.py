@@ -31,6 +31,7 @@ class ExtractionConfig:
     threads: int = field(default=1, repr=False)  # changes no result, so that `Steps` ignores it
     individual: bool = False
     network: str | None = None  # extract the input of this network
+    note: str | None = None  # text file for what is unusual about the boxes; empty where nothing is
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
@@ -82,6 +83,7 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
     import numpy as np
 
     from tomo_particles.core.coordinates import check_inside, rescale_size
+    from tomo_particles.core.files import written_aside
     from tomo_particles.core.subtomograms import Cutter, fits_inside
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.formats.xmd import picks_of, read_table, write_table
@@ -124,7 +126,11 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
     }
     write_table(f"{config.base}.xmd", rows)
     flat = contrast[:, 0] == contrast[:, 1]
-    return Extracted(len(kept), len(picks) - len(kept), int((gaps > 0).sum()), int(flat.sum()), tomogram.notes)
+    found = Extracted(len(kept), len(picks) - len(kept), int((gaps > 0).sum()), int(flat.sum()), tomogram.notes)
+    if config.note:
+        with written_aside(config.note) as aside:
+            aside.write_text("; ".join(found.remarks), encoding="utf-8")
+    return found
 
 
 def _network_of(name: str) -> str:
@@ -140,7 +146,7 @@ class TomoExtractSubtomograms(Program):
     """Command line of `write_subtomograms`."""
 
     name = "xmipp_tomo_extract_subtomograms"
-    outputs = {"-o": "folder"}
+    outputs = {"-o": "folder", "--note": "file"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
@@ -167,6 +173,7 @@ class TomoExtractSubtomograms(Program):
             "takes both. small: edges of at most 16 voxels; reference: the whole box; or a model file: the input of its network"
         )
         self.addParamsLine(" [--threads <int=1>] : CPU threads")
+        self.addParamsLine(" [--note <file>] : text file for what is unusual about the boxes")
         self.addParamsLine(" [--individual] : one .mrc file per subtomogram instead of a stack")
         self.addExampleLine(
             "xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates all.xmd --boxsize 32 -o boxes --normalize"
@@ -185,6 +192,7 @@ class TomoExtractSubtomograms(Program):
             factor=self.number("--factor"),
             border=self.getParam("--border"),
             threads=self.integer("--threads"),
+            note=self.optional_path("--note"),
             individual=self.checkParam("--individual"),
             network=_network_of(self.getParam("--network")) if self.checkParam("--network") else None,
         )

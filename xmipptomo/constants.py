@@ -27,9 +27,15 @@ NETWORKS: Final = ("small", "reference")
 BUILTIN_COMPLEXES: Final = ("globule", "clamp", "crescent", "shell", "rings", "rod", "twosubunits")  # of the simulation
 DISTRACTORS: Final = ("bead", "vesicle", "carbon", "contaminant")  # what a simulation adds, and a picker should leave alone
 BLOB_METHODS: Final = ("log", "dog")  # the values of --method
-IMPORT_FORMATS: Final = ("csv", "xmd", "relion5", "relion3", "cbox", "coords", "deepfinder", "membranorama", "eman2", "dynamo",
-                         "imod", "copick", "portal", "motivelist", "stopgap", "submission", "pytme", "pytom", "ptm",
-                         "deepetpicker", "napari", "cmm", "peet", "m")  # the values of --from
+PACKAGES: Final = {
+    "csv": "CSV", "xmd": "Xmipp metadata", "relion5": "RELION 5", "relion3": "RELION 3 and 4, Warp",
+    "cbox": "crYOLO and TomoTwin .cbox", "coords": "crYOLO and TomoTwin .coords, .txt", "deepfinder": "DeepFinder",
+    "membranorama": "Membranorama (MemBrain)", "eman2": "EMAN2", "dynamo": "Dynamo", "imod": "IMOD", "copick": "copick",
+    "portal": "CryoET Data Portal", "motivelist": "motive list .em (TOM, AV3)", "stopgap": "STOPGAP",
+    "submission": "CZII challenge", "pytme": "pyTME", "pytom": "PyTom", "ptm": "pytom-match-pick 0.3",
+    "deepetpicker": "DeepETPicker", "napari": "napari", "cmm": "Chimera, ArtiaX", "peet": "PEET", "m": "M",
+}  # what the forms call the values of --from and --to
+IMPORT_FORMATS: Final = tuple(PACKAGES)  # the values of --from
 EXPORT_FILES: Final = {"relion5": "coordinates.star", "relion3": "coordinates.star", "dynamo": "coordinates.tbl",
                        "imod": "{tomo}.mod", "copick": "{tomo}.json", "csv": "coordinates.csv",
                        "xmd": "coordinates.xmd", "stopgap": "coordinates.star", "submission": "coordinates.csv",
@@ -54,7 +60,7 @@ MIN_AGREEMENT: Final = 2
 
 # Attributes that the output coordinates have besides those of every Coordinate3D.
 SUPPORT_ATTRIBUTE: Final = "_support"  # number of distinct pickers
-PICKERS_ATTRIBUTE: Final = "_pickers"  # their numbers, as "1+3"
+PICKERS_ATTRIBUTE: Final = "_pickers"  # their names, as "cryolo+blobs"; "reference" for those of the user
 NETWORK_SCORE_ATTRIBUTE: Final = "_networkScore"  # the network's opinion alone, formed without the votes
 PICKER_SCORE_ATTRIBUTE: Final = "_pickerScore"  # the score that the representative had from its own picker
 PICKER_SCORES_ATTRIBUTE: Final = "_pickerScores"  # the best score of each of _pickers, as "0.8+nan"

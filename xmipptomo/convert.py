@@ -137,9 +137,16 @@ def tilts_of(tomogram: Tomogram) -> list[float] | None:
 
 
 def name_of(pointer: Pointer) -> str:
-    """How the user knows a set of the form: the label of the run that made it."""
+    """How the user knows a set of the form: the name of its picker, else the label of the run that made it."""
     parent = pointer.getObjValue()
-    return (parent.getRunName() if isinstance(parent, Protocol) else parent.getObjLabel()) or str(pointer.get())
+    told = parent.pickerName.get() if hasattr(parent, "pickerName") else ""
+    return told or (parent.getRunName() if isinstance(parent, Protocol) else parent.getObjLabel()) or str(pointer.get())
+
+
+def names_of_pickers(pointers: Iterable[Pointer]) -> list[str]:
+    """A name for each set of a form; those that would be the same get their number."""
+    names = list(map(name_of, pointers))
+    return [name if names.count(name) == 1 else f"{number}: {name}" for number, name in enumerate(names, start=1)]
 
 
 # ----------------------------------------------------------------------------------------------- Scipion to picks

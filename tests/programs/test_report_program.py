@@ -14,7 +14,7 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.reports import html_report
 from tomo_particles.reports.html_report import write_report
-from tomo_particles.reports.tables import doubts
+from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, ProtocolLayout
 from tomo_particles.runs.measured import measure
 from tomo_particles.runs.results import read_run
@@ -66,7 +66,7 @@ def test_the_page_tells_numbers_parameters_and_names_as_they_are(page):
     for text in (
         "crYOLO & co",
         "<template>",
-        "training.recipe",
+        "--noiseRadius",
         "random seed",
         "7",
         "12 s",
@@ -97,6 +97,7 @@ def test_voting_and_the_protocol_have_reports_too(tmp_path, quick):
     assert len(voting.images) == 2 + 3 and any("Pictures of the 1 tomograms" in text for text in voting.texts)
     protocol = Page(write_report(make_protocol_run(tmp_path)))
     assert len(protocol.images) == 6 + 3 and "TS_9: lost" in protocol.texts
+    assert "Deep consensus picking: my <first> run" in protocol.texts
 
 
 REASONS = {

@@ -57,7 +57,7 @@ def folder(scene, tmp_path) -> Path:
         ("--picks", "one.csv none.csv", ["--picks: file 'none.csv' does not exist"]),
         ("--picks", "one.csv empty.csv", ["--picks: file 'empty.csv' is empty"]),
         ("--picks", "one.csv header.csv", ["--picks: 'header.csv' has no picks"]),
-        ("--picks", "one.csv columns.csv", ["--picks: 'columns.csv' lacks the column tomo_id"]),
+        ("--picks", "one.csv columns.csv", ["--picks: 'columns.csv' lacks the columns x, y, z"]),
         ("--picks", "one.csv short.xmd", ["--picks: 'short.xmd' has no coordinates", "x, y, z"]),
         ("--picks", "one.csv garbage.xmd", ["--picks: 'garbage.xmd' is not an XMD file"]),
         ("--picks", "one.csv nan.csv", ["--picks: 'nan.csv', line 4: x is 'nan', not a number", "remove that row"]),

@@ -10,6 +10,7 @@ import pytest
 
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import read_table, write_picks
 from tomo_particles.testing.agreement import agreement
 
@@ -183,6 +184,22 @@ def test_a_common_sampling_rate_of_its_own_gives_positions_in_the_voxels_of_the_
     assert set(read_table(out / "accepted.xmd")["samplingRate"]) == {10.0} and set(
         read_table(out / "all" / "TS_1.xmd")["samplingRate"]
     ) == {8.0}
+
+
+def test_the_tomograms_may_be_another_version_than_those_that_were_picked(vote, of_two, scene, tmp_path):
+    versions = [tmp_path / "binned" / f"{tomo_id}_bin2.mrc" for tomo_id in scene.picks["one"]]
+    for tomo_id, path in zip(scene.picks["one"], versions, strict=True):
+        volume = scene.simulations[tomo_id].volume
+        path.parent.mkdir(exist_ok=True)
+        write_volume(path, volume.reshape(*(n for edge in volume.shape for n in (edge // 2, 2))).mean(axis=(1, 3, 5)), 20.0)
+    rates = ["--samplingrate", 10, "--picksSamplingrates", 10, 10]  # without them it is refused: test_names
+    out = vote(*rates, picks=scene.csv("one", "two"), tomograms=versions)
+    plain, scored = table(of_two[0] / "scored.csv"), table(out / "scored.csv")
+    assert set(scored["tomo_id"]) == {f"{tomo_id}_bin2" for tomo_id in scene.picks["one"]}
+    scored["tomo_id"] = scored["tomo_id"].str.removesuffix("_bin2")
+    order = ["tomo_id", "support", "x"]
+    expected = rescale_positions(places(plain.sort_values(order)), 10.0, 20.0)
+    np.testing.assert_allclose(places(scored.sort_values(order)), expected, atol=2e-3)
 
 
 def test_ids_are_matched_whole_and_a_tomogram_of_one_picker_is_kept(vote, scene, tmp_path):

@@ -20,7 +20,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.files import AveragingFiles
     from xmipptomo.protocols.averaging import commands, results
     from xmipptomo.protocols.shared.form_checks import averaged_box
-    from xmipptomo.viewers import AverageSubtomograms3DViewer, CompareBranches3DViewer, viewer_averages3d
+    from xmipptomo.viewers import AverageSubtomograms3DViewer, CompareBranches3DViewer, browser, viewer_averages3d
     from xmipptomo.viewers.figure_window import FigureWindow
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
@@ -168,7 +168,7 @@ def test_the_viewer_of_an_average_shows_what_is_there(tmp_path):
 
 def test_the_viewer_of_branches_shows_maps_and_report(tmp_path, monkeypatch):
     opened = []
-    monkeypatch.setattr(viewer_averages3d.webbrowser, "open_new_tab", opened.append)
+    monkeypatch.setattr(browser, "_opens", lambda uri: opened.append(uri) or len(opened) == 1)
     assert press(BranchesViewer(tmp_path), "showMaps") == [viewer_averages3d.NOT_READY]
     assert press(BranchesViewer(tmp_path), "showReport") == [viewer_averages3d.NOT_READY]
     viewer = BranchesViewer(tmp_path, {"order": ["2: a b", "noise"]})
@@ -180,3 +180,5 @@ def test_the_viewer_of_branches_shows_maps_and_report(tmp_path, monkeypatch):
     assert [axes.get_title() for axes in window.figure.axes if axes.get_title()] == ["2: a b", "noise"]
     (tmp_path / "averaging" / "output" / "report.html").write_text("")
     assert press(viewer, "showReport") == [] and opened[0].endswith("/averaging/output/report.html")
+    (told,) = press(viewer, "showReport")  # no browser answers any more
+    assert told.startswith("No browser answers") and told.endswith(f"{tmp_path}/averaging/output/report.html")

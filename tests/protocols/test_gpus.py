@@ -11,7 +11,7 @@ from xmipptomo.files import RunFiles
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
-    from xmipptomo.protocols.deep_consensus.validation import _gpu_errors
+    from xmipptomo.protocols.shared.checked_form import gpu_errors
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 LABEL = "*GPU IDs*"
@@ -99,12 +99,14 @@ def test_the_program_names_the_gpus_as_the_form_does(protocol):
 @pytest.mark.parametrize("text", ["0", "0,1", "0-3", "0 1", "1, 3-4"])
 def test_lists_that_scipion_reads_are_accepted(protocol, text):
     protocol.gpuList.set(text)
-    assert _gpu_errors(protocol) == []
+    assert gpu_errors(protocol) == []
     assert protocol.getGpuList()
 
 
 @pytest.mark.parametrize("text", ["abc", "-1", "", None, "0;1", "3-0", "0-", "1.5", "0-1-2"])
 def test_other_lists_are_refused_by_the_name_of_the_field(protocol, text):
     protocol.gpuList.set(text)
-    assert len(errors := _gpu_errors(protocol)) == 1
+    assert len(errors := gpu_errors(protocol)) == 1
     assert LABEL in errors[0] and "such as 0 or 0,1 or 0-3" in errors[0]
+    assert [error for error in protocol.validate() if LABEL in error] == errors
+    assert protocol.getGpuList() == []  # where Scipion would end before the run begins, and leave it launched

@@ -15,12 +15,13 @@ from xmipptomo.convert import tomogram_sources  # noqa: E402
 from xmipptomo.files import RunFiles  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid  # noqa: E402
 from xmipptomo.protocols.deep_consensus.inputs import write_tomogram as write_tomogram_of  # noqa: E402
-from xmipptomo.protocols.deep_consensus.summary import _tomogram_notes  # noqa: E402
+from xmipptomo.protocols.deep_consensus.notes import run_notes  # noqa: E402
+from xmipptomo.protocols.deep_consensus.validation import _version_errors  # noqa: E402
 from xmipptomo.protocols.shared.sets import set_errors  # noqa: E402
 
 
 def write_tomogram(files, inputs, ts_id, grid, starting_id):
-    sources = tomogram_sources(inputs.tomogram_sets(), [ts_id])[ts_id]
+    sources = tomogram_sources(inputs.image_sets(), [ts_id])[ts_id]
     return write_tomogram_of(files, inputs, ts_id, sources, grid, starting_id)
 
 
@@ -89,8 +90,31 @@ def test_what_is_unusual_about_a_tomogram_comes_into_the_summary(sets, files):
         mrc.voxel_size = (10, 10.05, 10)
     inputs = InputSets([sets.coordinates(tomograms, {"a": [(5, 5, 5)], "b": [(5, 5, 5)]})], [], [])
     made = {ts_id: write_tomogram(files, inputs, ts_id, (10.0, 8), 1) for ts_id in "ab"}
-    (note,) = _tomogram_notes(CommonGrid(10.0, 8, ["one"], made), ["a", "b"])
+    (note,) = run_notes(files, CommonGrid(10.0, 8, ["one"], made), ["a", "b"])
     assert note.startswith("Tomogram a: ") and "has voxels of 10 x 10.05 x 10 Å in its header" in note
+
+
+def test_boxes_come_from_another_version_of_the_tomogram_and_places_stay(sets, files):
+    tilts = {"a": (-50.0, 45.0)}
+    picked = sets.tomograms({"a": (41, 30, 20), "ab": (41, 30, 20)}, 10.0, tilts)
+    version = sets.tomograms({"ab": (30, 20, 10), "a": (20, 15, 10)}, 20.0)  # the last voxel of x does not fill one of 20 Å
+    inputs = InputSets([sets.coordinates(picked, {"a": [(5, 5, 5)]})], [], [], extract_from=version)
+    made = write_tomogram(files, inputs, "a", (10.0, 8), 1)
+    assert (made.tomogram_rate, made.size, made.tilts) == (20.0, [40, 30, 20], [-50.0, 45.0])
+    assert made.file_name == version[{"_tsId": "a"}].getFileName()
+    np.testing.assert_allclose(read_picks(files.picks("a")).positions, [(5, 5, 5)])
+
+
+def test_a_version_of_another_extent_or_without_the_tomogram_is_refused(sets, files):
+    picked = sets.tomograms({"a": (40, 30, 20)}, 10.0)
+    picker = sets.coordinates(picked, {"a": [(5, 5, 5)]})
+    cropped = InputSets([picker], [], [], extract_from=sets.tomograms({"a": (20, 15, 7)}, 20.0))
+    with pytest.raises(InputError, match="400 x 300 x 140 Å, the tomograms of the picks with 400 x 300 x 200 Å"):
+        write_tomogram(files, cropped, "a", (10.0, 8), 1)
+    other = InputSets([picker], [], [], extract_from=sets.tomograms({"a_1": (40, 30, 20)}, 10.0))
+    with pytest.raises(InputError, match=r"Tomograms to extract from.* do not have it"):
+        write_tomogram(files, other, "a", (10.0, 8), 1)
+    assert "has a_1, the picks have a;" in _version_errors(other)[0] and not _version_errors(cropped)
 
 
 def test_a_picker_that_did_not_see_a_tomogram_keeps_its_number(sets, files):

@@ -25,7 +25,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 
-NAMES = ("deep_consensus_from_files", "deep_consensus_simulation")
+NAMES = ("deep_consensus_of_three_pickers", "deep_consensus_of_two_pickers", "deep_consensus_simulation")
 ENTRIES = {"object.className", "object.id", "object.label", "object.comment"}
 
 
@@ -63,7 +63,7 @@ def project(tmp_path):
 
 
 def test_scipion_finds_them_and_says_what_they_do(templates):
-    assert tuple(sorted(templates)) == NAMES
+    assert tuple(sorted(templates)) == tuple(sorted(NAMES))
     assert all(len(one.description) > 100 for one in templates.values())
 
 
@@ -96,11 +96,12 @@ def test_a_project_reads_them(templates, name, project):
     entries = rendered(templates[name])
     loaded = project.loadProtocols(jsonStr=json.dumps(entries))
     assert list(loaded) == [entry["object.id"] for entry in entries]
-    ours = [entry for entry in entries if entry["object.className"].startswith("Xmipp")]
-    assert all(loaded[entry["object.id"]].getRunName() == entry["object.label"] for entry in ours)
-    consensus = loaded["5"]
-    assert [pointer.getObjValue() for pointer in consensus.inputSets] == [loaded[number] for number in "234"]
-    assert [pointer.getExtended() for pointer in consensus.inputSets] == ["coordinates"] * 3
+    labelled = [entry for entry in entries if entry["object.className"].startswith("Xmipp") and "object.label" in entry]
+    assert all(loaded[entry["object.id"]].getRunName() == entry["object.label"] for entry in labelled)
+    (number,) = [entry["object.id"] for entry in entries if entry["object.className"] == "XmippProtDeepConsensusPicking3D"]
+    consensus, pickers = loaded[number], [str(i) for i in range(2, int(number))]
+    assert [pointer.getObjValue() for pointer in consensus.inputSets] == [loaded[picker] for picker in pickers]
+    assert [pointer.getExtended() for pointer in consensus.inputSets] == ["coordinates"] * len(pickers)
     for entry in entries:
         for parameter in set(entry) - ENTRIES:
             if isinstance(entry[parameter], (int, float)):
@@ -109,10 +110,9 @@ def test_a_project_reads_them(templates, name, project):
 
 def test_the_fields_reach_the_protocols(templates, tmp_path):
     folder = str(tmp_path)  # Scipion refuses a folder that does not exist
-    given = {"tomograms": folder, "rate": "13.5", "box": "24", "folder2": folder, "pattern2": "*.coords"}
-    tomograms, first, second, _, consensus, _ = rendered(templates["deep_consensus_from_files"], **given)
-    assert (tomograms["filesPath"], tomograms["samplingRate"]) == (folder, 13.5)
-    assert (second["filesPath"], second["filesPattern"]) == (folder, "*.coords")
+    given = {"tomograms": folder, "rate": "13.5", "box": "24", "picker2": folder}
+    tomograms, first, second, _, consensus, _ = rendered(templates["deep_consensus_of_three_pickers"], **given)
+    assert (tomograms["filesPath"], tomograms["samplingRate"], second["filesPath"]) == (folder, 13.5, folder)
     assert first["boxSize"] == 24
     assert CHOICE_RULES[consensus["boxSizeChoice"]] == "first"  # so that one field is enough
 
@@ -145,8 +145,8 @@ def test_one_command_leads_from_the_files_of_three_pickers_to_a_star_file(templa
         folder = tmp_path / f"picker{number}"
         folder.mkdir()
         (folder / file_name).write_text(text)
-        given |= {f"folder{number}": str(folder), f"pattern{number}": f"*{Path(file_name).suffix}"}
-    entries = rendered(templates["deep_consensus_from_files"], **given)
+        given |= {f"picker{number}": str(folder)}
+    entries = rendered(templates["deep_consensus_of_three_pickers"], **given)
     entries[4].update(doVoting=True)  # the network has tests of its own
     project = run_scheduled(entries, "TestTemplateFromFiles", tmp_path)
     (star,) = project.glob("Runs/*ExportCoordinates3D/extra/export/files/*.star")

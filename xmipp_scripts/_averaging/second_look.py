@@ -114,10 +114,17 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     else:
         found = _record(compared)
         of_picks, of_noise = _joined(columns, noise, compared)
-        if found["used"] and of_picks == columns[NETWORK]:
+        joined = of_picks != columns[NETWORK]
+        if found["used"] and not joined:
             found["reason"] = f"{found['reason']}; the votes do not distinguish the picks, so that their scores stay as they were"
         _write_looks(config, columns, compared, of_picks)
-        scores = final_scores(columns | {NETWORK: of_picks}, noise | {NETWORK: of_noise}, out_of_fold, network_alone=False)
+        scores = final_scores(
+            columns | {NETWORK: of_picks},
+            noise | {NETWORK: of_noise},
+            out_of_fold,
+            network_alone=False,
+            looked_twice=joined,
+        )
         _move(columns, compared, sizes, config)
         if found["used"]:
             reason = f"{scores.verdict.reason}; {found['reason']}"

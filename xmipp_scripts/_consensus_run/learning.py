@@ -41,13 +41,13 @@ class Learning:
         config = self.config
         model = self.model
         if config.skip_training:
-            self._forget(self.layout.training_log)
+            self._forget(self.layout.training_log, self.layout.training_note)
         else:
             model = model if self._enough_agreed() else ""
             if model:
                 self._train(steps)
             else:
-                self._forget(Path(self.model), self.layout.training_log)
+                self._forget(Path(self.model), self.layout.training_log, self.layout.training_note)
         noise = self._boxes("noise")
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
             inputs = tuple(path for s in sets for path in self._boxes(s))
@@ -120,13 +120,13 @@ class Learning:
         config = self.config
         inputs = {name: self._boxes(name) for name in ("pos", "doubt")}
         inputs["neg"] = self._boxes("noise") + self._boxes("neg")
-        log = str(self.layout.training_log)
+        log, note = str(self.layout.training_log), str(self.layout.training_note)
         sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
         steps.run(
             "training",
             (config.training, config.box_size, self.rate, config.seed),
             sources,
-            [self.model, log],
+            [self.model, log, note],
             lambda: train_files(
                 inputs,
                 config.training,
@@ -134,6 +134,7 @@ class Learning:
                 sampling_rate=self.rate,
                 model=self.model,
                 log=log,
+                note=note,
                 seed=config.seed,
                 threads=config.threads,
                 progress=self.progress,

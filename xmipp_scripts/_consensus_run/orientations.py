@@ -7,7 +7,7 @@ import pandas as pd
 
 from tomo_particles.consensus.merged_picks import SPREAD
 from tomo_particles.consensus.orientation_agreement import angles_to_merged, median_angles
-from tomo_particles.formats.tables import ANGLES
+from tomo_particles.formats.headers import ANGLES
 from tomo_particles.formats.xmd import read_picks
 from tomo_particles.geometry.symmetry import agreement_angle, symmetry_group
 
@@ -34,17 +34,6 @@ def orientation_summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray)
         "agreeWithin": round(agreement_angle(symmetry_group(symmetry)), 2),
         "pickers": _of_pickers(run, table[table[SPREAD].notna()]),
     }
-
-
-def orientation_notes(summary: dict) -> list[str]:
-    """A warning of each picker whose orientations are those of no other."""
-    limit = summary.get("agreeWithin", 0)
-    return [
-        f"the orientations of picker '{name}' are {off:.0f} degrees from the merged ones (median): check that it had the same "
-        "reference as the others, its angle convention, and --symmetry"
-        for name, off in summary.get("pickers", {}).items()
-        if off > limit
-    ]
 
 
 def _of_pickers(run: FinishedRun, merged: pd.DataFrame) -> dict[str, float]:

@@ -12,21 +12,26 @@ import numpy as np
 import pandas as pd
 
 from tomo_particles import __version__
-from tomo_particles.consensus.chance_agreement import agreement_informs
+from tomo_particles.consensus.chance_agreement import chance_note
 from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, SPREAD, MergedPicks, identity_columns, named_pickers
-from tomo_particles.consensus.verdict import FEWEST_UNCONFIRMED, Verdict
+from tomo_particles.consensus.orientation_agreement import notes_of_pickers
+from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.picks import NO_SPECIES
-from tomo_particles.formats.tables import ANGLES
+from tomo_particles.formats.headers import ANGLES
 from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
 from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
+from tomo_particles.geometry.symmetry import symmetry_group
+from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, RunLayout
+from tomo_particles.runs.results import read_run
 
+from .as_options import as_options
 from .finished import FinishedRun
-from .orientations import orientation_notes, orientation_summary
+from .orientations import orientation_summary
 from .tomograms import TomogramInfo
 
 CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
@@ -56,12 +61,15 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
-    elif len(table) >= FEWEST_UNCONFIRMED and not agreement_informs(merged):
-        notes = [*notes, "the pickers agree no more often than by chance; one file may have another origin, unit or binning"]
+    elif note := chance_note(merged):
+        notes = [*notes, note]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
-    summary = _summary(run, table, good, notes + orientation_notes(orientations))
+    notes = [*notes, *notes_of_pickers(orientations.get("pickers", {}), symmetry_group(config.symmetry))]
+    summary = _summary(run, table, good, notes)
     summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
+    _write_summary(layout, summary)
+    summary["doubts"] = doubts(read_run(layout.root))
     _write_summary(layout, summary)
     if config.report:
         _write_report(layout, summary)
@@ -178,6 +186,7 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         },
         "notes": notes,
         "parameters": asdict(config),
+        "settings": as_options(config),
     }
 
 

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from tomo_particles import __version__
-from tomo_particles.core.errors import listed
 from tomo_particles.core.files import remove_leftovers
 from tomo_particles.core.seeds import seed_of
 from tomo_particles.runs.layout import ProgramLayout
+from tomo_particles.runs.notes import program_notes
 
 from .._shared.program import say
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
@@ -23,7 +23,8 @@ from .learning import MERGED_SETS, Learning
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_masks, read_tomograms
 
-SETS = ("pos", "doubt", "neg", "noise", "raw")
+LABELS = {"pos": "positive", "doubt": "doubtful", "neg": "negative", "noise": "noise"}
+SETS = (*LABELS, "raw")
 
 
 class Pipeline:
@@ -96,15 +97,15 @@ class Pipeline:
         steps.run(*self._checked, lambda: None)
         tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
-        of_noise: dict[str, list[str]] = {}
         for tomogram in tomograms:
-            of_noise.setdefault(self._prepare(tomogram, picks, steps), []).append(tomogram.tomo_id)
-        notes += [f"noise of {listed(tomo_ids)}: {note}" for note, tomo_ids in of_noise.items() if note]
+            self._prepare(tomogram, picks, steps)
         scored = (
             self._vote(tomograms, steps)
             if config.voting
             else Learning(config, self.layout, self.rate, self.model, tomograms, self.progress).run(steps)
         )
+        if not config.voting:
+            notes += program_notes(self.layout, [t.tomo_id for t in tomograms], LABELS)
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
         return write_outputs(finished, scored, notes, started)
 
@@ -142,17 +143,16 @@ class Pipeline:
                         )
         return picks
 
-    def _prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> str:
-        """Consensus, noise and boxes of one tomogram; returns a note on its noise for the summary, if there is one."""
+    def _prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> None:
+        """Consensus, noise and boxes of one tomogram."""
         collected = self._collect(tomogram, picks, steps)
         self._merge(tomogram, collected, steps)
         if self.config.voting:
-            return ""
-        note = self._pick_noise(tomogram, collected["avoid"], steps)
+            return
+        self._pick_noise(tomogram, collected["avoid"], steps)
         for name in SETS:
             coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
             self._extract(tomogram, name, coordinates, steps)
-        return note
 
     def _collect(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> dict[str, Path]:
         """XMD files at the common sampling rate: every raw pick, references, and all of them, for the noise to avoid."""
@@ -202,8 +202,7 @@ class Pipeline:
 
         steps.run(f"consensus {tomogram.tomo_id}", consensus, list(collected.values()), [*merged.values(), every], merge)
 
-    def _pick_noise(self, tomogram: TomogramInfo, avoid: Path, steps: Steps) -> str:
-        """Returns the note on a tomogram too crowded for all noise; it is kept in a file for a resumed run."""
+    def _pick_noise(self, tomogram: TomogramInfo, avoid: Path, steps: Steps) -> None:
         from tomo_particles.core.coordinates import rescale_size
 
         config = self.config
@@ -230,10 +229,10 @@ class Pipeline:
 
         inputs: list[str | Path] = [avoid, *([noise.mask] if noise.mask else [])]
         steps.run(f"noise {tomogram.tomo_id}", noise, inputs, [noise.output, note_file], pick)
-        return note_file.read_text(encoding="utf-8")
 
     def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps) -> None:
         config = self.config
+        note = str(self.layout.boxes_note(tomogram.tomo_id, name))
         extraction = ExtractionConfig(
             tomogram=tomogram.path,
             coordinates=str(coordinates),
@@ -246,12 +245,13 @@ class Pipeline:
             border="drop" if name == "noise" else config.border,
             threads=config.threads,
             network=self.network,
+            note=note,
         )
         steps.run(
             f"extract {name} {tomogram.tomo_id}",
             extraction,
             [coordinates, tomogram.path],
-            [f"{extraction.base}.xmd", f"{extraction.base}.mrcs"],
+            [f"{extraction.base}.xmd", f"{extraction.base}.mrcs", note],
             lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyworkflow as pw
+from pyworkflow.object import Pointer
 from pyworkflow.viewer import DESKTOP_TKINTER
 
 from tomo_particles.consensus.expected_precision import promise_text
@@ -82,10 +83,10 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         self.assertTrue(all(0 <= score <= 1 for _, score, *_ in items))
         self.assertTrue(all(0 < c._networkScore.get() < 1 for c in output.iterCoordinates()))
         self.assertGreater(len({c._networkScore.get() for c in output.iterCoordinates()}), 10)
-        self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_2"}, {(1, "2")})
-        # Three particles are positive references too: 0 in the list of pickers, which is none of them.
+        self.assertEqual({(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_2"}, {(1, "picker B")})
+        # Three particles are positive references too, which are none of the pickers.
         seen = {(support, pickers) for ts_id, _, support, pickers in items if ts_id == "TS_1"}
-        self.assertEqual(seen, {(2, "1+2"), (2, "0+1+2")})
+        self.assertEqual(seen, {(2, "picker A+picker B"), (2, "reference+picker A+picker B")})
 
     def test_network_keeps_scores_and_reports(self):
         protocol = self.trained()
@@ -134,12 +135,17 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         os.makedirs(os.path.dirname(model), exist_ok=True)
         shutil.copy(RunFiles(self.trained()._getExtraPath()).model, model)
         picker = self.coordinates("picker at 24 voxels", self.fine, 24)
+        version = Pointer(self.binned.getObjValue(), extended=self.binned.getExtended())
         protocol = self.launch(inputSets=[picker], modelType=MODEL_EXISTING, modelFile=model, skipTraining=True, threshold=0.0,
-                               scoreRawPicks=False)
+                               scoreRawPicks=False, extractFrom=version)
         self.assertEqual(protocol.coordinates.getSize(), picker.get().getSize())
         files = RunFiles(protocol._getExtraPath())
         self.assertFalse(os.path.exists(files.model))
         self.assertTrue(os.path.exists(files.labelled("TS_1", NOISE)))  # to compare the picks with
+        rates = {t["ts_id"]: t["tomogram_rate"] for t in json.loads(Path(files.common_grid).read_text())["tomograms"]}
+        self.assertEqual(rates, {"TS_1": 2 * RATE, "TS_10": 2 * RATE})  # boxes come from the binned version, places stay
+        self.assertEqual(protocol.coordinates.getPrecedents().getFileName(), self.fine.get().getFileName())
+        self.assertIn("Subtomograms are cut from: binned", protocol.summary())
         self.assertIn("nobody confirms them", protocol.summary()[0])
 
     def test_model_of_another_box_size_and_files_that_are_no_model_are_refused(self):
@@ -175,8 +181,10 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         for name, views in shown.items():
             self.assertEqual([type(view) for view in views], [FigureWindow], name)
         page = Path(RunFiles(protocol._getExtraPath()).report).read_text(encoding="utf-8")
-        for text in ("66", "picker A", "consensusRadius", "TS_10"):
+        title = f"<h1>Deep consensus picking: {protocol.getRunName()}"
+        for text in ("66", "picker A", "Same-element relative radius", "TS_10", title):
             self.assertIn(text, page)
+        self.assertNotIn("consensusRadius", page)
 
     def test_wizards_start_from_the_run_and_from_the_inputs(self):
         protocol = self.trained()
@@ -213,9 +221,15 @@ class TestDeepConsensusPicking3D(ConsensusProject):
             tilt = np.degrees(np.arccos(np.clip(coordinate.getMatrix()[2, 2], -1, 1)))
             self.assertAlmostEqual(tilt, TILT, places=4)  # of A, whoever is nearest: C has no orientations
             self.assertEqual(coordinate._orientationDisagreement.get(), NO_DISAGREEMENT)
-            self.assertEqual((coordinate._support.get(), coordinate._pickers.get(), coordinate._label.get()), (2, "1+2", 1))
+            self.assertEqual((coordinate._support.get(), coordinate._label.get()), (2, 1))
+            self.assertEqual(coordinate._pickers.get(), "picker A+picker C")
             self.assertEqual(coordinate._pickerScores.get(), "0.7+0.2")
         self.assertIn("1 picks lay outside their tomogram", "\n".join(protocol.summary()))
+        self.assertEqual([c.getTomoId() for c in output.iterCoordinates()], ["TS_1"] * 22 + ["TS_10"] * 22)
+        self.assertTrue(output.isStreamClosed() and protocol.scoredCoordinates.isStreamClosed())
+        log = Path(protocol.getStdoutLog()).read_text()
+        self.assertIn("xmipp_coordinates_consensus_tomo --input", log)
+        self.assertFalse("2>" in log or "touch" in log, "commands with what is not for users")
 
     def test_orientations_are_averaged_and_every_merged_pick_is_a_second_output(self):
         truth = self.simulated["TS_1"].truth
@@ -279,7 +293,22 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         pickers = [self.coordinates("far", self.fine, 20, far), self.coordinates("lonely", self.fine, 20, lonely)]
         message = self.failure_of(self.protocol(inputSets=pickers))
         self.assertIn("Pickers that must agree", message)
-        self.assertFalse(os.path.exists(RunFiles(self.proj.getRuns()[-1]._getExtraPath()).model))
+        failed = self.proj.getRuns()[-1]
+        self.assertFalse(os.path.exists(RunFiles(failed._getExtraPath()).model))
+        self.assertEqual(failed.summary()[0], "*Ended during*: training the networks")
+        self.assertIn("*So far*: 4 merged picks in 2 of 2 tomograms; enough pickers agree on 0 of them; 4 noise picks",
+                      failed.summary())
+
+    def test_votes_are_registered_by_tomograms_also_where_the_run_fails_later(self):
+        far = {"TS_1": np.array([[20.0, 60.0, 28.0]]), "TS_10": np.array([[70.0, 60.0, 28.0], [20.0, 60.0, 28.0]])}
+        lonely = {"TS_1": np.array([[70.0, 20.0, 28.0]]), "TS_10": np.array([[20.0, 20.0, 28.0]])}
+        pickers = [self.coordinates("far apart", self.fine, 20, far), self.coordinates("lonely, too", self.fine, 20, lonely)]
+        self.assertIn("Required agreement", self.failure_of(self.protocol(inputSets=pickers, doVoting=True, numberOfThreads=3)))
+        failed = self.proj.getRuns()[-1]
+        self.assertEqual(failed.summary()[0], "*Ended during*: writing the results")
+        self.assertFalse(hasattr(failed, "coordinates"))
+        self.assertTrue(failed.scoredCoordinates.isStreamClosed())
+        self.assertEqual([c.getTomoId() for c in failed.scoredCoordinates.iterCoordinates()], ["TS_1"] * 2 + ["TS_10"] * 3)
 
     # ----------------------------------------------------------------------------------------------- validation
     def assert_refused(self, *texts: str, **parameters):

@@ -14,7 +14,7 @@ from pyworkflow.utils import cleanPath
 from tomo_particles.core.picks import Picks
 from tomo_particles.geometry.orientations import rotation_of
 
-from ..constants import EXPORT_FILES, IMPORT_FORMATS
+from ..constants import EXPORT_FILES, IMPORT_FORMATS, PACKAGES
 from ..convert import picks_of_set
 from ..protocols import XmippProtExportCoordinates3D, XmippProtImportCoordinates3D
 from .simulated_project import add_tomograms
@@ -134,7 +134,7 @@ class TestImportCoordinates3D(BaseTest):
             export.inputCoordinates.setExtended("coordinates")
             self.launchProtocol(export)
             folder, (header, *written) = export._getExtraPath("export", "files"), export.summary()
-            self.assertIn(f"*3* as {name}", header)
+            self.assertIn(f"*3* for {PACKAGES[name]}", header)
             self.assertEqual([os.path.dirname(path) for path in written], [os.path.abspath(folder)] * len(written))
             again = self.imported(folder, filesPattern=f"*{os.path.splitext(EXPORT_FILES[name])[1]}")
             for ts_id, picks in self.picks_of(again.coordinates).items():
@@ -172,7 +172,10 @@ class TestImportCoordinates3D(BaseTest):
         self.assertIn("tomogram 'TS_2', which is none of those given", protocol.getErrorMessage())
 
     def test_the_form_is_checked(self):
-        protocol = self.form_of(self.folder, boxSize=0)
+        one = os.path.join(self.folder, "one picker")
+        os.makedirs(one, exist_ok=True)
+        self.write("one picker/first.coords", "1 2 3\n")
+        protocol = self.form_of(one, boxSize=0)
         self.assertIn("Box size", protocol.validate()[0])
         protocol.boxSize.set(20)
         self.assertEqual(protocol.validate(), [])  # a folder is one picker

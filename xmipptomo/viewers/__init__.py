@@ -1,5 +1,6 @@
 """Viewers of the plugin."""
 
+from .table_columns import show_columns
 from .viewer_averages3d import AverageSubtomograms3DViewer, CompareBranches3DViewer
 from .viewer_coordinates3d import Coordinates3DViewer
 from .viewer_deep_consensus_picking3d import DeepConsensusPicking3DViewer
@@ -8,3 +9,5 @@ from .viewer_masks3d import MaskTomograms3DViewer
 
 __all__ = ["AverageSubtomograms3DViewer", "CompareBranches3DViewer", "Coordinates3DViewer", "DeepConsensusPicking3DViewer",
            "EvaluatePicking3DViewer", "MaskTomograms3DViewer"]
+
+show_columns()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
 from ..protocols import XmippProtAverageSubtomograms3D, XmippProtCompareBranches3D
+from .browser import open_page
 from .figure_window import FigureWindow
 from .viewer_coordinates3d import Coordinates3DViewer
 
@@ -73,8 +73,7 @@ class CompareBranches3DViewer(ProtocolViewer):
         path = Path(self.protocol._files().report)
         if not path.exists():
             return [self.infoMessage(NOT_READY, "No report")]
-        webbrowser.open_new_tab(path.resolve().as_uri())
-        return []
+        return open_page(self, path)
 
 
 def _slices(viewer: ProtocolViewer, paths: Mapping[str, str]) -> list[View]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from tomo_particles.core.errors import InputError
 
 from ..files import RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
+from .browser import open_page
 from .figure_window import FigureWindow
 from .viewer_coordinates3d import show_elsewhere
 
@@ -131,8 +131,7 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         path = self._files().report
         if not path.exists():
             return [self.infoMessage("This run has no report; choose Continue to write it.", "No report")]
-        webbrowser.open_new_tab(path.resolve().as_uri())
-        return []
+        return open_page(self, path)
 
     def _calibration(self, _=None) -> list[View]:
         """The window of the scores against the file of known particles, or a message what is wrong with it."""

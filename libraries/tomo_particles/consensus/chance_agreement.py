@@ -17,7 +17,7 @@ from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .merged_picks import NEGATIVE, references_of, votes_of
 from .picker_reliability import votes_of_witnesses
-from .verdict import FEWEST_AGREED
+from .verdict import FEWEST_AGREED, FEWEST_UNCONFIRMED
 
 RADIUS = 0.35  # fraction of the box within which two picks agree by chance: the default radius of the consensus
 # The agreement is more than chance if there are this many times the pairs by chance, plus this many standard errors. Chosen on
@@ -51,6 +51,13 @@ def agreement_informs(columns: Mapping[str, list]) -> bool:
     positions = positions_of(columns, "the merged picks", parameter("input"))[free]
     chance = pairs_by_chance(positions, tomo_ids, seen, RADIUS * float(box_sizes.max()))
     return (n_votes * (n_votes - 1) / 2).sum() > TIMES * chance + ERRORS * np.sqrt(chance)
+
+
+def chance_note(columns: Mapping[str, list]) -> str:
+    """What to say of merged picks that were only voted on, if the votes contain no information; empty otherwise."""
+    if len(columns.get("comment", [])) < FEWEST_UNCONFIRMED or agreement_informs(columns):
+        return ""
+    return "the pickers agree no more often than by chance; one file may have another origin, unit or binning"
 
 
 def pairs_by_chance(positions: np.ndarray, tomo_ids: np.ndarray, seen: np.ndarray, radius: float) -> float:

@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 from .labels import agreement_of
 from .merged_picks import references_of, scores_of, votes_of
 from .picker_reliability import TINY, Reliability, estimate_reliability, votes_alone
+from .two_normals import SUREST, odds_of_two_normals, separation
 
 SURENESS = 1e-3  # probabilities are clipped to this distance from 0 and 1
 # Chosen on simulations with seeds 1 and 2; benchmarks/results/accuracy.md reports others.
@@ -30,21 +31,26 @@ NETWORK_TRUST = 1.5
 RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # strength of the ridge penalty: for many features, for a single feature
 PRIOR_LABEL_RATES = (1.0, -2.0)  # prior log-odds of the mean label of particles, and of the ratio of that of others to it
 MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction of the mean label of particles
+# Seeds 1 to 3: the ratio of the separations is 1.0 to 1.3 where two normals find the particles, 0.6 to 0.8 where they do not.
+AS_CLEARLY = 0.9
 UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
 
-def final_probability(network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray) -> np.ndarray:
+def final_probability(
+    network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray, two_groups: bool = False
+) -> np.ndarray:
     """(m,) probability of each merged pick to be a particle.
 
     network_score: (m,) in [0, 1], out of fold.  seen: (m, K) bool, whether each picker found the pick.  scores: (m, K) picker
     scores, NaN if the picker gave none; each picker's are standardised, so their unit does not matter.  agreement: (m,) in
-    [0, 1], training label from the votes.  Deterministic; the order of the picks and of the pickers does not matter.
+    [0, 1], training label from the votes.  two_groups: see `odds_by_network_score`.  Deterministic; the order of the picks and
+    of the pickers does not matter.
     """
     network_score = np.asarray(network_score, dtype=float)
     if not len(network_score):
         return np.zeros(0)
-    by_network = odds_by_network_score(network_score, agreement)
+    by_network = odds_by_network_score(network_score, agreement, two_groups)
     return expit(_with_evidence(network_score, by_network, features_of(seen, scores), np.ones(len(network_score), dtype=bool)))
 
 
@@ -82,10 +88,22 @@ def _with_evidence(network_score: np.ndarray, by_network: np.ndarray, features: 
     return odds
 
 
-def odds_by_network_score(network_score: np.ndarray, agreement: np.ndarray) -> np.ndarray:
-    """(m,) log-odds of each merged pick to be a particle, from its network score (m,) alone; see `final_probability`."""
+def odds_by_network_score(network_score: np.ndarray, agreement: np.ndarray, two_groups: bool = False) -> np.ndarray:
+    """(m,) log-odds of each merged pick to be a particle, from its network score (m,) alone; see `final_probability`.
+
+    two_groups: for two pickers, after a second look, which sets particles and others apart. By agreement alone the promise is
+    too low if one picker misses the faint particles. So the log-odds are the mean of those by agreement and of those of two
+    normal distributions, unless these divide the picks less clearly: then the others are of several kinds, not of one.
+    """
+    values = logit_of(network_score)
     nearly_full = agreement**2  # squared: only nearly full agreement counts
-    return labelled_odds(logit_of(network_score)[:, None], nearly_full, RIDGE_OF_ONE)
+    odds = labelled_odds(values[:, None], nearly_full, RIDGE_OF_ONE)
+    if not two_groups:
+        return odds
+    by_agreement, by_groups = np.clip(odds, -SUREST, SUREST), odds_of_two_normals(values, odds)
+    if separation(values, expit(by_groups)) < AS_CLEARLY * separation(values, expit(by_agreement)):
+        return odds
+    return (by_agreement + by_groups) / 2
 
 
 def clear_positives(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -185,6 +203,7 @@ def score_merged_picks(
     network_weight: float = 1.0,
     noise: np.ndarray | None = None,
     comparable: np.ndarray | None = None,
+    two_groups: bool = False,
 ) -> Reliability:
     """Reliability of the pickers and posterior of every merged pick. The references of the user count as certain.
 
@@ -193,7 +212,8 @@ def score_merged_picks(
     scores: (m,) picker scores in the order of `comments`, such as "0.8+nan", or None.  network_weight: in [0, 1], of the
     probability from network score, votes and picker scores; the probability from votes alone has the weight 1 - network_weight.
     Both as log-odds.
-    noise, comparable: see `final_probability_against_noise`, which is used if they are given.
+    noise, comparable: see `final_probability_against_noise`, which is used if they are given.  two_groups: see
+    `odds_by_network_score`.
     """
     seen, pickers = votes_of(comments)
     free = ~references_of(comments) & seen.any(axis=1)
@@ -207,7 +227,7 @@ def score_merged_picks(
         own, voted = np.asarray(network_score)[free], seen[free]
         of_pickers = scores_of(comments, scores, pickers)[free]
         if noise is None or comparable is None:
-            of_network = final_probability(own, voted, of_pickers, agreement_of(comments, labels)[free])
+            of_network = final_probability(own, voted, of_pickers, agreement_of(comments, labels)[free], two_groups)
         else:
             of_network = final_probability_against_noise(own, noise, voted, of_pickers, comparable[free])
         posterior[free] = expit(network_weight * logit_of(of_network) + (1 - network_weight) * logit_of(posterior[free]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..formats.tables import ANGLES
+from ..formats.headers import ANGLES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from ..core.picks import Picks
 from ..geometry.orientation_means import angles_between
 from ..geometry.orientations import rotation_of
+from ..geometry.symmetry import agreement_angle
 
 
 def angles_to_merged(
@@ -41,3 +42,13 @@ def median_angles(of_tomograms: Iterable[Mapping[int, np.ndarray]]) -> dict[int,
         for picker, own in of_pickers.items():
             off.setdefault(picker, []).append(own)
     return {picker: float(np.median(np.concatenate(off[picker]))) for picker in sorted(off)}
+
+
+def notes_of_pickers(off: Mapping[str, float], symmetry: Rotation) -> list[str]:
+    """A warning of each picker whose orientations are those of no other. off: by name, what `median_angles` found."""
+    return [
+        f"the orientations of picker '{name}' are {angle:.0f} degrees from the merged ones (median): check that it had the same "
+        "reference as the others, its angle convention, and the symmetry"
+        for name, angle in off.items()
+        if angle > agreement_angle(symmetry)
+    ]

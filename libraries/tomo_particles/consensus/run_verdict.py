@@ -27,11 +27,18 @@ class FinalScores:
     pickers: Reliability
 
 
-def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_fold: bool, network_alone: bool) -> FinalScores:
+def final_scores(
+    columns: Mapping[str, list],
+    noise: Mapping[str, list],
+    out_of_fold: bool,
+    network_alone: bool,
+    looked_twice: bool = False,
+) -> FinalScores:
     """Final scores of a table of merged picks.
 
     columns, noise: tables of merged picks and of noise picks, with the column zScoreDeepLearning1; without it in `columns` the
     votes give the scores.  out_of_fold: see `verdict_of`.  network_alone: the network score is the final one, as in the paper.
+    looked_twice: whether a second look is joined to the network scores.
     """
     labels = np.array(columns["enabled"])
     informs = agreement_informs(columns)
@@ -40,6 +47,8 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
     outlying = contrast_outliers_of(columns, labels == 1 if informs else np.ones(len(labels), dtype=bool))
     network_score = np.array(columns[NETWORK]) if columns.get(NETWORK) else None
 
+    two_groups = looked_twice and len(set(witnesses_of(votes_of(columns["comment"])[0]))) == 2
+
     def scored(verdict: Verdict) -> tuple[np.ndarray, Reliability]:
         calibration = (
             {}
@@ -47,7 +56,13 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
             else {"noise": np.array(noise[NETWORK]), "comparable": among(_places(columns), _places(noise)) & ~outlying}
         )
         found = score_merged_picks(
-            columns["comment"], labels, network_score, columns.get("keywords"), verdict.network_weight, **calibration
+            columns["comment"],
+            labels,
+            network_score,
+            columns.get("keywords"),
+            verdict.network_weight,
+            **calibration,
+            two_groups=two_groups,
         )
         return np.where(outlying, 0.0, verdict.bounded(found.posterior, agreed)), found
 
@@ -61,10 +76,10 @@ def final_scores(columns: Mapping[str, list], noise: Mapping[str, list], out_of_
         kind = WEAK if verdict.kind == VOTES_ALONE else verdict.kind
         verdict = replace(verdict, kind=kind, reason=f"{verdict.reason}; the network score decides all the same")
     elif verdict.promises:
-        verdict = verdict.checked(*_confirmed(columns, score, verdict.unlike_noise))
+        verdict = verdict.checked(*_confirmed(columns, score, verdict.unlike_noise, two_groups))
         score, pickers = scored(verdict)
     if verdict.promises:
-        confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise)
+        confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise, two_groups)
         verdict = replace(verdict, confirmed=confirmed, lookalikes=lookalikes)
     verdict = replace(verdict, reason=verdict.reason + same)
     known = 1.0 if verdict.promises else np.full(len(pickers.pickers), np.nan)
@@ -119,7 +134,7 @@ def _places(columns: Mapping[str, list]) -> ScoredPlaces:
     )
 
 
-def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float) -> tuple[float, float]:
+def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: float, two_groups: bool) -> tuple[float, float]:
     """The shares `confirmed` and `lookalikes` of a verdict, for final scores (m,).
 
     Confirmed: the share of the expected particles among the picks with a score of at least one half that the network scores alone
@@ -127,7 +142,7 @@ def _confirmed(columns: Mapping[str, list], score: np.ndarray, unlike_noise: flo
     """
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"]))
     free = np.isfinite(agreement)
-    by_network = expit(odds_by_network_score(np.array(columns[NETWORK])[free], agreement[free]))
+    by_network = expit(odds_by_network_score(np.array(columns[NETWORK])[free], agreement[free], two_groups))
     promised = score[free] >= 0.5
     most = min(by_network[promised].sum(), unlike_noise * free.sum())
     confirmed = min(1.0, most / max(score[free][promised].sum(), 1e-9))

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.picks import NO_SPECIES
+from .headers import SCORE_NAMES
 from .model import read_text, text_of
 from .star import numbers_of
-from .tables import SCORE_NAMES
 
 SEPARATORS = "\t;,"
 

@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,18 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
             return only
         found = replace(found, name=Path(str(path)).name, named=BY_FILE)
     return _unmatched(found, path, context)
+
+
+def versions_of(names: Collection[str], context: Context) -> dict[str, str]:
+    """The tomograms that names mean, of which some are no ids: 'TS_1' may be given as 'TS_1_denoised', another version of it.
+
+    Names that are no ids count where they fit one tomogram, without what programs add, and no other of the names fits it.
+    """
+    ids = {same_text(tomo_id): tomo_id for tomo_id in context.tomograms}
+    whole = {name: ids[same_text(name)] for name in names if same_text(name) in ids}
+    fits = {name: _matches(name, context) for name in names if name not in whole}
+    claimed = Counter([*whole.values(), *(tomo_id for matches in fits.values() for tomo_id in matches)])
+    return whole | {name: matches[0] for name, matches in fits.items() if len(matches) == 1 and claimed[matches[0]] == 1}
 
 
 def _told(name: str, context: Context) -> str | None:

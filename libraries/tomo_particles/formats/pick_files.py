@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,13 @@ from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce
 from .assemble import read_with
+from .headers import ANGLES
 from .model import Context, Format, TomogramInfo
-from .naming import left_out, same_text
+from .naming import left_out, same_text, versions_of, voxels_in
 from .pick_folders import files_of, joined, shared_folder
 from .pick_source import PickSource
 from .registry import CSV, OWN, foreign, recognise
-from .tables import ANGLES, is_nameless, rows_by_tomogram, species_of
+from .tables import is_nameless, rows_by_tomogram, species_of
 
 CONVERT = "convert the file first with xmipp_convert_coordinates_tomo"  # it asks for all that a format may leave open
 
@@ -44,7 +45,8 @@ def read_pick_file(
 
     source: its name, or the `PickSource` of a caller who needs the file for more than its picks; its option is for messages then.
     rates: sampling rate (Å/voxel) of each known tomogram, by id; a pick's rate is its samplingRate column, else
-    `sampling_rate`, else its tomogram's. Ids are matched whole: 'TS_1' is not 'TS_10'.
+    `sampling_rate`, else its tomogram's. Ids are matched whole, or without what programs add: 'TS_1' may be
+    'TS_1_denoised', never 'TS_10'.
     sizes: x, y, z, voxels of the tomograms, for formats that count from their centre; these are refused without.
     notes: receives what was left out: which files, and of a file the picks of tomograms that are not known, a line each; and a
     warning for picks whose place tells of a wrong unit (`extent_warning`).
@@ -94,14 +96,14 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
     if other := _other_format(path, option):
         return _read_other(other, path, context)
     said: list[str] = []
-    groups = _as_known(rows_by_tomogram(path, option, notes=said), rates)
+    groups = _as_known(rows_by_tomogram(path, option, notes=said), path, context)
     context.notes.extend(f"{path}: {note}" for note in said)
     strange = {tomo_id: len(rows) for tomo_id, rows in groups.items() if tomo_id not in rates}
     if len(strange) == len(groups) and not context.among:
         raise InputError(
             f"{option}: '{path}' names the tomograms {listed(sorted(groups))}, but those given are "
             f"{listed(sorted(rates))}; "
-            "tomo_id must be a tomogram's file name without extension"
+            "tomo_id must be a tomogram's file name without extension, and may lack what programs add (rec_, _denoised, _bin2)"
         )
     if 0 < len(strange) < len(groups):
         context.notes.append(left_out(strange, path, rates))
@@ -112,10 +114,19 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
     }
 
 
-def _as_known(groups: dict[str, pd.DataFrame], known: Collection[str]) -> dict[str, pd.DataFrame]:
-    """The rows of a file by the ids of the tomograms, where these are the same text in another Unicode form."""
-    ids = {same_text(tomo_id): tomo_id for tomo_id in known}
-    return {ids.get(same_text(name), name): rows for name, rows in groups.items()}
+def _as_known(groups: dict[str, pd.DataFrame], path: ReadOnce, context: Context) -> dict[str, pd.DataFrame]:
+    """The rows of a file by the ids of the tomograms: these in another Unicode form, or of another version of the tomogram."""
+    meant = versions_of(groups, context)
+    others = {name: tomo_id for name, tomo_id in meant.items() if same_text(name) != same_text(tomo_id)}
+    for name, tomo_id in others.items():
+        if voxels_in(name) != voxels_in(tomo_id) and not (context.sampling_rate or "samplingRate" in groups[name]):
+            raise InputError(
+                f"{context.option}: '{path}' has picks of '{name}', by the names another binning than '{tomo_id}'",
+                f"give {parameter('picks_sampling_rate')}",
+                "add the column samplingRate",
+            )
+        context.notes.append(f"{path}: picks of '{name}' are taken for those of '{tomo_id}'")
+    return {meant.get(name, name): rows for name, rows in groups.items()}
 
 
 def read_every_tomogram(

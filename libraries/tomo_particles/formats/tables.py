@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,22 +19,28 @@ from ..core.read_once import ReadOnce, read_once
 from ..core.tomograms import tomogram_id
 from .angle_units import doubt_about
 from .further_columns import labels_of
+from .headers import (
+    ANGLES,
+    COUNT,
+    OPTIONAL,
+    RATE_NAMES,
+    REQUIRED,
+    first_line,
+    header_of,
+    other_names,
+    other_unit,
+    our_names,
+    refuse_names,
+    separator_of,
+)
 from .model import BY_FILE, BY_NAME, Context, Format, Found, require_text, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ANGLES = ("rot", "tilt", "psi")
-OPTIONAL = ("score", "class", *ANGLES, "group", "samplingRate")
-SEPARATORS = (",", "\t", ";")
 DEFAULT_BOX = 2  # voxels: particleSize of picks whose box nobody said; the programs that cut boxes ask for it
-# Other names of a score, taken where a table has no column score: crYOLO's, pytom-match-pick's, Xmipp's and what people write.
-SCORE_NAMES = ("confidence", "probability", "cc", "ccc", "lcc", "lccmax", "fom")
-# Columns that may say Å/voxel of the coordinates or of something else: never believed, always said.
-RATE_NAMES = ("sampling_rate", "pixel_size", "pixelsize", "voxel_size", "voxelsize", "voxel_spacing", "apix", "angpix")
 # What stands for no number; a class or a tomogram may be called so.
 NO_NUMBER = ("", "nan", "NaN", "NAN", "-nan", "NA", "N/A", "n/a", "<NA>", "null", "NULL", "None")
-REQUIRED = ("tomo_id", "x", "y", "z")
 NUMBERS = ("x", "y", "z", "score", *ANGLES, "group", "samplingRate")
 CHUNK = 1 << 16  # rows that are written at a time: their texts take more memory than the numbers
 LARGEST_GROUP = 2**31 - 1  # what an XMD can hold
@@ -55,42 +60,11 @@ XMD_LABELS = (  # what we read of an XMD, and what another file has in another w
     *XMD_COLUMNS.values(),
     FINAL_SCORE,
 )
-COUNT = "particle"  # the running number of a particle in our own ground truth: nothing is lost without it
 
 
 def _sniff_csv(head: bytes) -> bool:
     labels = header_of(head)
     return "tomo_id" in labels or set("xyz") <= labels <= {*"xyz", *OPTIONAL}
-
-
-def header_of(head: bytes) -> set[str]:
-    """The labels of a CSV by our names of them, from the beginning of the file."""
-    labels = [word.strip().strip('"') for word in _first_line(head).split(separator_of(head))]
-    return set(our_names(labels).values())
-
-
-def separator_of(head: bytes) -> str:
-    """What separates the columns of a table, from the beginning of the file: the first of SEPARATORS that its header has."""
-    header = _first_line(head)
-    return next((sign for sign in SEPARATORS if sign in header), SEPARATORS[0])
-
-
-def our_names(labels: Iterable[str]) -> dict[str, str]:
-    """By each label of a table our name of it: that which differs in capitals only (X, Tomo_ID), unless two labels do.
-
-    A score may have another usual name, if only one column has.
-    """
-    ours = {name.lower(): name for name in ("tomo_id", *"xyz", *OPTIONAL)}
-    meant = {label: ours.get(label.strip().lower(), label) for label in labels}
-    if "score" not in meant.values():
-        meant |= {label: "score" for label in meant if label.strip().lower() in SCORE_NAMES}
-    count = Counter(meant.values())
-    return {label: name if count[name] == 1 else label for label, name in meant.items()}
-
-
-def _first_line(head: bytes) -> str:
-    lines = (line for line in text_of(head[:65536]).splitlines() if line.strip() and not line.startswith("#"))
-    return next(lines, "")
 
 
 def _sniff_xmd(head: bytes) -> bool:
@@ -102,7 +76,7 @@ def _sniff_xmd(head: bytes) -> bool:
 def is_nameless(path: ReadOnce) -> bool:
     """Whether a file is a CSV of one tomogram: it has our columns, but none that names the tomogram."""
     labels = header_of(path.head(65536))
-    return "tomo_id" not in labels and set("xyz") <= labels <= {*"xyz", *OPTIONAL}
+    return "tomo_id" not in labels and set("xyz") <= labels
 
 
 def _found(name: str, named: str, rows: pd.DataFrame, notes: tuple[str, ...]) -> list[Found]:
@@ -204,14 +178,18 @@ def rows_by_tomogram(
     table = _read_xmd(path, option, final_score, notes) if _is_xmd(path) else _read_csv(path, option, notes, unread)
     if table.empty:
         raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
-    if "tomo_id" not in table.columns and is_nameless(path):
-        table["tomo_id"] = tomogram_id(path)
-    missing = [name for name in REQUIRED if name not in table.columns]
+    missing = [name for name in "xyz" if name not in table.columns]
     if missing:
         raise InputError(
-            f"{option}: '{path}' lacks the column {missing[0]}; expected {','.join(REQUIRED)}[,score]"
-            f"[,samplingRate], found {','.join(map(str, table.columns))}"
+            f"{option}: '{path}' lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+            f"expected [tomo_id,]x,y,z[,score][,samplingRate], found {','.join(map(str, table.columns))}"
+            f"{other_unit(table.columns)}"
         )
+    if "tomo_id" not in table.columns:
+        if _is_xmd(path):
+            raise InputError(f"{option}: '{path}' lacks the column tiltSeriesId, which names the tomogram of each pick; add it")
+        refuse_names(table, path, option)
+        table["tomo_id"] = tomogram_id(path)
     if (unnamed := table["tomo_id"].isna() | (table["tomo_id"] == "")).any():
         where = _place(int(np.argmax(unnamed)), path)
         raise InputError(f"{option}: '{path}', {where}: tomo_id is empty; name its tomogram")
@@ -277,11 +255,7 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None, unread: bool
     if twice := [name for name in table.columns if f"{name}.1" in table.columns]:
         raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
     if notes is not None:
-        notes += [
-            f"column {label} is read as the score"
-            for label, name in names.items()
-            if name == "score" and label.strip().lower() != name
-        ]
+        notes += filter(None, [other_names(names)])
         if unread and (others := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]):
             notes.append(f"columns not read: {listed(others, 12, '')}")
         notes += [
@@ -299,7 +273,7 @@ def _refuse_cut_off(path: ReadOnce, separator: str, option: str) -> None:
     """Refuse a last line that has fewer values than the header and no end: pandas would fill it up."""
     content = path.read_bytes()
     last = content[content.rstrip(b"\n").rfind(b"\n") + 1 :]
-    missing = _first_line(path.head(65536)).count(separator) - last.count(separator.encode())
+    missing = first_line(path.head(65536)).count(separator) - last.count(separator.encode())
     if missing > 0 and not last.endswith(b"\n") and b'"' not in last:
         raise InputError(
             f"{option}: '{path}': its last line lacks {missing} values of those in the header; the file is cut off "

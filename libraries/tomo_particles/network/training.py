@@ -18,6 +18,7 @@ from ..core.files import space_for
 from ..learning.configuration import NetworkConfig, TrainingConfig, check_start
 from ..learning.examples import POSITIVE, Examples, balanced_weights, class_counts, require_enough
 from ..learning.folds import Region, make_folds, may_train, split_validation
+from ..learning.training_time import in_minutes, training_left
 from .architecture import build_network
 from .data import Schedule, batches, in_memory, read_boxes
 from .machines import fit, together, works_alone_or_leads
@@ -169,6 +170,7 @@ class _Log:
 
     def __init__(self, path: str | os.PathLike | None, folds: int, epochs: int, progress: Callable[[str], None]) -> None:
         self._path, self._folds, self._epochs, self._progress = path, folds, epochs, progress
+        self._seconds: list[float] = []
 
     def __enter__(self) -> Report:
         if self._path:
@@ -187,9 +189,11 @@ class _Log:
             self._file.flush()
         line = (
             "network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
-            "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s"
+            "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s; at most {left} left"
         )
-        self._progress(line.format(folds=self._folds, epochs=self._epochs, **row))
+        self._seconds.append(row["seconds"])
+        left = in_minutes(training_left(self._seconds, int(row["fold"]), int(row["epoch"]), self._folds, self._epochs))
+        self._progress(line.format(folds=self._folds, epochs=self._epochs, left=left, **row))
 
 
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:

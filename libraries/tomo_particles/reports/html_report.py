@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.files import written_aside
+from ..runs.doubts import doubts
 from ..runs.layout import COMMON_GRID, REPORT
 from ..runs.measured import HIT_RADIUS, Measured, measure
 from ..runs.results import RunResults, read_run
@@ -21,7 +22,6 @@ from .tables import (
     by_picker,
     by_support,
     by_tomogram,
-    doubts,
     expected_now,
     flat_parameters,
     links_of,
@@ -95,7 +95,7 @@ def _calibration(found: Measured, truth: str | os.PathLike) -> Picture:
 def _content(run: RunResults, final: Path) -> dict[str, Any]:
     own = run.summary.get("threshold")
     return {
-        "title": _name_of(run.folder.resolve()),
+        "title": run.summary.get("label") or _name_of(run.folder.resolve()),
         "folder": str(run.folder.resolve()),
         "run": run,
         "verdict": run.verdict,
@@ -110,14 +110,14 @@ def _content(run: RunResults, final: Path) -> dict[str, Any]:
         "shown": _shown(run),
         "by_picker": by_picker(run),
         "by_support": by_support(run),
-        "parameters": flat_parameters(run.summary.get("parameters", {})),
+        "parameters": run.summary.get("settings") or flat_parameters(run.summary.get("parameters", {})),
         "about": about_run(run),
         "links": links_of(run.folder, final),
     }
 
 
 def _name_of(folder: Path) -> str:
-    """The name of a run: its folder's; below a Scipion protocol, that of the protocol's folder."""
+    """The name of a run that has no label: its folder's; below a Scipion protocol, that of the protocol's folder."""
     return folder.parents[1].name if (folder / COMMON_GRID).is_file() else folder.name
 
 
@@ -198,7 +198,11 @@ def _shown(run: RunResults) -> list[dict[str, Any]]:
                     as_png(figures.slices_figure(run, name)),
                     "Slabs of a fifth of a box; circles are half a box wide, green if accepted.",
                 ),
-                Picture(f"Picks of {name} in space", as_png(figures.places_figure(run, name)), "Voxels of the common grid."),
+                Picture(
+                    f"Picks of {name} in space",
+                    as_png(figures.places_figure(run, name)),
+                    "In voxels of the common sampling rate.",
+                ),
             ],
         }
         for name in chosen

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..consensus.expected_precision import FEWEST_PICKS, expected_precision_recall
+from ..consensus.expected_precision import expected_precision_recall
 from ..runs.layout import SUMMARY
 from ..runs.results import RunResults
 from .run_figures import eligible
 
 TABLED_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-MOST_UNANIMOUS_REJECTED = 0.5  # share of the picks of all pickers that may be rejected without a warning
 LINKS = {  # files of the program and of the protocol, if they exist
     "accepted.csv": "accepted picks",
     "accepted.xmd": "accepted picks, Xmipp's metadata",
@@ -38,7 +37,7 @@ LINKS = {  # files of the program and of the protocol, if they exist
     "scored_half2.mrc": "second look: average of half 2",
     "picks.png": "picture of one tomogram",
     "summary.json": "numbers of the run",
-    "frame.json": "common grid and tomograms",
+    "frame.json": "common sampling rate and box, tomograms",
 }
 
 
@@ -85,28 +84,6 @@ def by_tomogram(run: RunResults) -> list[dict[str, Any]]:
     return rows
 
 
-def doubts(run: RunResults) -> list[str]:
-    """Reasons within the run not to trust its scores."""
-    if run.threshold is None or not run.promises:
-        return []
-    found = []
-    if run.verdict is None and run.scores_are_probabilities:
-        found.append(
-            "This run is of a version that did not ask whether there is anything to see. Start it again with the same "
-            "options, or Continue it in Scipion, to learn that: a high expected precision may mean nothing."
-        )
-    unanimous = run.seen.all(axis=1) & (run.seen.shape[1] > 1)
-    rejected = int((unanimous & ~run.accepted).sum())
-    if rejected > MOST_UNANIMOUS_REJECTED * unanimous.sum():
-        found.append(
-            f"{rejected} of the {unanimous.sum()} picks that every picker saw were rejected: the pickers err alike, the "
-            "threshold is high, or the score is wrong. Look at the gallery and at the picks on slices before you trust it."
-        )
-    if len(run.table) < FEWEST_PICKS:
-        found.append(f"{len(run.table)} merged picks are too few for scores that can be read as probabilities.")
-    return found
-
-
 def by_picker(run: RunResults) -> list[dict[str, Any]]:
     """The picks and the reliability of each picker, one row per picker."""
     rows = []
@@ -151,7 +128,7 @@ def about_run(run: RunResults) -> dict[str, str]:
         "plugin that made the run": run.summary.get("version"),
         "random seed": run.summary.get("seed"),
         "model": run.summary.get("model"),
-        "common grid": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
+        "common sampling rate and box": f"{run.sampling_rate:.4g} Å/voxel, boxes of {run.box_size} voxels",
     }
     if run.training is not None:
         about["epochs trained"] = f"{len(run.training)} in {run.training['fold'].nunique()} networks"

@@ -57,6 +57,11 @@ class RunLayout:
         return self.root / self.TRAINING_LOG
 
     @property
+    def training_note(self) -> Path:
+        """Text: what was unusual about the examples of the training; empty otherwise."""
+        return self.training_log.with_suffix(".txt")
+
+    @property
     def scored(self) -> Path:
         """XMD: every merged pick of every tomogram with its scores."""
         return self.root / self.SCORED
@@ -141,6 +146,10 @@ class RunLayout:
     def subtomograms(self, tomo_id: str, label: str) -> Path:
         """XMD: the extracted picks of one label, beside their boxes; the program names it after the coordinate file."""
         return self._of_tomogram(self.SUBTOMOGRAMS, tomo_id, label)
+
+    def boxes_note(self, tomo_id: str, label: str) -> Path:
+        """Text: what is unusual about the boxes of one label; empty otherwise."""
+        return self.subtomograms(tomo_id, label).with_suffix(".txt")
 
     def _of_tomogram(self, name: str, tomo_id: str, label: str = "") -> Path:
         return self.root / name.format(tomogram=tomo_id, label=label)

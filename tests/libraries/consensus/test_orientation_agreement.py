@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tomo_particles.consensus.orientation_agreement import angles_to_merged, median_angles
+from tomo_particles.consensus.orientation_agreement import angles_to_merged, median_angles, notes_of_pickers
 from tomo_particles.core.picks import Picks
 from tomo_particles.geometry.symmetry import symmetry_group
 
@@ -34,3 +34,8 @@ def test_what_is_far_away_or_has_no_orientation_does_not_count():
 def test_medians_are_over_all_tomograms():
     found = [{2: np.array([1.0, 2.0])}, {}, {1: np.array([7.0]), 2: np.array([9.0])}]
     assert list(median_angles(found).items()) == [(1, 7.0), (2, 2.0)]
+
+
+def test_a_picker_with_other_orientations_is_named():
+    (note,) = notes_of_pickers({"one": 3.0, "two": 89.6}, C1)
+    assert note.startswith("the orientations of picker 'two' are 90 degrees from the merged ones")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from format_samples import KNOWN, XYZ, context, refusal, star
 
+from tomo_particles.core.errors import InputError
 from tomo_particles.core.picks import Picks
 from tomo_particles.evaluation.particle_classes import read_species
 from tomo_particles.formats.eman import EMAN2
@@ -95,3 +96,42 @@ def test_json_on_one_line_is_recognised_at_once(tmp_path):
     path = tmp_path / "TS_1_info.json"
     path.write_text(json.dumps({"boxes_3d": [[i, 20, 30, "manual", 0.0, 0] for i in range(20_000)]}))
     assert recognise(path) is EMAN2
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "note"),
+    [
+        ("x_px,y_px,z_px,score", "1,2,3,0.5", "columns x_px, y_px, z_px are read as x, y, z"),
+        ("X (voxels),Y (voxels),Z (voxels)", "1,2,3", "columns X (voxels), Y (voxels), Z (voxels) are read as x, y, z"),
+        ("coord_x,coord_y,coord_z,prob", "1,2,3,9", "columns coord_x, coord_y, coord_z are read as x, y, z"),
+        ("tomogram,x,y,z", "TS_1,1,2,3", "column tomogram is read as tomo_id"),
+        ("Tomo ID,x,y,z", "TS_1,1,2,3", ""),
+        ("Index,X,Y,Z,kind", "7,1,2,3,ribosome", "columns not read: Index, kind"),
+    ],
+)
+def test_usual_headers_are_taken(tmp_path, header, row, note):
+    path, notes = tmp_path / "TS_1.csv", []
+    path.write_text(f"{header}\n{row}\n")
+    picks = read_pick_file(path, {"TS_1": 10.0, "TS_2": 10.0}, notes=notes)
+    assert list(picks) == ["TS_1"] and picks["TS_1"].positions.tolist() == [[1, 2, 3]]
+    assert not note or any(note in line for line in notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "said"),
+    [
+        ("a,b,z", "1,2,3", "lacks the columns x, y; expected [tomo_id,]x,y,z[,score][,samplingRate], found a,b,z"),
+        ("x [A],y [A],z [A]", "10,20,30", "x [A], y [A], z [A] are in Å: call them x, y, z and give unit angstrom"),
+        ("x_nm,y_nm,z_nm", "1,2,3", "lacks the columns x, y, z"),
+        ("x_px,x_pos,y_px,z_px", "1,1,2,3", "lacks the column x"),
+        ("x,y,z,file", "1,2,3,TS_1\n1,2,3,TS_2", "has no column tomo_id, and the column file holds 2 names ('TS_1', 'TS_2')"),
+        ("id,particle_type,x,y,z", "0,ribosome,75,150,225", "whose positions are in Å"),
+        ("tomo,tomogram,x,y,z", "TS_1,TS_2,1,2,3", "has several columns that may name the tomogram, such as tomo"),
+    ],
+)
+def test_headers_that_leave_something_open_are_refused(tmp_path, header, rows, said):
+    path = tmp_path / "TS_1.csv"
+    path.write_text(f"{header}\n{rows}\n")
+    with pytest.raises(InputError) as refused:
+        read_pick_file(path, {"TS_1": 10.0, "TS_2": 10.0})
+    assert said in str(refused.value)

@@ -197,7 +197,7 @@ def test_a_list_of_peet_needs_the_model_of_its_points(tmp_path):
     ("TS_1.txt", "image_name\tx_coord\ty_coord\tz_coord\nTS_1\t120\t38\t60\n", "compressed by 2; write tomo_id,x,y,z"),
     ("TS_1.mdoc", "PixelSpacing = 2\n\n[ZValue = 0]\nTiltAngle = 3\n", "is a file of SerialEM about images"),
     ("TS_1.rec", "\0" * 208 + "MAP " + "\0" * 812, "is an MRC volume, not a file of picks"),
-    ("a.csv", "id,experiment,particle_type,x,y\n0,TS_1,a,1,2\n", "lacks the column tomo_id"),
+    ("a.csv", "id,experiment,particle_type,x,y\n0,TS_1,a,1,2\n", "lacks the column z"),
     ("a.csv", "index,axis-0,axis-1,axis-2,axis-3\n0,1,2,3,4\n", "more than three axes"),
     ("a.csv", "index,axis-0,axis-1,axis-2\n0,1,2\n", "line 2: 3 values for 4 columns"),
     ("a.csv", "index,axis-0,axis-1,axis-2\n0,1,2,x\n", "line 2: axis-2 is 'x'"),
@@ -248,4 +248,4 @@ def test_what_of_case_16_is_not_read_says_why(shared_data):
     assert "MiLoPYP" in refusal(folder / "milopyp.txt", known)
     assert "say format deepetpicker" in refusal(folder / "TS_01.coords", known)
     assert read(folder / "TS_01.coords", known, "deepetpicker")["TS_01"].positions.tolist() == [[120, 80, 60]]
-    assert "lacks the column tomo_id" in refusal(folder / "TS_01_ids.csv", known)
+    assert read(folder / "TS_01_ids.csv", known)["TS_01_ids"].positions.tolist() == [[120, 80, 60]]  # by the name of the file

@@ -19,6 +19,7 @@ from tomo_particles.core.files import written_aside
 from ...constants import AVERAGED_BOX, LEAST_DETAILS, LEAST_FOR_HALVES, LEAST_PICKS, TILTS
 from ...convert import tilts_of, tomogram_of
 from ...files import AveragingFiles
+from ..shared.checked_form import OptionalFloatParam
 from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
 from ..shared.program_steps import ProgramSteps
 from ..shared.sets import link_tomogram, set_errors
@@ -47,7 +48,7 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
                       help=f"Largest extent of the particle. The box of the average has {AVERAGED_BOX:g} diameters.")
         ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
         for name, which, extreme, usual in ends:
-            form.addParam(name, params.FloatParam, allowsNull=True, label=f"{which} tilt (degrees)",
+            form.addParam(name, OptionalFloatParam, label=f"{which} tilt (degrees, optional)",
                           help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} "
                                "angle. Both define the missing wedge. Empty: as each tomogram says (its acquisition), or "
                                f"{usual:g} if it does not say it; the summary then says so.")

@@ -15,6 +15,7 @@ from tomo_particles.core.files import file_stem
 from ...constants import AVERAGE_PROGRAM, SHIFT_ATTRIBUTE, STARTS
 from ...convert import append_moved, picks_of_set, tomogram_of
 from ..shared.program_steps import depends_on
+from ..shared.progress import unfinished_lines
 from ..shared.sets import write_picking
 from .base import AveragingProtocol, few_errors, few_warnings
 from .commands import average_arguments
@@ -147,7 +148,7 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     def _summary(self):
         summary = self._summaryContent()
         if summary is None or not hasattr(self, AverageOutputs.average.name):
-            return ["The average is not ready yet."]
+            return unfinished_lines(self, {"averageStep": "aligning and averaging", "createOutputStep": "writing the results"})
         return [*average_lines(summary), *self._notes(summary), f"All maps and tables: {self._files().output}"]
 
     def _methods(self):

@@ -13,6 +13,7 @@ from tomo.objects import SetOfAverageSubTomograms, SetOfCoordinates3D
 from ...constants import BRANCHES_PROGRAM, RESERVED_BRANCHES
 from ...convert import name_of
 from ..shared.program_steps import depends_on
+from ..shared.progress import unfinished_lines
 from ..shared.sets import write_picking
 from .base import AveragingProtocol, few_errors, few_warnings
 from .commands import branches_arguments
@@ -144,7 +145,7 @@ class XmippProtCompareBranches3D(AveragingProtocol):
     def _summary(self):
         summary = self._summaryContent()
         if summary is None or not hasattr(self, BranchOutputs.averages.name):
-            return ["The comparison is not ready yet."]
+            return unfinished_lines(self, {"compareStep": "averaging each set", "createOutputStep": "writing the results"})
         shared = ["*All were aligned together*: every resolution is too good."] if summary["sharedPoses"] else []
         return [*shared, *branch_lines(summary), *self._notes(summary), f"Maps side by side: {self._files().report}"]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
@@ -17,12 +19,12 @@ from tomo.protocols import ProtTomoBase
 
 from tomo_particles.core.files import file_stem, written_aside
 
-from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, SPECIES_ATTRIBUTE
+from ...constants import CONVERT_PROGRAM, IMPORT_FORMATS, PACKAGES, SPECIES_ATTRIBUTE
 from ...convert import append_picks, even_box_size, read_pickings, tomogram_of
 from ...files import ImportFiles
 from ..shared.commands import ImportOptions, import_arguments
 from ..shared.form_checks import limit_errors
-from ..shared.program_steps import ProgramSteps
+from ..shared.program_steps import Arguments, ProgramSteps
 from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram
 
 LIMITS = {"boxSize": (0, None, False), "samplingRate": (0, None, True)}
@@ -82,15 +84,18 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                       help="The tomograms that the coordinates belong to, at any binning.")
         form.addParam("filesPath", params.PathParam, label="File or folder", important=True,
                       help="The file of one picker, or its folder if it wrote one file per tomogram.")
-        form.addParam("filesPattern", params.StringParam, default="", label="Pattern",
+        form.addParam("pickerName", params.StringParam, default="", label="Picker name (optional)",
+                      help="What the run, the report, the figures and the attribute __pickers_ of a consensus call these "
+                           "coordinates. Empty: the name of the run, if you gave it one, else that of the file or folder.")
+        form.addParam("filesPattern", params.StringParam, default="", label="Pattern (optional)",
                       help="Which files of the folder to read, for example _*.cbox_. Empty: all files that are coordinates by "
                            "extension and content. A folder with files of several formats needs a pattern.")
-        form.addParam("fileFormat", params.EnumParam, choices=["Automatic", *IMPORT_FORMATS], default=0, label="Format",
+        form.addParam("fileFormat", params.EnumParam, choices=["Automatic", *PACKAGES.values()], default=0, label="Format",
                       help="_Automatic_: by content and extension. If a file fits several formats, choose one here.")
         form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)",
                       help="Box size in voxels of the tomograms, rounded to an even number. The consensus cuts boxes of this "
                            "size: 1.5 to 2 particle diameters are right. The coordinates themselves do not depend on it.")
-        form.addParam("species", params.StringParam, default="", label="Classes",
+        form.addParam("species", params.StringParam, default="", label="Classes (optional)",
                       help="Names of classes in the files, separated by blanks. Only the coordinates of these classes are "
                            "imported, because a consensus works on one kind of particle. Empty: all classes. If a name is not "
                            "in the files, the error message lists the names that are.")
@@ -102,7 +107,8 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                       label="Coordinates in Å?",
                       help="Yes: the numbers of CSV, .coords, .txt and uncentred star files are Å from the centre of the first "
                            "voxel, as in copick and the CryoET Data Portal. No: they are voxels. Other formats say their unit.")
-        form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED, label="Names of tomograms",
+        form.addParam("names", params.StringParam, default="", expertLevel=params.LEVEL_ADVANCED,
+                      label="Names of tomograms (optional)",
                       help="Pairs of the name in the file and the name of the tomogram, separated by blanks: _1=TS_01 2=TS_02_. "
                            "A star on both sides of a pair stands for what is the same in all names. Or a text file with one "
                            "number and one path of a tomogram per line, such as Dynamo's .doc.")
@@ -124,8 +130,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return ImportFiles(self._getExtraPath())
 
     def _paths(self) -> list[str]:
-        path = (self.filesPath.get() or "").strip()
-        pattern = self.filesPattern.get().strip()
+        path, pattern = self._text("filesPath"), self._text("filesPattern")
         return sorted(glob.glob(os.path.join(glob.escape(path), pattern))) if pattern else [path]
 
     def _names(self) -> list[str]:
@@ -138,20 +143,34 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         own = [f"{stem}={links[0]}" for stem, links in by_stem.items()
                if len(links) == 1 and stem not in ts_ids and "=" not in stem]
         own += [f"{ts_id}={file_stem(ts_id)}" for ts_id in sorted(ts_ids) if file_stem(ts_id) != ts_id and "=" not in ts_id]
-        told = [word.partition("=") for word in self.names.get().split()]
+        told = [word.partition("=") for word in self._text("names").split()]
         return own + [f"{name}{equals}{file_stem(ts_id) if equals and '*' not in ts_id else ts_id}"
                       for name, equals, ts_id in told]
 
     def convertStep(self):
         """The files as one XMD in voxels of the tomograms."""
-        tomograms, files = self.inputTomograms.get(), self._files()
+        self._runProgram(CONVERT_PROGRAM, self._arguments(self._files()), job="conversion")
+
+    def _arguments(self, files: ImportFiles) -> Arguments:
+        """Of the program that reads the coordinates, with links to the tomograms."""
+        tomograms = self.inputTomograms.get()
         links = [link_tomogram(tomogram_of(tomograms, ts_id), files.tomogram(ts_id)) for ts_id in sorted(tomograms.getTSIds())]
         options = ImportOptions(
             format=IMPORT_FORMATS[self.fileFormat.get() - 1] if self.fileFormat.get() else "", rate=self.samplingRate.get(),
             names=self._names(), subset=self.subset.get(), drop_outside=self.dropOutside.get(),
-            species=self.species.get().split(), angstrom=self.angstrom.get())
-        self._runProgram(CONVERT_PROGRAM, import_arguments(self._paths(), files.coordinates, files.notes, links,
-                                                           tomograms.getSamplingRate(), options), job="conversion")
+            species=self._text("species").split(), angstrom=self.angstrom.get())
+        return import_arguments(self._paths(), files.coordinates, files.notes, links, tomograms.getSamplingRate(), options)
+
+    # ---- its name
+    def getObjLabel(self) -> str:
+        """The name of the run: the picker's, until the user gives another. Scipion calls every import the same."""
+        label = super().getObjLabel()
+        usual = not label or re.fullmatch(rf"{re.escape(self.getClassLabel())}( \(\d+\))?", label)
+        return (self._pickerName() or label) if usual else label
+
+    def _pickerName(self) -> str:
+        """As the form says; else that of the file or folder."""
+        return self._text("pickerName") or Path(self._text("filesPath")).stem
 
     def createOutputStep(self):
         """Register the coordinates of all tomograms."""
@@ -179,10 +198,16 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
         errors = limit_errors(self, LIMITS)
         paths = self._paths()
         if not paths:
-            errors.append(f"*Pattern*: no file in {self.filesPath.get()} is called {self.filesPattern.get()}; correct it.")
+            errors.append(f"*Pattern*: no file in {self._text('filesPath')} is called {self._text('filesPattern')}; correct it.")
         elif not os.path.exists(paths[0]):
-            errors.append(f"*File or folder*: {paths[0] or 'nothing'} is neither; choose what the picker wrote.")
-        return errors
+            errors.append(f"*File or folder*: {paths[0]} does not exist; choose what the picker wrote." if paths[0] else
+                          "*File or folder* cannot be EMPTY: choose what the picker wrote.")
+        return errors or ([] if self.isActive() else self._refusal())  # a run that has started reads the files itself
+
+    def _refusal(self) -> list[str]:
+        """Why the program refuses these files for these tomograms; nothing where it takes them, or looks for longer."""
+        with TemporaryDirectory() as folder:
+            return self._refusalOf(CONVERT_PROGRAM, lambda: self._arguments(ImportFiles(folder)))
 
     def _summary(self):
         path = Path(self._files().summary)
@@ -190,11 +215,13 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
             return ["The coordinates are not ready yet."]
         counts = json.loads(path.read_text(encoding="utf-8"))
         paths = self._paths()
-        numbers = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((len(counts), "tomogram"), (len(paths), "file"))]
-        source = f"the folder {paths[0]}" if len(paths) == 1 and os.path.isdir(paths[0]) else numbers[1]
+        n = len(counts)
+        source = f"the {'folder' if os.path.isdir(paths[0]) else 'file'} {paths[0]}" if len(paths) == 1 else (
+            f"{len(paths)} files {os.path.join(self._text('filesPath'), self._text('filesPattern'))}")
         said = Path(self._files().notes).read_text(encoding="utf-8").splitlines()  # as in the terminal, warnings first
         said.sort(key=lambda line: "warning:" not in line)
-        lines = [f"*{sum(counts.values())} coordinates* in {numbers[0]}, from {source}", *said[:MAX_TOMOGRAM_LINES]]
+        lines = [f"*{sum(counts.values())} coordinates* in {n} tomogram{'s' * (n != 1)}, from {source}"]
+        lines += said[:MAX_TOMOGRAM_LINES]
         more = len(said) - MAX_TOMOGRAM_LINES
         return lines + [f"... and {more} lines more in {self._files().notes}"] * (more > 0)
 

@@ -71,7 +71,7 @@ def extraction_arguments(files: RunFiles, tomogram: RunTomogram, label: str, *, 
             "--coordinates", files.labelled(tomogram.ts_id, label), *_common(tomogram),
             "-o", files.subtomograms(tomogram.ts_id, label).parent,
             "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
-            "--network", network, "--threads", threads]
+            "--network", network, "--note", files.boxes_note(tomogram.ts_id, label), "--threads", threads]
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,9 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str,
     arguments += ["--inputPos", *positive] if positive else []
     arguments += ["--inputDoubt", *doubtful] if doubtful else []
     arguments += ["--inputModel", options.start_model] if options.start_model else []
-    arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log, "--boxsize", box_size,
-                  "--samplingrate", rate, "--epochs", options.epochs, "--batch", options.batch_size,
+    arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log,
+                  "--note", files.training_note, "--boxsize", box_size, "--samplingrate", rate, "--epochs", options.epochs,
+                  "--batch", options.batch_size,
                   "--learningRate", options.learning_rate, "--l2", options.l2,
                   "--validation", options.validation, "--folds", options.folds, "--seed", options.seed]
     arguments += ([] if options.auto_stop else ["--noAutoStop"]) + ([] if options.augment else ["--noAugment"])

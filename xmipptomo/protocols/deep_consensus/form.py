@@ -15,6 +15,7 @@ from ...constants import (
     REPRESENTATIVES,
     TILTS,
 )
+from ..shared.checked_form import OptionalFloatParam
 
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
@@ -42,7 +43,7 @@ LIMITS = {
 }
 
 
-GPU_FIELD = "*GPU IDs*"  # as Scipion's window calls the list of GPUs, whatever label its parameter has
+EXTRACT_FROM = "Tomograms to extract from"
 
 
 def define_params(form: params.Form) -> None:
@@ -51,12 +52,18 @@ def define_params(form: params.Form) -> None:
     _define_input(form)
     _define_preprocess(form)
     _define_training(form)
-    form.addParallelSection(threads=3, mpi=1, binThreads=4, binThreadsHelp=(
+    form.addParallelSection(threads=3, mpi=0, binThreads=4, binThreadsHelp=(
         "*Threads*:\nthreads of each program (noise picking, extraction, training and scoring on the CPU). "
         "Scipion prepares (Scipion threads - 1) tomograms at the same time, each with this many threads. The product should not "
         "exceed the number of processors. In a queue that runs each step as a job, every job asks for this many processors, and "
-        "at most (Scipion threads - 1) jobs run at the same time.\n"
-        "*MPI*: not used by these programs; leave it at 1."))
+        "at most (Scipion threads - 1) jobs run at the same time."))
+
+
+def _define_hint(form: params.Form, name: str) -> None:
+    """What stands on a page whose parameters are all Advanced: Scipion shows the page empty."""
+    form.addParam(name, params.LabelParam, condition=f"expertLevel == {params.LEVEL_NORMAL}",
+                  label="The defaults of this page fit most data; Expert Level Advanced shows them.",
+                  help="Expert Level is above the pages: Normal, Advanced.")
 
 
 def _define_gpu(form: params.Form) -> None:
@@ -78,46 +85,64 @@ def _define_input(form: params.Form) -> None:
                   help="Two or more sets of coordinates of the same tomograms, one from each picker (or from one picker with "
                        "different settings). They may differ in tomograms, box size and sampling rate. A tomogram is recognised "
                        "by its tilt-series id. The pickers are numbered in the order of this list.")
-    form.addParam("positiveReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Positive references",
-                  allowsNull=True,
-                  help="Optional: coordinates known to be particles, for example picked by hand. They train the network as "
+    form.addParam("positiveReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
+                  label="Positive references (optional)",
+                  help="Coordinates known to be particles, for example picked by hand. They train the network as "
                        "positives. A merged pick near one of them is positive, even if only one picker found it.")
-    form.addParam("negativeReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", label="Negative references",
-                  allowsNull=True,
-                  help="Optional: coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the "
+    form.addParam("negativeReferences", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
+                  label="Negative references (optional)",
+                  help="Coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the "
                        "network as negatives, in addition to the noise. A merged pick near one of them is never accepted because "
                        "of its votes.")
-    form.addParam("doVoting", params.BooleanParam, default=False, label="Voting instead of DNN?",
-                  expertLevel=params.LEVEL_ADVANCED,
-                  help="Yes: no network is used. A pick is accepted if enough pickers agree. Its score is the fraction of the "
-                       "pickers that found it. This is fast and good for a first overview.")
+    form.addParam("doVoting", params.BooleanParam, default=False, label="Voting only, no network?",
+                  help="Yes: a pick is accepted if enough pickers agree. Its score is the fraction of the pickers that found it. "
+                       "This takes seconds: a good first step, to see whether the files fit together. No: a network learns from "
+                       "the agreement of the pickers and scores every pick.")
     form.addParam("votingAgreement", params.IntParam, default=MIN_AGREEMENT, condition="doVoting",
-                  label="Required agreement (pickers)", expertLevel=params.LEVEL_ADVANCED,
+                  label="Required agreement (pickers)",
                   help="A pick is accepted if at least this many different pickers found it.")
-    form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
-                  display=params.EnumParam.DISPLAY_HLIST, label="Model",
-                  help="New: train a network on these data. Existing: start from a model of an earlier run.")
-    form.addParam("modelFile", params.FileParam, condition=EXISTING, label="Model file",
-                  help="A model (.h5 or .keras) that this protocol wrote: consensus/model.h5 in the extra folder of the earlier "
-                       "run. It must have been trained at the box size and sampling rate chosen here. Otherwise the form shows "
-                       "an error.")
-    form.addParam("skipTraining", params.BooleanParam, default=True, condition=EXISTING, label="Skip training?",
-                  help="Yes: score with the model as it is. One set of input coordinates is then enough. No: first train the "
-                       "model further on these data.")
-    form.addParam("recipe", params.EnumParam, choices=[name.capitalize() for name in RECIPES], default=RECIPES.index("consensus"),
-                  condition=NOT_VOTING, display=params.EnumParam.DISPLAY_HLIST, label="Score",
-                  help="_Consensus_: the probability that a pick is a particle, from network score, votes and picker scores. The "
-                       "network trains on all merged picks, with labels from the agreement of the pickers.\n"
-                       "_Paper_: the network score alone. The network trains on agreed picks against noise. Only these labels "
-                       "and this score are as published. Merging (complete linkage), the three folds, the cosine schedule of "
-                       "the learning rate and the class balance are ours, as in _Consensus_.")
+    form.addParam("consensusRadius", params.FloatParam, default=0.35, label="Same-element relative radius",
+                  help="Picks nearer than this are the same particle. In fractions of the box size: 0.35 for a box of 1.5 "
+                       "particle diameters, 0.25 for one of 2. If it is too large, neighbouring particles are merged. If it is "
+                       "too small, one particle remains as several picks. The wizard shows the distances between the input "
+                       "picks.")
+    form.addParam("boxSizeChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
+                  default=CHOICE_RULES.index("biggest"), label="Box size",
+                  help="Common box size if the inputs differ: that of the first set, the biggest, the smallest or the mean. "
+                       "1.5 to 2 particle diameters are right; the wizard proposes the nearest choice. Boxes are compared in Å, "
+                       "and the result is rounded to an even number of voxels.")
     form.addParam("threshold", params.FloatParam, default=0.5, condition=NOT_VOTING, label="Tolerance threshold",
                   help="Picks with at least this score (0 to 1) are accepted. A higher threshold gives fewer false picks and "
                        "more missed particles. All scores are kept in consensus/scored.xmd. If you change only this value and "
                        "continue the run, it takes seconds. Once the run has finished, the wizard beside this field shows the "
                        "expected precision and recall of each threshold.")
-    form.addParam("batchSize", params.IntParam, default=32, condition=NOT_VOTING, label="Training batch size",
-                  help="Number of subtomograms in one training step. Lower it if the GPU runs out of memory.")
+    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=f"{EXTRACT_FROM} (optional)",
+                  allowsNull=True, condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
+                  help="Another version of the same tomograms, for example without denoising or with another binning. "
+                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
+                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
+                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
+                       "which version is better.")
+    form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
+                  display=params.EnumParam.DISPLAY_HLIST, expertLevel=params.LEVEL_ADVANCED, label="Model",
+                  help="New: train a network on these data. Existing: start from a model of an earlier run.")
+    form.addParam("modelFile", params.FileParam, condition=EXISTING, expertLevel=params.LEVEL_ADVANCED,
+                  label="Model file",
+                  help="A model (.h5 or .keras) that this protocol wrote: consensus/model.h5 in the extra folder of the earlier "
+                       "run. It must have been trained at the box size and sampling rate chosen here. Otherwise the form shows "
+                       "an error.")
+    form.addParam("skipTraining", params.BooleanParam, default=True, condition=EXISTING, expertLevel=params.LEVEL_ADVANCED,
+                  label="Skip training?",
+                  help="Yes: score with the model as it is. One set of input coordinates is then enough. No: first train the "
+                       "model further on these data.")
+    form.addParam("recipe", params.EnumParam, choices=[name.capitalize() for name in RECIPES], default=RECIPES.index("consensus"),
+                  condition=NOT_VOTING, display=params.EnumParam.DISPLAY_HLIST, expertLevel=params.LEVEL_ADVANCED,
+                  label="Recipe of the score",
+                  help="_Consensus_: for your own data. The probability that a pick is a particle, from network score, votes and "
+                       "picker scores. The network trains on all merged picks, with labels from the agreement of the pickers.\n"
+                       "_Paper_: to compare with the published method. The network score alone. The network trains on agreed "
+                       "picks against noise. Only these labels and this score are as published. Merging (complete linkage), the "
+                       "three folds, the cosine schedule of the learning rate and the class balance are ours, as in _Consensus_.")
     _define_second_look(form)
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "
@@ -125,24 +150,28 @@ def _define_input(form: params.Form) -> None:
 
 
 def _define_second_look(form: params.Form) -> None:
-    group = form.addGroup("Centres and second look", condition=MAY_LOOK_TWICE,
+    group = form.addGroup("Centres and second look", condition=MAY_LOOK_TWICE, expertLevel=params.LEVEL_ADVANCED,
                           help="The picks are compared with an average of accepted picks, scored again, and centred.")
     group.addParam("secondLook", params.BooleanParam, default=True, condition=MAY_LOOK_TWICE, label="Second look?",
+                   expertLevel=params.LEVEL_ADVANCED,
                    help="Yes: the accepted picks are divided into two halves. Each half is aligned and averaged by itself. Every "
                         "pick is compared with the average of the half that it is not in. The comparison counts in the score, "
                         "and the picks move towards the centre of the average. If the two averages do not agree, nothing is "
                         "changed, and the summary says so. This needs at least 40 accepted picks in tomograms of one sampling "
                         "rate.")
-    group.addParam("diameter", params.FloatParam, allowsNull=True, condition=LOOKS_TWICE, label="Diameter (A)",
+    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (A, optional)",
+                   expertLevel=params.LEVEL_ADVANCED,
                    help="Diameter of the particle in A. Empty: half of the common box, because 1.5 to 2 particle diameters are "
                         "right for the box. The summary says which diameter was used. If you change it and continue the run, "
                         "nothing is trained again.")
     ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
     for name, which, extreme, default in ends:
-        group.addParam(name, params.FloatParam, allowsNull=True, condition=LOOKS_TWICE, label=f"{which} tilt (degrees)",
+        group.addParam(name, OptionalFloatParam, condition=LOOKS_TWICE, label=f"{which} tilt (degrees, optional)",
+                       expertLevel=params.LEVEL_ADVANCED,
                        help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} angle. "
                             f"Empty: as the tomograms say (their acquisition), or {default:g} if they do not say it.")
     group.addParam("keepCentres", params.BooleanParam, default=False, condition=LOOKS_TWICE, label="Keep the pickers' centres?",
+                   expertLevel=params.LEVEL_ADVANCED,
                    help="Yes: the second look changes scores only, and the picks stay at the centres of the pickers. No: they "
                         "move half of the way to the centre of the average. The places as picked are kept in "
                         "consensus/scored_looks.csv.")
@@ -150,13 +179,10 @@ def _define_second_look(form: params.Form) -> None:
 
 def _define_preprocess(form: params.Form) -> None:
     form.addSection(label="Preprocess")
-    form.addParam("consensusRadius", params.FloatParam, default=0.35, label="Same-element relative radius",
-                  help="Picks nearer than this are the same particle. In fractions of the box size: 0.35 for a box of 1.5 "
-                       "particle diameters, 0.25 for one of 2. If it is too large, neighbouring particles are merged. If it is "
-                       "too small, one particle remains as several picks. The wizard shows the distances between the input "
-                       "picks.")
+    _define_hint(form, "preprocessHint")
     form.addParam("representative", params.EnumParam, choices=[name.capitalize() for name in REPRESENTATIVES],
                   default=REPRESENTATIVES.index("robust"), label="Representative",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Position of a merged pick.\n_First_: the position of its first pick, in the order of the "
                        "inputs.\n_Centroid_: the mean of all its picks.\n_Robust_: the geometric median of one pick per picker. "
                        "One picker that is far off changes it little, and it does not depend on the order of the inputs.")
@@ -165,26 +191,24 @@ def _define_preprocess(form: params.Form) -> None:
                        "RELION. If pickers give orientations, a merged pick gets their mean; outliers are left out. Orientations "
                        "that are equivalent under the symmetry count as the same. Positions do not depend on the symmetry.")
     form.addParam("minPickers", params.IntParam, default=MIN_AGREEMENT, condition=NOT_VOTING, label="Pickers that must agree",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="A merged pick is positive if at least this many different pickers found it; all others are doubtful. "
                        "With the score _Consensus_ the network trains on all merged picks, with labels that grow with the number "
                        "of pickers. This number is then the lowest agreement that can count as full agreement. With _Paper_ the "
                        "network trains on positives against noise.")
-    form.addParam("boxSizeChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
-                  default=CHOICE_RULES.index("biggest"), label="Box size",
-                  help="Common box size if the inputs differ: that of the first set, the biggest, the smallest or the mean. "
-                       "1.5 to 2 particle diameters are right; the wizard proposes the nearest choice. Boxes are compared in Å, "
-                       "and the result is rounded to an even number of voxels.")
     form.addParam("samplingRateChoice", params.EnumParam, choices=[rule.capitalize() for rule in CHOICE_RULES],
                   default=CHOICE_RULES.index("biggest"), label="Sampling rate",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Common sampling rate if the inputs differ: that of the first set, the biggest in Å/voxel (coarsest and "
                        "fastest), the smallest (finest) or the mean. Subtomograms are cut from the tomograms whose sampling rate "
                        "is nearest to it.")
     form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=NOT_VOTING,
-                  label="Amount of noise picked for negative input",
+                  label="Amount of noise picked for negative input", expertLevel=params.LEVEL_ADVANCED,
                   help="Number of noise picks, in fractions of the number of all picks of each tomogram. They are negatives for "
                        "the training. The picks are also compared with them: the verdict of the run says whether the network "
                        "separates picks from noise. In a crowded tomogram fewer may fit; the summary says how many.")
     form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=NOT_VOTING, label="Noise picking evasion radius",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Minimum distance of noise from every pick and from the references, in fractions of the box size. In a "
                        "crowded tomogram this radius is lowered by steps, down to half of it, and the summary says so. Below "
                        "0.5 of the box size a noise box may show a particle.")
@@ -193,6 +217,7 @@ def _define_preprocess(form: params.Form) -> None:
                   help="Yes: a crowded tomogram gives fewer noise picks, or none, but none of them is nearer to a pick than the "
                        "radius.")
     form.addParam("invertContrast", params.BooleanParam, default=False, condition=NOT_VOTING, label="Invert contrast?",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Proteins are usually dark in tomograms. Yes: the network gets them bright. A new network learns equally "
                        "well from both. With an existing model choose the same as in the run that trained it.")
     form.addParam("scoreRawPicks", params.BooleanParam, default=True, condition=NOT_VOTING, label="Score each picker's picks?",
@@ -203,26 +228,37 @@ def _define_preprocess(form: params.Form) -> None:
 
 def _define_training(form: params.Form) -> None:
     form.addSection(label="Training")
+    _define_hint(form, "trainingHint")
     form.addParam("network", params.EnumParam, choices=[name.capitalize() for name in NETWORKS], default=NETWORKS.index("small"),
                   condition=TRAINING, label="Network",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="_Small_: the default, fast, good for the few hundred positives that a project usually has.\n"
                        "_Reference_: the network of the original work (1.3 million parameters), for many thousands of positives "
                        "and a GPU.\nAn existing model that is trained further keeps its network: choose the same one here.")
     form.addParam("epochs", params.IntParam, default=12, condition=TRAINING, label="Cycles (epochs)",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Number of training epochs; with _Stop on convergence_ the maximum number. An epoch shows 2400 to 4000 "
                        "subtomograms: small sets are repeated, large sets are sampled.")
+    form.addParam("batchSize", params.IntParam, default=32, condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
+                  label="Training batch size",
+                  help="Number of subtomograms in one training step. Lower it if the GPU runs out of memory.")
     form.addParam("validationFraction", params.FloatParam, default=0.15, condition=TRAINING, label="Validation fraction",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Fraction of the positives and negatives that is not used for training but to evaluate the network after "
                        "each epoch. If there are several tomograms, whole tomograms are held back.")
     form.addParam("learningRate", params.FloatParam, default=0.001, condition=TRAINING, label="Learning rate",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Learning rate at the start; it decays towards zero. A larger one trains faster but may miss the "
                        "minimum; a smaller one is slow.")
     form.addParam("l2", params.FloatParam, default=0.0001, condition=TRAINING, label="L2 regularisation strength",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Penalty on large weights. A higher value keeps the model simpler and reduces overfitting. 0 turns it "
                        "off.")
     form.addParam("autoStop", params.BooleanParam, default=True, condition=TRAINING, label="Stop on convergence?",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: end the training when the validation loss no longer falls. The best weights are kept in any case.")
     form.addParam("forceAugmentation", params.BooleanParam, default=True, condition=TRAINING, label="Force data augmentation?",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: every subtomogram is varied at random in training, whatever their number. It is mirrored and "
                        "rotated by 180 degrees, which keeps the missing wedge in place. It is shifted by up to one voxel of the "
                        "network input, and its contrast is changed. For the small network it is also rotated by up to 30 degrees "

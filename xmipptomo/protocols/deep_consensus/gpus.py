@@ -11,8 +11,8 @@ from pathlib import Path
 from pyworkflow.utils import cleanPath
 
 from ...constants import NETWORK_PROGRAM
+from ..shared.checked_form import GPU_FIELD
 from . import commands
-from .form import GPU_FIELD
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from pyworkflow.object import Pointer
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.merged_picks import REFERENCE
 from tomo_particles.core.coordinates import inside_volume
@@ -23,15 +23,19 @@ from ...constants import CHOICE_RULES
 from ...convert import TomogramSource, common_grid, nearest_rate, picks_of_set, size_of, tilts_of, tomogram_of
 from ...files import RunFiles
 from .commands import RunTomogram
+from .form import EXTRACT_FROM
+
+EXTENT_SLACK = 2.0  # voxels, the larger ones: a binning drops what does not fill a voxel
 
 
 @dataclass(frozen=True)
 class InputSets:
-    """The sets of the form, in its order."""
+    """The sets of the form, in its order. extract_from: the tomograms that boxes are cut from; None for those of the picks."""
 
     pickers: list[SetOfCoordinates3D]
     positive_references: list[SetOfCoordinates3D]
     negative_references: list[SetOfCoordinates3D]
+    extract_from: SetOfTomograms | None = None
 
     @property
     def all(self) -> list[SetOfCoordinates3D]:
@@ -48,6 +52,10 @@ class InputSets:
             tomograms = coordinates.getPrecedents()
             unique.setdefault(tomograms.getFileName(), tomograms)
         return list(unique.values())
+
+    def image_sets(self) -> list[SetOfTomograms]:
+        """The sets of tomograms that boxes are cut from."""
+        return self.tomogram_sets() if self.extract_from is None else [self.extract_from]
 
     def pointer_to(self, tomograms: SetOfTomograms) -> Pointer:
         """How the coordinates refer to one of `tomogram_sets`: by the protocol that made it, where one of them does.
@@ -99,9 +107,13 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     """
     rate, box_size = grid
     if not sources:
-        raise InputError("no set of tomograms has it, although coordinates say that they were picked in it")
+        raise InputError("no set of tomograms has it, although coordinates say that they were picked in it"
+                         if inputs.extract_from is None else f"*{EXTRACT_FROM}* do not have it")
     source = nearest_rate(sources, rate)
-    tomogram = tomogram_of(inputs.tomogram_sets()[source.set_index], ts_id)
+    tomogram = tomogram_of(inputs.image_sets()[source.set_index], ts_id)
+    picked = [tomogram_of(tomograms, ts_id) for tomograms in inputs.tomogram_sets() if ts_id in tomograms.getTSIds()]
+    if inputs.extract_from is not None:
+        _require_same_extent(tomogram, picked)
     size = [n * source.sampling_rate / rate for n in size_of(tomogram)]
     numbers = range(1, len(inputs.pickers) + 1)
     picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
@@ -118,8 +130,23 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
     pickers = np.concatenate([part.picker for part in every])
     return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
                          has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
-                         left_out=left_out + positive_out + negative_out, tilts=tilts_of(tomogram),
-                         notes=_notes_of(source))
+                         left_out=left_out + positive_out + negative_out,
+                         tilts=next(filter(None, map(tilts_of, [tomogram, *picked])), None), notes=_notes_of(source))
+
+
+def _require_same_extent(tomogram: Tomogram, picked: Sequence[Tomogram]) -> None:
+    """Raise InputError if a tomogram is no version of those that were picked: places would be wrong without a word."""
+    for other in picked:
+        lengths, others = ([n * of.getSamplingRate() for n in size_of(of)] for of in (tomogram, other))
+        slack = EXTENT_SLACK * max(tomogram.getSamplingRate(), other.getSamplingRate())
+        if any(abs(a - b) > slack for a, b in zip(lengths, others, strict=True)):
+            raise InputError(f"*{EXTRACT_FROM}* have it with {_angstrom(lengths)} Å, the tomograms of the picks with "
+                             f"{_angstrom(others)} Å; give a version that is neither cropped nor padded, and check "
+                             "the sampling rates")
+
+
+def _angstrom(lengths: Sequence[float]) -> str:
+    return " x ".join(f"{length:.0f}" for length in lengths)
 
 
 def _notes_of(source: TomogramSource) -> list[str]:

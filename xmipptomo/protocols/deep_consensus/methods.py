@@ -10,7 +10,8 @@ from typing import Any
 from ...constants import RECIPES
 from ...files import RunFiles
 
-NETWORK = "3D convolutional network [SanchezGarcia2018, IcetaTena2023]"
+NETWORK = "3D convolutional neural network [SanchezGarcia2018, IcetaTena2023]"
+REPRESENTATIVES = {"first": "the first of them", "centroid": "their centroid", "robust": "their geometric median"}
 
 
 def methods_text(files: RunFiles) -> list[str]:
@@ -26,57 +27,65 @@ def methods_text(files: RunFiles) -> list[str]:
 
 def _merging(content: dict[str, Any]) -> str:
     names, tomograms, parameters = content["pickers"], content["tomograms"], content["parameters"]
-    return (f"The coordinates of {_count(len(names), 'picker')} in {_count(len(tomograms), 'tomogram')} were brought to "
-            f"{content['samplingRate']:.4g} Å/voxel and merged within {parameters['consensusRadius']:g} of the box size "
-            f"({content['boxSize']} voxels; representative: {parameters['representative'].lower()}).")
+    radius = parameters["consensusRadius"] * content["boxSize"] * content["samplingRate"]
+    representative = REPRESENTATIVES[parameters["representative"].lower()]
+    pickers = "one picker" if len(names) == 1 else f"{len(names)} pickers"
+    return (f"Particle coordinates from {pickers} ({', '.join(names)}) in {_count(len(tomograms), 'tomogram')} were combined. "
+            f"Coordinates within {radius:.3g} Å of each other were taken as the same particle and replaced by {representative}.")
 
 
 def _by_votes(content: dict[str, Any]) -> list[str]:
     number = _count(content["parameters"]["votingAgreement"], "picker")
-    return [f"The {_accepted(content)} positions that at least {number} saw were kept."]
+    return [f"The {_accepted(content)} positions found by at least {number} were kept."]
 
 
 def _by_network(content: dict[str, Any]) -> list[str]:
     consensus = content["parameters"]["recipe"] == RECIPES[0]
     learning = _of_agreement if consensus else _of_agreed_and_noise
-    return [*_training(content, learning(content)), (_joined if consensus else _alone)(content)]
+    return [_boxes(content), *_training(content, learning(content)), (_joined if consensus else _alone)(content)]
+
+
+def _boxes(content: dict[str, Any]) -> str:
+    rate, box = content["samplingRate"], content["boxSize"]
+    source = f" from {content['extractedFrom']}" if content.get("extractedFrom") else ""
+    return (f"Subtomograms of {box} voxels at {rate:.4g} Å/voxel ({rate * box:.0f} Å) were extracted{source} around these "
+            "positions.")
 
 
 def _training(content: dict[str, Any], learned: list[str]) -> list[str]:
     """What which network was trained on, or that it was not."""
     parameters = content["parameters"]
     if _was_given(content):
-        return [f"The subtomograms of all merged positions were scored with a {NETWORK} of an earlier run, as it was."]
+        return [f"They were scored with a previously trained {NETWORK}."]
     existing = parameters["modelType"] == "Existing"
-    network = f"A {NETWORK} of an earlier run was trained further" if existing else f"A {NETWORK} was trained"
+    network = f"A previously trained {NETWORK} was trained further" if existing else f"A {NETWORK} was trained"
     folds = parameters["folds"]
-    unseen = (f"This was done {folds} times, each time without one part of the data, and every merged position was scored by "
-              "networks that had not learned from it." if folds > 1 else "It then scored every merged position.")
+    unseen = (f"The data were divided into {folds} parts for cross-validation, so that each position was scored by a network "
+              "that had not been trained on it." if folds > 1 else "The same network scored all positions.")
     return [f"{network} {learned[0]}", *learned[1:], unseen]
 
 
 def _of_agreement(content: dict[str, Any]) -> list[str]:
     """Recipe consensus; see labels.agreement_labels and the program's training examples."""
     number = max(2, content["parameters"]["minPickers"])
-    return ["on the subtomograms of all merged positions, each labelled by how many pickers agreed on it: with the square of the "
-            "agreement, from 0 (one picker) to 1 (the most pickers that agreed on a tenth of the positions or more, at least "
-            f"{number}); and, with label 0, on noise picked from the same tomograms away from all positions.",
-            "Agreed positions of outlying contrast were given label 0, too."]
+    return ["on all of them. The target value of a position increased with the square of the agreement between the pickers, from "
+            f"0 (found by one picker) to 1 (found by as many pickers as a tenth of the positions or more, at least {number}).",
+            "Positions without any picked particle in the same tomograms, and positions of outlying contrast such as gold "
+            "fiducials, were used as negative examples."]
 
 
 def _of_agreed_and_noise(content: dict[str, Any]) -> list[str]:
     """Recipe of the paper."""
-    return [f"on the subtomograms of the positions on which at least {_count(content['parameters']['minPickers'], 'picker')} "
-            "agreed, against noise picked from the same tomograms away from all positions."]
+    return [f"to distinguish the positions found by at least {_count(content['parameters']['minPickers'], 'picker')} from "
+            "positions without any picked particle in the same tomograms."]
 
 
 def _joined(content: dict[str, Any]) -> str:
     """Recipe consensus; see final_score.final_probability."""
-    return ("The log-odds of being a particle are the sum of two terms. One is that of the network score, calibrated "
-            "against the agreement of the pickers. The other is that of votes and picker scores, calibrated against the "
-            "network score. Positions whose contrast lay far outside that of the agreed ones of their "
-            f"tomogram (gold beads, ice) got probability 0. The {_accepted(content)} positions with a probability of at least "
-            f"{content['threshold']:g} were kept.{_second_look(content)}")
+    return ("The score of the network, the agreement between the pickers and the scores of the pickers were combined into the "
+            "probability that a position is a particle. Positions of outlying contrast were rejected. The "
+            f"{_accepted(content)} positions with a probability of at least {content['threshold']:g} were kept."
+            f"{_second_look(content)}")
 
 
 def _second_look(content: dict[str, Any]) -> str:
@@ -84,25 +93,26 @@ def _second_look(content: dict[str, Any]) -> str:
     look = content.get("secondLook") or {}
     if not look.get("used"):
         return ""
-    text = (f" Accepted positions were divided into two halves, and each half was aligned and averaged by itself (diameter "
-            f"{look['diameter']:.4g} Å, to {look['lowpass']:.4g} Å). Every position was compared with the average of the half "
-            "that it was not in, and the comparison was joined to the network score by logistic regression against the "
-            "agreement of the pickers before the final score was computed.")
-    moved = " Positions were moved half of the way to the centre of the average, weighted by the agreement of the two averages."
+    text = (" For this probability, the accepted positions were divided into two halves, and the subtomograms of each half were "
+            f"aligned and averaged independently (particle diameter {look['diameter']:.4g} Å, resolution "
+            f"{look['lowpass']:.4g} Å). The correlation of each subtomogram with the average of the half that does not contain "
+            "it was combined with the score of the network by logistic regression.")
+    moved = (" The positions were shifted by half of their distance to the centre of the average, weighted by the agreement of "
+             "the two averages.")
     return text if look["keptCentres"] else text + moved
 
 
 def _alone(content: dict[str, Any]) -> str:
-    return f"The {_accepted(content)} positions to which the network gave a score of at least {content['threshold']:g} were kept."
+    return f"The {_accepted(content)} positions with a network score of at least {content['threshold']:g} were kept."
 
 
 def _references(content: dict[str, Any]) -> list[str]:
     """What was done with what the user knew; runs of earlier versions did not write it."""
     trained = content["threshold"] is not None and not _was_given(content)
-    rules = {"positive": ("particles", "learned with label 1 and ", "always"),
-             "negative": ("something else", "learned with label 0 and ", "never")}
-    return [f"Positions known to be {what} were {learned * trained}{when} kept."
-            for kind, (what, learned, when) in rules.items() if content.get("references", {}).get(kind)]
+    rules = {"positive": ("Known particles", "positive", "always kept"),
+             "negative": ("Positions known not to be particles", "negative", "always rejected")}
+    return [f"{what} were {f'used as {kind} examples and ' * trained}{end}."
+            for name, (what, kind, end) in rules.items() if content.get("references", {}).get(name)]
 
 
 def _was_given(content: dict[str, Any]) -> bool:

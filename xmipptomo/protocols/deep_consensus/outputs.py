@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.expected_precision import expected_precision_recall
-from tomo_particles.consensus.merged_picks import NEGATIVE, MergedPicks
+from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, MergedPicks, named_pickers
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import DISAGREEMENT, picks_of, read_table, with_nan
@@ -25,9 +25,8 @@ from ...constants import (
     SPECIES_ATTRIBUTE,
     SUPPORT_ATTRIBUTE,
 )
-from ...convert import Precedents, append_picks, even_box_size
+from ...convert import Precedents
 from ...files import RunFiles
-from .inputs import CommonGrid
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,12 @@ class TomogramPicks:
         """Without what is not accepted."""
         return TomogramPicks(**{field.name: getattr(self, field.name)[self.accepted] for field in fields(self)})
 
-    def attributes(self, with_species: bool) -> dict[str, list]:
-        """What the coordinates have besides position, score, orientation and group id."""
+    def attributes(self, names: Sequence[str], with_species: bool) -> dict[str, list]:
+        """What the coordinates have besides position, score, orientation and group id. names: of the pickers."""
+        pickers = {REFERENCE: "reference", **dict(enumerate(names, start=1))}
         found = {
             SUPPORT_ATTRIBUTE: self.merged.support.tolist(),
-            PICKERS_ATTRIBUTE: self.merged.comments.tolist(),
+            PICKERS_ATTRIBUTE: [named_pickers(comment, pickers) for comment in self.merged.comments],
             PICKER_SCORES_ATTRIBUTE: self.merged.picker_scores.tolist(),
             NETWORK_SCORE_ATTRIBUTE: np.nan_to_num(with_nan(self.merged.network)).tolist(),
             PICKER_SCORE_ATTRIBUTE: np.nan_to_num(self.picks.score).tolist(),
@@ -115,17 +115,3 @@ def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], prec
         tomogram.setObjId(None)  # ids of different sets collide
         tomograms.append(tomogram)
     return tomograms
-
-
-def append_merged(coordinates: SetOfCoordinates3D, tomograms: SetOfTomograms, precedents: Precedents, grid: CommonGrid,
-                  merged: Mapping[str, TomogramPicks]) -> SetOfCoordinates3D:
-    """Fill a new set of coordinates, in voxels of its tomograms, with the merged picks of those tomograms."""
-    coordinates.setSamplingRate(precedents.sampling_rate)
-    coordinates.setBoxSize(even_box_size(grid.box_size * grid.sampling_rate, precedents.sampling_rate))
-    with_species = any((own.picks.species != "").any() for own in merged.values())
-    for ts_id in precedents.sources:
-        own = merged[ts_id]
-        if len(own):
-            tomogram = tomograms[{Tomogram.TS_ID_FIELD: ts_id}].clone()
-            append_picks(coordinates, tomogram, own.picks, own.merged.score, own.attributes(with_species))
-    return coordinates

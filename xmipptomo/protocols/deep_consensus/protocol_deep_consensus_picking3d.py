@@ -29,15 +29,19 @@ from ...constants import (
     REPORT_PROGRAM,
     SECOND_LOOK_PROGRAM,
 )
-from ...convert import name_of, plan_precedents, tomogram_sources
+from ...convert import name_of, names_of_pickers, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
+from ..shared.progress import unfinished_lines
 from . import commands
 from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .gpus import NetworkOnGpus
+from .growing import ACCEPTED, SCORED, TOMOGRAMS, GrowingOutputs
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
+from .interim import DOING, so_far, training_detail
 from .methods import methods_text
-from .outputs import append_merged, disagreements, expected, merged_picks, put_together
+from .notes import orientation_notes
+from .outputs import disagreements, expected, merged_picks
 from .second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
@@ -45,11 +49,7 @@ from .validation import validation_errors, validation_warnings
 logger = logging.getLogger(__name__)
 
 
-# Outputs of the protocol: accepted picks, every merged pick, and tomograms only where no input set holds all of them.
-ACCEPTED, SCORED, TOMOGRAMS = "coordinates", "scoredCoordinates", "tomograms"
-
-
-class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -83,11 +83,11 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
 
     - coordinates: a SetOfCoordinates3D with the accepted picks, in voxels of its tomograms. Every coordinate has its
     score, the mean orientation of its pickers that gave one, a group id, the number of pickers that found it (_support),
-    which ones (_pickers, such as 1+3; 0 is a reference), the scores these gave (_pickerScores, such as 0.8+nan), the
-    score of the one that picked nearest (_pickerScore), the network score (_networkScore), how far the
-    orientations of its pickers are from their mean (_orientationDisagreement, degrees; -1 where fewer than two gave
-    one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it, the class of most of
-    its pickers (_species). Positive references are always accepted, negative ones never.
+    which ones (_pickers, such as cryolo+blobs; those of the user are called reference), the scores these gave
+    (_pickerScores, such as 0.8+nan), the score of the one that picked nearest (_pickerScore), the network score
+    (_networkScore), how far the orientations of its pickers are from their mean (_orientationDisagreement, degrees; -1
+    where fewer than two gave one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it,
+    the class of most of its pickers (_species). Positive references are always accepted, negative ones never.
     - scoredCoordinates: the same for all merged picks, accepted or not. Use it to select picks by other rules.
     - If no input set of tomograms holds all tomograms: a SetOfTomograms with all of them. If their sampling rates differ,
     there is one pair of sets for each sampling rate.
@@ -106,7 +106,10 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
     - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). If you change only the
     threshold and choose Continue, nothing is trained again.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
-    - Voting (expert level advanced) needs no network. It shows within a minute on which picks the pickers agree.
+    - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
+    tomogram.
+    - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
+    version of them.
     """
 
     _label = "deep consensus picking 3D"
@@ -127,8 +130,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         return RunFiles(self._getExtraPath())
 
     def _inputSets(self) -> InputSets:
-        return InputSets(*([pointer.get() for pointer in pointers if pointer.get() is not None]
-                           for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences)))
+        sets = ([pointer.get() for pointer in pointers if pointer.get() is not None]
+                for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences))
+        return InputSets(*sets, extract_from=next((pointer.get() for pointer in self._imagePointers()), None))
+
+    def _imagePointers(self) -> list[Pointer]:
+        """The set of tomograms that boxes are cut from, where it is not that of the picks; voting cuts none."""
+        return [self.extractFrom] if self.extractFrom.get() is not None and not self.doVoting else []
 
     def _grid(self) -> CommonGrid:
         return read_common_grid(self._files().common_grid)
@@ -138,7 +146,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
 
     def _values(self, *names: str) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
-        roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences}
+        roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences,
+                 "images": self._imagePointers()}
         files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
         return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
 
@@ -185,14 +194,14 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         cleanPath(str(files.root))  # of an earlier run with other parameters
         grid = inputs.common_grid(self.samplingRateChoice.get(), self.boxSizeChoice.get())
         logger.info("Common sampling rate and box: %g Å/voxel, boxes of %d voxels", *grid)
-        sources = tomogram_sources(inputs.tomogram_sets(), inputs.ts_ids())
+        sources = tomogram_sources(inputs.image_sets(), inputs.ts_ids())
         tomograms, next_id = [], 1
         for ts_id in sources:
             with self._collectingFailure(ts_id):
                 tomograms.append(write_tomogram(files, inputs, ts_id, sources[ts_id], grid, next_id))
                 next_id += count_rows(files.every_pick(ts_id))
                 logger.info("%s: picks of each picker: %s", ts_id, tomograms[-1].counts)
-        write_common_grid(files.common_grid, *grid, [name_of(pointer) for pointer in self.inputSets], tomograms)
+        write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), tomograms)
         if not tomograms:
             raise RuntimeError(f"No tomogram could be read: {self._failures()}")
 
@@ -203,6 +212,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
             self._files(), tomogram, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
             symmetry=self.symmetry.get()), job=f"consensus_{tomogram.ts_id}")
+        if self.doVoting:
+            self._publishVoted()
 
     @tomogram_step
     def noiseStep(self, tomogram: commands.RunTomogram):
@@ -229,7 +240,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         grid = self._grid()
         own = str(self._files().model)
         if os.path.realpath(own) != os.path.realpath(self._modelFile()):
-            cleanPath(own, str(self._files().training_log))  # of an earlier run with other parameters
+            # of an earlier run with other parameters
+            cleanPath(own, str(self._files().training_log), str(self._files().training_note))
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
         if not positive and not learns_from_noise:
@@ -289,7 +301,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
 
     def createOutputStep(self, _: str):
         """Register what is accepted, with the tomograms it was picked in, and write the numbers of the summary."""
-        files, grid, inputs = self._files(), self._grid(), self._inputSets()
+        files, grid = self._files(), self._grid()
         cleanPath(str(files.summary), str(files.report))
         ts_ids = [ts_id for ts_id in grid.tomograms if not self._failed(ts_id)]
         merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
@@ -297,25 +309,17 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         if not any(len(own) for own in accepted.values()):
             field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
-        sets = inputs.tomogram_sets()
-        plan = plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate)
-        for number, precedents in enumerate(plan, start=1):
-            suffix = str(number) if number > 1 else ""
-            if precedents.set_index is None:
-                tomograms = put_together(self._createSetOfTomograms(suffix), sets, precedents)
-                self._register(f"{TOMOGRAMS}{suffix}", tomograms)
-                pointer = Pointer(self, extended=f"{TOMOGRAMS}{suffix}")
-            else:
-                tomograms = sets[precedents.set_index]
-                pointer = inputs.pointer_to(tomograms)
-            for name, kind, rows in ((ACCEPTED, "", accepted), (SCORED, "Scored", merged)):
-                coordinates = self._createSetOfCoordinates3D(pointer, f"{kind}{suffix}")
-                self._register(f"{name}{suffix}", append_merged(coordinates, tomograms, precedents, grid, rows))
+        self._publish({ts_id: own for ts_id, own in merged.items() if ts_id not in self._published()},
+                      list(grid.tomograms) if self.doVoting else ts_ids)
+        self._closeOutputs()
         verdict = self._verdict()
         verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
-                        settings | {"orientations": disagreements(merged.values()),
+                        orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
+                                          self.symmetry.get()),
+                        settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
+                                    "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
                                     "secondLook": outcome(self, files, grid, self._tomogramsInUse(), self._whyNoLook()),
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
@@ -354,10 +358,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
     def _threshold(self) -> float | None:
         return None if self.doVoting else self.threshold.get()
 
-    def _register(self, name: str, output) -> None:
-        self._defineOutputs(**{name: output})
-        for pointer in (*self.inputSets, *self.positiveReferences, *self.negativeReferences):
-            self._defineSourceRelation(pointer, output)
+    def _sourcePointers(self) -> list[Pointer]:
+        return [*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers()]
 
     # ------------------------------------------------------------------------------------------- helpers of the steps
     def _subtomograms(self, *labels: str) -> list[str]:
@@ -374,7 +376,12 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, ProgramSteps, EMProtocol, P
         return validation_warnings(self, self._inputSets())
 
     def _summary(self):
-        lines, without_gpu = summary_lines(self._files()), Path(self._files().without_gpu)
+        files, without_gpu = self._files(), Path(self._files().without_gpu)
+        if files.summary.exists() and not (self.isActive() or self.isFailed() or self.isAborted()):
+            lines = summary_lines(files)
+        else:
+            lines = unfinished_lines(self, DOING, so_far=so_far(files, self._failureTexts()), details={
+                "trainStep": training_detail(files, self.folds.get(), self.epochs.get())})
         return [*lines, f"*CPU instead of GPU* {without_gpu.read_text(encoding='utf-8')}"] if without_gpu.exists() else lines
 
     def _methods(self):

@@ -14,58 +14,58 @@ from pyworkflow.protocol import params
 
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import FEWEST_PICKS, promise_text
-from tomo_particles.core.errors import listed
 from tomo_particles.core.files import written_aside
 
 from ...constants import RECIPES
 from ...files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
 from ..shared.sets import MAX_TOMOGRAM_LINES
 from .inputs import CommonGrid, count_rows
+from .notes import run_doubts, run_notes, vote_notes
 
 
 def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], accepted: dict[str, int],
-                    failures: Sequence[str], settings: dict[str, Any]) -> None:
+                    failures: Sequence[str], notes: list[str], settings: dict[str, Any]) -> None:
     """Count picks by tomogram, picker and label and write them to the summary file.
 
-    settings: other values of the report, such as seed, threshold and parameters.
+    notes: to be added to those of the programs.  settings: other values of the report, such as seed, threshold and parameters.
     """
     tomograms = {}
     for ts_id in ts_ids:
         counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
         tomograms[ts_id] = {"picks": grid.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
                             "left_out": grid.tomograms[ts_id].left_out}
+    votes = vote_notes(files, ts_ids) if settings["threshold"] is None else []
     content = {"version": __version__, **settings, "samplingRate": grid.sampling_rate, "boxSize": grid.box_size,
                "pickers": grid.names, "tomograms": tomograms,
-               "failures": list(failures), "notes": _tomogram_notes(grid, ts_ids) + _noise_notes(files, ts_ids),
+               "failures": list(failures), "notes": notes + votes + run_notes(files, grid, ts_ids),
+               "doubts": run_doubts(files, settings["threshold"]),
                "reliability": _reliability(files)}
     with written_aside(files.summary) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
 def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[str]) -> dict[str, Any]:
-    """Seed, threshold (None: voting), references and the parameters of these names, for the summary file."""
+    """Label, seed, threshold (None: voting), references, and the parameters of these names, for the summary file.
+
+    settings: those of the parameters that had a meaning, by the labels of their fields.
+    """
     parameters = {name: protocol.getEnumText(name) if isinstance(protocol.getParam(name), params.EnumParam)
                   else protocol.getAttributeValue(name) for name in names}
+    shown = {protocol.getParam(name).label.get(): _shown(value) for name, value in parameters.items()
+             if protocol.evalParamCondition(name)}
     recipe = RECIPES[protocol.recipe.get()]
-    return {"seed": protocol.randomSeed.get(), "threshold": threshold, "method": "voting" if threshold is None else "network",
+    return {"label": protocol.getRunName(), "settings": shown, "seed": protocol.randomSeed.get(), "threshold": threshold,
+            "method": "voting" if threshold is None else "network",
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
 
 
-def _tomogram_notes(grid: CommonGrid, ts_ids: Sequence[str]) -> list[str]:
-    """What is unusual about the tomograms, the first lines of it."""
-    return [f"Tomogram {ts_id}: {note}" for ts_id in ts_ids for note in grid.tomograms[ts_id].notes][:MAX_TOMOGRAM_LINES]
-
-
-def _noise_notes(files: RunFiles, ts_ids: Sequence[str]) -> list[str]:
-    """What the noise program said, each of the texts once with its tomograms."""
-    of_note: dict[str, list[str]] = {}
-    for ts_id in ts_ids:
-        path = Path(files.noise_note(ts_id))
-        if path.is_file() and (note := path.read_text(encoding="utf-8")):
-            of_note.setdefault(note, []).append(ts_id)
-    return [f"Noise of {listed(names)}: {note}" for note, names in of_note.items()]
+def _shown(value: Any) -> str:
+    """A value as the form shows it."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return "-" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _reliability(files: RunFiles) -> dict[str, dict[str, float]]:
@@ -91,6 +91,8 @@ def summary_lines(files: RunFiles) -> list[str]:
              *_expectation_lines(content),
              *_look_lines(content),
              f"Common sampling rate and box: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
+    if version := content.get("extractedFrom"):
+        lines.append(f"Subtomograms are cut from: {version}")
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
     if compared := content.get("orientations"):
@@ -101,7 +103,7 @@ def summary_lines(files: RunFiles) -> list[str]:
         lines.append(f"... and {len(tomograms) - MAX_TOMOGRAM_LINES} tomograms more")
     if total["left_out"]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
-    lines += content.get("notes", [])
+    lines += [f"*Note*: {note}" for note in (*content.get("doubts", []), *content.get("notes", []))]
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
     results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored,
                "Places as picked": files.looks}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -18,14 +17,14 @@ from tomo_particles.core.errors import InputError, listed
 from ...constants import LEAST_VOXELS, MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS
 from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
 from ..shared.sets import set_errors
-from .form import GPU_FIELD, LIMITS
+from .form import EXTRACT_FROM, LIMITS
 from .inputs import InputSets
 from .second_look import HALF_BOX
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol) + _gpu_errors(protocol)
+    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
               "Negative references": inputs.negative_references}
     for field, sets in fields.items():
@@ -35,8 +34,8 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     errors += _contradictory(inputs)
     errors += _agreement_errors(protocol, inputs)
     errors += _tilt_errors(protocol)
-    return errors or [*_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs), *_diameter_errors(protocol, inputs),
-                      *_fit_errors(protocol, inputs)]
+    return errors or [*_version_errors(inputs), *_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs),
+                      *_diameter_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
 
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
@@ -79,6 +78,25 @@ def _unshared_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             "must have the same tilt-series id: import the coordinates with one set of tomograms."]
 
 
+def _missing_versions(inputs: InputSets) -> list[str]:
+    """Ids of picked tomograms that the set to extract from does not have."""
+    return [] if inputs.extract_from is None else sorted(set(inputs.ts_ids()) - set(inputs.extract_from.getTSIds()))
+
+
+def _version_errors(inputs: InputSets) -> list[str]:
+    missing = _missing_versions(inputs)
+    if not missing or len(missing) < len(inputs.ts_ids()):
+        return []  # a part of them is a warning
+    given = _ids(inputs.extract_from.getTSIds())
+    return [f"*{EXTRACT_FROM}*: none of them has a tilt-series id of the picks: the set has {given}, the picks have "
+            f"{_ids(missing)}; choose a version of the same tomograms."]
+
+
+def _version_warnings(inputs: InputSets) -> list[str]:
+    missing = _missing_versions(inputs)
+    return [f"*{EXTRACT_FROM}* do not have {_ids(missing)}: these tomograms are left out, with their picks."] * bool(missing)
+
+
 def _ids(ts_ids: Iterable[str | None]) -> str:
     return listed(sorted(ts_id for ts_id in ts_ids if ts_id), quote="")
 
@@ -86,7 +104,7 @@ def _ids(ts_ids: Iterable[str | None]) -> str:
 def _box_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """A box that does not fit in a tomogram: no program takes it, and its unit is mistaken as a rule."""
     rate, box = _common_grid(protocol, inputs)
-    sizes = [[n * tomograms.getSamplingRate() for n in size] for tomograms in inputs.tomogram_sets()
+    sizes = [[n * tomograms.getSamplingRate() for n in size] for tomograms in inputs.image_sets()
              if (size := tomograms.getDim())]  # from the set: no file is opened while the user waits
     smallest = min(sizes, key=min, default=[np.inf])
     if rate * box <= min(smallest):
@@ -106,7 +124,7 @@ def _diameter_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
         return [f"*Diameter (A)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
                 f"{rate * box:.0f} Å, received {diameter:g}; leave it empty for half of the box."]
     looked = HALF_BOX * rate * box if diameter is None else diameter
-    for tomograms in inputs.tomogram_sets():
+    for tomograms in inputs.image_sets():
         own, size = tomograms.getSamplingRate(), tomograms.getDim()  # from the set: no file is opened here
         if size and (edge := averaged_box(looked, own)) > min(size):
             return [f"*Diameter (A)*: the average of a particle of {looked:g} Å needs a box of {edge} voxels, which does not "
@@ -158,15 +176,6 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
             "model, or train a new one."]
 
 
-def _gpu_errors(protocol: EMProtocol) -> list[str]:
-    """Scipion reads this list even where no GPU is used, and ends with an error of its own over another one."""
-    text = (protocol.gpuList.get() or "").strip()
-    ranges = [part.split("-") for part in re.split(r"[,\s]+", text)]
-    if all(len(ends) <= 2 and all(end.isdecimal() for end in ends) and int(ends[0]) <= int(ends[-1]) for ends in ranges):
-        return []
-    return [f"{GPU_FIELD} must be numbers of GPUs, such as 0 or 0,1 or 0-3, received '{text}'."]
-
-
 def _model_errors(protocol: EMProtocol) -> list[str]:
     if not protocol.evalParamCondition("modelFile"):
         return []
@@ -181,13 +190,11 @@ def _model_errors(protocol: EMProtocol) -> list[str]:
 def validation_warnings(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     """What is allowed but probably not meant."""
     warnings = []
-    if protocol.numberOfMpi.get() > 1:
-        warnings.append("*MPI* is not used: tomograms are shared among Scipion threads.")
     if protocol.evalParamCondition("minPickers") and protocol.minPickers.get() == 1:
         warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
     if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:
         warnings.append("*Noise picking evasion radius* is below 0.5: noise may show parts of particles.")
-    return warnings + _lonely_warnings(inputs)
+    return warnings + _version_warnings(inputs) + _lonely_warnings(inputs)
 
 
 def _lonely_warnings(inputs: InputSets) -> list[str]:

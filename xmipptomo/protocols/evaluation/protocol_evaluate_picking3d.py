@@ -17,11 +17,12 @@ from tomo.protocols import ProtTomoBase
 from tomo_particles.core.files import written_aside
 
 from ...constants import EVALUATION_PROGRAM
-from ...convert import name_of, species_of
+from ...convert import name_of, names_of_pickers, species_of
 from ...files import EvaluationFiles, SimulationFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on
+from ..shared.progress import unfinished_lines
 from ..shared.sets import set_errors, write_picking
 from ..simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
 from .inputs import write_reference
@@ -81,17 +82,18 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("reference", params.PointerParam, pointerClass="SetOfCoordinates3D", label="Reference", important=True,
                       help="The true particles: of a simulation, or picked by hand.")
         form.addParam("distractors", params.PointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
-                      label="Known distractors",
-                      help="Optional: objects that are not particles, such as the gold beads and vesicles of a simulation. "
+                      label="Known distractors (optional)",
+                      help="Objects that are not particles, such as the gold beads and vesicles of a simulation. "
                            "False picks on them are counted.")
-        form.addParam("targetSpecies", params.StringParam, default="", label="Target species",
-                      help="Optional: names of species of the reference, separated by blanks. Only these count as particles. "
+        form.addParam("targetSpecies", params.StringParam, default="", label="Target species (optional)",
+                      help="Names of species of the reference, separated by blanks. Only these count as particles. "
                            "Empty: all species of the reference.")
         form.addParam("radius", params.FloatParam, default=0.0, label="Radius (Å)",
                       help="A pick within this distance of a particle has found it. 0: half the diameter of the species if it "
                            "is known (see the table of species), otherwise half the box size of the reference.")
-        form.addParam("classesFile", params.FileParam, label="Table of species", expertLevel=params.LEVEL_ADVANCED,
-                      help="Optional: CSV with the columns class, molecular_weight (kDa), diameter (Å), distractor (0 or 1). "
+        form.addParam("classesFile", params.FileParam, label="Table of species (optional)",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="CSV with the columns class, molecular_weight (kDa), diameter (Å), distractor (0 or 1). "
                            "Empty: the table of the simulation, if the reference comes from one.")
         form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
                       help="Seed of the random positions with which the pickings are compared.")
@@ -151,8 +153,7 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def collectStep(self, _: str):
         """Write down which picking is which; the run has failed if none could be evaluated."""
-        names = list(map(name_of, self.inputPickings))
-        done = {number: name if names.count(name) == 1 else f"{number}: {name}" for number, name in enumerate(names, start=1)
+        done = {number: name for number, name in enumerate(names_of_pickers(self.inputPickings), start=1)
                 if os.path.exists(self._files().report(number))}
         if not done:
             raise RuntimeError(f"No picking could be evaluated. {self._failures()}")
@@ -197,7 +198,9 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _summary(self):
         evaluations = self.evaluations()
         if not evaluations:
-            return ["The evaluation is not ready yet."]
+            doing = {"convertInputStep": "reading the inputs", "evaluateStep": "comparing with the reference",
+                     "collectStep": "writing the results"}
+            return unfinished_lines(self, doing, items="pickings")
         content = json.loads(Path(self._files().summary).read_text(encoding="utf-8"))
         lines = summary_lines(evaluations) + [f"*Left out* {failure}" for failure in content["failures"]]
         return [*lines, f"All numbers and pictures: {self._files().root}"]

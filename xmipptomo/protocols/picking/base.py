@@ -26,6 +26,7 @@ from ...files import PickingFiles
 from ..shared.commands import Selection
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
+from ..shared.progress import rows_so_far, unfinished_lines
 from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram, mask_file
 
 KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD = 0, 1, 2
@@ -96,8 +97,8 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _defineRegions(self, form: params.Form) -> None:
         form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
-                      label="Masks of regions",
-                      help="Optional: masks of good and bad regions, of _mask tomograms 3D_. Nothing is picked in bad regions, "
+                      label="Masks of regions (optional)",
+                      help="Masks of good and bad regions, of _mask tomograms 3D_. Nothing is picked in bad regions, "
                            "and what is there (gold, carbon, dirt) does not change the scores elsewhere.")
 
     # ---- steps
@@ -186,7 +187,8 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
     def _summary(self):
         content = self._summaryContent()
         if content is None or not hasattr(self, PickerOutputs.coordinates.name):
-            return ["The picks are not ready yet."]
+            return unfinished_lines(self, {"prepareStep": "preparing the templates", "pickStep": "picking",
+                                           "createOutputStep": "writing the picks"}, so_far=self._soFar())
         counts = content["counts"]
         lines = [f"*{sum(counts.values())} picks* in {len(counts)} tomograms; box of {self.coordinates.getBoxSize()} voxels, "
                  f"{self.coordinates.getSamplingRate():.4g} Å/voxel"]
@@ -195,6 +197,12 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         if len(counts) > MAX_TOMOGRAM_LINES:
             lines.append(f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more")
         return lines + [f"*Tomogram left out* {failure}" for failure in content["failures"]]
+
+    def _soFar(self) -> list[str]:
+        """What there is before the run has finished."""
+        counts = [rows_so_far(path) for path in Path(self._files().picks("any")).parent.glob("*.xmd")]
+        found = [f"*So far*: {sum(counts)} picks in {len(counts)} tomogram{'s' * (len(counts) != 1)}"] * bool(counts)
+        return found + [f"*Tomogram left out* {failure}" for failure in self._failureTexts()]
 
     def _selectionErrors(self) -> list[str]:
         return limit_errors(self, dict.fromkeys(("number", "numberOfThreads", "binThreads"), (1, None, True)))

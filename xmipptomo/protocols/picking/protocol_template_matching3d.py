@@ -75,11 +75,12 @@ class XmippProtTemplateMatching3D(TomogramPicker):
                            "of them. They are resampled to the sampling rate of the tomograms.")
         self._defineRegions(form)
         form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True,
-                      label="Mask of the templates", expertLevel=params.LEVEL_ADVANCED,
-                      help="Optional. A spherical mask in the box of the templates: 1 where template and tomogram are compared, "
+                      label="Mask of the templates (optional)", expertLevel=params.LEVEL_ADVANCED,
+                      help="A spherical mask in the box of the templates: 1 where template and tomogram are compared, "
                            "0 elsewhere. Default: a ball of the particle diameter with a soft edge.")
-        form.addParam("diameters", params.StringParam, default="", label="Diameters (Å)", expertLevel=params.LEVEL_ADVANCED,
-                      help="Optional: one diameter per template, in their order, or one for all. Picks of one template are at "
+        form.addParam("diameters", params.StringParam, default="", label="Diameters (Å, optional)",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="One diameter per template, in their order, or one for all. Picks of one template are at "
                            "least half of it apart. Empty: measured from the templates.")
         line = form.addLine("Tilt range (degrees)",
                             help="First and last angle of the tilt series; they define the missing wedge. The tilt axis is y.")

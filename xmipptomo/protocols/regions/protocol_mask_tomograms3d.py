@@ -84,8 +84,8 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("bright", params.BooleanParam, default=False, label="Are particles bright?",
                       help="Proteins are usually dark in tomograms. Choose Yes if the contrast of the tomograms is inverted.")
         form.addParam("userMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
-                      label="Your own masks", expertLevel=params.LEVEL_ADVANCED,
-                      help="Optional. Where these masks are not 0, nothing shall be picked. They have the shape of the "
+                      label="Your own masks (optional)", expertLevel=params.LEVEL_ADVANCED,
+                      help="Where these masks are not 0, nothing shall be picked. They have the shape of the "
                            "tomograms, or another sampling of the same extent.")
         form.addParallelSection(threads=2, mpi=0, binThreads=2, binThreadsHelp=(
             "Threads of the program. Scipion works on (Scipion threads - 1) tomograms at the same time, each with this many "

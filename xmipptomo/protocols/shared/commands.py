@@ -159,10 +159,14 @@ def import_arguments(paths: Sequence[str], output: str, notes: str, tomograms: S
 
 
 def export_arguments(picks: str, output: str, tomograms: Sequence[str], rate: float, *, format_name: str,
-                     species: Sequence[str]) -> Arguments:
-    """Convert an XMD in voxels of the tomograms at `rate` (Å/voxel) to a format of --to; species: only these, [] for all."""
+                     species: Sequence[str], rename: Sequence[str] = ()) -> Arguments:
+    """Convert an XMD in voxels of the tomograms at `rate` (Å/voxel) to a format of --to.
+
+    species: only these, [] for all.  rename: what --rename takes.
+    """
     arguments: Arguments = ["-i", picks, "-o", output, "--to", format_name, "--tomograms", *tomograms, "--tomogramSamplingrate",
                             rate]
+    arguments += ["--rename", *rename] if rename else []
     return arguments + (["--class", *species] if species else [])
 
 

@@ -9,22 +9,25 @@ from collections.abc import Mapping
 from pwem.protocols import EMProtocol
 
 from ...constants import AVERAGED_BOX, SYMMETRY_NAMES
+from .checked_form import field_name
 
 Limits = Mapping[str, tuple[float | None, float | None, bool]]  # lowest, highest, whether lowest is allowed; None: no limit
 
 
 def limit_errors(protocol: EMProtocol, limits: Limits) -> list[str]:
-    """One message for each active parameter whose value is missing or outside its limits."""
+    """One message for each active parameter whose value is outside its limits."""
     errors = []
     for name, (low, high, inclusive) in limits.items():
         if not protocol.evalParamCondition(name):
             continue
         value = protocol.getAttributeValue(name)
-        too_low = low is not None and value is not None and (value < low or (value == low and not inclusive))
-        if value is None or too_low or (high is not None and value > high):
+        if value is None:  # a field that may be empty; CheckedForm refuses the others
+            continue
+        too_low = low is not None and (value < low or (value == low and not inclusive))
+        if too_low or (high is not None and value > high):
             limit = " and ".join([*([f"{'at least' if inclusive else 'greater than'} {low:g}"] if low is not None else []),
                                   *([f"at most {high:g}"] if high is not None else [])]) or "a number"
-            errors.append(f"*{protocol.getParam(name).label.get()}* must be {limit}, received {value}.")
+            errors.append(f"*{field_name(protocol.getParam(name))}* must be {limit}, received {value}.")
     return errors
 
 

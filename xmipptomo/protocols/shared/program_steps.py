@@ -7,8 +7,9 @@ import logging
 import os
 import re
 import shlex
+import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -18,14 +19,17 @@ from pyworkflow.constants import QUEUE_FOR_JOBS
 from pyworkflow.utils import cleanPath, makeFilePath
 
 from tomo_particles import __version__
+from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import digest_of
 
 from ...files import ProtocolFiles
+from .checked_form import CheckedForm, field_name
 
 logger = logging.getLogger(__name__)
 
 Arguments = list[Any]
 
+LOOK = 60.0  # seconds that a form waits, at most, for a program that looks at its files
 PATIENCE = 60.0  # seconds until a file of another machine is seen here: as long as NFS may keep an old list of a folder
 
 
@@ -49,6 +53,23 @@ def in_terms_of_the_form(reason: str, labels: Mapping[str, str]) -> str:
     """
     found = re.sub(r"(?<![\w-])--?[A-Za-z]\w*", lambda option: labels.get(option[0], option[0]), reason)
     return found if found == reason else re.sub(r"^\S+: error: ", "", found)
+
+
+def files_aside(messages: str, done: str) -> str:
+    """The end of a command: its standard error goes to a file, and another file says that it succeeded."""
+    return f" 2> {shlex.quote(messages)} && touch {shlex.quote(done)}"
+
+
+def without_files_aside(text: str) -> str:
+    """A command, or a text that cites it, as a user would type it."""
+    return re.sub(r" 2> .* && touch (?:'.*\.done'|[^\s']*\.done)", "", text)
+
+
+class CommandLog(logging.LoggerAdapter):
+    """The log of a protocol, in which Scipion writes each command before it runs it."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        return (without_files_aside(msg) if isinstance(msg, str) else msg), kwargs
 
 
 class JobLost(RuntimeError):
@@ -95,7 +116,7 @@ def tomogram_step(step: Callable) -> Callable:
     return run
 
 
-class ProgramSteps:
+class ProgramSteps(CheckedForm):
     """Part of a protocol whose steps run programs. The protocol defines `_files`, and `_tomogram` for tomogram_step."""
 
     _itemsName = "Tomograms"  # what may fail without the run
@@ -108,6 +129,7 @@ class ProgramSteps:
             self.setObjLabel(kwargs["objLabel"])
         if kwargs.get("objComment"):
             self.setObjComment(kwargs["objComment"])
+        self._log = CommandLog(self._log, {})
 
     def _files(self) -> ProtocolFiles:
         raise NotImplementedError
@@ -131,24 +153,41 @@ class ProgramSteps:
 
         Its standard error goes to a file of its own and from there to the log: Scipion's log of parallel steps would
         not tell which tomogram a line belongs to. A program that succeeds leaves a file, because a step in a job of its own
-        never learns how the job ended (pyworkflow 3.11.7, `QueueStepExecutor`).
+        never learns how the job ended (pyworkflow 3.11.7, `QueueStepExecutor`). The log shows the command without these two.
         """
         messages = self._files().messages(job)
         done = f"{messages}.done"
         makeFilePath(messages)
         cleanPath(messages, done)
         try:
-            self.runJob(program, f"{command_line(arguments)} 2> {shlex.quote(messages)} && touch {shlex.quote(done)}")
+            self.runJob(program, command_line(arguments) + files_aside(messages, done))
             if self.useQueueForSteps():
                 self._requireDone(done, messages, job)
         except JobLost:
             raise
         except Exception as error:
-            raise RuntimeError(in_terms_of_the_form(reason_of(messages), self._labelsOfOptions()) or str(error)) from error
+            reason = in_terms_of_the_form(reason_of(messages), self._labelsOfOptions())
+            raise RuntimeError(reason or without_files_aside(str(error))) from error
         finally:
             text = Path(messages).read_text(errors="replace").strip() if os.path.exists(messages) else ""
             if text:
                 logger.info("%s wrote:\n%s", job, text)
+
+    def _refusalOf(self, program: str, arguments: Callable[[], Arguments]) -> list[str]:
+        """Why a program refuses what is on the form, while the user waits: its one line, or nothing. It must write nothing."""
+        try:
+            done = subprocess.run([program, *map(str, arguments())], env=self._getEnviron(), capture_output=True, text=True,
+                                  errors="replace", timeout=LOOK, check=False)
+        except InputError as error:
+            return [str(error)]
+        except subprocess.TimeoutExpired:
+            return []  # the run will say it
+        lines = [line for line in done.stderr.splitlines() if ": error: " in line]
+        return [in_terms_of_the_form(lines[-1], self._labelsOfOptions())] if done.returncode and lines else []
+
+    def _text(self, name: str) -> str:
+        """What is in a field for text; Scipion has None for an empty one of a project that was opened again."""
+        return (self.getAttributeValue(name) or "").strip()
 
     def _requireDone(self, done: str, messages: str, job: str) -> None:
         reason = reason_of(messages)
@@ -161,7 +200,8 @@ class ProgramSteps:
     def _labelsOfOptions(self) -> dict[str, str]:
         """How the form calls what an option sets, and where to find it."""
         fields = {option: self.getParam(name) for option, name in self._optionFields.items()}
-        return {option: f"*{field.label}*{' (expert level advanced)' * field.isExpert()}" for option, field in fields.items()}
+        return {option: f"*{field_name(field)}*{' (expert level advanced)' * field.isExpert()}"
+                for option, field in fields.items()}
 
     @contextmanager
     def _collectingFailure(self, ts_id: str, step: str = "") -> Iterator[None]:

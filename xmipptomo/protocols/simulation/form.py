@@ -46,7 +46,7 @@ def _define_content(form: params.Form) -> None:
     form.addParam("mapFiles", params.PathParam, condition=f"source == {FILES}", label="Map files",
                   help="One file, or a pattern for several files: /data/maps/*.mrc. The densities are bright on a background of "
                        "0, with the sampling rate in the header. The file names become the names of the classes.")
-    form.addParam("counts", params.StringParam, default="", label="Particles of each complex",
+    form.addParam("counts", params.StringParam, default="", label="Particles of each complex (optional)",
                   help="Number of particles per tomogram: one number for all complexes, or one number for each complex, in "
                        "their order: 20 20 5. Empty: as dense as in the SHREC 2020 benchmark (2600 particles in 512 x 512 x 200 "
                        "voxels of 10 Å).")
@@ -61,8 +61,8 @@ def _define_content(form: params.Form) -> None:
                        "be picked there.")
     form.addParam("contaminants", params.IntParam, default=0, label="Contaminants", expertLevel=params.LEVEL_ADVANCED,
                   help="Number of lumps of crystalline ice or dirt per tomogram, 30 to 90 nm wide.")
-    form.addParam("targetComplex", params.StringParam, default="", label="Target",
-                  help="Optional: the name of one complex. Its particles become an additional output set, with a box of its "
+    form.addParam("targetComplex", params.StringParam, default="", label="Target (optional)",
+                  help="The name of one complex. Its particles become an additional output set, with a box of its "
                        "size. Use that set for a consensus, which works on one species.")
     form.addSection(label="Tomograms")
     form.addParam("numberOfTomograms", params.IntParam, default=3, label="Number of tomograms",

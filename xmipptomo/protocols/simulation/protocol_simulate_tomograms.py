@@ -24,6 +24,7 @@ from ...files import SimulationFiles
 from ...maps import names_of, volumes_of, write_maps
 from ..shared import commands
 from ..shared.program_steps import ProgramSteps, depends_on
+from ..shared.progress import unfinished_lines
 from .form import BUILTIN, PARAMS, VOLUMES, define_params, numbers, validation_errors
 from .summary import simulated_species, summary_lines
 
@@ -195,7 +196,7 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _summary(self):
         if not hasattr(self, PARTICLES):
-            return ["The tomograms are not ready yet."]
+            return unfinished_lines(self, {"simulateStep": "simulating tomograms", "createOutputStep": "writing the results"})
         return summary_lines(self._files(), self.snr.get(), self.randomSeed.get())
 
     def _methods(self):

@@ -1,0 +1,69 @@
+"""The settings of a run as the options that give them: the words that a user of the terminal knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .config import PipelineConfig
+
+OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSettings
+    "tomograms": "--tomograms",
+    "picks": "--picks",
+    "box_size": "--boxsize",
+    "number": "--number",
+    "threshold": "--threshold",
+    "truth": "--truth",
+    "lie": "--lie",
+    "sampling_rate": "--samplingrate",
+    "tomogram_sampling_rate": "--tomogramSamplingrate",
+    "picks_sampling_rates": "--picksSamplingrates",
+    "radius": "--radius",
+    "representative": "--constype",
+    "symmetry": "--symmetry",
+    "noise_amount": "--noise",
+    "noise_radius": "--noiseRadius",
+    "noise_static": "--noiseStatic",
+    "invert": "--invert",
+    "border": "--border",
+    "diameter": "--diameter",
+    "tilts": "--tilts",
+    "move": "--keepCentres",
+    "voting": "--voting",
+    "skip_training": "--skipTraining",
+    "report": "--noReport",
+    "threads": "--threads",
+    "seed": "--seed",
+    "recipe": "--recipe",
+    "network": "--network",
+    "epochs": "--epochs",
+    "batch": "--batch",
+    "learning_rate": "--learningRate",
+    "l2": "--l2",
+    "validation": "--validation",
+    "folds": "--folds",
+    "auto_stop": "--noAutoStop",
+    "augment": "--noAugment",
+    "input_model": "--inputModel",
+    "gpus": "--gpus",
+}
+NEGATED = {"move", "report", "auto_stop", "augment"}  # the option says that it is not so
+NOT_WITH_VOTES = {"threshold", "noise_amount", "noise_radius", "noise_static", "invert", "border", "diameter", "tilts", "move"}
+
+
+def as_options(config: PipelineConfig) -> dict[str, str]:
+    """The value of each option that had a meaning in the run, in the order of OPTIONS; '-' for one that was not given."""
+    values = {**vars(config), **({} if config.voting else vars(config.training))}
+    unused = NOT_WITH_VOTES if config.voting else set()
+    return {
+        option: _text(not values[name] if name in NEGATED else values[name])
+        for name, option in OPTIONS.items()
+        if name in values and name not in unused
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(_text, value)) or "-"
+    return "-" if value is None or value == "" else f"{value:g}" if isinstance(value, float) else str(value)
