@@ -25,6 +25,8 @@ SIMULATION = commands.SimulationOptions(
     counts=[3, 0],
     beads=1,
     vesicles=0,
+    carbon=0.3,
+    contaminants=4,
     tilts=(-60.0, 60.0, 3.0),
     snr=0.1,
     optics=OPTICS,
@@ -72,6 +74,9 @@ def evaluation(**changes):
 
 ALL = {
     constants.SIMULATION_PROGRAM: commands.simulation_arguments(SIMULATION),
+    constants.MASK_PROGRAM: commands.mask_arguments(
+        "t.mrc", "masks", rate=10.0, bead=50.0, membrane_bad=True, bright=True, user="u.mrc", threads=2
+    ),
     constants.BLOB_PROGRAM: blobs() + blobs(selection=commands.Selection(threshold=6.0)),
     constants.TEMPLATE_PROGRAM: matching() + matching(selection=commands.Selection(number=5)),
     constants.EVALUATION_PROGRAM: evaluation(),
