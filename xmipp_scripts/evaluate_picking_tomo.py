@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.masks import MASK_HELP
+from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, require_positive, run, say
 
 if TYPE_CHECKING:

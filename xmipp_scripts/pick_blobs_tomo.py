@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.masks import MASK_HELP, mask_of, masks_by_tomogram
+from ._shared.mask_option import MASK_HELP, mask_of
+from ._shared.masks import masks_by_tomogram
 from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
 from ._shared.program import Program, print_notes, require_positive, run, say
 

@@ -10,7 +10,7 @@ from tomo_particles.core.errors import InputError
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
 from ._shared.averaging_options import read_tilts
-from ._shared.masks import MASK_HELP
+from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from .coordinates_consensus_tomo import SYMMETRY_HELP

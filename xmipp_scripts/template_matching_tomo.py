@@ -6,7 +6,7 @@ import sys
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.masks import MASK_HELP
+from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, print_notes, run, say
 from ._template_matching.config import TemplateMatchingConfig
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.files import require_file
-
-if TYPE_CHECKING:
-    from tomo_particles.core.tomograms import Tomogram
-    from tomo_particles.regions.region_mask import RegionMask
-
-MASK_HELP = " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc"
 
 
 def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str) -> dict[str, str]:
@@ -46,12 +39,3 @@ def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str
     if lacking := [tomo_id for tomo_id in tomo_ids if tomo_id not in found]:
         raise InputError(f"{option}: no mask of {listed(lacking)}; give one per tomogram, named <tomogram>{ENDING}.mrc")
     return found
-
-
-def mask_of(masks: dict[str, str], tomogram: Tomogram, option: str = "--mask") -> RegionMask | None:
-    """The mask of a tomogram; None if none are given."""
-    from tomo_particles.core.tomograms import tomogram_id
-    from tomo_particles.regions.mask_files import read_mask
-
-    path = masks.get(tomogram_id(tomogram.path))
-    return read_mask(path, tomogram.size, tomogram.sampling_rate, option) if path else None

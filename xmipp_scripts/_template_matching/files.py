@@ -19,7 +19,8 @@ from tomo_particles.pickers.template_kernels import density_diameter
 from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
-from .._shared.masks import mask_of, masks_by_tomogram
+from .._shared.mask_option import mask_of
+from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
 from .config import TemplateMatchingConfig
