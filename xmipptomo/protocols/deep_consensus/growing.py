@@ -7,6 +7,7 @@ An open set is safe: Scipion starts no run that cannot work in streaming before 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from pyworkflow.object import Pointer, Set
@@ -104,7 +105,7 @@ class GrowingOutputs:
         """Say of every set that no more will come. Sets of an earlier result, with other tomograms or more sampling rates, which
         Scipion would keep, become empty."""
         for name, output in list(self.iterOutputAttributes()):
-            if name not in self._outputSets:
+            if re.fullmatch(rf"({ACCEPTED}|{SCORED}|{TOMOGRAMS})\d*", name) and name not in self._outputSets:
                 suffix = name.replace(SCORED, "Scored").replace(ACCEPTED, "").replace(TOMOGRAMS, "")
                 self._register(name, emptied(self, output, suffix))
         for name, output in self._outputSets.items():

@@ -43,7 +43,7 @@ from .interim import DOING, so_far, training_detail
 from .methods import methods_text
 from .notes import orientation_notes
 from .outputs import disagreements, expected, merged_picks
-from .second_look import VOTED_THRESHOLD, diameter_of, is_asked, outcome, tilts_of_run, votes_only, why_none
+from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
 
@@ -156,7 +156,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
 
     def _skipsTraining(self) -> bool:
-        return self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
+        return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
 
     def _network(self) -> str:
         """The network that subtomograms are prepared for: that of the given model file, or the name of the one to train."""
@@ -343,12 +343,10 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def _trains(self) -> bool:
         """Whether a network can learn from the picks."""
         agreed, doubtful = (sum(map(count_rows, self._subtomograms(kind))) for kind in (POSITIVE, DOUBTFUL))
-        return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
+        return not self.doVoting and (can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0])
 
     def _model(self) -> str:
         """The model that scores: the given one, or the run's own; '' where none was trained, and with voting."""
-        if self.doVoting:
-            return ""
         return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
 
     def _tomogramsInUse(self) -> list[commands.RunTomogram]:
@@ -365,8 +363,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         return Verdict.from_json(path.read_text(encoding="utf-8")).with_names(dict(enumerate(names, start=1)))
 
     def _threshold(self) -> float | None:
-        voted = None if votes_only(self) else VOTED_THRESHOLD  # voting hides the field
-        return voted if self.doVoting else self.threshold.get()
+        return threshold_of(self)
 
     def _sourcePointers(self) -> list[Pointer]:
         return [*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers()]

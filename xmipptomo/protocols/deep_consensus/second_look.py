@@ -31,6 +31,13 @@ def votes_only(protocol: EMProtocol) -> bool:
     return protocol.doVoting.get() and not is_asked(protocol)
 
 
+def threshold_of(protocol: EMProtocol) -> float | None:
+    """From which score on picks are accepted; None where the number of votes decides."""
+    if protocol.doVoting:
+        return None if votes_only(protocol) else VOTED_THRESHOLD
+    return protocol.threshold.get()
+
+
 def why_none(scored: bool, noise: Sequence[str], tomograms: Sequence[RunTomogram]) -> str:
     """Why there can be no second look; '' if there can. scored: by a network, or by votes if these are asked for.
 
