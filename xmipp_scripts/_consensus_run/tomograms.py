@@ -14,12 +14,16 @@ from .config import PipelineConfig
 
 @dataclass(frozen=True)
 class TomogramInfo:
-    """One tomogram of the run: id, file, own sampling rate (Å/voxel) and size x, y, z in voxels of its own."""
+    """One tomogram of the run: id, file, own sampling rate (Å/voxel) and size x, y, z in voxels of its own.
+
+    mask: file of its mask of regions, None where there is none.
+    """
 
     tomo_id: str
     path: str
     sampling_rate: float
     size: tuple[int, int, int]
+    mask: str | None = None
 
     @cached_property
     def grey_scale(self) -> tuple[float, float]:
@@ -38,11 +42,15 @@ def read_tomograms(config: PipelineConfig, notes: list[str]) -> list[TomogramInf
     """
     from tomo_particles.core.coordinates import rescale_size
     from tomo_particles.core.tomograms import each_tomogram, tomogram_id
+    from tomo_particles.regions.mask_files import read_mask
 
     tomograms: list[TomogramInfo] = []
+    masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
     for opened in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
         path = str(opened.path)
-        tomogram = TomogramInfo(tomogram_id(path), path, opened.sampling_rate, opened.size)
+        tomogram = TomogramInfo(tomogram_id(path), path, opened.sampling_rate, opened.size, masks.get(tomogram_id(path)))
+        if tomogram.mask:
+            read_mask(tomogram.mask, tomogram.size, tomogram.sampling_rate, "--mask")  # one that does not fit is refused now
         if any(tomogram.tomo_id == other.tomo_id for other in tomograms):
             raise InputError(f"--tomograms: two tomograms are named '{tomogram.tomo_id}'; their file names must differ")
         size = rescale_size(tomogram.size, tomogram.sampling_rate, config.sampling_rate or tomogram.sampling_rate)
@@ -55,14 +63,3 @@ def read_tomograms(config: PipelineConfig, notes: list[str]) -> list[TomogramInf
             check_diameter(config.diameter, tomogram.size, tomogram.sampling_rate, path, "--diameter")
         tomograms.append(tomogram)
     return tomograms
-
-
-def read_masks(config: PipelineConfig, tomograms: list[TomogramInfo]) -> dict[str, str]:
-    """The file of the mask of regions of each tomogram, all of them read once; empty if none are given. Raises InputError."""
-    from tomo_particles.regions.mask_files import read_mask
-
-    masks = masks_by_tomogram(config.mask, [tomogram.tomo_id for tomogram in tomograms], "--mask")
-    for tomogram in tomograms:
-        if tomogram.tomo_id in masks:
-            read_mask(masks[tomogram.tomo_id], tomogram.size, tomogram.sampling_rate, "--mask")
-    return masks

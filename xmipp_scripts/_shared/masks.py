@@ -11,24 +11,24 @@ from tomo_particles.core.files import require_file
 
 
 def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str) -> dict[str, str]:
-    """The file of each tomogram, from files and folders; empty if none is given. One file of one tomogram may have any name.
+    """The file of each tomogram, from files and folders; empty if none is given.
 
     Raises InputError where a tomogram has none or two, and for a file of no tomogram.
     """
     from tomo_particles.core.tomograms import tomogram_id
-    from tomo_particles.regions.mask_files import ENDING
+    from tomo_particles.regions.mask_files import ENDING, FOR_TEMPLATES
 
     if not given:
         return {}
-    if len(given) == 1 and len(tomo_ids) == 1 and not os.path.isdir(given[0]):
-        return {tomo_ids[0]: str(require_file(given[0], option))}
     found: dict[str, str] = {}
     for path in given:
         inside = sorted(map(str, Path(path).glob("*.mrc"))) if os.path.isdir(path) else [str(require_file(path, option))]
         names = {one: tomogram_id(one).removesuffix(ENDING) for one in inside}
         if not os.path.isdir(path) and names[path] not in tomo_ids:
             raise InputError(
-                f"{option}: '{path}' is named as the mask of no tomogram; name it as its tomogram, <tomogram>{ENDING}.mrc"
+                f"{option}: '{path}' is named as the mask of no tomogram",
+                f"name it as its tomogram, <tomogram>{ENDING}.mrc",
+                FOR_TEMPLATES,
             )
         for one, tomo_id in names.items():
             if tomo_id not in tomo_ids:

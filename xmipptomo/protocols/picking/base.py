@@ -27,7 +27,7 @@ from ..shared.commands import Selection
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import rows_so_far, unfinished_lines
-from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram, mask_file
+from ..shared.sets import MAX_TOMOGRAM_LINES, link_mask, link_tomogram
 
 KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD = 0, 1, 2
 
@@ -142,7 +142,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         link = link_tomogram(tomogram, self._files().tomogram(ts_id))
         arguments = self._arguments(tomogram, link, picks)
         if self.regionMasks.get() is not None:
-            arguments += ["--mask", mask_file(self.regionMasks.get(), ts_id)]
+            arguments += ["--mask", link_mask(self.regionMasks.get(), ts_id, self._files().region_mask(ts_id))]
         self._runProgram(self._program, arguments, job=f"picking_{ts_id}")
 
     def createOutputStep(self, _: str):

@@ -24,7 +24,7 @@ from ...files import MaskFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
-from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram, mask_file
+from ..shared.sets import MAX_TOMOGRAM_LINES, link_mask, link_tomogram
 
 LIMITS = {"beadDiameter": (0, None, False), "numberOfThreads": (1, None, True), "binThreads": (1, None, True)}
 PARAMS = ("beadDiameter", "membraneBad", "bright")
@@ -115,7 +115,8 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """Make the mask of one tomogram."""
         ts_id = tomogram.getTsId()
         link = link_tomogram(tomogram, self._files().tomogram(ts_id))
-        user = mask_file(self.userMasks.get(), ts_id) if self.userMasks.get() else ""
+        own = self.userMasks.get()
+        user = link_mask(own, ts_id, self._files().user_mask(ts_id)) if own is not None else ""
         arguments = commands.mask_arguments(
             link, self._files().output(ts_id), rate=self.inputTomograms.get().getSamplingRate(), bead=self.beadDiameter.get(),
             membrane_bad=self.membraneBad.get(), bright=self.bright.get(), user=user, threads=self.binThreads.get())

@@ -29,15 +29,18 @@ def link_tomogram(tomogram: Tomogram, link: str) -> str:
     return link
 
 
-def mask_file(masks: SetOfTomoMasks, ts_id: str) -> str:
-    """The file of the mask of a tomogram. Raises InputError if the set has none, or if its file is missing."""
+def link_mask(masks: SetOfTomoMasks, ts_id: str, link: str) -> str:
+    """Make a link to the mask of a tomogram, named as programs expect. Raises InputError if there is no mask, or no file."""
     mask = masks[{"_tsId": ts_id}]
     if mask is None:
         raise InputError(f"*Masks of regions* has no mask of '{ts_id}'; make one, or leave this tomogram out")
     path = mask.getFileName().partition(":")[0]
     if not os.path.exists(path):
         raise InputError(f"the mask '{path}' of '{ts_id}' does not exist; make it again")
-    return path
+    makeFilePath(link)
+    if not os.path.islink(link):
+        os.symlink(os.path.abspath(path), link)
+    return link
 
 
 def write_picking(path: str, picking: SetOfCoordinates3D, ts_ids: Collection[str], rate: float) -> None:
