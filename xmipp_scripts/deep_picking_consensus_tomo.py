@@ -279,6 +279,63 @@ class DeepPickingConsensusTomo(Program):
             "xmipp_deep_picking_consensus_tomo --mode scoring --input pos.xmd doubt.xmd --model model.h5 --output scored.xmd"
         )
 
+    @staticmethod
+    def training_arguments(
+        inputs: Mapping[str, Sequence[str]],
+        settings: TrainingSettings,
+        *,
+        box_size: int,
+        sampling_rate: float,
+        model: str,
+        log: str,
+        seed: int,
+        threads: int,
+        pickers: Sequence[str],
+    ) -> list[str]:
+        """The command line of `train_files` as a process of its own."""
+        options: dict[str, object] = {
+            "--mode": "training",
+            "--model": model,
+            "--log": log,
+            "--boxsize": box_size,
+            "--samplingrate": sampling_rate,
+            "--seed": seed,
+            "--threads": threads,
+            "--network": settings.network,
+            "--epochs": settings.epochs,
+            "--batch": settings.batch,
+            "--learningRate": settings.learning_rate,
+            "--l2": settings.l2,
+            "--validation": settings.validation,
+            "--folds": settings.folds,
+            "--recipe": settings.recipe,
+            "--inputModel": settings.input_model,
+            "--gpus": settings.gpus or None,
+        }
+        words = [str(word) for option, value in options.items() if value is not None for word in (option, value)]
+        words += ["--noAutoStop"] * (not settings.auto_stop) + ["--noAugment"] * (not settings.augment)
+        lists = {"--inputPos": inputs["pos"], "--inputDoubt": inputs["doubt"], "--inputNeg": inputs["neg"], "--pickers": pickers}
+        return words + [word for option, values in lists.items() if values for word in (option, *values)]
+
+    @staticmethod
+    def scoring_arguments(config: ScoringConfig) -> list[str]:
+        """The command line of `score_files` as a process of its own."""
+        options: dict[str, object] = {
+            "--mode": "scoring",
+            "--model": config.model or None,
+            "--output": config.output,
+            "--outputNeg": config.noise_output,
+            "--boxsize": config.box_size,
+            "--samplingrate": config.sampling_rate,
+            "--batch": config.batch,
+            "--threads": config.threads,
+            "--recipe": config.recipe,
+            "--gpus": config.gpus or None,
+        }
+        words = [str(word) for option, value in options.items() if value is not None for word in (option, value)]
+        lists = {"--input": config.input, "--inputNeg": config.noise, "--pickers": config.pickers}
+        return words + [word for option, values in lists.items() if values for word in (option, *values)]
+
     def _needs(self, *options: str) -> None:
         for option in options:
             if not self.checkParam(option):
