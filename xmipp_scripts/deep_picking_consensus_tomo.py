@@ -194,7 +194,7 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
         out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
         found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
         columns["CoordConsScore"] = found.score.tolist()
-        write_beside(config.output, found)
+        write_beside(config.output, found.verdict, found.pickers)
         if columns["image"]:
             progress(f"verdict: {found.verdict.text}")
     if config.noise_output and noise:

@@ -44,6 +44,8 @@ class RunDeepConsensusTomo(Program):
             "The program writes these files into the output folder: accepted.csv, scored.csv (tomo_id,x,y,z,score,support,"
             "pickers,picker_scores, and class, orientation and group where the pickers give any), the same two as XMD, "
             "scored_raw.csv with every raw pick, the network, its training log, summary.json, picks.png and report.html. "
+            "xmipp_curate_picks_tomo shows single picks of a finished run and saves what you say of them in answers.csv of the "
+            "output folder; the same command of this program then learns from the answers in seconds. "
             "After an interruption, start the program again with the same options: it continues where it stopped."
         )
         self.addParamsLine(
@@ -56,7 +58,9 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
         self.addParamsLine(" [--number <int=2>] : number of different pickers that must agree to make a pick a training positive")
-        self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted; not with --voting")
+        self.addParamsLine(
+            " [--threshold <t=0.5>] : picks with at least this score are accepted; with --voting only if --diameter is given"
+        )
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
         self.addParamsLine(" [--lie <file>] : pick file of positions known not to be particles: always negative")
         self.addParamsLine(" [--noReport] : do not write report.html, which shows the run on one page")
@@ -89,7 +93,7 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(" [--noiseStatic] : never lower this radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
             " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "
-            "is the fraction of the pickers that agree"
+            "is the fraction of the pickers that agree. With --diameter the second look scores the picks instead, from the votes"
         )
         self.addParamsLine("== Second look and centres ==")
         self.addParamsLine(
@@ -112,8 +116,8 @@ class RunDeepConsensusTomo(Program):
             return self.number(option) if self.checkParam(option) else None
 
         self.watching = read_options(self)
-        if self.checkParam("--voting") and self.checkParam("--threshold"):
-            raise InputError("--threshold: voting has no threshold; use --number, or leave out --voting")
+        if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
+            raise InputError("--threshold: voting has no threshold; use --number, give --diameter, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
         self.config = PipelineConfig(
             tomograms=tuple(self.getListParam("--tomograms")),
@@ -160,6 +164,8 @@ class RunDeepConsensusTomo(Program):
             say(f"verdict: {verdict['text']}")
         if look := summary["secondLook"]:
             say(f"second look: {look['reason']}")
+        if answers := summary["answers"]:
+            say(f"answers: {answers['text']}")
         for tomo_id, counts in summary["tomograms"].items():
             say("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():
@@ -168,7 +174,7 @@ class RunDeepConsensusTomo(Program):
             say(f"expected of the accepted picks: {promise_text(expected)}")
         for note in [*summary["doubts"], *summary["notes"]]:
             say(f"note: {note}")
-        why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
+        why = f"{self.config.number} pickers agree" if self.config.votes_only else f"score >= {summary['threshold']}"
         say(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
             f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "

@@ -229,6 +229,23 @@ class AveragingFiles(LinkedFiles):
         return self._at("output", "aligned.csv")
 
     @property
+    def boxes(self) -> str:
+        """Folder of the particles cut out at their new places."""
+        return self._at("subtomograms")
+
+    def centres(self, ts_id: str) -> str:
+        """XMD: where the particles of one tomogram are cut out."""
+        return self._at("subtomograms", f"{file_stem(ts_id)}_centres.xmd")
+
+    def boxes_of(self, ts_id: str) -> str:
+        """Folder of the particles of one tomogram."""
+        return self._at("subtomograms", file_stem(ts_id))
+
+    def extracted(self, ts_id: str) -> str:
+        """XMD: where the particles of one tomogram were cut out, and their files."""
+        return self._at("subtomograms", file_stem(ts_id), f"{file_stem(ts_id)}_centres.xmd")
+
+    @property
     def fsc(self) -> str:
         """CSV: the correlations of the halves, a row per shell; only where there are halves."""
         return self._at("output", "fsc.csv")

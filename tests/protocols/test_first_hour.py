@@ -75,6 +75,7 @@ def test_a_template_leads_from_files_with_odd_headers_to_a_star_file(tmp_path, p
         (tmp_path / name).write_text(text)
         given[f"picker{number}"] = str(tmp_path / name)
     entries = rendered({2: "deep_consensus_of_two_pickers", 3: "deep_consensus_of_three_pickers"}[pickers], given)
+    entries.pop()  # too few picks for an average
     entries[-2]["doVoting"] = True  # the network has tests of its own
     runs = list(project.loadProtocols(jsonStr=json.dumps(entries)).values())
     for run in runs:

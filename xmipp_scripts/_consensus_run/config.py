@@ -73,8 +73,8 @@ class PipelineConfig:
                 require_positive(rate, option, "Å/voxel")
         if self.diameter is not None:
             require_positive(self.diameter, "--diameter", "Å")
-            if self.voting or self.training.recipe != "consensus":
-                raise InputError("--diameter: the second look needs network scores of the recipe consensus; leave it out")
+            if self.training.recipe != "consensus":
+                raise InputError("--diameter: the second look needs scores of the recipe consensus; leave it out")
         check_tilts(self.tilts, "--tilts")
         if self.representative not in (0, 1, 2):
             raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
@@ -105,6 +105,11 @@ class PipelineConfig:
         for truth, lie in zip(self.sources["truth"], self.sources["lie"], strict=False):
             if truth.digest == lie.digest:
                 raise InputError(f"--lie: '{lie.path}' holds the same picks as --truth; a pick is one or the other")
+
+    @property
+    def votes_only(self) -> bool:
+        """Whether nothing but the number of votes counts: no network, and no second look."""
+        return self.voting and self.diameter is None
 
     @cached_property
     def sources(self) -> dict[str, list[PickSource]]:

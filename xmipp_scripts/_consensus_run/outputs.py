@@ -43,7 +43,7 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
     """Write every final file of the run, which started at that monotonic time; returns the summary."""
     config, layout = run.config, run.layout
     names = names_of(run.names)
-    threshold = None if config.voting else config.threshold
+    threshold = None if config.votes_only else config.threshold
     merged = read_table(scored)
     table = in_tomogram_voxels(merged, run.tomograms, names, threshold)
     good = table["accepted"].to_numpy()
@@ -56,7 +56,7 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
-    elif note := chance_note(merged):
+    elif config.votes_only and (note := chance_note(merged)):
         notes = [*notes, note]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
@@ -89,7 +89,7 @@ def _write_report(layout: RunLayout, summary: dict) -> None:
 
 def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: list[str]) -> dict:
     config, layout = run.config, run.layout
-    verdict = None if config.voting or not len(table) else Verdict.from_json(layout.verdict.read_text(encoding="utf-8"))
+    verdict = None if config.votes_only or not len(table) else Verdict.from_json(layout.verdict.read_text(encoding="utf-8"))
     verdict = verdict and verdict.with_names(dict(enumerate(run.names, start=1)))
     raw = {t.tomo_id: read_table(layout.picks(t.tomo_id))["ref"] for t in run.tomograms}
     counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(run.names)}
@@ -100,11 +100,12 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         "threshold": config.threshold,
         "samplingRate": run.sampling_rate,
         "boxSize": config.box_size,
-        "method": "voting" if config.voting else "network",
-        "model": run.model if verdict and Path(run.model).exists() else None,
+        "method": "voting" if config.votes_only else "votes and second look" if config.voting else "network",
+        "model": run.model if verdict and not config.voting and Path(run.model).exists() else None,
         "picks": counts,
         "reliability": _reliability(run),
         "secondLook": _second_look(run),
+        "answers": _answers(run),
         "expected": _expected(table, config.threshold, verdict) if verdict and config.training.recipe == "consensus" else {},
         "merged": len(table),
         "accepted": int(good.sum()),
@@ -137,14 +138,21 @@ def _second_look(run: FinishedRun) -> dict | None:
     """What came of the second look; None if there was none."""
     if run.config.diameter is None:
         return None
-    if not Path(run.model).exists():
+    if not (run.config.voting or Path(run.model).exists()):
         return {"used": False, "reason": "none, because no network was trained"}
     return dict(json.loads(run.layout.look.read_text(encoding="utf-8")))
 
 
+def _answers(run: FinishedRun) -> dict | None:
+    """What came of the answers of persons; None if there are none."""
+    if run.config.votes_only or not run.layout.learned.exists():
+        return None
+    return dict(json.loads(run.layout.learned.read_text(encoding="utf-8")))
+
+
 def _reliability(run: FinishedRun) -> dict[str, dict[str, float]]:
     """Estimated recall and precision of each picker, by name; empty where they are unknown."""
-    if run.config.voting or not run.layout.reliability.exists():
+    if run.config.votes_only or not run.layout.reliability.exists():
         return {}
     table = pd.read_csv(run.layout.reliability).round(3).dropna()
     return {

@@ -67,13 +67,24 @@ class Pipeline:
         if not config.voting:
             trains = not config.skip_training
             check_training(config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, trains=trains)
-        notes = list(self.tomogram_notes)
+        notes = [*self.tomogram_notes, *self._notes_on_answers()]
         picks = self._read_picks(notes)
         if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
             # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
             prepare_training(config.training, config.threads)
         with alone_in(self.layout.root, "--odir"):
             return self._run(picks, notes, started)
+
+    def _notes_on_answers(self) -> list[str]:
+        """Refuses damaged answers before anything is computed."""
+        from tomo_particles.runs.answers_file import read_answers
+
+        answers = read_answers(self.layout.answers)
+        return (
+            [f"voting uses no answers; the {len(answers)} in {self.layout.answers} stay"]
+            if answers and self.config.votes_only
+            else []
+        )
 
     def _run(self, picks: dict[str, list], notes: list[str], started: float) -> dict:
         from .finished import FinishedRun
@@ -85,10 +96,10 @@ class Pipeline:
         tomograms = self._prepared(picks, notes, steps)
         scored = (
             self._vote(tomograms, steps)
-            if config.voting
+            if config.votes_only
             else Learning(config, self.layout, self.rate, self.model, tomograms, self.names, self.progress).run(steps)
         )
-        if not config.voting:
+        if not config.votes_only:
             notes += program_notes(self.layout, [t.tomo_id for t in tomograms], LABELS)
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
         return write_outputs(finished, scored, notes, started)
@@ -109,7 +120,7 @@ class Pipeline:
         """Prepare the tomograms that have picks; returns them. notes: receives what was left out."""
         tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
-        network = "" if self.config.voting else self.network
+        network = "" if self.config.votes_only else self.network
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
         for tomogram in tomograms:
             preparation.prepare(tomogram, picks, steps)
@@ -156,6 +167,9 @@ class Pipeline:
 
         voted = self.layout.voted
         inputs = [self.layout.consensus(tomogram.tomo_id) for tomogram in tomograms]
+
+        for path in self.layout.of_second_look:  # of an earlier run
+            path.unlink(missing_ok=True)
 
         def vote() -> None:
             joined = join_tables([read_table(path) for path in inputs])

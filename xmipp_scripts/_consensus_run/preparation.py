@@ -21,8 +21,8 @@ SETS = (*LABELS, "raw")
 
 
 class Preparation:
-    """rate: common sampling rate, Å/voxel.  network: that the boxes are for; empty with voting.  roles: what the files of picks
-    hold, by what they are of (picks, truth, lie), for the record of steps."""
+    """rate: common sampling rate, Å/voxel.  network: that the boxes are for; empty with votes alone.  roles: what the files of
+    picks hold, by what they are of (picks, truth, lie), for the record of steps."""
 
     def __init__(
         self,
@@ -40,10 +40,10 @@ class Preparation:
         """Consensus, noise and boxes of one tomogram."""
         collected = self._collect(tomogram, picks, steps)
         self._merge(tomogram, collected, steps)
-        if self.config.voting:
+        if self.config.votes_only:
             return
         self._pick_noise(tomogram, collected["avoid"], steps)
-        for name in SETS:
+        for name in LABELS if self.config.voting else SETS:
             coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
             self._extract(tomogram, name, coordinates, steps)
 

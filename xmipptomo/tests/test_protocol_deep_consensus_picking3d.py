@@ -171,7 +171,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         viewer = DeepConsensusPicking3DViewer(project=self.proj, protocol=protocol)
         viewer.setProtocol(protocol)
         self.assertEqual(len(viewer.getParam("tomogram").choices), 3)
-        opened_elsewhere = ("showReport", "showOutput", "showScored")
+        opened_elsewhere = ("showReport", "showOutput", "showScored", "showCurate", "showNapari")
         truth = Path("by hand.csv")
         rows = [f"TS_1,{x},{y},{z},{RATE}" for x, y, z in self.simulated["TS_1"].truth]
         truth.write_text("\n".join(["tomo_id,x,y,z,samplingRate", *rows]) + "\n")
@@ -267,6 +267,13 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         self.assertEqual((sorted(first.getTSIds()), second.getTSIds()), (["TS_1", "TS_10", "TS_2"], ["TS_3"]))
         self.assert_at_particles(first, "TS_2")
         self.assert_at_particles(second, "TS_3")
+        protocol.inputSets.clear()
+        for pointer in (picker, self.coordinates("picker F", fine, 20)):
+            protocol.inputSets.append(Pointer(pointer.getObjValue(), extended=pointer.getExtended()))
+        self.launchProtocol(protocol)
+        again = self.proj.getProtocol(protocol.getObjId(), fromRuns=False)
+        self.assertEqual(sorted(again.coordinates.getTSIds()), ["TS_1", "TS_3"])
+        self.assertEqual((again.coordinates2.getSize(), again.scoredCoordinates2.getSize()), (0, 0))  # not those of before
 
     # ------------------------------------------------------------------------------------------------- failures
     def failure_of(self, protocol) -> str:

@@ -16,7 +16,7 @@ from .final_score import Evidence, Odds, PickFit, ScoreSpread, fit_merged_picks
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import VoteModel, VotePatterns, votes_of_witnesses
 from .training_examples import contrast_outliers_of
-from .verdict import ScoredPlaces, Verdict, among, too_few_agreed
+from .verdict import ScoredPlaces, Verdict, among, verdict_without_scores
 
 # What decides the score: network score and picker evidence together, the network score but for outliers of contrast (one picker
 # has no votes), or the network score whatever it is (the recipe of the paper).
@@ -43,7 +43,7 @@ class FittedScore:
     def by_votes(columns: Mapping[str, list], informs: bool) -> FittedScore:
         """What the votes of a table of merged picks say; the verdict is still to be found."""
         fit = fit_merged_picks(columns["comment"], np.array(columns["enabled"]))
-        return FittedScore(fit, too_few_agreed(0), informs)
+        return FittedScore(fit, verdict_without_scores(0), informs)
 
     def weighed(
         self, verdict: Verdict, columns: Mapping[str, list], noise: Mapping[str, list], two_groups: bool = False

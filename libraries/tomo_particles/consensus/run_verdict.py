@@ -13,7 +13,7 @@ from .fitted_score import NETWORK_ALONE, PAPER, FittedScore, places_of
 from .labels import agreement_of
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import Reliability, witnesses_of
-from .verdict import VOTES_ALONE, WEAK, Verdict, too_few_agreed, verdict_of, verdict_without_agreement
+from .verdict import VOTES_ALONE, WEAK, Verdict, verdict_of, verdict_without_agreement, verdict_without_scores
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def final_scores(
     fitted = FittedScore.by_votes(columns, informs)
     same = _same_witnesses(fitted)
     if network_score is None:
-        verdict = too_few_agreed(int(fitted.agreed(columns).sum()))
+        verdict = verdict_without_scores(int(fitted.agreed(columns).sum()))
     else:
         verdict = verdict_on(columns, fitted.outlying(columns), noise, informs, out_of_fold)
     votes = fitted.fit.votes

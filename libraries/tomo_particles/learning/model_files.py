@@ -70,6 +70,21 @@ def read_model_texts(path: str | os.PathLike, option: str = parameter("model")) 
         ) from error
 
 
+def read_attribute(path: str | os.PathLike, attribute: str, option: str = parameter("model")) -> str:
+    """A text of an .h5 file of ours; nothing of the file is executed. Raises InputError for a file that is not ours."""
+    require_file(path, option)
+    try:
+        info = os.stat(path)
+        _probe_file(os.fspath(path), info.st_size, info.st_mtime_ns)
+        with h5py.File(path) as file:
+            return str(file.attrs[attribute])
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{option}: '{path}' is not a model that this program wrote ({first_line(error)}); "
+            "give one of its own, or train a new one"
+        ) from error
+
+
 def read_scores_text(path: str | os.PathLike, option: str = parameter("model")) -> str:
     """What a model file says of the final scores (`consensus.fitted_score`); empty for a model that says nothing of them.
 
