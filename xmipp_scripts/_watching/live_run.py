@@ -92,6 +92,8 @@ class LiveRun:
             known = [source.picks_of(tomo_id, inputs.sizes) for source in sources]
             picks[kind] = [{tomo_id: one} for one in known if one is not None]
         config = replace(self.config, tomograms=(inputs.tomograms.arrived[tomo_id].path,), sampling_rate=rate)
+        if config.voting:  # the second look of the final pass needs all tomograms
+            config = replace(config, diameter=None)
         (tomogram,) = read_tomograms(config, [])
         near = [source.digest_of(tomo_id) for sources in inputs.references.values() for source in sources]
         roles = {"picks": sorted(action.digests.items()), "references": near}
