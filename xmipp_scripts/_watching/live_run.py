@@ -18,7 +18,8 @@ from .._consensus_run.learning import MERGED_SETS
 from .._consensus_run.preparation import Preparation
 from .._consensus_run.steps import Steps
 from .._consensus_run.tomograms import TomogramInfo, read_tomograms
-from ..deep_picking_consensus_tomo import DeepPickingConsensusTomo, ScoringConfig, check_training
+from .._network.files import ScoringConfig, check_training
+from ..deep_picking_consensus_tomo import DeepPickingConsensusTomo
 from .inputs import Inputs
 from .jobs import NETWORK, Job, run_job
 from .live_table import LiveTable

@@ -31,8 +31,8 @@ from tomo_particles.runs.watching import (
 from .._consensus_run.config import PipelineConfig
 from .._consensus_run.pipeline import Pipeline
 from .._consensus_run.steps import alone_in
+from .._network.files import check_training
 from .._shared.program import say
-from ..deep_picking_consensus_tomo import check_training
 from .config import FINISH, WatchConfig
 from .inputs import Inputs
 from .jobs import Job
