@@ -27,6 +27,9 @@ PROGRAMS = (
     "second_look_tomo",
     "learn_answers_tomo",
     "curate_picks_tomo",
+    "train_picker_tomo",
+    "deep_pick_tomo",
+    "picking_consensus_tomo",
 )
 
 

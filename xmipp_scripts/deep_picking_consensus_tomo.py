@@ -12,6 +12,7 @@ from tomo_particles.consensus.training_examples import read_examples
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 
+from ._shared.model_scores import add_network_scores, learned_scores, scores_in
 from ._shared.program import Program, require_place, require_positive, run, say
 from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, read_training_settings
 
@@ -37,6 +38,7 @@ USES = {  # the options that have a meaning in a mode; in training all have but 
         "--samplingrate",
         "--recipe",
         "--batch",
+        "--pickers",
     },
     "devices": set(),
 }
@@ -63,6 +65,7 @@ class ScoringConfig:
     gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     threads: int = field(default=2, repr=False)
     recipe: str = "consensus"
+    pickers: tuple[str, ...] = ()  # with names, final scores come from what the model file holds on pickers of these names
 
 
 def require_model_name(path: str, option: str) -> str:
@@ -125,11 +128,13 @@ def train_files(
     seed: int,
     threads: int,
     several_machines: bool = False,
+    pickers: Sequence[str] = (),
     progress: Callable[[str], None] = say,
 ) -> bool:
     """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
 
     log: CSV, a row an epoch.  note: text for what is unusual about the examples; empty where nothing is.
+    pickers: their names, which the model keeps.
     several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
     """
     from tomo_particles.learning.examples import require_enough
@@ -137,7 +142,8 @@ def train_files(
     network, training = check_training(settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed)
     examples, n_outliers = read_examples(inputs, settings.recipe)
     require_enough(examples)
-    from tomo_particles.network import save_model, train, works_alone_or_leads  # after reading: wrong input needs no TensorFlow
+    # after reading: wrong input needs no TensorFlow
+    from tomo_particles.network import load_model, save_model, train, works_alone_or_leads
 
     if several_machines and os.environ.get("TF_CONFIG"):
         progress("TF_CONFIG is set: waiting until all its machines have started")
@@ -147,7 +153,10 @@ def train_files(
         progress(unusual)
     ensemble = train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress)
     if leads := works_alone_or_leads(strategy):
-        save_model(model, ensemble)
+        if several_machines and os.environ.get("TF_CONFIG"):  # the others have ended: score without them
+            save_model(model, ensemble)
+            ensemble = load_model(model)
+        save_model(model, ensemble, scores=learned_scores(inputs, ensemble, settings.recipe, pickers))
         if note:
             with written_aside(note) as aside:
                 aside.write_text(unusual, encoding="utf-8")
@@ -168,6 +177,7 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
 
     columns = join_tables([read_table(path) for path in config.input])
     _require_images(columns, parameter("input"), config.input[0])
+    fitted = scores_in(config.model, config.pickers, columns) if config.pickers else None
     noise = join_tables([read_table(path, parameter("negatives")) for path in config.noise]) if config.noise else {}
     if noise:
         _require_images(noise, parameter("negatives"), config.noise[0])
@@ -178,11 +188,13 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
             )
     if config.model:
         _add_network_scores((columns, noise), config)
-    if {"comment", "enabled"} <= set(columns):
+    if fitted is not None:
+        columns["CoordConsScore"] = fitted.scores(columns, noise).tolist()
+    elif {"comment", "enabled"} <= set(columns):
         out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
         found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
         columns["CoordConsScore"] = found.score.tolist()
-        write_beside(config.output, found)
+        write_beside(config.output, found.verdict, found.pickers)
         if columns["image"]:
             progress(f"verdict: {found.verdict.text}")
     if config.noise_output and noise:
@@ -198,10 +210,6 @@ def _require_images(columns: Mapping[str, list], option: str, path: str) -> None
 
 def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig) -> None:
     """Give each of the tables the column zScoreDeepLearning1."""
-    import numpy as np
-
-    from tomo_particles.formats.xmd import positions_of
-
     model = None
     for columns in tables:
         if not columns.get("image"):  # TensorFlow is not needed
@@ -210,12 +218,10 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
         from tomo_particles.learning.configuration import read_config
 
         read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
-        from tomo_particles.network import load_model, score, select_devices
+        from tomo_particles.network import load_model, select_devices
 
         model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
-        tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str)
-        positions = positions_of(columns, config.input[0], parameter("input"))
-        columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
+        add_network_scores(columns, model, config.batch)
 
 
 class DeepPickingConsensusTomo(Program):
@@ -254,6 +260,11 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine(" [--outputNeg <file>] : XMD for the scored noise, which xmipp_second_look_tomo reads")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate in A/voxel; must be the model's")
+        self.addParamsLine(
+            " [--pickers <...>] : names of pickers 1, 2, ... For training: the model keeps them. For scoring: final scores come "
+            "from what the model file holds on these pickers, not from the picks given; one tomogram alone gets the same scores "
+            "as with others"
+        )
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the model")
         for line in TRAINING_OPTIONS:
@@ -287,6 +298,11 @@ class DeepPickingConsensusTomo(Program):
         if self.mode == "training":
             require_place(self.model, "--model", "file")
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
+        self.pickers = self.optional_list("--pickers")
+        if repeated := [name for name in self.pickers if self.pickers.count(name) > 1]:
+            raise InputError(f"--pickers: '{repeated[0]}' is given twice; each picker needs a name of its own")
+        if self.pickers and not self.model:
+            raise InputError("--pickers: needs the model that knows these pickers; give it with --model, or leave --pickers out")
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
 
@@ -310,6 +326,7 @@ class DeepPickingConsensusTomo(Program):
                 seed=self.integer("--seed"),
                 threads=self.threads,
                 several_machines=True,
+                pickers=self.pickers,
             )
             say(f"model written to {self.model}" if written else "done; the first machine writes the model")
         else:
@@ -325,6 +342,7 @@ class DeepPickingConsensusTomo(Program):
                 gpus=self.getParam("--gpus"),
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,
+                pickers=tuple(self.pickers),
             )
             say(f"{score_files(config, say)} subtomograms scored: {config.output}")
 

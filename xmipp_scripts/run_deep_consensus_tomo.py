@@ -12,6 +12,7 @@ from ._consensus_run.pipeline import Pipeline
 from ._shared.averaging_options import read_tilts
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
+from ._watching.config import define_options, read_options
 from .coordinates_consensus_tomo import SYMMETRY_HELP
 
 
@@ -104,6 +105,7 @@ class RunDeepConsensusTomo(Program):
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : do not train: score with the model of --inputModel as it is")
+        define_options(self)
         self.addExampleLine(
             "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo/ deepfinder.csv tm.star "
             "--boxsize 32 --odir consensus --seed 1"
@@ -113,6 +115,7 @@ class RunDeepConsensusTomo(Program):
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
+        self.watching = read_options(self)
         if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
             raise InputError("--threshold: voting has no threshold; use --number, give --diameter, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
@@ -148,7 +151,15 @@ class RunDeepConsensusTomo(Program):
         )
 
     def run(self) -> None:
-        summary = Pipeline(self.config).run()
+        if self.watching:
+            from ._watching.watch import Watch
+
+            summary = Watch(self.config, self.watching).run()
+        else:
+            summary = Pipeline(self.config).run()
+        if summary is None:
+            say(f"done; the accepted picks: {self.config.odir}/live/picks.csv")
+            return
         if verdict := summary["verdict"]:
             say(f"verdict: {verdict['text']}")
         if look := summary["secondLook"]:

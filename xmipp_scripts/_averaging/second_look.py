@@ -147,7 +147,7 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     columns[SCORE] = scores.score.tolist()
     with written_aside(config.record) as aside:
         aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    write_beside(config.output, scores)
+    write_beside(config.output, scores.verdict, scores.pickers)
     write_table(config.output, columns)
     progress(f"second look: {found['reason']}")
     return found

@@ -98,6 +98,9 @@ class PipelineConfig:
             raise InputError(f"--number: {self.number} pickers cannot agree where there are {len(self.picks)}; lower it")
         if self.skip_training and not self.training.input_model:
             raise InputError("--skipTraining: needs a trained model; give it with --inputModel")
+
+    def check_sources(self) -> None:
+        """Raise InputError if two pickers, or references of both kinds, have the same picks. Reads the files."""
         _refuse_same_files(self.sources["picks"])
         for truth, lie in zip(self.sources["truth"], self.sources["lie"], strict=False):
             if truth.digest == lie.digest:

@@ -19,7 +19,8 @@ MERGED_SETS = ("pos", "doubt", "neg")
 
 class Learning:
     """rate: common sampling rate, Å/voxel.  model: file that the run trains, or that is given; not used with votes and a second
-    look alone.  tomograms: those with picks."""
+    look alone.  tomograms: those with picks.  names: of the pickers.
+    """
 
     def __init__(
         self,
@@ -28,10 +29,11 @@ class Learning:
         rate: float,
         model: str,
         tomograms: Sequence[TomogramInfo],
+        names: Sequence[str],
         progress: Callable[[str], None],
     ) -> None:
         self.config, self.layout, self.rate, self.model = config, layout, rate, model
-        self.tomograms, self.progress = tomograms, progress
+        self.tomograms, self.names, self.progress = tomograms, names, progress
 
     def _boxes(self, name: str) -> tuple[str, ...]:
         """The XMD files of one set of subtomograms, one per tomogram."""
@@ -145,7 +147,7 @@ class Learning:
         sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
         steps.run(
             "training",
-            (config.training, config.box_size, self.rate, config.seed),
+            (config.training, config.box_size, self.rate, config.seed, self.names),
             sources,
             [self.model, log, note],
             lambda: train_files(
@@ -158,6 +160,7 @@ class Learning:
                 note=note,
                 seed=config.seed,
                 threads=config.threads,
+                pickers=self.names,
                 progress=self.progress,
             ),
         )

@@ -47,17 +47,17 @@ def forget_outputs(layout: ProgramLayout) -> None:
 def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: float) -> dict:
     """Write every final file of the run, which started at that monotonic time; returns the summary."""
     config, layout = run.config, run.layout
-    names = {REFERENCE: "reference", **dict(enumerate(run.names, start=1))}
+    names = names_of(run.names)
     threshold = None if config.votes_only else config.threshold
     merged = read_table(scored)
-    table = _in_tomogram_voxels(merged, run.tomograms, names, threshold)
+    table = in_tomogram_voxels(merged, run.tomograms, names, threshold)
     good = table["accepted"].to_numpy()
     given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
         write_csv_table(layout.output(name, ".csv"), rows[CSV_COLUMNS + given])
-        _write_xmd(layout.output(name, ".xmd"), rows, run, given)
+        write_xmd(layout.output(name, ".xmd"), rows, run, given)
     if not config.voting:
-        of_pickers = _in_tomogram_voxels(read_table(layout.scored_raw), run.tomograms, names, threshold)
+        of_pickers = in_tomogram_voxels(read_table(layout.scored_raw), run.tomograms, names, threshold)
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
@@ -92,7 +92,12 @@ def _write_report(layout: RunLayout, summary: dict) -> None:
         _write_summary(layout, summary)
 
 
-def _in_tomogram_voxels(
+def names_of(pickers: Sequence[str]) -> dict[int, str]:
+    """The names of the pickers 1, 2, ..., and of the references, by number."""
+    return {REFERENCE: "reference", **dict(enumerate(pickers, start=1))}
+
+
+def in_tomogram_voxels(
     columns: dict[str, list], tomograms: Sequence[TomogramInfo], names: dict[int, str], threshold: float | None
 ) -> pd.DataFrame:
     """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
@@ -123,7 +128,7 @@ def _in_tomogram_voxels(
     return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence[str]) -> None:
+def write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence[str]) -> None:
     box_size, rate = run.config.box_size, run.sampling_rate
     files = {tomogram.tomo_id: tomogram.path for tomogram in run.tomograms}
     columns = {

@@ -15,7 +15,6 @@ from tomo_particles.consensus.answered_table import answered_table
 from tomo_particles.consensus.answers import AnsweredPicks, answered_picks
 from tomo_particles.consensus.merged_picks import SCORE, MergedPicks, votes_of
 from tomo_particles.consensus.picker_reliability import Reliability
-from tomo_particles.consensus.run_verdict import FinalScores
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
@@ -66,7 +65,7 @@ def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda 
     record = _record(answered, len([one for one in answered.added if one.tomo_id in known]))
     verdict = Verdict.from_json(verdict_beside(config.input).read_text(encoding="utf-8"))
     verdict = replace(verdict, reason=f"{verdict.reason}; {record['text']}")
-    write_beside(config.output, FinalScores(score, verdict, _reliability(picks, score, verdict)))
+    write_beside(config.output, verdict, _reliability(picks, score, verdict))
     with written_aside(config.record) as aside:
         aside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     write_table(config.output, answered_table(columns, score, answered))

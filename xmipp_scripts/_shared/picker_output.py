@@ -43,7 +43,7 @@ def box_size_of(diameter: float, sampling_rate: float) -> int:
 def write_pickings(path: str, pickings: Sequence[Picks], tomograms: Sequence[str], diameter: float) -> None:
     """Write the picks of several tomograms, given with the tomograms' paths in the same order.
 
-    CSV: tomo_id,x,y,z,score[,class,rot,tilt,psi],samplingRate.  XMD: the columns of `xmd.picks_columns`.
+    CSV: tomo_id,x,y,z,score[,class][,rot,tilt,psi],samplingRate.  XMD: the columns of `xmd.picks_columns`.
     """
     if Path(path).suffix.lower() == ".csv":
         from tomo_particles.core.files import write_csv_table
@@ -73,7 +73,8 @@ def _table(pickings: Sequence[Picks]) -> pd.DataFrame:
     species = np.concatenate([picks.species for picks in pickings])
     if any(species):
         columns["class"] = species
-        angles = np.concatenate([picks.angles for picks in pickings])
+    angles = np.concatenate([picks.angles for picks in pickings])
+    if np.isfinite(angles).any():
         columns |= dict(zip(("rot", "tilt", "psi"), angles.T, strict=True))
     columns["samplingRate"] = np.concatenate([np.full(len(picks), picks.sampling_rate) for picks in pickings])
     return pd.DataFrame(columns)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .final_score import expit, features_of, logit_of
+from .final_score import ScoreSpread, expit, logit_of
 from .merged_picks import scores_of, votes_of
 
 MISTAKEN = 0.02  # share of wrong answers that the fit reckons with: one slip must not turn the scores of a hundred picks
@@ -35,7 +35,8 @@ def evidence_of(network: np.ndarray, comments: Iterable[str], picker_scores: Ite
     seen, pickers = votes_of(comments)
     given = texts if any(text != "nan" for text in texts) else None  # a table may have none at all
     of_network = np.where(np.isfinite(network), logit_of(np.nan_to_num(network, nan=0.5)), 0.0)
-    found = np.column_stack([of_network, features_of(seen, scores_of(comments, given, pickers))])
+    scores = scores_of(comments, given, pickers)
+    found = np.column_stack([of_network, ScoreSpread.of(scores).features(seen, scores)])
     deviation = found.std(axis=0)
     return (found - found.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .final_score import RIDGE, expit, labelled_odds, logit_of
+from .final_score import RIDGE, expit, fit_odds, logit_of
 
 # Correlation of the averages of two halves: below the first number the look counts nothing, from the second on fully. Random
 # places reach 0.36 to 0.71; accepted picks that are mostly particles 0.78 to 0.96, and less where the noise hides the particle.
@@ -47,7 +47,7 @@ def joined_scores(
         label = agreement[fitted] ** 2
     if worth == 0 or not len(label) or np.ptp(label) == 0:
         return network, noise
-    odds = labelled_odds(every[fitted], label, RIDGE, of=every)
+    odds = fit_odds(every[fitted], label, RIDGE).of(every)
     joined = expit(worth * odds + (1 - worth) * of_network)
     return joined[: len(network)], joined[len(network) :]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,14 @@ COLUMNS = ("class", "diameter")
 
 @dataclass(frozen=True)
 class Species:
-    """One species: molecular weight in kDa (NaN where unknown), diameter in Å, whether it is a distractor."""
+    """One species: molecular weight in kDa (NaN where unknown), diameter in Å, whether it is a distractor; its volume in voxels
+    of the tomograms (NaN where unknown)."""
 
     name: str
     weight: float
     diameter: float
     distractor: bool
+    voxels: float = field(default=float("nan"), compare=False)
 
     @property
     def size_group(self) -> str:
@@ -63,9 +65,9 @@ def read_species(path: str | os.PathLike, option: str = parameter("classes")) ->
     if (wrong := table["class"].duplicated() | (table["class"].fillna("") == "")).any():
         name = table["class"][wrong].iloc[0]
         raise InputError(f"{option}: '{path}' has no name or several rows for the class '{name}'; give each class one row")
-    diameter, weight, distractor = (
+    diameter, weight, distractor, voxels = (
         pd.to_numeric(table[name], errors="coerce") if name in table else pd.Series(np.nan, table.index)
-        for name in ("diameter", "molecular_weight", "distractor")
+        for name in ("diameter", "molecular_weight", "distractor", "voxels")
     )
     if (~(diameter > 0)).any():
         row = int(np.argmax(~(diameter > 0)))
@@ -74,8 +76,8 @@ def read_species(path: str | os.PathLike, option: str = parameter("classes")) ->
             "not a positive number of Å; correct that row"
         )
     return {
-        name: Species(name, float(w), float(d), bool(flag > 0) or name in DISTRACTORS)
-        for name, w, d, flag in zip(table["class"], weight, diameter, distractor, strict=True)
+        name: Species(name, float(w), float(d), bool(flag > 0) or name in DISTRACTORS, float(v))
+        for name, w, d, flag, v in zip(table["class"], weight, diameter, distractor, voxels, strict=True)
     }
 
 

@@ -22,16 +22,19 @@ VERSION = 2  # of the model file; raise it if older files can no longer be read
 MAX_FOLDS = 10
 
 
-def _require(condition: bool, name: str, expected: str, received: object) -> None:
+def require(condition: bool, name: str, expected: str, received: object) -> None:
+    """Raise InputError naming the parameter where a condition does not hold."""
     if not condition:
         raise InputError(f"{parameter(name)}: expected {expected}, received {received!r}")
 
 
-def _is_number(value: object, low: float, high: float) -> bool:
+def is_number(value: object, low: float, high: float) -> bool:
+    """Whether a value of JSON is a number within these limits."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
 
 
-def _is_int(value: object, low: int, high: int) -> bool:
+def is_int(value: object, low: int, high: int) -> bool:
+    """Whether a value of JSON is a whole number within these limits."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
@@ -53,20 +56,20 @@ class NetworkConfig:
     version: int = VERSION
 
     def __post_init__(self) -> None:
-        _require(self.version == VERSION, "version", f"{VERSION} (train the model again with this program)", self.version)
+        require(self.version == VERSION, "version", f"{VERSION} (train the model again with this program)", self.version)
         require_architecture(self.architecture, parameter("network"))
         low = SMALL_MIN_BOX if self.architecture == "small" else REFERENCE_MIN_BOX
-        _require(
-            _is_int(self.box_size, low, MAX_BOX),
+        require(
+            is_int(self.box_size, low, MAX_BOX),
             "box_size",
             f"{low} to {MAX_BOX} voxels for the network '{self.architecture}'",
             self.box_size,
         )
-        _require(_is_number(self.sampling_rate, 1e-3, 1e4), "sampling_rate", "a positive number of Å/voxel", self.sampling_rate)
-        _require(_is_int(self.folds, 1, MAX_FOLDS), "folds", f"1 to {MAX_FOLDS}", self.folds)
-        _require(_is_int(self.seed, 0, 2**31 - 1), "seed", "a whole number that is not negative", self.seed)
-        _require(self.normalisation == NORMALISATION, "normalisation", repr(NORMALISATION), self.normalisation)
-        _require(all(0 <= region.fold < self.folds for region in self.regions), "regions", f"folds below {self.folds}", "more")
+        require(is_number(self.sampling_rate, 1e-3, 1e4), "sampling_rate", "a positive number of Å/voxel", self.sampling_rate)
+        require(is_int(self.folds, 1, MAX_FOLDS), "folds", f"1 to {MAX_FOLDS}", self.folds)
+        require(is_int(self.seed, 0, 2**31 - 1), "seed", "a whole number that is not negative", self.seed)
+        require(self.normalisation == NORMALISATION, "normalisation", repr(NORMALISATION), self.normalisation)
+        require(all(0 <= region.fold < self.folds for region in self.regions), "regions", f"folds below {self.folds}", "more")
 
     @property
     def input_size(self) -> int:
@@ -76,9 +79,7 @@ class NetworkConfig:
     def to_json(self) -> str:
         """The text stored in the model file; an open end of a region is null."""
         values = asdict(self)
-        for region in values["regions"]:
-            for end in ("start", "stop"):
-                region[end] = region[end] if math.isfinite(region[end]) else None
+        values["regions"] = [open_ended(region) for region in values["regions"]]
         return json.dumps(values, allow_nan=False, sort_keys=True)
 
     @staticmethod
@@ -88,27 +89,35 @@ class NetworkConfig:
             values = json.loads(text)
         except ValueError as error:
             raise InputError(f"the description of the model is not JSON ({error})") from error
-        _require_keys(values, NetworkConfig, "the description of the model")
-        _require(isinstance(values["regions"], list), "regions", "a list", values["regions"])
-        return NetworkConfig(**{**values, "regions": tuple(map(_region, values["regions"]))})
+        require_keys(values, NetworkConfig, "the description of the model")
+        require(isinstance(values["regions"], list), "regions", "a list", values["regions"])
+        return NetworkConfig(**{**values, "regions": tuple(map(read_region, values["regions"]))})
 
 
-def _require_keys(values: Any, of: type, what: str) -> None:
+def require_keys(values: Any, of: type, what: str) -> dict[str, Any]:
+    """The values of an object of JSON, if it has exactly the fields of `of`. Raises InputError."""
     expected = {field.name for field in fields(of)}
     if not isinstance(values, dict) or set(values) != expected:
         received = ", ".join(sorted(values)) if isinstance(values, dict) else type(values).__name__
         raise InputError(f"{what}: expected {', '.join(sorted(expected))}; received {received}")
+    return values
 
 
-def _region(values: Any) -> Region:
-    _require_keys(values, Region, "a region of the model")
+def open_ended(region: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a region for JSON, which has no infinity: an open end is null."""
+    return {name: None if name in ("start", "stop") and not math.isfinite(value) else value for name, value in region.items()}
+
+
+def read_region(values: Any) -> Region:
+    """The opposite of `open_ended`. Raises InputError for anything else."""
+    require_keys(values, Region, "a region of the model")
     ends = {"start": -math.inf, "stop": math.inf}
     for name in ends:
-        _require(values[name] is None or _is_number(values[name], -1e9, 1e9), name, "a number or null", values[name])
+        require(values[name] is None or is_number(values[name], -1e9, 1e9), name, "a number or null", values[name])
         ends[name] = ends[name] if values[name] is None else float(values[name])
-    _require(isinstance(values["tomo_id"], str), "tomo_id", "a text", values["tomo_id"])
-    _require(_is_int(values["axis"], 0, 2), "axis", "0, 1 or 2", values["axis"])
-    _require(_is_int(values["fold"], 0, MAX_FOLDS - 1), "fold", f"0 to {MAX_FOLDS - 1}", values["fold"])
+    require(isinstance(values["tomo_id"], str), "tomo_id", "a text", values["tomo_id"])
+    require(is_int(values["axis"], 0, 2), "axis", "0, 1 or 2", values["axis"])
+    require(is_int(values["fold"], 0, MAX_FOLDS - 1), "fold", f"0 to {MAX_FOLDS - 1}", values["fold"])
     return Region(values["tomo_id"], values["axis"], ends["start"], ends["stop"], values["fold"])
 
 
@@ -134,12 +143,12 @@ class TrainingConfig:
     views: tuple[int, int] = (2400, 4000)
 
     def __post_init__(self) -> None:
-        _require(_is_int(self.epochs, 1, 10_000), "epochs", "1 or more", self.epochs)
-        _require(_is_int(self.batch_size, 1, 4096), "batch_size", "1 to 4096", self.batch_size)
-        _require(_is_number(self.learning_rate, 1e-9, 1), "learning_rate", "a number above 0, at most 1", self.learning_rate)
-        _require(_is_number(self.l2, 0, 10), "l2", "0 to 10", self.l2)
-        _require(_is_number(self.validation, 0.01, 0.5), "validation", "a fraction from 0.01 to 0.5", self.validation)
-        _require(_is_int(self.patience, 1, 10_000), "patience", "1 or more", self.patience)
+        require(is_int(self.epochs, 1, 10_000), "epochs", "1 or more", self.epochs)
+        require(is_int(self.batch_size, 1, 4096), "batch_size", "1 to 4096", self.batch_size)
+        require(is_number(self.learning_rate, 1e-9, 1), "learning_rate", "a number above 0, at most 1", self.learning_rate)
+        require(is_number(self.l2, 0, 10), "l2", "0 to 10", self.l2)
+        require(is_number(self.validation, 0.01, 0.5), "validation", "a fraction from 0.01 to 0.5", self.validation)
+        require(is_int(self.patience, 1, 10_000), "patience", "1 or more", self.patience)
 
 
 def read_config(

@@ -176,7 +176,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
         convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
-        if self.useGpu and not self.doVoting:
+        gpu = bool(self.useGpu and not self.doVoting)
+        if gpu:
             self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
                 for ts_id in ts_ids]
@@ -186,9 +187,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
             last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             if not (self.doVoting or self._skipsTraining()):
-                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
-            on_gpu = self.useGpu.get() and not self.doVoting
-            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=on_gpu)]
+                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=gpu)]
+            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=gpu)]
             if is_asked(self):
                 last = [self._insertFunctionStep(self.secondLookStep, looked, prerequisites=last, needsGPU=False)]
             last = [self._insertFunctionStep(self.answersStep, looked + self._answersGiven(), prerequisites=last, needsGPU=False)]
@@ -319,8 +319,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
                       list(grid.tomograms) if votes_only(self) else ts_ids)
         self._registerAnswers(merged, ts_ids)
         self._closeOutputs()
-        verdict = self._verdict()
-        verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
+        verdict = self._verdict(grid.names)
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
@@ -335,7 +334,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
             self._writeReport()
 
     def _writeReport(self) -> None:
-        """Write the report of the run. The picks are registered already, so that an error here does not fail the run."""
+        """The picks are registered already: an error here does not fail the run."""
         try:
             self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
         except Exception as error:
@@ -356,12 +355,12 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def _whyNoLook(self) -> str:
         return why_none(bool(self.doVoting or self._model()), self._subtomograms(NOISE), self._tomogramsInUse())
 
-    def _verdict(self) -> Verdict | None:
+    def _verdict(self, names: list[str]) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
         path = self._files().verdict
         if votes_only(self) or not path.exists():
             return None
-        return Verdict.from_json(path.read_text(encoding="utf-8"))
+        return Verdict.from_json(path.read_text(encoding="utf-8")).with_names(dict(enumerate(names, start=1)))
 
     def _threshold(self) -> float | None:
         return threshold_of(self)
@@ -372,9 +371,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     # ------------------------------------------------------------------------------------------- helpers of the steps
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
-        paths = [str(self._files().subtomograms(ts_id, label))
-                 for ts_id in self._grid().tomograms if not self._failed(ts_id) for label in labels]
-        return [path for path in paths if os.path.exists(path)]
+        paths = (str(self._files().subtomograms(own.ts_id, label)) for own in self._tomogramsInUse() for label in labels)
+        return list(filter(os.path.exists, paths))
 
     # -------------------------------------------------------------------------------------------------- information
     def _validate(self):

@@ -1,0 +1,95 @@
+"""What a voxel-wise picker learns from a finished consensus and from a simulation."""
+
+from contextlib import ExitStack
+
+import finished_run
+import numpy as np
+import pandas as pd
+import pytest
+from finished_run import PICKS, RATE, TOMOGRAMS, make_protocol_run, make_run
+
+from tomo_particles.core.errors import InputError
+from tomo_particles.core.tomograms import write_volume
+from xmipp_scripts._voxelwise.config import TrainConfig
+from xmipp_scripts._voxelwise.sources import UNLABELLED, TrainingSet, read_training_set
+
+
+def training_set(**options) -> tuple[TrainingSet, list[str]]:
+    notes: list[str] = []
+    with ExitStack() as files:
+        return read_training_set(TrainConfig(output="m.h5", **options), files, notes), notes
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """A run with three times as many picks as the one that is at hand."""
+    monkeypatch.setattr(finished_run, "PICKS", PICKS * 3)
+
+
+@pytest.mark.parametrize("make", [make_run, make_protocol_run])
+def test_a_consensus_teaches_what_it_accepts_and_what_it_refuses(make, many, tmp_path):
+    data, _ = training_set(consensus=str(make(tmp_path)), diameter=80.0)
+    assert [t.tomo_id for t in data.tomograms] == list(TOMOGRAMS) and data.classes[0].radius == pytest.approx(0.43 * 80)
+    for labels in data.labels:
+        assert labels.rest == UNLABELLED["consensus"] == 0.5
+        by_value = pd.Series(labels.value).round(2).value_counts().to_dict()
+        # three times 5 of 0.95, 3 of 0.8, one reference (1); doubtful (0.4) and refused ones (0.1, a negative reference) have 0
+        assert by_value == {0.95: 15, 0.8: 9, 1.0: 3, 0.0: 33}
+        doubtful = labels.weight == 0
+        assert doubtful.sum() == 12 and (labels.classes[doubtful] == 1).all()
+        assert ((labels.classes == 0) & (labels.weight == 1)).sum() == 21  # hard negatives
+
+
+def test_doubtful_picks_can_teach_softly(many, tmp_path):
+    data, _ = training_set(consensus=str(make_run(tmp_path)), diameter=80.0, soft=True)
+    doubtful = np.isclose(data.labels[0].value, 0.4)
+    assert doubtful.sum() == 12 and data.labels[0].weight[doubtful] == pytest.approx(0.2)
+
+
+def test_a_consensus_of_few_accepted_picks_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"has 18 picks with a score of 0.5 or more, too few"):
+        training_set(consensus=str(make_run(tmp_path)), diameter=80.0)
+
+
+def simulation(folder, *rows) -> str:
+    rng = np.random.default_rng(0)
+    for name in ("tomo_1", "tomo_2"):
+        write_volume(folder / f"{name}.mrc", rng.normal(size=(20, 30, 40)), RATE)
+    table = [(name, 1, *row) for name in ("tomo_1", "tomo_2") for row in rows]
+    pd.DataFrame(table, columns=["tomo_id", "particle", "x", "y", "z", "class"]).to_csv(folder / "ground_truth.csv", index=False)
+    (folder / "classes.csv").write_text("id,class,diameter,voxels,distractor\n1,a,100,200,0\n2,b,100,,0\n3,bead,100,,1\n")
+    return str(folder)
+
+
+def test_a_simulation_knows_everything_and_its_distractors_are_no_particles(tmp_path):
+    rows = [(5, 6, 7, "a"), (20, 20, 10, "b"), (30, 9, 9, "bead")]
+    data, notes = training_set(simulation=simulation(tmp_path, *rows))
+    assert [one.name for one in data.classes] == ["a", "b"]
+    assert data.classes[0].radius == pytest.approx(RATE * (3 * 200 / 4 / np.pi) ** (1 / 3)) and data.classes[1].radius == 43
+    assert data.labels[0].classes.tolist() == [1, 2, 0] and data.labels[0].value.tolist() == [1, 1, 0]
+    assert data.labels[0].rest == 1 and "class 'a' has 2 particles: too few to learn it well" in notes
+
+
+def test_a_recipe_that_removes_noise_needs_the_density(tmp_path):
+    folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"))
+    with pytest.raises(InputError, match=r"tomo_1_density.mrc', from which this recipe learns; simulate again with --density"):
+        training_set(simulation=folder, recipe="umc")
+    for name in ("tomo_1", "tomo_2"):
+        density = np.zeros((20, 30, 40))
+        density[5:9] = 2
+        write_volume(tmp_path / f"{name}_density.mrc", density, RATE)
+    data, _ = training_set(simulation=folder, recipe="umc")
+    grey, _ = data.densities[1].crop(np.zeros(3, dtype=int), (20, 30, 40))
+    assert grey[0, 0, 0] == 0 and grey[5, 3, 3] == 0 and grey[8, 3, 3] == pytest.approx(2 / density.std())
+    with pytest.raises(InputError, match="which only --simulation has"):
+        TrainConfig("m.h5", ("t.mrc",), "p.csv", diameter=80.0, recipe="umc")
+
+
+def test_tomograms_without_coordinates_are_left_out_and_named(tmp_path):
+    folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"))
+    table = pd.read_csv(tmp_path / "ground_truth.csv")
+    table[table["tomo_id"] == "tomo_1"].to_csv(tmp_path / "one.csv", index=False)
+    tomograms = tuple(f"{folder}/{name}.mrc" for name in ("tomo_1", "tomo_2"))
+    data, notes = training_set(tomograms=tomograms, coordinates=str(tmp_path / "one.csv"), diameter=80.0, partial=True)
+    assert [t.tomo_id for t in data.tomograms] == ["tomo_1"] and any("no coordinates for 'tomo_2'" in note for note in notes)
+    assert data.labels[0].rest == 0.3 and data.labels[0].classes.tolist() == [1, 1]

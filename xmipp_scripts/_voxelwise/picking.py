@@ -1,0 +1,144 @@
+"""Picks tomograms with the model of a voxel-wise picker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tomo_particles.core.errors import InputError, listed
+from tomo_particles.core.picks import Picks
+from tomo_particles.core.tomograms import Tomogram, each_tomogram, open_tomogram, tomogram_id, write_volume
+from tomo_particles.learning.voxels.description import PickingRule, VoxelModel, read_voxel_model
+from tomo_particles.learning.voxels.grey import SeenTomogram, seen_tomogram
+from tomo_particles.pickers.voxelwise.choice import Clustering, Sizes
+
+from .._shared.picker_output import write_pickings
+from .._shared.program import print_notes, say
+from .config import DeepPickConfig
+from .training import as_picks
+
+if TYPE_CHECKING:
+    import keras
+
+    from tomo_particles.network.voxels import ScoreMap
+
+SAME_SCALE = 1e-3  # relative: grey values of a tomogram that is the one that was trained on
+FEW = 0.2  # of the expected number of picks: fewer may have a reason
+LOOKED_AT = 96  # voxels to a side, to see whether the contrast is inverted
+
+
+def pick_files(config: DeepPickConfig) -> list[Picks]:
+    """Pick from files to a file; returns the picks of each tomogram. Everything is checked before the first is picked."""
+    model = read_voxel_model(config.model, "--model")
+    thresholds = _thresholds(config, model)
+    notes: list[str] = []
+    for _ in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        pass
+    model, more = _with_rule(config, model)
+    print_notes([*notes, *more])
+    from tomo_particles.network.voxels import load_voxel_model, select_devices
+
+    strategy = select_devices(config.gpus, config.threads)
+    networks = load_voxel_model(config.model, strategy=strategy, option="--model")[1]
+    pickings, paths = [], []
+    for path in config.tomograms:
+        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+            picks = _pick(config, tomogram, model, networks, thresholds)
+        if picks is not None:
+            pickings.append(picks)
+            paths.append(path)
+            say(f"{path}: {len(picks)} picks")
+    if not pickings:
+        raise InputError("--tomograms: no tomogram holds anything to see; reconstruct them again")
+    write_pickings(config.output, pickings, paths, 2 * max(one.radius for one in model.classes))
+    return pickings
+
+
+def _thresholds(config: DeepPickConfig, model: VoxelModel) -> np.ndarray:
+    """(C,) the lowest accepted score of each class."""
+    names = [one.name for one in model.classes]
+    given = dict(config.thresholds)
+    if strange := sorted(set(given) - {"", *names}):
+        raise InputError(f"--threshold: the model has no class {listed(strange)}; it has {listed(names)}")
+    usual = model.rule.thresholds or (0.5,) * len(names)
+    return np.array([given.get(name, given.get("", value)) for name, value in zip(names, usual, strict=True)])
+
+
+def _with_rule(config: DeepPickConfig, model: VoxelModel) -> tuple[VoxelModel, list[str]]:
+    """The model with the rule that the user wants, and what to say about it."""
+    notes = []
+    if not model.tested:
+        notes.append(f"'{config.model}' is untested: its training ended before it was validated")
+    rule: PickingRule = model.rule
+    chosen = replace(rule, cluster=config.cluster or rule.cluster, bandwidth=config.bandwidth or rule.bandwidth)
+    if config.bandwidth and chosen.cluster != "meanshift":
+        raise InputError(f"--bandwidth: has no meaning with the clustering {chosen.cluster}; give --cluster meanshift too")
+    if not rule.scores:
+        notes.append(f"'{config.model}' is uncalibrated: its scores are not probabilities")
+    elif chosen != rule:
+        notes.append(f"the scores were calibrated for the clustering {rule.cluster}, bandwidth {rule.bandwidth:.0f} A")
+    return replace(model, rule=chosen), notes
+
+
+def _pick(
+    config: DeepPickConfig, tomogram: Tomogram, model: VoxelModel, networks: Sequence[keras.Model], thresholds: np.ndarray
+) -> Picks | None:
+    """The picks of a tomogram; None where it holds nothing to see."""
+    from tomo_particles.network.voxels import predict, predict_out_of_fold
+
+    tomo_id = tomogram_id(tomogram.path)
+    seen = seen_tomogram(tomo_id, tomogram.data, tomogram.sampling_rate, rate=model.sampling_rate, bright=model.bright)
+    if seen is None:
+        print_notes([f"'{tomogram.path}' is left out: all its voxels have one value, or none is a number"])
+        return None
+    if seen.data is not tomogram.data:
+        print_notes(
+            [f"'{tomogram.path}' has {tomogram.sampling_rate:.5g} Å/voxel: rescaled to {model.sampling_rate:.5g}, the model's"]
+        )
+    if trained := _was_trained_on(tomogram, seen, model):
+        found = predict_out_of_fold(seen, networks, model, turns=config.turns)
+        print_notes([f"'{tomogram.path}' is of the training: each place is picked by the network that did not learn from it"])
+    else:
+        found = predict(seen, networks, model, turns=config.turns)
+    if config.scoremaps:
+        voxel = seen.sampling_rate * found.step
+        write_volume(Path(config.scoremaps) / f"{tomo_id}_scores.mrc", found.particle, voxel)
+    rule, voxel = model.rule, model.sampling_rate * model.how.step
+    sizes = Sizes(np.array([one.radius for one in model.classes]), np.array([one.ball for one in model.classes]), voxel)
+    how = Clustering(rule.cluster, rule.tau, rule.bandwidth)
+    candidates = sizes.candidates(found.classes, found.particle, how, model.how.majority)
+    picks = as_picks(candidates, model, tomo_id, seen.sampling_rate, tomogram.sampling_rate, thresholds, config.number)
+    if not trained and len(picks) < FEW * model.density * seen.data.size:
+        _tell_why_few(seen, found, networks, model, len(picks))
+    return picks
+
+
+def _was_trained_on(tomogram: Tomogram, seen: SeenTomogram, model: VoxelModel) -> bool:
+    """Whether the model was trained on this very tomogram, and has folds: not only on one of the same name."""
+    for one in model.tomograms if model.regions else ():
+        if one.tomo_id == seen.tomo_id:
+            near = abs(one.centre - seen.centre) + abs(one.deviation - seen.deviation) <= SAME_SCALE * one.deviation
+            if near and one.size == tomogram.size:
+                return True
+            print_notes([f"'{tomogram.path}' has the name of a training tomogram, but is another one: picked as new"])
+    return False
+
+
+def _tell_why_few(seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model], model: VoxelModel, count: int) -> None:
+    """Say so where a tomogram has far fewer picks than those of the training, and whether its contrast is inverted."""
+    from tomo_particles.network.voxels import predict
+
+    expected = model.density * seen.data.size
+    said = f"'{seen.tomo_id}': {count} picks, where the training tomograms had {expected:.0f} in such a volume"
+    middle = tuple(slice(max(0, (n - LOOKED_AT) // 2), (n + LOOKED_AT) // 2) for n in seen.data.shape)
+    inverted = predict(replace(seen, data=seen.data[middle], bright=not seen.bright), networks, model)
+    here = tuple(
+        slice(s.start // found.step, s.start // found.step + n) for s, n in zip(middle, inverted.particle.shape, strict=True)
+    )
+    if inverted.particle.sum() > 2 * found.particle[here].sum():
+        said += "; with inverted contrast there would be more: its contrast is probably the opposite of theirs"
+    print_notes([said])

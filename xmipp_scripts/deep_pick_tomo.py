@@ -1,0 +1,74 @@
+"""xmipp_deep_pick_tomo: pick tomograms with a trained voxel-wise picker."""
+
+from __future__ import annotations
+
+import sys
+
+from ._shared.program import Program, print_notes, run, say
+from ._voxelwise.config import DeepPickConfig, read_thresholds
+
+
+class DeepPickTomo(Program):
+    """Command line of `_voxelwise.picking.pick_files`."""
+
+    name = "xmipp_deep_pick_tomo"
+    outputs = {"-o": "file", "--scoremaps": "folder"}
+
+    def defineParams(self) -> None:
+        self.addUsageLine("Pick tomograms with a model of xmipp_train_picker_tomo: positions, classes and scores.")
+        self.addUsageLine(
+            "The score is the probability that a pick is a particle, as measured on the training tomograms. Tomograms of "
+            "another sampling rate are rescaled to that of the model, and the picks are scaled back. A tomogram of the "
+            "training is picked by the networks that did not learn from it; all others by the mean of all networks."
+        )
+        self.addParamsLine("  --tomograms <...> : tomograms, MRC")
+        self.addParamsLine("  --model <file> : model, .h5")
+        self.addParamsLine("  -o <file> : picks, .csv or .xmd; voxels of each tomogram")
+        self.addParamsLine(" [--cluster <how>] : peaks, components or meanshift. Default: what was best in the training")
+        self.addParamsLine(" [--bandwidth <double>] : of the mean shift, A. Default: what was best in the training")
+        self.addParamsLine(
+            " [--threshold <...>] : lowest accepted score, for all classes (0.5), for single ones (4cr2:0.7), or both. Default: "
+            "those of the best F score in the training"
+        )
+        self.addParamsLine(" [--number <int>] : the best n picks of each tomogram; not with --threshold")
+        self.addParamsLine(" [--tta] : mean over the four half turns of the tomogram; four times as long")
+        self.addParamsLine(" [--scoremaps <folder>] : write the probability of any particle as <tomogram>_scores.mrc")
+        self.addParamsLine(
+            " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
+        )
+        self.addParamsLine(' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU')
+        self.addParamsLine(" [--threads <int=2>] : CPU threads")
+        self.addExampleLine("xmipp_deep_pick_tomo --tomograms TS_04.mrc --model model.h5 -o picks.csv")
+
+    def readParams(self) -> None:
+        self.config = DeepPickConfig(
+            tomograms=tuple(self.optional_list("--tomograms")),
+            model=self.getParam("--model"),
+            output=self.getParam("-o"),
+            cluster=self.optional_path("--cluster"),
+            bandwidth=self.number("--bandwidth") if self.checkParam("--bandwidth") else None,
+            thresholds=read_thresholds(self.optional_list("--threshold")),
+            number=self.integer("--number") if self.checkParam("--number") else None,
+            turns=self.checkParam("--tta"),
+            scoremaps=self.optional_path("--scoremaps"),
+            tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
+            gpus=self.getParam("--gpus"),
+            threads=self.integer("--threads"),
+        )
+
+    def run(self) -> None:
+        from ._voxelwise.picking import pick_files
+
+        pickings = pick_files(self.config)
+        say(f"{sum(map(len, pickings))} picks in {self.config.output}")
+        if not any(map(len, pickings)):
+            print_notes(["nothing was picked: lower --threshold, or see with --scoremaps what the networks saw"])
+
+
+def main() -> int:
+    """Console script."""
+    return run(DeepPickTomo)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
