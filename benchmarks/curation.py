@@ -181,7 +181,7 @@ def page(table: pd.DataFrame) -> str:
     runs = table[["species", "snr", "pickers", "seed"]].drop_duplicates()
     thirty = table[(table["answers"].isin((0, 30))) & (table["chosen"] == "informative")]
     text = (
-        f"{len(runs)} runs with the second look, seeds {', '.join(map(str, sorted(table['seed'].unique())))}; everything was "
+        f"Runs with the second look: {len(runs)}, seeds {', '.join(map(str, sorted(table['seed'].unique())))}; everything was "
         f"chosen on seeds 1 to 3. {EXPERTS} simulated experts for each line of a case: they say of a pick whether it is a "
         "particle of the species, and a share `mistakes` of the answers is wrong. Informative: the picks that "
         "xmipp_curate_picks_tomo shows. F1, ECE and beads (accepted gold beads) are those of the run after it has learned, with "
@@ -201,10 +201,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--maps", type=Path, default=Path("../shared/data/maps_10A"), help="folder of the densities")
     parser.add_argument("--folder", type=Path, default=Path("benchmark_output/curation"), help="what is there stays")
+    parser.add_argument("--first", type=int, default=len(CASES), help="number of cases, from the first of CASES on")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for case in CASES for row in measured(options, case)]
+    rows = [row for case in CASES[: options.first] for row in measured(options, case)]
     finish("curation", page(pd.DataFrame(rows)), options.write)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ._shared.program import Program, print_notes, run, say
-from ._voxelwise.config import DeepPickConfig, read_thresholds
+from ._voxelwise.pick_config import DeepPickConfig, read_thresholds
 
 
 class DeepPickTomo(Program):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ._shared.program import Program, run, say
-from ._voxelwise.config import TrainConfig
+from ._voxelwise.train_config import TrainConfig
 
 
 class TrainPickerTomo(Program):

@@ -222,7 +222,7 @@ def test_the_protocol_stays_thin():
 
 def test_programs_are_those_that_are_installed():
     programs = [value for name, value in vars(constants).items() if name.endswith("_PROGRAM")]
-    assert len(programs) == 13
+    assert len(programs) == 15
     assert all((Path(sys.executable).parent / program).exists() for program in programs)
 
 

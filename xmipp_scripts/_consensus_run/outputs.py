@@ -214,7 +214,7 @@ def _second_look(run: FinishedRun) -> dict | None:
 
 def _answers(run: FinishedRun) -> dict | None:
     """What came of the answers of persons; None if there are none."""
-    if run.config.voting or not run.layout.learned.exists():
+    if run.config.votes_only or not run.layout.learned.exists():
         return None
     return dict(json.loads(run.layout.learned.read_text(encoding="utf-8")))
 

@@ -82,7 +82,7 @@ class Pipeline:
         answers = read_answers(self.layout.answers)
         return (
             [f"voting uses no answers; the {len(answers)} in {self.layout.answers} stay"]
-            if answers and self.config.voting
+            if answers and self.config.votes_only
             else []
         )
 

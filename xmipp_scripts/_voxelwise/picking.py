@@ -14,12 +14,12 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import Tomogram, each_tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.learning.voxels.description import PickingRule, VoxelModel, read_voxel_model
 from tomo_particles.learning.voxels.grey import SeenTomogram, seen_tomogram
-from tomo_particles.pickers.voxelwise.choice import Clustering, Sizes
+from tomo_particles.pickers.voxelwise.choice import Clustering
 
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
-from .config import DeepPickConfig
-from .training import as_picks
+from .pick_config import DeepPickConfig
+from .picks import as_picks, box_diameter, sizes_of
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,7 @@ def pick_files(config: DeepPickConfig) -> list[Picks]:
             say(f"{path}: {len(picks)} picks")
     if not pickings:
         raise InputError("--tomograms: no tomogram holds anything to see; reconstruct them again")
-    write_pickings(config.output, pickings, paths, 2 * max(one.radius for one in model.classes))
+    write_pickings(config.output, pickings, paths, box_diameter(model))
     return pickings
 
 
@@ -107,10 +107,8 @@ def _pick(
     if config.scoremaps:
         voxel = seen.sampling_rate * found.step
         write_volume(Path(config.scoremaps) / f"{tomo_id}_scores.mrc", found.particle, voxel)
-    rule, voxel = model.rule, model.sampling_rate * model.how.step
-    sizes = Sizes(np.array([one.radius for one in model.classes]), np.array([one.ball for one in model.classes]), voxel)
-    how = Clustering(rule.cluster, rule.tau, rule.bandwidth)
-    candidates = sizes.candidates(found.classes, found.particle, how, model.how.majority)
+    how = Clustering(model.rule.cluster, model.rule.tau, model.rule.bandwidth)
+    candidates = sizes_of(model).candidates(found.classes, found.particle, how, model.how.majority)
     picks = as_picks(candidates, model, tomo_id, seen.sampling_rate, tomogram.sampling_rate, thresholds, config.number)
     if not trained and len(picks) < FEW * model.density * seen.data.size:
         _tell_why_few(seen, found, networks, model, len(picks))

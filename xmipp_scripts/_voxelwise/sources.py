@@ -19,7 +19,7 @@ from tomo_particles.learning.voxels.grey import SeenTomogram, seen_tomogram
 from tomo_particles.learning.voxels.targets import VOLUME_DIAMETER, Labels, ParticleClass
 from tomo_particles.runs.results import read_run
 
-from .config import SOURCES, TrainConfig
+from .train_config import SOURCES, TrainConfig
 
 ONE_CLASS = "particle"
 FEW = 5  # particles of a class: fewer are warned of
@@ -92,7 +92,7 @@ def _density_of(path: str, seen: SeenTomogram, open_files: ExitStack) -> SeenTom
     """The noise-free density of a simulated tomogram, in deviations of its own; most of it is empty."""
     density = Path(path).with_name(f"{seen.tomo_id}_density.mrc")
     if not density.is_file():
-        raise InputError(f"--simulation: there is no '{density}', from which this recipe learns; simulate again with --density")
+        raise InputError(f"--simulation: there is no '{density}', from which this recipe learns; simulate again, with densities")
     data = open_files.enter_context(open_tomogram(density, seen.sampling_rate, "--simulation")).data
     if data.shape != seen.data.shape or not np.isfinite(data).all() or np.ptp(data) == 0:
         raise InputError(f"--simulation: '{density}' is not the density of '{path}'; simulate again")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tomo_particles import __version__
-from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
@@ -24,14 +23,14 @@ from tomo_particles.learning.voxels.description import LearnedTomogram, PickingR
 from tomo_particles.learning.voxels.patches import PatchSource
 from tomo_particles.learning.voxels.recipes import CLUSTERINGS
 from tomo_particles.learning.voxels.targets import Labels
-from tomo_particles.pickers.voxelwise.calibration import calibrated
 from tomo_particles.pickers.voxelwise.candidates import Candidates
-from tomo_particles.pickers.voxelwise.choice import Clustering, Known, Sizes, calibrate, clusterings, judge, quality
+from tomo_particles.pickers.voxelwise.choice import Clustering, Known, calibrate, clusterings, judge, quality
 
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
-from .config import TrainConfig
+from .picks import as_picks, box_diameter, sizes_of
 from .sources import TrainingSet, read_training_set
+from .train_config import TrainConfig
 
 if TYPE_CHECKING:
     import keras
@@ -57,7 +56,7 @@ def train_picker(config: TrainConfig) -> VoxelModel:
         from tomo_particles.network.voxels import save_voxel_model
 
         pickings = _pickings(data, model, known)
-        write_pickings(str(config.beside("_picks.csv")), pickings, [file.path for file in data.files], _diameter(model))
+        write_pickings(str(config.beside("_picks.csv")), pickings, [file.path for file in data.files], box_diameter(model))
         _write_summary(config, data, model, pickings, f_score, time.perf_counter() - started)
         save_voxel_model(config.output, model, networks)
     config.beside(".training.h5").unlink(missing_ok=True)  # nothing is left to go on with
@@ -234,7 +233,7 @@ def _choose(
     """The model with its picking rule, the out-of-fold candidates of each tomogram, and their F score under the rule."""
     from tomo_particles.network.voxels import predict_out_of_fold
 
-    sizes = _sizes(model)
+    sizes = sizes_of(model)
     held = model.regions or _validation_regions(data, model, 0)
     places = [k for k, t in enumerate(data.tomograms) if any(region.tomo_id == t.tomo_id for region in held)]
 
@@ -270,11 +269,6 @@ def _choose(
     return replace(model, rule=rule), every, found.f_score
 
 
-def _sizes(model: VoxelModel) -> Sizes:
-    voxel = model.sampling_rate * model.how.step
-    return Sizes(np.array([one.radius for one in model.classes]), np.array([one.ball for one in model.classes]), voxel)
-
-
 def _known(tomo_id: str, labels: Labels, candidates: Candidates, found: ScoreMap, held: Sequence[Region]) -> Known:
     """Candidates and labels in map voxels, of the places that were held back."""
     to_map: Callable[[np.ndarray], np.ndarray] = lambda positions: (positions - found.offset) / found.step  # noqa: E731
@@ -296,38 +290,6 @@ def _pickings(data: TrainingSet, model: VoxelModel, known: Sequence[Known | None
         candidates = one.candidates if one else Candidates(np.zeros((0, 3)), np.zeros(0, dtype=int), np.zeros(0))
         pickings.append(as_picks(candidates, model, tomogram.tomo_id, tomogram.sampling_rate, file.sampling_rate))
     return pickings
-
-
-def as_picks(
-    candidates: Candidates,
-    model: VoxelModel,
-    tomo_id: str,
-    seen_rate: float,
-    own_rate: float,
-    thresholds: np.ndarray | None = None,
-    number: int | None = None,
-) -> Picks:
-    """The accepted candidates, best first, in voxels of the tomogram's own rate; scores are probabilities where calibrated.
-
-    thresholds: (C,), by default the model's; number: the best n, whatever the thresholds.
-    """
-    rule, how = model.rule, model.how
-    scores = calibrated(candidates.scores, np.array(rule.scores), np.array(rule.probabilities))
-    lowest = np.array(rule.thresholds or [0.5] * len(model.classes)) if thresholds is None else thresholds
-    kept = np.flatnonzero(scores >= lowest[candidates.classes]) if number is None else np.arange(min(number, len(scores)))
-    names = np.array([one.name for one in model.classes], dtype=object)
-    return Picks(
-        tomo_id,
-        rescale_positions(candidates.positions[kept] * how.step + how.offset, seen_rate, own_rate),
-        own_rate,
-        score=scores[kept],
-        species=names[candidates.classes[kept]],
-    )
-
-
-def _diameter(model: VoxelModel) -> float:
-    """Å: twice the radius of the largest class, for the box size in an XMD."""
-    return 2 * max(one.radius for one in model.classes)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,8 @@ def open_curation(
     run, layout = read_run(folder, option=option), layout_of(folder)
     if run.threshold is None:
         raise InputError(
-            f"{option}: the run in '{folder}' voted; its shares of votes cannot learn from answers; run it again with the network"
+            f"{option}: the run in '{folder}' voted; its shares of votes cannot learn from answers; run it again with "
+            "the network, or with a second look"
         )
     picks = MergedPicks.from_columns(read_table(layout.scored, option))
     return Curation(run, Path(answers or layout.answers), picks, who, seed)

@@ -22,6 +22,7 @@ from ...files import RunFiles
 from . import commands
 from .inputs import CommonGrid
 from .outputs import TomogramPicks
+from .second_look import votes_only
 
 ANSWERED = "answeredCoordinates"  # the output
 KEPT = "_answers.csv"  # what the name of the answers ends in while a restart empties the folder of the run
@@ -45,7 +46,7 @@ class LearnsFromAnswers:
     def _registerAnswers(self, merged: Mapping[str, TomogramPicks], ts_ids: Sequence[str]) -> None:
         """Register the answers as sets, if there are any. merged: every merged pick.  ts_ids: those of all outputs."""
         grid = self._grid()  # type: ignore[attr-defined]
-        answers = {} if self.doVoting else answers_by_tomogram(  # type: ignore[attr-defined]
+        answers = {} if votes_only(self) else answers_by_tomogram(
             self._files(), merged, grid, self.consensusRadius.get())  # type: ignore[attr-defined]
         sets = self._inputSets().tomogram_sets()  # type: ignore[attr-defined]
         for number, precedents in enumerate(plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate), start=1):
