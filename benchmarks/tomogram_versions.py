@@ -28,7 +28,7 @@ from tomo_particles.fourier.filters import filtered, low_pass
 from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.testing.agreement import match_picks
 
-SEEDS, SNRS, SPECIES = (21, 22), (0.05,), ("4v4r", "1bxn")
+SEEDS, SNRS, SPECIES = (21, 22), (0.05,), ("1bxn", "4v4r")
 RATE = 10.0
 LOWPASS = 60.0  # Å
 TV_WEIGHT = 0.5  # of total variation, for grey values of deviation 1: the background becomes plain, particles stay

@@ -105,7 +105,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         for text in ("66 picks accepted", "10 Å/voxel", "picker A", "estimated recall", "seed 1",
                      "TS_2: 0 + 22 picks, 0 positive, 22 doubtful"):
             self.assertIn(text, summary)
-        self.assertIn("pickers agreed", protocol.methods()[0])
+        self.assertIn("agreement between the pickers", protocol.methods()[0])
 
     def test_resuming_with_another_threshold_does_not_train_again(self):
         protocol = self.trained()
@@ -135,9 +135,8 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         os.makedirs(os.path.dirname(model), exist_ok=True)
         shutil.copy(RunFiles(self.trained()._getExtraPath()).model, model)
         picker = self.coordinates("picker at 24 voxels", self.fine, 24)
-        version = Pointer(self.binned.getObjValue(), extended=self.binned.getExtended())
         protocol = self.launch(inputSets=[picker], modelType=MODEL_EXISTING, modelFile=model, skipTraining=True, threshold=0.0,
-                               scoreRawPicks=False, extractFrom=version)
+                               scoreRawPicks=False, extractFrom=self.binned)
         self.assertEqual(protocol.coordinates.getSize(), picker.get().getSize())
         files = RunFiles(protocol._getExtraPath())
         self.assertFalse(os.path.exists(files.model))

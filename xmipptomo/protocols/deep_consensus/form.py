@@ -119,13 +119,6 @@ def _define_input(form: params.Form) -> None:
                        "consensus/scored.xmd. If you change only this value and continue the run, it takes seconds. Once the "
                        "run has finished, the wizard beside this field shows the expected precision and recall of each "
                        "threshold.")
-    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=f"{EXTRACT_FROM} (optional)",
-                  allowsNull=True, condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
-                  help="Another version of the same tomograms, for example without denoising or with another binning. "
-                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
-                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
-                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
-                       "which version is better.")
     form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
                   display=params.EnumParam.DISPLAY_HLIST, expertLevel=params.LEVEL_ADVANCED, label="Model",
                   help="New: train a network on these data. Existing: start from a model of an earlier run.")
@@ -147,6 +140,13 @@ def _define_input(form: params.Form) -> None:
                        "picks against noise. Only these labels and this score are as published. Merging (complete linkage), the "
                        "three folds, the cosine schedule of the learning rate and the class balance are ours, as in _Consensus_.")
     _define_second_look(form)
+    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=f"{EXTRACT_FROM} (optional)",
+                  allowsNull=True, condition=JUDGED, expertLevel=params.LEVEL_ADVANCED,
+                  help="Another version of the same tomograms, for example without denoising or with another binning. "
+                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
+                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
+                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
+                       "which version is better.")
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "
                        "takes some seconds, and a few megabytes of disk.")
