@@ -30,6 +30,7 @@ PROGRAMS = (
     "train_picker_tomo",
     "deep_pick_tomo",
     "picking_consensus_tomo",
+    "mask_tomo",
 )
 
 

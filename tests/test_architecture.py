@@ -28,6 +28,7 @@ LIBRARY = {
     "core": set(),
     "geometry": {"core"},
     "fourier": {"core"},
+    "regions": {"core", "fourier"},
     "learning": {"core"},
     "evaluation": {"core"},
     "formats": {"core", "geometry"},
@@ -46,6 +47,7 @@ PROTOCOLS = {
     "averaging": {"shared"},
     "deep_consensus": {"shared"},
     "picking": {"shared"},
+    "regions": {"shared"},
     "coordinates": {"shared"},
     "simulation": {"shared"},
     "evaluation": {"shared", "simulation"},
@@ -78,7 +80,7 @@ LIBRARY_FOR_PLUGIN = {
     "runs.watching",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
-LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "consensus.pick_spacing"}
+LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "regions.classes", "regions.mask_files", "consensus.pick_spacing"}
 WINDOWS = {"viewers", "wizards"}
 MAX_LINES = 400
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from itertools import combinations
 
-from ._consensus_run.config import PipelineConfig
+from ._picking_consensus.k_of_n import KOfNConfig, write_k_of_n
 from ._shared.program import Program, run, say
 from .coordinates_consensus_tomo import SYMMETRY_HELP
 
 
 class PickingConsensusTomo(Program):
-    """Command line of `KOfN`."""
+    """Command line of `write_k_of_n`."""
 
     name = "xmipp_picking_consensus_tomo"
     outputs = {"--odir": "folder"}
@@ -65,8 +65,8 @@ class PickingConsensusTomo(Program):
             return self.number(option) if self.checkParam(option) else None
 
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
-        self.numbers = [self.integer("--number", i) for i in range(len(self.optional_list("--number")))] or [2]
-        self.config = PipelineConfig(
+        numbers = [self.integer("--number", i) for i in range(len(self.optional_list("--number")))]
+        self.config = KOfNConfig(
             tomograms=tuple(self.getListParam("--tomograms")),
             picks=tuple(self.getListParam("--picks")),
             box_size=self.integer("--boxsize"),
@@ -77,13 +77,12 @@ class PickingConsensusTomo(Program):
             radius=self.number("--radius"),
             representative=self.integer("--constype"),
             symmetry=self.getParam("--symmetry"),
-            voting=True,
+            numbers=tuple(numbers) or (2,),
+            of_those=self.checkParam("--ofThoseWithPicks"),
         )
 
     def run(self) -> None:
-        from ._consensus_run.k_of_n import KOfN
-
-        summary = KOfN(self.config, self.numbers, self.checkParam("--ofThoseWithPicks")).run()
+        summary = write_k_of_n(self.config, say)
         for (i, one), (j, other) in combinations(enumerate(summary["pickers"]), 2):
             shared = summary["shared"][i][j]
             say(f"{one} and {other} share {0 if shared is None else shared:.0%} of their picks")

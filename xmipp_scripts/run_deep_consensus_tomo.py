@@ -10,6 +10,7 @@ from tomo_particles.core.errors import InputError
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
 from ._shared.averaging_options import read_tilts
+from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from ._watching.config import define_options, read_options
@@ -92,6 +93,10 @@ class RunDeepConsensusTomo(Program):
         )
         self.addParamsLine(" [--noiseStatic] : never lower this radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
+            f"{MASK_HELP}. Noise is picked in good regions, and a fifth of it on gold, membranes, carbon, ice and dirt. The "
+            "picks stay as they are"
+        )
+        self.addParamsLine(
             " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "
             "is the fraction of the pickers that agree. With --diameter the second look scores the picks instead, from the votes"
         )
@@ -137,6 +142,7 @@ class RunDeepConsensusTomo(Program):
             noise_amount=self.number("--noise"),
             noise_radius=self.number("--noiseRadius"),
             noise_static=self.checkParam("--noiseStatic"),
+            mask=tuple(self.optional_list("--mask")),
             invert=self.checkParam("--invert"),
             border=self.getParam("--border"),
             diameter=optional("--diameter"),

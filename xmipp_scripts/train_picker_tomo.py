@@ -66,7 +66,7 @@ class TrainPickerTomo(Program):
         self.addParamsLine(" [--loss <name>] : ce, dice, tversky or bce (with --target heatmap); default: that of the recipe")
         self.addParamsLine(" [--width <double=1>] : of every layer of the network, relative to that of the recipe")
         self.addParamsLine(" [--patch <int>] : edge of a patch, voxels; default: that of the recipe (unet: 48)")
-        self.addParamsLine(" [--batch <int>] : patches per step, over all GPUs; default: that of the recipe (unet: 4)")
+        self.addParamsLine(" [--batch <int>] : patches per step, over all GPUs; default: that of the recipe (unet: 2)")
         self.addParamsLine(
             " [--learningRate <double>] : at the start; it decays to zero. Default: that of the recipe (unet: 0.002)"
         )

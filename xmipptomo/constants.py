@@ -13,6 +13,7 @@ LEARN_PROGRAM: Final = "xmipp_learn_answers_tomo"
 SIMULATION_PROGRAM: Final = "xmipp_simulate_tomo"
 BLOB_PROGRAM: Final = "xmipp_pick_blobs_tomo"
 TEMPLATE_PROGRAM: Final = "xmipp_template_matching_tomo"
+MASK_PROGRAM: Final = "xmipp_mask_tomo"
 EVALUATION_PROGRAM: Final = "xmipp_evaluate_picking_tomo"
 CONVERT_PROGRAM: Final = "xmipp_convert_coordinates_tomo"
 REPORT_PROGRAM: Final = "xmipp_consensus_report_tomo"
@@ -26,7 +27,7 @@ SYMMETRY_NAMES: Final = r"([cd][1-9]\d?)|t|o|(i[12]?)"  # the values of --symmet
 MODEL_NEW, MODEL_EXISTING = 0, 1
 NETWORKS: Final = ("small", "reference")
 BUILTIN_COMPLEXES: Final = ("globule", "clamp", "crescent", "shell", "rings", "rod", "twosubunits")  # of the simulation
-DISTRACTORS: Final = ("bead", "vesicle")  # what a simulation adds, and a picker should leave alone
+DISTRACTORS: Final = ("bead", "vesicle", "carbon", "contaminant")  # what a simulation adds, and a picker should leave alone
 BLOB_METHODS: Final = ("log", "dog")  # the values of --method
 PACKAGES: Final = {
     "csv": "CSV", "xmd": "Xmipp metadata", "relion5": "RELION 5", "relion3": "RELION 3 and 4, Warp",

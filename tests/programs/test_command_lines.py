@@ -15,6 +15,7 @@ PROGRAMS = (
     "pick_blobs_tomo",
     "template_matching_tomo",
     "coordinates_consensus_tomo",
+    "mask_tomo",
     "pick_noise_tomo",
     "tomo_extract_subtomograms",
     "deep_picking_consensus_tomo",
@@ -107,11 +108,13 @@ def test_a_wrong_command_line_is_refused_before_anything_heavy_is_loaded(name):
             "--threads: must be positive",
         ),
         (
+            "mask_tomo",
             "pick_noise_tomo",
             "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9",
             "--size: expected 3 values, received 2",
         ),
         (
+            "mask_tomo",
             "pick_noise_tomo",
             "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9 9 --static yes",
             "--static: expected 0 values, received 1",

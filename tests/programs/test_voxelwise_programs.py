@@ -25,7 +25,7 @@ class Learned:
         self.folder, rng = folder, np.random.default_rng(5)
         self.truth, rows = {}, []
         for name in ("TS_1", "TS_2", "TS_3"):
-            made = simulate_tomogram((56, 48, 32), {"target": 14, "rod": 6}, rng=rng, radius=4.0, noise=0.3, sampling_rate=RATE)
+            made = simulate_tomogram((56, 48, 32), {"target": 14, "rod": 6}, rng=rng, radius=4.0, noise=0.1, sampling_rate=RATE)
             write_volume(folder / f"{name}.mrc", made.volume, RATE)
             self.truth[name] = np.concatenate([made.positions["target"], made.positions["rod"]])
             rows += [(name, *place, kind) for kind in ("target", "rod") for place in made.positions[kind]]
@@ -33,7 +33,7 @@ class Learned:
         table[table["tomo_id"] != "TS_3"].to_csv(folder / "picks.csv", index=False)
         (folder / "classes.csv").write_text("class,diameter\ntarget,80\nrod,80\n")
         self.model = folder / "model.h5"
-        options = ("--steps", 60, "--patch", 24, "--folds", 2, "--batch", 4, "--width", 0.5)
+        options = ("--steps", 40, "--patch", 24, "--folds", 2, "--batch", 8, "--width", 0.5, "--learningRate", 0.01)
         self.printed = done(TRAIN, *self.sources, "--diameter", 80, *options, "-o", self.model)
 
     @property
@@ -54,9 +54,9 @@ def test_training_writes_model_curves_out_of_fold_picks_and_a_summary(learned):
         assert (learned.folder / f"model{ending}").is_file()
     assert not (learned.folder / "model.training.h5").exists()
     curve = pd.read_csv(learned.folder / "model_training.csv")
-    assert set(curve["network"]) == {1, 2} and curve["step"].max() == 60
+    assert set(curve["network"]) == {1, 2} and curve["step"].max() == 40
     summary = json.loads((learned.folder / "model_summary.json").read_text())
-    assert summary["parameters"]["seed"] == 1 and summary["outOfFoldF"] > 0.6 and summary["steps"] == [60, 60]
+    assert summary["parameters"]["seed"] == 1 and summary["outOfFoldF"] > 0.6 and summary["steps"] == [40, 40]
     picks = read_pick_file(learned.folder / "model_picks.csv", dict.fromkeys(["TS_1", "TS_2"], RATE))
     assert all(agreement(picks[name].positions, learned.truth[name], 4).f1 > 0.6 for name in picks)
 

@@ -36,6 +36,7 @@ class PipelineConfig:
     lie: str | None = None
     sampling_rate: float | None = None
     tomogram_sampling_rate: float | None = None
+    mask: tuple[str, ...] = ()
     picks_sampling_rates: tuple[float, ...] = ()
     radius: float = 0.35
     representative: int = 2

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tomo_particles.runs.layout import ProgramLayout
 
+from .._network.files import ScoringConfig, score_files, train_files
 from .._shared.scored_files import reliability_beside, verdict_beside
-from ..deep_picking_consensus_tomo import ScoringConfig, score_files, train_files
 from .config import PipelineConfig
 from .steps import Steps
 from .tomograms import TomogramInfo

@@ -12,8 +12,8 @@ from tomo_particles.core.files import remove_leftovers
 from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.runs.notes import program_notes
 
+from .._network.files import check_training, prepare_training
 from .._shared.program import say
-from ..deep_picking_consensus_tomo import check_training, prepare_training
 from .config import PipelineConfig
 from .learning import Learning
 from .preparation import LABELS, Preparation

@@ -113,13 +113,15 @@ class Preparation:
             threads=config.threads,
             seed=seed_of(config.seed, tomogram.tomo_id),
             note=str(note_file),
+            mask=tomogram.mask,
         )
 
         def pick() -> None:
             count, note = write_noise(noise)
             self.progress(f"noise {tomogram.tomo_id}: {count}" + (f" ({note})" if note else ""))
 
-        steps.run(f"noise {tomogram.tomo_id}", noise, [avoid], [noise.output, note_file], pick)
+        inputs: list[str | Path] = [avoid, *([noise.mask] if noise.mask else [])]
+        steps.run(f"noise {tomogram.tomo_id}", noise, inputs, [noise.output, note_file], pick)
 
     def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps) -> None:
         config = self.config

@@ -71,20 +71,3 @@ def read_training_settings(program: Program) -> TrainingSettings:
         gpus=program.getParam("--gpus"),
         recipe=program.getParam("--recipe"),
     )
-
-
-def training_arguments(settings: TrainingSettings) -> list[str]:
-    """The options of a command line that say the same, without the GPUs."""
-    named = {
-        "--network": settings.network,
-        "--epochs": settings.epochs,
-        "--batch": settings.batch,
-        "--learningRate": settings.learning_rate,
-        "--l2": settings.l2,
-        "--validation": settings.validation,
-        "--folds": settings.folds,
-        "--inputModel": settings.input_model,
-        "--recipe": settings.recipe,
-    }
-    words = [str(word) for option, value in named.items() if value is not None for word in (option, value)]
-    return words + ["--noAutoStop"] * (not settings.auto_stop) + ["--noAugment"] * (not settings.augment)

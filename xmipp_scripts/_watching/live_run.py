@@ -18,8 +18,8 @@ from .._consensus_run.learning import MERGED_SETS
 from .._consensus_run.preparation import Preparation
 from .._consensus_run.steps import Steps
 from .._consensus_run.tomograms import TomogramInfo, read_tomograms
-from .._shared.training_options import training_arguments
-from ..deep_picking_consensus_tomo import check_training
+from .._network.files import ScoringConfig, check_training
+from ..deep_picking_consensus_tomo import DeepPickingConsensusTomo
 from .inputs import Inputs
 from .jobs import NETWORK, Job, run_job
 from .live_table import LiveTable
@@ -93,6 +93,8 @@ class LiveRun:
             known = [source.picks_of(tomo_id, inputs.sizes) for source in sources]
             picks[kind] = [{tomo_id: one} for one in known if one is not None]
         config = replace(self.config, tomograms=(inputs.tomograms.arrived[tomo_id].path,), sampling_rate=rate)
+        if config.voting:  # the second look of the final pass needs all tomograms
+            config = replace(config, diameter=None)
         (tomogram,) = read_tomograms(config, [])
         near = [source.digest_of(tomo_id) for sources in inputs.references.values() for source in sources]
         roles = {"picks": sorted(action.digests.items()), "references": near}
@@ -125,34 +127,33 @@ class LiveRun:
         values = json.loads(self._about(tomo_id).read_text(encoding="utf-8"))
         return TomogramInfo(tomo_id, values["path"], values["sampling_rate"], tuple(values["size"]))
 
-    def _boxes(self, tomo_ids: Sequence[str], *kinds: str) -> list[Path]:
-        return [self.layout.subtomograms(tomo_id, kind) for kind in kinds for tomo_id in tomo_ids]
+    def _boxes(self, tomo_ids: Sequence[str], *kinds: str) -> list[str]:
+        return [str(self.layout.subtomograms(tomo_id, kind)) for kind in kinds for tomo_id in tomo_ids]
 
     def training(self, action: Train, model: str) -> Job:
         """Start the training of a model."""
         config, boxes = self.config, self._boxes
-        arguments: list[object] = ["--mode", "training", "--model", model, "--log", Path(model).with_suffix(".csv")]
-        arguments += ["--inputPos", *boxes(action.tomo_ids, "pos"), "--inputDoubt", *boxes(action.tomo_ids, "doubt")]
-        arguments += [
-            "--inputNeg",
-            *boxes(action.tomo_ids, "noise", "neg"),
-            *training_arguments(config.training),
-            *self._common(),
-        ]
-        return Job(NETWORK, [*arguments, "--seed", config.seed], Path(model).with_suffix(".log"))
-
-    def _common(self) -> list[object]:
-        config = self.config
-        grid = ["--boxsize", config.box_size, "--samplingrate", self._known_rate]
-        gpus = ["--gpus", config.training.gpus] if config.training.gpus else []
-        return [*grid, *gpus, "--threads", config.threads, "--pickers", *self.names]
+        inputs = {"pos": boxes(action.tomo_ids, "pos"), "doubt": boxes(action.tomo_ids, "doubt")}
+        inputs["neg"] = boxes(action.tomo_ids, "noise", "neg")
+        arguments = DeepPickingConsensusTomo.training_arguments(
+            inputs,
+            config.training,
+            box_size=config.box_size,
+            sampling_rate=self._known_rate or 0.0,
+            model=model,
+            log=str(Path(model).with_suffix(".csv")),
+            seed=config.seed,
+            threads=config.threads,
+            pickers=self.names,
+        )
+        return Job(NETWORK, arguments, Path(model).with_suffix(".log"))
 
     def scored(self, tomo_ids: Sequence[str], model: str, number: int) -> Iterator[tuple[str, pd.DataFrame]]:
         """The accepted picks of each tomogram, scored by a model, or by votes if its file name is empty."""
         from tomo_particles.consensus.merged_picks import SCORE, MergedPicks
         from tomo_particles.formats.xmd import join_tables, read_table
 
-        from .._consensus_run.outputs import in_tomogram_voxels, names_of
+        from .._consensus_run.tables import in_tomogram_voxels, names_of
 
         if number == VOTES:
             columns = join_tables([read_table(self.layout.consensus(tomo_id)) for tomo_id in tomo_ids])
@@ -169,8 +170,17 @@ class LiveRun:
     def _scored_by(self, tomo_ids: Sequence[str], model: str) -> dict[str, list]:
         from tomo_particles.formats.xmd import read_table
 
-        output = self.layout.root / "scored.xmd"
-        arguments: list[object] = ["--mode", "scoring", "--model", model, "--output", output]
-        arguments += ["--input", *self._boxes(tomo_ids, *MERGED_SETS), "--inputNeg", *self._boxes(tomo_ids, "noise")]
-        run_job(NETWORK, [*arguments, *self._common()], self.layout.root / "scoring.log")
+        config, output = self.config, self.layout.root / "scored.xmd"
+        scoring = ScoringConfig(
+            input=tuple(self._boxes(tomo_ids, *MERGED_SETS)),
+            model=model,
+            output=str(output),
+            noise=tuple(self._boxes(tomo_ids, "noise")),
+            box_size=config.box_size,
+            sampling_rate=self._known_rate,
+            gpus=config.training.gpus,
+            threads=config.threads,
+            pickers=tuple(self.names),
+        )
+        run_job(NETWORK, DeepPickingConsensusTomo.scoring_arguments(scoring), self.layout.root / "scoring.log")
         return read_table(output)

@@ -31,8 +31,8 @@ from tomo_particles.runs.watching import (
 from .._consensus_run.config import PipelineConfig
 from .._consensus_run.pipeline import Pipeline
 from .._consensus_run.steps import alone_in
+from .._network.files import check_training
 from .._shared.program import say
-from ..deep_picking_consensus_tomo import check_training
 from .config import FINISH, WatchConfig
 from .inputs import Inputs
 from .jobs import Job
@@ -162,14 +162,16 @@ class Watch:
             self.progress(f"model {action.number} is trained")
 
     def _final_pass(self, action: FinalPass) -> None:
-        """The batch run, with the sampling rate that this run began with."""
+        """The batch run of all tomograms, with the sampling rate that this run began with."""
         arrived, faults = self.inputs.tomograms.arrived, self.inputs.tomograms.faults
         if missing := [tomo_id for tomo_id in action.tomo_ids if tomo_id not in arrived]:
             why = faults.get(missing[0], "its file is not there any more")
             raise InputError(f"--tomograms: tomogram '{missing[0]}' cannot be used in the final pass: {why}; start again then")
         self.progress(f"final pass with {len(action.tomo_ids)} tomograms")
         tomograms = tuple(arrived[tomo_id].path for tomo_id in action.tomo_ids)
-        rate = self.live.sampling_rate(self.inputs)
+        rate: float | None = self.live.sampling_rate(self.inputs)
+        if rate == arrived[action.tomo_ids[0]].sampling_rate:  # the batch run takes that, too
+            rate = self.config.sampling_rate
         Pipeline(replace(self.config, tomograms=tomograms, sampling_rate=rate), self.progress).run()
         self.ledger = replace(self.ledger, finished=self.ledger.revisions)
         with written_aside(self.layout.root / "finished.json") as aside:

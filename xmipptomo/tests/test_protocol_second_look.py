@@ -44,7 +44,7 @@ class TestSecondLook(ConsensusProject):
         # A diameter of half of the box, and the tilts of the tomograms
         line = f"*Second look* (100 Å in diameter, tilts -57 to 63 degrees): {look['reason']}; centres moved"
         self.assertIn(line, protocol.summary())
-        self.assertIn("half of the way to the centre of the average", protocol.methods()[0])
+        self.assertIn("by half of their distance to the centre of the average", protocol.methods()[0])
         picked = pd.read_csv(files.looks)[["x_picked", "y_picked", "z_picked"]].to_numpy()
         self.assertGreater(self.furthest(protocol, picked), 0.1)
         for ts_id in self.simulated:

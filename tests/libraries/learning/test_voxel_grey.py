@@ -39,7 +39,7 @@ def test_places_without_data_do_not_count_in_the_scale(volume):
     other = seen_tomogram("t", padded, 10.0)
     assert other.centre == pytest.approx(seen.centre, abs=1.5) and other.deviation == pytest.approx(seen.deviation, rel=0.05)
     grey, known = other.crop(np.array([0, 0, 40]), (10, 10, 30))
-    assert not known[1:, 1:, :9].any() and known[1:, 1:, 11:].all() and not known[0, 0, 20]
+    assert not known[:, :, :10].any() and known[1:, 1:, 10:].all() and not known[0, 0, 20]
     assert (grey[~known] == 0).all()
 
 
@@ -61,6 +61,20 @@ def test_a_tomogram_of_one_value_shows_nothing(value):
 def test_small_integers_are_data(volume):
     grey = np.clip(np.rint((volume - 100) / 10), -128, 127).astype(np.int8)
     assert has_data(grey.astype(np.float32)).mean() > 0.95
+    enlarged = np.kron(volume, np.ones((2, 2, 2), dtype=np.float32))
+    assert has_data(enlarged).all()
+    assert seen_tomogram("t", enlarged, 5.0).deviation == pytest.approx(20, rel=0.1)
+
+
+@pytest.mark.parametrize("start", [0, 7, 13])
+def test_what_holds_data_does_not_depend_on_the_patch(volume, start):
+    volume[12:19, 8:20, 8:20] = 0
+    seen = seen_tomogram("t", volume, 10.0)
+    whole = seen.crop(np.zeros(3, dtype=int), volume.shape)
+    patch = seen.crop(np.array([start] * 3), (8, 8, 8))
+    for of_whole, of_patch in zip(whole, patch, strict=True):
+        np.testing.assert_array_equal(of_patch, of_whole[(slice(start, start + 8),) * 3])
+    assert whole[1].sum() == volume.size - 7 * 12 * 12
 
 
 def test_another_sampling_rate_keeps_the_physical_point():

@@ -16,6 +16,7 @@ from ...core.grey_values import SAMPLE_STEP, robust_scale
 
 MOST = 10.0  # deviations: gold beads and dirt are cut here
 SAME_RATE = 0.01  # a tomogram whose sampling rate is that near (relative) to the model's is not rescaled
+EQUAL = 3  # voxels in a row: a place without data
 FOLD = 2  # voxels to a side of the block that becomes the channels of a folded input
 
 
@@ -40,8 +41,8 @@ class SeenTomogram:
         Outside of the tomogram it is reflected, and holds no data. Voxels without data have the median of the tomogram.
         """
         indices = [_reflected(first, length, edge) for first, length, edge in zip(start, shape, self.data.shape, strict=True)]
-        lows = [int(index.min()) for index in indices]
-        highs = [int(index.max()) + 2 for index in indices]  # one voxel more, to compare neighbours
+        lows = [max(0, int(index.min()) - EQUAL + 1) for index in indices]  # some voxels more, to compare neighbours
+        highs = [int(index.max()) + EQUAL for index in indices]
         block = np.asarray(self.data[tuple(map(slice, lows, highs))], dtype=np.float32)
         known = has_data(block)
         at = np.ix_(*(index - low for index, low in zip(indices, lows, strict=True)))
@@ -78,26 +79,43 @@ def seen_tomogram(
 def has_data(block: np.ndarray) -> np.ndarray:
     """(z, y, x) bool: which voxels hold data: numbers that differ from their neighbours.
 
-    Places that a reconstruction did not reach have one value, such as 0. A voxel that equals the next one along all three axes
-    lies in such a place.
+    Places that a reconstruction did not reach have one value, such as 0. A voxel that lies in three equal ones along each of the
+    three axes is in such a place. Two equal ones are not enough: a tomogram may have been enlarged by repeating its voxels.
     """
     same = np.ones(block.shape, dtype=bool)
     for axis in range(3):
-        along = np.moveaxis(block, axis, 0)
-        equal = along[1:] == along[:-1]  # never of voxels that are no numbers
-        same &= np.moveaxis(np.concatenate([equal, equal[-1:]]), 0, axis)  # the last voxel is compared with the one before
+        same &= np.moveaxis(_in_three_equal(np.moveaxis(block, axis, 0)), 0, axis)
     return np.isfinite(block) & ~same
+
+
+def _in_three_equal(block: np.ndarray) -> np.ndarray:
+    """Whether each voxel is one of three equal neighbours along the first axis; of two, where there are only two."""
+    equal = block[1:] == block[:-1]  # never of voxels that are no numbers
+    runs = equal[1:] & equal[:-1] if len(block) >= EQUAL else equal
+    same = np.zeros(block.shape, dtype=bool)
+    for shift in range(len(block) - len(runs) + 1):
+        same[shift : shift + len(runs)] |= runs
+    return same
 
 
 def _sample_with_data(data: np.ndarray) -> np.ndarray:
     """(n,) float32 values of a regular sample of the voxels, of those that hold data."""
-    step = SAMPLE_STEP
-    corner = np.asarray(data[:-1:step, :-1:step, :-1:step], dtype=np.float32)
-    beside = (data[1::step, :-1:step, :-1:step], data[:-1:step, 1::step, :-1:step], data[:-1:step, :-1:step, 1::step])
-    same = np.ones(corner.shape, dtype=bool)
-    for other in beside:
-        same &= corner == np.asarray(other, dtype=np.float32)
-    return corner[np.isfinite(corner) & ~same]
+    reach = EQUAL - 1
+    if min(data.shape) <= 2 * reach:
+        block = np.asarray(data, dtype=np.float32)
+        return block[has_data(block)]
+
+    def sample(axis: int, shift: int) -> np.ndarray:
+        moved = [shift * (k == axis) for k in range(3)]
+        parts = (slice(reach + by, edge - reach + by, SAMPLE_STEP) for by, edge in zip(moved, data.shape, strict=True))
+        return np.asarray(data[tuple(parts)], dtype=np.float32)
+
+    values = sample(0, 0)
+    same = np.ones(values.shape, dtype=bool)
+    for axis in range(3):
+        row = [sample(axis, shift) for shift in range(-reach, reach + 1)]
+        same &= _in_three_equal(np.stack(row))[reach]
+    return values[np.isfinite(values) & ~same]
 
 
 def _reflected(first: int, length: int, edge: int) -> np.ndarray:

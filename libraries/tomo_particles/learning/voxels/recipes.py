@@ -28,7 +28,7 @@ class Recipe:
     halo: int = 40
     valid: bool = False
     patch: int = 48
-    batch: int = 4
+    batch: int = 2
     learning_rate: float = 2e-3
     anywhere: float = 0.1
     clusterings: tuple[str, ...] = CLUSTERINGS
