@@ -125,7 +125,8 @@ def filled(sets, tmp_path):
     (tmp_path / "picks.csv").write_text("tomo_id,x,y,z\nTS_1,10,20,30\n")
     inputs = {
         "inputTomograms": tomograms, "inputCoordinates": first, "inputSets": [first, second], "inputPickings": [first],
-        "inputBranches": [first, second], "reference": second, "inputTemplates": [volume],
+        "inputBranches": [first, second], "reference": second, "inputSet": first, "folder": str(tmp_path),
+        "inputTemplates": [volume],
         "filesPath": str(tmp_path / "picks.csv"), "diameter": 100.0, "lowPass": 40.0,
     }  # fmt: skip
 

@@ -93,7 +93,7 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addSection(label="Streaming")
         form.addParam("enough", params.IntParam, default=0, label="Enough pickers",
                       help="If so many pickers have a tomogram, the others are waited for _Patience_ only. 0: all pickers.")
-        form.addParam("patience", params.FloatParam, default=2, label="Patience (hours)", condition="enough > 0",
+        form.addParam("patience", params.FloatParam, default=2, label="Patience (hours)", condition="enough",
                       help="How long the other pickers are waited for. 0: for ever.")
         form.addParam("settle", params.FloatParam, default=30, label="Unchanged for (s)", expertLevel=params.LEVEL_ADVANCED,
                       help="Coordinates of a tomogram that have not changed for so many seconds are complete.")
@@ -142,7 +142,7 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
         return [pointer.get() for pointer in self.inputSets]
 
     def _numbers(self) -> list[int]:
-        return sorted({int(word) for word in self.numbers.get().replace(",", " ").split()})
+        return sorted({int(word) for word in (self.numbers.get() or "").replace(",", " ").split()})
 
     def _files(self) -> RunFiles:
         return RunFiles(self._getExtraPath())

@@ -18,6 +18,7 @@ from tomo_particles.core.files import written_aside
 from tomo_particles.runs.sightings import SourceSeen
 from tomo_particles.runs.triggers import DYNAMIC, MULTIPLEXING, STATIC, Arrived, Condition, Output, handed_on
 
+from ..shared.checked_form import CheckedForm
 from ..shared.form_checks import limit_errors
 from .growing_output import GrowingOutput, new_ones
 from .set_looks import look_at_input, look_at_set
@@ -29,7 +30,7 @@ LIMITS = {"tomograms": (1, None, True), "coordinates": (0, None, True), "lastTom
           "minutes": (0, None, True), "settle": (0, None, False)}
 
 
-class XmippProtTrigger3D(EMProtocol, ProtTomoBase):
+class XmippProtTrigger3D(CheckedForm, EMProtocol, ProtTomoBase):
     """Waits until there are enough tomograms, coordinates, or good scores, and then hands them on.
 
     *Overview*

@@ -19,6 +19,7 @@ from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.files import written_aside
 from tomo_particles.runs.growing_tomograms import Arrived, GrowingTomograms
 
+from ..shared.checked_form import CheckedForm
 from ..shared.form_checks import limit_errors
 from .growing_output import GrowingOutput, new_ones
 
@@ -32,7 +33,7 @@ class WatchOutputs(Enum):
     tomograms = SetOfTomograms
 
 
-class XmippProtWatchTomograms(EMProtocol, ProtTomoBase):
+class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
     """Follows a folder into which another program writes tomograms, and adds each one to a set as soon as it is complete.
 
     *Overview*
@@ -109,7 +110,7 @@ class XmippProtWatchTomograms(EMProtocol, ProtTomoBase):
         output.close()
 
     def _source(self) -> str:
-        folder, pattern = (self.folder.get() or "").strip(), self.pattern.get().strip()
+        folder, pattern = (self.folder.get() or "").strip(), (self.pattern.get() or "").strip()
         return os.path.join(folder, pattern) if pattern else folder
 
     def _isOver(self, n: int, quiet: float, waiting: bool) -> bool:
@@ -158,7 +159,7 @@ class XmippProtWatchTomograms(EMProtocol, ProtTomoBase):
             tomograms.setAcquisition(TomoAcquisition(angleMin=tilts[0], angleMax=tilts[1]))
 
     def _tiltRange(self) -> tuple[float, float] | None:
-        words = self.tilts.get().split()
+        words = (self.tilts.get() or "").split()
         return (float(words[0]), float(words[1])) if words else None
 
     # ---- information
