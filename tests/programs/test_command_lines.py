@@ -108,13 +108,11 @@ def test_a_wrong_command_line_is_refused_before_anything_heavy_is_loaded(name):
             "--threads: must be positive",
         ),
         (
-            "mask_tomo",
             "pick_noise_tomo",
             "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9",
             "--size: expected 3 values, received 2",
         ),
         (
-            "mask_tomo",
             "pick_noise_tomo",
             "--input a --output b --radius 1 --boxsize 8 --samplingrate 1 --size 9 9 9 --static yes",
             "--static: expected 0 values, received 1",
