@@ -25,8 +25,12 @@ PROGRAMS = (
     "map_resolution_tomo",
     "compare_branches_tomo",
     "second_look_tomo",
+    "learn_answers_tomo",
+    "curate_picks_tomo",
     "train_picker_tomo",
     "deep_pick_tomo",
+    "picking_consensus_tomo",
+    "mask_tomo",
 )
 
 

@@ -43,8 +43,8 @@ SEEN_VOTE = 0.6  # F1 of the best vote from which on a set with particles must b
 UNKNOWABLE = ("lookalikes only", "blob pickers", "greedy twice$")
 
 
-def measure(case: Case) -> dict:
-    """What one run said and what was true."""
+def measure(case: Case, voting: bool) -> dict:
+    """What one run said and what was true. voting: votes and the second look score, no network."""
     from xmipp_scripts._consensus_run.config import PipelineConfig
     from xmipp_scripts._consensus_run.pipeline import Pipeline
 
@@ -61,6 +61,7 @@ def measure(case: Case) -> dict:
             threads=1,
             report=False,
             diameter=given.diameter,
+            voting=voting,
         )
         row = {"kind": case.kind, "seed": case.seed, "truth": case.truth, "species": case.species}
         try:
@@ -106,11 +107,11 @@ def compare(scored: pd.DataFrame, summary: dict, given: data.Data, n_pickers: in
     }
 
 
-def measured(case: Case, folder: Path) -> dict:
+def measured(case: Case, folder: Path, voting: bool) -> dict:
     """The row of a case, from an earlier run of the bench or now."""
-    kept = folder / f"{case.name}.json"
+    kept = folder / f"{case.name}{'_votes' * voting}.json"
     if not kept.exists():
-        row = measure(case)
+        row = measure(case, voting)
         kept.write_text(json.dumps(row, indent=1), encoding="utf-8")
         print(f"{case.name}: {row['verdict']}, promised {row.get('promised')}, true {row.get('true')}", flush=True)
     return json.loads(kept.read_text(encoding="utf-8"))
@@ -118,13 +119,14 @@ def measured(case: Case, folder: Path) -> dict:
 
 def measured_at(index: int, options: argparse.Namespace) -> dict:
     """The row of one of the `cases`: a case itself cannot be sent to another process."""
-    return measured(cases(options)[index], options.folder)
+    return measured(cases(options)[index], options.folder, options.voting)
 
 
 def cases(options: argparse.Namespace) -> list[Case]:
     """The cases that were asked for."""
     if not options.all:
-        return [case for case in data.synthetic_cases(options.seeds[:1]) if case.kind in QUICK]
+        some = data.synthetic_cases(options.seeds[:1])
+        return [case for case in some if case.kind in QUICK or (options.nulls and case.truth == NULL)]
     found = data.synthetic_cases(options.seeds)
     for seed in options.seeds:
         for name in ("apoferritin_empiar10491", "lysosome"):
@@ -224,6 +226,8 @@ def page(table: pd.DataFrame) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="every case and seed, up to an hour on two cores; else ten minutes")
+    parser.add_argument("--nulls", action="store_true", help="also every null of the first seed")
+    parser.add_argument("--voting", action="store_true", help="votes and the second look score, no network")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--tilt-seeds", type=int, nargs="*", default=SEEDS[:1], help="seeds of the simulated tilt series")
     parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder of maps and real tomograms")
@@ -235,9 +239,9 @@ def main() -> None:
     with ProcessPoolExecutor(max_workers=2) as pool:
         rows = list(pool.map(measured_at, range(n), [options] * n))
     if options.all and (options.shared / "data" / "maps_10A").is_dir():
-        rows += [measured(case, options.folder) for case in tilt_series_cases(options)]
+        rows += [measured(case, options.folder, options.voting) for case in tilt_series_cases(options)]
     shutil.rmtree(options.folder / "tilt_series", ignore_errors=True)
-    finish("honesty" if options.all else "honesty_quick", page(pd.DataFrame(rows)), options.write)
+    finish(f"honesty{'' if options.all else '_quick'}{'_votes' * options.voting}", page(pd.DataFrame(rows)), options.write)
 
 
 if __name__ == "__main__":

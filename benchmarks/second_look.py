@@ -32,8 +32,8 @@ PICKERS = {
 }
 
 
-def measure(maps: Path, folder: Path, snr: float, seed: int, species: str, n_pickers: int) -> list[dict]:
-    """One run: a row without the second look and one with it."""
+def measure(maps: Path, folder: Path, snr: float, seed: int, species: str, n_pickers: int, voting: bool) -> list[dict]:
+    """One run: a row without the second look and one with it. voting: without a network; the first row is then plain voting."""
     from xmipp_scripts._consensus_run.config import PipelineConfig
     from xmipp_scripts._consensus_run.pipeline import Pipeline
 
@@ -53,29 +53,35 @@ def measure(maps: Path, folder: Path, snr: float, seed: int, species: str, n_pic
             threads=1,
             report=False,
             diameter=float(diameter),
+            voting=voting,
         )
         pipeline = Pipeline(config, lambda line: None)
         look = pipeline.run()["secondLook"]
         seconds = time.perf_counter() - begin
         case = {"species": species, "snr": snr, "pickers": n_pickers, "seed": seed, "agreement": look.get("agreement")}
         first, second = (
-            compare(MergedPicks.from_columns(read_table(path)), truth, diameter / 2, n_pickers)
+            compare(merged, truth, diameter / 2, n_pickers, threshold)
             | {"verdict": json.loads(path.with_name(f"{path.stem}_verdict.json").read_text())["kind"]}
-            for path in (pipeline.layout.scored_first, pipeline.layout.scored)
+            for path, threshold in ((pipeline.layout.scored_first, None if voting else 0.5), (pipeline.layout.scored, 0.5))
+            for merged in [MergedPicks.from_columns(read_table(path))]
         )
     best = {"best picker": best_picker(pickers, truth, diameter / 2), "seconds": round(seconds, 1)}
     return [case | best | {"look": "without"} | first, case | best | {"look": "with"} | second]
 
 
-def compare(merged: MergedPicks, truth: dict[str, np.ndarray], radius: float, n_pickers: int) -> dict:
-    """F1, best vote, calibration, promise and centres of scored merged picks; radius: within which a pick hits, Å."""
+def compare(merged: MergedPicks, truth: dict[str, np.ndarray], radius: float, n_pickers: int, threshold: float | None) -> dict:
+    """F1, best vote, calibration, promise and centres of scored merged picks; radius: within which a pick hits, Å.
+
+    threshold: None for voting.
+    """
+    merged = merged.voted(n_pickers) if threshold is None else merged
     true, error = np.zeros(len(merged), dtype=bool), np.full(len(merged), np.nan)
     for tomo_id, places in truth.items():
         own = np.flatnonzero(merged.tomo_id == tomo_id)
         hits, of = match_picks(merged.positions[own], places, radius / RATE)
         true[own[hits]] = True
         error[own[hits]] = RATE * np.linalg.norm(merged.positions[own[hits]] - places[of], axis=1)
-    accepted = merged.accepted(0.5)
+    accepted = merged.accepted(threshold)
     votes = range(1, n_pickers + 1)
 
     def f1(chosen: np.ndarray, at: np.ndarray, n: int) -> float:
@@ -113,9 +119,9 @@ def best_picker(files: list[Path], truth: dict[str, np.ndarray], radius: float) 
 
 def measured(options: argparse.Namespace, snr: float, seed: int, species: str, n_pickers: int) -> list[dict]:
     """The rows of a case, from an earlier run of the bench or now."""
-    kept = options.folder / f"{species}_snr_{snr}_{n_pickers}_pickers_seed_{seed}.json"
+    kept = options.folder / f"{species}_snr_{snr}_{n_pickers}_pickers_seed_{seed}{'_votes' * options.voting}.json"
     if not kept.exists():
-        rows = measure(options.maps, options.folder, snr, seed, species, n_pickers)
+        rows = measure(options.maps, options.folder, snr, seed, species, n_pickers, options.voting)
         kept.write_text(json.dumps(rows, indent=1), encoding="utf-8")
         shown = ", ".join(f"{row['look']} F1 {row['F1']:.3f} ECE {row['ECE']:.3f} {row['verdict']}" for row in rows)
         print(f"{kept.stem}: {shown}, agreement {rows[0]['agreement']}", flush=True)
@@ -163,6 +169,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--snrs", type=float, nargs="+", default=SNRS)
     parser.add_argument("--species", nargs="+", default=list(data.SPECIES))
+    parser.add_argument("--voting", action="store_true", help="votes and the second look score, no network")
     parser.add_argument("--folder", type=Path, default=Path("benchmark_output/second_look"), help="what is there stays")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
@@ -171,7 +178,7 @@ def main() -> None:
     for seed, snr, species, n_pickers in product(options.seeds, options.snrs, options.species, PICKERS):
         rows += measured(options, snr, seed, species, n_pickers)
     finish(
-        "second_look",
+        "second_look_votes" if options.voting else "second_look",
         page(pd.DataFrame(rows).sort_values(["species", "look"], ascending=[True, False], kind="stable")),
         options.write,
     )

@@ -28,7 +28,7 @@ from tomo_particles.fourier.filters import filtered, low_pass
 from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.testing.agreement import match_picks
 
-SEEDS, SNRS, SPECIES = (21, 22), (0.05,), ("4v4r", "1bxn")
+SEEDS, SNRS, SPECIES = (21, 22), (0.05,), ("1bxn", "4v4r")
 RATE = 10.0
 LOWPASS = 60.0  # Å
 TV_WEIGHT = 0.5  # of total variation, for grey values of deviation 1: the background becomes plain, particles stay
@@ -58,9 +58,13 @@ def version_of(simulated: Path, number: int) -> list[Path]:
     return paths
 
 
+def kept_at(folder: Path, seed: int, snr: float, species: str) -> Path:
+    return folder / f"{species}_snr_{snr}_seed_{seed}.json"
+
+
 def measured(options: argparse.Namespace, seed: int, snr: float, species: str) -> list[dict]:
     """A row for each version, from an earlier run of the bench or now."""
-    kept = options.folder / f"{species}_snr_{snr}_seed_{seed}.json"
+    kept = kept_at(options.folder, seed, snr, species)
     if not kept.exists():
         simulated = data.simulate(options.folder, options.maps, snr, seed)
         files = data.pick(simulated, species, seed)
@@ -131,10 +135,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--snr", type=float, nargs="+", default=SNRS)
     parser.add_argument("--species", nargs="+", default=SPECIES, choices=list(data.SPECIES))
+    parser.add_argument("--most", type=int, help="measure at most so many cases more")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    cases = product(options.seeds, options.snr, options.species)
+    every = list(product(options.seeds, options.snr, options.species))
+    done = [case for case in every if kept_at(options.folder, *case).exists()]
+    cases = [*done, *[case for case in every if case not in done][: options.most]]
     table = pd.DataFrame([row for seed, snr, species in cases for row in measured(options, seed, snr, species)])
     finish("tomogram_versions", page(table), options.write)
 

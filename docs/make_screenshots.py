@@ -1,8 +1,8 @@
 """Screenshots of the protocols in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder [project]]
 
 Needs xvfb, xdotool, imagemagick and a small window manager: apt install xvfb xdotool imagemagick twm chromium.
-Two projects are made in a temporary folder, one of the consensus, one of simulation, pickers and evaluation; nothing of the
-user's is touched. With the name of one of the projects only its pictures are taken.
+Three projects (screenshot_projects.py) are made in a temporary folder; nothing of the user's is touched. With the name of one of
+them only its pictures are taken.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from screenshot_projects import MAKE_AVERAGES, MAKE_BENCH, MAKE_PROJECT
+
 DISPLAY = next(f":{n}" for n in range(97, 1000) if not Path(f"/tmp/.X{n}-lock").exists())
-PROJECT, BENCH = "DeepConsensus", "SimulatePickEvaluate"
+PROJECT, BENCH, AVERAGES = "DeepConsensus", "SimulatePickEvaluate", "Averages"
 MAX_BYTES = 200_000
 FEWEST_COLOURS = 16  # of a window that shows anything
 # Places in the project window at the size given below.
@@ -26,95 +28,31 @@ SAVED_RUN, FINISHED_RUN = (467, 290), (620, 290)
 SASH_X, WIDER = 237, 190  # between the tree and the runs
 PICKING_GROUP = (57, 466)
 BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matching": (428, 292), "evaluate": (290, 356)}
+AVERAGE_RUNS = {"average": (460, 292), "branches": (300, 350)}
 ANALYZE_RESULTS = (1157, 572)
 CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of a viewer, from its lower right corner
 EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer, from top to bottom
 SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first three of an evaluation, the last of picks
+SHOW_MAPS, SHOW_FSC, EYE_X_OF_AVERAGE = 0, 1, 582  # of an average, whose viewer is wider
 # Every eye of the viewer of a consensus but those that open a browser or another viewer: title of its window, name of the picture
 FIGURES = {
-    1: ("Scores", None),
-    2: ("Expected precision", None),
-    3: ("Expected number", None),
-    4: ("Who saw", "consensus_votes"),
-    5: ("Reliability", None),
-    6: ("Training", None),
-    8: ("Calibration", None),
-    10: ("Gallery", "consensus_gallery"),
-    11: ("Picks on slices", "consensus_slices"),
-    12: ("Picks in space", None),
+    1: ("Curate picks", "curate"),
+    2: ("Scores", None),
+    3: ("Expected precision", None),
+    4: ("Expected number", None),
+    5: ("Who saw", "consensus_votes"),
+    6: ("Reliability", None),
+    7: ("Training", None),
+    9: ("Calibration", None),
+    11: ("Gallery", "consensus_gallery"),
+    12: ("Picks on slices", "consensus_slices"),
+    13: ("Picks in space", None),
 }
-KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 325)  # a file beside the project, and its field in that viewer
+KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 355)  # a file beside the project, and its field in that viewer
 THRESHOLD_WAND, RADIUS_WAND = (717, 788), (717, 728)  # in the form of the finished run
 REPORT_SIZE = "1240,2000"
 MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)
 TWO_PICKERS, SELECT, CANCEL_FIELDS = (120, 88), (486, 308), (652, 385)  # in the dialogs of the templates
-
-MAKE_PROJECT = """
-import os, sys
-import numpy as np
-from pyworkflow.object import Pointer
-from pyworkflow.project import Manager
-from xmipptomo.tests.simulated_project import RATE, add_coordinates, add_tomograms, simulate
-from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
-folder, name = sys.argv[1:]
-project = Manager().createProject(name)
-os.chdir(project.path)
-rng = np.random.default_rng(1)
-simulated = [simulate(folder, ts_id, seed, (160, 144, 72), noise=0.25) for seed, ts_id in enumerate(("TS_01", "TS_02", "TS_03"))]
-fine = add_tomograms(project, "tomograms 10 A", {t.ts_id: t.path for t in simulated}, RATE)
-binned = add_tomograms(project, "tomograms 20 A", {t.ts_id: t.binned_path for t in simulated}, 2 * RATE)
-def picks(recall, false, beads):
-    found = {}
-    for t in simulated:
-        seen = t.truth[rng.random(len(t.truth)) < recall]
-        wrong = rng.uniform(t.truth.min(axis=0), t.truth.max(axis=0), (false, 3))
-        found[t.ts_id] = np.concatenate([seen + rng.normal(0, 0.4, seen.shape), wrong, t.beads[:beads]])
-    return found
-pickers = [add_coordinates(project, "crYOLO", fine, picks(0.9, 6, 1), 20),
-           add_coordinates(project, "DeepFinder", fine, picks(0.8, 3, 2), 24),
-           add_coordinates(project, "template matching", binned, picks(0.95, 9, 0), 12)]
-manual = add_coordinates(project, "by hand", fine, {t.ts_id: t.truth[:5] for t in simulated}, 20)
-beads = add_coordinates(project, "gold beads", fine, {t.ts_id: t.beads for t in simulated}, 20)
-with open(os.path.join(folder, "by_hand.csv"), "w") as file:
-    rows = [("tomo_id,x,y,z",), *((t.ts_id, *place) for t in simulated[:2] for place in t.truth)]
-    file.write("".join(",".join(map(str, row)) + chr(10) for row in rows))
-changed = dict(samplingRateChoice=2, epochs=8, batchSize=16)
-for label, values in (("deep consensus", {}), ("finished consensus", changed)):
-    inputs = dict(inputSets=pickers, positiveReferences=[manual], negativeReferences=[beads])
-    copies = {name: [Pointer(p.getObjValue(), extended=p.getExtended()) for p in pointers] for name, pointers in inputs.items()}
-    protocol = project.newProtocol(XmippProtDeepConsensusPicking3D, **copies, **values)
-    protocol.setObjLabel(label)
-    project.saveProtocol(protocol)
-project.launchProtocol(protocol, wait=True)
-project.mapper.commit()
-"""
-
-MAKE_BENCH = """
-import os, sys
-from pyworkflow.object import Pointer
-from pyworkflow.project import Manager
-from xmipptomo.protocols import *
-folder, name = sys.argv[1:]
-project = Manager().createProject(name)
-os.chdir(project.path)
-def run(protocol_class, label, **values):
-    pointers = {name: value for name, value in values.items() if isinstance(value, Pointer)}
-    protocol = project.newProtocol(protocol_class, **{name: value for name, value in values.items() if name not in pointers})
-    for name, pointer in pointers.items():
-        getattr(protocol, name).set(pointer.getObjValue())
-        getattr(protocol, name).setExtended(pointer.getExtended())
-    protocol.setObjLabel(label)
-    project.launchProtocol(protocol, wait=True)
-    return lambda output: Pointer(protocol, extended=output)
-simulated = run(XmippProtSimulateTomograms, "simulated tomograms", numberOfTomograms=2, sizeX=144, sizeY=144, sizeZ=80, snr=0.03,
-                counts="0 0 0 12 12 0 0", beads=2, vesicles=1, targetComplex="shell")
-blobs = run(XmippProtPickBlobs3D, "blobs 150 Å", inputTomograms=simulated("tomograms"))
-matched = run(XmippProtTemplateMatching3D, "template matching", inputTomograms=simulated("tomograms"), lowPass=40.0, keep=1,
-              inputTemplates=[simulated("templates.4"), simulated("templates.5")], angularStep=25.0, number=14, select=2)
-run(XmippProtEvaluatePicking3D, "evaluation", reference=simulated("particles"), distractors=simulated("distractors"),
-    inputPickings=[blobs("coordinates"), matched("coordinates")])
-project.mapper.commit()
-"""
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -184,10 +122,10 @@ class Desktop:
         width, height = self.size(window)
         self.click(window, width - button[0], height - button[1])
 
-    def open_eye(self, viewer: str, eye: int, title: str) -> str:
+    def open_eye(self, viewer: str, eye: int, title: str, x: int = EYE_X) -> str:
         """Press one of the eyes in the form of a viewer; the window that it opens."""
         self.do("windowraise", viewer)
-        self.click(viewer, EYE_X, FIRST_EYE_Y + eye * EYE_STEP)
+        self.click(viewer, x, FIRST_EYE_Y + eye * EYE_STEP)
         window = self.window(title)
         time.sleep(2)
         self.do("windowraise", window)
@@ -354,6 +292,28 @@ def photograph_bench(desktop: Desktop, folder: Path) -> None:
         desktop.photograph(desktop.open_eye(viewer, eye, title), Path(desktop.env["SCIPION_HOME"]) / "figure.png")
 
 
+def photograph_averages(desktop: Desktop, folder: Path) -> None:
+    """The forms of an average and of a comparison; summary, maps and correlation of the average."""
+    main = open_tomography(desktop, AVERAGES)
+    for name, place in AVERAGE_RUNS.items():
+        desktop.click(main, *place, times=2)
+        form = desktop.window("Protocol Run")
+        time.sleep(2)
+        desktop.do("windowmove", form, "300", "100")
+        desktop.photograph(form, folder / f"form_{name}.png")
+        desktop.close_form(form)
+    desktop.click(main, *AVERAGE_RUNS["average"])
+    time.sleep(2)
+    desktop.photograph(main, folder / "average_project.png")
+    desktop.click(main, *ANALYZE_RESULTS)
+    viewer = desktop.window("Protocol Viewer")
+    time.sleep(2)
+    for eye, title, name in ((SHOW_MAPS, "^Averages$", "average_maps"), (SHOW_FSC, "FSC of the halves", "average_fsc")):
+        window = desktop.open_eye(viewer, eye, title, EYE_X_OF_AVERAGE)
+        desktop.photograph(window, folder / f"{name}.png")
+        desktop.do("windowunmap", window)
+
+
 def main() -> None:
     """Make the projects, open one after the other and take the pictures."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images").resolve()
@@ -363,7 +323,11 @@ def main() -> None:
         Path(env["SCIPION_USER_DATA"]).mkdir()
         config = [sys.executable, "-m", "scipion", "config", "--unattended", "--overwrite"]
         subprocess.run(config, env=env, check=True, capture_output=True)
-        for project, script, photograph in ((PROJECT, MAKE_PROJECT, photograph_consensus), (BENCH, MAKE_BENCH, photograph_bench)):
+        for project, script, photograph in (
+            (PROJECT, MAKE_PROJECT, photograph_consensus),
+            (BENCH, MAKE_BENCH, photograph_bench),
+            (AVERAGES, MAKE_AVERAGES, photograph_averages),
+        ):
             if len(sys.argv) > 2 and project != sys.argv[2]:
                 continue
             subprocess.run([sys.executable, "-c", script, home, project], env=env, check=True, capture_output=True)

@@ -28,6 +28,7 @@ LIBRARY = {
     "core": set(),
     "geometry": {"core"},
     "fourier": {"core"},
+    "regions": {"core", "fourier"},
     "learning": {"core"},
     "evaluation": {"core"},
     "formats": {"core", "geometry"},
@@ -46,31 +47,40 @@ PROTOCOLS = {
     "averaging": {"shared"},
     "deep_consensus": {"shared"},
     "picking": {"shared"},
+    "regions": {"shared"},
     "coordinates": {"shared"},
     "simulation": {"shared"},
     "evaluation": {"shared", "simulation"},
+    "streaming": {"shared", "deep_consensus"},
 }
-# What the plugin may know of the library: data and files and what a threshold promises, never the algorithms
+# What the plugin may know of the library: data, files, what a threshold promises and what comes next, never the algorithms
 LIBRARY_FOR_PLUGIN = {
-    "core.coordinates",
-    "core.seeds",
-    "core",
-    "formats.xmd",
+    "consensus.answers",
     "consensus.chance_agreement",
+    "consensus.expected_precision",
     "consensus.merged_picks",
     "consensus.orientation_agreement",
-    "consensus.expected_precision",
     "consensus.verdict",
+    "core",
+    "core.coordinates",
+    "core.seeds",
+    "formats.xmd",
     "geometry.symmetry",
     "learning.model_files",
     "learning.training_time",
+    "runs.answers_file",
     "runs.doubts",
+    "runs.growing_tomograms",
     "runs.layout",
+    "runs.ledger",
     "runs.notes",
     "runs.results",
+    "runs.sightings",
+    "runs.triggers",
+    "runs.watching",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
-LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "consensus.pick_spacing"}
+LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "regions.classes", "regions.mask_files", "consensus.pick_spacing"}
 WINDOWS = {"viewers", "wizards"}
 MAX_LINES = 400
 

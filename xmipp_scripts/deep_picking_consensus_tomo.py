@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from tomo_particles.consensus.training_examples import read_examples
-from tomo_particles.core.errors import InputError, parameter
-from tomo_particles.core.files import written_aside
+from tomo_particles.core.errors import InputError
 
+from ._network.files import ScoringConfig, score_files, train_files
 from ._shared.program import Program, require_place, require_positive, run, say
 from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, read_training_settings
-
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-    from tomo_particles.learning.configuration import NetworkConfig, TrainingConfig
-    from tomo_particles.network import Ensemble
 
 NEEDS = {  # the options that each mode needs
     "training": ("--inputNeg", "--model", "--boxsize", "--samplingrate"),
@@ -37,6 +27,7 @@ USES = {  # the options that have a meaning in a mode; in training all have but 
         "--samplingrate",
         "--recipe",
         "--batch",
+        "--pickers",
     },
     "devices": set(),
 }
@@ -44,178 +35,11 @@ EVERY_MODE = {"--mode", "--gpus", "--threads"}
 MODEL_ENDINGS = (".h5", ".keras")
 
 
-@dataclass(frozen=True)
-class ScoringConfig:
-    """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's.
-
-    model: empty if none could be trained; then the votes alone give the scores. noise: XMD files of noise picks, with which the
-    picks are compared.  noise_output: XMD for the scored noise picks, if it is wanted.
-    """
-
-    input: tuple[str, ...]
-    model: str
-    output: str
-    noise: tuple[str, ...] = ()
-    noise_output: str | None = None
-    box_size: int | None = None
-    sampling_rate: float | None = None
-    batch: int = 64
-    gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
-    threads: int = field(default=2, repr=False)
-    recipe: str = "consensus"
-
-
 def require_model_name(path: str, option: str) -> str:
     """The path if its ending is one a model can have, else InputError."""
     if not path.endswith(MODEL_ENDINGS):
         raise InputError(f"{option}: a model file ends in {' or '.join(MODEL_ENDINGS)}, received '{path}'")
     return path
-
-
-def check_training(
-    settings: TrainingSettings, *, box_size: int, sampling_rate: float, seed: int, trains: bool = True
-) -> tuple[NetworkConfig, TrainingConfig]:
-    """The checked configurations of model and training; what is wrong is said before TensorFlow starts, which takes seconds.
-
-    trains: whether the model that is given is trained further, so that it must have the network and the folds of the settings.
-    """
-    from tomo_particles.learning.configuration import NetworkConfig, TrainingConfig, check_start, gpu_numbers, read_config
-
-    gpu_numbers(settings.gpus)
-    network = NetworkConfig(
-        box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed
-    )
-    training = TrainingConfig(
-        epochs=settings.epochs,
-        batch_size=settings.batch,
-        learning_rate=settings.learning_rate,
-        l2=settings.l2,
-        validation=settings.validation,
-        auto_stop=settings.auto_stop,
-        augment=settings.augment,
-    )
-    if settings.input_model:
-        start = read_config(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, option=parameter("input_model"))
-        if trains:
-            check_start(network, start)
-    return network, training
-
-
-def prepare_training(
-    settings: TrainingSettings, threads: int, several_machines: bool = False
-) -> tuple[tf.distribute.Strategy, Ensemble | None]:
-    """The devices, and the model to start from, if any. Raises InputError for what cannot be used."""
-    from tomo_particles.network import load_model, select_devices
-
-    strategy = select_devices(settings.gpus, threads, several_machines=several_machines)
-    if not settings.input_model:
-        return strategy, None
-    return strategy, load_model(settings.input_model, strategy=strategy, option=parameter("input_model"))
-
-
-def train_files(
-    inputs: Mapping[str, Sequence[str]],
-    settings: TrainingSettings,
-    *,
-    box_size: int,
-    sampling_rate: float,
-    model: str,
-    log: str | None,
-    note: str | None = None,
-    seed: int,
-    threads: int,
-    several_machines: bool = False,
-    progress: Callable[[str], None] = say,
-) -> bool:
-    """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
-
-    log: CSV, a row an epoch.  note: text for what is unusual about the examples; empty where nothing is.
-    several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
-    """
-    from tomo_particles.learning.examples import require_enough
-
-    network, training = check_training(settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed)
-    examples, n_outliers = read_examples(inputs, settings.recipe)
-    require_enough(examples)
-    from tomo_particles.network import save_model, train, works_alone_or_leads  # after reading: wrong input needs no TensorFlow
-
-    if several_machines and os.environ.get("TF_CONFIG"):
-        progress("TF_CONFIG is set: waiting until all its machines have started")
-    strategy, start = prepare_training(settings, threads, several_machines)
-    unusual = f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives" if n_outliers else ""
-    if unusual:
-        progress(unusual)
-    ensemble = train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress)
-    if leads := works_alone_or_leads(strategy):
-        save_model(model, ensemble)
-        if note:
-            with written_aside(note) as aside:
-                aside.write_text(unusual, encoding="utf-8")
-    return leads
-
-
-def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda line: None) -> int:
-    """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many.
-
-    Merged picks receive the final score, CoordConsScore, too. The verdict on their scores goes to `progress`, and to a file
-    beside the output.
-    """
-    from tomo_particles.consensus.run_verdict import final_scores
-    from tomo_particles.formats.xmd import join_tables, read_table, write_table
-    from tomo_particles.learning.model_files import folds_of
-
-    from ._shared.scored_files import write_beside
-
-    columns = join_tables([read_table(path) for path in config.input])
-    _require_images(columns, parameter("input"), config.input[0])
-    noise = join_tables([read_table(path, parameter("negatives")) for path in config.noise]) if config.noise else {}
-    if noise:
-        _require_images(noise, parameter("negatives"), config.noise[0])
-        if both := set(columns["image"]) & set(noise["image"]):
-            raise InputError(
-                f"{parameter('negatives')}: the subtomogram {min(both)} is also among those to score, so that it cannot be "
-                "noise; give other noise"
-            )
-    if config.model:
-        _add_network_scores((columns, noise), config)
-    if {"comment", "enabled"} <= set(columns):
-        out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
-        found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
-        columns["CoordConsScore"] = found.score.tolist()
-        write_beside(config.output, found)
-        if columns["image"]:
-            progress(f"verdict: {found.verdict.text}")
-    if config.noise_output and noise:
-        write_table(config.noise_output, noise)
-    write_table(config.output, columns)
-    return len(columns["image"])
-
-
-def _require_images(columns: Mapping[str, list], option: str, path: str) -> None:
-    if "image" not in columns:
-        raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
-
-
-def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig) -> None:
-    """Give each of the tables the column zScoreDeepLearning1."""
-    import numpy as np
-
-    from tomo_particles.formats.xmd import positions_of
-
-    model = None
-    for columns in tables:
-        if not columns.get("image"):  # TensorFlow is not needed
-            columns["zScoreDeepLearning1"] = []
-            continue
-        from tomo_particles.learning.configuration import read_config
-
-        read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
-        from tomo_particles.network import load_model, score, select_devices
-
-        model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
-        tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(columns["image"])), dtype=str)
-        positions = positions_of(columns, config.input[0], parameter("input"))
-        columns["zScoreDeepLearning1"] = score(columns["image"], tomo_ids, positions, model, batch_size=config.batch).tolist()
 
 
 class DeepPickingConsensusTomo(Program):
@@ -254,6 +78,11 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine(" [--outputNeg <file>] : XMD for the scored noise, which xmipp_second_look_tomo reads")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate in A/voxel; must be the model's")
+        self.addParamsLine(
+            " [--pickers <...>] : names of pickers 1, 2, ... For training: the model keeps them. For scoring: final scores come "
+            "from what the model file holds on these pickers, not from the picks given; one tomogram alone gets the same scores "
+            "as with others"
+        )
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the model")
         for line in TRAINING_OPTIONS:
@@ -267,6 +96,63 @@ class DeepPickingConsensusTomo(Program):
         self.addExampleLine(
             "xmipp_deep_picking_consensus_tomo --mode scoring --input pos.xmd doubt.xmd --model model.h5 --output scored.xmd"
         )
+
+    @staticmethod
+    def training_arguments(
+        inputs: Mapping[str, Sequence[str]],
+        settings: TrainingSettings,
+        *,
+        box_size: int,
+        sampling_rate: float,
+        model: str,
+        log: str,
+        seed: int,
+        threads: int,
+        pickers: Sequence[str],
+    ) -> list[str]:
+        """The command line of `train_files` as a process of its own."""
+        options: dict[str, object] = {
+            "--mode": "training",
+            "--model": model,
+            "--log": log,
+            "--boxsize": box_size,
+            "--samplingrate": sampling_rate,
+            "--seed": seed,
+            "--threads": threads,
+            "--network": settings.network,
+            "--epochs": settings.epochs,
+            "--batch": settings.batch,
+            "--learningRate": settings.learning_rate,
+            "--l2": settings.l2,
+            "--validation": settings.validation,
+            "--folds": settings.folds,
+            "--recipe": settings.recipe,
+            "--inputModel": settings.input_model,
+            "--gpus": settings.gpus or None,
+        }
+        words = [str(word) for option, value in options.items() if value is not None for word in (option, value)]
+        words += ["--noAutoStop"] * (not settings.auto_stop) + ["--noAugment"] * (not settings.augment)
+        lists = {"--inputPos": inputs["pos"], "--inputDoubt": inputs["doubt"], "--inputNeg": inputs["neg"], "--pickers": pickers}
+        return words + [word for option, values in lists.items() if values for word in (option, *values)]
+
+    @staticmethod
+    def scoring_arguments(config: ScoringConfig) -> list[str]:
+        """The command line of `score_files` as a process of its own."""
+        options: dict[str, object] = {
+            "--mode": "scoring",
+            "--model": config.model or None,
+            "--output": config.output,
+            "--outputNeg": config.noise_output,
+            "--boxsize": config.box_size,
+            "--samplingrate": config.sampling_rate,
+            "--batch": config.batch,
+            "--threads": config.threads,
+            "--recipe": config.recipe,
+            "--gpus": config.gpus or None,
+        }
+        words = [str(word) for option, value in options.items() if value is not None for word in (option, value)]
+        lists = {"--input": config.input, "--inputNeg": config.noise, "--pickers": config.pickers}
+        return words + [word for option, values in lists.items() if values for word in (option, *values)]
 
     def _needs(self, *options: str) -> None:
         for option in options:
@@ -287,6 +173,11 @@ class DeepPickingConsensusTomo(Program):
         if self.mode == "training":
             require_place(self.model, "--model", "file")
         self.threads = int(require_positive(self.integer("--threads"), "--threads"))
+        self.pickers = self.optional_list("--pickers")
+        if repeated := [name for name in self.pickers if self.pickers.count(name) > 1]:
+            raise InputError(f"--pickers: '{repeated[0]}' is given twice; each picker needs a name of its own")
+        if self.pickers and not self.model:
+            raise InputError("--pickers: needs the model that knows these pickers; give it with --model, or leave --pickers out")
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
 
@@ -310,6 +201,7 @@ class DeepPickingConsensusTomo(Program):
                 seed=self.integer("--seed"),
                 threads=self.threads,
                 several_machines=True,
+                pickers=self.pickers,
             )
             say(f"model written to {self.model}" if written else "done; the first machine writes the model")
         else:
@@ -325,6 +217,7 @@ class DeepPickingConsensusTomo(Program):
                 gpus=self.getParam("--gpus"),
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,
+                pickers=tuple(self.pickers),
             )
             say(f"{score_files(config, say)} subtomograms scored: {config.output}")
 

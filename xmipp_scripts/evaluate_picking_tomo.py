@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tomo_particles.core.errors import InputError
 
+from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, require_positive, run, say
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from tomo_particles.core.picks import Picks
     from tomo_particles.evaluation.report import Comparison
 
-    from ._evaluation.inputs import Inputs
+    from ._evaluation.inputs import Case, Inputs
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class EvaluationConfig:
     tomograms: tuple[str, ...] = ()
     sampling_rate: float | None = None
     occupancy: tuple[str, ...] = ()
+    mask: tuple[str, ...] = ()
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -59,11 +65,34 @@ def read(config: EvaluationConfig) -> Inputs:
         tomograms=config.tomograms,
         sampling_rate=config.sampling_rate,
         occupancy=config.occupancy,
+        mask=config.mask,
     )
 
 
 def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
     """The comparison of picks and truth in each tomogram, by its id."""
+    return _compared(inputs, seed, lambda case: (case.picks, case.target))
+
+
+def compare_good_regions(inputs: Inputs, comparisons: dict[str, Comparison], seed: int) -> dict[str, Comparison]:
+    """The same without what lies in bad regions, of the tomograms that have a mask."""
+    from tomo_particles.evaluation.report import outside_bad
+
+    kept = {}
+    for tomo_id, case in inputs.cases.items():
+        if case.mask is not None:
+            bad = [case.mask.is_bad_at(one.positions, one.sampling_rate) for one in (case.picks, case.truth)]
+            kept[tomo_id] = outside_bad(comparisons[tomo_id], *bad)
+    cases = {tomo_id: case for tomo_id, case in inputs.cases.items() if tomo_id in kept}
+
+    def good(case: Case) -> tuple[Picks, np.ndarray]:
+        picks, particles = kept[case.truth.tomo_id]
+        return case.picks[picks], particles
+
+    return _compared(replace(inputs, cases=cases), seed, good)
+
+
+def _compared(inputs: Inputs, seed: int, of_case: Callable[[Case], tuple[Picks, np.ndarray]]) -> dict[str, Comparison]:
     import numpy as np
 
     from tomo_particles.core.seeds import seed_of
@@ -76,8 +105,9 @@ def compare_tomograms(inputs: Inputs, seed: int) -> dict[str, Comparison]:
         rng = np.random.default_rng(seed_of(seed, tomo_id))
         occupancy = open_tomogram(case.occupancy, case.truth.sampling_rate, "--occupancy") if case.occupancy else nullcontext()
         with occupancy as opened:
+            picks, target = of_case(case)
             comparisons[tomo_id] = compare(
-                case.picks, case.truth, case.target, case.radii, rng=rng, size=case.size, volume=opened.data if opened else None
+                picks, case.truth, target, case.radii, rng=rng, size=case.size, volume=opened.data if opened else None
             )
     return comparisons
 
@@ -89,6 +119,7 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
     from tomo_particles.evaluation.report import Joined, curve_numbers, report, score_curves
 
     joined = Joined.of(list(comparisons.values()))
+    good = list(compare_good_regions(inputs, comparisons, config.seed).values())
     reason = why_not_probabilities(joined.score)
     return {
         "program": EvaluatePickingTomo.name,
@@ -97,6 +128,8 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
         "parameters": asdict(config),
         "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
         "all": report(joined, inputs.targets, inputs.species),
+        # Without the picks and the particles in bad regions; None without masks
+        "good_regions": report(Joined.of(good), inputs.targets, inputs.species) if good else None,
         "curves": {rule: curve_numbers(found) for rule in joined.candidates if (found := score_curves(joined, rule))},
         "tomograms": {tomo_id: report(Joined.of([one]), inputs.targets, inputs.species) for tomo_id, one in comparisons.items()},
     }
@@ -141,6 +174,9 @@ class EvaluatePickingTomo(Program):
         self.addParamsLine(" [--tomograms <...>] : tomograms (MRC) to evaluate; gives their sizes and sampling rates")
         self.addParamsLine(" [--samplingrate <srate>] : A/voxel of files without the column samplingRate")
         self.addParamsLine(" [--occupancy <...>] : volumes <tomogram>_occupancy.mrc with the particle number of each voxel")
+        self.addParamsLine(
+            f"{MASK_HELP}. Every number is also given without the picks and the particles in bad regions; needs --tomograms"
+        )
         self.addParamsLine(" [--seed <int=1>] : seed of the random baseline; recorded in the output")
         self.addExampleLine(
             "xmipp_evaluate_picking_tomo --picks picks.csv --truth ground_truth.csv --classes classes.csv --oroot result/picks "
@@ -158,6 +194,7 @@ class EvaluatePickingTomo(Program):
             tomograms=tuple(self.optional_list("--tomograms")),
             sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
             occupancy=tuple(self.optional_list("--occupancy")),
+            mask=tuple(self.optional_list("--mask")),
             seed=self.integer("--seed"),
         )
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
+from ._shared.mask_option import MASK_HELP, mask_of
+from ._shared.masks import masks_by_tomogram
 from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
 from ._shared.program import Program, print_notes, require_positive, run, say
 
 if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
     from tomo_particles.core.tomograms import Tomogram
+    from tomo_particles.regions.region_mask import RegionMask
 
 METHODS = ("log", "dog")
 
@@ -30,6 +33,7 @@ class BlobConfig:
     threshold: float | None = None
     bright: bool = False
     tomogram_sampling_rate: float | None = None
+    mask: tuple[str, ...] = ()
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -51,16 +55,18 @@ class BlobConfig:
 
 def write_blobs(config: BlobConfig) -> list[Picks]:
     """Pick from files to a file; returns the picks of each tomogram. Every tomogram is opened before the first is picked."""
-    from tomo_particles.core.tomograms import each_tomogram, open_tomogram
+    from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id
 
     notes: list[str] = []
+    masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
         _check_diameter(config, tomogram)
+        mask_of(masks, tomogram)
     print_notes(notes)
     pickings = []
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            pickings.append(_pick(config, tomogram))
+            pickings.append(_pick(config, tomogram, mask_of(masks, tomogram)))
         say(f"{path}: {len(pickings[-1])} picks")
     write_pickings(config.output, pickings, config.tomograms, config.diameter)
     return pickings
@@ -80,7 +86,7 @@ def _check_diameter(config: BlobConfig, tomogram: Tomogram) -> None:
         )
 
 
-def _pick(config: BlobConfig, tomogram: Tomogram) -> Picks:
+def _pick(config: BlobConfig, tomogram: Tomogram, mask: RegionMask | None) -> Picks:
     from tomo_particles.core.picks import Picks
     from tomo_particles.core.tomograms import tomogram_id
     from tomo_particles.pickers.blobs import find_blobs
@@ -94,10 +100,12 @@ def _pick(config: BlobConfig, tomogram: Tomogram) -> Picks:
         number=config.number,
         threshold=config.threshold,
         threads=config.threads,
+        bad=None if mask is None else mask.bad_voxels(tomogram.data.shape, tomogram.sampling_rate),
         notes=notes,
     )
     print_notes(f"'{tomogram.path}': {note}" for note in notes)
-    return Picks(tomogram_id(tomogram.path), found.positions, tomogram.sampling_rate, score=found.scores)
+    picks = Picks(tomogram_id(tomogram.path), found.positions, tomogram.sampling_rate, score=found.scores)
+    return picks if mask is None else picks[~mask.is_bad_at(picks.positions, tomogram.sampling_rate)]
 
 
 class PickBlobsTomo(Program):
@@ -125,6 +133,7 @@ class PickBlobsTomo(Program):
             " [--threshold <double>] : lowest accepted score, in standard deviations; not with --number. Default, if neither is "
             "given: the score that noise would reach about once per tomogram"
         )
+        self.addParamsLine(MASK_HELP)
         self.addParamsLine(" [--bright] : particles are brighter than their surroundings; default: darker")
         self.addParamsLine(
             " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
@@ -142,6 +151,7 @@ class PickBlobsTomo(Program):
             threshold=self.number("--threshold") if self.checkParam("--threshold") else None,
             bright=self.checkParam("--bright"),
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
+            mask=tuple(self.optional_list("--mask")),
             threads=self.integer("--threads"),
         )
 

@@ -28,6 +28,7 @@ class NoiseConfig:
     static: bool = False
     seed: int = 1
     note: str | None = None
+    mask: str | None = None
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
@@ -48,19 +49,27 @@ def write_noise(config: NoiseConfig) -> tuple[int, str]:
     """Pick noise from file to file; returns how many there are and a note where fewer than asked fit, or nearer to picks."""
     import numpy as np
 
-    from tomo_particles.consensus.noise_picks import pick_noise
+    from tomo_particles.consensus.noise_picks import Places
+    from tomo_particles.consensus.noise_regions import NoiseRegions, pick_noise_by_region
     from tomo_particles.core.files import written_aside
     from tomo_particles.core.picks import Picks
     from tomo_particles.formats.xmd import picks_of, read_table, write_picks
+    from tomo_particles.regions.mask_files import read_mask
 
+    regions = None
+    if config.mask:
+        mask = read_mask(config.mask, config.size, config.sampling_rate)
+        voxel = mask.voxel / config.sampling_rate
+        regions = NoiseRegions(Places(~mask.is_bad() & ~mask.is_object(), voxel), Places(mask.is_object(), voxel))
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
-    noise = pick_noise(
+    noise = pick_noise_by_region(
         picks.positions,
         config.size,
         config.box_size,
         config.radius * config.box_size,
         int(np.ceil(config.limit * len(picks))),
+        regions,
         rng=np.random.default_rng(config.seed),
         shrink=not config.static,
         threads=config.threads,
@@ -101,6 +110,10 @@ class PickNoiseTomo(Program):
             " [--static] : never lower the radius; without this option it is lowered in a crowded tomogram, down to half of it"
         )
         self.addParamsLine(" [--note <file>] : text file for the reason if noise picks are fewer, or nearer to picks, than asked")
+        self.addParamsLine(
+            " [--mask <file>] : mask of good and bad regions, of xmipp_mask_tomo. Noise is picked in good regions, and a fifth "
+            "of it on gold, membranes, carbon, ice and dirt, so that a network learns them"
+        )
         self.addParamsLine(" [--seed <int=1>] : seed of the random positions; recorded in the output")
         self.addExampleLine(
             "xmipp_pick_noise_tomo --input TS_01_picks.xmd --output noise.xmd --radius 0.7 --boxsize 32 "
@@ -119,6 +132,7 @@ class PickNoiseTomo(Program):
             threads=self.integer("--threads"),
             static=self.checkParam("--static"),
             note=self.optional_path("--note"),
+            mask=self.optional_path("--mask"),
             seed=self.integer("--seed"),
         )
 

@@ -10,8 +10,10 @@ from tomo_particles.core.errors import InputError
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
 from ._shared.averaging_options import read_tilts
+from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
+from ._watching.config import define_options, read_options
 from .coordinates_consensus_tomo import SYMMETRY_HELP
 
 
@@ -43,6 +45,8 @@ class RunDeepConsensusTomo(Program):
             "The program writes these files into the output folder: accepted.csv, scored.csv (tomo_id,x,y,z,score,support,"
             "pickers,picker_scores, and class, orientation and group where the pickers give any), the same two as XMD, "
             "scored_raw.csv with every raw pick, the network, its training log, summary.json, picks.png and report.html. "
+            "xmipp_curate_picks_tomo shows single picks of a finished run and saves what you say of them in answers.csv of the "
+            "output folder; the same command of this program then learns from the answers in seconds. "
             "After an interruption, start the program again with the same options: it continues where it stopped."
         )
         self.addParamsLine(
@@ -55,7 +59,9 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
         self.addParamsLine(" [--number <int=2>] : number of different pickers that must agree to make a pick a training positive")
-        self.addParamsLine(" [--threshold <t=0.5>] : picks with at least this score are accepted; not with --voting")
+        self.addParamsLine(
+            " [--threshold <t=0.5>] : picks with at least this score are accepted; with --voting only if --diameter is given"
+        )
         self.addParamsLine(" [--truth <file>] : pick file of particles known to be true: always positive")
         self.addParamsLine(" [--lie <file>] : pick file of positions known not to be particles: always negative")
         self.addParamsLine(" [--noReport] : do not write report.html, which shows the run on one page")
@@ -87,8 +93,12 @@ class RunDeepConsensusTomo(Program):
         )
         self.addParamsLine(" [--noiseStatic] : never lower this radius; a crowded tomogram then gives fewer noise picks")
         self.addParamsLine(
+            f"{MASK_HELP}. Noise is picked in good regions, and a fifth of it on gold, membranes, carbon, ice and dirt. The "
+            "picks stay as they are"
+        )
+        self.addParamsLine(
             " [--voting] : vote, do not train a network: a pick is accepted if at least --number pickers agree on it; the score "
-            "is the fraction of the pickers that agree"
+            "is the fraction of the pickers that agree. With --diameter the second look scores the picks instead, from the votes"
         )
         self.addParamsLine("== Second look and centres ==")
         self.addParamsLine(
@@ -100,6 +110,7 @@ class RunDeepConsensusTomo(Program):
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : do not train: score with the model of --inputModel as it is")
+        define_options(self)
         self.addExampleLine(
             "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo/ deepfinder.csv tm.star "
             "--boxsize 32 --odir consensus --seed 1"
@@ -109,8 +120,9 @@ class RunDeepConsensusTomo(Program):
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
-        if self.checkParam("--voting") and self.checkParam("--threshold"):
-            raise InputError("--threshold: voting has no threshold; use --number, or leave out --voting")
+        self.watching = read_options(self)
+        if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
+            raise InputError("--threshold: voting has no threshold; use --number, give --diameter, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
         self.config = PipelineConfig(
             tomograms=tuple(self.getListParam("--tomograms")),
@@ -130,6 +142,7 @@ class RunDeepConsensusTomo(Program):
             noise_amount=self.number("--noise"),
             noise_radius=self.number("--noiseRadius"),
             noise_static=self.checkParam("--noiseStatic"),
+            mask=tuple(self.optional_list("--mask")),
             invert=self.checkParam("--invert"),
             border=self.getParam("--border"),
             diameter=optional("--diameter"),
@@ -144,11 +157,21 @@ class RunDeepConsensusTomo(Program):
         )
 
     def run(self) -> None:
-        summary = Pipeline(self.config).run()
+        if self.watching:
+            from ._watching.watch import Watch
+
+            summary = Watch(self.config, self.watching).run()
+        else:
+            summary = Pipeline(self.config).run()
+        if summary is None:
+            say(f"done; the accepted picks: {self.config.odir}/live/picks.csv")
+            return
         if verdict := summary["verdict"]:
             say(f"verdict: {verdict['text']}")
         if look := summary["secondLook"]:
             say(f"second look: {look['reason']}")
+        if answers := summary["answers"]:
+            say(f"answers: {answers['text']}")
         for tomo_id, counts in summary["tomograms"].items():
             say("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():
@@ -157,7 +180,7 @@ class RunDeepConsensusTomo(Program):
             say(f"expected of the accepted picks: {promise_text(expected)}")
         for note in [*summary["doubts"], *summary["notes"]]:
             say(f"note: {note}")
-        why = f"{self.config.number} pickers agree" if self.config.voting else f"score >= {summary['threshold']}"
+        why = f"{self.config.number} pickers agree" if self.config.votes_only else f"score >= {summary['threshold']}"
         say(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
             f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "

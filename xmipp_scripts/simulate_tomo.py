@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SMALLEST = 32  # voxels: no complex of the table has room to turn in less
 LARGEST = 2048  # voxels along an edge: larger volumes do not fit into memory
+MOST_CARBON = 0.8  # of the field: particles need some ice
 CROWD = 2600 / (512e-9 * 512e-9 * 200e-9)  # particles a cubic metre in a tomogram of SHREC 2020
 
 
@@ -36,6 +37,8 @@ class SimulationConfig:
     counts: tuple[int, ...] = ()
     beads: int = 10
     vesicles: int = 2
+    carbon: float = 0.0
+    contaminants: int = 0
     tilts: tuple[float, float, float] = (-60.0, 60.0, 3.0)
     snr: float = 0.1
     defocus: float = 3.0
@@ -46,6 +49,7 @@ class SimulationConfig:
     ice_noise: float = 0.01
     structural_noise: float = 0.04
     multislice: bool = False
+    density: bool = False
     prefix: str = "tomo"
     threads: int = 2
     seed: int = 1
@@ -62,12 +66,15 @@ class SimulationConfig:
         for option, value in (
             ("--beads", self.beads),
             ("--vesicles", self.vesicles),
+            ("--contaminants", self.contaminants),
             ("--seed", self.seed),
             ("--icenoise", self.ice_noise),
             *(("--counts", count) for count in self.counts),
         ):
             if not 0 <= value < float("inf"):
                 raise InputError(f"{option}: must be 0 or more, received {value}")
+        if not 0 <= self.carbon <= MOST_CARBON:
+            raise InputError(f"--carbon: must lie between 0 and {MOST_CARBON}, received {self.carbon:g}")
         for path in self.maps:
             require_file(path, "--maps")
         if self.maps:
@@ -152,15 +159,26 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
     """Simulate and write one tomogram; returns its truth and its entry in the report."""
     import numpy as np
 
-    from tomo_particles.simulation import back_projected, build_sample, outputs, record
+    from tomo_particles.simulation import add_ice_noise, back_projected, build_sample, outputs, record
     from tomo_particles.simulation.pictures import draw_simulation
 
     start = time.perf_counter()
     # From the name and not the order: a tomogram stays the same however many are made.
     rng = np.random.default_rng([config.seed, zlib.crc32(name.encode())])
     sample = build_sample(
-        name, config.size, complexes, counts, beads=config.beads, vesicles=config.vesicles, ice_noise=config.ice_noise, rng=rng
+        name,
+        config.size,
+        complexes,
+        counts,
+        beads=config.beads,
+        vesicles=config.vesicles,
+        carbon=config.carbon,
+        contaminants=config.contaminants,
+        rng=rng,
     )
+    if config.density:
+        outputs.write_density(config.odir, sample)
+    add_ice_noise(sample, config.ice_noise, rng=rng)
     series = record(sample, imaging, rng=rng, threads=config.threads)
     tomogram = back_projected(series.images, series.angles, config.size[2], config.threads)
     np.negative(tomogram, out=tomogram)  # as usual: dense is dark
@@ -194,9 +212,9 @@ class SimulateTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine(
             "Simulate tomograms with ground truth, by the recipe of SHREC 2020. The sample holds complexes at "
-            "random positions and orientations (they may touch but not overlap), gold beads, vesicles and ice. Its "
-            "tilt series has structural noise, CTF and detector noise, and is reconstructed by weighted "
-            "back-projection with a missing wedge."
+            "random positions and orientations (they may touch but not overlap), gold beads, vesicles and ice; on request also "
+            "carbon and contaminants. Its tilt series has structural noise, CTF and detector noise, and is reconstructed by "
+            "weighted back-projection with a missing wedge."
         )
         self.addUsageLine(
             "Writes for each tomogram <id>.mrc (proteins dark), <id>_classes.mrc, <id>_occupancy.mrc, <id>.png and "
@@ -218,6 +236,10 @@ class SimulateTomo(Program):
         self.addParamsLine(" [--beads <n=10>] : gold beads of 10 nm per tomogram")
         self.addParamsLine(" [--vesicles <n=2>] : vesicles per tomogram; radius 20 to 40 nm, or less in a small tomogram")
         self.addParamsLine(
+            " [--carbon <share=0>] : share of the field that a carbon film of 20 nm covers, at the edge of a hole; 0 to 0.8"
+        )
+        self.addParamsLine(" [--contaminants <n=0>] : lumps of crystalline ice or dirt per tomogram, 30 to 90 nm wide")
+        self.addParamsLine(
             " [--tilts <first=-60> <last=60> <step=3>] : first and last tilt angle about y, and the step, in degrees"
         )
         self.addParamsLine(
@@ -233,6 +255,9 @@ class SimulateTomo(Program):
         self.addParamsLine(" [--icenoise <sigma=0.01>] : noise of the ice per voxel; a complex has a mean contrast of 0.09")
         self.addParamsLine(" [--structuralnoise <sigma=0.04>] : noise per voxel, different in every tilt image")
         self.addParamsLine(" [--multislice] : propagate the electron wave through slices of 5 nm; default: projection, faster")
+        self.addParamsLine(
+            " [--density] : also write <id>_density.mrc: the sample without any noise, grey values over the ice, dense is bright"
+        )
         self.addParamsLine(" [--prefix <name=tomo>] : tomograms are called name_1, name_2, ...")
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the outputs")
@@ -249,6 +274,8 @@ class SimulateTomo(Program):
             counts=tuple(self._counts()),
             beads=self.integer("--beads"),
             vesicles=self.integer("--vesicles"),
+            carbon=self.number("--carbon"),
+            contaminants=self.integer("--contaminants"),
             tilts=(self.number("--tilts"), self.number("--tilts", index=1), self.number("--tilts", index=2)),
             snr=self.number("--snr"),
             defocus=self.number("--defocus"),
@@ -259,6 +286,7 @@ class SimulateTomo(Program):
             ice_noise=self.number("--icenoise"),
             structural_noise=self.number("--structuralnoise"),
             multislice=self.checkParam("--multislice"),
+            density=self.checkParam("--density"),
             prefix=self.getParam("--prefix"),
             threads=self.integer("--threads"),
             seed=self.integer("--seed"),

@@ -6,6 +6,7 @@ import sys
 
 from tomo_particles.core.errors import InputError
 
+from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, print_notes, run, say
 from ._template_matching.config import TemplateMatchingConfig
 
@@ -31,7 +32,7 @@ class TemplateMatchingTomo(Program):
         )
         self.addParamsLine("  -o <file> : picks, .csv or .xmd: voxels of each tomogram, score, class and Euler angles")
         self.addParamsLine(
-            " [--mask <file>] : spherical mask in the box of the templates; default: a soft-edged ball of --diameter"
+            " [--templateMask <file>] : spherical mask in the box of the templates; default: a soft-edged ball of --diameter"
         )
         self.addParamsLine(
             " [--diameter <...>] : particle diameter in A: one value, or one per template. Default: the diameter of the dense "
@@ -65,6 +66,7 @@ class TemplateMatchingTomo(Program):
         self.addParamsLine(
             " [--scoremaps <folder>] : write the best scores and their rotations as MRC, and the angles of the rotations as CSV"
         )
+        self.addParamsLine(MASK_HELP)
         self.addParamsLine(" [--bright] : particles are bright in the tomograms; default: dark")
         self.addParamsLine(
             " [--noWhitening] : do not divide by the noise spectrum of the tomogram. By default tomogram and templates are "
@@ -88,7 +90,8 @@ class TemplateMatchingTomo(Program):
             tomograms=tuple(self.optional_list("--tomograms")),
             templates=tuple(self.optional_list("--templates")),
             output=self.getParam("-o"),
-            mask=self.optional_path("--mask"),
+            template_mask=self.optional_path("--templateMask"),
+            mask=tuple(self.optional_list("--mask")),
             diameters=tuple(_numbers(self.optional_list("--diameter"), "--diameter")),
             tilts=(self.number("--tilts", index=0), self.number("--tilts", index=1)),
             angular_step=optional("--angularstep"),

@@ -193,6 +193,14 @@ def read_pickings(path: str, sampling_rate: float) -> dict[str, Picks]:
                             sampling_rate=sampling_rate) for ts_id, own in rows.items()}
 
 
+def coordinates_of(coordinates: SetOfCoordinates3D, tomogram: Tomogram) -> list[Coordinate3D]:
+    """The coordinates of one tomogram, each with its volume, in the order of `picks_of_set`."""
+    items = [item.clone() for item in coordinates.iterItems(where=f"{Coordinate3D.TOMO_ID_ATTR}='{_quoted(tomogram.getTsId())}'")]
+    for item in items:
+        item.setVolume(tomogram)
+    return items
+
+
 def _species_of(item: Coordinate3D) -> str:
     return getattr(item, SPECIES_ATTRIBUTE).get() or "" if hasattr(item, SPECIES_ATTRIBUTE) else ""
 
@@ -254,11 +262,10 @@ def append_moved(coordinates: SetOfCoordinates3D, before: SetOfCoordinates3D, to
     rows: which of the tomogram's coordinates in `before`, in the order of `picks_of_set`.  moved: their places now, in voxels of
     both sets; None: these stay, too.  attributes: what they have besides, one value per pick.
     """
-    items = [item.clone() for item in before.iterItems(where=f"{Coordinate3D.TOMO_ID_ATTR}='{_quoted(tomogram.getTsId())}'")]
+    items = coordinates_of(before, tomogram)
     positions = None if moved is None else moved.positions - corner_offset(tomogram)
     for i, row in enumerate(rows):
         coordinate = items[row]
-        coordinate.setVolume(tomogram)
         if moved is not None:
             coordinate.setPosition(*map(float, positions[i]), SCIPION)
             coordinate.setMatrix(matrix_of(moved.angles[i]))

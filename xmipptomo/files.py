@@ -123,9 +123,35 @@ class PickingFiles(LinkedFiles):
         """Folder of the score of every voxel, where it is asked for."""
         return self._at("score_maps")
 
+    def region_mask(self, ts_id: str) -> str:
+        """Link to the mask of regions of one tomogram."""
+        return self._at("region_masks", f"{file_stem(ts_id)}_mask.mrc")
+
     def picks(self, ts_id: str) -> str:
         """XMD: the picks of one tomogram."""
         return self._at("picks", f"{file_stem(ts_id)}.xmd")
+
+
+class MaskFiles(LinkedFiles):
+    """Files of masks of regions; the program names what is in the folder of a tomogram."""
+
+    folder = "masks"
+
+    def user_mask(self, ts_id: str) -> str:
+        """Link to the mask that the user made of one tomogram."""
+        return self._at("user", f"{file_stem(ts_id)}_mask.mrc")
+
+    def output(self, ts_id: str) -> str:
+        """Folder that the program fills for one tomogram."""
+        return self._at("output", file_stem(ts_id))
+
+    def mask(self, ts_id: str) -> str:
+        """MRC: the class of each voxel."""
+        return str(Path(self.output(ts_id)) / f"{file_stem(ts_id)}_mask.mrc")
+
+    def shares(self, ts_id: str) -> str:
+        """CSV: the share of each class."""
+        return str(Path(self.output(ts_id)) / "masks.csv")
 
 
 class ImportFiles(LinkedFiles):
@@ -227,6 +253,23 @@ class AveragingFiles(LinkedFiles):
     def aligned(self) -> str:
         """CSV: the picks at their new places."""
         return self._at("output", "aligned.csv")
+
+    @property
+    def boxes(self) -> str:
+        """Folder of the particles cut out at their new places."""
+        return self._at("subtomograms")
+
+    def centres(self, ts_id: str) -> str:
+        """XMD: where the particles of one tomogram are cut out."""
+        return self._at("subtomograms", f"{file_stem(ts_id)}_centres.xmd")
+
+    def boxes_of(self, ts_id: str) -> str:
+        """Folder of the particles of one tomogram."""
+        return self._at("subtomograms", file_stem(ts_id))
+
+    def extracted(self, ts_id: str) -> str:
+        """XMD: where the particles of one tomogram were cut out, and their files."""
+        return self._at("subtomograms", file_stem(ts_id), f"{file_stem(ts_id)}_centres.xmd")
 
     @property
     def fsc(self) -> str:

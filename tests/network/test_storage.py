@@ -46,6 +46,18 @@ def test_same_model_same_bytes(trained, tmp_path, suffix):
 
 
 @both
+def test_a_model_carries_how_final_scores_come_about(trained, tmp_path, suffix):
+    path, text = tmp_path / f"model{suffix}", '{"of": "T_µ"}' * 9000  # more than an attribute of HDF5 holds
+    save_model(path, trained[0])
+    assert model_files.read_scores_text(path) == ""
+    save_model(path, trained[0], scores=text)
+    assert model_files.read_scores_text(path) == text
+    assert load_model(path).config == trained[0].config
+    save_model(tmp_path / f"again{suffix}", trained[0], scores=text)
+    assert (tmp_path / f"again{suffix}").read_bytes() == path.read_bytes()
+
+
+@both
 def test_keras_itself_opens_the_file(trained, tmp_path, suffix):
     path = tmp_path / f"model{suffix}"
     save_model(path, trained[0])

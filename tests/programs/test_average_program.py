@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from averaged_scene import DIAMETER, RATE, make_scene
 
+from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.geometry.orientations import rotation_of
+from xmipp_scripts._averaging.files import _near
 
 NAME, RESOLUTION = "average_subtomograms", "map_resolution_tomo"
 MAPS = {"average.mrc", "average_raw.mrc", "half1.mrc", "half2.mrc", "mask.mrc", "coverage.mrc"}
@@ -258,3 +260,10 @@ def test_wrong_halves_are_one_line(refused, tmp_path, changed, words):
         opened.data[3, 3, 3] = np.nan
     options = {"--half1": "one.mrc", "--half2": "two.mrc", "--odir": "no"} | changed
     refused(RESOLUTION, *(a for pair in options.items() for a in pair), words=words, folder=tmp_path, cwd=tmp_path)
+
+
+def test_two_places_of_one_particle_are_said():
+    """60 Å apart and 80 Å apart, for a particle of 130 Å; in another tomogram the same place is another particle."""
+    one, other = (Picks(name, np.array([[20.0, 20, 20], [26, 20, 20], [20, 28, 20]]), RATE) for name in ("TS_1", "TS_2"))
+    assert _near([(one, None), (other[np.array([0])], None)], DIAMETER / 2)[0].endswith("one particle: 1")
+    assert _near([(one[np.array([0, 2])], None)], DIAMETER / 2) == []

@@ -15,6 +15,7 @@ PROGRAMS = (
     "pick_blobs_tomo",
     "template_matching_tomo",
     "coordinates_consensus_tomo",
+    "mask_tomo",
     "pick_noise_tomo",
     "tomo_extract_subtomograms",
     "deep_picking_consensus_tomo",
@@ -25,6 +26,8 @@ PROGRAMS = (
     "average_subtomograms",
     "map_resolution_tomo",
     "compare_branches_tomo",
+    "learn_answers_tomo",
+    "curate_picks_tomo",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """
@@ -175,3 +178,21 @@ def test_a_folder_that_cannot_be_made_is_one_line(program, scene, tmp_path):
         "--voting",
     )
     assert finished.returncode == 2 and len(finished.stderr.strip().splitlines()) == 1 and "taken" in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("average_subtomograms", "--tomograms a.mrc --picks p.csv --diameter 130 --odir"),
+        ("compare_branches_tomo", "--tomograms a.mrc --branches a=p.csv --diameter 130 --odir"),
+        ("map_resolution_tomo", "--half1 a.mrc --half2 b.mrc --odir"),
+        ("second_look_tomo", "--input a.xmd --inputNeg b.xmd --diameter 130 --output"),
+        ("simulate_tomo", "--odir"),
+        ("pick_blobs_tomo", "--tomograms a.mrc --diameter 130 -o"),
+    ],
+)
+def test_a_place_where_nothing_can_be_written_is_found_before_the_work(refused, tmp_path, name, arguments):
+    """Even for root, whom the rights of a folder do not stop."""
+    place = "/proc/there" if arguments.endswith("--odir") else "/proc/there.csv"
+    words = ["nothing can be written in the folder '/proc'"]
+    refused(name, *arguments.split(), place, words=words, folder=tmp_path, cwd=tmp_path)

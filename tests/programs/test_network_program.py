@@ -154,6 +154,27 @@ def test_the_training_program_writes_a_model_that_the_scoring_program_reads(done
     assert all(0 <= score <= 1 for score in scored["zScoreDeepLearning1"])
 
 
+def test_one_tomogram_alone_gets_the_scores_of_the_whole_run(done, refused, learned, tmp_path):
+    out, _ = learned
+    whole = read_table(out / "scored" / "merged.xmd")
+    model = ("--mode", "scoring", "--model", out / "network" / "model.h5", "--output", tmp_path / "one.xmd")
+    boxes = [out / "boxes" / name / "TS_10.xmd" for name in ("pos", "doubt", "neg")]
+    options = (*model, "--input", *boxes, "--inputNeg", out / "boxes" / "noise" / "TS_10.xmd")
+    done(NETWORK, *options, "--pickers", "one", "two")
+    alone = read_table(tmp_path / "one.xmd")
+    own = [row for row, name in enumerate(whole["tiltSeriesId"]) if name == "TS_10"]
+    assert alone["particleId"] == [whole["particleId"][row] for row in own] and len(own) > 10
+    np.testing.assert_allclose(alone["CoordConsScore"], [whole["CoordConsScore"][row] for row in own], atol=1e-6)
+    assert not (tmp_path / "one_verdict.json").exists()
+    (tmp_path / "one.xmd").unlink()
+    for names, words in (
+        (("one", "eman"), ["--model: ", "does not know the picker 'eman' (known: 'one', 'two')"]),
+        (("one",), ["--pickers: there are 2 pickers, received 1 names"]),
+        (("one", "one"), ["--pickers: 'one' is given twice"]),
+    ):
+        refused(NETWORK, *options, "--pickers", *names, words=words, folder=tmp_path)
+
+
 def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned, tmp_path):
     # STYLE flaw: an empty set reaching the scorer as file 'None'
     text = done(

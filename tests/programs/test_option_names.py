@@ -19,6 +19,7 @@ SOURCES = {
 }
 PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("[!_]*_tomo.py"))
 OF_PARSER = {"--help", "-h", "--more", "--xmipp_write_definition", "--xmipp_write_wiki", "--xmipp_write_autocomplete"}
+OF_PYTHON = {"-m"}  # of the interpreter, which runs a program as a process of its own
 OF_MODEL = ("--boxsize", 8, "--samplingrate", 10)
 OPTION = re.compile(r"(?<![\w-])--?[A-Za-z]\w*")
 
@@ -85,7 +86,7 @@ def test_what_programs_share_names_only_options_of_them_all(defined, name):
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and (path.stem == name or not is_command_line(top))
         ]
         found = {option for node in steps for text in texts_in(node) for option in OPTION.findall(text)}
-        assert found <= {*defined(name)._values, *OF_PARSER}, path.name
+        assert found <= {*defined(name)._values, *OF_PARSER, *OF_PYTHON}, path.name
 
 
 def test_the_program_names_its_option_and_leaves_out_what_it_cannot_do(defined):

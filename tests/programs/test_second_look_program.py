@@ -136,6 +136,33 @@ def test_again_it_does_nothing_and_other_options_train_nothing(looked, folder, d
     assert state(out)[model] == before[model]
 
 
+def test_votes_gain_it_too_without_a_network(folder, done):
+    out, votes = folder / "votes", [option if option != "out" else "votes" for option in command("--voting")]
+    printed = done(RUN, *votes, "--diameter", DIAMETER, cwd=folder)
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["method"], summary["model"]) == ("votes and second look", None) and summary["secondLook"]["used"]
+    assert "verdict: supported: the second look tells the agreed picks from noise" in printed
+    assert "network" not in summary["verdict"]["reason"] and summary["expected"]["precision"] > 0.85
+    first, scored = read_table(out / "scored" / "merged_first.xmd"), pd.read_csv(out / "scored.csv")
+    assert set(np.array(first[SCORE]) >= 0.5) == {True, False} and NETWORK not in first
+    truth = pd.read_csv(folder / "truth.csv")
+    true = np.array(
+        [
+            np.linalg.norm(truth.loc[truth["tomo_id"] == row["tomo_id"], XYZ] - row[XYZ].to_numpy(float), axis=1).min() * RATE
+            < 65
+            for _, row in scored.iterrows()
+        ]
+    )
+    assert (scored["score"] >= 0.5).to_numpy()[true].mean() > 0.9 and (scored["score"] >= 0.5).to_numpy()[~true].mean() < 0.1
+    assert not (out / "network").exists() and not (out / "scored_raw.csv").exists()
+    assert 'alt="Averages of the second look"' in (out / "report.html").read_text()
+    before = state(out)
+    done(RUN, *votes, "--diameter", DIAMETER, "--threshold", 0.9, cwd=folder)
+    assert state(out) == before  # nothing is done again
+    plain = done(RUN, *votes, cwd=folder)
+    assert "2 pickers agree" in plain and not (out / "scored" / "merged_half1.mrc").exists()
+
+
 def test_references_of_the_user_stay_where_they_are():
     columns = {"tiltSeriesId": ["TS_1"] * 2, "samplingRate": [10.0] * 2, "x": [20.0, 60.0], "y": [20.0] * 2, "z": [20.0] * 2}
     columns["comment"] = ["0+1", "1"]
@@ -167,7 +194,6 @@ def test_picks_at_another_sampling_rate_than_the_tomogram_move_within_it(rate, f
         (("--diameter", "wide"), ("--diameter", "wide")),
         (("--diameter", 5000), ("--diameter", "does not fit in 'TS_1.mrc'")),
         (("--diameter", 30), ("--diameter", "less than 4 voxels")),
-        (("--diameter", DIAMETER, "--voting"), ("--diameter", "network scores")),
         (("--diameter", DIAMETER, "--recipe", "paper"), ("--diameter", "recipe consensus")),
     ],
 )

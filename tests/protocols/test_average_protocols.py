@@ -8,6 +8,7 @@ import mrcfile
 import numpy as np
 import pytest
 from averaged_scene import DIAMETER, RATE, SIZE, make_scene
+from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
 with warnings.catch_warnings():  # of Scipion's own modules
@@ -18,7 +19,8 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from pyworkflow.tests import BaseTest, setupTestProject
     from pyworkflow.utils import cleanPath
     from tomo.constants import BOTTOM_LEFT_CORNER, SCIPION
-    from tomo.protocols import ProtImportCoordinates3D
+    from tomo.protocols import ProtImportCoordinates3D, ProtTomoExtractCoords
+    from tomo.protocols.protocol_split_evenodd_subtomos import ProtSplitEvenOddTomoSet
 
     from xmipptomo.convert import append_picks, tomogram_of
     from xmipptomo.protocols import XmippProtAverageSubtomograms3D, XmippProtCompareBranches3D
@@ -164,6 +166,49 @@ class TestAverageProtocols(BaseTest):
         middle = maps[2][8:14, 8:14, 8:14]
         self.assertGreater(middle.mean(), maps[2].mean() + maps[2].std())  # bright, in the middle
 
+    # ---- the subtomograms
+    def test_the_transformations_lay_the_subtomograms_on_the_average(self):
+        subtomograms = self.average.subtomograms
+        self.assertEqual(subtomograms.getSize(), self.average.coordinates.getSize())
+        self.assertEqual((subtomograms.getSamplingRate(), subtomograms.getDim()), (RATE, (22, 22, 22)))
+        self.assertTrue(subtomograms.hasAlignment3D() and subtomograms.hasCoordinates3D())
+        self.assertEqual((subtomograms.getAcquisition().getAngleMin(), subtomograms.getAcquisition().getAngleMax()), (-60, 60))
+        average = mrcfile.read(self.average.average.getFileName())
+        laid = {True: np.zeros(average.shape), False: np.zeros(average.shape)}
+        for item in subtomograms.iterSubtomos():
+            self.assertEqual(item.getVolName(), item.getCoordinate3D().getTomoId())
+            with mrcfile.open(item.getFileName()) as box:
+                self.assertAlmostEqual(float(box.data.mean()), 0, places=4)
+                self.assertEqual(float(box.voxel_size.x), RATE)
+                volume = box.data.copy()
+            back = np.linalg.inv(item.getTransform().getMatrix())  # from the reference to the box
+            for shifted, total in laid.items():
+                turn, shift = back[:3, :3][::-1, ::-1], back[:3, 3][::-1] if shifted else np.zeros(3)
+                centre = np.full(3, volume.shape[0] // 2)
+                total += affine_transform(volume, turn, centre + shift - turn @ centre, order=3, mode="nearest")
+        alike = {shifted: np.corrcoef(total.ravel(), average.ravel())[0, 1] for shifted, total in laid.items()}
+        self.assertGreater(alike[True], 0.85)  # bright as the average, each turned and moved
+        self.assertGreater(alike[True], alike[False])
+
+    def test_protocols_of_scipion_take_the_subtomograms(self):
+        extraction = self.newProtocol(ProtTomoExtractCoords)
+        extraction.inputSubTomos.set(self.average)
+        extraction.inputSubTomos.setExtended("subtomograms")
+        extraction.inputTomos.set(self.tomograms.getObjValue())
+        extraction.inputTomos.setExtended(self.tomograms.getExtended())
+        self.launchProtocol(extraction)
+        places = np.array([item.getPosition(BOTTOM_LEFT_CORNER) for item in extraction.coordinates3d.iterCoordinates()])
+        turned = [item.getMatrix() for item in extraction.coordinates3d.iterItems()]
+        moves = np.array([-np.linalg.inv(matrix[:3, :3]) @ matrix[:3, 3] for matrix in turned])
+        expected = np.array([item.getPosition(BOTTOM_LEFT_CORNER) for item in self.average.coordinates.iterCoordinates()])
+        np.testing.assert_allclose(places + moves, expected, atol=1e-3)  # the rest of the shift is in the matrix
+        np.testing.assert_array_equal(places, np.rint(expected))
+        split = self.newProtocol(ProtSplitEvenOddTomoSet)
+        split.inputSet.set(self.average)
+        split.inputSet.setExtended("subtomograms")
+        self.launchProtocol(split)
+        self.assertEqual(split.outputset_even.getSize() + split.outputset_odd.getSize(), len(expected))
+
     def test_the_correlations_are_those_of_the_program(self):
         fscs = [fsc.clone() for fsc in self.average.fscs]
         self.assertEqual([fsc.getObjLabel() for fsc in fscs], ["unmasked", "masked", "corrected"])
@@ -193,6 +238,7 @@ class TestAverageProtocols(BaseTest):
         self.assertEqual(again.average.getSamplingRate(), 2 * RATE)
         output, before = again.coordinates, self.random.get()
         self.assertEqual((output.getSize(), output.getSamplingRate()), (60, 2 * RATE))
+        self.assertEqual(again.subtomograms.getSize(), 0)  # those of before lie at other places
         for item, old in zip(output.iterItems(), before.iterItems(), strict=True):
             self.assertEqual((item.getObjId(), item.getTomoId(), item._shift.get()), (old.getObjId(), old.getTomoId(), 0.0))
             self.assertEqual(item.getPosition(SCIPION), old.getPosition(SCIPION))
@@ -223,7 +269,7 @@ class TestAverageProtocols(BaseTest):
         self.assertEqual(rows["random places"][1], "60")  # the picks of 20 Å/voxel lie inside tomograms of 10 Å/voxel
         lines = protocol.summary()
         self.assertIn("aligned together", lines[0])
-        self.assertTrue(any(line.startswith("- particles, picks") for line in lines))
+        self.assertTrue(any(line.startswith("- *particles*: picks ") for line in lines))
         self.assertTrue(os.path.exists(protocol._files().report))
 
     # ---- what the form refuses

@@ -117,10 +117,10 @@ def test_the_verdict_is_the_first_line():
 def test_branches_are_told_at_equal_numbers_first():
     own = [["branch", "picks", "halves"], ["hand", "50", "supported"], ["noise", "50", "noise"]]
     lines = results.branch_lines({"equalNumbers": [["branch", "picks"], ["hand", "40"]], "ownNumbers": own})
-    assert lines[0].startswith("*At equal numbers") and lines[1] == "- hand, picks 40"
+    assert lines[0].startswith("*At equal numbers") and lines[1] == "- *hand*: picks 40"
     assert lines[2].startswith("*Each with all") and lines[3:] == [
-        "- hand, picks 50, halves supported",
-        "- noise, picks 50, halves noise",
+        "- *hand*: picks 50; halves supported",
+        "- *noise*: picks 50; halves noise",
     ]
     assert len(results.branch_lines({"equalNumbers": [], "ownNumbers": own})) == 3
 

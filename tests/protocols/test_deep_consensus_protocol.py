@@ -6,10 +6,12 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
+    from xmipptomo.tests import test_protocol_answers as scipion_tests_of_answers
     from xmipptomo.tests import test_protocol_deep_consensus_picking3d as scipion_tests
     from xmipptomo.tests import test_protocol_second_look as scipion_tests_of_the_second_look
 
 TestDeepConsensusPicking3D = scipion_tests.TestDeepConsensusPicking3D
+TestAnswers = scipion_tests_of_answers.TestAnswers
 TestSecondLook = scipion_tests_of_the_second_look.TestSecondLook
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates

@@ -75,6 +75,7 @@ def test_a_template_leads_from_files_with_odd_headers_to_a_star_file(tmp_path, p
         (tmp_path / name).write_text(text)
         given[f"picker{number}"] = str(tmp_path / name)
     entries = rendered({2: "deep_consensus_of_two_pickers", 3: "deep_consensus_of_three_pickers"}[pickers], given)
+    entries.pop()  # too few picks for an average
     entries[-2]["doVoting"] = True  # the network has tests of its own
     runs = list(project.loadProtocols(jsonStr=json.dumps(entries)).values())
     for run in runs:
@@ -124,7 +125,8 @@ def filled(sets, tmp_path):
     (tmp_path / "picks.csv").write_text("tomo_id,x,y,z\nTS_1,10,20,30\n")
     inputs = {
         "inputTomograms": tomograms, "inputCoordinates": first, "inputSets": [first, second], "inputPickings": [first],
-        "inputBranches": [first, second], "reference": second, "inputTemplates": [volume],
+        "inputBranches": [first, second], "reference": second, "inputSet": first, "folder": str(tmp_path),
+        "inputTemplates": [volume],
         "filesPath": str(tmp_path / "picks.csv"), "diameter": 100.0, "lowPass": 40.0,
     }  # fmt: skip
 

@@ -25,6 +25,8 @@ SIMULATION = commands.SimulationOptions(
     counts=[3, 0],
     beads=1,
     vesicles=0,
+    carbon=0.3,
+    contaminants=4,
     tilts=(-60.0, 60.0, 3.0),
     snr=0.1,
     optics=OPTICS,
@@ -72,6 +74,9 @@ def evaluation(**changes):
 
 ALL = {
     constants.SIMULATION_PROGRAM: commands.simulation_arguments(SIMULATION),
+    constants.MASK_PROGRAM: commands.mask_arguments(
+        "t.mrc", "masks", rate=10.0, bead=50.0, membrane_bad=True, bright=True, user="u.mrc", threads=2
+    ),
     constants.BLOB_PROGRAM: blobs() + blobs(selection=commands.Selection(threshold=6.0)),
     constants.TEMPLATE_PROGRAM: matching() + matching(selection=commands.Selection(number=5)),
     constants.EVALUATION_PROGRAM: evaluation(),
@@ -155,7 +160,9 @@ def test_matching_leaves_out_what_is_automatic():
     automatic = matching(
         replace(MATCHING, mask="", diameters=[], angular_step=0.0, low_pass=0.0, optics=None), score_maps="", bright=False
     )
-    assert not {"--mask", "--diameter", "--angularstep", "--lowpass", "--scoremaps", "--bright", "--voltage"} & set(automatic)
+    assert not {"--templateMask", "--diameter", "--angularstep", "--lowpass", "--scoremaps", "--bright", "--voltage"} & set(
+        automatic
+    )
     assert value_of(automatic, "--defocus") == 0
     assert value_of(matching(), "--defocus") == 3.0
     assert matching()[matching().index("--diameter") + 1 : matching().index("--diameter") + 3] == [100.0, 200.0]

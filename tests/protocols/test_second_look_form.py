@@ -15,7 +15,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
     from xmipptomo.protocols.deep_consensus.commands import RunTomogram
     from xmipptomo.protocols.deep_consensus.inputs import CommonGrid
-    from xmipptomo.protocols.deep_consensus.second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
+    from xmipptomo.protocols.deep_consensus.second_look import diameter_of, is_asked, outcome, tilts_of_run, votes_only, why_none
     from xmipptomo.protocols.deep_consensus.validation import _diameter_errors
 from xmipp_scripts._shared.averaging_options import TILTS as TILTS_OF_THE_PROGRAM
 
@@ -35,6 +35,9 @@ def form(**values):
 def test_it_is_asked_by_default_but_not_with_votes_or_the_recipe_of_the_paper():
     assert is_asked(form())
     assert not any(is_asked(form(**{n: v})) for n, v in (("secondLook", False), ("doVoting", True), ("recipe", 1)))
+    voting = form(doVoting=True, diameter=130.0, recipe=1)
+    assert is_asked(voting) and not votes_only(voting) and votes_only(form(doVoting=True)) and not votes_only(form())
+    assert votes_only(form(doVoting=True, diameter=130.0, secondLook=False))
     assert RECIPES[1] == "paper"
 
 
@@ -50,7 +53,7 @@ def test_an_empty_diameter_is_half_of_the_common_box():
 )  # fmt: skip
 def test_a_diameter_that_no_tomogram_can_take_is_refused_before_anything_is_computed(diameter, words):
     tomograms = SimpleNamespace(getSamplingRate=lambda: 10.0, getDim=lambda: (100, 100, 30))
-    inputs = SimpleNamespace(common_grid=lambda *choices: (10.0, 20), tomogram_sets=lambda: [tomograms])
+    inputs = SimpleNamespace(common_grid=lambda *choices: (10.0, 20), image_sets=lambda: [tomograms])
     errors = _diameter_errors(form(diameter=diameter), inputs)
     assert len(errors) == bool(words) and words in "".join(errors)
 
@@ -77,10 +80,10 @@ def test_tilts_of_a_tomogram_are_a_rising_pair_or_unknown(angles, found):
 
 def test_it_says_why_there_is_none(tmp_path):
     coarse = replace(FIRST, tomogram_rate=20.0)
-    assert why_none("model.h5", ["noise.xmd"], [FIRST, FIRST]) == ""
-    assert why_none("", ["noise.xmd"], [FIRST]) == "none, because no network was trained"
-    assert why_none("model.h5", [], [FIRST]) == "none, because no noise was picked"
-    reason = why_none("model.h5", ["noise.xmd"], [coarse, FIRST])
+    assert why_none(True, ["noise.xmd"], [FIRST, FIRST]) == ""
+    assert why_none(False, ["noise.xmd"], [FIRST]) == "none, because no network was trained"
+    assert why_none(True, [], [FIRST]) == "none, because no noise was picked"
+    reason = why_none(True, ["noise.xmd"], [coarse, FIRST])
     assert reason == "none, because the tomograms have different sampling rates (10, 20 Å/voxel)"
     grid, files = CommonGrid(20.0, 13, ["a", "b"], {}), RunFiles(str(tmp_path))
     assert outcome(form(), files, grid, [FIRST], reason) == {"used": False, "reason": reason}

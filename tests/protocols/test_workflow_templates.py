@@ -84,10 +84,11 @@ def test_every_protocol_parameter_and_output_exists(templates, name):
 
 
 def test_the_simulation_matches_the_template_of_its_target(templates):
-    simulation, _, _, matching, _, evaluation = rendered(templates["deep_consensus_simulation"])
+    simulation, _, _, matching, _, evaluation, average = rendered(templates["deep_consensus_simulation"])
     number = BUILTIN_COMPLEXES.index(simulation["targetComplex"]) + 1
     assert matching["inputTemplates"] == [f"1.templates.{number}"]
     assert evaluation["targetSpecies"] == simulation["targetComplex"]
+    assert average["diameter"] == float(matching["diameters"])
     assert len(simulation["counts"].split()) == len(BUILTIN_COMPLEXES)
 
 
@@ -111,7 +112,9 @@ def test_a_project_reads_them(templates, name, project):
 def test_the_fields_reach_the_protocols(templates, tmp_path):
     folder = str(tmp_path)  # Scipion refuses a folder that does not exist
     given = {"tomograms": folder, "rate": "13.5", "box": "24", "picker2": folder}
-    tomograms, first, second, _, consensus, _ = rendered(templates["deep_consensus_of_three_pickers"], **given)
+    given["diameter"] = "180"
+    tomograms, first, second, _, consensus, _, average = rendered(templates["deep_consensus_of_three_pickers"], **given)
+    assert average["diameter"] == 180.0
     assert (tomograms["filesPath"], tomograms["samplingRate"], second["filesPath"]) == (folder, 13.5, folder)
     assert first["boxSize"] == 24
     assert CHOICE_RULES[consensus["boxSizeChoice"]] == "first"  # so that one field is enough
@@ -123,6 +126,7 @@ def test_one_command_runs_it_from_simulation_to_evaluation(templates, tmp_path):
     entries = rendered(templates["deep_consensus_simulation"])
     entries[0].update(sizeX=96, sizeY=96, sizeZ=64, counts="0 0 0 0 0 2 8", beads=1, vesicles=0)
     entries[4].update(doVoting=True)  # the network has tests of its own
+    entries.pop()  # too few picks for an average
     entries[3].update(angularStep=45.0)
     folder = run_scheduled(entries, "TestWorkflowTemplate", tmp_path)
     assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
@@ -148,6 +152,7 @@ def test_one_command_leads_from_the_files_of_three_pickers_to_a_star_file(templa
         given |= {f"picker{number}": str(folder)}
     entries = rendered(templates["deep_consensus_of_three_pickers"], **given)
     entries[4].update(doVoting=True)  # the network has tests of its own
+    entries.pop()  # too few picks for an average
     project = run_scheduled(entries, "TestTemplateFromFiles", tmp_path)
     (star,) = project.glob("Runs/*ExportCoordinates3D/extra/export/files/*.star")
     tomogram = TomogramInfo("TS_1", 10.0, (40, 32, 24), str(tmp_path / "TS_1.mrc"))

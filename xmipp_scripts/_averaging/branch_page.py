@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +20,7 @@ from .branch_table import equal_table, own_table
 
 def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compared], notes: Sequence[str]) -> None:
     """Tables and pictures of branches, in the order given."""
-    equal = equal_table(found)
+    equal = _printed(equal_table(found))
     best = next((one for one in found if one.draws), found[0])
     page = Page(
         "Comparison of branches",
@@ -32,13 +33,18 @@ def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compar
         },
         [
             Section("At equal numbers of picks", _EQUAL if equal else _NO_EQUAL, _equal_pictures(found), equal),
-            Section("Each with all of its picks", _OWN, _own_pictures(found), own_table(found)),
+            Section("Each with all of its picks", _OWN, _own_pictures(found), _printed(own_table(found))),
         ],
         notes,
         {name: value for name, value in asdict(config).items() if name != "average" and value is not None}
         | {name: value for name, value in asdict(config.average).items() if name != "picks" and value is not None},
     )
     write_page(path, page)
+
+
+def _printed(table: list[list[str]]) -> list[list[str]]:
+    """With the signs that a terminal may lack."""
+    return [[re.sub(r"(?<=[\d,]) A\b", " Å", cell).replace("+-", "±") for cell in row] for row in table]
 
 
 def _lead(found: Sequence[Compared], config: BranchesConfig) -> str:

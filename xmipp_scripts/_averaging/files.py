@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from tomo_particles import __version__
 from tomo_particles.averaging.alignment import Settings
@@ -65,8 +66,9 @@ def write_average(config: AverageConfig) -> dict:
         made = SetAverage(
             boxes, settings, config.lowpass, config.finest or 2 * rate, config.seed, halves=halves, start=start
         ).run()
+    notes += [made.stopped] if made.stopped else []
     aligned = _aligned(boxes, made, picked)
-    notes += _outside(aligned, headers)
+    notes += _outside(aligned, headers) + _near(aligned, config.diameter / 2)
     if halves and made.fsc is None:
         notes.append("nearly all picks are within half a diameter of each other: no halves, so nothing says the resolution")
     summary = _summary(config, boxes, made, notes) | {"seconds": round(time.perf_counter() - begin, 1)}
@@ -133,6 +135,13 @@ def _outside(aligned: Sequence[tuple[Picks, pd.DataFrame]], headers: dict[str, H
         edge = np.array(headers[picks.tomo_id][0]) - 0.5
         count += int(((picks.positions < -0.5) | (picks.positions > edge)).any(axis=1).sum())
     return [f"{count} aligned places lie outside their tomogram"] if count else []
+
+
+def _near(aligned: Sequence[tuple[Picks, pd.DataFrame]], distance: float) -> list[str]:
+    """A note on places nearer to each other than a distance in Å: they are one particle, as a rule."""
+    pairs = sum(len(cKDTree(picks.positions).query_pairs(distance / picks.sampling_rate)) for picks, _ in aligned)
+    text = f"pairs of picks that are now nearer than half a diameter to each other, each perhaps one particle: {pairs}"
+    return [text] if pairs else []
 
 
 def _summary(config: AverageConfig, boxes: PickedBoxes, made: Averages, notes: list[str]) -> dict:

@@ -14,15 +14,17 @@ import pandas as pd
 from tomo_particles.averaging.alignment import Settings
 from tomo_particles.averaging.picked_boxes import PickedBoxes, Source
 from tomo_particles.averaging.poses import split_halves
-from tomo_particles.averaging.second_look import LEAST_OF_HALF, Looks, best_references, second_look
+from tomo_particles.averaging.second_look import LEAST_OF_HALF, Looks, best_references, memory_of, second_look
 from tomo_particles.consensus.chance_agreement import agreement_informs
 from tomo_particles.consensus.labels import agreement_of
 from tomo_particles.consensus.looks import AGREEMENT, joined_scores, moved_midway, worth_of
 from tomo_particles.consensus.merged_picks import NETWORK, SCORE, MergedPicks, references_of
-from tomo_particles.consensus.run_verdict import final_scores
+from tomo_particles.consensus.run_verdict import FinalScores, final_scores
+from tomo_particles.consensus.verdict import VOTES_ALONE
 from tomo_particles.core.coordinates import rescale_positions, rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import write_csv_table, written_aside
+from tomo_particles.core.memory import lacking
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, write_volume
 from tomo_particles.formats.xmd import read_table, write_table
 from tomo_particles.learning.model_files import folds_of
@@ -37,7 +39,8 @@ Columns = dict[str, list]
 
 @dataclass(frozen=True)
 class LookConfig:
-    """input, noise: XMD of scored merged picks and of scored noise.  model: that scored them; empty if none.  diameter: Å.
+    """input, noise: XMD of scored merged picks and of scored noise; without network scores the votes count.  model: that scored
+    them; empty if none.  diameter: Å.
 
     tilts: first and last angle, degrees.  move: whether picks are moved towards the centres of the average.
     """
@@ -95,55 +98,87 @@ class Compared:
         return worth_of(self.looks.agreement)
 
 
+@dataclass(frozen=True)
+class Looked:
+    """compared: all picks, or why there is no look.  joined: scores of picks and of noise with the look, None if it changes none.
+
+    scores: the final ones.
+    """
+
+    compared: Compared | str
+    joined: tuple[list[float], list[float]] | None
+    scores: FinalScores
+
+    @property
+    def worth(self) -> float:
+        return 0.0 if isinstance(self.compared, str) else self.compared.worth
+
+
 def write_second_look(config: LookConfig, progress: Callable[[str], None] = lambda line: None) -> dict:
     """Score merged picks once more; returns what the record says: used, reason, agreement, worth, references, lowpass.
 
     Where the look is worth nothing, the scores are those of the input, and the reason says why.
     """
     columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
-    out_of_fold = bool(config.model) and folds_of(config.model) > 1
+    _require_scores(columns, noise, config)
+    voted = NETWORK not in columns
     with ExitStack() as stack:
         tomograms = _opened(columns, noise, config, stack)
         for path in (config.looks, *config.averages):
             path.unlink(missing_ok=True)  # of an earlier look
-        compared = _compared(columns, noise, tomograms, config, progress)
+        looked = _look(columns, noise, tomograms, config, progress)
+        if voted and looked.joined and looked.scores.verdict.kind != VOTES_ALONE:
+            # Votes accept more false picks than a network does: the picks that the look accepts make a better average.
+            again = _look(columns | {SCORE: looked.scores.score.tolist()}, noise, tomograms, config, progress)
+            looked = again if again.joined and again.worth >= looked.worth else looked
         sizes = {name: (tomogram.size, tomogram.sampling_rate) for name, tomogram in tomograms.items()}
+    compared, joined, scores = looked.compared, looked.joined, looked.scores
     if isinstance(compared, str):
         found = {"used": False, "reason": compared}
-        scores = final_scores(columns, noise, out_of_fold, network_alone=False)
     else:
         found = _record(compared)
-        of_picks, of_noise = _joined(columns, noise, compared)
-        joined = of_picks != columns[NETWORK]
-        if found["used"] and not joined:
+        if found["used"] and joined is None:
             found["reason"] = f"{found['reason']}; the votes do not distinguish the picks, so that their scores stay as they were"
-        _write_looks(config, columns, compared, of_picks)
-        scores = final_scores(
-            columns | {NETWORK: of_picks},
-            noise | {NETWORK: of_noise},
-            out_of_fold,
-            network_alone=False,
-            looked_twice=joined,
-        )
+        _write_looks(config, columns, compared, joined[0] if joined else columns.get(NETWORK, np.nan))
         _move(columns, compared, sizes, config)
-        if found["used"]:
-            reason = f"{scores.verdict.reason}; {found['reason']}"
-            scores = replace(scores, verdict=replace(scores.verdict, reason=reason))
+    if found["used"]:
+        verdict = scores.verdict.judged_by("the second look") if voted and joined else scores.verdict
+        scores = replace(scores, verdict=replace(verdict, reason=f"{verdict.reason}; {found['reason']}"))
     columns[SCORE] = scores.score.tolist()
     with written_aside(config.record) as aside:
         aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    write_beside(config.output, scores)
+    write_beside(config.output, scores.verdict, scores.pickers)
     write_table(config.output, columns)
     progress(f"second look: {found['reason']}")
     return found
 
 
+def _look(
+    columns: Columns, noise: Columns, tomograms: Mapping[str, Tomogram], config: LookConfig, progress: Callable[[str], None]
+) -> Looked:
+    """Average the picks that the table accepts, compare all, and score them again."""
+    compared = _compared(columns, noise, tomograms, config, progress)
+    joined = _joined(columns, noise, compared) if isinstance(compared, Compared) and compared.worth else None
+    # Without a network every score is of the look, which compares no pick with an average that holds it.
+    out_of_fold = NETWORK not in columns or (bool(config.model) and folds_of(config.model) > 1)
+    scored = (columns | {NETWORK: joined[0]}, noise | {NETWORK: joined[1]}) if joined else (columns, noise)
+    return Looked(compared, joined, final_scores(*scored, out_of_fold, network_alone=False, looked_twice=bool(joined)))
+
+
 def _read(path: str, option: str, *more: str) -> Columns:
     columns = read_table(path, option)
-    needed = [*"xyz", NETWORK, "tiltSeriesId", "tomogramVolume", "samplingRate", *more, "particleId", "image"]
+    needed = [*"xyz", "tiltSeriesId", "tomogramVolume", "samplingRate", *more, "particleId", "image"]
     if columns.get("x", [1]) and (missing := [name for name in needed if name not in columns]):
         raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; give what the scoring writes")
     return {name: [] for name in needed} | columns
+
+
+def _require_scores(columns: Columns, noise: Columns, config: LookConfig) -> None:
+    """Refuse picks without any score, and network scores of picks alone or of noise alone: nothing could be compared."""
+    option, path = (parameter("noise"), config.noise) if NETWORK in columns else (parameter("input"), config.input)
+    alone = columns["x"] and noise["x"] and (NETWORK in columns) != (NETWORK in noise)
+    if alone or (columns["x"] and not {NETWORK, SCORE} & set(columns)):
+        raise InputError(f"{option}: '{path}' lacks the column {NETWORK}; give what the scoring writes, both of one run")
 
 
 def _opened(columns: Columns, noise: Columns, config: LookConfig, stack: ExitStack) -> dict[str, Tomogram]:
@@ -191,6 +226,8 @@ def _compared(
             f"none, because the halves have {count[0]} and {count[1]} accepted picks whose boxes can be used; "
             f"{LEAST_OF_HALF} in each are needed"
         )
+    if lacks := lacking(memory_of(boxes, config.diameter)):
+        return f"none, because to compare {len(boxes)} picks of {config.diameter:g} Å {lacks}"
     progress(f"second look: averages of {count[0]} and {count[1]} picks")
     settings = Settings(config.diameter, threads=config.threads)
     looks = second_look(boxes, half, references, rows < m, settings, config.seed)
@@ -224,20 +261,22 @@ def _record(compared: Compared) -> dict:
     }
 
 
-def _joined(columns: Columns, noise: Columns, compared: Compared) -> tuple[list[float], list[float]]:
-    """The network scores of picks and of noise with the second look joined."""
+def _joined(columns: Columns, noise: Columns, compared: Compared) -> tuple[list[float], list[float]] | None:
+    """The scores of picks and of noise by network, if there is one, and second look; None if the votes tell nothing apart."""
     m = len(columns["x"])
+    unscored = [0.5] * len(compared.features)  # without a network every pick is as likely as not
     informs = agreement_informs(columns)
     agreement = agreement_of(columns["comment"], np.array(columns["enabled"])) if informs else None
+    network = columns.get(NETWORK, unscored[:m])
     of_picks, of_noise = joined_scores(
-        np.array(columns[NETWORK]),
+        np.array(network),
         compared.features[:m],
         agreement,
         compared.worth,
-        np.array(noise[NETWORK]),
+        np.array(noise.get(NETWORK, unscored[m:])),
         compared.features[m:],
     )
-    return of_picks.tolist(), of_noise.tolist()
+    return None if of_picks.tolist() == network else (of_picks.tolist(), of_noise.tolist())
 
 
 def _move(
@@ -260,13 +299,13 @@ def _move(
         columns[f"{axis}coor"] = np.rint(values).astype(int).tolist()
 
 
-def _write_looks(config: LookConfig, columns: Columns, compared: Compared, image: list[float]) -> None:
+def _write_looks(config: LookConfig, columns: Columns, compared: Compared, joined: list[float] | float) -> None:
     m = len(columns["x"])
     table: dict[str, object] = {"particleId": columns["particleId"], "tomo_id": columns["tiltSeriesId"]}
     table |= {f"{axis}_picked": columns[axis] for axis in "xyz"}
-    table |= {"network": columns[NETWORK], "ccc": compared.ccc}
+    table |= {"network": columns.get(NETWORK, np.nan), "ccc": compared.ccc}
     table |= dict(zip(("like_average", "like_ball", "by_shape"), compared.features[:m].T, strict=True))
-    table |= {"joined": image, **{f"shift_{axis}": v for axis, v in zip("xyz", compared.shifts.T, strict=True)}}
+    table |= {"joined": joined, **{f"shift_{axis}": v for axis, v in zip("xyz", compared.shifts.T, strict=True)}}
     write_csv_table(config.looks, pd.DataFrame(table))
     for path, average in zip(config.averages, compared.looks.averages, strict=True):
         write_volume(path, average, compared.looks.voxel)

@@ -53,7 +53,7 @@ NOT_WITH_VOTES = {"threshold", "noise_amount", "noise_radius", "noise_static", "
 def as_options(config: PipelineConfig) -> dict[str, str]:
     """The value of each option that had a meaning in the run, in the order of OPTIONS; '-' for one that was not given."""
     values = {**vars(config), **({} if config.voting else vars(config.training))}
-    unused = NOT_WITH_VOTES if config.voting else set()
+    unused = NOT_WITH_VOTES if config.votes_only else set()
     return {
         option: _text(not values[name] if name in NEGATED else values[name])
         for name, option in OPTIONS.items()

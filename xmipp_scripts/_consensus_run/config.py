@@ -36,6 +36,7 @@ class PipelineConfig:
     lie: str | None = None
     sampling_rate: float | None = None
     tomogram_sampling_rate: float | None = None
+    mask: tuple[str, ...] = ()
     picks_sampling_rates: tuple[float, ...] = ()
     radius: float = 0.35
     representative: int = 2
@@ -73,8 +74,8 @@ class PipelineConfig:
                 require_positive(rate, option, "Å/voxel")
         if self.diameter is not None:
             require_positive(self.diameter, "--diameter", "Å")
-            if self.voting or self.training.recipe != "consensus":
-                raise InputError("--diameter: the second look needs network scores of the recipe consensus; leave it out")
+            if self.training.recipe != "consensus":
+                raise InputError("--diameter: the second look needs scores of the recipe consensus; leave it out")
         check_tilts(self.tilts, "--tilts")
         if self.representative not in (0, 1, 2):
             raise InputError(f"--constype: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}")
@@ -98,10 +99,18 @@ class PipelineConfig:
             raise InputError(f"--number: {self.number} pickers cannot agree where there are {len(self.picks)}; lower it")
         if self.skip_training and not self.training.input_model:
             raise InputError("--skipTraining: needs a trained model; give it with --inputModel")
+
+    def check_sources(self) -> None:
+        """Raise InputError if two pickers, or references of both kinds, have the same picks. Reads the files."""
         _refuse_same_files(self.sources["picks"])
         for truth, lie in zip(self.sources["truth"], self.sources["lie"], strict=False):
             if truth.digest == lie.digest:
                 raise InputError(f"--lie: '{lie.path}' holds the same picks as --truth; a pick is one or the other")
+
+    @property
+    def votes_only(self) -> bool:
+        """Whether nothing but the number of votes counts: no network, and no second look."""
+        return self.voting and self.diameter is None
 
     @cached_property
     def sources(self) -> dict[str, list[PickSource]]:

@@ -1,4 +1,4 @@
-"""The steps of a run that need the network: training, scoring, and the second look."""
+"""The steps of a run that score picks: training, scoring, and the second look."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tomo_particles.runs.layout import ProgramLayout
 
+from .._network.files import ScoringConfig, score_files, train_files
 from .._shared.scored_files import reliability_beside, verdict_beside
-from ..deep_picking_consensus_tomo import ScoringConfig, score_files, train_files
 from .config import PipelineConfig
 from .steps import Steps
 from .tomograms import TomogramInfo
@@ -18,7 +18,9 @@ MERGED_SETS = ("pos", "doubt", "neg")
 
 
 class Learning:
-    """rate: common sampling rate, Å/voxel.  model: file that the run trains, or that is given.  tomograms: those with picks."""
+    """rate: common sampling rate, Å/voxel.  model: file that the run trains, or that is given; not used with votes and a second
+    look alone.  tomograms: those with picks.  names: of the pickers.
+    """
 
     def __init__(
         self,
@@ -27,10 +29,11 @@ class Learning:
         rate: float,
         model: str,
         tomograms: Sequence[TomogramInfo],
+        names: Sequence[str],
         progress: Callable[[str], None],
     ) -> None:
         self.config, self.layout, self.rate, self.model = config, layout, rate, model
-        self.tomograms, self.progress = tomograms, progress
+        self.tomograms, self.names, self.progress = tomograms, names, progress
 
     def _boxes(self, name: str) -> tuple[str, ...]:
         """The XMD files of one set of subtomograms, one per tomogram."""
@@ -40,7 +43,10 @@ class Learning:
         """Do what is not done yet; returns the XMD of the scored merged picks."""
         config = self.config
         model = self.model
-        if config.skip_training:
+        if config.voting:
+            model = ""
+            self._forget(self.layout.model, self.layout.training_log, self.layout.training_note, self.layout.scored_raw)
+        elif config.skip_training:
             self._forget(self.layout.training_log, self.layout.training_note)
         else:
             model = model if self._enough_agreed() else ""
@@ -49,7 +55,7 @@ class Learning:
             else:
                 self._forget(Path(self.model), self.layout.training_log, self.layout.training_note)
         noise = self._boxes("noise")
-        for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",))):
+        for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",)))[: 1 if config.voting else 2]:
             inputs = tuple(path for s in sets for path in self._boxes(s))
             scoring = self._scoring(name, inputs, noise if name == "merged" else (), model)
             beside = [verdict_beside(scoring.output), reliability_beside(scoring.output)] if name == "merged" else []
@@ -68,11 +74,28 @@ class Learning:
         else:
             for path in self.layout.of_second_look:  # of an earlier run
                 path.unlink(missing_ok=True)
-        return self.layout.scored
+        self._learn_answers(steps)
+        return self.layout.final
+
+    def _learn_answers(self, steps: Steps) -> None:
+        """Score the picks again with what persons said of them. The answers themselves stay, whatever the run does."""
+        from tomo_particles.runs.answers_file import read_answers
+
+        from .._curation.learn import LearnConfig, write_learned
+
+        layout = self.layout
+        if not read_answers(layout.answers):
+            for path in layout.of_answers:  # of an earlier run
+                path.unlink(missing_ok=True)
+            return
+        learning = LearnConfig(str(layout.scored), str(layout.answers), str(layout.answered), self.config.radius)
+        _forget_damaged(verdict_beside(learning.output))
+        inputs: list[str | Path] = [learning.input, learning.answers, verdict_beside(learning.input)]
+        steps.run("answers", learning, inputs, list(layout.of_answers), lambda: write_learned(learning, self.progress))
 
     def _looks_twice(self, model: str) -> bool:
-        """Whether there is a second look: the diameter is known, and a network scored the picks."""
-        return self.config.diameter is not None and bool(model)
+        """Whether there is a second look: the diameter is known, and a network scored the picks, or votes shall do."""
+        return self.config.diameter is not None and (bool(model) or self.config.voting)
 
     def _look_again(self, model: str, steps: Steps) -> None:
         from .._averaging.second_look import LookConfig, write_second_look
@@ -93,7 +116,7 @@ class Learning:
         _forget_damaged(verdict_beside(look.output))
         beside: list[str | Path] = [verdict_beside(look.output), reliability_beside(look.output)]
         outputs = [look.output, *beside, look.record, look.looks, *look.averages]
-        inputs = [look.input, look.noise, model, *[tomogram.path for tomogram in self.tomograms]]
+        inputs = [look.input, look.noise, *([model] if model else []), *[tomogram.path for tomogram in self.tomograms]]
         steps.run("second look", look, inputs, outputs, lambda: write_second_look(look, self.progress))
 
     def _score(self, scoring: ScoringConfig, name: str) -> None:
@@ -124,7 +147,7 @@ class Learning:
         sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
         steps.run(
             "training",
-            (config.training, config.box_size, self.rate, config.seed),
+            (config.training, config.box_size, self.rate, config.seed, self.names),
             sources,
             [self.model, log, note],
             lambda: train_files(
@@ -137,6 +160,7 @@ class Learning:
                 note=note,
                 seed=config.seed,
                 threads=config.threads,
+                pickers=self.names,
                 progress=self.progress,
             ),
         )

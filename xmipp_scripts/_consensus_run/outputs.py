@@ -14,16 +14,12 @@ import pandas as pd
 from tomo_particles import __version__
 from tomo_particles.consensus.chance_agreement import chance_note
 from tomo_particles.consensus.expected_precision import expected_precision_recall
-from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, SPREAD, MergedPicks, identity_columns, named_pickers
+from tomo_particles.consensus.merged_picks import NEGATIVE, SPREAD, identity_columns
 from tomo_particles.consensus.orientation_agreement import notes_of_pickers
 from tomo_particles.consensus.verdict import Verdict
-from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
-from tomo_particles.core.picks import NO_SPECIES
-from tomo_particles.formats.headers import ANGLES
-from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
-from tomo_particles.formats.xmd import DISAGREEMENT, read_table, with_nan, write_table
+from tomo_particles.formats.xmd import read_table
 from tomo_particles.geometry.symmetry import symmetry_group
 from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, RunLayout
@@ -32,9 +28,8 @@ from tomo_particles.runs.results import read_run
 from .as_options import as_options
 from .finished import FinishedRun
 from .orientations import orientation_summary
-from .tomograms import TomogramInfo
-
-CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
+from .tables import CSV_COLUMNS, in_tomogram_voxels, names_of, write_xmd
+from .tomogram_info import TomogramInfo
 
 
 def forget_outputs(layout: ProgramLayout) -> None:
@@ -47,21 +42,21 @@ def forget_outputs(layout: ProgramLayout) -> None:
 def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: float) -> dict:
     """Write every final file of the run, which started at that monotonic time; returns the summary."""
     config, layout = run.config, run.layout
-    names = {REFERENCE: "reference", **dict(enumerate(run.names, start=1))}
-    threshold = None if config.voting else config.threshold
+    names = names_of(run.names)
+    threshold = None if config.votes_only else config.threshold
     merged = read_table(scored)
-    table = _in_tomogram_voxels(merged, run.tomograms, names, threshold)
+    table = in_tomogram_voxels(merged, run.tomograms, names, threshold)
     good = table["accepted"].to_numpy()
     given = identity_columns(table)
     for name, rows in (("accepted", table[good]), ("scored", table)):
         write_csv_table(layout.output(name, ".csv"), rows[CSV_COLUMNS + given])
-        _write_xmd(layout.output(name, ".xmd"), rows, run, given)
+        write_xmd(layout.output(name, ".xmd"), rows, run.tomograms, (run.sampling_rate, config.box_size), given)
     if not config.voting:
-        of_pickers = _in_tomogram_voxels(read_table(layout.scored_raw), run.tomograms, names, threshold)
+        of_pickers = in_tomogram_voxels(read_table(layout.scored_raw), run.tomograms, names, threshold)
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
-    elif note := chance_note(merged):
+    elif config.votes_only and (note := chance_note(merged)):
         notes = [*notes, note]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
@@ -92,68 +87,9 @@ def _write_report(layout: RunLayout, summary: dict) -> None:
         _write_summary(layout, summary)
 
 
-def _in_tomogram_voxels(
-    columns: dict[str, list], tomograms: Sequence[TomogramInfo], names: dict[int, str], threshold: float | None
-) -> pd.DataFrame:
-    """The table with positions in voxels of each pick's own tomogram, best score first within a tomogram."""
-    merged = MergedPicks.from_columns(columns)
-    n = len(merged)
-    table = merged.table().assign(
-        accepted=merged.accepted(threshold),
-        probability=merged.probability,
-        rate=columns["samplingRate"],
-        picker=[names[int(ref)] for ref in columns["ref"]],
-        picker_score=with_nan(columns["fom"]),
-        pickers=[named_pickers(comment, names) for comment in merged.comments],
-        picker_scores=merged.picker_scores,
-        group=columns.get("ref2", [0] * n),
-        particleId=columns["particleId"],
-    )
-    table["class"] = ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)]
-    for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True):
-        table[name] = with_nan(columns.get(label, [np.nan] * n))
-    for tomogram in tomograms:
-        own = (table["tomo_id"] == tomogram.tomo_id).to_numpy()
-        if own.any():
-            rate = float(table.loc[own, "rate"].iloc[0])
-            table.loc[own, ["x", "y", "z"]] = rescale_positions(
-                table.loc[own, ["x", "y", "z"]].to_numpy(), rate, tomogram.sampling_rate
-            )
-            table.loc[own, "rate"] = tomogram.sampling_rate
-    return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
-
-
-def _write_xmd(path: Path, rows: pd.DataFrame, run: FinishedRun, given: Sequence[str]) -> None:
-    box_size, rate = run.config.box_size, run.sampling_rate
-    files = {tomogram.tomo_id: tomogram.path for tomogram in run.tomograms}
-    columns = {
-        "particleId": rows["particleId"],
-        "tiltSeriesId": rows["tomo_id"],
-        "tomogramVolume": [files[t] for t in rows["tomo_id"]],
-        "samplingRate": rows["rate"],
-        "particleSize": np.rint(box_size * rate / rows["rate"]),
-        "count": rows["support"],
-        "comment": rows["pickers"],
-        "CoordConsScore": rows["score"],
-        "enabled": rows["label"],
-        "ref2": rows["group"],
-        "fom": rows["picker_score"],
-        "keywords": rows["picker_scores"],
-    }
-    if rows["network"].notna().any():  # without a network there is no network score, not even an unknown one
-        columns["zScoreDeepLearning1"] = rows["network"]
-    for axis in "xyz":
-        columns |= {axis: rows[axis], f"{axis}coor": np.rint(rows[axis])}
-    if SPREAD in given:
-        columns |= {label: rows[name] for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True)}
-    if "class" in given:
-        columns["imageRef"] = rows["class"].replace("", NO_SPECIES)
-    write_table(path, {name: list(values) for name, values in columns.items()})
-
-
 def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: list[str]) -> dict:
     config, layout = run.config, run.layout
-    verdict = None if config.voting or not len(table) else Verdict.from_json(layout.verdict.read_text(encoding="utf-8"))
+    verdict = None if config.votes_only or not len(table) else Verdict.from_json(layout.verdict.read_text(encoding="utf-8"))
     verdict = verdict and verdict.with_names(dict(enumerate(run.names, start=1)))
     raw = {t.tomo_id: read_table(layout.picks(t.tomo_id))["ref"] for t in run.tomograms}
     counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(run.names)}
@@ -164,11 +100,12 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         "threshold": config.threshold,
         "samplingRate": run.sampling_rate,
         "boxSize": config.box_size,
-        "method": "voting" if config.voting else "network",
-        "model": run.model if verdict and Path(run.model).exists() else None,
+        "method": "voting" if config.votes_only else "votes and second look" if config.voting else "network",
+        "model": run.model if verdict and not config.voting and Path(run.model).exists() else None,
         "picks": counts,
         "reliability": _reliability(run),
         "secondLook": _second_look(run),
+        "answers": _answers(run),
         "expected": _expected(table, config.threshold, verdict) if verdict and config.training.recipe == "consensus" else {},
         "merged": len(table),
         "accepted": int(good.sum()),
@@ -201,14 +138,21 @@ def _second_look(run: FinishedRun) -> dict | None:
     """What came of the second look; None if there was none."""
     if run.config.diameter is None:
         return None
-    if not Path(run.model).exists():
+    if not (run.config.voting or Path(run.model).exists()):
         return {"used": False, "reason": "none, because no network was trained"}
     return dict(json.loads(run.layout.look.read_text(encoding="utf-8")))
 
 
+def _answers(run: FinishedRun) -> dict | None:
+    """What came of the answers of persons; None if there are none."""
+    if run.config.votes_only or not run.layout.learned.exists():
+        return None
+    return dict(json.loads(run.layout.learned.read_text(encoding="utf-8")))
+
+
 def _reliability(run: FinishedRun) -> dict[str, dict[str, float]]:
     """Estimated recall and precision of each picker, by name; empty where they are unknown."""
-    if run.config.voting or not run.layout.reliability.exists():
+    if run.config.votes_only or not run.layout.reliability.exists():
         return {}
     table = pd.read_csv(run.layout.reliability).round(3).dropna()
     return {

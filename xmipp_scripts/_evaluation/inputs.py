@@ -16,6 +16,10 @@ from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram
 from tomo_particles.evaluation.particle_classes import DISTRACTORS, Species, radii_of, read_species
 from tomo_particles.formats.pick_files import read_every_tomogram, read_pick_file
 from tomo_particles.formats.pick_folders import files_of
+from tomo_particles.regions.mask_files import read_mask
+from tomo_particles.regions.region_mask import RegionMask
+
+from .._shared.masks import masks_by_tomogram
 
 OCCUPANCY_ENDING = "_occupancy"
 
@@ -25,6 +29,7 @@ class Case:
     """One tomogram of the truth; positions, radii (m,) and size x, y, z in the truth's voxels.
 
     target: (m,) rows that are particles to be found.  size, tomogram, occupancy: None where unknown; the last two are paths.
+    mask: good and bad regions, None where they are not asked for.
     """
 
     picks: Picks
@@ -34,6 +39,7 @@ class Case:
     size: tuple[float, ...] | None
     tomogram: str | None
     occupancy: str | None
+    mask: RegionMask | None = None
 
 
 @dataclass
@@ -56,6 +62,7 @@ def read_inputs(
     tomograms: Sequence[str],
     sampling_rate: float | None,
     occupancy: Sequence[str],
+    mask: Sequence[str] = (),
 ) -> Inputs:
     """Read and check everything. Raises InputError with one line for whatever does not fit."""
     notes: list[str] = []
@@ -64,6 +71,8 @@ def read_inputs(
     for path, option in ((truth, "--truth"), (picks, "--picks")):
         files_of(path, option, [])
     headers = _read_headers(tomograms, notes)
+    if mask and not tomograms:
+        raise InputError("--mask: the sizes of the tomograms are not known; give them with --tomograms")
     truths = _read_truth(truth, headers, sampling_rate, notes)
     picked = _read_picks(picks, truths, headers, sampling_rate, notes)
     names = sorted({str(name) for one in truths.values() for name in one.species} - {""})
@@ -72,6 +81,7 @@ def read_inputs(
     targets = _targets(names, species, target, truth)
     volumes = _volumes(by_id, truths)
     paths = {tomogram_id(path): path for path in tomograms}
+    masks = masks_by_tomogram(mask, [tomo_id for tomo_id in truths if tomo_id in headers], "--mask")
     cases = {}
     for tomo_id, own in truths.items():
         found = picked[tomo_id].at_sampling_rate(own.sampling_rate) if tomo_id in picked else _nothing(own)
@@ -80,7 +90,8 @@ def read_inputs(
         if not target:
             is_target |= own.species == ""
         size = _size(own, is_target, headers.get(tomo_id), volumes.get(tomo_id))
-        cases[tomo_id] = Case(found, own, is_target, radii, size, paths.get(tomo_id), volumes.get(tomo_id))
+        regions = read_mask(masks[tomo_id], *headers[tomo_id], "--mask") if tomo_id in masks else None
+        cases[tomo_id] = Case(found, own, is_target, radii, size, paths.get(tomo_id), volumes.get(tomo_id), regions)
     if not any(case.target.any() for case in cases.values()):
         raise InputError(f"--truth: '{truth}' holds no particle, only {', '.join(names)}; give a truth with particles")
     if missed := [tomo_id for tomo_id in cases if tomo_id not in picked]:

@@ -72,6 +72,12 @@ def metrics_table(report: Mapping[str, Any]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(counts, "Int64"))
 
 
+def all_reports(page: Mapping[str, Any]) -> dict[str, Any]:
+    """The reports by rule, and those without bad regions under names of their own."""
+    good = page.get("good_regions") or {}
+    return {**page["all"], **{f"{rule}, good regions": numbers for rule, numbers in good.items()}}
+
+
 def picks_table(comparisons: Sequence[Comparison], cases: Sequence[Case]) -> Columns:
     """Every pick in the truth's voxels, with what became of it by the distance rule.
 
@@ -108,7 +114,7 @@ def write_outputs(
     joined = Joined.of(comparisons)
     report = page["all"]
     written = [f"{oroot}_metrics.csv", f"{oroot}_picks.xmd", f"{oroot}_curves.png"]
-    write_csv_table(written[0], metrics_table(report))
+    write_csv_table(written[0], metrics_table(all_reports(page)))
     write_table(written[1], picks_table(comparisons, cases))
     curves = {rule: found for rule in joined.candidates if (found := score_curves(joined, rule))}
     points = {rule: (numbers["localisation"]["recall"], numbers["localisation"]["precision"]) for rule, numbers in report.items()}
@@ -131,12 +137,16 @@ def write_outputs(
 def summary_text(page: Mapping[str, Any]) -> str:
     """The main numbers as a table for the terminal."""
     lines = []
-    table = metrics_table(page["all"])
-    for rule, numbers in page["all"].items():
+    reports = all_reports(page)
+    table = metrics_table(reports)
+    for rule, numbers in reports.items():
         rows = table[(table["rule"] == rule) & (table["kind"] != "size group")]
         shown = rows[list(SHOWN)].rename(columns=SHOWN).set_axis(list(rows["name"]), axis=0)
         shown = shown.dropna(axis="columns", how="all")
-        lines += [f"{rule} rule", shown.to_string(float_format="{:.3f}".format, na_rep="-")]
+        lines += [
+            f"{rule} rule" if rule in page["all"] else f"{rule.replace(',', ' rule,')} only",
+            shown.to_string(float_format="{:.3f}".format, na_rep="-"),
+        ]
         baseline = numbers["random_baseline"]
         lines.append(f"random positions: F1 {baseline['F1']:.3f} +- {baseline['F1_standard_deviation']:.3f}")
         if groups := numbers["size_groups"]:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -178,8 +179,12 @@ def require_place(path: str, option: str, place: Place) -> None:
     there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
     if not there.is_dir():
         raise InputError(f"{option}: '{there}' is no folder; choose another place")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{option}: there is no right to write in the folder '{there}'; choose another place")
+    try:  # the rights alone do not say it: a disk may be read-only, full, or refuse root
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        reason = f"nothing can be written in the folder '{there}' ({error.strerror})"
+        raise InputError(f"{option}: {reason}; choose another place") from error
 
 
 def require_positive(value: float, option: str, unit: str = "") -> float:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.files import write_csv_table, written_aside
 
 if TYPE_CHECKING:
-    from tomo_particles.consensus.run_verdict import FinalScores
+    from tomo_particles.consensus.picker_reliability import Reliability
+    from tomo_particles.consensus.verdict import Verdict
 
 
 def reliability_beside(scored: str | Path) -> Path:
@@ -21,13 +22,12 @@ def verdict_beside(scored: str | Path) -> Path:
     return _beside(scored, "_verdict.json")
 
 
-def write_beside(scored: str | Path, found: FinalScores) -> None:
+def write_beside(scored: str | Path, verdict: Verdict, pickers: Reliability) -> None:
     """Write both files of the scored XMD."""
     import pandas as pd
 
     with written_aside(verdict_beside(scored)) as aside:
-        aside.write_text(found.verdict.to_json(), encoding="utf-8")
-    pickers = found.pickers
+        aside.write_text(verdict.to_json(), encoding="utf-8")
     table = pd.DataFrame({"picker": pickers.pickers, "recall": pickers.recall, "precision": pickers.precision})
     write_csv_table(reliability_beside(scored), table)
 

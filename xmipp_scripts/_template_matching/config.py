@@ -19,7 +19,8 @@ class TemplateMatchingConfig:
     tomograms: tuple[str, ...]
     templates: tuple[str, ...]
     output: str
-    mask: str | None = None
+    template_mask: str | None = None
+    mask: tuple[str, ...] = ()
     diameters: tuple[float, ...] = ()
     tilts: tuple[float, float] | None = (-60.0, 60.0)
     angular_step: float | None = None

@@ -19,6 +19,8 @@ from tomo_particles.pickers.template_kernels import density_diameter
 from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
+from .._shared.mask_option import mask_of
+from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
 from .config import TemplateMatchingConfig
@@ -32,10 +34,12 @@ SPHERICAL = 0.2  # root mean square of what a mask varies by at one distance fro
 def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     """Search from files to a file; returns the picks of each tomogram. All input is checked before the first search."""
     notes: list[str] = []
+    masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
     templates = _read_templates(config, notes)
-    mask = _read_mask(config, templates, notes) if config.mask else None
+    template_mask = _read_template_mask(config, templates, notes) if config.template_mask else None
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
         _check_sizes(tomogram, templates)
+        mask_of(masks, tomogram)
     print_notes(notes)
     ctf = None
     if config.defocus:
@@ -56,7 +60,11 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     for path in config.tomograms:
         keep = partial(_write_score_map, Path(config.scoremaps), tomogram_id(path)) if config.scoremaps else None
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            pickings.append(search(tomogram, templates, settings, mask, keep=keep, progress=say))
+            mask = mask_of(masks, tomogram)
+            bad = None if mask is None else mask.bad_voxels(tomogram.data.shape, tomogram.sampling_rate)
+            pickings.append(search(tomogram, templates, settings, template_mask, bad=bad, keep=keep, progress=say))
+            if mask is not None:  # a peak may be refined into a bad voxel
+                pickings[-1] = pickings[-1][~mask.is_bad_at(pickings[-1].positions, tomogram.sampling_rate)]
     write_pickings(config.output, pickings, config.tomograms, max(template.diameter for template in templates))
     return pickings
 
@@ -84,20 +92,20 @@ def _read_density(path: str, sampling_rate: float | None, option: str, notes: li
     return density, rate
 
 
-def _read_mask(config: TemplateMatchingConfig, templates: list[Template], notes: list[str]) -> np.ndarray:
+def _read_template_mask(config: TemplateMatchingConfig, templates: list[Template], notes: list[str]) -> np.ndarray:
     """(n,) the mask's value at 0, 1, 2... template voxels from its centre."""
-    option = "--mask"
-    mask, _ = _read_density(str(config.mask), config.template_sampling_rate or templates[0].rate, option, notes)
+    option = "--templateMask"
+    mask, _ = _read_density(str(config.template_mask), config.template_sampling_rate or templates[0].rate, option, notes)
     for template in templates:
         if mask.shape != template.density.shape:
             raise InputError(
-                f"{option}: '{config.mask}' has {edges(mask.shape)} voxels, '{template.path}' {edges(template.density.shape)}; "
-                "give a mask in the box of the templates"
+                f"{option}: '{config.template_mask}' has {edges(mask.shape)} voxels, '{template.path}' "
+                f"{edges(template.density.shape)}; give a mask in the box of the templates"
             )
         if not same_sampling_rate(template.rate, templates[0].rate):
             raise InputError(f"{option}: '{template.path}' and '{templates[0].path}' have different voxels; leave {option} out")
     if mask.min() < 0 or mask.max() <= 0:
-        raise InputError(f"{option}: '{config.mask}' must be 0 outside of the particle and up to 1 inside")
+        raise InputError(f"{option}: '{config.template_mask}' must be 0 outside of the particle and up to 1 inside")
     centre = np.array(mask.shape)[:, None, None, None] // 2
     square = ((np.indices(mask.shape) - centre) ** 2).sum(axis=0).ravel()
     same_distance = np.bincount(square, mask.ravel()) / np.maximum(np.bincount(square), 1)
@@ -106,8 +114,8 @@ def _read_mask(config: TemplateMatchingConfig, templates: list[Template], notes:
     profile = np.bincount(shells, mask.ravel()) / np.bincount(shells)
     if rms > SPHERICAL:
         raise InputError(
-            f"{option}: '{config.mask}' is not a ball about the middle of its box (voxel size // 2), and the local normalisation "
-            "needs one mask for all rotations; leave it out and give --diameter"
+            f"{option}: '{config.template_mask}' is not a ball about the middle of its box (voxel size // 2), and the local "
+            "normalisation needs one mask for all rotations; leave it out and give --diameter"
         )
     return profile / profile.max()
 

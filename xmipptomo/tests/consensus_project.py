@@ -52,7 +52,12 @@ class ConsensusProject(BaseTest):
         """A form with these parameters; each has pointers of its own, because Scipion stores them as parts of one protocol."""
         for name in ("inputSets", "positiveReferences", "negativeReferences"):
             parameters[name] = [Pointer(p.getObjValue(), extended=p.getExtended()) for p in parameters.get(name, [])]
-        return self.newProtocol(XmippProtDeepConsensusPicking3D, **{"numberOfThreads": 1, "binThreads": 2, **parameters})
+        single = {name: parameters.pop(name) for name, value in list(parameters.items()) if isinstance(value, Pointer)}
+        form = self.newProtocol(XmippProtDeepConsensusPicking3D, **{"numberOfThreads": 1, "binThreads": 2, **parameters})
+        for name, pointer in single.items():  # not as parameters: Scipion forgets what these point to
+            getattr(form, name).set(pointer.getObjValue())
+            getattr(form, name).setExtended(pointer.getExtended())
+        return form
 
     def launch(self, **parameters) -> XmippProtDeepConsensusPicking3D:
         return self.launchProtocol(self.protocol(**{"writeReport": False, **parameters}))

@@ -105,7 +105,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         for text in ("66 picks accepted", "10 Å/voxel", "picker A", "estimated recall", "seed 1",
                      "TS_2: 0 + 22 picks, 0 positive, 22 doubtful"):
             self.assertIn(text, summary)
-        self.assertIn("pickers agreed", protocol.methods()[0])
+        self.assertIn("agreement between the pickers", protocol.methods()[0])
 
     def test_resuming_with_another_threshold_does_not_train_again(self):
         protocol = self.trained()
@@ -135,9 +135,8 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         os.makedirs(os.path.dirname(model), exist_ok=True)
         shutil.copy(RunFiles(self.trained()._getExtraPath()).model, model)
         picker = self.coordinates("picker at 24 voxels", self.fine, 24)
-        version = Pointer(self.binned.getObjValue(), extended=self.binned.getExtended())
         protocol = self.launch(inputSets=[picker], modelType=MODEL_EXISTING, modelFile=model, skipTraining=True, threshold=0.0,
-                               scoreRawPicks=False, extractFrom=version)
+                               scoreRawPicks=False, extractFrom=self.binned)
         self.assertEqual(protocol.coordinates.getSize(), picker.get().getSize())
         files = RunFiles(protocol._getExtraPath())
         self.assertFalse(os.path.exists(files.model))
@@ -171,7 +170,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         viewer = DeepConsensusPicking3DViewer(project=self.proj, protocol=protocol)
         viewer.setProtocol(protocol)
         self.assertEqual(len(viewer.getParam("tomogram").choices), 3)
-        opened_elsewhere = ("showReport", "showOutput", "showScored")
+        opened_elsewhere = ("showReport", "showOutput", "showScored", "showCurate", "showNapari")
         truth = Path("by hand.csv")
         rows = [f"TS_1,{x},{y},{z},{RATE}" for x, y, z in self.simulated["TS_1"].truth]
         truth.write_text("\n".join(["tomo_id,x,y,z,samplingRate", *rows]) + "\n")
@@ -267,6 +266,13 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         self.assertEqual((sorted(first.getTSIds()), second.getTSIds()), (["TS_1", "TS_10", "TS_2"], ["TS_3"]))
         self.assert_at_particles(first, "TS_2")
         self.assert_at_particles(second, "TS_3")
+        protocol.inputSets.clear()
+        for pointer in (picker, self.coordinates("picker F", fine, 20)):
+            protocol.inputSets.append(Pointer(pointer.getObjValue(), extended=pointer.getExtended()))
+        self.launchProtocol(protocol)
+        again = self.proj.getProtocol(protocol.getObjId(), fromRuns=False)
+        self.assertEqual(sorted(again.coordinates.getTSIds()), ["TS_1", "TS_3"])
+        self.assertEqual((again.coordinates2.getSize(), again.scoredCoordinates2.getSize()), (0, 0))  # not those of before
 
     # ------------------------------------------------------------------------------------------------- failures
     def failure_of(self, protocol) -> str:

@@ -44,7 +44,7 @@ class TestSecondLook(ConsensusProject):
         # A diameter of half of the box, and the tilts of the tomograms
         line = f"*Second look* (100 Å in diameter, tilts -57 to 63 degrees): {look['reason']}; centres moved"
         self.assertIn(line, protocol.summary())
-        self.assertIn("half of the way to the centre of the average", protocol.methods()[0])
+        self.assertIn("by half of their distance to the centre of the average", protocol.methods()[0])
         picked = pd.read_csv(files.looks)[["x_picked", "y_picked", "z_picked"]].to_numpy()
         self.assertGreater(self.furthest(protocol, picked), 0.1)
         for ts_id in self.simulated:
@@ -64,6 +64,19 @@ class TestSecondLook(ConsensusProject):
         self.assertEqual([path for path in files.of_second_look if path.exists()], [])
         self.assertLess(self.furthest(once, picked), 0.01)
 
+    def test_votes_have_it_where_a_diameter_is_given(self):
+        protocol = self.launch(inputSets=self.pickers, doVoting=True, diameter=100.0, noiseRadius=0.5)
+        files, lines = RunFiles(protocol._getExtraPath()), protocol.summary()
+        content = json.loads(Path(files.summary).read_text())
+        self.assertEqual((content["method"], content["threshold"]), ("votes and second look", 0.5))
+        self.assertTrue(content["secondLook"]["used"], content["secondLook"]["reason"])
+        self.assertIn("votes alone", lines[0].lower())  # every pick of both: the look has nothing to learn from
+        self.assertTrue(any(line.startswith("*Second look* (100 Å in diameter") for line in lines))
+        self.assertIn("no network was used", protocol.methods()[0])
+        self.assertFalse(os.path.exists(files.model) or os.path.exists(files.scored_raw))
+        n = sum(len(one.truth) for one in self.simulated.values())
+        self.assertGreaterEqual(protocol.coordinates.getSize(), n - 3)  # a contrast that stands out is not accepted
+
     def test_wrong_diameter_and_tilts_are_refused_by_the_name_of_the_field(self):
         def errors(**values) -> str:
             return "\n".join(self.protocol(inputSets=self.pickers, **values).validate())
@@ -74,5 +87,6 @@ class TestSecondLook(ConsensusProject):
         for first, last in ((60, -60), (-60, -60), (-100, 60), (None, 95)):
             self.assertIn("*Last tilt (degrees)* must lie between -90 and 90", errors(firstTilt=first, lastTilt=last))
         self.assertEqual(errors(diameter=120, firstTilt=-50), "")
-        for choice in ({"doVoting": True}, {"secondLook": False}, {"recipe": RECIPES.index("paper")}):
+        self.assertIn("*Diameter (A)*", errors(diameter=-1, doVoting=True))
+        for choice in ({"secondLook": False}, {"recipe": RECIPES.index("paper")}):
             self.assertEqual(errors(diameter=-1, firstTilt=95, **choice), "")  # not shown, not checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,11 @@ from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
 from tomo_particles.core.errors import InputError
 
+from ..constants import CURATE_PROGRAM
 from ..files import RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
 from .browser import open_page
+from .curation_view import CurationView
 from .figure_window import FigureWindow
 from .viewer_coordinates3d import show_elsewhere
 
@@ -46,6 +49,10 @@ OUTPUTS = {
     "showScored": ("scoredCoordinates", "All scored coordinates in another viewer", "coordinates, accepted or not,"),
 }
 TRUTH = "Known particles"
+CURATE_HELP = ("Shows the picks from which the run learns most, one by one: press y for a particle, n for none. Thirty answers "
+               "help most with small particles. The slice beside it has all picks: click on one to accept or reject it, or "
+               "elsewhere to add a particle. Every answer is saved at once, with your name. Then choose Continue: the run learns "
+               "from the answers in seconds, and nothing is extracted or trained again.")
 
 
 class DeepConsensusPicking3DViewer(ProtocolViewer):
@@ -60,6 +67,7 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         form.addParam(
             "showReport", params.LabelParam, default=True, label="Report", help="The whole run on one page, in the browser."
         )
+        form.addParam("showCurate", params.LabelParam, label="Curate: is this a particle?", help=CURATE_HELP)
         for name, (_, label, text) in RUN_FIGURES.items():
             form.addParam(name, params.LabelParam, label=label, help=text)
         form.addParam(
@@ -81,6 +89,9 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         form.addParam("tomogram", params.EnumParam, choices=names, default=0, label="Tomogram", help="Whose picks to show below.")
         for name, (_, label, text) in TOMOGRAM_FIGURES.items():
             form.addParam(name, params.LabelParam, label=label, help=text)
+        form.addParam("showNapari", params.LabelParam, label="Edit in napari",
+                      help="The accepted picks of this tomogram as points in napari, where it is installed. Points that you "
+                           "delete or add there are saved as answers when you close it, as with *Curate*.")
         for name, (_, label, which) in OUTPUTS.items():
             form.addParam(
                 name,
@@ -93,6 +104,8 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
     def _getVisualizeDict(self) -> dict[str, Callable]:
         return {
             "showReport": self._report,
+            "showCurate": self._curate,
+            "showNapari": self._napari,
             **dict.fromkeys((*RUN_FIGURES, *TOMOGRAM_FIGURES), self._figure),
             "showCalibration": self._calibration,
             **dict.fromkeys(OUTPUTS, self._output),
@@ -126,6 +139,27 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
             return [FigureWindow(draw(run, tomo_id), f"{title}: {tomo_id}", self.getTkRoot())]
         except InputError as error:
             return [self.errorMessage(str(error), title)]
+
+    def _curate(self, _=None) -> list[View]:
+        """The window in which a person judges picks, or why there is none."""
+        from tomo_particles.runs.curation import open_curation, this_person
+
+        try:
+            curation = open_curation(self._files().root, this_person(), self.protocol.randomSeed.get())
+            return [CurationView(curation, self.getTkRoot())]
+        except InputError as error:
+            return [self.errorMessage(str(error), "Curate")]
+
+    def _napari(self, _=None) -> list[View]:
+        """Start napari in a process of its own, because its windows and Scipion's do not live in one."""
+        from importlib.util import find_spec
+
+        if find_spec("napari") is None:
+            return [self.infoMessage(
+                "napari is not installed in the environment of Scipion; *Curate* does not need it.", "No napari")]
+        tomo_id = self._results().tomograms[self.tomogram.get()].tomo_id
+        subprocess.Popen([CURATE_PROGRAM, "--run", str(self._files().root), "--napari", tomo_id])
+        return []
 
     def _report(self, _=None) -> list[View]:
         path = self._files().report

@@ -13,6 +13,7 @@ from .band import Band, in_wedge
 from .poses import Poses
 
 CHUNK = 32  # picks worked on at once, whatever the number of threads: sums keep their order
+CHUNK_VOXELS = 2**24  # fewer where boxes are so large that they would hold more voxels: memory stays below a GB a thread
 LEAST_WEIGHT = 0.05  # of the largest weight, added where few picks see a frequency
 
 
@@ -102,20 +103,21 @@ def all_turned_back(particles: Particles, poses: Poses, threads: int = 1) -> Tur
         return turned_back(particles[rows], poses[rows])
 
     with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(some, chunks(len(particles))))
+        parts = list(pool.map(some, chunks(len(particles), particles.band.edge)))
     return Turned(np.concatenate([one.spectra for one in parts]), np.concatenate([one.seen for one in parts]))
 
 
-def chunks(count: int) -> list[slice]:
-    """Of at most CHUNK rows each."""
-    return [slice(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
+def chunks(count: int, edge: int) -> list[slice]:
+    """Of at most CHUNK rows each; edge: of the volumes that a row becomes, voxels."""
+    most = max(1, min(CHUNK, CHUNK_VOXELS // edge**3))
+    return [slice(first, min(first + most, count)) for first in range(0, count, most)]
 
 
 def sum_of(turned: Turned, particles: Particles) -> Sum:
     """The weighted sum of picks in the frame of the reference."""
     parts = [
         (particles.weights[rows] @ turned.spectra[rows], particles.weights[rows] @ turned.seen[rows])
-        for rows in chunks(len(particles))
+        for rows in chunks(len(particles), particles.band.edge)
     ]
     return Sum(particles.band, np.sum([one for one, _ in parts], axis=0), np.sum([other for _, other in parts], axis=0))
 
@@ -127,5 +129,5 @@ def summed(particles: Particles, poses: Poses, threads: int = 1) -> Sum:
         return sum_of(turned_back(particles[rows], poses[rows]), particles[rows])
 
     with ThreadPoolExecutor(threads) as pool:
-        first, *others = pool.map(part, chunks(len(particles)))
+        first, *others = pool.map(part, chunks(len(particles), particles.band.edge))
     return sum(others, first)

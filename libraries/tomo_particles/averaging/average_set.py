@@ -9,9 +9,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from ..core.errors import InputError, parameter
+from ..core.memory import lacking
 from ..fourier.shell_correlation import COVERED, HalfMapCorrelation, correlate_halves, last_shell
 from .alignment import Settings, free_start, local_rounds, reference_of
-from .average import Sum, summed
+from .average import CHUNK, Sum, summed
 from .band import Band
 from .halves import rigid_motion
 from .picked_boxes import PickedBoxes
@@ -22,6 +23,8 @@ LEAST_PICKS, LEAST_FOR_HALVES = 20, 40
 STAGES = 5  # at most, each at the resolution to which the halves agreed in the one before
 GO_ON = 0.5  # the correlation up to which the halves agree
 FINER = 0.97  # of the resolution before: less gain ends the search
+SPECTRA = 4  # of every pick in memory at once: as cut out, turned, moved, and one while it is put together
+AT_ONCE = 2**28  # bytes of spectra that are summed at once
 Say = Callable[[str], None]
 
 
@@ -34,6 +37,7 @@ class Averages:
     tomograms' noise.  coverage: (n, n, n), how often each frequency was seen, frequency 0 at the centre voxel.
     ccc: (n,) correlation coefficient of each pick with the reference of its half.  fsc: None without halves.
     resolution: Å, up to which picks were compared in the end.  agreement: of the halves' averages at the first low-pass.
+    stopped: why they were not compared at a finer resolution, though the halves agree on it; '' as a rule.
     """
 
     poses: Poses
@@ -47,6 +51,7 @@ class Averages:
     fsc: HalfMapCorrelation | None
     resolution: float
     agreement: float | None
+    stopped: str = ""
 
 
 class SetAverage:
@@ -82,6 +87,12 @@ class SetAverage:
         self.resolution = lowpass
         self.agreement: float | None = None
         self.full = boxes.band(2 * boxes.rate)
+        self.stopped = ""
+        if lacks := self._lacking(lowpass):
+            raise InputError(
+                f"{parameter('lowpass')}: to compare {n} picks of {settings.diameter:g} Å at {lowpass:g} Å {lacks}; "
+                "give fewer picks, or a coarser filter"
+            )
 
     def run(self) -> Averages:
         """Align, then average."""
@@ -95,10 +106,18 @@ class SetAverage:
             wanted = self._agreed_resolution(sums)
             if wanted > FINER * self.resolution:
                 return self._averages(sums)
+            if lacks := self._lacking(wanted):
+                self.stopped = f"the picks were compared up to {self.resolution:.1f} A: at {wanted:.1f} A this {lacks}"
+                return self._averages(sums)
             self.resolution = wanted
             self._local(coarse=False)
         self._lay(everywhere=False)
         return self._averages(self._sums())
+
+    def _lacking(self, resolution: float) -> str:
+        """What to say if the picks of a half do not fit into memory at a resolution; '' if they do."""
+        spectra = max(map(len, self.rows)) * len(self.boxes.band(resolution).integers) * np.dtype(np.complex64).itemsize
+        return lacking(SPECTRA * spectra)
 
     def of(self, poses: Poses, half: np.ndarray) -> Averages:
         """The averages of known poses in one frame, without any search. half: (n,) 0 or 1."""
@@ -156,7 +175,8 @@ class SetAverage:
 
     def _sum(self, number: int, band: Band, whitened: bool) -> Sum:
         """Cut from the tomograms in parts, so that memory does not grow with the number of picks."""
-        rows, most = self.rows[number], 512
+        rows = self.rows[number]
+        most = int(np.clip(AT_ONCE // (len(band.integers) * np.dtype(np.complex64).itemsize), CHUNK, 512))
         total: Sum | None = None
         for first in range(0, len(rows), most):
             part = slice(first, first + most)
@@ -215,4 +235,5 @@ class SetAverage:
             fsc,
             self.resolution,
             self.agreement,
+            self.stopped,
         )

@@ -160,7 +160,7 @@ class PickedBoxes:
             return (band.shifted(band.pack(np.stack(boxes)), np.array(moves)) * np.array(factors)).astype(np.complex64)
 
         with ThreadPoolExecutor(self.threads) as pool:
-            parts = list(pool.map(part, (rows[one] for one in chunks(len(rows)))))
+            parts = list(pool.map(part, (rows[one] for one in chunks(len(rows), self.edge))))
         return Particles(band, np.concatenate(parts), self.tilts[rows], self.weights[rows])
 
 

@@ -112,7 +112,7 @@ def search_everywhere(
             turn[own], shift[own], score[own] = best_turn, best_shift, best
 
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(some, chunks(len(rows))))
+            list(pool.map(some, chunks(len(rows), band.edge)))
     return Found(Poses.of(rotations[turn], shift), score)
 
 
@@ -175,7 +175,7 @@ def search_nearby(
         return Found(Poses.of(rotations * turns[best_turn], _within(now.shifts + rotations.apply(best_shift), reach)), best)
 
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(some, chunks(len(poses))))
+        found = list(pool.map(some, chunks(len(poses), band.edge)))
     return Found(
         Poses(*(np.concatenate([getattr(f.poses, name) for f in found]) for name in ("quaternions", "shifts"))),
         np.concatenate([f.scores for f in found]),
@@ -198,4 +198,4 @@ def correlation_coefficients(
         return np.asarray(dot(own, model) / np.sqrt(np.maximum(dot(own, own) * dot(model, model), 1e-30)))
 
     with ThreadPoolExecutor(threads) as pool:
-        return np.concatenate(list(pool.map(some, chunks(len(particles)))))
+        return np.concatenate(list(pool.map(some, chunks(len(particles), band.edge))))

@@ -22,6 +22,7 @@ MOST_OF_HALF = 400  # more do not make the average better, at this resolution, b
 COARSEST = 60.0  # Å; at 80 to 100 a ribosome is a ball
 DETAILS = 3.0  # the low-pass in diameters, so that a small particle is no ball
 GRID = 24.0  # degrees
+KERNELS = 2200  # twice the rotations of this grid
 LARGEST = 4.0  # robust deviations: what differs more counts no more
 
 
@@ -47,6 +48,12 @@ class Looks:
 def lowpass_of(diameter: float, rate: float) -> float:
     """Å: resolution at which picks of a particle of `diameter` Å are compared in voxels of `rate` Å."""
     return max(min(COARSEST, diameter / DETAILS), 3 * rate)
+
+
+def memory_of(boxes: PickedBoxes, diameter: float) -> float:
+    """Bytes of the spectra of all picks, and of those of half of the references, turned: most of what a second look needs."""
+    spectrum = len(boxes.band(lowpass_of(diameter, boxes.rate)).integers) * np.dtype(np.complex64).itemsize
+    return float((2 * len(boxes) + 3 * MOST_OF_HALF + KERNELS) * spectrum)
 
 
 def best_references(score: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -94,9 +101,9 @@ def second_look(
 
 
 def is_dark(volume: np.ndarray, diameter: float) -> bool:
-    """Whether the middle of a mean box is darker than what is around the particle; diameter: voxels."""
+    """Whether the particle, hollow or not, is darker in a mean box than what is around it; diameter: voxels."""
     away = np.sqrt(((np.indices(volume.shape) - volume.shape[0] // 2) ** 2).sum(axis=0))
-    return bool(volume[away <= diameter / 4].mean() < volume[away > diameter / 2].mean())
+    return bool(volume[away <= diameter / 2].mean() < volume[away > diameter / 2].mean())
 
 
 def _average(

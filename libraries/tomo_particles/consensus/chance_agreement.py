@@ -50,7 +50,7 @@ def agreement_informs(columns: Mapping[str, list]) -> bool:
     tomo_ids, box_sizes = np.array(columns["tiltSeriesId"], dtype=str)[free], np.array(columns["particleSize"])[free]
     positions = positions_of(columns, "the merged picks", parameter("input"))[free]
     chance = pairs_by_chance(positions, tomo_ids, seen, RADIUS * float(box_sizes.max()))
-    return (n_votes * (n_votes - 1) / 2).sum() > TIMES * chance + ERRORS * np.sqrt(chance)
+    return bool((n_votes * (n_votes - 1) / 2).sum() > TIMES * chance + ERRORS * np.sqrt(chance))
 
 
 def chance_note(columns: Mapping[str, list]) -> str:

@@ -9,14 +9,14 @@ Picker evidence means the votes and the picker scores.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
 
 from .labels import agreement_of
 from .merged_picks import references_of, scores_of, votes_of
-from .picker_reliability import TINY, Reliability, estimate_reliability, votes_alone
+from .picker_reliability import TINY, Reliability, VotePatterns, estimate_reliability
 from .two_normals import SUREST, odds_of_two_normals, separation
 
 SURENESS = 1e-3  # probabilities are clipped to this distance from 0 and 1
@@ -37,6 +37,98 @@ UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
 
+@dataclass(frozen=True)
+class Odds:
+    """Log-odds that are linear in F features: weights[0] + weights[1:] @ (features - mean) / spread; mean and spread (F,)."""
+
+    mean: np.ndarray
+    spread: np.ndarray
+    weights: np.ndarray
+
+    def of(self, features: np.ndarray) -> np.ndarray:
+        """(m,) log-odds of picks with these features (m, F)."""
+        return self._design(features) @ self.weights
+
+    def _design(self, features: np.ndarray) -> np.ndarray:
+        return np.concatenate([np.ones((len(features), 1)), (features - self.mean) / self.spread], axis=1)
+
+
+@dataclass(frozen=True)
+class TabulatedOdds:
+    """Log-odds (k,) at increasing values (k,) of one feature, and between them on straight lines."""
+
+    values: np.ndarray
+    odds: np.ndarray
+
+    def of(self, features: np.ndarray) -> np.ndarray:
+        """(m,) log-odds of picks with this feature (m, 1)."""
+        return np.asarray(np.interp(features[:, 0], self.values, self.odds))
+
+
+@dataclass(frozen=True)
+class ScoreSpread:
+    """Mean and deviation (K,) of the scores of each picker, in its own unit."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @staticmethod
+    def of(scores: np.ndarray) -> ScoreSpread:
+        """Of the scores (m, K) of merged picks, NaN if the picker gave none."""
+        given = np.isfinite(scores)
+        n = np.maximum(given.sum(axis=0), 1)
+        mean = np.where(given, scores, 0).sum(axis=0) / n
+        return ScoreSpread(mean, np.sqrt((np.where(given, scores - mean, 0) ** 2).sum(axis=0) / n))
+
+    def features(self, seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """(m, 3 K) features: for each picker its vote, its standardised score, and the square of that minus 1; 0 without a
+        score."""
+        given = np.isfinite(scores)
+        z = np.where(given, (scores - self.mean) / np.maximum(self.deviation, np.finfo(float).tiny), 0)
+        z = np.clip(np.where(self.deviation > 0, z, 0), -LARGEST_DEVIATION, LARGEST_DEVIATION)
+        return np.concatenate([np.asarray(seen, dtype=float), z, np.where(given & (self.deviation > 0), z**2 - 1, 0)], axis=1)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How network score and picker evidence give the log-odds of a merged pick, learned from many.
+
+    by_network: of the log-odds of the network score.  spread, by_pickers: of the picker evidence.  trust: weight of the former;
+    base: what is subtracted from it.  factor: of the sum.
+    """
+
+    by_network: Odds | TabulatedOdds
+    spread: ScoreSpread
+    by_pickers: Odds
+    trust: float
+    base: float
+    factor: float = 1.0
+
+    def odds(self, network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, scored: np.ndarray) -> np.ndarray:
+        """(m,) log-odds. scored: (m,) bool, whose network score counts; of the others the picker evidence alone does."""
+        odds = self.by_pickers.of(self.spread.features(seen, scores))
+        odds[scored] += self.trust * (self.by_network.of(logit_of(network_score[scored])[:, None]) - self.base)
+        return self.factor * odds
+
+    @staticmethod
+    def learned(
+        network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray, two_groups: bool = False
+    ) -> Evidence:
+        """From merged picks; see `final_probability`."""
+        by_network = _fit_network(network_score, agreement, two_groups)
+        return _with_pickers(by_network, network_score, seen, scores, np.ones(len(network_score), dtype=bool))
+
+    @staticmethod
+    def learned_against_noise(
+        network_score: np.ndarray, noise: np.ndarray, seen: np.ndarray, scores: np.ndarray, comparable: np.ndarray
+    ) -> Evidence:
+        """From merged picks and noise; see `final_probability_against_noise`."""
+        known = np.concatenate([network_score[comparable], noise])
+        is_pick = np.arange(len(known)) < comparable.sum()
+        by_network = fit_odds(logit_of(known)[:, None], is_pick.astype(float), RIDGE_OF_ONE)
+        return replace(_with_pickers(by_network, network_score, seen, scores, comparable), factor=UNCONFIRMED)
+
+
 def final_probability(
     network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray, two_groups: bool = False
 ) -> np.ndarray:
@@ -50,8 +142,8 @@ def final_probability(
     network_score = np.asarray(network_score, dtype=float)
     if not len(network_score):
         return np.zeros(0)
-    by_network = odds_by_network_score(network_score, agreement, two_groups)
-    return expit(_with_evidence(network_score, by_network, features_of(seen, scores), np.ones(len(network_score), dtype=bool)))
+    evidence = Evidence.learned(network_score, seen, scores, agreement, two_groups)
+    return expit(evidence.odds(network_score, seen, scores, np.ones(len(network_score), dtype=bool)))
 
 
 def final_probability_against_noise(
@@ -67,25 +159,39 @@ def final_probability_against_noise(
     have the probability of their picker evidence.  network_score, seen, scores: as in `final_probability`.
     """
     network_score = np.asarray(network_score, dtype=float)
-    known = np.concatenate([network_score[comparable], noise])
-    is_pick = np.arange(len(known)) < comparable.sum()
-    by_network = labelled_odds(logit_of(known)[:, None], is_pick.astype(float), RIDGE_OF_ONE)[is_pick]
-    odds = _with_evidence(network_score[comparable], by_network, features_of(seen, scores), comparable)
-    return expit(UNCONFIRMED * odds)
+    evidence = Evidence.learned_against_noise(network_score, noise, seen, scores, comparable)
+    return expit(evidence.odds(network_score, seen, scores, comparable))
 
 
-def _with_evidence(network_score: np.ndarray, by_network: np.ndarray, features: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """(m,) log-odds from network score and picker evidence.
+def _fit_network(network_score: np.ndarray, agreement: np.ndarray, two_groups: bool) -> Odds | TabulatedOdds:
+    """See `odds_by_network_score`."""
+    values = logit_of(network_score)
+    nearly_full = agreement**2  # squared: only nearly full agreement counts
+    fitted = fit_odds(values[:, None], nearly_full, RIDGE_OF_ONE)
+    if not two_groups:
+        return fitted
+    odds = fitted.of(values[:, None])
+    by_agreement, by_groups = np.clip(odds, -SUREST, SUREST), odds_of_two_normals(values, odds)
+    if separation(values, expit(by_groups)) < AS_CLEARLY * separation(values, expit(by_agreement)):
+        return fitted
+    known, first = np.unique(values, return_index=True)
+    return TabulatedOdds(known, ((by_agreement + by_groups) / 2)[first])
 
-    network_score, by_network: (n,) scores and the log-odds from them, of the picks `scored` (m,) bool.  features: (m, F) of all.
-    """
-    probability = expit(by_network)
-    clear = clear_positives(logit_of(network_score), probability)
-    odds = labelled_odds(features[scored], clear, RIDGE, label_rates_of(clear, probability), of=features)
-    base = logit_of((probability.mean() + expit(odds[scored]).mean()) / 2)
+
+def _with_pickers(
+    by_network: Odds | TabulatedOdds, network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, scored: np.ndarray
+) -> Evidence:
+    """The picker evidence of merged picks (m), weighted by their network scores where these count: scored (m,) bool."""
+    log_odds = logit_of(network_score[scored])
+    probability = expit(by_network.of(log_odds[:, None]))
+    clear = clear_positives(log_odds, probability)
+    spread = ScoreSpread.of(scores)
+    features = spread.features(seen, scores)[scored]
+    by_pickers = fit_odds(features, clear, RIDGE, label_rates_of(clear, probability))
+    base = logit_of((probability.mean() + expit(by_pickers.of(features)).mean()) / 2)
     of_particles, of_others = label_rates_of(probability, probability)
-    odds[scored] += min(1.0, NETWORK_TRUST * (of_particles - of_others) ** 2) * (by_network - base)
-    return odds
+    trust = min(1.0, NETWORK_TRUST * (of_particles - of_others) ** 2)
+    return Evidence(by_network, spread, by_pickers, float(trust), float(base))
 
 
 def odds_by_network_score(network_score: np.ndarray, agreement: np.ndarray, two_groups: bool = False) -> np.ndarray:
@@ -95,15 +201,7 @@ def odds_by_network_score(network_score: np.ndarray, agreement: np.ndarray, two_
     too low if one picker misses the faint particles. So the log-odds are the mean of those by agreement and of those of two
     normal distributions, unless these divide the picks less clearly: then the others are of several kinds, not of one.
     """
-    values = logit_of(network_score)
-    nearly_full = agreement**2  # squared: only nearly full agreement counts
-    odds = labelled_odds(values[:, None], nearly_full, RIDGE_OF_ONE)
-    if not two_groups:
-        return odds
-    by_agreement, by_groups = np.clip(odds, -SUREST, SUREST), odds_of_two_normals(values, odds)
-    if separation(values, expit(by_groups)) < AS_CLEARLY * separation(values, expit(by_agreement)):
-        return odds
-    return (by_agreement + by_groups) / 2
+    return _fit_network(network_score, agreement, two_groups).of(logit_of(network_score)[:, None])
 
 
 def clear_positives(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -118,18 +216,6 @@ def clear_positives(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray
     return expit((log_odds - limit) / max(SOFTNESS * spread, np.finfo(float).tiny))
 
 
-def features_of(seen: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(m, 3 K) features: for each picker its vote, its standardised score, and the square of that minus 1; 0 without a score."""
-    seen = np.asarray(seen, dtype=float)
-    given = np.isfinite(scores)
-    n = np.maximum(given.sum(axis=0), 1)
-    mean = np.where(given, scores, 0).sum(axis=0) / n
-    deviation = np.sqrt((np.where(given, scores - mean, 0) ** 2).sum(axis=0) / n)
-    z = np.where(given, (scores - mean) / np.maximum(deviation, np.finfo(float).tiny), 0)
-    z = np.clip(np.where(deviation > 0, z, 0), -LARGEST_DEVIATION, LARGEST_DEVIATION)
-    return np.concatenate([seen, z, np.where(given & (deviation > 0), z**2 - 1, 0)], axis=1)
-
-
 def label_rates_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
     """Mean label (m,) of particles and of others, weighted by `probability` (m,) of being a particle.
 
@@ -140,28 +226,20 @@ def label_rates_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, f
     return top, min(rest, MOST_OF_THE_REST * top)
 
 
-def labelled_odds(
-    features: np.ndarray,
-    label: np.ndarray,
-    ridge: float,
-    label_rates: tuple[float, float] | None = None,
-    of: np.ndarray | None = None,
-) -> np.ndarray:
-    """(m,) log-odds to be a particle: logistic regression on features (m, F) with uncertain labels (m,) in [0, 1].
-
-    of: (n, F) features of other picks, of which (n,) log-odds are returned instead; they are not fitted.
+def fit_odds(features: np.ndarray, label: np.ndarray, ridge: float, label_rates: tuple[float, float] | None = None) -> Odds:
+    """Log-odds to be a particle: logistic regression on features (m, F) with uncertain labels (m,) in [0, 1].
 
     The expected label is `label_rates[0]` for a particle and `label_rates[1]` for others; both are fitted if they are not given.
     If the labels come from votes, the data are positive-unlabelled, and label_rates[0] is the label frequency of Elkan and Noto
     (KDD 2008).
     """
-    mean, spread = (features.mean(axis=0), features.std(axis=0)) if label_rates is None else (0.0, 1.0)
-
-    def design_of(rows: np.ndarray) -> np.ndarray:
-        return np.concatenate([np.ones((len(rows), 1)), (rows - mean) / np.where(spread > 0, spread, 1)], axis=1)
-
-    design = design_of(features)
-    penalty = np.r_[1e-3, np.full(features.shape[1], ridge)]
+    n_features = features.shape[1]
+    mean, spread = np.zeros(n_features), np.ones(n_features)
+    if label_rates is None:
+        mean, deviation = features.mean(axis=0), features.std(axis=0)
+        spread = np.where(deviation > 0, deviation, 1)
+    design = np.concatenate([np.ones((len(features), 1)), (features - mean) / spread], axis=1)
+    penalty = np.r_[1e-3, np.full(n_features, ridge)]
     size = design.shape[1]
 
     def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
@@ -181,7 +259,7 @@ def labelled_odds(
 
     start = np.zeros(size) if label_rates is not None else np.r_[0.0, np.full(size - 1, 2.0), PRIOR_LABEL_RATES]
     weights = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x[:size]
-    return (design if of is None else design_of(of)) @ weights
+    return Odds(mean, spread, weights)
 
 
 def expit(x: np.ndarray) -> np.ndarray:
@@ -193,6 +271,66 @@ def logit_of(probability: np.ndarray) -> np.ndarray:
     """Log-odds of a probability, clipped to [SURENESS, 1 - SURENESS]."""
     p = np.clip(probability, SURENESS, 1 - SURENESS)
     return np.log(p / (1 - p))
+
+
+@dataclass(frozen=True)
+class PickFit:
+    """What gives each merged pick its probability, learned from many merged picks.
+
+    pickers: (K,) ids.  votes: None if there were none to learn from.  evidence: None if the votes alone decide.
+    """
+
+    pickers: np.ndarray
+    votes: VotePatterns | None
+    evidence: Evidence | None
+
+    def posterior(
+        self,
+        comments: Sequence[str],
+        labels: np.ndarray,
+        network_score: np.ndarray | None = None,
+        scores: Sequence[str] | None = None,
+        network_weight: float = 1.0,
+        comparable: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """(m,) probabilities of merged picks, of those that it was learned from or of others; see `score_merged_picks`."""
+        posterior = (np.asarray(labels) > 0).astype(float)
+        free = ~references_of(comments)
+        if not free.any() or self.votes is None:
+            return posterior
+        seen = votes_of(comments, self.pickers)[0][free]
+        posterior[free] = self.votes.of(seen)
+        if network_score is not None and self.evidence is not None and network_weight > 0:
+            scored = np.ones(len(seen), dtype=bool) if comparable is None else comparable[free]
+            of_pickers = scores_of(comments, scores, self.pickers)[free]
+            of_network = expit(self.evidence.odds(np.asarray(network_score, dtype=float)[free], seen, of_pickers, scored))
+            posterior[free] = expit(network_weight * logit_of(of_network) + (1 - network_weight) * logit_of(posterior[free]))
+        return posterior
+
+
+def fit_merged_picks(
+    comments: Sequence[str],
+    labels: np.ndarray,
+    network_score: np.ndarray | None = None,
+    scores: Sequence[str] | None = None,
+    noise: np.ndarray | None = None,
+    comparable: np.ndarray | None = None,
+    two_groups: bool = False,
+) -> PickFit:
+    """What `score_merged_picks` learns from merged picks; without network_score only the votes."""
+    seen, pickers = votes_of(comments)
+    free = ~references_of(comments)
+    if not free.any():
+        return PickFit(pickers, None, None)
+    votes, evidence = VotePatterns.learned(seen[free]), None
+    if network_score is not None:
+        own, voted = np.asarray(network_score, dtype=float)[free], seen[free]
+        of_pickers = scores_of(comments, scores, pickers)[free]
+        if noise is None or comparable is None:
+            evidence = Evidence.learned(own, voted, of_pickers, agreement_of(comments, labels)[free], two_groups)
+        else:
+            evidence = Evidence.learned_against_noise(own, noise, voted, of_pickers, comparable[free])
+    return PickFit(pickers, votes, evidence)
 
 
 def score_merged_picks(
@@ -215,24 +353,20 @@ def score_merged_picks(
     noise, comparable: see `final_probability_against_noise`, which is used if they are given.  two_groups: see
     `odds_by_network_score`.
     """
-    seen, pickers = votes_of(comments)
-    free = ~references_of(comments) & seen.any(axis=1)
-    posterior = (np.asarray(labels) > 0).astype(float)
+    of_network = network_score if network_weight > 0 else None
+    fit = fit_merged_picks(comments, labels, of_network, scores, noise, comparable, two_groups)
+    return reliability_of(fit, comments, fit.posterior(comments, labels, network_score, scores, network_weight, comparable))
+
+
+def reliability_of(fit: PickFit, comments: Sequence[str], posterior: np.ndarray) -> Reliability:
+    """Reliability of the pickers for merged picks with these probabilities (m,)."""
+    seen, free = votes_of(comments, fit.pickers)[0], ~references_of(comments)
     if not free.any():  # nothing to learn from
-        unknown = np.full(len(pickers), np.nan)
-        return Reliability(pickers, unknown, unknown, np.nan, unknown, posterior)
-    fitted = estimate_reliability(seen[free], pickers)
-    posterior[free] = votes_alone(seen[free])
-    if network_score is not None and network_weight > 0:
-        own, voted = np.asarray(network_score)[free], seen[free]
-        of_pickers = scores_of(comments, scores, pickers)[free]
-        if noise is None or comparable is None:
-            of_network = final_probability(own, voted, of_pickers, agreement_of(comments, labels)[free], two_groups)
-        else:
-            of_network = final_probability_against_noise(own, noise, voted, of_pickers, comparable[free])
-        posterior[free] = expit(network_weight * logit_of(of_network) + (1 - network_weight) * logit_of(posterior[free]))
-        expected = posterior[free] @ seen[free]
-        fitted = replace(
-            fitted, precision=expected / np.maximum(1, seen[free].sum(axis=0)), recall=expected / max(posterior[free].sum(), TINY)
-        )
-    return replace(fitted, posterior=posterior)
+        unknown = np.full(len(fit.pickers), np.nan)
+        return Reliability(fit.pickers, unknown, unknown, np.nan, unknown, posterior)
+    fitted = replace(estimate_reliability(seen[free], fit.pickers), posterior=posterior)
+    if fit.evidence is None:
+        return fitted
+    expected = posterior[free] @ seen[free]
+    precision = expected / np.maximum(1, seen[free].sum(axis=0))
+    return replace(fitted, precision=precision, recall=expected / max(posterior[free].sum(), TINY))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .final_score import RIDGE, expit, labelled_odds, logit_of
+from .final_score import RIDGE, expit, fit_odds, logit_of
 
 # Correlation of the averages of two halves: below the first number the look counts nothing, from the second on fully. Random
 # places reach 0.36 to 0.71; accepted picks that are mostly particles 0.78 to 0.96, and less where the noise hides the particle.
 AGREEMENT = (0.72, 0.82)
+ROUNDING = 1e-6  # voxels: two picks that move alike come no nearer
 MIDWAY = 0.5  # of the way from the pickers' centre to that of the average
 
 
@@ -46,7 +47,7 @@ def joined_scores(
         label = agreement[fitted] ** 2
     if worth == 0 or not len(label) or np.ptp(label) == 0:
         return network, noise
-    odds = labelled_odds(every[fitted], label, RIDGE, of=every)
+    odds = fit_odds(every[fitted], label, RIDGE).of(every)
     joined = expit(worth * odds + (1 - worth) * of_network)
     return joined[: len(network)], joined[len(network) :]
 
@@ -57,16 +58,23 @@ def moved_midway(
     """(m, 3) positions of the picks of one tomogram, moved towards the centres of the average.
 
     The pickers' centre and that of the average err about alike and independently: the mean of both is nearer than either.
-    Picks that would come nearer than `least_distance` to another, or leave the tomogram, stay where they are.
+    Picks that would come nearer to another than `least_distance`, or nearer still where they are so already, or leave the
+    tomogram, stay where they are: two picks of one particle do not become one place.
 
     positions, shifts: (m, 3) x, y, z, voxels.  worth: see `worth_of`.  size: x, y, z of the tomogram, voxels.
     """
     moved = positions + MIDWAY * worth * shifts
     stay = ((moved < 0) | (moved > np.array(size) - 1)).any(axis=1)
-    near = cKDTree(positions).query_pairs(least_distance) if len(positions) else set()
-    while True:  # a pick that stays may be in the way of another
+    while len(positions):  # a pick that stays may be in the way of another
         places = np.where(stay[:, None], positions, moved)
-        pairs = cKDTree(places).query_pairs(least_distance) - near if len(places) else set()
-        if not pairs:
+        one, other = cKDTree(places).query_pairs(least_distance, output_type="ndarray").T
+        nearer = distances(places[one], places[other]) < distances(positions[one], positions[other]) - ROUNDING
+        if not nearer.any():
             return places
-        stay[np.array(list(pairs)).ravel()] = True
+        stay[one[nearer]] = stay[other[nearer]] = True
+    return positions
+
+
+def distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(n,) from each of some points (n, 3) to its partner (n, 3)."""
+    return np.asarray(np.linalg.norm(one - other, axis=1))

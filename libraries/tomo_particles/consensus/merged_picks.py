@@ -144,10 +144,14 @@ def named_pickers(comment: str, names: Mapping[int, str]) -> str:
     return write_pickers(names[picker] for picker in read_pickers(comment)) if comment else ""
 
 
-def votes_of(comments: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """(m, K) bool, whether each picker found the pick, and (K,) ids of the pickers, without the references."""
+def votes_of(comments: Sequence[str], pickers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """(m, K) bool, whether each picker found the pick, and (K,) ids of the pickers, without the references.
+
+    pickers: (K,) ids, for picks that shall have the columns of others; without it those of these picks.
+    """
     ids = [set(read_pickers(comment)) for comment in comments]
-    pickers = np.array(sorted(set().union(*ids) - {REFERENCE}), dtype=int)
+    if pickers is None:
+        pickers = np.array(sorted(set().union(*ids) - {REFERENCE}), dtype=int)
     seen = np.array([[picker in row for picker in pickers] for row in ids], dtype=bool)
     return seen.reshape(len(comments), len(pickers)), pickers
 

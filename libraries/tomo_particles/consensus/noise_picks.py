@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
 from ..geometry.suppression import suppress_neighbours
@@ -35,6 +36,26 @@ class NoisePicks:
     note: str
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where noise may be picked. allowed: (z, y, x) bool; voxel: edge of its voxels, in voxels of the tomogram; the first corner
+    is the tomogram's."""
+
+    allowed: np.ndarray
+    voxel: float
+
+    def hold(self, points: np.ndarray) -> np.ndarray:
+        """(n,) whether points (n, 3) x, y, z, voxels of the tomogram, are allowed."""
+        index = np.floor((points + 0.5) / self.voxel).astype(int)
+        x, y, z = np.clip(index, 0, np.array(self.allowed.shape[::-1]) - 1).T
+        return np.asarray(self.allowed[z, y, x])
+
+    def widened(self, reach: float) -> Places:
+        """Also what is within `reach` voxels of the tomogram along each axis."""
+        width = 2 * int(np.ceil(reach / self.voxel)) + 1
+        return Places(maximum_filter(self.allowed, width), self.voxel)
+
+
 def pick_noise(
     avoid: np.ndarray,
     size: tuple[int, int, int],
@@ -44,33 +65,38 @@ def pick_noise(
     *,
     rng: np.random.Generator,
     shrink: bool = False,
+    places: Places | None = None,
     threads: int = 1,
 ) -> NoisePicks:
     """Draw up to `count` positions uniformly from the free space of a tomogram.
 
     avoid: (n, 3) x, y, z, voxels; noise picks are at least `radius` voxels away from these points and from each other.
     size: x, y, z of the tomogram, voxels; every box of `box_size` lies inside it.  shrink: lower the radius by steps, down to
-    half of it, if the tomogram is too crowded. If fewer picks fit, `note` says how many and why.
+    half of it, if the tomogram is too crowded. places: None for everywhere. If fewer picks fit, `note` says how many and why.
     """
     low, high = box_limits(size, box_size)
     if (high < low).any():
         shape = " x ".join(str(int(s)) for s in size)
         return NoisePicks(np.zeros((0, 3)), radius, f"a box of {box_size} voxels does not fit in the tomogram of {shape} voxels")
     positions, kept_radius = np.zeros((0, 3)), radius
+    if places is not None and not places.allowed.any():
+        return NoisePicks(positions, radius, f"none of {count} noise picks fit: no place is allowed" if count else "")
     while True:
         taken = np.concatenate([np.reshape(avoid, (-1, 3)), positions])
-        positions = np.concatenate([positions, _fill(taken, low, high, kept_radius, count - len(positions), rng, threads)])
+        positions = np.concatenate(
+            [positions, _fill(taken, low, high, kept_radius, count - len(positions), rng, threads, places)]
+        )
         if len(positions) >= count or not shrink or kept_radius * SHRINK_FACTOR < radius * SMALLEST_SHRINK:
             break
         kept_radius *= SHRINK_FACTOR
-    return NoisePicks(positions, kept_radius, _note(len(positions), count, kept_radius, radius, box_size))
+    return NoisePicks(positions, kept_radius, _note(len(positions), count, kept_radius, radius, box_size, places is not None))
 
 
-def _note(found: int, count: int, kept_radius: float, radius: float, box_size: int) -> str:
+def _note(found: int, count: int, kept_radius: float, radius: float, box_size: int, in_places: bool) -> str:
     if found < count:
         note = (
             f"only {found} of {count} noise picks fit: the rest of the tomogram lies within {kept_radius:.1f} voxels "
-            "of a pick or of the border"
+            f"of a pick or of the border{', or in another region' if in_places else ''}"
         )
     elif kept_radius < radius:
         note = f"the evasion radius was lowered from {radius:.1f} to {kept_radius:.1f} voxels: the tomogram is crowded"
@@ -91,11 +117,20 @@ def box_limits(size: tuple[int, int, int], box_size: int) -> tuple[np.ndarray, n
 
 
 def _fill(
-    avoid: np.ndarray, low: np.ndarray, high: np.ndarray, radius: float, count: int, rng: np.random.Generator, threads: int
+    avoid: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    radius: float,
+    count: int,
+    rng: np.random.Generator,
+    threads: int,
+    places: Places | None,
 ) -> np.ndarray:
     """Random sequential packing of the free space: draw points in open cells, keep the apart ones, close what they cover."""
     cells = _Cells(low, high, radius, len(avoid) + count)
     cells.close(avoid)
+    if places is not None:
+        cells.close_outside(places)
     picked = cKDTree(avoid) if len(avoid) else None
     found = np.zeros((0, 3))
     drawn, free = 0, 1.0  # draws since the start; share of them that were far from everything, lately
@@ -105,6 +140,8 @@ def _fill(
         points = cells.draw(int(min(useful / free, LARGEST_BATCH)), rng)
         n = len(points)
         drawn += n
+        if places is not None:
+            points = points[places.hold(points)]
         for tree in (picked, cKDTree(found) if len(found) else None):
             points = points[_farther(tree, points, radius, threads)]
         free = max(len(points) / n, SMALLEST_BATCH / LARGEST_BATCH)
@@ -181,6 +218,16 @@ class _Cells:
             if near.start < near.stop:
                 still = self._opened(block) & ~self._within(own[near] - (start, 0, 0), part[near])[: self._block_shape(start)[0]]
                 self._bits[block], self._open[block] = np.packbits(still), np.count_nonzero(still)
+
+    def close_outside(self, places: Places) -> None:
+        """Close the cells that hold no allowed place."""
+        near = places.widened(float(self._edges.max()) / 2 + places.voxel)
+        for block, start in enumerate(self._starts):
+            shape = self._block_shape(start)
+            cells = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
+            cells[:, 0] += start
+            still = self._opened(block) & near.hold(self._low + (cells + 0.5) * self._edges).reshape(shape)
+            self._bits[block], self._open[block] = np.packbits(still), np.count_nonzero(still)
 
     def _within(self, own: np.ndarray, part: np.ndarray) -> np.ndarray:
         """(x, y, z) which cells of a block are covered by points in these parts of these cells (n, 3) of the padded block."""

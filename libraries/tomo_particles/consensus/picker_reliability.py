@@ -43,34 +43,64 @@ class Reliability:
     posterior: np.ndarray
 
 
+@dataclass(frozen=True)
+class VoteModel:
+    """The latent-class model of the votes of K pickers; see `Reliability`.  share: fraction of the merged picks that are true."""
+
+    recall: np.ndarray
+    false_share: np.ndarray
+    coincidence: float
+    share: float
+
+    def posterior(self, seen: np.ndarray) -> np.ndarray:
+        """(m,) probability of each merged pick: seen (m, K) bool, at least one vote per row."""
+        n_seen, n_pickers = seen.sum(axis=1), seen.shape[1]
+        unseen = (1 - self.recall).prod()
+        true = np.where(seen, self.recall, 1 - self.recall).prod(axis=1) / (1 - unseen)
+        by_chance = self.coincidence ** (n_seen - 1) * (1 - self.coincidence) ** (n_pickers - n_seen)
+        false = (seen * self.false_share).sum(axis=1) * by_chance
+        odds = self.share / (1 - self.share) * np.maximum(true, TINY) / np.maximum(false, TINY)
+        return odds / (1 + odds)
+
+    def improved(self, seen: np.ndarray, posterior: np.ndarray) -> VoteModel:
+        """The model that fits the votes best if the picks have these probabilities (m,)."""
+        n_seen, n_pickers = seen.sum(axis=1), seen.shape[1]
+        unseen = (1 - self.recall).prod()
+        particles, wrong = posterior.sum(), 1 - posterior
+        missed = particles * unseen / (1 - unseen)  # particles that no picker found lower the recall of all
+        owned = seen * self.false_share
+        shares = wrong @ (owned / owned.sum(axis=1, keepdims=True)) + 1.0
+        chances = wrong.sum() * (n_pickers - 1) + sum(COINCIDENCE_PRIOR)
+        return VoteModel(
+            (posterior @ seen + RECALL_PRIOR[0]) / (particles + missed + sum(RECALL_PRIOR)),
+            shares / shares.sum(),
+            float((wrong @ (n_seen - 1) + COINCIDENCE_PRIOR[0]) / chances),
+            float((particles + 1) / (len(seen) + 2)),
+        )
+
+
+def fit_votes(seen: np.ndarray) -> tuple[VoteModel, np.ndarray]:
+    """The model of the votes, seen (m, K) bool with at least one vote per row, and (m,) the probability of each pick."""
+    n_pickers = seen.shape[1]
+    model = VoteModel(np.full(n_pickers, 0.7), np.full(n_pickers, 1 / n_pickers), 0.1, 0.5)
+    posterior = np.full(len(seen), 0.5)
+    for _ in range(ITERATIONS):
+        before, posterior = posterior, model.posterior(seen)
+        if np.abs(posterior - before).max(initial=0) < TOLERANCE:
+            break
+        model = model.improved(seen, posterior)
+    return model, posterior
+
+
 def estimate_reliability(seen: np.ndarray, pickers: np.ndarray) -> Reliability:
     """Fit the model to the votes: seen (m, K) bool, at least one vote per row; pickers (K,) ids.
 
     Deterministic; the order of rows and of pickers does not matter.
     """
     seen = np.asarray(seen, dtype=bool)
-    n_seen, n_pickers = seen.sum(axis=1), seen.shape[1]
-    recall, shares, coincidence = np.full(n_pickers, 0.7), np.full(n_pickers, 1 / n_pickers), 0.1
-    posterior, share = np.full(len(seen), 0.5), 0.5
-    for _ in range(ITERATIONS):
-        unseen = (1 - recall).prod()
-        true = np.where(seen, recall, 1 - recall).prod(axis=1) / (1 - unseen)
-        false = (seen * shares).sum(axis=1) * coincidence ** (n_seen - 1) * (1 - coincidence) ** (n_pickers - n_seen)
-        odds = share / (1 - share) * np.maximum(true, TINY) / np.maximum(false, TINY)
-        before, posterior = posterior, odds / (1 + odds)
-        if np.abs(posterior - before).max(initial=0) < TOLERANCE:
-            break
-        particles, wrong = posterior.sum(), 1 - posterior
-        missed = particles * unseen / (1 - unseen)  # particles that no picker found lower the recall of all
-        recall = (posterior @ seen + RECALL_PRIOR[0]) / (particles + missed + sum(RECALL_PRIOR))
-        owned = seen * shares
-        shares = wrong @ (owned / owned.sum(axis=1, keepdims=True)) + 1.0
-        shares = shares / shares.sum()
-        chances = wrong.sum() * (n_pickers - 1) + sum(COINCIDENCE_PRIOR)
-        coincidence = float((wrong @ (n_seen - 1) + COINCIDENCE_PRIOR[0]) / chances)
-        share = (particles + 1) / (len(seen) + 2)
+    model, posterior = fit_votes(seen)
     precision = posterior @ seen / np.maximum(1, seen.sum(axis=0))
-    return Reliability(np.asarray(pickers), recall, shares, coincidence, precision, posterior)
+    return Reliability(np.asarray(pickers), model.recall, model.false_share, model.coincidence, precision, posterior)
 
 
 def witnesses_of(seen: np.ndarray) -> np.ndarray:
@@ -82,21 +112,64 @@ def witnesses_of(seen: np.ndarray) -> np.ndarray:
     return connected_components(alike, directed=False)[1]
 
 
-def votes_of_witnesses(seen: np.ndarray) -> np.ndarray:
-    """(m, W) bool, whether each witness found each pick: `seen` (m, K) bool with pickers of the same picks joined."""
-    of_picker = witnesses_of(seen)
+def votes_of_witnesses(seen: np.ndarray, witness: np.ndarray | None = None) -> np.ndarray:
+    """(m, W) bool, whether each witness found each pick: `seen` (m, K) bool with pickers of the same picks joined.
+
+    witness: (K,) number of the witness of each picker; without it that of these votes.
+    """
+    of_picker = witnesses_of(seen) if witness is None else witness
     columns = [np.asarray(seen, dtype=bool)[:, of_picker == k].any(axis=1) for k in range(of_picker.max(initial=-1) + 1)]
     return np.stack(columns, axis=1) if columns else np.zeros((len(seen), 0), dtype=bool)
 
 
-def votes_alone(seen: np.ndarray) -> np.ndarray:
-    """(m,) probability of each merged pick from its votes alone: seen (m, K) bool, at least one vote per row.
+@dataclass(frozen=True)
+class VotePatterns:
+    """The probability of each pattern of votes, learned from many merged picks.
 
-    Pickers that are one witness have one vote. More votes never lower the probability: a pick that was found by all pickers of
-    another pick, and by more, has at least the same probability.
+    witness: (K,) number of the witness of each picker.  patterns: (P, W) bool, the patterns that occurred.  probability: (P,).
+    model: the probability of other patterns, before the rule that more votes never lower it.
     """
-    witnessed = votes_of_witnesses(seen)
-    patterns, first, pattern_of = np.unique(witnessed, axis=0, return_index=True, return_inverse=True)
-    posterior = estimate_reliability(witnessed, np.arange(witnessed.shape[1])).posterior[first]
-    among = patterns.astype(np.float32) @ ~patterns.T == 0  # whether the votes of the row are a subset of those of the column
-    return np.where(among, posterior, np.inf).min(axis=1, initial=np.inf)[pattern_of.reshape(-1)]
+
+    witness: np.ndarray
+    patterns: np.ndarray
+    probability: np.ndarray
+    model: VoteModel
+
+    @staticmethod
+    def learned(seen: np.ndarray) -> VotePatterns:
+        """From the votes of merged picks: seen (m, K) bool, at least one vote per row.
+
+        Pickers that are one witness have one vote. A pick that was found by all pickers of another pick, and by more, has at
+        least the same probability.
+        """
+        witness = witnesses_of(seen)
+        witnessed = votes_of_witnesses(seen, witness)
+        patterns, first = np.unique(witnessed, axis=0, return_index=True)
+        model, posterior = fit_votes(witnessed)
+        raw = posterior[first]
+        return VotePatterns(
+            witness, patterns, np.where(_within(patterns, patterns), raw, np.inf).min(axis=1, initial=np.inf), model
+        )
+
+    def of(self, seen: np.ndarray) -> np.ndarray:
+        """(m,) probability of each pick from its votes (m, K) bool. Without any vote: that of the least pattern."""
+        witnessed = votes_of_witnesses(seen, self.witness)
+        own, pattern_of = np.unique(witnessed, axis=0, return_inverse=True)
+        least = self.probability.min(initial=1.0)
+        found = np.full(len(own), least)
+        voted = own.any(axis=1)
+        found[voted] = self.model.posterior(own[voted])
+        more, fewer = _within(own, self.patterns), _within(self.patterns, own).T
+        found = np.minimum(found, np.where(more, self.probability, np.inf).min(axis=1, initial=np.inf))
+        found = np.maximum(found, np.where(fewer, self.probability, -np.inf).max(axis=1, initial=-np.inf))
+        return found[pattern_of.reshape(-1)]
+
+
+def _within(few: np.ndarray, many: np.ndarray) -> np.ndarray:
+    """(p, q) bool, whether the votes of a row of `few` (p, W) are a subset of those of a row of `many` (q, W)."""
+    return few.astype(np.float32) @ ~many.T == 0
+
+
+def votes_alone(seen: np.ndarray) -> np.ndarray:
+    """(m,) probability of each merged pick from its votes alone, which `VotePatterns` learns from these picks: seen (m, K)."""
+    return VotePatterns.learned(seen).of(seen)

@@ -135,6 +135,11 @@ class Verdict:
 
         return replace(self, reason=re.sub(r"\bpicker (\d+)\b", named, self.reason))
 
+    def judged_by(self, judge: str) -> Verdict:
+        """The same verdict, said of what scored the picks if that is no network, such as "the second look"."""
+        reason = self.reason.replace("the network score", f"the score of {judge}")
+        return replace(self, reason=reason.replace("the network", judge))
+
     def to_json(self) -> str:
         """Text that `from_json` reads; unknown numbers are null."""
         values = {KEYS.get(name, name): value for name, value in asdict(self).items()}
@@ -304,10 +309,10 @@ def verdict_without_agreement(picks: ScoredPlaces, noise: ScoredPlaces, seen: np
     )
 
 
-def too_few_agreed(n: int) -> Verdict:
-    """The verdict if too few merged picks (n) are agreed on, so that no network was trained."""
-    reason = f"the pickers agree on only {n} picks; a network needs {FEWEST_AGREED} of them to learn from"
-    return Verdict(VOTES_ALONE, reason, 0.0)
+def verdict_without_scores(n: int) -> Verdict:
+    """The verdict if nothing but the votes scored the picks. n: merged picks that are agreed on; too few train no network."""
+    few = f"the pickers agree on only {n} picks; a network needs {FEWEST_AGREED} of them to learn from"
+    return Verdict(VOTES_ALONE, few if n < FEWEST_AGREED else "no network scored the picks", 0.0)
 
 
 def share_unlike_noise(score: np.ndarray, noise: np.ndarray) -> float:

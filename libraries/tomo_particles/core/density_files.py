@@ -180,6 +180,36 @@ def _by_its_length(path: str | os.PathLike, head: bytes, notes: list[str]) -> tu
     return None
 
 
+def expected_size(path: str | os.PathLike) -> int | None:
+    """Bytes that an MRC file has when all of it is written, as its header says; 0 for a compressed file, which says nothing.
+
+    None while there is no header yet. For files that another program is writing.
+    """
+    with open(path, "rb") as file:
+        head = file.read(HEADER)
+    if head[208:211] != b"MAP" and head[:2] in COMPRESSED:
+        return 0
+    for order in "<>":
+        if len(head) < HEADER:
+            break
+        header = np.frombuffer(head, HEADER_DTYPE.newbyteorder(order)).reshape(()).view(np.recarray)
+        try:
+            dtype, shape = data_dtype_from_header(header), data_shape_from_header(header)
+        except (ValueError, ZeroDivisionError):
+            continue
+        extension = int(header["nsymbt"])
+        if min(shape) > 0 and 0 <= extension <= LONGEST_EXTENSION:
+            return HEADER + extension + math.prod(map(int, shape)) * int(dtype.itemsize)
+    return None
+
+
+def ends_blank(path: str | os.PathLike, size: int = 4096) -> bool:
+    """Whether the last bytes of a file are zeros, as if they still had to be written."""
+    with open(path, "rb") as file:
+        file.seek(-min(size, os.path.getsize(path)), os.SEEK_END)
+        return not any(file.read(size))
+
+
 def _is_unsigned(header: Any, data: np.ndarray, notes: list[str]) -> bool:
     """Whether the bytes of mode 0 are from 0 to 255, as IMOD may write them, and not from -128 to 127, as the standard has it.
 

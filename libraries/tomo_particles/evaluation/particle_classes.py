@@ -13,7 +13,7 @@ import pandas as pd
 from ..core.errors import InputError, parameter
 from ..core.files import require_file, without_comments
 
-DISTRACTORS = ("bead", "vesicle")  # never particles, even where no table says so
+DISTRACTORS = ("bead", "vesicle", "carbon", "contaminant")  # never particles, even where no table says so
 SIZE_GROUPS = ("small", "medium", "large")
 SMALL_BELOW, LARGE_ABOVE = 200.0, 600.0  # kDa (SHREC 2020, table 5)
 COLUMNS = ("class", "diameter")

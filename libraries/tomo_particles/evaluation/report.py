@@ -117,6 +117,18 @@ def localisation_matches(joined: Joined, rule: str) -> Matches:
     return matches_of(joined.candidates[rule].between(everything, joined.target))
 
 
+def outside_bad(one: Comparison, bad_picks: np.ndarray, bad_particles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which picks (n,) and which particles (m,) are left without bad regions; both (bool) as given: whether they lie in one.
+
+    A pick that hits a particle goes with it, so that a pair at the border of a region is not torn. Other picks go by their place.
+    """
+    particle = localisation_matches(Joined.of([one]), "distance").particle
+    hit = particle >= 0
+    left = ~bad_picks
+    left[hit] = ~bad_particles[particle[hit]]
+    return left, one.target & ~bad_particles
+
+
 def report(joined: Joined, targets: Sequence[str], known: Mapping[str, Species]) -> dict[str, Any]:
     """By rule: localisation, each species of `targets`, size groups, false picks by what they hit, random baseline.
 

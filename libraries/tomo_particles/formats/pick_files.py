@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 
 from ..core.coordinates import check_inside, rescale_size, same_sampling_rate
-from ..core.errors import InputError, listed, parameter
+from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.extent import extent_warning
 from ..core.files import require_file
 from ..core.picks import Picks
-from ..core.read_once import ReadOnce
+from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
 from .headers import ANGLES
 from .model import Context, Format, TomogramInfo
 from .naming import left_out, same_text, versions_of, voxels_in
-from .pick_folders import files_of, joined, shared_folder
+from .pick_folders import files_of, is_blank, joined, shared_folder
 from .pick_source import PickSource
 from .registry import CSV, OWN, foreign, recognise
 from .tables import is_nameless, rows_by_tomogram, species_of
@@ -75,6 +75,31 @@ def read_pick_file(
         if (warning := _extent_warning(own, rates[tomo_id], (sizes or {}).get(tomo_id), [*rates.values(), sampling_rate]))
     ]
     return found
+
+
+def read_one_of_several(
+    file: str | os.PathLike,
+    folder: str | os.PathLike,
+    rates: Mapping[str, float],
+    *,
+    picker: int = 0,
+    sampling_rate: float | None = None,
+    option: str = parameter("picks"),
+    sizes: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, Picks]:
+    """Picks of every known tomogram of one of the files that a picker writes into a folder; none if it names others only.
+
+    For files that arrive one by one; `read_pick_file`, which reads all of them, says the rest. Raises NoPicksError for a file
+    without picks.
+    """
+    path = read_once(file)
+    if is_blank(path):
+        raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
+    tomograms = {tomo_id: _tomogram(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
+    found = _read_known(path, rates, _context(tomograms, sampling_rate, "leave out", option, os.path.abspath(folder), []))
+    for tomo_id, own in found.items():
+        _check_inside(own, rates[tomo_id], (sizes or {}).get(tomo_id), f"{option}: '{path}', tomogram '{tomo_id}'")
+    return {tomo_id: replace(own, picker=np.full(len(own), picker)) for tomo_id, own in found.items()}
 
 
 def _extent_warning(picks: Picks, rate: float, size: Sequence[int] | None, rates: Sequence[float | None]) -> str:

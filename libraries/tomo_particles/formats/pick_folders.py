@@ -126,6 +126,29 @@ def is_blank(path: ReadOnce) -> bool:
     return not path.head(4096).strip()
 
 
+def files_so_far(source: str | os.PathLike) -> list[Path]:
+    """The files behind a name that may be those of a picker, as far as they are there: for a picker that is still at work.
+
+    Of a folder those with an ending that pick files have; where it has none, those of its sub-folders. A file may be no picks.
+    """
+    if is_single(source):
+        return [Path(source)] if os.path.isfile(source) else []
+    if is_pattern(source):
+        return sorted(Path(path) for path in glob.glob(str(source), recursive=True) if os.path.isfile(path))
+    extensions = {extension for one in FORMATS for extension in one.extensions}
+    for listing in (Path(source).iterdir(), Path(source).rglob("*")):
+        visible = [path for path in listing if path.is_file() and not path.name.startswith(".")]
+        if found := sorted(path for path in visible if path.suffix.lower() in extensions):
+            return found
+    return []
+
+
+def is_other_file(path: Path) -> bool:
+    """Whether a file with an ending that much else bears holds something else than picks, a log for one."""
+    read = ReadOnce(path)
+    return path.suffix.lower() in SHARED_EXTENSIONS and not is_blank(read) and not sniffed(read)
+
+
 def _names(paths: Sequence[Path], among: str = "") -> str:
     """The first of some names, from the folder that they share with others."""
     return listed([os.path.relpath(path, among) if among else path.name for path in paths], quote="")

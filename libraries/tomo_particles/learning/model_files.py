@@ -21,6 +21,8 @@ from .network_input import ARCHITECTURES
 SUFFIXES = (".h5", ".keras")
 ATTRIBUTE = "deep_consensus_tomo"  # of an .h5 file
 MEMBER = "deep_consensus_tomo.json"  # of a .keras file, which is a zip
+# How the final scores of a run come about, in newer files; an attribute of HDF5 would be too small.
+SCORES, SCORES_MEMBER = "deep_consensus_tomo_scores", "deep_consensus_tomo_scores.json"
 LONGEST_TEXT = 8 << 20  # bytes of a description or configuration; ours have some kB
 # In a damaged file HDF5 may follow a circle for ever or end the process: a process of its own looks first, for one or two seconds
 # of the processor. The system counts the seconds from the start of the process, so those of the imports are added: on a machine
@@ -83,6 +85,22 @@ def read_attribute(path: str | os.PathLike, attribute: str, option: str = parame
         ) from error
 
 
+def read_scores_text(path: str | os.PathLike, option: str = parameter("model")) -> str:
+    """What a model file says of the final scores (`consensus.fitted_score`); empty for a model that says nothing of them.
+
+    Raises InputError for a file that is not ours.
+    """
+    read_model_texts(path, option)  # its own errors say more
+    if Path(path).suffix == ".h5":
+        with h5py.File(path) as file:
+            found = file.get(SCORES)
+            if not isinstance(found, h5py.Dataset) or found.nbytes > LONGEST_TEXT:
+                return ""
+            return bytes(found[()]).decode(errors="replace")
+    with zipfile.ZipFile(path) as archive:
+        return _text_of(archive, SCORES_MEMBER) if SCORES_MEMBER in archive.namelist() else ""
+
+
 def architecture_of(path: str | os.PathLike, option: str = parameter("model")) -> str:
     """The name of the network that a model file holds. Raises InputError for a file that is not ours."""
     description = read_model_texts(path, option)[0]
@@ -132,7 +150,7 @@ def _read_h5(path: str | os.PathLike) -> tuple[str, str]:
 
 def _read_keras(path: str | os.PathLike) -> tuple[str, str]:
     with zipfile.ZipFile(path) as archive:
-        if unknown := set(archive.namelist()) - KERAS_MEMBERS - {MEMBER}:
+        if unknown := set(archive.namelist()) - KERAS_MEMBERS - {MEMBER, SCORES_MEMBER}:
             raise ValueError(f"it holds '{min(unknown)}'")
         return _text_of(archive, MEMBER), _text_of(archive, "config.json")
 

@@ -23,7 +23,16 @@ import tensorflow as tf
 from ..core.errors import InputError, parameter
 from ..core.files import written_aside
 from ..learning.configuration import NetworkConfig, read_config
-from ..learning.model_files import ATTRIBUTE, MEMBER, first_line, read_model_texts, refuse_large_weights, require_suffix
+from ..learning.model_files import (
+    ATTRIBUTE,
+    MEMBER,
+    SCORES,
+    SCORES_MEMBER,
+    first_line,
+    read_model_texts,
+    refuse_large_weights,
+    require_suffix,
+)
 from .architecture import build_network
 from .training import Ensemble
 
@@ -31,8 +40,11 @@ SPARE = 16 << 20  # bytes of a model file besides its weights: names, states of 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # date of all members of a .keras file: the same model gives the same bytes
 
 
-def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = parameter("model")) -> None:
-    """Write the ensemble; `path` ends in .h5 or .keras. An incomplete file is never left under that name."""
+def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = parameter("model"), scores: str = "") -> None:
+    """Write the ensemble; `path` ends in .h5 or .keras. An incomplete file is never left under that name.
+
+    scores: how the final scores come about (`consensus.fitted_score`), if it is known.
+    """
     suffix = require_suffix(path, option)
     model, networks = _joined(ensemble.config)
     for network, trained in zip(networks, ensemble.networks, strict=True):
@@ -42,8 +54,10 @@ def save_model(path: str | os.PathLike, ensemble: Ensemble, option: str = parame
         if suffix == ".h5":
             with h5py.File(aside, "a") as file:
                 file.attrs[ATTRIBUTE] = ensemble.config.to_json()
+                if scores:
+                    file.create_dataset(SCORES, data=np.frombuffer(scores.encode(), dtype=np.uint8), track_times=False)
         else:
-            _add_member(aside, ensemble.config.to_json())
+            _add_members(aside, {MEMBER: ensemble.config.to_json()} | ({SCORES_MEMBER: scores} if scores else {}))
 
 
 def load_model(
@@ -98,12 +112,12 @@ def _save_quietly(model: keras.Model, path: Path) -> None:
         absl.logging.set_verbosity(level)
 
 
-def _add_member(path: Path, metadata: str) -> None:
+def _add_members(path: Path, texts: dict[str, str]) -> None:
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in sorted(archive.namelist())}
     about = json.loads(members["metadata.json"])
     members["metadata.json"] = json.dumps({**about, "date_saved": "1980-01-01@00:00:00"}).encode()
-    members[MEMBER] = metadata.encode()
+    members |= {name: text.encode() for name, text in texts.items()}
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), content)

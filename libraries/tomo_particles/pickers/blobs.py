@@ -32,15 +32,16 @@ def find_blobs(
     number: int | None = None,
     threshold: float | None = None,
     threads: int = 1,
+    bad: np.ndarray | None = None,
     notes: list[str] | None = None,
 ) -> Peaks:
     """Blobs of `diameter` voxels in a tomogram (z, y, x), the best first, at least one radius from each other.
 
     Particles are darker than their surroundings unless `bright`. A score is the filter's response in robust deviations
     of the response. number: the best n; threshold: the lowest score. With neither, `automatic_threshold` decides.
-    notes: as of `blob_scores`.
+    bad, notes: as of `blob_scores`.
     """
-    score = blob_scores(volume, diameter, method=method, bright=bright, threads=threads, notes=notes)
+    score = blob_scores(volume, diameter, method=method, bright=bright, threads=threads, bad=bad, notes=notes)
     if threshold is None:
         threshold = automatic_threshold(score, diameter) if number is None else -np.inf
     return find_peaks(score, diameter / 2, threshold=threshold, number=number)
@@ -65,12 +66,15 @@ def blob_scores(
     method: str = "log",
     bright: bool = False,
     threads: int = 1,
+    bad: np.ndarray | None = None,
     notes: list[str] | None = None,
 ) -> np.ndarray:
     """Response (z, y, x) float32 in robust deviations from its median; -inf where the tomogram holds no data.
 
-    The tomogram may be memory-mapped and of any type: it is read in slabs. notes: receives a line where voxels are no numbers.
-    Raises ValueError for a diameter that does not fit, NoNumbersError where no voxel is a number.
+    The tomogram may be memory-mapped and of any type: it is read in slabs. bad: (z, y, x) bool, where nothing may be picked; it
+    counts as a place without data, so that neither beads nor carbon change the response beside them or its deviation. notes:
+    receives a line where voxels are no numbers. Raises ValueError for a diameter that does not fit, NoNumbersError where no voxel
+    is a number.
     """
     if not 0 < diameter <= min(volume.shape):
         raise ValueError(f"a diameter of {diameter:g} voxels does not fit in a tomogram of {volume.shape}")
@@ -80,6 +84,8 @@ def blob_scores(
         notes.append(FLAT_NOTE)
     sign = 1.0 if bright else -1.0
     empty, gaps = empty_places(volume, diameter, threads)
+    if bad is not None:
+        empty |= bad
     if gaps and notes is not None:
         notes.append(gaps_note(gaps, volume.size))
     response = np.empty(volume.shape, dtype=np.float32)

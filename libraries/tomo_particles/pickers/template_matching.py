@@ -38,7 +38,8 @@ class PreparedTomogram:
 
     spectrum: (z, y, kept x) complex64 half spectrum of the padded volume, without the columns beyond the resolution;
     rows: those along y within the resolution; padded, shape: z, y, x; scale: z, y, x of the tomogram's voxels over those here;
-    voxel: edges z, y, x, Å.  gaps: number of voxels of the tomogram that are no numbers.
+    voxel: edges z, y, x, Å.  gaps: number of voxels of the tomogram that are no numbers.  bad: (z, y, x) bool of `shape`, where
+    no centre may lie; None: nowhere.
     """
 
     spectrum: np.ndarray
@@ -49,6 +50,7 @@ class PreparedTomogram:
     voxel: tuple[float, float, float]
     tomogram_filter: TomogramFilter
     gaps: int = 0
+    bad: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,14 @@ def prepare(
     reach: float,
     *,
     bright: bool = False,
+    bad: np.ndarray | None = None,
     workers: int = 1,
 ) -> PreparedTomogram:
     """Prepare a tomogram (z, y, x; any type, particles dark unless `bright`) for masks with a radius of up to `reach` Å.
 
-    Voxels that are no numbers get the mean of the others. Raises NoNumbersError if no voxel is a number.
+    Voxels that are no numbers get the mean of the others. bad: (z, y, x) bool, where no centre may lie; its scores do not count
+    for the noise either. What is there stays visible to masks beside it: `without_bad` removes it. Raises NoNumbersError if no
+    voxel is a number.
     """
     shape = search_shape(volume.shape, sampling_rate, tomogram_filter.resolution)  # type: ignore[arg-type]
     grey, gaps = without_gaps(volume)
@@ -107,6 +112,8 @@ def prepare(
     if shape != grey.shape:
         grey = fourier_resized(grey, shape, workers)
     scale = np.array(volume.shape) / np.array(shape)
+    if bad is not None:  # voxel i here lies at i times the scale
+        bad = bad[np.ix_(*(np.rint(np.arange(n) * by).astype(int) for n, by in zip(shape, scale, strict=True)))]
     voxel = tuple(float(edge) for edge in scale * sampling_rate)
     rate = float(np.mean(voxel))
     grey = filtered(grey, tomogram_filter.band(shape, rate), workers)
@@ -117,7 +124,18 @@ def prepare(
     ny = padded[1]
     rows = (slice(0, ny),) if 2 * edge_y > ny else (slice(0, edge_y), slice(ny - edge_y + 1, ny))
     ft = np.ascontiguousarray(full[..., :edge_x])
-    return PreparedTomogram(ft, rows, padded, shape, scale, voxel, tomogram_filter, gaps)  # type: ignore[arg-type]
+    return PreparedTomogram(ft, rows, padded, shape, scale, voxel, tomogram_filter, gaps, bad)  # type: ignore[arg-type]
+
+
+def without_bad(volume: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """A float32 copy of a tomogram (z, y, x) in which bad voxels have the mean of the good ones that are numbers.
+
+    A bead draws the peaks of all templates from some way off, because it is so much denser than a particle.
+    """
+    grey = np.array(volume, dtype=np.float32)
+    good = ~bad & np.isfinite(grey)
+    grey[bad] = grey[good].mean(dtype=float) if good.any() else 0
+    return grey
 
 
 def _kept_frequencies(n: int, rate: float, resolution: float) -> int:
@@ -267,11 +285,13 @@ def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: in
 
 
 def _scored(prepared: PreparedTomogram, mask: np.ndarray) -> np.ndarray:
-    """Where a mask's centre may lie: at least MAX_OVERHANG of its radius from the border; shifted like `_correlate`."""
+    """Where a mask's centre may lie: not in bad places, at least MAX_OVERHANG of its radius from the border; shifted."""
     half = len(mask) // 2
     margin = int(np.ceil(MAX_OVERHANG * np.cbrt(3 / (4 * np.pi) * mask.sum(dtype=float))))
     scored = np.zeros(prepared.padded, dtype=bool)
     scored[tuple(slice(margin, edge - margin) for edge in prepared.shape)] = True
+    if prepared.bad is not None:
+        scored[tuple(map(slice, prepared.shape))] &= ~prepared.bad
     return np.roll(scored, half, axis=(0, 1, 2))
 
 

@@ -17,7 +17,15 @@ from ..fourier.ctf import CTF
 from ..fourier.whitening import whitening_of
 from ..geometry.orientations import angles_of, rotation_grid
 from .template_kernels import TemplateKernels, TomogramFilter, spherical_mask, usable_resolution
-from .template_matching import PreparedTomogram, ScoreMap, match_template, prepare, seconds_per_rotation, working_bytes
+from .template_matching import (
+    PreparedTomogram,
+    ScoreMap,
+    match_template,
+    prepare,
+    seconds_per_rotation,
+    without_bad,
+    working_bytes,
+)
 from .template_selection import CANDIDATES, select
 
 if TYPE_CHECKING:
@@ -66,24 +74,30 @@ def search(
     settings: SearchSettings,
     mask: np.ndarray | None = None,
     *,
+    bad: np.ndarray | None = None,
     keep: Callable[[Template, ScoreMap, Rotation, PreparedTomogram], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Picks:
     """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
+    bad: (z, y, x) bool of the tomogram, where nothing may be picked; what is there changes no score beside it.
     keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
     progress: receives a line before and after each template.
     """
+    if bad is not None and bad.all():
+        progress(f"{tomogram.path}: 0 picks, every voxel is in a bad region")
+        return Picks(tomogram_id(tomogram.path), np.zeros((0, 3)), tomogram.sampling_rate)
+    data = tomogram.data if bad is None else without_bad(tomogram.data, bad)
     coarsest = max(template.rate for template in templates)
     resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
     tomogram_filter = TomogramFilter(resolution, settings.tilts, settings.ctf)
     if settings.whiten:
-        whitening = whitening_of(tomogram.data, tomogram.sampling_rate, settings.tilts, settings.threads)
+        whitening = whitening_of(data, tomogram.sampling_rate, settings.tilts, settings.threads)
         tomogram_filter = replace(tomogram_filter, whitening=whitening)
     reach = max(template.diameter for template in templates) / 2
     prepared = prepare(
-        tomogram.data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright, workers=settings.threads
+        data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright, bad=bad, workers=settings.threads
     )
     progress(
         f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "

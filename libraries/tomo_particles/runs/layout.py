@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ..core.files import file_stem
 
-SUMMARY, COMMON_GRID, REPORT = "summary.json", "frame.json", "report.html"
+SUMMARY, COMMON_GRID, REPORT, ANSWERS = "summary.json", "frame.json", "report.html", "answers.csv"
 
 
 class RunLayout:
@@ -67,14 +67,40 @@ class RunLayout:
         return self.root / self.SCORED
 
     @property
+    def answers(self) -> Path:
+        """CSV: what persons said of the picks. No run removes it."""
+        return self.root / ANSWERS
+
+    @property
+    def answered(self) -> Path:
+        """XMD: the merged picks with the scores that follow from the answers; missing where nobody answered."""
+        return self.scored.with_name(f"{self.scored.stem}_answered.xmd")
+
+    @property
+    def learned(self) -> Path:
+        """JSON: what came of the answers; the program names it after the answered XMD."""
+        return self.answered.with_name(f"{self.answered.stem}_learned.json")
+
+    @property
+    def of_answers(self) -> tuple[Path, ...]:
+        """Every file that only a run with answers has, but the answers themselves."""
+        beside = (self.answered.with_name(f"{self.answered.stem}_{kind}") for kind in ("reliability.csv", "verdict.json"))
+        return (self.answered, *beside, self.learned)
+
+    @property
+    def final(self) -> Path:
+        """XMD: the merged picks with the scores that the user gets."""
+        return self.answered if self.answered.is_file() else self.scored
+
+    @property
     def reliability(self) -> Path:
-        """CSV: estimated recall and precision of each picker; the program names it after the scored XMD."""
-        return self.scored.with_name(f"{self.scored.stem}_reliability.csv")
+        """CSV: estimated recall and precision of each picker; the program names it after the final XMD."""
+        return self.final.with_name(f"{self.final.stem}_reliability.csv")
 
     @property
     def verdict(self) -> Path:
-        """JSON: the verdict on the scores; the program names it after the scored XMD."""
-        return self.scored.with_name(f"{self.scored.stem}_verdict.json")
+        """JSON: the verdict on the scores; the program names it after the final XMD."""
+        return self.final.with_name(f"{self.final.stem}_verdict.json")
 
     @property
     def scored_first(self) -> Path:
@@ -197,6 +223,11 @@ class ProtocolLayout(RunLayout):
     EVERY_PICK = "picks/{tomogram}_every.xmd"
     LABELLED = "labelled/{tomogram}_{label}.xmd"
     SUBTOMOGRAMS = "subtomograms/{tomogram}/{tomogram}_{label}.xmd"
+
+    @property
+    def answers(self) -> Path:
+        """CSV: what persons said of the picks; beside the folder, which is made anew if the inputs change."""
+        return self.root.parent / ANSWERS
 
     @property
     def common_grid(self) -> Path:

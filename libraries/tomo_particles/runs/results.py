@@ -104,6 +104,12 @@ class RunResults:
         return rescale_positions(self.merged.positions, self.sampling_rate, rate or self.sampling_rate)
 
 
+def layout_of(folder: str | os.PathLike) -> RunLayout:
+    """The names of the files of a run: of the protocol, or else of the program."""
+    protocol = ProtocolLayout(folder)
+    return protocol if protocol.common_grid.is_file() else ProgramLayout(folder)
+
+
 def read_run(folder: str | os.PathLike, threshold: float | None = None, option: str = parameter("run")) -> RunResults:
     """Read a run of the program or of the protocol. threshold: used instead of the threshold of the run.
 
@@ -138,7 +144,7 @@ def _undamaged(path: Path, option: str) -> Iterator[None]:
 def _read_program_run(layout: ProgramLayout, threshold: float | None, option: str) -> RunResults:
     summary = _read_json(layout.summary, option, "picks", "threshold", "boxSize", "samplingRate")
     voting = summary.get("method") == "voting"
-    scored = layout.voted if voting else layout.scored
+    scored = layout.voted if voting else layout.final
     columns = read_table(scored, option)
     own_rate = summary.get("parameters", {}).get("tomogram_sampling_rate")
     files = dict(zip(columns["tiltSeriesId"], columns["tomogramVolume"], strict=True))
@@ -163,7 +169,7 @@ def _read_program_run(layout: ProgramLayout, threshold: float | None, option: st
 def _read_protocol_run(layout: ProtocolLayout, threshold: float | None, option: str) -> RunResults:
     grid = _read_json(layout.common_grid, option, "samplingRate", "boxSize", "pickers", "tomograms")
     summary = _read_json(layout.summary, option, "tomograms") if layout.summary.is_file() else {}
-    scored, names = layout.scored, tuple(grid["pickers"])
+    scored, names = layout.final, tuple(grid["pickers"])
     voting = not scored.is_file()
     if voting:
         voted = sorted(path for t in grid["tomograms"] if (path := layout.consensus(t["ts_id"])).is_file())

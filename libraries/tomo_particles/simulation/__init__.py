@@ -2,9 +2,8 @@
 
 from .builtin import builtin_complexes
 from .complexes import Complex, complex_of, read_map
-from .distractors import DISTRACTORS
 from .reconstruction import back_projected
-from .sample import Sample, build_sample
+from .sample import DISTRACTORS, Sample, add_ice_noise, build_sample
 from .tilt_series import Imaging, TiltSeries, record
 
 __all__ = [
@@ -13,6 +12,7 @@ __all__ = [
     "Imaging",
     "Sample",
     "TiltSeries",
+    "add_ice_noise",
     "back_projected",
     "build_sample",
     "builtin_complexes",

@@ -15,12 +15,12 @@ from ..core.picks import Picks
 from ..core.tomograms import without_date, write_volume
 from ..formats.xmd import join_tables, picks_columns, write_table
 from .complexes import Complex
-from .distractors import DISTRACTORS
-from .sample import Sample
+from .sample import DISTRACTORS, Sample
 from .tilt_series import TiltSeries
 
 TRUTH_TABLES = ("ground_truth.csv", "ground_truth.xmd")
-DISTRACTOR_DIAMETERS = {"bead": 100.0, "vesicle": 600.0}  # Å; vesicles: the middle of their range
+# Å; vesicles, contaminants: the middle of their range; carbon: the thickness of the film, whose extent has no meaning
+DISTRACTOR_DIAMETERS = {"bead": 100.0, "vesicle": 600.0, "carbon": 200.0, "contaminant": 500.0}
 
 
 def species_ids(complexes: Sequence[Complex]) -> dict[str, int]:
@@ -39,6 +39,11 @@ def write_tomogram(
     with written_aside(folder / "tilt_series" / f"{name}.rawtlt") as aside:
         aside.write_text("".join(f"{angle:.2f}\n" for angle in series.angles), encoding="utf-8")
     write_volume(folder / f"{name}.mrc", tomogram, rate)
+
+
+def write_density(folder: str | os.PathLike, sample: Sample) -> None:
+    """Write `<id>_density.mrc`, the grey values of a sample over the ice."""
+    write_volume(Path(folder) / f"{sample.truth.tomo_id}_density.mrc", sample.density, sample.truth.sampling_rate)
 
 
 def write_labels(path: str | os.PathLike, labels: np.ndarray, sampling_rate: float) -> None:

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 from ..core.files import written_aside
 from ..core.grey_values import CONTRAST_PERCENTILES
 from ..core.names import drawn
+from .contamination import CARBON, CONTAMINANT
 from .distractors import BEAD, VESICLE
 from .sample import Sample
 from .tilt_series import TiltSeries
@@ -35,7 +36,7 @@ PALETTE = (
     "#82c78b",
     "#f0a3a0",
 )
-FIXED = {BEAD: "#d4a800", VESICLE: "#9aa7b5"}
+FIXED = {BEAD: "#d4a800", VESICLE: "#9aa7b5", CARBON: "#4b4b4b", CONTAMINANT: "#c7b8a3"}
 BACKGROUND = "#f4f4f2"
 
 

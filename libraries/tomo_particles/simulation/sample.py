@@ -12,8 +12,10 @@ from ..core.errors import InputError, parameter
 from ..core.picks import Picks
 from ..geometry.orientations import angles_of, turned
 from .complexes import Complex
+from .contamination import CARBON, CONTAMINANT, carbon_film, contaminant
 from .distractors import BEAD, VESICLE, Stamp, bead, vesicle
 
+DISTRACTORS = (BEAD, VESICLE, CARBON, CONTAMINANT)  # species that are no particles
 ICE = 0.15  # grey value of vitreous ice, as SHREC 2020 has it (it writes V/nm3)
 PROTEIN_CONTRAST = 0.09  # mean grey value of a complex over the ice: 2.7 V where ice has 4.5 V (Vulović et al., 2013)
 SPLINE_ORDER = 3  # of the interpolation of turned particles, as SHREC 2020
@@ -23,10 +25,10 @@ MAX_PARTICLES = np.iinfo(np.uint16).max  # the occupancy volume numbers them
 
 @dataclass(frozen=True)
 class Sample:
-    """protein, other: (z, y, x) float32, grey values over the ice of the complexes, and of beads, membranes and the ice's noise.
+    """protein, other: (z, y, x) float32, grey values over the ice of the complexes, and of all else (`add_ice_noise` adds to it).
 
     occupancy: (z, y, x) uint16, 0 or the 1-based row in `truth` of what is there.  truth: every object, its species, its
-    position and its angles (NaN: beads, vesicles).  notes: what did not fit, in words.
+    position and its angles (NaN: distractors).  notes: what did not fit, in words.
     """
 
     protein: np.ndarray
@@ -54,21 +56,24 @@ def build_sample(
     *,
     beads: int = 0,
     vesicles: int = 0,
-    ice_noise: float = 0.01,
+    carbon: float = 0.0,
+    contaminants: int = 0,
     rng: np.random.Generator,
 ) -> Sample:
     """A random sample of `size` x, y, z voxels with counts[i] particles of complexes[i].
 
-    The biggest are placed first. Whole objects lie inside; particles may lie inside vesicles. ice_noise: standard deviation of
-    the ice's grey value per voxel, the same in every tilt. Objects that find no place after many trials are left out and noted.
+    The biggest are placed first. Whole objects lie inside; particles may lie inside vesicles. carbon: share of the field that a
+    carbon film covers. Objects that find no place after many trials are left out and noted.
     Raises InputError if there are more objects than the occupancy volume can number, or if no particle at all found a place.
     """
-    if sum(counts) + beads + vesicles > MAX_PARTICLES:
-        raise InputError(
-            f"{parameter('counts')}: at most {MAX_PARTICLES} objects in a tomogram, asked for {sum(counts) + beads + vesicles}"
-        )
+    objects = sum(counts) + beads + vesicles + contaminants + (carbon > 0)
+    if objects > MAX_PARTICLES:
+        raise InputError(f"{parameter('counts')}: at most {MAX_PARTICLES} objects in a tomogram, asked for {objects}")
     rate = complexes[0].sampling_rate
     room = _Room(size)
+    if carbon:
+        room.lay(CARBON, *carbon_film(rate, size, carbon, rng))
+    room.fill(CONTAMINANT, contaminants, lambda: contaminant(rate, size, PROTEIN_CONTRAST, rng), rng)
     room.fill(VESICLE, vesicles, lambda: vesicle(rate, size, PROTEIN_CONTRAST, rng), rng)
     room.fill(BEAD, beads, lambda: bead(rate, PROTEIN_CONTRAST, rng), rng)
     protein = np.zeros(size[::-1], dtype=np.float32)
@@ -78,8 +83,6 @@ def build_sample(
         raise InputError(
             f"{parameter('size')}: not one particle found a place in {' x '.join(map(str, size))} voxels; give a bigger size"
         )
-    if ice_noise:
-        room.other += ice_noise * rng.standard_normal(size=protein.shape, dtype=np.float32)
     truth = Picks(
         tomo_id,
         np.array(room.positions, dtype=float).reshape(-1, 3),
@@ -88,6 +91,12 @@ def build_sample(
         species=room.species,
     )
     return Sample(protein, room.other, room.occupancy, truth, room.notes)
+
+
+def add_ice_noise(sample: Sample, sigma: float, *, rng: np.random.Generator) -> None:
+    """Add the noise of the ice to a sample, which is the same in every tilt. sigma: of the grey value per voxel."""
+    if sigma:
+        np.add(sample.other, sigma * rng.standard_normal(size=sample.other.shape, dtype=np.float32), out=sample.other)
 
 
 @dataclass
@@ -113,6 +122,14 @@ class _Room:
                 self.note(name, placed, count)
                 return
             self.add(name, position, np.full(3, np.nan), stamp, self.other)
+
+    def lay(self, name: str, values: np.ndarray, mask: np.ndarray) -> None:
+        """Add a distractor that fills a part of the whole volume; its position is its voxel nearest to the mean of all."""
+        if mask.any():
+            voxels = np.argwhere(mask)
+            nearest = voxels[np.argmin(((voxels - voxels.mean(axis=0)) ** 2).sum(axis=1))]
+            self.add(name, np.array(self.size) // 2, np.full(3, np.nan), (values, mask), self.other)
+            self.positions[-1] = nearest[::-1]
 
     def fill_complex(self, which: Complex, count: int, protein: np.ndarray, rng: np.random.Generator) -> None:
         """Place particles of one complex at random poses."""

@@ -9,12 +9,13 @@ from tomo_particles.averaging.alignment import Settings
 from tomo_particles.averaging.average_set import SetAverage
 from tomo_particles.averaging.picked_boxes import PickedBoxes, Source
 from tomo_particles.averaging.poses import Poses
+from tomo_particles.core import memory
 from tomo_particles.core.errors import InputError
 
 
-def made(boxes, threads=2, start=None, halves=True, rounds=4, starts=1):
+def made(boxes, threads=2, start=None, halves=True, rounds=4, starts=1, lowpass=36.0):
     settings = Settings(DIAMETER, rounds, starts, threads=threads)
-    return SetAverage(boxes, settings, 36.0, 25.0, 1, halves=halves, start=start, say=lambda line: None).run()
+    return SetAverage(boxes, settings, lowpass, 25.0, 1, halves=halves, start=start, say=lambda line: None).run()
 
 
 def truth_of(scene, boxes):
@@ -110,3 +111,20 @@ def test_few_picks_are_refused_and_boxes_without_data_left_out(scene):
     assert boxes.left_out == {"border": 1, "not numbers": 1, "flat": 1} and len(boxes) == 5
     with pytest.raises(InputError, match="at least 20 picks inside the tomograms, found 5"):
         SetAverage(boxes, Settings(DIAMETER), 45, 30, 1, halves=True)
+
+
+def test_what_does_not_fit_into_memory_is_refused_or_ends_at_the_resolution_that_does(monkeypatch):
+    scene = make_scene(count=25, noise=0.1)
+    boxes = PickedBoxes(scene.sources(), DIAMETER, 2)
+    rotations = Rotation.concatenate([scene.rotations[boxes.sources[n].name][row] for n, row in boxes.places])
+    free = made(boxes, start=Poses.of(rotations), lowpass=60.0)
+    assert free.stopped == "" and free.resolution < 50
+    of_one = 4 * 8 * max(np.bincount(free.half)) / memory.SHARE  # bytes a frequency
+    first, second = (of_one * len(boxes.band(resolution).integers) for resolution in (60.0, 50.0))
+    monkeypatch.setattr(memory, "free_memory", lambda: (first + second) / 2)
+    coarse = made(boxes, start=Poses.of(rotations), lowpass=60.0)
+    assert coarse.resolution == 60.0 and coarse.stopped.startswith("the picks were compared up to 60.0 A: at ")
+    assert coarse.fsc is not None and np.isfinite(coarse.average).all()
+    monkeypatch.setattr(memory, "free_memory", lambda: first / 2)
+    with pytest.raises(InputError, match=r"to compare \d+ picks of 130 Å at 60 Å needs about .* GB of memory.*give fewer picks"):
+        made(boxes, start=Poses.of(rotations), lowpass=60.0)

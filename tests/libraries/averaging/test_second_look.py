@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from averaged_scene import DIAMETER, RATE, SIZE, make_scene
+from scipy.ndimage import gaussian_filter
 
 from tomo_particles.averaging.alignment import Settings
 from tomo_particles.averaging.picked_boxes import PickedBoxes
@@ -44,6 +45,15 @@ def seen(mixed):
 
 def separation(values, true):
     return float((values[true][:, None] > values[~true]).mean())
+
+
+@pytest.mark.parametrize("hollow", [0.0, 0.6, 0.8])
+def test_a_hollow_particle_is_as_bright_as_its_wall(hollow):
+    """hollow: share of the radius that is empty. A mean box has the mean 0, and rings around the particle."""
+    away = np.sqrt(((np.indices((32,) * 3) - 16) ** 2).sum(axis=0))
+    body = gaussian_filter(((away <= 8) & (away >= 8 * hollow)).astype(float), 1.5)
+    seen = body - gaussian_filter(body, 6)  # what is left of the density after the lowest frequencies are gone
+    assert not is_dark(seen - seen.mean(), 16.0) and is_dark(seen.mean() - seen, 16.0)
 
 
 def test_particles_stand_out_and_the_halves_agree(seen):

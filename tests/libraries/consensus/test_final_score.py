@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus import final_score
-from tomo_particles.consensus.final_score import features_of, labelled_odds
+from tomo_particles.consensus.final_score import ScoreSpread, fit_odds
 from tomo_particles.consensus.labels import agreement_labels
 
 
@@ -86,7 +86,7 @@ def test_the_odds_are_those_of_the_class_not_of_its_unsure_labels():
     is_true = np.arange(2000) < 600
     values = rng.normal(np.where(is_true, 3, -1), 1)
     label = (rng.random(2000) < np.where(is_true, 0.5, 0.1)).astype(float)  # half of the particles have it, and some others
-    odds = labelled_odds(values[:, None], label, 0.1)
+    odds = fit_odds(values[:, None], label, 0.1).of(values[:, None])
     assert ((odds > 0) == is_true).mean() > 0.95
     assert (np.diff(odds[np.argsort(values)]) >= 0).all()
 
@@ -99,5 +99,6 @@ def test_a_look_that_tells_nothing_leaves_the_testimony_alone():
 
 
 def test_features_are_neutral_where_a_picker_said_nothing():
-    features = features_of(np.array([[True, False], [True, True]]), np.array([[1.0, np.nan], [3.0, np.nan]]))
+    scores = np.array([[1.0, np.nan], [3.0, np.nan]])
+    features = ScoreSpread.of(scores).features(np.array([[True, False], [True, True]]), scores)
     np.testing.assert_allclose(features, [[1, 0, -1, 0, 0, 0], [1, 1, 1, 0, 0, 0]], atol=1e-12)

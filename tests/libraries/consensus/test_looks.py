@@ -80,6 +80,14 @@ def test_picks_move_half_of_the_way_and_never_together_or_out():
     assert moved_midway(places[2:3], shifts[2:3], 0.5, 5.0, (100, 100, 40))[0].tolist() == [60, 60.5, 19.5]
 
 
+def test_two_picks_of_one_particle_do_not_become_one_place():
+    """Nearer than the least distance from the beginning: they may move together or apart, but not to each other."""
+    places = np.array([[20.0, 20, 20], [23, 20, 20]] * 3) + np.repeat([[0, 0, 0], [30, 0, 0], [60, 0, 0]], 2, axis=0)
+    shifts = np.array([[4.0, 0, 0], [-2, 0, 0], [4, 0, 2], [4, 0, 2], [-2, 0, 0], [2, 0, 0]])
+    moved = moved_midway(places, shifts, 1.0, 5.0, (100, 100, 40))
+    assert moved.tolist() == [*places[:2].tolist(), *(places[2:] + shifts[2:] / 2).tolist()]
+
+
 def test_a_pick_that_stays_is_not_approached():
     """The first would leave the tomogram and stays; the second, which would follow it, then comes too near, and so on."""
     places = np.array([[1.0, 20, 20], [7, 20, 20], [13, 20, 20], [40, 20, 20]])

@@ -19,9 +19,9 @@ from tomo_particles.consensus.verdict import (
     can_learn,
     separation,
     share_unlike_noise,
-    too_few_agreed,
     verdict_of,
     verdict_without_agreement,
+    verdict_without_scores,
 )
 
 
@@ -177,7 +177,7 @@ def test_a_single_network_is_not_believed():
 
 
 def test_without_a_say_of_the_network_agreed_picks_are_accepted_and_others_are_not():
-    found, probability = too_few_agreed(4), np.array([0.3, 0.9, 0.6, 0.2])
+    found, probability = verdict_without_scores(4), np.array([0.3, 0.9, 0.6, 0.2])
     assert (found.bounded(probability, np.array([True, True, False, False])) >= 0.5).tolist() == [True, True, False, False]
 
 
@@ -189,17 +189,18 @@ def test_degenerate_input_has_a_verdict():
 
 
 def test_a_verdict_survives_its_file_and_what_is_none_is_refused():
-    for found in (verdict(*drawn(1, 3.0)[:3]), too_few_agreed(4), Verdict(WEAK, "x", 0.5, Separation(float("nan"), 0.1, 0, 3))):
+    unknown = Separation(float("nan"), 0.1, 0, 3)
+    for found in (verdict(*drawn(1, 3.0)[:3]), verdict_without_scores(4), Verdict(WEAK, "x", 0.5, unknown)):
         again = Verdict.from_json(found.to_json())
         assert again.to_json() == found.to_json() and again.text == f"{found.kind}: {found.reason}"
-    good = json.loads(too_few_agreed(4).to_json())
+    good = json.loads(verdict_without_scores(4).to_json())
     bad = [good | change for change in ({"kind": "certain"}, {"say": 7}, {"say": None}, {"from_noise": "a"}, {"confirmed": 9})]
     for text in ("", "[]", "{}", "null", *map(json.dumps, bad)):
         with pytest.raises(ValueError, match="verdict"):
             Verdict.from_json(text)
 
 
-@pytest.mark.parametrize("found", [too_few_agreed(4), Verdict(WEAK, "", 0.5)])
+@pytest.mark.parametrize("found", [verdict_without_scores(4), Verdict(WEAK, "", 0.5)])
 def test_only_a_supported_run_promises_anything(found):
     told = expected_precision_recall(np.repeat([0.95, 0.2], [80, 200]), np.array([0.5]), found).at(0)
     assert told["precision"] is None and told["recall"] is None

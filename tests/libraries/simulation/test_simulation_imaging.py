@@ -28,7 +28,7 @@ def complexes():
 
 @pytest.fixture(scope="module")
 def sample(complexes):
-    return build_sample("t", (96, 64, 48), complexes, [3, 3, 2, 2, 2, 1, 1], ice_noise=0.0, rng=np.random.default_rng(0))
+    return build_sample("t", (96, 64, 48), complexes, [3, 3, 2, 2, 2, 1, 1], rng=np.random.default_rng(0))
 
 
 def with_point(shape, z, y, x, size=1.5):

@@ -5,7 +5,7 @@ import pytest
 
 from tomo_particles.core.errors import InputError
 from tomo_particles.geometry.orientations import rotation_of, turned
-from tomo_particles.simulation import build_sample, builtin_complexes
+from tomo_particles.simulation import add_ice_noise, build_sample, builtin_complexes
 from tomo_particles.simulation.outputs import species_ids
 from tomo_particles.simulation.sample import PROTEIN_CONTRAST, SPLINE_ORDER
 
@@ -20,7 +20,7 @@ def complexes():
 @pytest.fixture(scope="module")
 def sample(complexes):
     counts = [4, 3, 2, 2, 2, 1, 1]
-    return build_sample("tomo_1", SIZE, complexes, counts, beads=3, vesicles=1, ice_noise=0.0, rng=np.random.default_rng(3))
+    return build_sample("tomo_1", SIZE, complexes, counts, beads=3, vesicles=1, rng=np.random.default_rng(3))
 
 
 def placed(template, position, shape):
@@ -57,7 +57,7 @@ def test_class_and_occupancy_volumes_agree_with_the_table(sample, complexes):
     ids = species_ids(complexes)
     classes = sample.species_volume(ids)
     assert classes.dtype == np.int8 and classes.shape == SIZE[::-1]
-    assert list(ids.values()) == list(range(1, len(complexes) + 3))
+    assert list(ids.values()) == list(range(1, len(complexes) + 5))
     for row, name in enumerate(sample.truth.species):
         assert set(classes[sample.occupancy == row + 1]) == {ids[name]}
     assert ((classes > 0) == (sample.occupancy > 0)).all()
@@ -97,7 +97,8 @@ def test_orientations_are_spread_over_all_rotations(complexes):
 
 
 def test_the_ice_has_the_noise_it_was_given(complexes):
-    sample = build_sample("t", (64, 64, 48), complexes[:1], [1], ice_noise=0.01, rng=np.random.default_rng(0))
+    sample = build_sample("t", (64, 64, 48), complexes[:1], [1], rng=np.random.default_rng(0))
+    add_ice_noise(sample, 0.01, rng=np.random.default_rng(0))
     assert sample.other.std() == pytest.approx(0.01, rel=0.02) and sample.other.dtype == np.float32
 
 
@@ -117,7 +118,7 @@ def test_distractors_that_do_not_fit_are_said_too(complexes):
 
 
 def test_particles_touch_in_a_crowd(complexes):
-    sample = build_sample("t", (64, 64, 48), complexes[3:4], [60], ice_noise=0, rng=np.random.default_rng(0))
+    sample = build_sample("t", (64, 64, 48), complexes[3:4], [60], rng=np.random.default_rng(0))
     left, right = sample.occupancy[..., :-1], sample.occupancy[..., 1:]
     assert ((left != right) & (left > 0) & (right > 0)).any()
 

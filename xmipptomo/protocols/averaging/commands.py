@@ -35,6 +35,12 @@ def average_arguments(picks: str, folder: str, options: AveragingOptions, *, sta
     return ["--picks", picks, *options.arguments(folder), "--start", start, *(["--weighByScore"] if weigh_by_score else [])]
 
 
+def boxes_arguments(tomogram: str, centres: str, folder: str, *, rate: float, box: int, invert: bool, threads: int) -> Arguments:
+    """Cut the particles of one tomogram out, each into a file of its own; rate: Å/voxel of all of it, box: voxels."""
+    return ["--tomogram", tomogram, "--tomogramSamplingrate", rate, "--coordinates", centres, "--boxsize", box, "-o", folder,
+            "--samplingrate", rate, "--normalize", *(["--invert"] if invert else []), "--individual", "--threads", threads]
+
+
 def branches_arguments(branches: Mapping[str, str], folder: str, options: AveragingOptions, *, shared_poses: bool) -> Arguments:
     """Compare pick files, given by the names of their branches."""
     return ["--branches", *(f"{name}={path}" for name, path in branches.items()), *options.arguments(folder),

@@ -6,29 +6,32 @@ import os
 from enum import Enum
 
 from pwem.objects import SetOfFSCs
+from pyworkflow.object import Pointer
 from pyworkflow.protocol import params
 from pyworkflow.utils import cleanPath
-from tomo.objects import AverageSubTomogram, SetOfCoordinates3D
+from tomo.objects import AverageSubTomogram, SetOfCoordinates3D, SetOfSubTomograms, Tomogram
 
 from tomo_particles.core.files import file_stem
 
-from ...constants import AVERAGE_PROGRAM, SHIFT_ATTRIBUTE, STARTS
+from ...constants import AVERAGE_PROGRAM, EXTRACTION_PROGRAM, SHIFT_ATTRIBUTE, STARTS
 from ...convert import append_moved, picks_of_set, tomogram_of
 from ..shared.program_steps import depends_on
 from ..shared.progress import unfinished_lines
-from ..shared.sets import write_picking
+from ..shared.sets import write_picking, write_picks_table
 from .base import AveragingProtocol, few_errors, few_warnings
-from .commands import average_arguments
-from .results import CURVES, average_lines, average_of, fscs_of, read_aligned
+from .commands import average_arguments, boxes_arguments
+from .results import CURVES, Aligned, average_lines, average_of, fscs_of, read_aligned
+from .subtomograms import append_subtomograms
 
 SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
 
 
 class AverageOutputs(Enum):
-    """Outputs of the protocol. fscs only where there are halves."""
+    """Outputs of the protocol. fscs only where there are halves, subtomograms only where they are asked for."""
 
     average = AverageSubTomogram
     coordinates = SetOfCoordinates3D
+    subtomograms = SetOfSubTomograms
     fscs = SetOfFSCs
 
 
@@ -39,7 +42,7 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
 
     No reference is needed. The coordinates are divided into two halves, which are aligned separately. Each frequency of the
     average is divided by how often the tilt series saw it. The Fourier shell correlation (FSC) of the two halves gives the
-    resolution. No subtomograms are extracted: boxes are cut from the tomograms when they are needed.
+    resolution. The alignment cuts boxes from the tomograms when it needs them.
 
     *Inputs*
 
@@ -52,6 +55,9 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     - coordinates: the coordinates at their new places, on the centre of the particle, with their orientations. Everything else
     of them stays. They have the half (_half), the shift in Å (_shift) and the correlation with the reference (_ccc) besides.
     If the halves do not agree, places and orientations stay as they were, and _shift is 0.
+    - subtomograms: the particles cut out at their new places, bright and normalised, with the tilt range of their tomogram and
+    with the transformation that takes each onto the average. Protocols of other plugins refine or classify them further. There
+    are none if the halves do not agree.
     - fscs: the FSC of the halves, without a mask, with the mask, and corrected for the mask.
     - In the folder extra/averaging/output: all maps, also the mask and what was seen of each frequency, tables, summary.json.
 
@@ -63,7 +69,7 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     - Start with the angles of the coordinates only if they are good: the FSC then counts only beyond the resolution of the
     template that gave the angles.
     - There is no correction of the CTF: detail beyond its first zero is wrong.
-    - To refine further, extract subtomograms from the output coordinates.
+    - To refine at a finer sampling rate, extract subtomograms from the output coordinates and less binned tomograms.
     """
 
     _label = "average subtomograms 3D"
@@ -86,6 +92,10 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
         form.addParam("weighByScore", params.BooleanParam, default=False, label="Weigh by score?",
                       help="Yes: each pick counts as much as its score, which must lie between 0 and 1, as that of the deep "
                            "consensus. No: all count alike.")
+        form.addParam("extractSubtomograms", params.BooleanParam, default=True, label="Extract the subtomograms?",
+                      help="Yes: the particles are also cut out at their new places, for protocols that take subtomograms. A "
+                           "thousand boxes of 44 voxels need 0.3 GB of disk. If you change only this and continue the run, "
+                           "nothing is aligned again.")
         form.addParallelSection(threads=2, mpi=0)
 
     def _inputSets(self) -> list[SetOfCoordinates3D]:
@@ -94,8 +104,11 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     # ---- steps
     def _insertAllSteps(self):
         values = depends_on({"coordinates": [self.inputCoordinates]}, self._values(("start", "weighByScore")))
+        asked = depends_on({}, {"averaged": values, "extracted": self.extractSubtomograms.get()})
         self._insertFunctionStep(self.averageStep, values, needsGPU=False)
-        self._insertFunctionStep(self.createOutputStep, values, needsGPU=False)
+        if self.extractSubtomograms:
+            self._insertFunctionStep(self.extractStep, asked, needsGPU=False)
+        self._insertFunctionStep(self.createOutputStep, asked, needsGPU=False)
 
     def averageStep(self, _: str):
         """Write the coordinates and run the program."""
@@ -108,22 +121,38 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
             files.picks(), files.output, options, start=STARTS[self.start.get()], weigh_by_score=self.weighByScore.get()),
             job="average")
 
+    def extractStep(self, _: str):
+        """Cut the particles of each tomogram out at their new places."""
+        files, before = self._files(), self.inputCoordinates.get()
+        box, rate = self._summaryContent()["box"], before.getSamplingRate()
+        cleanPath(files.boxes)  # of an earlier result
+        if not self._isTrusted():
+            return
+        for ts_id, tomogram in self._tomograms().items():
+            write_picks_table(files.centres(ts_id), {ts_id: self._aligned(tomogram).picks}, box)
+            self._runProgram(EXTRACTION_PROGRAM, boxes_arguments(
+                files.tomogram(ts_id), files.centres(ts_id), files.boxes_of(ts_id), rate=rate, box=box,
+                invert=not self.bright.get(), threads=self.numberOfThreads.get()), job=f"extraction_{file_stem(ts_id)}")
+
     def createOutputStep(self, _: str):
-        """Register the average, its correlations, and the coordinates at their new places."""
+        """Register the average, its correlations, the coordinates at their new places, and what was cut out there."""
         files, summary = self._files(), self._summaryContent()
         halves = [files.map(name) for name in ("half1", "half2") if os.path.exists(files.map(name))]
         outputs = {AverageOutputs.average: average_of(files.map("average"), halves, summary["samplingRate"]),
-                   AverageOutputs.coordinates: self._movedCoordinates(summary["verdict"] != NOT_SUPPORTED)}
+                   AverageOutputs.coordinates: self._movedCoordinates()}
         found = fscs_of(files.fsc, dict(zip(CURVES, CURVES, strict=True))) if os.path.exists(files.fsc) else []
         if found or hasattr(self, AverageOutputs.fscs.name):  # Scipion keeps an output of before unless a new one replaces it
             outputs[AverageOutputs.fscs] = fscs = self._createSetOfFSCs()
             for fsc in found:
                 fscs.append(fsc)
         self._defineOutputs(**{which.name: output for which, output in outputs.items()})
+        if self._hasBoxes() or hasattr(self, AverageOutputs.subtomograms.name):
+            outputs[AverageOutputs.subtomograms] = self._subtomograms(outputs[AverageOutputs.coordinates])
+            self._defineOutputs(**{AverageOutputs.subtomograms.name: outputs[AverageOutputs.subtomograms]})
         for output in outputs.values():
             self._defineSourceRelation(self.inputCoordinates, output)
 
-    def _movedCoordinates(self, trusted: bool) -> SetOfCoordinates3D:
+    def _movedCoordinates(self) -> SetOfCoordinates3D:
         """The coordinates that were averaged, where the alignment puts them if it is trusted, else where they were."""
         before = self.inputCoordinates.get()
         coordinates = self._createSetOfCoordinates3D(before._precedentsPointer)  # a pointer: a set alone is lost in workflows
@@ -131,12 +160,36 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
         coordinates.setBoxSize(before.getBoxSize())
         for ts_id in sorted(before.getTSIds()):
             tomogram = tomogram_of(before.getPrecedents(), ts_id)
-            picks = picks_of_set(before, tomogram, 1, before.getSamplingRate())
-            found = read_aligned(self._files().aligned, file_stem(ts_id), picks)
-            attributes = found.attributes if trusted else {**found.attributes, SHIFT_ATTRIBUTE: [0.0] * len(found.rows)}
-            append_moved(coordinates, before, tomogram, found.rows, found.picks if trusted else None, attributes)
+            found = self._aligned(tomogram)
+            append_moved(coordinates, before, tomogram, found.rows, found.picks if self._isTrusted() else None, found.attributes)
         return coordinates
 
+    def _subtomograms(self, coordinates: SetOfCoordinates3D) -> SetOfSubTomograms:
+        """What was cut out of each tomogram; nothing where it was not asked for, or the new places are not used."""
+        subtomograms = self._createSetOfSubTomograms()
+        subtomograms.setSamplingRate(coordinates.getSamplingRate())
+        subtomograms.setCoordinates3D(Pointer(self, extended=AverageOutputs.coordinates.name))
+        if self._hasBoxes():
+            for ts_id, tomogram in self._tomograms().items():
+                append_subtomograms(subtomograms, coordinates, tomogram, self._files().extracted(ts_id), self._tiltsOf(tomogram))
+        return subtomograms
+
+    def _hasBoxes(self) -> bool:
+        """Whether particles were cut out: they were asked for, and the new places are used."""
+        return self.extractSubtomograms.get() and self._isTrusted()
+
+    def _isTrusted(self) -> bool:
+        """Whether the new places and orientations are used."""
+        return self._summaryContent()["verdict"] != NOT_SUPPORTED
+
+    def _aligned(self, tomogram: Tomogram) -> Aligned:
+        """What became of the coordinates of one tomogram; where the halves do not agree, they stay as they were."""
+        before = self.inputCoordinates.get()
+        picks = picks_of_set(before, tomogram, 1, before.getSamplingRate())
+        found = read_aligned(self._files().aligned, file_stem(tomogram.getTsId()), picks)
+        if self._isTrusted():
+            return found
+        return Aligned(found.rows, picks[found.rows], {**found.attributes, SHIFT_ATTRIBUTE: [0.0] * len(found.rows)})
     # ---- information
     def _setErrors(self) -> list[str]:
         return [f"*Coordinates*: {error}" for coordinates in self._inputSets() for error in few_errors(coordinates)]

@@ -106,6 +106,6 @@ def branch_lines(summary: Mapping[str, Any]) -> list[str]:
                        ("*Each with all of its picks* (more picks give a finer resolution, better or not)", "ownNumbers")):
         if table := summary[key]:
             header, *rows = table
-            lines += [title, *("- " + ", ".join([row[0], *(f"{name} {cell}" for name, cell in zip(header[1:], row[1:],
-                                                                                                 strict=True))]) for row in rows)]
+            lines += [title, *(f"- *{row[0]}*: " + "; ".join(f"{name} {cell}" for name, cell in
+                                                             zip(header[1:], row[1:], strict=True)) for row in rows)]
     return lines

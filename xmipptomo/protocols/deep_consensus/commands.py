@@ -133,7 +133,16 @@ def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, noise: 
 
 def look_arguments(files: RunFiles, model: str, *, diameter: float, tilts: tuple[float, float], keep_centres: bool,
                    tomogram_rate: float, threads: int, seed: int) -> Arguments:
-    """Compare the scored picks with averages of the accepted ones. diameter: Å.  tilts: degrees.  tomogram_rate: Å/voxel."""
-    return ["--input", files.scored_first, "--inputNeg", files.scored_noise, "--output", files.scored, "--model", model,
-            "--diameter", diameter, "--tilts", *tilts, *(["--keepCentres"] if keep_centres else []),
-            "--tomogramSamplingrate", tomogram_rate, "--threads", threads, "--seed", seed]
+    """Compare the scored picks with averages of the accepted ones. model: '' for votes alone.
+
+    diameter: Å.  tilts: degrees.  tomogram_rate: Å/voxel.
+    """
+    return ["--input", files.scored_first, "--inputNeg", files.scored_noise, "--output", files.scored,
+            *(["--model", model] if model else []), "--diameter", diameter, "--tilts", *tilts,
+            *(["--keepCentres"] if keep_centres else []), "--tomogramSamplingrate", tomogram_rate,
+            "--threads", threads, "--seed", seed]
+
+
+def answers_arguments(files: RunFiles, *, radius: float) -> Arguments:
+    """Learn from the answers of persons. radius: within which an answer is about a pick, fraction of the box."""
+    return ["--input", files.scored, "--answers", files.answers, "--output", files.answered, "--radius", radius]

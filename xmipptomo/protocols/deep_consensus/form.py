@@ -20,8 +20,9 @@ from ..shared.checked_form import OptionalFloatParam
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
 TRAINING = f"{NOT_VOTING} and not (modelType == {MODEL_EXISTING} and skipTraining)"
-MAY_LOOK_TWICE = f"{NOT_VOTING} and recipe == {RECIPES.index('consensus')}"
+MAY_LOOK_TWICE = f"(doVoting or recipe == {RECIPES.index('consensus')})"
 LOOKS_TWICE = f"{MAY_LOOK_TWICE} and secondLook"
+JUDGED = f"({NOT_VOTING} or secondLook)"  # not by votes alone
 
 # Parameters that a step's result depends on. They travel as the step's arguments, because Scipion does a step
 # again on resuming only if its arguments changed.
@@ -96,8 +97,9 @@ def _define_input(form: params.Form) -> None:
                        "of its votes.")
     form.addParam("doVoting", params.BooleanParam, default=False, label="Voting only, no network?",
                   help="Yes: a pick is accepted if enough pickers agree. Its score is the fraction of the pickers that found it. "
-                       "This takes seconds: a good first step, to see whether the files fit together. No: a network learns from "
-                       "the agreement of the pickers and scores every pick.")
+                       "This takes seconds: a good first step, to see whether the files fit together. If the second look has a "
+                       "_Diameter_ (expert level advanced), it scores the picks instead, from votes and averages, in some "
+                       "minutes. No: a network learns from the agreement of the pickers and scores every pick.")
     form.addParam("votingAgreement", params.IntParam, default=MIN_AGREEMENT, condition="doVoting",
                   label="Required agreement (pickers)",
                   help="A pick is accepted if at least this many different pickers found it.")
@@ -112,17 +114,11 @@ def _define_input(form: params.Form) -> None:
                        "1.5 to 2 particle diameters are right; the wizard proposes the nearest choice. Boxes are compared in Å, "
                        "and the result is rounded to an even number of voxels.")
     form.addParam("threshold", params.FloatParam, default=0.5, condition=NOT_VOTING, label="Tolerance threshold",
-                  help="Picks with at least this score (0 to 1) are accepted. A higher threshold gives fewer false picks and "
-                       "more missed particles. All scores are kept in consensus/scored.xmd. If you change only this value and "
-                       "continue the run, it takes seconds. Once the run has finished, the wizard beside this field shows the "
-                       "expected precision and recall of each threshold.")
-    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=f"{EXTRACT_FROM} (optional)",
-                  allowsNull=True, condition=NOT_VOTING, expertLevel=params.LEVEL_ADVANCED,
-                  help="Another version of the same tomograms, for example without denoising or with another binning. "
-                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
-                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
-                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
-                       "which version is better.")
+                  help="Picks with at least this score (0 to 1) are accepted (0.5 with voting and a second look). A higher "
+                       "threshold gives fewer false picks and more missed particles. All scores are kept in "
+                       "consensus/scored.xmd. If you change only this value and continue the run, it takes seconds. Once the "
+                       "run has finished, the wizard beside this field shows the expected precision and recall of each "
+                       "threshold.")
     form.addParam("modelType", params.EnumParam, choices=["New", "Existing"], default=MODEL_NEW, condition=NOT_VOTING,
                   display=params.EnumParam.DISPLAY_HLIST, expertLevel=params.LEVEL_ADVANCED, label="Model",
                   help="New: train a network on these data. Existing: start from a model of an earlier run.")
@@ -144,6 +140,13 @@ def _define_input(form: params.Form) -> None:
                        "picks against noise. Only these labels and this score are as published. Merging (complete linkage), the "
                        "three folds, the cosine schedule of the learning rate and the class balance are ours, as in _Consensus_.")
     _define_second_look(form)
+    form.addParam("extractFrom", params.PointerParam, pointerClass="SetOfTomograms", label=f"{EXTRACT_FROM} (optional)",
+                  allowsNull=True, condition=JUDGED, expertLevel=params.LEVEL_ADVANCED,
+                  help="Another version of the same tomograms, for example without denoising or with another binning. "
+                       "The network, the second look and the pictures use it. The results stay in the tomograms of the "
+                       "coordinates. Tomograms are matched by their whole tilt-series id and must show the same volume, "
+                       "neither cropped nor padded. Empty: the tomograms of the coordinates. The user guide says "
+                       "which version is better.")
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "
                        "takes some seconds, and a few megabytes of disk.")
@@ -162,8 +165,8 @@ def _define_second_look(form: params.Form) -> None:
     group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (A, optional)",
                    expertLevel=params.LEVEL_ADVANCED,
                    help="Diameter of the particle in A. Empty: half of the common box, because 1.5 to 2 particle diameters are "
-                        "right for the box. The summary says which diameter was used. If you change it and continue the run, "
-                        "nothing is trained again.")
+                        "right for the box; with voting: no second look. The summary says which diameter was used. If you change "
+                        "it and continue the run, nothing is trained again.")
     ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
     for name, which, extreme, default in ends:
         group.addParam(name, OptionalFloatParam, condition=LOOKS_TWICE, label=f"{which} tilt (degrees, optional)",
@@ -202,17 +205,17 @@ def _define_preprocess(form: params.Form) -> None:
                   help="Common sampling rate if the inputs differ: that of the first set, the biggest in Å/voxel (coarsest and "
                        "fastest), the smallest (finest) or the mean. Subtomograms are cut from the tomograms whose sampling rate "
                        "is nearest to it.")
-    form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=NOT_VOTING,
+    form.addParam("noiseAmount", params.FloatParam, default=1.0, condition=JUDGED,
                   label="Amount of noise picked for negative input", expertLevel=params.LEVEL_ADVANCED,
                   help="Number of noise picks, in fractions of the number of all picks of each tomogram. They are negatives for "
                        "the training. The picks are also compared with them: the verdict of the run says whether the network "
                        "separates picks from noise. In a crowded tomogram fewer may fit; the summary says how many.")
-    form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=NOT_VOTING, label="Noise picking evasion radius",
+    form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=JUDGED, label="Noise picking evasion radius",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Minimum distance of noise from every pick and from the references, in fractions of the box size. In a "
                        "crowded tomogram this radius is lowered by steps, down to half of it, and the summary says so. Below "
                        "0.5 of the box size a noise box may show a particle.")
-    form.addParam("noiseStatic", params.BooleanParam, default=False, condition=NOT_VOTING, label="Never lower this radius?",
+    form.addParam("noiseStatic", params.BooleanParam, default=False, condition=JUDGED, label="Never lower this radius?",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: a crowded tomogram gives fewer noise picks, or none, but none of them is nearer to a pick than the "
                        "radius.")

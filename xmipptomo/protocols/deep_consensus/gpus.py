@@ -31,11 +31,11 @@ class NetworkOnGpus:
         return {**super()._labelsOfOptions(), "--gpus": GPU_FIELD}  # its parameter is hidden: Scipion gives it no label
 
     def _gpus(self) -> str:
-        """Every GPU of the form, '0,1'; '' for the CPU, also where the GPUs of the form could not be used.
+        """Every GPU of the form, '0,1'; '' for the CPU, also where the GPUs of the form could not be used, and for voting.
 
         Training runs alone, so it takes all of them; %(GPU)s would give it the share of one Scipion thread only.
         """
-        if not self.useGpu or os.path.exists(self._files().without_gpu):
+        if not self.useGpu or self.doVoting or os.path.exists(self._files().without_gpu):
             return ""
         return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
 

@@ -7,13 +7,14 @@ An open set is safe: Scipion starts no run that cannot work in streaming before 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from pyworkflow.object import Pointer, Set
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from ...convert import Precedents, append_picks, even_box_size, plan_precedents, species_of, tomogram_sources
-from .outputs import TomogramPicks, merged_picks, put_together
+from .outputs import TomogramPicks, emptied, merged_picks, put_together
 
 # Outputs of the protocol: accepted picks, every merged pick, and tomograms only where no input set holds all of them.
 ACCEPTED, SCORED, TOMOGRAMS = "coordinates", "scoredCoordinates", "tomograms"
@@ -101,7 +102,12 @@ class GrowingOutputs:
             self._register(name, coordinates)
 
     def _closeOutputs(self) -> None:
-        """Say of every set that no more will come."""
+        """Say of every set that no more will come. Sets of an earlier result, with other tomograms or more sampling rates, which
+        Scipion would keep, become empty."""
+        for name, output in list(self.iterOutputAttributes()):
+            if re.fullmatch(rf"({ACCEPTED}|{SCORED}|{TOMOGRAMS})\d*", name) and name not in self._outputSets:
+                suffix = name.replace(SCORED, "Scored").replace(ACCEPTED, "").replace(TOMOGRAMS, "")
+                self._register(name, emptied(self, output, suffix))
         for name, output in self._outputSets.items():
             self._updateOutputSet(name, output, Set.STREAM_CLOSED)
 

@@ -15,7 +15,8 @@ from .notes import run_notes
 
 DOING = {"convertInputStep": "reading the inputs", "gpuStep": "trying the GPUs", "consensusStep": "merging picks",
          "noiseStep": "picking noise", "extractionStep": "extracting subtomograms", "trainStep": "training the networks",
-         "scoreStep": "scoring the picks", "secondLookStep": "second look", "createOutputStep": "writing the results"}
+         "scoreStep": "scoring the picks", "secondLookStep": "second look", "answersStep": "learning from answers",
+         "createOutputStep": "writing the results"}
 
 
 def so_far(files: RunFiles, failures: list[str]) -> list[str]:

@@ -21,7 +21,8 @@ def methods_text(files: RunFiles) -> list[str]:
     content = json.loads(Path(files.summary).read_text(encoding="utf-8"))
     if "minPickers" not in content.get("parameters", {}):  # of a version that did not write what it did
         return []
-    parts = [_merging(content), *(_by_votes(content) if content["threshold"] is None else _by_network(content))]
+    judged = _by_votes if content["threshold"] is None else _by_look if _voted(content) else _by_network
+    parts = [_merging(content), *judged(content)]
     return [" ".join([*parts, *_references(content)])]
 
 
@@ -37,6 +38,21 @@ def _merging(content: dict[str, Any]) -> str:
 def _by_votes(content: dict[str, Any]) -> list[str]:
     number = _count(content["parameters"]["votingAgreement"], "picker")
     return [f"The {_accepted(content)} positions found by at least {number} were kept."]
+
+
+def _by_look(content: dict[str, Any]) -> list[str]:
+    """Votes with a second look; where that changed nothing, the votes alone."""
+    if not (content.get("secondLook") or {}).get("used"):
+        return _by_votes(content)
+    compared = _compared(content)
+    return [f"{compared[0].upper()}{compared[1:]} The correlation was combined with the votes and the picker scores, each "
+            "calibrated against the other; no network was used. "
+            f"The {_accepted(content)} positions with a probability of at least {content['threshold']:g} were kept."
+            f"{_moved(content)}"]
+
+
+def _voted(content: dict[str, Any]) -> bool:
+    return bool(content["parameters"].get("doVoting"))
 
 
 def _by_network(content: dict[str, Any]) -> list[str]:
@@ -90,16 +106,24 @@ def _joined(content: dict[str, Any]) -> str:
 
 def _second_look(content: dict[str, Any]) -> str:
     """See looks.joined_scores and looks.moved_midway; empty where it changed nothing."""
-    look = content.get("secondLook") or {}
-    if not look.get("used"):
+    if not (content.get("secondLook") or {}).get("used"):
         return ""
-    text = (" For this probability, the accepted positions were divided into two halves, and the subtomograms of each half were "
-            f"aligned and averaged independently (particle diameter {look['diameter']:.4g} Å, resolution "
-            f"{look['lowpass']:.4g} Å). The correlation of each subtomogram with the average of the half that does not contain "
-            "it was combined with the score of the network by logistic regression.")
+    return (f" For this probability, {_compared(content)} The correlation was combined with the score of the network by logistic "
+            f"regression.{_moved(content)}")
+
+
+def _compared(content: dict[str, Any]) -> str:
+    look = content["secondLook"]
+    which = "the positions that enough pickers found" if _voted(content) else "the accepted positions"
+    return (f"{which} were divided into two halves, and the subtomograms of each half were aligned and averaged independently "
+            f"(particle diameter {look['diameter']:.4g} Å, resolution {look['lowpass']:.4g} Å). Each subtomogram was correlated "
+            "with the average of the half that does not contain it.")
+
+
+def _moved(content: dict[str, Any]) -> str:
     moved = (" The positions were shifted by half of their distance to the centre of the average, weighted by the agreement of "
              "the two averages.")
-    return text if look["keptCentres"] else text + moved
+    return "" if content["secondLook"]["keptCentres"] else moved
 
 
 def _alone(content: dict[str, Any]) -> str:
@@ -108,7 +132,7 @@ def _alone(content: dict[str, Any]) -> str:
 
 def _references(content: dict[str, Any]) -> list[str]:
     """What was done with what the user knew; runs of earlier versions did not write it."""
-    trained = content["threshold"] is not None and not _was_given(content)
+    trained = content["threshold"] is not None and not _was_given(content) and not _voted(content)
     rules = {"positive": ("Known particles", "positive", "always kept"),
              "negative": ("Positions known not to be particles", "negative", "always rejected")}
     return [f"{what} were {f'used as {kind} examples and ' * trained}{end}."

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from tomo.objects import SetOfTomograms, Tomogram
+from pwem.protocols import EMProtocol
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, MergedPicks, named_pickers
@@ -71,7 +72,7 @@ def merged_picks(files: RunFiles, ts_ids: Sequence[str], threshold: float | None
     """
     if threshold is None:
         return {ts_id: _picks_of(read_table(files.consensus(ts_id)), None, n_pickers) for ts_id in ts_ids}
-    scored = read_table(files.scored)
+    scored = read_table(files.final)
     rows: dict[str, list[int]] = {ts_id: [] for ts_id in ts_ids}
     for row, ts_id in enumerate(scored.get("tiltSeriesId", [])):
         rows[ts_id].append(row)  # what has failed was not scored
@@ -115,3 +116,16 @@ def put_together(tomograms: SetOfTomograms, sets: Sequence[SetOfTomograms], prec
         tomogram.setObjId(None)  # ids of different sets collide
         tomograms.append(tomogram)
     return tomograms
+
+
+def emptied(protocol: EMProtocol, output: SetOfTomograms | SetOfCoordinates3D,
+            suffix: str) -> SetOfTomograms | SetOfCoordinates3D:
+    """A set without items in place of an output of before, which Scipion would keep. suffix: of its file."""
+    if isinstance(output, SetOfTomograms):
+        empty = protocol._createSetOfTomograms(suffix)
+        empty.copyInfo(output)
+    else:
+        empty = protocol._createSetOfCoordinates3D(output._precedentsPointer, suffix)
+        empty.setBoxSize(output.getBoxSize())
+    empty.setSamplingRate(output.getSamplingRate())
+    return empty

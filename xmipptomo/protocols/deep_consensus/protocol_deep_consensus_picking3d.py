@@ -34,6 +34,7 @@ from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import unfinished_lines
 from . import commands
+from .answers import ANSWERED, LearnsFromAnswers, learned
 from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
 from .gpus import NetworkOnGpus
 from .growing import ACCEPTED, SCORED, TOMOGRAMS, GrowingOutputs
@@ -42,14 +43,14 @@ from .interim import DOING, so_far, training_detail
 from .methods import methods_text
 from .notes import orientation_notes
 from .outputs import disagreements, expected, merged_picks
-from .second_look import diameter_of, is_asked, outcome, tilts_of_run, why_none
+from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .validation import validation_errors, validation_warnings
 
 logger = logging.getLogger(__name__)
 
 
-class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -89,6 +90,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     where fewer than two gave one), its label (_label: 1 positive, 0 doubtful, -1 negative) and, where the inputs have it,
     the class of most of its pickers (_species). Positive references are always accepted, negative ones never.
     - scoredCoordinates: the same for all merged picks, accepted or not. Use it to select picks by other rules.
+    - answeredCoordinates: the places that persons judged (_Curate_): who said what (_answer: 1 or -1, _who, _when, _why).
     - If no input set of tomograms holds all tomograms: a SetOfTomograms with all of them. If their sampling rates differ,
     there is one pair of sets for each sampling rate.
     - In the folder extra/consensus: the model (model.h5), the training log, scored.xmd with the scores of all merged picks
@@ -106,15 +108,17 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     - Begin with a threshold of 0.5 and look at the scores (right click, analyse results). If you change only the
     threshold and choose Continue, nothing is trained again.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
+    - Thirty answers in _Curate_ (analyse results) help small particles most. Continue learns from them in seconds.
     - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
-    tomogram.
+    tomogram. With a diameter, the second look scores these picks without a network, in some minutes.
     - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
     version of them.
     """
 
     _label = "deep consensus picking 3D"
     _devStatus = BETA
-    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, TOMOGRAMS: SetOfTomograms}
+    _possibleOutputs = {ACCEPTED: SetOfCoordinates3D, SCORED: SetOfCoordinates3D, ANSWERED: SetOfCoordinates3D,
+                        TOMOGRAMS: SetOfTomograms}
     stepsExecutionMode = STEPS_PARALLEL
     _optionFields = {"--model": "modelFile", "--inputModel": "modelFile", "--network": "network", "--folds": "folds",
                      "--boxsize": "boxSizeChoice", "--samplingrate": "samplingRateChoice", "--radius": "consensusRadius",
@@ -136,7 +140,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
 
     def _imagePointers(self) -> list[Pointer]:
         """The set of tomograms that boxes are cut from, where it is not that of the picks; voting cuts none."""
-        return [self.extractFrom] if self.extractFrom.get() is not None and not self.doVoting else []
+        return [self.extractFrom] if self.extractFrom.get() is not None and not votes_only(self) else []
 
     def _grid(self) -> CommonGrid:
         return read_common_grid(self._files().common_grid)
@@ -152,7 +156,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
 
     def _skipsTraining(self) -> bool:
-        return self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
+        return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
 
     def _network(self) -> str:
         """The network that subtomograms are prepared for: that of the given model file, or the name of the one to train."""
@@ -172,21 +176,23 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
         convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
-        if self.useGpu and not self.doVoting:
+        gpu = bool(self.useGpu and not self.doVoting)
+        if gpu:
             self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
                 for ts_id in ts_ids]
-        if not self.doVoting:
+        if not votes_only(self):
             last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
-            if not self._skipsTraining():
-                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=self.useGpu.get())]
-            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=self.useGpu.get())]
+            if not (self.doVoting or self._skipsTraining()):
+                last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=gpu)]
+            last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=gpu)]
             if is_asked(self):
                 last = [self._insertFunctionStep(self.secondLookStep, looked, prerequisites=last, needsGPU=False)]
-        self._insertFunctionStep(self.createOutputStep, final, prerequisites=last, needsGPU=False)
+            last = [self._insertFunctionStep(self.answersStep, looked + self._answersGiven(), prerequisites=last, needsGPU=False)]
+        self._insertFunctionStep(self.createOutputStep, final + self._answersGiven(), prerequisites=last, needsGPU=False)
 
     def convertInputStep(self, _: str):
         """Write the common grid and one table of picks per tomogram, all at the common sampling rate."""
@@ -212,7 +218,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
             self._files(), tomogram, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
             symmetry=self.symmetry.get()), job=f"consensus_{tomogram.ts_id}")
-        if self.doVoting:
+        if votes_only(self):
             self._publishVoted()
 
     @tomogram_step
@@ -227,7 +233,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks else [])]
+        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
         for label in labels:
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
@@ -269,7 +275,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
         grid, files = self._grid(), self._files()
         results = (files.scored, files.scored_raw, files.verdict, files.reliability, *files.of_second_look)
-        cleanPath(*map(str, results))
+        cleanPath(*map(str, (*files.of_answers, *results)))
         merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
         if not merged:
             raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
@@ -293,7 +299,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         if reason := self._whyNoLook():
             logger.info("Second look: %s", reason)
             return
-        cleanPath(*map(str, (files.scored, files.verdict, files.reliability, files.look)))  # of an earlier look
+        cleanPath(*map(str, (*files.of_answers, files.scored, files.verdict, files.reliability, files.look)))  # of earlier
         self._runProgram(SECOND_LOOK_PROGRAM, commands.look_arguments(
             files, self._model(), diameter=diameter_of(self, grid), tilts=tilts_of_run(self, tomograms),
             keep_centres=self.keepCentres.get(), tomogram_rate=tomograms[0].tomogram_rate, threads=self.binThreads.get(),
@@ -307,13 +313,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
         merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
         accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
         if not any(len(own) for own in accepted.values()):
-            field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
+            field = "Required agreement (pickers)" if votes_only(self) else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         self._publish({ts_id: own for ts_id, own in merged.items() if ts_id not in self._published()},
-                      list(grid.tomograms) if self.doVoting else ts_ids)
+                      list(grid.tomograms) if votes_only(self) else ts_ids)
+        self._registerAnswers(merged, ts_ids)
         self._closeOutputs()
-        verdict = self._verdict()
-        verdict = verdict and verdict.with_names(dict(enumerate(grid.names, start=1)))
+        verdict = self._verdict(grid.names)
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
@@ -322,12 +328,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
                                     "secondLook": outcome(self, files, grid, self._tomogramsInUse(), self._whyNoLook()),
+                                    "answers": learned(files),
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
         if self.writeReport:
             self._writeReport()
 
     def _writeReport(self) -> None:
-        """Write the report of the run. The picks are registered already, so that an error here does not fail the run."""
+        """The picks are registered already: an error here does not fail the run."""
         try:
             self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
         except Exception as error:
@@ -336,27 +343,27 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     def _trains(self) -> bool:
         """Whether a network can learn from the picks."""
         agreed, doubtful = (sum(map(count_rows, self._subtomograms(kind))) for kind in (POSITIVE, DOUBTFUL))
-        return can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0]
+        return not self.doVoting and (can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0])
 
     def _model(self) -> str:
-        """The model that scores: the given one, or the run's own; '' where none was trained."""
+        """The model that scores: the given one, or the run's own; '' where none was trained, and with voting."""
         return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
 
     def _tomogramsInUse(self) -> list[commands.RunTomogram]:
         return [tomogram for ts_id, tomogram in self._grid().tomograms.items() if not self._failed(ts_id)]
 
     def _whyNoLook(self) -> str:
-        return why_none(self._model(), self._subtomograms(NOISE), self._tomogramsInUse())
+        return why_none(bool(self.doVoting or self._model()), self._subtomograms(NOISE), self._tomogramsInUse())
 
-    def _verdict(self) -> Verdict | None:
+    def _verdict(self, names: list[str]) -> Verdict | None:
         """What the scoring wrote of its scores; None for voting and for scores of a version that gave no verdict."""
         path = self._files().verdict
-        if self.doVoting or not path.exists():
+        if votes_only(self) or not path.exists():
             return None
-        return Verdict.from_json(path.read_text(encoding="utf-8"))
+        return Verdict.from_json(path.read_text(encoding="utf-8")).with_names(dict(enumerate(names, start=1)))
 
     def _threshold(self) -> float | None:
-        return None if self.doVoting else self.threshold.get()
+        return threshold_of(self)
 
     def _sourcePointers(self) -> list[Pointer]:
         return [*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers()]
@@ -364,9 +371,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, GrowingOutputs, ProgramStep
     # ------------------------------------------------------------------------------------------- helpers of the steps
     def _subtomograms(self, *labels: str) -> list[str]:
         """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
-        paths = [str(self._files().subtomograms(ts_id, label))
-                 for ts_id in self._grid().tomograms if not self._failed(ts_id) for label in labels]
-        return [path for path in paths if os.path.exists(path)]
+        paths = (str(self._files().subtomograms(own.ts_id, label)) for own in self._tomogramsInUse() for label in labels)
+        return list(filter(os.path.exists, paths))
 
     # -------------------------------------------------------------------------------------------------- information
     def _validate(self):

@@ -17,18 +17,34 @@ from ...files import RunFiles
 from .commands import RunTomogram
 from .inputs import CommonGrid
 
+VOTED_THRESHOLD = 0.5  # of the score of votes and second look, whose field is not on the form
 HALF_BOX = 0.5  # a box is 1.5 to 2 diameters wide; half of it was as good as the diameter in either case
 
 
 def is_asked(protocol: EMProtocol) -> bool:
-    """Whether the form asks for a second look."""
-    return bool(protocol.evalParamCondition("diameter"))
+    """Whether the form asks for a second look. Voting, the quick overview, has one only where a diameter is given."""
+    return bool(protocol.evalParamCondition("diameter")) and not (protocol.doVoting and protocol.diameter.get() is None)
 
 
-def why_none(model: str, noise: Sequence[str], tomograms: Sequence[RunTomogram]) -> str:
-    """Why there can be no second look; '' if there can. model, noise: files, of which there may be none."""
+def votes_only(protocol: EMProtocol) -> bool:
+    """Whether nothing but the number of votes counts: no network, and no second look."""
+    return protocol.doVoting.get() and not is_asked(protocol)
+
+
+def threshold_of(protocol: EMProtocol) -> float | None:
+    """From which score on picks are accepted; None where the number of votes decides."""
+    if protocol.doVoting:
+        return None if votes_only(protocol) else VOTED_THRESHOLD
+    return protocol.threshold.get()
+
+
+def why_none(scored: bool, noise: Sequence[str], tomograms: Sequence[RunTomogram]) -> str:
+    """Why there can be no second look; '' if there can. scored: by a network, or by votes if these are asked for.
+
+    noise: files.
+    """
     rates = sorted({tomogram.tomogram_rate for tomogram in tomograms})
-    if not model:
+    if not scored:
         return "none, because no network was trained"
     if not noise:
         return "none, because no noise was picked"

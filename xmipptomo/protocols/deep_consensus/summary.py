@@ -53,12 +53,17 @@ def settings_of(protocol: EMProtocol, threshold: float | None, names: Sequence[s
                   else protocol.getAttributeValue(name) for name in names}
     shown = {protocol.getParam(name).label.get(): _shown(value) for name, value in parameters.items()
              if protocol.evalParamCondition(name)}
-    recipe = RECIPES[protocol.recipe.get()]
+    recipe = RECIPES[0 if protocol.doVoting else protocol.recipe.get()]  # voting hides it
     return {"label": protocol.getRunName(), "settings": shown, "seed": protocol.randomSeed.get(), "threshold": threshold,
-            "method": "voting" if threshold is None else "network",
+            "method": _method(protocol, threshold),
             "references": {kind: sum(pointer.get() is not None for pointer in pointers) for kind, pointers in
                            (("positive", protocol.positiveReferences), ("negative", protocol.negativeReferences))},
             "parameters": {**parameters, "recipe": recipe}}
+
+
+def _method(protocol: EMProtocol, threshold: float | None) -> str:
+    """What scored the picks, as the run program says it."""
+    return "voting" if threshold is None else "votes and second look" if protocol.doVoting else "network"
 
 
 def _shown(value: Any) -> str:
@@ -90,6 +95,7 @@ def summary_lines(files: RunFiles) -> list[str]:
              + ("by voting" if threshold is None else f"with a score of at least {threshold:g}"),
              *_expectation_lines(content),
              *_look_lines(content),
+             *_answer_lines(content),
              f"Common sampling rate and box: {content['samplingRate']:.4g} Å/voxel, box of {content['boxSize']} voxels"]
     if version := content.get("extractedFrom"):
         lines.append(f"Subtomograms are cut from: {version}")
@@ -105,7 +111,7 @@ def summary_lines(files: RunFiles) -> list[str]:
         lines.append(f"*{total['left_out']} picks lay outside their tomogram* and were left out")
     lines += [f"*Note*: {note}" for note in (*content.get("doubts", []), *content.get("notes", []))]
     lines += [f"*Tomogram left out* {failure}" for failure in content["failures"]]
-    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.scored,
+    results = {"Report": files.report, "Model": files.model, "Training log": files.training_log, "All scores": files.final,
                "Places as picked": files.looks}
     return lines + [f"{name}: {path}" for name, path in results.items() if os.path.exists(path)]
 
@@ -131,6 +137,11 @@ def _look_lines(content: dict) -> list[str]:
     first, last = look["tilts"]
     return [f"*Second look* ({look['diameter']:.4g} Å in diameter, tilts {first:g} to {last:g} degrees): "
             f"{look['reason']}{centres}"]
+
+
+def _answer_lines(content: dict) -> list[str]:
+    """What came of the answers of persons; nothing where there are none."""
+    return [f"*Answers*: {content['answers']['text']}"] if content.get("answers") else []
 
 
 def _verdict_lines(content: dict) -> list[str]:

@@ -27,7 +27,7 @@ from ..shared.commands import Selection
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import rows_so_far, unfinished_lines
-from ..shared.sets import MAX_TOMOGRAM_LINES, link_tomogram
+from ..shared.sets import MAX_TOMOGRAM_LINES, link_mask, link_tomogram
 
 KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD = 0, 1, 2
 
@@ -43,7 +43,8 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
 
     _devStatus = BETA
     _possibleOutputs = PickerOutputs
-    _optionFields = {"--tomograms": "inputTomograms", "--number": "number", "--threshold": "threshold"}
+    _optionFields = {"--tomograms": "inputTomograms", "--number": "number", "--threshold": "threshold",
+                     "--mask": "regionMasks"}
     stepsExecutionMode = STEPS_PARALLEL
 
     _program = ""
@@ -63,7 +64,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         """Write what all tomograms need."""
 
     def _inputPointers(self) -> list:
-        return [self.inputTomograms]
+        return [self.inputTomograms, self.regionMasks]
 
     def _species(self) -> list[str]:
         """Names of the species in the order of their group ids, from 1; empty if a picker knows none."""
@@ -93,6 +94,12 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParallelSection(threads=2, mpi=0, binThreads=2, binThreadsHelp=(
             "Threads of the program. Scipion picks (Scipion threads - 1) tomograms at the same time, each with this many "
             "threads. The product should not exceed the number of processors."))
+
+    def _defineRegions(self, form: params.Form) -> None:
+        form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
+                      label="Masks of regions (optional)",
+                      help="Masks of good and bad regions, of _mask tomograms 3D_. Nothing is picked in bad regions, "
+                           "and what is there (gold, carbon, dirt) does not change the scores elsewhere.")
 
     # ---- steps
     def _files(self) -> PickingFiles:
@@ -133,7 +140,10 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         picks = self._files().picks(ts_id)
         makeFilePath(picks)
         link = link_tomogram(tomogram, self._files().tomogram(ts_id))
-        self._runProgram(self._program, self._arguments(tomogram, link, picks), job=f"picking_{ts_id}")
+        arguments = self._arguments(tomogram, link, picks)
+        if self.regionMasks.get() is not None:
+            arguments += ["--mask", link_mask(self.regionMasks.get(), ts_id, self._files().region_mask(ts_id))]
+        self._runProgram(self._program, arguments, job=f"picking_{ts_id}")
 
     def createOutputStep(self, _: str):
         """Register the picks of all tomograms."""

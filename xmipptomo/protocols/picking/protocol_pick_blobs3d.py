@@ -36,7 +36,8 @@ class XmippProtPickBlobs3D(TomogramPicker):
 
     - Give the diameter of the compact body of the particle. For a long particle give the shorter diameter.
     - Picking is fast if the diameter is 8 to 20 voxels. Bin the tomograms for large particles.
-    - Gold beads are the strongest blobs. Erase them before, or give them as negative references to the consensus.
+    - Gold beads are the strongest blobs. Erase them before, mask them (_mask tomograms 3D_), or give them as negative references
+    to the consensus.
     - Begin with twice as many picks as you expect particles. Look at them on slices (right click, analyse results), and set
     a threshold if you want fewer.
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
@@ -56,6 +57,7 @@ class XmippProtPickBlobs3D(TomogramPicker):
         form.addParam("method", params.EnumParam, choices=["Laplacian of Gaussian", "Difference of Gaussians"], default=0,
                       display=params.EnumParam.DISPLAY_HLIST, label="Filter",
                       help="Two filters that detect blobs of the given diameter. They differ little.")
+        self._defineRegions(form)
         self._defineSelection(form, number=500, threshold=5.0, score=(
             "Filter response at the pick, in robust standard deviations of the response in the tomogram. Noise seldom exceeds "
             "4. Run once with Automatic and look at the picks on slices (right click, analyse results). Lower the value if "

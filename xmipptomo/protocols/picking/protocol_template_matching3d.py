@@ -61,7 +61,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
     _stepParams = ("diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf", "defocus", "voltage",
                    "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
     _outputParams = ("boxSize",)
-    _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--mask": "mask", "--diameter": "diameters",
+    _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--templateMask": "mask",
+                     "--diameter": "diameters",
                      "--tilts": "tiltFirst", "--angularstep": "angularStep", "--lowpass": "lowPass", "--defocus": "defocus",
                      "--voltage": "voltage"}
 
@@ -72,8 +73,9 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         form.addParam("inputTemplates", params.MultiPointerParam, pointerClass=VOLUMES, label="Templates", important=True,
                       help="Densities of the particles, bright on dark, completely inside their box: volumes, averages, or sets "
                            "of them. They are resampled to the sampling rate of the tomograms.")
-        form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True, label="Mask (optional)",
-                      expertLevel=params.LEVEL_ADVANCED,
+        self._defineRegions(form)
+        form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True,
+                      label="Mask of the templates (optional)", expertLevel=params.LEVEL_ADVANCED,
                       help="A spherical mask in the box of the templates: 1 where template and tomogram are compared, "
                            "0 elsewhere. Default: a ball of the particle diameter with a soft edge.")
         form.addParam("diameters", params.StringParam, default="", label="Diameters (Å, optional)",
@@ -128,7 +130,7 @@ class XmippProtTemplateMatching3D(TomogramPicker):
 
     # ---- what the steps need
     def _inputPointers(self) -> list:
-        return [self.inputTomograms, *self.inputTemplates, self.mask]
+        return [self.inputTomograms, *self.inputTemplates, self.mask, self.regionMasks]
 
     def _volumes(self) -> list[Volume]:
         return list(volumes_of(pointer.get() for pointer in self.inputTemplates if pointer.get() is not None))

@@ -34,6 +34,8 @@ class SimulationOptions:
     counts: Sequence[int]
     beads: int
     vesicles: int
+    carbon: float
+    contaminants: int
     tilts: tuple[float, float, float]
     snr: float
     optics: Optics
@@ -52,11 +54,22 @@ def simulation_arguments(options: SimulationOptions) -> Arguments:
                             "--samplingrate", options.sampling_rate]
     arguments += ["--maps", *options.maps] if options.maps else []
     arguments += ["--counts", *options.counts] if options.counts else []
-    arguments += ["--beads", options.beads, "--vesicles", options.vesicles, "--tilts", *options.tilts, "--snr", options.snr,
+    arguments += ["--beads", options.beads, "--vesicles", options.vesicles, "--carbon", options.carbon, "--contaminants",
+                  options.contaminants, "--tilts", *options.tilts, "--snr", options.snr,
                   *options.optics.arguments(), "--envelope", options.envelope, "--icenoise", options.ice_noise,
                   "--structuralnoise", options.structural_noise]
     arguments += ["--multislice"] if options.multislice else []
     return [*arguments, "--prefix", options.prefix, "--threads", options.threads, "--seed", options.seed]
+
+
+def mask_arguments(tomogram: str, folder: str, *, rate: float, bead: float, membrane_bad: bool, bright: bool, user: str,
+                   threads: int) -> Arguments:
+    """Mask one tomogram of `rate` (Å/voxel); bead: diameter, Å; user: a volume of the user, '' for none."""
+    arguments: Arguments = ["--tomograms", tomogram, "--odir", folder, "--tomogramSamplingrate", rate, "--bead", bead]
+    arguments += ["--bad", "membrane"] if membrane_bad else []
+    arguments += ["--bright"] if bright else []
+    arguments += ["--user", user] if user else []
+    return [*arguments, "--threads", threads]
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, 
     """Match templates in one tomogram of `rate` (Å/voxel)."""
     arguments = _picker_arguments(tomogram, output, rate, selection, bright, threads)
     arguments += ["--templates", *options.templates]
-    arguments += ["--mask", options.mask] if options.mask else []
+    arguments += ["--templateMask", options.mask] if options.mask else []
     arguments += ["--diameter", *options.diameters] if options.diameters else []
     arguments += ["--tilts", *options.tilts]
     arguments += ["--angularstep", options.angular_step] if options.angular_step else []

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from pyworkflow.utils import makeFilePath
-from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, SetOfTomoMasks, Tomogram
 
 from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
@@ -25,6 +26,20 @@ def link_tomogram(tomogram: Tomogram, link: str) -> str:
     makeFilePath(link)
     if not os.path.islink(link):
         os.symlink(os.path.abspath(tomogram.getFileName().partition(":")[0]), link)
+    return link
+
+
+def link_mask(masks: SetOfTomoMasks, ts_id: str, link: str) -> str:
+    """Make a link to the mask of a tomogram, named as programs expect. Raises InputError if there is no mask, or no file."""
+    mask = masks[{"_tsId": ts_id}]
+    if mask is None:
+        raise InputError(f"*Masks of regions* has no mask of '{ts_id}'; make one, or leave this tomogram out")
+    path = mask.getFileName().partition(":")[0]
+    if not os.path.exists(path):
+        raise InputError(f"the mask '{path}' of '{ts_id}' does not exist; make it again")
+    makeFilePath(link)
+    if not os.path.islink(link):
+        os.symlink(os.path.abspath(path), link)
     return link
 
 

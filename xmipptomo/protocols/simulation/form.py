@@ -15,6 +15,7 @@ SMALLEST, LARGEST = 32, 2048  # voxels, of an edge
 LIMITS = {
     "numberOfTomograms": (1, None, True), "sizeX": (SMALLEST, LARGEST, True), "sizeY": (SMALLEST, LARGEST, True),
     "sizeZ": (SMALLEST, LARGEST, True), "samplingRate": (0, None, False), "beads": (0, None, True), "vesicles": (0, None, True),
+    "carbon": (0, 0.8, True), "contaminants": (0, None, True),
     "tiltFirst": (-90, 90, True), "tiltLast": (-90, 90, True), "tiltStep": (0, None, False), "snr": (0, None, False),
     "defocus": (0, None, False), "voltage": (0, None, False), "sphericalAberration": (0, None, True),
     "amplitudeContrast": (0, 1, True), "envelope": (0, None, False), "iceNoise": (0, None, True),
@@ -54,6 +55,12 @@ def _define_content(form: params.Form) -> None:
     form.addParam("vesicles", params.IntParam, default=1, label="Vesicles",
                   help="Number per tomogram; each is 40 to 80 nm wide, or less if the tomogram is small. A picker should not "
                        "pick their membranes.")
+    form.addParam("carbon", params.FloatParam, default=0.0, label="Carbon film (share of the field)",
+                  expertLevel=params.LEVEL_ADVANCED,
+                  help="Share of the field that a carbon film of 20 nm covers, at the edge of a hole: 0 to 0.8. Nothing should "
+                       "be picked there.")
+    form.addParam("contaminants", params.IntParam, default=0, label="Contaminants", expertLevel=params.LEVEL_ADVANCED,
+                  help="Number of lumps of crystalline ice or dirt per tomogram, 30 to 90 nm wide.")
     form.addParam("targetComplex", params.StringParam, default="", label="Target (optional)",
                   help="The name of one complex. Its particles become an additional output set, with a box of its "
                        "size. Use that set for a consensus, which works on one species.")

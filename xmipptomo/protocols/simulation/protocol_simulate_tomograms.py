@@ -74,6 +74,7 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
     _devStatus = BETA
     _possibleOutputs = OUTPUTS
     _optionFields = {"--maps": "mapFiles", "--counts": "counts", "--beads": "beads", "--vesicles": "vesicles",
+                     "--carbon": "carbon", "--contaminants": "contaminants",
                      "--tomograms": "numberOfTomograms", "--samplingrate": "samplingRate", "--snr": "snr", "--defocus": "defocus",
                      "--voltage": "voltage", "--prefix": "prefix"}
 
@@ -118,6 +119,7 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
             folder=files.output, tomograms=self.numberOfTomograms.get(), size=(self.sizeX.get(), self.sizeY.get(),
             self.sizeZ.get()), sampling_rate=self.samplingRate.get(), maps=maps if self.source.get() in (BUILTIN, VOLUMES) else
             self._mapFiles(), counts=numbers(self.counts.get()), beads=self.beads.get(), vesicles=self.vesicles.get(),
+            carbon=self.carbon.get(), contaminants=self.contaminants.get(),
             tilts=(self.tiltFirst.get(), self.tiltLast.get(), self.tiltStep.get()), snr=self.snr.get(),
             optics=commands.Optics(self.defocus.get(), self.voltage.get(), self.sphericalAberration.get(),
                                    self.amplitudeContrast.get()),

@@ -3,6 +3,7 @@
 from .branches import plot_maps
 from .gallery import gallery_rows, plot_gallery
 from .places import plot_picks, plot_places, plot_slices
+from .regions import plot_regions
 from .resolution import plot_directions, plot_local, plot_occupancy, plot_several, plot_shells
 from .scores import THRESHOLDS, fill_threshold, plot_calibration, plot_expected_counts, plot_scores, plot_threshold
 from .spacing import fill_spacing, plot_spacing
@@ -24,6 +25,7 @@ __all__ = [
     "plot_pickers",
     "plot_picks",
     "plot_places",
+    "plot_regions",
     "plot_scores",
     "plot_several",
     "plot_shells",

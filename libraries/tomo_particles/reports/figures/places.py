@@ -56,7 +56,7 @@ def plot_picks(
         axes.imshow(image, cmap="gray", vmin=low, vmax=high, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
         for name, colour, positions in groups:
             near = np.abs(positions[:, 2] - centre) <= max(1.0, box_size / 4)
-            _circles(axes, positions[near], box_size / 4, colour)
+            draw_circles(axes, positions[near], box_size / 4, colour)
             axes.plot([], [], "o", markerfacecolor="none", color=colour, markeredgewidth=1.6, label=f"{near.sum()} {name}")
         axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xlabel="x (voxels)")
         axes.set_title(f"z = {centre}", fontsize=10)
@@ -64,7 +64,8 @@ def plot_picks(
     return figure
 
 
-def _circles(axes: Axes, positions: np.ndarray, radius: float, colour: str) -> None:
+def draw_circles(axes: Axes, positions: np.ndarray, radius: float, colour: str) -> None:
+    """Circles of one radius, voxels, about positions (n, 3) x, y, z."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Circle
 

@@ -1,0 +1,1 @@
+"""Regions of a tomogram: masks of good and bad space."""

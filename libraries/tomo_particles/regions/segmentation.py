@@ -1,0 +1,60 @@
+"""A tomogram divided into regions: the class of every voxel of its mask, found one class after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import binary_closing
+
+from ..core.grey_values import FLAT_NOTE, gaps_note
+from .binning import binned
+from .classes import CARBON, GOLD, ICE, MEMBRANE, NO_DATA, OUTSIDE
+from .gold import find_gold
+from .membranes import membranes, sheet_response
+from .region_mask import RegionMask
+from .slab import outside_slab
+from .texture import MOST_GREY, find_texture
+
+INVERTED = 3.0  # so many times more voxels as bright as gold than as dark: the contrast is inverted, or there is no gold
+
+
+def segment(
+    volume: np.ndarray,
+    rate: float,
+    *,
+    bead_diameter: float = 100.0,
+    bright: bool = False,
+    threads: int = 1,
+    notes: list[str] | None = None,
+) -> RegionMask:
+    """The mask of a tomogram (z, y, x; any type, may be memory-mapped; particles dark unless `bright`) of `rate` Å/voxel.
+
+    bead_diameter: Å. Strong objects are found first, and the finders after them leave their places out. notes: receives what is
+    unusual about the tomogram, one line each.
+    """
+    tomogram = binned(volume, rate, bright=bright)
+    labels = np.zeros(tomogram.empty.shape, dtype=np.uint8)
+    labels[tomogram.empty] = NO_DATA
+    if notes is not None and tomogram.gaps:
+        notes.append(gaps_note(tomogram.gaps, volume.size))
+    if not tomogram.fine.any():
+        if notes is not None:
+            notes.append(FLAT_NOTE)
+        return RegionMask(labels, tomogram.voxel)
+    grey = tomogram.coarse(tomogram.fine)
+    known = ~tomogram.empty
+    gold = find_gold(grey, known, bead_diameter / tomogram.voxel)
+    if notes is not None and np.count_nonzero(
+        find_gold(-grey, known, bead_diameter / tomogram.voxel)
+    ) > INVERTED * np.count_nonzero(gold):
+        notes.append("there are bright spots as strong as gold: the contrast may be inverted")
+    outside = outside_slab(np.clip(grey, -MOST_GREY, MOST_GREY), known & ~gold, tomogram.voxel) & known
+    response = sheet_response(tomogram, ~known | gold, threads)
+    strong = membranes(response, known & ~gold, tomogram.voxel, strong=True)  # it would pass for a texture
+    carbon, ice = find_texture(tomogram, known & ~gold & ~outside & ~strong)
+    # Grains of a crystal pass for gold, its flat parts for membranes; what lies within a lump belongs to it.
+    ice |= (gold | strong) & binary_closing(ice, iterations=max(1, round(bead_diameter / tomogram.voxel)))
+    gold &= ~ice
+    membrane = membranes(response, known & ~(gold | outside | carbon | ice), tomogram.voxel) | (strong & ~ice & ~gold)
+    for number, places in ((MEMBRANE, membrane), (OUTSIDE, outside), (ICE, ice), (CARBON, carbon), (GOLD, gold)):
+        labels[places] = number
+    return RegionMask(labels, tomogram.voxel)

@@ -1,0 +1,1 @@
+"""The window in which a person says of picks whether they are particles."""

@@ -1,0 +1,67 @@
+"""Pick files of a picker that is still at work: told apart by tomogram as they arrive, read again when they change."""
+
+import numpy as np
+
+from tomo_particles.formats.growing_picks import NOTHING, GrowingPicks
+from tomo_particles.formats.pick_files import read_pick_file
+
+SIZES = {"TS_1": (10.0, (64, 64, 64)), "TS_10": (10.0, (64, 64, 64))}
+HEAD = "tomo_id,x,y,z,score\n"
+
+
+def rows(tomo_id: str, *x: float) -> str:
+    return "".join(f"{tomo_id},{value},20,30,0.5\n" for value in x)
+
+
+def test_a_folder_that_fills(tmp_path):
+    picks = GrowingPicks(str(tmp_path / "dog"), picker=2)
+    assert picks.look(SIZES) == {}
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "dog" / "TS_1.csv").write_text(HEAD + rows("TS_1", 10, 11))
+    (tmp_path / "dog" / "run.txt").write_text("the log of the picker\n")
+    first = picks.look(SIZES)
+    assert set(first) == {"TS_1"} and picks.look(SIZES) == first and not picks.faults
+    (tmp_path / "dog" / "TS_10.csv").write_text("")  # it looked and found nothing
+    assert picks.look(SIZES) == first | {"TS_10": NOTHING}
+    own = picks.picks_of("TS_1", SIZES)
+    np.testing.assert_allclose(own.positions, [[10, 20, 30], [11, 20, 30]])
+    assert own.picker.tolist() == [2, 2] and picks.picks_of("TS_10", SIZES) is None
+    whole = read_pick_file(tmp_path / "dog", {"TS_1": 10.0, "TS_10": 10.0}, picker=2)
+    np.testing.assert_array_equal(own.positions, whole["TS_1"].positions)
+
+
+def test_the_digest_depends_on_the_picks_and_not_on_their_order(tmp_path):
+    (tmp_path / "TS_1.csv").write_text(HEAD + rows("TS_1", 10, 11))
+    picks = GrowingPicks(str(tmp_path))
+    first = picks.look(SIZES)
+    (tmp_path / "TS_1.csv").write_text(HEAD + rows("TS_1", 11, 10))
+    assert picks.look(SIZES) == first
+    (tmp_path / "TS_1.csv").write_text(HEAD + rows("TS_1", 11, 10.5))
+    assert picks.look(SIZES)["TS_1"] != first["TS_1"]
+
+
+def test_one_file_that_grows(tmp_path):
+    picks = GrowingPicks(str(tmp_path / "all.csv"))
+    (tmp_path / "all.csv").write_text(HEAD + rows("TS_1", 10))
+    one = picks.look({"TS_1": SIZES["TS_1"]})
+    with open(tmp_path / "all.csv", "a") as file:
+        file.write(rows("TS_10", 12))
+    assert picks.look({"TS_1": SIZES["TS_1"]}) == one
+    both = picks.look(SIZES)  # the tomogram of the second came later than its picks
+    assert set(both) == {"TS_1", "TS_10"} and both["TS_1"] == one["TS_1"]
+
+
+def test_a_half_written_file_is_a_fault_until_it_is_whole(tmp_path):
+    (tmp_path / "TS_1.csv").write_text(HEAD + "TS_1,10,2")
+    picks = GrowingPicks(str(tmp_path))
+    assert picks.look(SIZES) == {} and "TS_1.csv" in next(iter(picks.faults.values()))
+    (tmp_path / "TS_1.csv").write_text(HEAD + rows("TS_1", 10))
+    assert set(picks.look(SIZES)) == {"TS_1"} and not picks.faults
+    (tmp_path / "TS_1.csv").write_text(HEAD + rows("TS_1", 10, 11))
+    assert picks.picks_of("TS_1", SIZES) is None  # changed since the last look
+
+
+def test_picks_outside_the_tomogram_are_a_fault_and_not_picks(tmp_path):
+    (tmp_path / "TS_1.csv").write_text(HEAD + rows("TS_1", 10, 900))
+    picks = GrowingPicks(str(tmp_path))
+    assert picks.look(SIZES) == {} and len(picks.faults) == 1

@@ -1,0 +1,210 @@
+"""xmipp_run_deep_consensus_tomo --watch: tomograms and picks that arrive give, at the end, the files of the batch run."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+NAME = "run_deep_consensus_tomo"
+PICKERS = ("one", "two", "three")
+TIMED = {"summary.json", "report.html", "training_log.csv", "steps.json", ".lock"}  # they hold seconds, dates, times of files
+QUICK = ("--settle", 0.6, "--noReport", "--boxsize", 12, "--seed", 3, "--threads", 1)
+
+
+class Stage:
+    """A folder in which tomograms and the files of pickers appear one by one, and the runs that follow them."""
+
+    def __init__(self, scene, folder: Path) -> None:
+        self.scene, self.folder = scene, folder
+        self.started: list[subprocess.Popen] = []
+        for name in ("tomograms", *PICKERS):
+            (folder / name).mkdir()
+
+    def tomogram(self, tomo_id: str) -> None:
+        """Copy a tomogram in two parts, as a program writes it."""
+        content, path = self.scene.tomogram(tomo_id).read_bytes(), self.folder / "tomograms" / f"{tomo_id}.mrc"
+        path.write_bytes(content[: len(content) // 2])
+        time.sleep(0.1)
+        path.write_bytes(content)
+
+    def picks(self, picker: str, tomo_id: str, drop: int = 0) -> None:
+        """Write the picks of a picker; drop: so many are missing at first."""
+        positions, scores = self.scene.picks[picker][tomo_id]
+        own = {tomo_id: (positions[drop:], scores[drop:])}
+        (self.folder / picker / f"{tomo_id}.csv").write_text(self.scene.text(own))
+
+    def command(self, odir: str, *options: object, tomograms: object = "tomograms") -> list[str]:
+        given = ["--tomograms", *(tomograms if isinstance(tomograms, list) else [tomograms]), "--picks", *PICKERS, "--odir", odir]
+        return [sys.executable, "-m", f"xmipp_scripts.{NAME}", *map(str, (*given, *QUICK[2:], *options))]
+
+    def watch(self, *options: object) -> subprocess.Popen:
+        command = self.command("live_run", "--watch", *QUICK[:2], *options)
+        process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.started.append(process)
+        return process
+
+    def batch(self, *options: object) -> None:
+        tomograms = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "tomograms").iterdir())
+        command = self.command("batch_run", *options, tomograms=tomograms)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def contents(self, odir: str) -> dict[str, bytes]:
+        root = self.folder / odir
+        files = {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file() and path.name not in TIMED}
+        own = odir.encode()
+        return {name: path.read_bytes().replace(own, b"ODIR") for name, path in files.items() if not name.startswith("live/")}
+
+    def published(self) -> Counter:
+        """Number of published picks of each tomogram."""
+        with open(self.folder / "live_run" / "live" / "picks.csv", newline="") as file:
+            return Counter(row["tomo_id"] for row in csv.DictReader(file))
+
+    def wait_for(self, name: str, seconds: float = 300.0) -> Path:
+        path = self.folder / "live_run" / "live" / name
+        end = time.monotonic() + seconds
+        while not path.exists():
+            assert time.monotonic() < end, f"{path} does not come"
+            time.sleep(0.05)
+        return path
+
+
+@pytest.fixture
+def stage(scene, tmp_path) -> Iterator[Stage]:
+    made = Stage(scene, tmp_path)
+    yield made
+    for process in made.started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def finished(process: subprocess.Popen, seconds: float = 600.0) -> str:
+    said, _ = process.communicate(timeout=seconds)
+    assert process.returncode == 0, said
+    return said
+
+
+def same_as_batch(stage: Stage, *options: object) -> None:
+    stage.batch(*options)
+    live, batch = stage.contents("live_run"), stage.contents("batch_run")
+    assert set(live) == set(batch) and len(batch) > 8
+    assert [name for name in batch if live[name] != batch[name]] == []
+    one, other = (json.loads((stage.folder / odir / "summary.json").read_text()) for odir in ("live_run", "batch_run"))
+    for summary in (one, other):
+        summary.pop("seconds")
+        summary["parameters"].pop("odir")
+        summary["parameters"].pop("tomograms")
+        summary["settings"].pop("--tomograms")
+        summary["model"] = summary["model"] and Path(summary["model"]).name
+    assert json.loads(json.dumps(one).replace("live_run", "batch_run")) == other
+
+
+def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kills(stage):
+    options = ("--voting", "--count", 2)
+    watched = stage.watch(*options)
+    stage.wait_for("options.json")
+    stage.tomogram("TS_10")
+    for picker in PICKERS:
+        stage.picks(picker, "TS_10")
+    stage.wait_for("ledger/TS_10.json")
+    watched.send_signal(signal.SIGKILL)  # between preparation and publishing, or near it
+    watched.communicate()
+    stage.picks("one", "TS_1", drop=3)  # before its tomogram
+    stage.picks("three", "TS_1")
+    watched = stage.watch(*options)
+    stage.tomogram("TS_1")
+    time.sleep(1.5)
+    watched.send_signal(signal.SIGKILL)
+    watched.communicate()
+    watched = stage.watch(*options)
+    stage.picks("one", "TS_1")
+    stage.picks("two", "TS_1")
+    said = finished(watched)
+    assert "published TS_1:" in said and "final pass with 2 tomograms" in said
+    same_as_batch(stage, "--voting")
+    with open(stage.folder / "live_run" / "accepted.csv", newline="") as file:
+        accepted = Counter(row["tomo_id"] for row in csv.DictReader(file))
+    assert stage.published() == accepted and set(accepted) == {"TS_1", "TS_10"}
+    again = finished(stage.watch(*options))
+    assert "published" not in again and "final pass" not in again and "merged picks accepted" in again
+
+
+def test_networks_are_trained_while_tomograms_arrive_and_the_final_pass_is_the_batch_run(stage):
+    training = ("--epochs", 1, "--folds", 2)
+    options = (*training, "--count", 2, "--firstTomograms", 2, "--firstAgreed", 10)
+    watched = stage.watch(*options)
+    stage.tomogram("TS_10")
+    for picker in reversed(PICKERS):
+        stage.picks(picker, "TS_10")
+    stage.wait_for("ledger/TS_10.json")
+    assert not (stage.folder / "live_run" / "live" / "picks.csv").exists()  # nothing before the first model
+    stage.tomogram("TS_1")
+    for picker in PICKERS:
+        stage.picks(picker, "TS_1")
+    stage.wait_for("models/0001.json")
+    watched.send_signal(signal.SIGKILL)  # in the first training
+    watched.communicate()
+    said = finished(stage.watch(*options))
+    assert "model 1 is trained" in said and "published TS_10:" in said and "published TS_1:" in said
+    same_as_batch(stage, *training)
+    with open(stage.folder / "live_run" / "live" / "picks.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["model"] for row in rows} == {"1"} and all(float(row["score"]) >= 0.5 for row in rows)
+    entries = [json.loads(path.read_text()) for path in (stage.folder / "live_run" / "live" / "ledger").iterdir()]
+    assert {entry["tomo_id"]: entry["rows"] for entry in entries if entry["rows"]} == dict(stage.published())
+    assert all(entry["published"] and entry["revision"] == 1 for entry in entries) and len(entries) == 2
+
+
+def test_what_cannot_be_used_is_said_and_the_file_finish_ends_all_waiting(stage):
+    watched = stage.watch("--voting", "--noFinal")
+    stage.tomogram("TS_1")
+    for picker in ("one", "two"):
+        stage.picks(picker, "TS_1")
+    shutil.copy(stage.folder / "one" / "TS_1.csv", stage.folder / "one" / "TS_7.csv")
+    text = (stage.folder / "one" / "TS_7.csv").read_text().replace("TS_1,", "TS_7,")
+    (stage.folder / "one" / "TS_7.csv").write_text(text)
+    lines = iter(watched.stdout.readline, "")
+    assert next(line for line in lines if "waiting" in line) == "waiting for picker 'three' in 1 tomogram\n"
+    (stage.folder / "live_run" / "finish").touch()
+    said = finished(watched)
+    assert "published TS_1:" in said and "done; the accepted picks: live_run/live/picks.csv" in said
+    assert not (stage.folder / "live_run" / "finish").exists() and not (stage.folder / "live_run" / "accepted.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--count", 2], ["--count: has no meaning without --watch"]),
+        (["--watch", "--count", 0], ["--count: must be positive"]),
+        (["--watch", "--settle", -1], ["--settle: must be positive"]),
+        (["--watch", "--enough", 1], ["--enough: must be 2 to 3"]),
+        (["--watch", "--epochs", 0], ["--epochs: expected 1 or more"]),
+        (["--watch", "--voting", "--publishVotes"], ["--publishVotes: has no meaning with --voting"]),
+        (["--watch", "--skipTraining", "--inputModel", "none.h5"], ["--inputModel: file 'none.h5' does not exist"]),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_arrives(refused, stage, options, words):
+    command = stage.command("out", *options)[3:]
+    refused(NAME, *command, words=words, folder=stage.folder / "tomograms", cwd=stage.folder)
+    assert not os.path.exists(stage.folder / "out" / "live" / "ledger")
+
+
+def test_another_run_in_the_folder_and_other_options_are_refused(stage, refused):
+    watched = stage.watch("--voting")
+    stage.wait_for("options.json")
+    command = stage.command("live_run", "--watch", "--voting")[3:]
+    refused(NAME, *command, words=["--odir: another run works in"], folder=stage.folder / "tomograms", cwd=stage.folder)
+    watched.send_signal(signal.SIGTERM)
+    watched.communicate()
+    words = ["--odir: 'live_run' was begun with other options (radius); use the same, or another folder"]
+    refused(NAME, *command, "--radius", 0.5, words=words, folder=stage.folder / "tomograms", cwd=stage.folder)

@@ -1,0 +1,99 @@
+"""Protocols that follow growing inputs: what their looks at Scipion's files say, and their runs by Scipion's own tests."""
+
+import shutil
+import sqlite3
+import warnings
+
+import pytest
+
+with warnings.catch_warnings():  # of Scipion's own modules
+    warnings.simplefilter("ignore")
+    from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Source
+    from xmipptomo.protocols.streaming.set_looks import SetLook, look_at_input, look_at_set
+    from xmipptomo.tests import test_protocols_streaming as scipion_tests
+
+PICKS = {"TS_2": [[1, 2, 3]], "TS_1": [[1, 2, 3], [4, 5, 6]]}
+
+
+@pytest.fixture
+def coordinates(sets):
+    tomograms = sets.tomograms({"TS_1": (20, 20, 20), "TS_2": (20, 20, 20)}, 10.0)
+    return sets.coordinates(tomograms, PICKS, score=0.5)
+
+
+def in_run(folder, given, state: str) -> str:
+    """Copy a set into the folder of a run in this state; gives its path there."""
+    run = folder / "000012_XmippProtPickBlobs3D"
+    (run / "logs").mkdir(parents=True)
+    with sqlite3.connect(run / "logs" / "run.db") as database:
+        database.execute("CREATE TABLE Objects (id INTEGER, name TEXT, value TEXT)")
+        rows = [(1, "2.status", "finished"), (2, "12.status", state)]  # the first is of a run before it
+        database.executemany("INSERT INTO Objects VALUES (?, ?, ?)", rows)
+    database.close()
+    return shutil.copy(given.getFileName(), run)
+
+
+def test_a_set_is_looked_at_without_scipion(coordinates, sets, tmp_path):
+    path = coordinates.getFileName()
+    look = look_at_set(path)
+    assert (look.is_open, look.counts, look.scores) == (False, {"TS_1": 2, "TS_2": 1}, {"TS_1": 0.5, "TS_2": 0.5})
+    other = sets.coordinates(coordinates.getPrecedents(), PICKS | {"TS_1": [[1, 2, 3], [4, 5, 7]]}, score=0.5)
+    again = look_at_set(other.getFileName())
+    assert again.digests["TS_2"] == look.digests["TS_2"] and again.digests["TS_1"] != look.digests["TS_1"]
+    coordinates.setStreamState(coordinates.STREAM_OPEN)
+    coordinates.write()
+    assert look_at_set(path).is_open
+    empty = sets.empty_coordinates(coordinates.getPrecedents())
+    empty.write()
+    assert look_at_set(empty.getFileName()) == SetLook(True)
+    assert look_at_set(str(tmp_path / "none.sqlite")) is None and not (tmp_path / "none.sqlite").exists()
+    (tmp_path / "text.sqlite").write_text("no database" * 100)
+    assert look_at_set(str(tmp_path / "text.sqlite")) is None
+
+
+def test_a_locked_set_is_unknown_and_not_closed(coordinates):
+    writer = sqlite3.connect(coordinates.getFileName(), isolation_level=None)
+    writer.execute("BEGIN EXCLUSIVE")
+    assert look_at_set(coordinates.getFileName()) is None and look_at_input(coordinates.getFileName()) is None
+    writer.execute("ROLLBACK")
+    writer.close()
+    found = look_at_input(coordinates.getFileName())
+    assert set(found.items) == {"TS_1", "TS_2"} and found.state == OVER
+
+
+@pytest.mark.parametrize(
+    ("state", "is_open", "expected"),
+    [
+        ("finished", False, OVER),
+        ("interactive", False, OVER),
+        ("running", False, OPEN),  # closed too early, as by a step that raised
+        ("running", True, OPEN),
+        ("aborted", False, FAILED),
+        ("failed", True, FAILED),
+        ("finished", True, OPEN),
+    ],
+)
+def test_a_set_is_over_only_if_its_run_has_finished_too(coordinates, tmp_path, state, is_open, expected):
+    coordinates.setStreamState(coordinates.STREAM_OPEN if is_open else coordinates.STREAM_CLOSED)
+    coordinates.write()
+    assert look_at_input(in_run(tmp_path, coordinates, state)).state == expected
+
+
+def test_a_finished_run_without_a_single_item_is_over(coordinates, sets, tmp_path):
+    empty = sets.empty_coordinates(coordinates.getPrecedents())
+    empty.write()
+    assert look_at_input(in_run(tmp_path, empty, "finished")) == Source({}, OVER)
+
+
+@pytest.mark.slow
+class TestStreaming(scipion_tests.TestStreaming):
+    """Launches of Scipion."""
+
+    pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
+
+    @pytest.fixture(scope="class", autouse=True)
+    def folder_kept(self):
+        """Scipion's tests change into their project: come back."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(".")
+            yield

@@ -1,0 +1,157 @@
+"""The steps of one tomogram: consensus, noise and boxes, from its own picks alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tomo_particles.core.seeds import seed_of
+from tomo_particles.runs.layout import ProgramLayout
+
+from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
+from ..pick_noise_tomo import NoiseConfig, write_noise
+from ..tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+from .config import PipelineConfig
+from .learning import MERGED_SETS
+from .steps import Steps
+from .tomograms import TomogramInfo
+
+LABELS = {"pos": "positive", "doubt": "doubtful", "neg": "negative", "noise": "noise"}
+SETS = (*LABELS, "raw")
+
+
+class Preparation:
+    """rate: common sampling rate, Å/voxel.  network: that the boxes are for; empty with votes alone.  roles: what the files of
+    picks hold, by what they are of (picks, truth, lie), for the record of steps."""
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        layout: ProgramLayout,
+        rate: float,
+        network: str,
+        roles: Mapping[str, object],
+        progress: Callable[[str], None],
+    ) -> None:
+        self.config, self.layout, self.rate, self.network = config, layout, rate, network
+        self.roles, self.progress = roles, progress
+
+    def prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> None:
+        """Consensus, noise and boxes of one tomogram."""
+        collected = self._collect(tomogram, picks, steps)
+        self._merge(tomogram, collected, steps)
+        if self.config.votes_only:
+            return
+        self._pick_noise(tomogram, collected["avoid"], steps)
+        for name in LABELS if self.config.voting else SETS:
+            coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
+            self._extract(tomogram, name, coordinates, steps)
+
+    def _collect(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> dict[str, Path]:
+        """XMD files at the common sampling rate: every raw pick, references, and all of them, for the noise to avoid."""
+        from tomo_particles.core.picks import Picks
+        from tomo_particles.formats.xmd import write_picks
+
+        config, layout, tomo_id = self.config, self.layout, tomogram.tomo_id
+        sets = {kind: [p[tomo_id].at_sampling_rate(self.rate) for p in files if tomo_id in p] for kind, files in picks.items()}
+        sets["avoid"] = [part for parts in sets.values() for part in parts]
+        path_of = {
+            "picks": layout.picks,
+            "truth": layout.positive_references,
+            "lie": layout.negative_references,
+            "avoid": layout.every_pick,
+        }
+        collected = {kind: path_of[kind](tomo_id) for kind, parts in sets.items() if parts}
+
+        def collect() -> None:
+            for kind, path in collected.items():
+                write_picks(path, Picks.concatenate(sets[kind]), config.box_size, tomogram.path)
+
+        settings = (self.roles, self.rate, tomogram.sampling_rate, config.picks_sampling_rates, config.box_size)
+        steps.run(f"collect {tomo_id}", settings, [tomogram.path], list(collected.values()), collect)
+        return collected
+
+    def _merge(self, tomogram: TomogramInfo, collected: dict[str, Path], steps: Steps) -> None:
+        config, every = self.config, self.layout.consensus(tomogram.tomo_id)
+        merged = {name: self.layout.labelled(tomogram.tomo_id, name) for name in MERGED_SETS}
+        consensus = ConsensusConfig(
+            input=str(collected["picks"]),
+            output_pos=str(merged["pos"]),
+            output_doubt=str(merged["doubt"]),
+            output_neg=str(merged["neg"]),
+            output_all=str(every),
+            box_size=config.box_size,
+            sampling_rate=self.rate,
+            radius=config.radius,
+            number=config.number,
+            representative=config.representative,
+            symmetry=config.symmetry,
+            truth=_text(collected.get("truth")),
+            lie=_text(collected.get("lie")),
+        )
+
+        def merge() -> None:
+            self.progress(f"consensus {tomogram.tomo_id}: {_counts(write_consensus(consensus))}")
+
+        steps.run(f"consensus {tomogram.tomo_id}", consensus, list(collected.values()), [*merged.values(), every], merge)
+
+    def _pick_noise(self, tomogram: TomogramInfo, avoid: Path, steps: Steps) -> None:
+        from tomo_particles.core.coordinates import rescale_size
+
+        config = self.config
+        x, y, z = rescale_size(tomogram.size, tomogram.sampling_rate, self.rate)
+        note_file = self.layout.noise_note(tomogram.tomo_id)
+        noise = NoiseConfig(
+            input=str(avoid),
+            output=str(self.layout.labelled(tomogram.tomo_id, "noise")),
+            radius=config.noise_radius,
+            box_size=config.box_size,
+            sampling_rate=self.rate,
+            size=(int(x), int(y), int(z)),
+            limit=config.noise_amount,
+            static=config.noise_static,
+            threads=config.threads,
+            seed=seed_of(config.seed, tomogram.tomo_id),
+            note=str(note_file),
+            mask=tomogram.mask,
+        )
+
+        def pick() -> None:
+            count, note = write_noise(noise)
+            self.progress(f"noise {tomogram.tomo_id}: {count}" + (f" ({note})" if note else ""))
+
+        inputs: list[str | Path] = [avoid, *([noise.mask] if noise.mask else [])]
+        steps.run(f"noise {tomogram.tomo_id}", noise, inputs, [noise.output, note_file], pick)
+
+    def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps) -> None:
+        config = self.config
+        note = str(self.layout.boxes_note(tomogram.tomo_id, name))
+        extraction = ExtractionConfig(
+            tomogram=tomogram.path,
+            coordinates=str(coordinates),
+            box_size=config.box_size,
+            output_dir=str(self.layout.subtomograms(tomogram.tomo_id, name).parent),
+            sampling_rate=self.rate,
+            tomogram_sampling_rate=config.tomogram_sampling_rate,
+            normalise=True,
+            invert=config.invert,
+            border="drop" if name == "noise" else config.border,
+            threads=config.threads,
+            network=self.network,
+            note=note,
+        )
+        steps.run(
+            f"extract {name} {tomogram.tomo_id}",
+            extraction,
+            [coordinates, tomogram.path],
+            [f"{extraction.base}.xmd", f"{extraction.base}.mrcs", note],
+            lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
+        )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items())

@@ -1,0 +1,109 @@
+"""xmipp_learn_answers_tomo from files to files: scored merged picks, and their scores with the answers of persons."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tomo_particles.consensus.answered_scores import FEWEST_ANSWERS, answered_scores, evidence_of
+from tomo_particles.consensus.answered_table import answered_table
+from tomo_particles.consensus.answers import AnsweredPicks, answered_picks
+from tomo_particles.consensus.merged_picks import SCORE, MergedPicks, votes_of
+from tomo_particles.consensus.picker_reliability import Reliability
+from tomo_particles.consensus.verdict import Verdict
+from tomo_particles.core.errors import InputError, parameter
+from tomo_particles.core.files import written_aside
+from tomo_particles.formats.xmd import read_table, write_table
+from tomo_particles.runs.answers_file import read_answers
+
+from .._shared.program import require_positive
+from .._shared.scored_files import verdict_beside, write_beside
+
+NEEDED = (*"xyz", SCORE, "comment", "enabled", "particleId", "tiltSeriesId", "tomogramVolume", "samplingRate", "particleSize")
+
+
+@dataclass(frozen=True)
+class LearnConfig:
+    """input: XMD of scored merged picks.  answers: CSV.  radius: within which an answer is about a pick, fraction of the box."""
+
+    input: str
+    answers: str
+    output: str
+    radius: float = 0.35
+
+    def __post_init__(self) -> None:
+        require_positive(self.radius, parameter("radius"), "fraction of the box size")
+
+    @property
+    def record(self) -> Path:
+        """JSON beside the output: what came of the answers."""
+        return Path(self.output).with_name(f"{Path(self.output).stem}_learned.json")
+
+
+def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda line: None) -> dict:
+    """Score merged picks with the answers; returns what the record says."""
+    columns = read_table(config.input, parameter("input"))
+    if missing := [name for name in NEEDED if name not in columns]:
+        raise InputError(f"{parameter('input')}: '{config.input}' lacks the column {missing[0]}; give what the scoring writes")
+    if not columns["x"]:
+        raise InputError(f"{parameter('input')}: '{config.input}' has no picks; nothing can be learned")
+    answers = read_answers(config.answers)
+    if not answers:
+        raise InputError(f"{parameter('answers')}: '{config.answers}' holds no answer; give what xmipp_curate_picks_tomo wrote")
+    picks = MergedPicks.from_columns(columns)
+    rate = float(columns["samplingRate"][0])
+    radius = config.radius * float(columns["particleSize"][0])
+    answered = answered_picks(answers, picks.tomo_id, picks.positions, rate, radius)
+    evidence = evidence_of(picks.network, picks.comments, picks.picker_scores)
+    score = answered_scores(picks.score, evidence, answered.rows, answered.yes)
+    known = set(picks.tomo_id)
+    record = _record(answered, len([one for one in answered.added if one.tomo_id in known]))
+    verdict = Verdict.from_json(verdict_beside(config.input).read_text(encoding="utf-8"))
+    verdict = replace(verdict, reason=f"{verdict.reason}; {record['text']}")
+    write_beside(config.output, verdict, _reliability(picks, score, verdict))
+    with written_aside(config.record) as aside:
+        aside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    write_table(config.output, answered_table(columns, score, answered))
+    progress(f"answers: {record['text']}")
+    return record
+
+
+def _record(answered: AnsweredPicks, added: int) -> dict:
+    """yes, no: answered picks.  added: particles where no picker had a pick.  learned: whether the other scores changed.
+
+    expected: how many particles the scores of that time promised among the answered picks; None where not all had a score.  who:
+    number of answers by person.
+    """
+    yes, no = int(answered.yes.sum()), int((~answered.yes).sum())
+    foretold = np.array([answer.score for answer in answered.of])
+    known = np.isfinite(foretold)
+    learned = yes + no >= FEWEST_ANSWERS
+    text = f"{yes + no} picks were judged by a person, {yes} of them particles"
+    if len(known) and known.all():
+        text += f" (the scores expected {foretold.sum():.0f})"
+    text += f", and {added} particles were added" if added else ""
+    text += "" if learned else f"; the other scores change from {FEWEST_ANSWERS} judged picks on"
+    return {
+        "yes": yes,
+        "no": no,
+        "added": added,
+        "learned": learned,
+        "expected": round(float(foretold.sum()), 2) if len(known) and known.all() else None,
+        "who": dict(Counter(answer.who for answer in (*answered.of, *answered.added))),
+        "text": text,
+    }
+
+
+def _reliability(picks: MergedPicks, score: np.ndarray, verdict: Verdict) -> Reliability:
+    """Of each picker, from the scores with the answers; NaN where the verdict allows no statement."""
+    seen, pickers = votes_of(list(picks.comments))
+    expected = score @ seen
+    known = 1.0 if verdict.promises else np.full(len(pickers), np.nan)
+    unknown = np.full(len(pickers), np.nan)
+    precision, recall = expected / np.maximum(1, seen.sum(axis=0)), expected / max(score.sum(), 1e-9)
+    return Reliability(pickers, recall * known, unknown, float("nan"), precision * known, score)

@@ -1,0 +1,193 @@
+"""Training the network on XMD files of subtomograms, and scoring such files with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tomo_particles.consensus.training_examples import read_examples
+from tomo_particles.core.errors import InputError, parameter
+from tomo_particles.core.files import written_aside
+
+from .._shared.model_scores import add_network_scores, learned_scores, scores_in
+from .._shared.program import say
+from .._shared.training_options import TrainingSettings
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from tomo_particles.learning.configuration import NetworkConfig, TrainingConfig
+    from tomo_particles.network import Ensemble
+
+
+@dataclass(frozen=True)
+class ScoringConfig:
+    """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's.
+
+    model: empty if none could be trained; then the votes alone give the scores. noise: XMD files of noise picks, with which the
+    picks are compared.  noise_output: XMD for the scored noise picks, if it is wanted.
+    """
+
+    input: tuple[str, ...]
+    model: str
+    output: str
+    noise: tuple[str, ...] = ()
+    noise_output: str | None = None
+    box_size: int | None = None
+    sampling_rate: float | None = None
+    batch: int = 64
+    gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
+    threads: int = field(default=2, repr=False)
+    recipe: str = "consensus"
+    pickers: tuple[str, ...] = ()  # with names, final scores come from what the model file holds on pickers of these names
+
+
+def check_training(
+    settings: TrainingSettings, *, box_size: int, sampling_rate: float, seed: int, trains: bool = True
+) -> tuple[NetworkConfig, TrainingConfig]:
+    """The checked configurations of model and training; what is wrong is said before TensorFlow starts, which takes seconds.
+
+    trains: whether the model that is given is trained further, so that it must have the network and the folds of the settings.
+    """
+    from tomo_particles.learning.configuration import NetworkConfig, TrainingConfig, check_start, gpu_numbers, read_config
+
+    gpu_numbers(settings.gpus)
+    network = NetworkConfig(
+        box_size=box_size, sampling_rate=sampling_rate, architecture=settings.network, folds=settings.folds, seed=seed
+    )
+    training = TrainingConfig(
+        epochs=settings.epochs,
+        batch_size=settings.batch,
+        learning_rate=settings.learning_rate,
+        l2=settings.l2,
+        validation=settings.validation,
+        auto_stop=settings.auto_stop,
+        augment=settings.augment,
+    )
+    if settings.input_model:
+        start = read_config(settings.input_model, box_size=box_size, sampling_rate=sampling_rate, option=parameter("input_model"))
+        if trains:
+            check_start(network, start)
+    return network, training
+
+
+def prepare_training(
+    settings: TrainingSettings, threads: int, several_machines: bool = False
+) -> tuple[tf.distribute.Strategy, Ensemble | None]:
+    """The devices, and the model to start from, if any. Raises InputError for what cannot be used."""
+    from tomo_particles.network import load_model, select_devices
+
+    strategy = select_devices(settings.gpus, threads, several_machines=several_machines)
+    if not settings.input_model:
+        return strategy, None
+    return strategy, load_model(settings.input_model, strategy=strategy, option=parameter("input_model"))
+
+
+def train_files(
+    inputs: Mapping[str, Sequence[str]],
+    settings: TrainingSettings,
+    *,
+    box_size: int,
+    sampling_rate: float,
+    model: str,
+    log: str | None,
+    note: str | None = None,
+    seed: int,
+    threads: int,
+    several_machines: bool = False,
+    pickers: Sequence[str] = (),
+    progress: Callable[[str], None] = say,
+) -> bool:
+    """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
+
+    log: CSV, a row an epoch.  note: text for what is unusual about the examples; empty where nothing is.
+    pickers: their names, which the model keeps.
+    several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
+    """
+    from tomo_particles.learning.examples import require_enough
+
+    network, training = check_training(settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed)
+    examples, n_outliers = read_examples(inputs, settings.recipe)
+    require_enough(examples)
+    # after reading: wrong input needs no TensorFlow
+    from tomo_particles.network import load_model, save_model, train, works_alone_or_leads
+
+    if several_machines and os.environ.get("TF_CONFIG"):
+        progress("TF_CONFIG is set: waiting until all its machines have started")
+    strategy, start = prepare_training(settings, threads, several_machines)
+    unusual = f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives" if n_outliers else ""
+    if unusual:
+        progress(unusual)
+    ensemble = train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress)
+    if leads := works_alone_or_leads(strategy):
+        if several_machines and os.environ.get("TF_CONFIG"):  # the others have ended: score without them
+            save_model(model, ensemble)
+            ensemble = load_model(model)
+        save_model(model, ensemble, scores=learned_scores(inputs, ensemble, settings.recipe, pickers))
+        if note:
+            with written_aside(note) as aside:
+                aside.write_text(unusual, encoding="utf-8")
+    return leads
+
+
+def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda line: None) -> int:
+    """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many.
+
+    Merged picks receive the final score, CoordConsScore, too. The verdict on their scores goes to `progress`, and to a file
+    beside the output.
+    """
+    from tomo_particles.consensus.run_verdict import final_scores
+    from tomo_particles.formats.xmd import join_tables, read_table, write_table
+    from tomo_particles.learning.model_files import folds_of
+
+    from .._shared.scored_files import write_beside
+
+    columns = join_tables([read_table(path) for path in config.input])
+    _require_images(columns, parameter("input"), config.input[0])
+    fitted = scores_in(config.model, config.pickers, columns) if config.pickers else None
+    noise = join_tables([read_table(path, parameter("negatives")) for path in config.noise]) if config.noise else {}
+    if noise:
+        _require_images(noise, parameter("negatives"), config.noise[0])
+        if both := set(columns["image"]) & set(noise["image"]):
+            raise InputError(
+                f"{parameter('negatives')}: the subtomogram {min(both)} is also among those to score, so that it cannot be "
+                "noise; give other noise"
+            )
+    if config.model:
+        _add_network_scores((columns, noise), config)
+    if fitted is not None:
+        columns["CoordConsScore"] = fitted.scores(columns, noise).tolist()
+    elif {"comment", "enabled"} <= set(columns):
+        out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
+        found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
+        columns["CoordConsScore"] = found.score.tolist()
+        write_beside(config.output, found.verdict, found.pickers)
+        if columns["image"]:
+            progress(f"verdict: {found.verdict.text}")
+    if config.noise_output and noise:
+        write_table(config.noise_output, noise)
+    write_table(config.output, columns)
+    return len(columns["image"])
+
+
+def _require_images(columns: Mapping[str, list], option: str, path: str) -> None:
+    if "image" not in columns:
+        raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+
+
+def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig) -> None:
+    """Give each of the tables the column zScoreDeepLearning1."""
+    model = None
+    for columns in tables:
+        if not columns.get("image"):  # TensorFlow is not needed
+            columns["zScoreDeepLearning1"] = []
+            continue
+        from tomo_particles.learning.configuration import read_config
+
+        read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
+        from tomo_particles.network import load_model, select_devices
+
+        model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
+        add_network_scores(columns, model, config.batch)

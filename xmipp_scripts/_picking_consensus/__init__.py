@@ -1,0 +1,1 @@
+"""Picks on which k of n pickers agree, of xmipp_picking_consensus_tomo."""

@@ -1,0 +1,84 @@
+"""The final scores that a model file carries: learned when its networks are trained, used to score one tomogram alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from tomo_particles.core.errors import InputError, parameter
+
+if TYPE_CHECKING:
+    from tomo_particles.consensus.fitted_score import FittedScore
+    from tomo_particles.network import Ensemble
+
+Columns = dict[str, list]
+
+
+def learned_scores(inputs: Mapping[str, Sequence[str]], ensemble: Ensemble, recipe: str, names: Sequence[str]) -> str:
+    """How the final scores come about, as text for the model file; empty for subtomograms that are no merged picks.
+
+    inputs: XMD files by kind, pos, doubt and neg; the negatives without pickers are noise.  names: of the pickers, if known.
+    """
+    from tomo_particles.consensus.run_verdict import final_scores
+    from tomo_particles.formats.xmd import join_tables, read_table
+
+    tables = [read_table(path) for kind in ("pos", "doubt", "neg") for path in inputs.get(kind, ())]
+    merged = [table for table in tables if "comment" in table]
+    if not any(table["image"] for table in merged) or not all("enabled" in table for table in merged):
+        return ""
+    columns, noise = join_tables(merged), join_tables([table for table in tables if "comment" not in table])
+    for one in (columns, noise):
+        add_network_scores(one, ensemble)
+    found = final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus").fitted
+    if not names:
+        return found.to_json()
+    if max(found.fit.pickers, default=0) > len(names):
+        raise InputError(f"{parameter('pickers')}: there are {max(found.fit.pickers)} pickers, received {len(names)} names")
+    return found.named(names).to_json()
+
+
+def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int = 64) -> None:
+    """Give a table of subtomograms the column zScoreDeepLearning1."""
+    import numpy as np
+
+    from tomo_particles.consensus.merged_picks import NETWORK
+    from tomo_particles.formats.xmd import positions_of
+    from tomo_particles.network import score
+
+    images = columns.get("image", [])
+    columns[NETWORK] = []
+    if images:
+        tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(images)), dtype=str)
+        positions = positions_of(columns, columns["image"][0], parameter("input"))
+        columns[NETWORK] = score(images, tomo_ids, positions, ensemble, batch_size=batch_size).tolist()
+
+
+def scores_in(model: str, names: Sequence[str], columns: Columns) -> FittedScore:
+    """As `fitted_in`, for a table of merged picks. Raises InputError also where the table does not fit."""
+    from tomo_particles.consensus.merged_picks import read_pickers
+
+    of_pickers = parameter("pickers")
+    if not {"comment", "enabled"} <= set(columns):
+        raise InputError(f"{of_pickers}: the subtomograms to score are no merged picks; leave {of_pickers} out")
+    if (most := max((max(read_pickers(comment)) for comment in columns["comment"]), default=0)) > len(names):
+        raise InputError(f"{of_pickers}: there are {most} pickers, received {len(names)} names")
+    return fitted_in(model, names, parameter("model"))
+
+
+def fitted_in(model: str, names: Sequence[str], option: str) -> FittedScore:
+    """The final scores that a model file carries, for pickers with these names. Raises InputError where it carries none."""
+    from tomo_particles.consensus.fitted_score import FittedScore
+    from tomo_particles.learning.model_files import read_scores_text
+
+    text = read_scores_text(model, option)
+    if not text:
+        raise InputError(
+            f"{option}: '{model}' does not hold what final scores depend on (it is older, or was not trained on merged picks); "
+            "train a new model"
+        )
+    try:
+        return FittedScore.from_json(text).for_pickers(names)
+    except ValueError as error:
+        raise InputError(
+            f"{option}: '{model}' gives no final scores: {error}; call the pickers alike, or train a new model"
+        ) from error

@@ -1,0 +1,1 @@
+"""Masks of good and bad regions of tomograms."""

@@ -1,0 +1,1 @@
+"""Protocols that follow inputs which grow."""

@@ -1,0 +1,85 @@
+"""Watching a folder of tomograms and handing sets on, in a real project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from pyworkflow.object import Pointer
+from tomo.objects import SetOfCoordinates3D
+
+from ..protocols import XmippProtPickingConsensus3D, XmippProtTrigger3D, XmippProtWatchTomograms
+from .consensus_project import ConsensusProject
+from .simulated_project import RATE
+
+TS_IDS = ("TS_1", "TS_2", "TS_3")
+
+
+class TestStreaming(ConsensusProject):
+    """Three simulated tomograms."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.make_project(TS_IDS)
+        cls.folder = os.path.abspath("arriving")
+        os.makedirs(cls.folder, exist_ok=True)
+
+    def watch(self, **parameters) -> XmippProtWatchTomograms:
+        return self.newProtocol(XmippProtWatchTomograms, folder=self.folder, settle=0.3, tilts="-60 60", **parameters)
+
+    def test_watch_tomograms(self):
+        for ts_id in TS_IDS:
+            shutil.copy(self.simulated[ts_id].path, os.path.join(self.folder, f"{ts_id}.mrc"))
+        content = Path(self.simulated["TS_1"].path).read_bytes()
+        Path(self.folder, "short.mrc").write_bytes(content[:5000])
+        protocol = self.launchProtocol(self.watch(silence=0.02))
+        tomograms = protocol.tomograms
+        self.assertEqual(sorted(tomograms.getTSIds()), list(TS_IDS))
+        self.assertFalse(tomograms.isStreamOpen())
+        self.assertAlmostEqual(tomograms.getSamplingRate(), RATE, places=3)
+        self.assertEqual([t.getDim() for t in tomograms.iterItems()], [(96, 80, 56)] * 3)
+        self.assertEqual(tomograms.getFirstItem().getAcquisition().getAngleMax(), 60)
+        again = self.proj.copyProtocol(protocol)  # its own run folder: nothing of the first is adopted
+        self.assertFalse(hasattr(again, "tomograms"))
+
+    def test_picking_consensus(self):
+        tomograms = self.tomograms("tomograms of pickers", *TS_IDS)
+        sets = [self.coordinates(f"picker {n}", tomograms, 20) for n in (1, 2, 3)]
+        kept = {ts_id: self.simulated[ts_id].truth[:10] for ts_id in TS_IDS[:2]}
+        sets[2] = self.coordinates("picker of some", tomograms, 20, kept)
+        protocol = self.newProtocol(XmippProtPickingConsensus3D, numbers="1,2,3", settle=0.3)
+        protocol.inputSets.set([Pointer(p.getObjValue(), extended=p.getExtended()) for p in sets])
+        protocol = self.launchProtocol(protocol)
+        for ts_id in TS_IDS:
+            self.assert_at_particles(protocol.agreed1, ts_id)
+            self.assert_at_particles(protocol.agreed2, ts_id)
+        self.assertEqual(sorted(protocol.agreed3.getTSIds()), ["TS_1", "TS_2"])  # the third picker missed TS_3
+        self.assertEqual(protocol.agreed3.getSize(), 20)
+        first = protocol.agreed3.getFirstItem()
+        self.assertEqual((first._support.get(), first._pickers.get()), (3, "1+2+3"))
+        self.assertFalse(protocol.agreed2.isStreamOpen())
+
+    def trigger(self, given, **parameters) -> XmippProtTrigger3D:
+        protocol = self.newProtocol(XmippProtTrigger3D, settle=0.3, **parameters)
+        protocol.inputSet.set(given.getObjValue())  # as the window does: to an output of a run
+        protocol.inputSet.setExtended(given.getExtended())
+        return self.launchProtocol(protocol)
+
+    def test_trigger(self):
+        given = self.coordinates("picks", self.tomograms("tomograms", *TS_IDS), 20)
+        per_tomogram = {ts_id: len(self.simulated[ts_id].truth) for ts_id in TS_IDS}
+        static = self.trigger(given, kind=2, tomograms=2)
+        self.assertEqual(sorted(static.released.getTSIds()), ["TS_1", "TS_2"])
+        self.assertIsInstance(static.released, SetOfCoordinates3D)
+        self.assertEqual(static.released.getSize(), per_tomogram["TS_1"] + per_tomogram["TS_2"])
+        self.assertIsNotNone(static.released.getPrecedents())
+        several = self.trigger(given, kind=1, tomograms=2)
+        self.assertEqual([sorted(one.getTSIds()) for one in (several.released1, several.released2)], [["TS_1", "TS_2"], ["TS_3"]])
+        self.assertFalse(several.released1.isStreamOpen() or several.released2.isStreamOpen())
+        dynamic = self.trigger(given, kind=0, tomograms=2)
+        self.assertEqual(dynamic.released.getSize(), sum(per_tomogram.values()))
+        for ts_id in TS_IDS:
+            self.assert_at_particles(dynamic.released, ts_id)
+        with self.assertRaisesRegex(Exception, "execution failed"):
+            self.trigger(given, kind=2, tomograms=9)
