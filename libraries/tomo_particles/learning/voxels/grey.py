@@ -131,7 +131,8 @@ def _rescaled(data: np.ndarray, sampling_rate: float, rate: float) -> np.ndarray
 
     Whole voxels are averaged as binning does; what is left of the ratio is interpolated.
     """
-    size = [max(2, int(np.ceil(length - 1e-6))) for length in rescale_size(data.shape, sampling_rate, rate)]
+    z, y, x = data.shape
+    size = [max(2, int(np.ceil(length - 1e-6))) for length in rescale_size((z, y, x), sampling_rate, rate)]
     grey, _ = without_gaps(data)
     factor = max(1, int(rate / sampling_rate + 1e-6))
     if factor > 1:
