@@ -85,7 +85,7 @@ def measure(simulated: Path, files: dict[str, Path], seed: int, species: str, nu
         merged = MergedPicks.from_columns(read_table(layout.scored))
         verdict = json.loads(layout.verdict.read_text(encoding="utf-8"))
     truth = {str(name): rows[["x", "y", "z"]].to_numpy() for name, rows in data.truth_of(simulated, species).groupby("tomo_id")}
-    found = compare(merged, truth, diameter / 2, len(PICKERS))
+    found = compare(merged, truth, diameter / 2, len(PICKERS), 0.5)
     curve = precision_recall(merged.network, hits(merged, truth, diameter / 2 / RATE), sum(map(len, truth.values())))
     return {
         "species": species,
