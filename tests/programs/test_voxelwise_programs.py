@@ -155,7 +155,9 @@ def test_the_same_seed_gives_the_same_bytes_and_classes_are_learned(learned, don
     assert list(summary["classes"]) == ["target", "rod"] and summary["classes"]["rod"]["particles"] == 12
 
 
-@pytest.mark.parametrize("recipe", ["deepfinder", "resnet", "yopo"])
+@pytest.mark.parametrize(
+    "recipe", ["yopo", *(pytest.param(recipe, marks=pytest.mark.slow) for recipe in ("deepfinder", "resnet"))]
+)
 def test_every_recipe_trains_and_picks(learned, done, tmp_path, recipe):
     options = ("--steps", 1, "--batch", 2, "--width", 0.1, "--folds", 1, "--recipe", recipe)
     options += ("--patch", 16) if recipe == "deepfinder" else ()

@@ -23,6 +23,7 @@ OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSet
     "noise_amount": "--noise",
     "noise_radius": "--noiseRadius",
     "noise_static": "--noiseStatic",
+    "mask": "--mask",
     "invert": "--invert",
     "border": "--border",
     "diameter": "--diameter",
@@ -47,7 +48,8 @@ OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSet
     "gpus": "--gpus",
 }
 NEGATED = {"move", "report", "auto_stop", "augment"}  # the option says that it is not so
-NOT_WITH_VOTES = {"threshold", "noise_amount", "noise_radius", "noise_static", "invert", "border", "diameter", "tilts", "move"}
+OF_NOISE = {"noise_amount", "noise_radius", "noise_static", "mask"}
+NOT_WITH_VOTES = OF_NOISE | {"threshold", "invert", "border", "diameter", "tilts", "move"}
 
 
 def as_options(config: PipelineConfig) -> dict[str, str]:
