@@ -6,6 +6,7 @@ import numpy as np
 from scipy.ndimage import center_of_mass, gaussian_filter, label
 from scipy.spatial import cKDTree
 
+from ...geometry.suppression import suppress_neighbours
 from ..peaks import find_peaks
 
 SMOOTHING = 1.0  # map voxels: deviation of the Gaussian before peaks are looked for
@@ -55,11 +56,10 @@ def mean_shift(particle: np.ndarray, tau: float, bandwidth: float) -> np.ndarray
         means[moving] = after
         moving[np.flatnonzero(moving)[np.linalg.norm(after - before, axis=1) < MOVED]] = False
     members = np.array([len(near) for near in tree.query_ball_point(means, bandwidth)])
-    kept: list[np.ndarray] = []
-    for row in np.lexsort((*means.T, -members)):
-        if members[row] >= LEAST_VOXELS and all(np.linalg.norm(means[row] - one) > bandwidth for one in kept):
-            kept.append(means[row])
-    return np.array(kept).reshape(-1, 3)
+    order = np.lexsort((*means.T, -members))
+    modes = means[order][members[order] >= LEAST_VOXELS]
+    rank = np.arange(len(modes))
+    return np.asarray(modes[suppress_neighbours(modes, bandwidth, rank) == rank])
 
 
 def _grid_means(voxels: np.ndarray, width: float) -> np.ndarray:
