@@ -46,6 +46,7 @@ def training(options=OPTIONS, **changes):
         "positive": ["p1.xmd", "p2.xmd"],
         "doubtful": ["d.xmd"],
         "negative": ["n.xmd"],
+        "pickers": ["crYOLO", "DeepFinder"],
         "grid": (10.0, 24),
         "gpus": "0,1",
     }

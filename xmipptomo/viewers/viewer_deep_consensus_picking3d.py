@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from pyworkflow.protocol import params
@@ -14,7 +15,7 @@ from tomo_particles.core.errors import InputError
 from ..constants import CURATE_PROGRAM
 from ..files import RunFiles
 from ..protocols import XmippProtDeepConsensusPicking3D
-from .browser import open_page
+from .browser import PATIENCE, open_page
 from .curation_view import CurationView
 from .figure_window import FigureWindow
 from .viewer_coordinates3d import show_elsewhere
@@ -157,9 +158,19 @@ class DeepConsensusPicking3DViewer(ProtocolViewer):
         if find_spec("napari") is None:
             return [self.infoMessage(
                 "napari is not installed in the environment of Scipion; *Curate* does not need it.", "No napari")]
-        tomo_id = self._results().tomograms[self.tomogram.get()].tomo_id
-        subprocess.Popen([CURATE_PROGRAM, "--run", str(self._files().root), "--napari", tomo_id])
-        return []
+        try:
+            tomo_id = self._results().tomograms[self.tomogram.get()].tomo_id
+        except InputError as error:
+            return [self.errorMessage(str(error), "napari")]
+        with TemporaryFile("w+") as said:  # no pipe: nobody reads it while napari is open
+            started = subprocess.Popen([CURATE_PROGRAM, "--run", str(self._files().root), "--napari", tomo_id],
+                                       env=self.protocol._getEnviron(), stderr=said)
+            try:
+                failed = started.wait(timeout=PATIENCE) != 0
+            except subprocess.TimeoutExpired:  # it is open
+                return []
+            said.seek(0)
+            return [self.errorMessage(said.read().strip(), "napari")] if failed else []
 
     def _report(self, _=None) -> list[View]:
         path = self._files().report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ...convert import Precedents, append_picks, even_box_size, plan_precedents,
 from ...files import RunFiles
 from . import commands
 from .inputs import CommonGrid
-from .outputs import TomogramPicks
+from .outputs import TomogramPicks, emptied
 from .second_look import votes_only
 
 ANSWERED = "answeredCoordinates"  # the output
@@ -48,7 +49,7 @@ class LearnsFromAnswers:
         grid = self._grid()  # type: ignore[attr-defined]
         answers = {} if votes_only(self) else answers_by_tomogram(
             self._files(), merged, grid, self.consensusRadius.get())  # type: ignore[attr-defined]
-        sets = self._inputSets().tomogram_sets()  # type: ignore[attr-defined]
+        sets, registered = self._inputSets().tomogram_sets(), set()  # type: ignore[attr-defined]
         for number, precedents in enumerate(plan_precedents(tomogram_sources(sets, ts_ids), grid.sampling_rate), start=1):
             suffix = str(number) if number > 1 else ""
             if any(ts_id in answers for ts_id in precedents.sources):
@@ -56,6 +57,10 @@ class LearnsFromAnswers:
                 coordinates = self._createSetOfCoordinates3D(pointer, f"Answered{suffix}")  # type: ignore[attr-defined]
                 append_answers(coordinates, tomograms, precedents, grid, answers)
                 self._register(f"{ANSWERED}{suffix}", coordinates)  # type: ignore[attr-defined]
+                registered.add(f"{ANSWERED}{suffix}")
+        for name, output in list(self.iterOutputAttributes()):  # type: ignore[attr-defined]
+            if re.fullmatch(rf"{ANSWERED}\d*", name) and name not in registered:  # of answers that were taken back
+                self._register(name, emptied(self, output, name.replace(ANSWERED, "Answered")))  # type: ignore[attr-defined]
 
     def makePathsAndClean(self):
         """A restart empties the folder of the run; hours of a person's work must not go with it."""

@@ -101,15 +101,16 @@ def devices_arguments(gpus: str) -> Arguments:
 
 
 def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str, positive: Sequence[str],
-                       doubtful: Sequence[str], negative: Sequence[str], grid: tuple[float, int], gpus: str,
-                       threads: int) -> Arguments:
-    """Train on subtomogram XMDs; grid: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for the CPU."""
+                       doubtful: Sequence[str], negative: Sequence[str], pickers: Sequence[str], grid: tuple[float, int],
+                       gpus: str, threads: int) -> Arguments:
+    """Train on subtomogram XMDs. pickers: their names, in order.  grid: sampling rate (Å/voxel), box size.  gpus: '0,1', '' for
+    the CPU."""
     rate, box_size = grid
     arguments = ["--mode", "training", "--recipe", recipe, "--inputNeg", *negative]
     arguments += ["--inputPos", *positive] if positive else []
     arguments += ["--inputDoubt", *doubtful] if doubtful else []
     arguments += ["--inputModel", options.start_model] if options.start_model else []
-    arguments += ["--network", options.network, "--model", files.model, "--log", files.training_log,
+    arguments += ["--pickers", *pickers, "--network", options.network, "--model", files.model, "--log", files.training_log,
                   "--note", files.training_note, "--boxsize", box_size, "--samplingrate", rate, "--epochs", options.epochs,
                   "--batch", options.batch_size,
                   "--learningRate", options.learning_rate, "--l2", options.l2,

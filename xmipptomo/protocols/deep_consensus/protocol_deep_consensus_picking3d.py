@@ -268,8 +268,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
             folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
         self._runNetwork(lambda gpus: commands.training_arguments(
             self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
-            doubtful=self._subtomograms(DOUBTFUL), negative=negative, grid=(grid.sampling_rate, grid.box_size),
-            gpus=gpus, threads=self.binThreads.get()), job="training")
+            doubtful=self._subtomograms(DOUBTFUL), negative=negative, pickers=grid.names,
+            grid=(grid.sampling_rate, grid.box_size), gpus=gpus, threads=self.binThreads.get()), job="training")
 
     def scoreStep(self, _: str):
         """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
@@ -313,7 +313,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         merged = merged_picks(files, ts_ids, self._threshold(), len(grid.names))
         accepted = {ts_id: own.only_accepted() for ts_id, own in merged.items()}
         if not any(len(own) for own in accepted.values()):
-            field = "Required agreement (pickers)" if votes_only(self) else "Tolerance threshold"
+            field = "Required agreement (pickers)" if self.doVoting else "Tolerance threshold"
             raise RuntimeError(f"No pick was accepted: lower *{field}*; the scores are in {files.root}. {self._failures()}")
         self._publish({ts_id: own for ts_id, own in merged.items() if ts_id not in self._published()},
                       list(grid.tomograms) if votes_only(self) else ts_ids)
