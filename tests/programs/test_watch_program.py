@@ -137,6 +137,12 @@ def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kill
     assert stage.published() == accepted and set(accepted) == {"TS_1", "TS_10"}
     again = finished(stage.watch(*options))
     assert "published" not in again and "final pass" not in again and "merged picks accepted" in again
+    answers = "tomo_id,x,y,z,samplingRate,answer,who,when,why,score\nTS_1,20,20,20,10,yes,me,now,,0.5\n"
+    (stage.folder / "live_run" / "answers.csv").write_text(answers)
+    for more, words in (((), "voting uses no answers; the 1 in"), (("--diameter", 80), "second look: ")):
+        other = finished(stage.watch(*options, *more))  # something else is asked: the final pass alone is done again
+        assert "published" not in other and "final pass with 2 tomograms" in other and words in other
+        assert "final pass" not in finished(stage.watch(*options, *more))
 
 
 def test_networks_are_trained_while_tomograms_arrive_and_the_final_pass_is_the_batch_run(stage):

@@ -34,6 +34,7 @@ from .._consensus_run.steps import alone_in
 from .._network.files import check_training
 from .._shared.program import say
 from .config import FINISH, WatchConfig
+from .finished import FinishedPass
 from .inputs import Inputs
 from .jobs import Job
 from .live_run import LiveRun
@@ -55,6 +56,7 @@ class Watch:
         self.rules = watching.rules(config, self.names)
         self.layout = ProgramLayout(Path(config.odir) / LIVE)
         self.files = LedgerFiles(self.layout.root / "ledger")
+        self.finished = FinishedPass(config, self.layout.root)
         self._training: tuple[Train, Job] | None = None
         self._alerts: set[str] = set()
         self._waiting, self._quiet_until = "", 0.0
@@ -73,7 +75,7 @@ class Watch:
             self._check_same_options()
             over = self.layout.root / "over"
             self.inputs = Inputs(self.config, self.watching, over.read_text() if over.exists() else "")
-            self.ledger = live.reconciled(Ledger(self.files.read(), self._milestones(), self._finished()), self.files)
+            self.ledger = live.reconciled(Ledger(self.files.read(), self._milestones(), self.finished.revisions()), self.files)
             seen = Seen.nothing(len(self.names))
             while True:
                 seen = seen.seen_again(self.inputs.look(time.monotonic()), time.monotonic())
@@ -172,10 +174,10 @@ class Watch:
         rate: float | None = self.live.sampling_rate(self.inputs)
         if rate == arrived[action.tomo_ids[0]].sampling_rate:  # the batch run takes that, too
             rate = self.config.sampling_rate
+        asked = self.finished.asked()  # answers that come meanwhile are for the next pass
         Pipeline(replace(self.config, tomograms=tomograms, sampling_rate=rate), self.progress).run()
         self.ledger = replace(self.ledger, finished=self.ledger.revisions)
-        with written_aside(self.layout.root / "finished.json") as aside:
-            aside.write_text(json.dumps(self.ledger.finished), encoding="utf-8")
+        self.finished.write(self.ledger.revisions, asked)
 
     # ---- ledger
     def _note(self, entry: Entry) -> None:
@@ -202,12 +204,6 @@ class Watch:
             if path.with_suffix(".h5").exists():
                 found.append(Milestone(int(path.stem), tuple(json.loads(path.read_text(encoding="utf-8"))["tomograms"])))
         return tuple(found)
-
-    def _finished(self) -> dict[str, int] | None:
-        path = self.layout.root / "finished.json"
-        if not (path.exists() and Path(self.config.odir, "summary.json").exists()):
-            return None
-        return dict(json.loads(path.read_text(encoding="utf-8")))
 
     # ---- checks, and what the user hears
     def _check_training(self) -> None:
