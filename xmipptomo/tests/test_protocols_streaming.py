@@ -38,6 +38,7 @@ class TestStreaming(ConsensusProject):
         self.assertEqual(sorted(tomograms.getTSIds()), list(TS_IDS))
         self.assertFalse(tomograms.isStreamOpen())
         self.assertAlmostEqual(tomograms.getSamplingRate(), RATE, places=3)
+        self.assertTrue(any(line.startswith("Left out: short: it holds 5000 of ") for line in protocol.summary()))
         self.assertEqual([t.getDim() for t in tomograms.iterItems()], [(96, 80, 56)] * 3)
         self.assertEqual(tomograms.getFirstItem().getAcquisition().getAngleMax(), 60)
         again = self.proj.copyProtocol(protocol)  # its own run folder: nothing of the first is adopted

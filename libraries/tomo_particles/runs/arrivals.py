@@ -46,9 +46,15 @@ class Arrival:
         """Why a file that has not changed for `short` seconds is given up until it changes; empty while it is waited for."""
         if self.state.whole or now - self.since < short:
             return ""
+        return self.shortfall(now) + " and no longer grows" * (self.state.expected is not None)
+
+    def shortfall(self, now: float) -> str:
+        """What is wrong with a file that is not complete now."""
+        if self.state.whole:
+            return f"its file still changed {now - self.since:.0f} s ago"
         if self.state.expected is None:
             return "it cannot be read"
-        return f"it holds {self.state.size} of {max(1, self.state.expected)} bytes and no longer grows"
+        return f"it holds {self.state.size} of {max(1, self.state.expected)} bytes"
 
 
 def seen_again(before: Mapping[str, Arrival], states: Mapping[str, FileState], now: float) -> dict[str, Arrival]:

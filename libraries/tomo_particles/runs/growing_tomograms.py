@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,19 @@ class Arrived:
 class GrowingTomograms:
     """source: folder, or pattern with wildcards.  sampling_rate: Å/voxel, in place of what the headers say.
 
-    arrived: the complete ones, by id.  faults: why others cannot be used as they are, by id.
+    said: words of an error, with the options of a program.  arrived: the complete ones, by id.  faults: why others cannot be used
+    as they are, by id.
     """
 
     def __init__(
-        self, source: str, sampling_rate: float | None = None, settle: float = SETTLE, option: str = parameter("tomogram")
+        self,
+        source: str,
+        sampling_rate: float | None = None,
+        settle: float = SETTLE,
+        option: str = parameter("tomogram"),
+        said: Callable[[InputError], str] = str,
     ) -> None:
-        self.source, self.sampling_rate, self.settle, self.option = source, sampling_rate, settle, option
+        self.source, self.sampling_rate, self.settle, self.option, self._said = source, sampling_rate, settle, option, said
         self.arrived: dict[str, Arrived] = {}
         self.faults: dict[str, str] = {}
         self._arrivals: dict[str, Arrival] = {}
@@ -43,7 +50,16 @@ class GrowingTomograms:
     @property
     def waiting(self) -> bool:
         """Whether there are files that may still become complete."""
-        return len({tomogram_id(path) for path in self._arrivals}) > len(self.arrived) + len(self.faults)
+        return bool(self._unfinished)
+
+    @property
+    def _unfinished(self) -> dict[str, Arrival]:
+        by_id = {tomogram_id(path): own for path, own in self._arrivals.items()}
+        return {tomo_id: own for tomo_id, own in by_id.items() if tomo_id not in self.arrived and tomo_id not in self.faults}
+
+    def unfinished(self, now: float) -> dict[str, str]:
+        """Why tomograms that are neither complete nor given up are left out by a run that ends now, by id."""
+        return {tomo_id: own.shortfall(now) for tomo_id, own in self._unfinished.items()}
 
     @property
     def states(self) -> dict[str, FileState]:
@@ -105,6 +121,6 @@ class GrowingTomograms:
             with open_tomogram(path, self.sampling_rate, self.option) as opened:
                 return Arrived(path, f"{state.size} {state.changed}", opened.sampling_rate, opened.size)
         except InputError as error:
-            return str(error)
+            return self._said(error)
         except OSError as error:
             return f"'{path}': {error.strerror or error}"

@@ -65,11 +65,14 @@ def test_what_cannot_be_used_has_a_reason(folder, whole):
     tomograms = GrowingTomograms(str(folder))
     tomograms.look(0)
     assert set(tomograms.faults) == {"twice"} and "rename" in tomograms.faults["twice"]
+    assert tomograms.unfinished(9) == {"short": "it holds 5000 of 50176 bytes", "text": "it cannot be read"}
     tomograms.look(1800)
+    assert tomograms.unfinished(1800) == {}
     assert set(tomograms.faults) == {"twice", "short", "text"} and not tomograms.arrived
     assert "it holds 5000 of 50176 bytes" in tomograms.faults["short"] and tomograms.faults["text"] == "it cannot be read"
     (folder / "short.mrc").write_bytes(whole)
     tomograms.look(1810)
+    assert tomograms.unfinished(1815) == {"short": "its file still changed 5 s ago"}
     tomograms.look(1840)
     assert set(tomograms.arrived) == {"short"}
 
@@ -82,3 +85,14 @@ def test_compressed_tomograms_and_patterns(folder, whole):
         tomograms.look(0)
         tomograms.look(60)
         assert set(tomograms.arrived) == expected
+
+
+def test_errors_are_said_with_the_options_of_the_program(folder, whole):
+    header = bytearray(whole)
+    header[40:52] = bytes(12)  # the size of the volume in Å: without it no sampling rate is known
+    (folder / "TS_1.mrc").write_bytes(bytes(header))
+    for said, words in ((str, "tomogram sampling rate"), (lambda error: error.said(lambda name: "--rate"), "--rate")):
+        tomograms = GrowingTomograms(str(folder), settle=0, said=said)
+        tomograms.look(0)
+        tomograms.look(60)
+        assert words in tomograms.faults["TS_1"] and "\0" not in tomograms.faults["TS_1"]

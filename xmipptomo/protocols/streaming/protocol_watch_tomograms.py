@@ -105,6 +105,8 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
             if self._isOver(n, quiet, watched.waiting):
                 break
             time.sleep(min(5.0, self.settle.get() / 3))
+        left_out |= watched.unfinished(time.monotonic())
+        self._keep(left_out)
         if not output.ts_ids:
             raise RuntimeError(f"No tomogram came. {' '.join(self._lines(left_out))}".strip())
         output.close()
@@ -132,11 +134,15 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
                                    "rate on the form, or watch another folder for it")
                 continue
             output.append([self._item(ts_id, arrived, output)])
+        self._keep(left_out)
+        return left_out
+
+    def _keep(self, left_out: dict[str, str]) -> None:
+        """Keep for the summary why tomograms are left out."""
         path = Path(self._getExtraPath("left_out.json"))
         if left_out or path.exists():
             with written_aside(path) as aside:
                 aside.write_text(json.dumps(left_out), encoding="utf-8")
-        return left_out
 
     def _rate(self, output: GrowingOutput, arrived: Arrived) -> float:
         return float(getattr(self, output.name).getSamplingRate()) if output.ts_ids else arrived.sampling_rate
