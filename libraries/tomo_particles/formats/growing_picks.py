@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..core.errors import InputError, NoPicksError, parameter
 from ..core.picks import Picks
+from ..core.read_once import ReadOnce
 from .naming import bare
 from .pick_files import read_one_of_several
-from .pick_folders import files_so_far, is_other_file, is_single
+from .pick_folders import files_so_far, is_other_file, is_single, refuse_several_formats
+from .registry import recognise
 
 NOTHING = ""  # in place of a digest: the picker looked at the tomogram and found nothing
 Sizes = Mapping[str, tuple[float, tuple[int, int, int]]]  # sampling rate (Å/voxel) and size (x, y, z, voxels) of tomograms, by id
@@ -22,27 +24,64 @@ Sizes = Mapping[str, tuple[float, tuple[int, int, int]]]  # sampling rate (Å/vo
 
 @dataclass(frozen=True)
 class _Read:
-    """What one file says, in the state in which it was read. of: digests by tomogram.  known: how many tomograms were known."""
+    """What one file says, in the state in which it was read.
+
+    known: how many tomograms were known.  of: digests by tomogram.  fault: why it cannot be read.  notes: what else to know of it.
+    content: digest of the bytes of a file with picks, else empty.  format: its name, of a file with picks in a folder.
+    """
 
     state: tuple[int, int]
-    of: dict[str, str]
-    fault: str
     known: int
+    of: Mapping[str, str] = field(default_factory=dict)
+    fault: str = ""
+    notes: tuple[str, ...] = ()
+    content: str = ""
+    format: str = ""
 
 
 class GrowingPicks:
-    """source: file, folder or pattern.  picker: its number.  sampling_rate: Å/voxel of its files where they do not say it."""
+    """source: file, folder or pattern.  picker: its number.  sampling_rate: Å/voxel of its files where they do not say it.
+
+    said: words of an error, with the options of a program.
+    """
 
     def __init__(
-        self, source: str, picker: int = 0, sampling_rate: float | None = None, option: str = parameter("picks")
+        self,
+        source: str,
+        picker: int = 0,
+        sampling_rate: float | None = None,
+        option: str = parameter("picks"),
+        said: Callable[[InputError], str] = str,
     ) -> None:
-        self.source, self.picker, self.sampling_rate, self.option = source, picker, sampling_rate, option
+        self.source, self.picker, self.sampling_rate, self.option, self._said = source, picker, sampling_rate, option, said
         self._files: dict[Path, _Read] = {}
 
     @property
     def faults(self) -> dict[str, str]:
         """Why files cannot be read as they are now, by path."""
         return {str(path): own.fault for path, own in self._files.items() if own.fault}
+
+    @property
+    def notes(self) -> list[str]:
+        """What else to know of the files, a line each."""
+        return [note for own in self._files.values() for note in own.notes]
+
+    @property
+    def strange(self) -> list[str]:
+        """The names of files with picks that are of no tomogram known at the last look."""
+        return [path.name for path, own in self._files.items() if own.content and not own.of]
+
+    def contents_of(self, tomo_id: str) -> list[str]:
+        """The same for the same content of the files with picks of a tomogram, whatever they are called."""
+        return sorted(own.content for own in self._files.values() if own.of.get(tomo_id, NOTHING) != NOTHING)
+
+    def check_formats(self) -> None:
+        """Raise InputError where the files of a folder are of several formats."""
+        by_format: dict[str, list[Path]] = {}
+        for path, own in self._files.items():
+            if own.format:
+                by_format.setdefault(own.format, []).append(path)
+        refuse_several_formats(self.source, by_format, self.option)
 
     @property
     def states(self) -> dict[str, tuple[int, int]]:
@@ -89,30 +128,38 @@ class GrowingPicks:
         """The digest of a tomogram at the last look; NOTHING where it has none."""
         return _joined(tomo_id, self._files)
 
-    def _picks(self, path: Path, tomograms: Sizes) -> dict[str, Picks]:
+    def _picks(self, path: Path, tomograms: Sizes, notes: list[str] | None = None) -> dict[str, Picks]:
         rates = {tomo_id: rate for tomo_id, (rate, _) in tomograms.items()}
         sizes = {tomo_id: size for tomo_id, (_, size) in tomograms.items()}
         folder = path.parent if is_single(self.source) else self.source
         return read_one_of_several(
-            path, folder, rates, picker=self.picker, sampling_rate=self.sampling_rate, option=self.option, sizes=sizes
+            path,
+            folder,
+            rates,
+            picker=self.picker,
+            sampling_rate=self.sampling_rate,
+            option=self.option,
+            sizes=sizes,
+            notes=notes,
         )
 
     def _read(self, path: Path, state: tuple[int, int], tomograms: Sizes) -> _Read:
-        of: dict[str, str] = {}
-        fault = ""
+        read = _Read(state, len(tomograms))
+        file, notes = ReadOnce(path), list[str]()
         try:
             if not tomograms or is_other_file(path):
-                pass
-            else:
-                of = {tomo_id: digest_of_picks(own) for tomo_id, own in self._picks(path, tomograms).items()}
+                return read
+            of = {tomo_id: digest_of_picks(own) for tomo_id, own in self._picks(file, tomograms, notes).items()}
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            kind = recognise(file, self.option).name if os.path.isdir(self.source) else ""
+            return replace(read, of=of, notes=tuple(notes), content=content, format=kind)
         except NoPicksError:
             named = [tomo_id for tomo_id, (rate, _) in tomograms.items() if bare(path.name, rate) == bare(tomo_id, rate)]
-            of = dict.fromkeys(named[:1], NOTHING)
+            return replace(read, of=dict.fromkeys(named[:1], NOTHING))
         except InputError as error:  # it may be half-written
-            fault = str(error)
+            return replace(read, fault=self._said(error))
         except OSError as error:
-            fault = f"'{path}': {error.strerror or error}"
-        return _Read(state, of, fault, len(tomograms))
+            return replace(read, fault=f"'{path}': {error.strerror or error}")
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -24,8 +24,8 @@ BY_NAME, BY_NUMBER, BY_FILE = "name", "number", "file"
 ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # by their marks
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")  # but for tabs and ends of lines and pages
 
-# What becomes of the picks of a tomogram that is not at hand.
-REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
+# What becomes of the picks of a tomogram that is not at hand. LATER: left out without a note, because it may still come.
+REFUSE, LEAVE_OUT, LATER, KEEP = "refuse", "leave out", "later", "keep"
 
 
 @dataclass(frozen=True)

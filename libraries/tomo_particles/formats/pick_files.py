@@ -21,7 +21,7 @@ from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
 from .headers import ANGLES
-from .model import Context, Format, TomogramInfo
+from .model import KEEP, LATER, LEAVE_OUT, Context, Format, TomogramInfo
 from .naming import left_out, same_text, versions_of, voxels_in
 from .pick_folders import files_of, is_blank, joined, shared_folder
 from .pick_source import PickSource
@@ -58,22 +58,13 @@ def read_pick_file(
         source = PickSource(source, option)
     path, option, files = source.path, source.option, source.files
     notes += source.passed_over
-    tomograms = {tomo_id: _tomogram(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
+    context = _context(_tomograms(rates, sizes), sampling_rate, LEAVE_OUT, option, shared_folder(files), notes)
 
     def of_file(file: ReadOnce) -> dict[str, Picks]:
-        context = _context(tomograms, sampling_rate, "leave out", option, shared_folder(files), notes)
-        found = _read_known(file, rates, context)
-        if len(files) > 1:  # who reads one file checks himself and can name it; of several only we know which
-            for tomo_id, own in found.items():
-                _check_inside(own, rates[tomo_id], (sizes or {}).get(tomo_id), f"{option}: '{file}', tomogram '{tomo_id}'")
-        return {tomo_id: replace(own, picker=np.full(len(own), picker)) for tomo_id, own in found.items()}
+        return _of_file(file, rates, context, picker)
 
     found = of_file(files[0]) if len(files) == 1 else joined(path, files, of_file, option, notes, rates)
-    notes += [
-        f"{path}: {warning}"
-        for tomo_id, own in found.items()
-        if (warning := _extent_warning(own, rates[tomo_id], (sizes or {}).get(tomo_id), [*rates.values(), sampling_rate]))
-    ]
+    notes += _extent_warnings(path, found, rates, context)
     return found
 
 
@@ -86,33 +77,44 @@ def read_one_of_several(
     sampling_rate: float | None = None,
     option: str = parameter("picks"),
     sizes: Mapping[str, Sequence[int]] | None = None,
+    notes: list[str] | None = None,
 ) -> dict[str, Picks]:
     """Picks of every known tomogram of one of the files that a picker writes into a folder; none if it names others only.
 
-    For files that arrive one by one; `read_pick_file`, which reads all of them, says the rest. Raises NoPicksError for a file
-    without picks.
+    For files that arrive one by one, with tomograms that may still come: picks of others are left out without a note.
+    notes: as of `read_pick_file`.  Raises NoPicksError for a file without picks.
     """
+    notes = [] if notes is None else notes
     path = read_once(file)
     if is_blank(path):
         raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
-    tomograms = {tomo_id: _tomogram(tomo_id, rate, (sizes or {}).get(tomo_id)) for tomo_id, rate in rates.items()}
-    found = _read_known(path, rates, _context(tomograms, sampling_rate, "leave out", option, os.path.abspath(folder), []))
+    context = _context(_tomograms(rates, sizes), sampling_rate, LATER, option, os.path.abspath(folder), notes)
+    found = _of_file(path, rates, context, picker)
+    notes += _extent_warnings(path, found, rates, context)
+    return found
+
+
+def _of_file(file: ReadOnce, rates: Mapping[str, float], context: Context, picker: int) -> dict[str, Picks]:
+    found = _read_known(file, rates, context)
     for tomo_id, own in found.items():
-        _check_inside(own, rates[tomo_id], (sizes or {}).get(tomo_id), f"{option}: '{path}', tomogram '{tomo_id}'")
+        size = context.tomogram(tomo_id).size
+        if context.among and size is not None:  # who reads one file checks himself and can name it; of several we know which
+            extent = rescale_size(size, rates[tomo_id], own.sampling_rate)
+            check_inside(own.positions, extent, f"{context.option}: '{file}', tomogram '{tomo_id}'", own.sampling_rate)
     return {tomo_id: replace(own, picker=np.full(len(own), picker)) for tomo_id, own in found.items()}
 
 
-def _extent_warning(picks: Picks, rate: float, size: Sequence[int] | None, rates: Sequence[float | None]) -> str:
-    """What is suspicious about the place of picks in a tomogram of `size` voxels of `rate` Å; empty for nothing."""
-    if size is None:
-        return ""
-    return extent_warning(picks.at_sampling_rate(rate), size, [picks.sampling_rate, *rates])
-
-
-def _check_inside(picks: Picks, rate: float, size: Sequence[int] | None, source: str) -> None:
-    if size is not None:
-        extent = rescale_size((size[0], size[1], size[2]), rate, picks.sampling_rate)
-        check_inside(picks.positions, extent, source, picks.sampling_rate)
+def _extent_warnings(
+    path: str | os.PathLike, found: Mapping[str, Picks], rates: Mapping[str, float], context: Context
+) -> list[str]:
+    """What is suspicious about the places of picks in their tomograms, a line each."""
+    lines = []
+    for tomo_id, own in found.items():
+        size, rate = context.tomogram(tomo_id).size, rates[tomo_id]
+        known = [own.sampling_rate, *rates.values(), context.sampling_rate]
+        if size is not None and (warning := extent_warning(own.at_sampling_rate(rate), size, known)):
+            lines.append(f"{path}: {warning}")
+    return lines
 
 
 def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) -> dict[str, Picks]:
@@ -130,7 +132,7 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
             f"{listed(sorted(rates))}; "
             "tomo_id must be a tomogram's file name without extension, and may lack what programs add (rec_, _denoised, _bin2)"
         )
-    if 0 < len(strange) < len(groups):
+    if 0 < len(strange) < len(groups) and context.unknown != LATER:
         context.notes.append(left_out(strange, path, rates))
     return {
         tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
@@ -174,7 +176,7 @@ def read_every_tomogram(
         )
     path = files[0]
     if other := _other_format(path, option):
-        return _read_other(other, path, _context({}, sampling_rate, "keep", option, "", []))
+        return _read_other(other, path, _context({}, sampling_rate, KEEP, option, "", []))
     groups = rows_by_tomogram(path, option)
     for tomo_id, rows in groups.items():
         if not (sampling_rate or "samplingRate" in rows):
@@ -198,8 +200,12 @@ def _other_format(path: ReadOnce, option: str) -> Format | None:
     return CSV if found is CSV and is_nameless(path) else None if found in OWN else found
 
 
-def _tomogram(tomo_id: str, rate: float, size: Sequence[int] | None) -> TomogramInfo:
-    return TomogramInfo(tomo_id, rate, None if size is None else (int(size[0]), int(size[1]), int(size[2])))
+def _tomograms(rates: Mapping[str, float], sizes: Mapping[str, Sequence[int]] | None) -> dict[str, TomogramInfo]:
+    found = {tomo_id: TomogramInfo(tomo_id, rate) for tomo_id, rate in rates.items()}
+    for tomo_id, (x, y, z) in (sizes or {}).items():
+        if tomo_id in found:
+            found[tomo_id] = replace(found[tomo_id], size=(int(x), int(y), int(z)))
+    return found
 
 
 def _context(tomograms: Mapping, sampling_rate: float | None, unknown: str, option: str, among: str, notes: list[str]) -> Context:

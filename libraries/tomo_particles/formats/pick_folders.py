@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ..core.files import require_file
 from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
 from .naming import as_pattern, bare, candidates, stem_of, voxels_in
-from .registry import FORMATS, Format, recognise, sniffed
+from .registry import FORMATS, recognise, sniffed
 
 MAGIC = "*?["
 # Extensions that much else bears: such a file in a folder is passed over if its content is no picks. One of any other extension
@@ -73,7 +73,7 @@ def files_of(source: str | os.PathLike, option: str, notes: list[str] | None = N
 def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
     extensions = {extension for one in FORMATS for extension in one.extensions}
     for listing in (folder.iterdir(), folder.rglob("*")):
-        by_format: dict[str, tuple[Format, list[ReadOnce]]] = {}
+        by_format: dict[str, list[ReadOnce]] = {}
         blank: list[ReadOnce] = []
         others: list[Path] = []
         packed: list[Path] = []
@@ -85,8 +85,7 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
             elif path.suffix.lower() in SHARED_EXTENSIONS and not sniffed(path):
                 others.append(path)
             else:
-                one = recognise(path, option)
-                by_format.setdefault(one.name, (one, []))[1].append(path)
+                by_format.setdefault(recognise(path, option).name, []).append(path)
         if by_format:
             break
     else:
@@ -95,19 +94,24 @@ def _of_folder(folder: Path, option: str, notes: list[str]) -> list[ReadOnce]:
             f"{len(blank)} of them empty); give the folder that holds them, or the files as a pattern in quotes",
             *([f"decompress {_names(packed)}"] if packed else []),
         )
-    if len(by_format) > 1:
-        each = ", ".join(f"{len(paths)} {name} ({paths[0].name})" for name, (_, paths) in by_format.items())
-        ((_, some), *_) = by_format.values()
-        raise InputError(
-            f"{option}: folder '{folder}' holds files of several formats: {each}; they may be the same "
-            f"picks twice, so choose with a pattern in quotes, as '{folder}/**/*{some[0].suffix}'"
-        )
+    refuse_several_formats(folder, by_format, option)
     if others:
         notes.append(f"{folder}: passed over, no picks: {_names(others)}")
     if packed:
         notes.append(f"{folder}: passed over, compressed: {_names(packed)}; decompress them to have their picks")
-    ((_, found),) = by_format.values()
+    (found,) = by_format.values()
     return sorted([*found, *(path for path in blank if path.suffix == found[0].suffix)])
+
+
+def refuse_several_formats(folder: str | os.PathLike, by_format: Mapping[str, Sequence[Path]], option: str) -> None:
+    """Raise InputError where the files of a folder, by format, are of more than one."""
+    if len(by_format) > 1:
+        each = ", ".join(f"{len(paths)} {name} ({paths[0].name})" for name, paths in by_format.items())
+        some, *_ = by_format.values()
+        raise InputError(
+            f"{option}: folder '{folder}' holds files of several formats: {each}; they may be the same "
+            f"picks twice, so choose with a pattern in quotes, as '{folder}/**/*{some[0].suffix}'"
+        )
 
 
 def _with_extension(paths: Iterable[Path], extensions: set[str]) -> list[ReadOnce]:
