@@ -160,7 +160,7 @@ class RunDeepConsensusTomo(Program):
         if self.watching:
             from ._watching.watch import Watch
 
-            summary = Watch(self.config, self.watching).run()
+            summary = Watch(self.config, self.watching, lambda error: error.said(self.option_of)).run()
         else:
             summary = Pipeline(self.config).run()
         if summary is None:

@@ -12,11 +12,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from tomo_particles.regions.classes import BAD, GOLD
+from tomo_particles.regions.mask_files import write_mask
+from tomo_particles.regions.region_mask import RegionMask
 
 NAME = "run_deep_consensus_tomo"
 PICKERS = ("one", "two", "three")
 TIMED = {"summary.json", "report.html", "training_log.csv", "steps.json", ".lock"}  # they hold seconds, dates, times of files
+PIPED = {"capture_output": True, "text": True, "check": False}
 QUICK = ("--settle", 0.6, "--noReport", "--boxsize", 12, "--seed", 3, "--threads", 1)
 
 
@@ -146,7 +152,11 @@ def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kill
 
 
 def test_networks_are_trained_while_tomograms_arrive_and_the_final_pass_is_the_batch_run(stage):
-    training = ("--epochs", 1, "--folds", 2)
+    masks = {tomo_id: f"{tomo_id}_mask.mrc" for tomo_id in ("TS_1", "TS_10")}
+    training = ("--epochs", 1, "--folds", 2, "--mask", *masks.values())
+    labels = np.zeros((20, 28, 32), dtype=np.uint8)
+    labels[:, :14] = GOLD
+    write_mask(stage.folder / masks["TS_10"], RegionMask(labels, 20.0, BAD))
     options = (*training, "--count", 2, "--firstTomograms", 2, "--firstAgreed", 10)
     watched = stage.watch(*options)
     stage.tomogram("TS_10")
@@ -157,6 +167,8 @@ def test_networks_are_trained_while_tomograms_arrive_and_the_final_pass_is_the_b
     stage.tomogram("TS_1")
     for picker in PICKERS:
         stage.picks(picker, "TS_1")
+    assert "--mask: no mask of 'TS_1'; give one per tomogram" in stage.wait_for("ledger/TS_1.json").read_text()
+    write_mask(stage.folder / masks["TS_1"], RegionMask(labels, 20.0, BAD))
     stage.wait_for("models/0001.json")
     watched.send_signal(signal.SIGKILL)  # in the first training
     watched.communicate()
@@ -172,19 +184,63 @@ def test_networks_are_trained_while_tomograms_arrive_and_the_final_pass_is_the_b
 
 
 def test_what_cannot_be_used_is_said_and_the_file_finish_ends_all_waiting(stage):
+    (stage.folder / "three").rmdir()
     watched = stage.watch("--voting", "--noFinal")
-    stage.tomogram("TS_1")
-    for picker in ("one", "two"):
-        stage.picks(picker, "TS_1")
-    shutil.copy(stage.folder / "one" / "TS_1.csv", stage.folder / "one" / "TS_7.csv")
-    text = (stage.folder / "one" / "TS_7.csv").read_text().replace("TS_1,", "TS_7,")
-    (stage.folder / "one" / "TS_7.csv").write_text(text)
     lines = iter(watched.stdout.readline, "")
-    assert next(line for line in lines if "waiting" in line) == "waiting for picker 'three' in 1 tomogram\n"
+    assert next(lines) == "looking for tomograms in 'tomograms' and for picks in 'one', 'two', 'three'\n"
+    assert next(lines) == "note: --picks: 'three' does not exist; it is waited for\n"
+    (stage.folder / "three").mkdir()
+    stage.picks("one", "TS_1")
+    text = (stage.folder / "one" / "TS_1.csv").read_text()
+    (stage.folder / "three" / "grid5_a.csv").write_text(text.replace("TS_1,", "grid5_a,"))
+    positions, scores = stage.scene.picks["two"]["TS_1"]
+    (stage.folder / "two" / "TS_1.csv").write_text(stage.scene.text({"TS_1": (positions / 10, scores)}))  # in another unit
+    stage.tomogram("TS_1")
+    waiting = "waiting for picker 'three' in 1 tomogram (of no tomogram that came: 'grid5_a.csv')\n"
+    assert next(line for line in lines if "waiting" in line) == waiting
+    whole = bytearray(stage.scene.tomogram("TS_10").read_bytes())
+    (stage.folder / "tomograms" / "half.mrc").write_bytes(whole[: len(whole) // 2])
+    whole[40:52] = bytes(12)  # the size of the volume in Å
+    (stage.folder / "tomograms" / "no_rate.mrc").write_bytes(whole)
+    assert "give it in Å/voxel with --tomogramSamplingrate" in next(line for line in lines if "'no_rate'" in line)
     (stage.folder / "live_run" / "finish").touch()
     said = finished(watched)
+    assert "agreed, no picks of picker 'three'\n" in said and "by votes, no picks of picker 'three'\n" in said
+    assert f"note: tomogram 'half' is left out: it holds {len(whole) // 2} of {len(whole)} bytes\n" in said
+    assert "note: files of picker 'three' are not used (of no tomogram that came: 'grid5_a.csv')\n" in said
     assert "published TS_1:" in said and "done; the accepted picks: live_run/live/picks.csv" in said
     assert not (stage.folder / "live_run" / "finish").exists() and not (stage.folder / "live_run" / "accepted.csv").exists()
+
+
+def test_a_suspicious_place_is_noted_once_and_a_broken_reference_is_waited_for(stage):
+    (stage.folder / "truth.csv").write_text("tomo_id,x,y,z\nTS_1,20,20,half\n")
+    for picker in PICKERS:
+        stage.picks(picker, "TS_1")
+    positions, scores = stage.scene.picks["two"]["TS_1"]
+    (stage.folder / "two" / "TS_1.csv").write_text(stage.scene.text({"TS_1": (positions / 10, scores)}))  # in another unit
+    watched = stage.watch("--voting", "--noFinal", "--truth", "truth.csv")
+    stage.tomogram("TS_1")
+    assert "--truth: 'truth.csv', line 2: z is 'half'" in stage.wait_for("ledger/TS_1.json").read_text()
+    (stage.folder / "truth.csv").write_text("tomo_id,x,y,z\nTS_1,20,20,20\n")
+    stage.wait_for("picks.csv")
+    (stage.folder / "live_run" / "finish").touch()
+    said = finished(watched)
+    assert said.count("note: two/TS_1.csv: warning: TS_1: the picks ") == 1
+    assert said.count("note: --truth: 'truth.csv', line 2: z is 'half'") == 1 and "published TS_1:" in said
+
+
+def test_a_copy_of_a_picker_is_refused_in_the_words_of_the_batch_run(stage):
+    for picker in PICKERS:
+        stage.picks(picker, "TS_1")
+    shutil.copy(stage.folder / "one" / "TS_1.csv", stage.folder / "two" / "TS_1.csv")
+    stage.tomogram("TS_1")
+    watched = stage.watch("--voting", "--count", 1)
+    said, _ = watched.communicate(timeout=60)
+    words = "--picks: 'two' and 'one' hold the same picks; a picker counts once, give another picker's file"
+    assert watched.returncode == 2 and said.splitlines()[-1].endswith(words)
+    assert not (stage.folder / "live_run" / "live" / "picks.csv").exists()
+    refused = subprocess.run(stage.command("batch", tomograms=["tomograms/TS_1.mrc"]), cwd=stage.folder, **PIPED)
+    assert refused.returncode == 2 and refused.stderr.strip().endswith(words)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +252,13 @@ def test_what_cannot_be_used_is_said_and_the_file_finish_ends_all_waiting(stage)
         (["--watch", "--enough", 1], ["--enough: must be 2 to 3"]),
         (["--watch", "--epochs", 0], ["--epochs: expected 1 or more"]),
         (["--watch", "--voting", "--publishVotes"], ["--publishVotes: has no meaning with --voting"]),
+        (["--watch", "--truth", "none.csv"], ["--truth: file 'none.csv' does not exist"]),
+        (["--watch", "--lie", "empty.csv"], ["--lie: file 'empty.csv' is empty"]),
         (["--watch", "--skipTraining", "--inputModel", "none.h5"], ["--inputModel: file 'none.h5' does not exist"]),
     ],
 )
 def test_wrong_options_are_refused_before_anything_arrives(refused, stage, options, words):
+    (stage.folder / "empty.csv").touch()
     command = stage.command("out", *options)[3:]
     refused(NAME, *command, words=words, folder=stage.folder / "tomograms", cwd=stage.folder)
     assert not os.path.exists(stage.folder / "out" / "live" / "ledger")

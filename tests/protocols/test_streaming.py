@@ -1,14 +1,21 @@
 """Protocols that follow growing inputs: what their looks at Scipion's files say, and their runs by Scipion's own tests."""
 
+import errno
 import shutil
 import sqlite3
 import warnings
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
+    from tomo_particles.core.errors import InputError
+    from tomo_particles.runs.ledger import Ledger
     from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Source
+    from tomo_particles.runs.watching import Prepare
+    from xmipptomo.protocols import XmippProtPickingConsensus3D
     from xmipptomo.protocols.streaming.set_looks import SetLook, look_at_input, look_at_set
     from xmipptomo.tests import test_protocols_streaming as scipion_tests
 
@@ -97,3 +104,31 @@ class TestStreaming(scipion_tests.TestStreaming):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(".")
             yield
+
+
+def full_disk() -> InputError:
+    error = InputError("'picks.xmd': the disk is full; free some space")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (sqlite3.OperationalError("database is locked"), True),
+        (OSError(errno.EIO, "Input/output error"), True),
+        (full_disk(), True),
+        (InputError("tomogram 'TS_1': the file TS_1.mrc does not exist"), False),
+    ],
+)
+def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
+    def broken():
+        raise error
+
+    noted, said = [], []
+    run = SimpleNamespace(
+        _ledger=Ledger(), _files=lambda: None, _frame=lambda: (10.0, 20), _sets=broken, _note=noted.append, error=said.append
+    )
+    with pytest.raises(type(error)) if passes else nullcontext():  # the step fails, so that Continue tries again
+        XmippProtPickingConsensus3D._merge(run, Prepare("TS_1", 1, "t", {1: "p", 2: "q"}))
+    assert [entry.left_out for entry in noted] == ([] if passes else [str(error)])

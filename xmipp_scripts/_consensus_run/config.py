@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -102,10 +102,14 @@ class PipelineConfig:
 
     def check_sources(self) -> None:
         """Raise InputError if two pickers, or references of both kinds, have the same picks. Reads the files."""
-        _refuse_same_files(self.sources["picks"])
-        for truth, lie in zip(self.sources["truth"], self.sources["lie"], strict=False):
-            if truth.digest == lie.digest:
-                raise InputError(f"--lie: '{lie.path}' holds the same picks as --truth; a pick is one or the other")
+        refuse_same_picks((source.path, source.digest) for source in self.sources["picks"])
+        self.check_references()
+
+    def check_references(self) -> None:
+        """Raise InputError for references that are not there, and for the same ones of both kinds. Reads their files."""
+        truths, lies = ([source.digest for source in self.sources[kind]] for kind in ("truth", "lie"))
+        if truths and truths == lies:
+            raise InputError(f"--lie: '{self.lie}' holds the same picks as --truth; a pick is one or the other")
 
     @property
     def votes_only(self) -> bool:
@@ -126,12 +130,12 @@ class PipelineConfig:
         return [source for sources in self.sources.values() for source in sources]
 
 
-def _refuse_same_files(sources: Sequence[PickSource]) -> None:
+def refuse_same_picks(pickers: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    """Raise InputError for two pickers, each a name and what tells its content, that have the same content."""
     seen: dict[tuple[str, ...], str] = {}
-    for source in sources:
-        if source.digest in seen:
+    for path, content in pickers:
+        if content in seen:
             raise InputError(
-                f"--picks: '{source.path}' and '{seen[source.digest]}' hold the same picks; a picker counts once, "
-                "give another picker's file"
+                f"--picks: '{path}' and '{seen[content]}' hold the same picks; a picker counts once, give another picker's file"
             )
-        seen[source.digest] = source.path
+        seen[content] = path

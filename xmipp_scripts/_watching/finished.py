@@ -1,4 +1,4 @@
-"""What the final pass of a run that follows its inputs was made of: the same command does it again where something else is asked."""
+"""What the last final pass was made of: the same command does it again where something else is asked."""
 
 from __future__ import annotations
 

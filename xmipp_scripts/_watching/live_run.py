@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.files import file_stem, written_aside
 from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.runs.ledger import VOTES, Ledger, LedgerFiles
 from tomo_particles.runs.watching import Prepare, Train
 
-from .._consensus_run.config import PipelineConfig
+from .._consensus_run.config import PipelineConfig, refuse_same_picks
 from .._consensus_run.learning import MERGED_SETS
 from .._consensus_run.preparation import Preparation
 from .._consensus_run.steps import Steps
@@ -85,6 +87,13 @@ class LiveRun:
         tomo_id = action.tomo_id
         rate = self.sampling_rate(inputs)
         own = [picker for picker in inputs.pickers if picker.picker in action.digests]
+        for picker in own:
+            picker.check_formats()
+        contents = {picker.source: tuple(picker.contents_of(tomo_id)) for picker in own}
+        refuse_same_picks((source, content) for source, content in contents.items() if content)
+        for source in itertools.chain(*inputs.references.values()):
+            for fault in source.faults.values():
+                raise InputError(fault)
         found = [picker.picks_of(tomo_id, inputs.sizes) for picker in own]
         if any(picks is None for picks in found):
             return None
@@ -92,7 +101,8 @@ class LiveRun:
         for kind, sources in inputs.references.items():
             known = [source.picks_of(tomo_id, inputs.sizes) for source in sources]
             picks[kind] = [{tomo_id: one} for one in known if one is not None]
-        config = replace(self.config, tomograms=(inputs.tomograms.arrived[tomo_id].path,), sampling_rate=rate)
+        path, mask = inputs.tomograms.arrived[tomo_id].path, inputs.masks_of(tomo_id)
+        config = replace(self.config, tomograms=(path,), sampling_rate=rate, mask=mask)
         if config.voting:  # the second look of the final pass needs all tomograms
             config = replace(config, diameter=None)
         (tomogram,) = read_tomograms(config, [])
@@ -104,8 +114,13 @@ class LiveRun:
         agreed = len(read_table(self.layout.labelled(tomo_id, "pos"))["x"])
         merged = len(read_table(self.layout.consensus(tomo_id))["x"])
         again = f", revision {action.revision}" if action.revision > 1 else ""
-        self.progress(f"prepared {tomo_id}: {merged} merged picks, {agreed} agreed{again}")
+        self.progress(f"prepared {tomo_id}: {merged} merged picks, {agreed} agreed{again}{self.without(action.digests)}")
         return agreed
+
+    def without(self, digests: Collection[int]) -> str:
+        """Which pickers have no picks of a tomogram, behind a comma; empty if all have some. digests: numbers of the others."""
+        lacking = [name for number, name in enumerate(self.names, start=1) if number not in digests]
+        return f", no picks of picker {listed(lacking)}" if lacking else ""
 
     def _network(self) -> str:
         from tomo_particles.learning.model_files import architecture_of

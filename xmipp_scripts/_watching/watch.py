@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,17 @@ AT_ONCE = 100  # tomograms that are scored by one process
 class Watch:
     """One run that follows its inputs, in its output folder."""
 
-    def __init__(self, config: PipelineConfig, watching: WatchConfig, progress: Callable[[str], None] = say) -> None:
+    def __init__(
+        self,
+        config: PipelineConfig,
+        watching: WatchConfig,
+        said: Callable[[InputError], str] = str,
+        progress: Callable[[str], None] = say,
+    ) -> None:
+        """said: words of an error, with the options of the program."""
         from tomo_particles.formats.pick_folders import source_names
 
-        self.config, self.watching, self.progress = config, watching, progress
+        self.config, self.watching, self.progress, self._said = config, watching, progress, said
         self.names = source_names(config.picks)
         self.rules = watching.rules(config, self.names)
         self.layout = ProgramLayout(Path(config.odir) / LIVE)
@@ -59,6 +66,7 @@ class Watch:
         self.finished = FinishedPass(config, self.layout.root)
         self._training: tuple[Train, Job] | None = None
         self._alerts: set[str] = set()
+        self._told: set[str] = set()  # notes, each said once
         self._waiting, self._quiet_until = "", 0.0
 
     def run(self) -> dict[str, Any] | None:
@@ -67,6 +75,7 @@ class Watch:
         Raises InputError for options that cannot be, and where nothing came of it.
         """
         self._check_training()
+        self.config.check_references()
         if self.rules.scores == GIVEN:
             self._check_given_model()
         with alone_in(self.layout.root, "--odir"):
@@ -74,8 +83,10 @@ class Watch:
             live = self.live = LiveRun(self.config, self.layout, self.names, self.progress)
             self._check_same_options()
             over = self.layout.root / "over"
-            self.inputs = Inputs(self.config, self.watching, over.read_text() if over.exists() else "")
-            self.ledger = live.reconciled(Ledger(self.files.read(), self._milestones(), self.finished.revisions()), self.files)
+            self.inputs = Inputs(self.config, self.watching, over.read_text() if over.exists() else "", self._said)
+            self._say_what_is_looked_for()
+            ledger = Ledger(self.files.read(), self._milestones(), self.finished.revisions())
+            self.ledger = live.reconciled(ledger, self.files).trying_again()
             seen = Seen.nothing(len(self.names))
             while True:
                 seen = seen.seen_again(self.inputs.look(time.monotonic()), time.monotonic())
@@ -84,10 +95,12 @@ class Watch:
                 busy = [TRAINING] if self._training else []
                 decision = decide(self.rules, self.ledger, seen, time.monotonic(), busy)
                 self._tell([*decision.alerts, *self.inputs.faults])
+                self._tell_once(self.inputs.notes)
                 for action in decision.actions:
                     match action:
                         case End():
                             Path(self.config.odir, FINISH).unlink(missing_ok=True)
+                            self._tell_once(self._left_behind())
                             if action.failed:
                                 raise InputError(f"--tomograms: '{self.config.tomograms[0]}': {action.failed}")
                             return self._summary()
@@ -126,10 +139,10 @@ class Watch:
             agreed = self.live.prepare(action, self.inputs)
         except InputError as error:
             if isinstance(error.__cause__, OSError):  # a full disk is no fault of the tomogram
-                self._tell([str(error)])
+                self._tell([self._said(error)])
                 time.sleep(self.watching.between_looks)
                 return
-            self._note(replace(entry, left_out=str(error)))
+            self._note(replace(entry, left_out=self._said(error)))
             return
         if agreed is not None:
             self._note(replace(entry, revision=action.revision, agreed=agreed, left_out=""))
@@ -142,7 +155,7 @@ class Watch:
             self.live.table.append(rows)
             self._note(replace(entry, published=True))
             by = "votes" if model == VOTES else f"model {model}"
-            self.progress(f"published {tomo_id}: {len(rows)} picks by {by}")
+            self.progress(f"published {tomo_id}: {len(rows)} picks by {by}{self.live.without(entry.digests)}")
 
     def _start_training(self, action: Train) -> None:
         about = self._model_file(action.number)
@@ -175,7 +188,9 @@ class Watch:
         if rate == arrived[action.tomo_ids[0]].sampling_rate:  # the batch run takes that, too
             rate = self.config.sampling_rate
         asked = self.finished.asked()  # answers that come meanwhile are for the next pass
-        Pipeline(replace(self.config, tomograms=tomograms, sampling_rate=rate), self.progress).run()
+        other_masks = self.inputs.other_masks(action.tomo_ids)  # the batch run refuses them; they are said at the end
+        mask = tuple(path for path in self.config.mask if path not in other_masks) or self.config.mask
+        Pipeline(replace(self.config, tomograms=tomograms, sampling_rate=rate, mask=mask), self.progress).run()
         self.ledger = replace(self.ledger, finished=self.ledger.revisions)
         self.finished.write(self.ledger.revisions, asked)
 
@@ -239,10 +254,40 @@ class Watch:
 
     def _say_who_is_waited_for(self, waiting: dict[str, int]) -> None:
         """A line when it changes, at most one a minute."""
-        text = ", ".join(f"picker '{name}' in {n} tomogram{'s' * (n > 1)}" for name, n in waiting.items() if n)
+        strange = self._strange_files()
+        text = ", ".join(
+            f"picker '{name}' in {n} tomogram{'s' * (n > 1)}{strange.get(name, '')}" for name, n in waiting.items() if n
+        )
         if text and text != self._waiting and time.monotonic() >= self._quiet_until:
             self.progress(f"waiting for {text}")
             self._waiting, self._quiet_until = text, time.monotonic() + 60
+
+    def _strange_files(self) -> dict[str, str]:
+        """The files of each picker whose picks are of no tomogram that came, in brackets."""
+        named = {name: picker.strange for name, picker in zip(self.names, self.inputs.pickers, strict=True)}
+        return {name: f" (of no tomogram that came: {listed(files)})" for name, files in named.items() if files}
+
+    def _left_behind(self) -> list[str]:
+        """What came and was not used, when the run ends."""
+        unfinished = self.inputs.tomograms.unfinished(time.monotonic())
+        other_masks = self.inputs.other_masks(self.inputs.tomograms.arrived)
+        return [
+            *(f"tomogram '{tomo_id}' is left out: {reason}" for tomo_id, reason in unfinished.items()),
+            *(f"files of picker '{name}' are not used{files}" for name, files in self._strange_files().items()),
+            *(f"--mask: '{path}' is not used: no tomogram came that it is named as" for path in other_masks),
+        ]
+
+    def _say_what_is_looked_for(self) -> None:
+        tomograms, picks = self.config.tomograms[0], listed(self.config.picks, most=len(self.config.picks))
+        self.progress(f"looking for tomograms in '{tomograms}' and for picks in {picks}")
+        self._tell_once(f"{absent} does not exist; it is waited for" for absent in self.inputs.absent)
+
+    def _tell_once(self, notes: Iterable[str]) -> None:
+        """Say each note that was not said yet."""
+        for note in dict.fromkeys(notes):
+            if note not in self._told:
+                self.progress(f"note: {note}")
+                self._told.add(note)
 
     def _tell(self, alerts: list[str]) -> None:
         """Say each alert when it begins."""

@@ -26,7 +26,8 @@ Sizes = Mapping[str, tuple[float, tuple[int, int, int]]]  # sampling rate (Å/vo
 class _Read:
     """What one file says, in the state in which it was read.
 
-    known: how many tomograms were known.  of: digests by tomogram.  fault: why it cannot be read.  notes: what else to know of it.
+    known: how many tomograms were known.  of: digests by tomogram.  fault: why it cannot be read.
+    notes: what else to know of it.
     content: digest of the bytes of a file with picks, else empty.  format: its name, of a file with picks in a folder.
     """
 

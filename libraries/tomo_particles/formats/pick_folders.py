@@ -37,7 +37,7 @@ def source_names(sources: Sequence[str | os.PathLike]) -> list[str]:
 
     Where two would be called alike, the folders above come before; where these are the same, a number behind.
     """
-    places = [_place(source) for source in sources]
+    places = [place_of(source) for source in sources]
     names = [place.name for place in places]
     for depth in range(2, max((len(place.parts) for place in places), default=1) + 1):
         names = [
@@ -46,7 +46,7 @@ def source_names(sources: Sequence[str | os.PathLike]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}#{number}" for number, name in enumerate(names, start=1)]
 
 
-def _place(source: str | os.PathLike) -> Path:
+def place_of(source: str | os.PathLike) -> Path:
     """A file without its ending, a folder, or the folder below which a pattern looks; absolute."""
     if is_single(source):
         return Path(os.path.abspath(source)).with_suffix("")

@@ -18,12 +18,16 @@ ENDINGS = (".mrc", ".rec", ".map", ".mrc.gz", ".mrc.bz2")  # of tomograms in a f
 
 @dataclass(frozen=True)
 class Arrived:
-    """A complete tomogram. digest: of the state of its file.  sampling_rate: Å/voxel.  size: x, y, z, voxels."""
+    """A complete tomogram. digest: of the state of its file.  sampling_rate: Å/voxel.  size: x, y, z, voxels.
+
+    notes: what is unusual about it, a line each.
+    """
 
     path: str
     digest: str
     sampling_rate: float
     size: tuple[int, int, int]
+    notes: tuple[str, ...] = ()
 
 
 class GrowingTomograms:
@@ -119,7 +123,7 @@ class GrowingTomograms:
     def _open(self, path: str, state: FileState) -> Arrived | str:
         try:
             with open_tomogram(path, self.sampling_rate, self.option) as opened:
-                return Arrived(path, f"{state.size} {state.changed}", opened.sampling_rate, opened.size)
+                return Arrived(path, f"{state.size} {state.changed}", opened.sampling_rate, opened.size, opened.notes)
         except InputError as error:
             return self._said(error)
         except OSError as error:

@@ -72,6 +72,11 @@ class Ledger:
         """With a new entry in place of an older one."""
         return replace(self, entries={**self.entries, entry.tomo_id: entry})
 
+    def trying_again(self) -> Ledger:
+        """For a process that begins: those that were left out stay so until their files, even the same ones, are tried again."""
+        again = {own.tomo_id: replace(own, tomogram="", digests={}) for own in self.entries.values() if own.left_out}
+        return replace(self, entries={**self.entries, **again})
+
     @property
     def prepared(self) -> list[str]:
         """The tomograms that can be learned from and scored, sorted."""

@@ -128,7 +128,8 @@ def decide(rules: Rules, ledger: Ledger, seen: Seen, now: float, busy: Collectio
         if step and tomo_id not in busy and (seen.room or isinstance(step, LeaveOut)):
             actions.append(step)
         settled &= not step and (not evidence.missing or _patient(rules, evidence, now))
-    actions += _score_or_train(rules, ledger, settled, busy)
+    leaving = {step.tomo_id for step in actions if isinstance(step, LeaveOut)}
+    actions += _score_or_train(rules, ledger, [one for one in ledger.prepared if one not in leaving], settled, busy)
     if not actions and settled:
         actions = [_ending(rules, ledger, seen)]
     return Decision(tuple(actions), tuple(sorted(_alerts(rules, ledger, seen, now))), waiting)
@@ -175,8 +176,7 @@ def _step_of(tomo_id: str, rules: Rules, entry: Entry, seen: Seen, evidence: _Ev
     return Prepare(tomo_id, entry.revision + 1, tomogram, evidence.digests)
 
 
-def _score_or_train(rules: Rules, ledger: Ledger, settled: bool, busy: Collection[str]) -> list[Action]:
-    prepared = ledger.prepared
+def _score_or_train(rules: Rules, ledger: Ledger, prepared: list[str], settled: bool, busy: Collection[str]) -> list[Action]:
     ready = tuple(one for one in prepared if one not in busy and not ledger.entries[one].published)
     actions: list[Action] = []
     model = {VOTE: VOTES, GIVEN: VOTES + 1, LEARN: ledger.model}[rules.scores]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -37,12 +38,13 @@ from ...files import RunFiles
 from ..deep_consensus.commands import RunTomogram, consensus_arguments
 from ..deep_consensus.inputs import picks_of_sets
 from ..shared.form_checks import limit_errors, symmetry_errors
-from ..shared.program_steps import ProgramSteps
+from ..shared.program_steps import JobLost, ProgramSteps
 from ..shared.sets import set_errors
 from .growing_output import GrowingOutput
 from .set_looks import look_at_input
 
 OUTPUT = "agreed"
+NO_FAULT = (OSError, sqlite3.Error, JobLost)  # of a tomogram: the step fails, and Continue tries again
 LIMITS = {"radius": (0, None, False), "patience": (0, None, True), "enough": (0, None, True), "settle": (0, None, False)}
 
 
@@ -108,7 +110,7 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
         rules = Rules(tuple(f"{name_of(p)} {i}" for i, p in enumerate(self.inputSets, start=1)), VOTE, self.enough.get() or None,
                       3600 * self.patience.get(), self.settle.get(), final=False)
         self._ledgerFiles = LedgerFiles(self._getExtraPath("ledger"))
-        self._ledger = Ledger(self._ledgerFiles.read())
+        self._ledger = Ledger(self._ledgerFiles.read()).trying_again()
         self._growing = {number: GrowingOutput(self, f"{OUTPUT}{number}", SetOfCoordinates3D, self._prepareOutput)
                          for number in self._numbers()}
         for output in self._growing.values():
@@ -174,7 +176,11 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
             arguments = consensus_arguments(files, about, radius=self.radius.get(), number=2,
                                             representative=self.representative.get(), symmetry=self.symmetry.get())
             self._runProgram(CONSENSUS_PROGRAM, arguments, job=f"consensus {ts_id}")
+            if lacking := sorted(set(range(1, len(sets) + 1)) - set(numbers)):
+                self.info(f"{ts_id}: no coordinates of set {', '.join(map(str, lacking))}")
         except Exception as error:
+            if any(isinstance(one, NO_FAULT) for one in (error, error.__cause__)):
+                raise
             self.error(f"{ts_id} is left out: {error}")
             entry = replace(entry, revision=before.revision, left_out=str(error))
         self._note(entry)

@@ -24,6 +24,7 @@ from ..shared.form_checks import limit_errors
 from .growing_output import GrowingOutput, new_ones
 
 LIMITS = {"samplingRate": (0, None, True), "count": (0, None, True), "silence": (0, None, True), "settle": (0, None, False)}
+FIELDS = {"tomogram_sampling_rate": "*Sampling rate*"}  # what messages call a parameter
 FINISH = "finish"  # a file of this name in the folder of the run ends it
 
 
@@ -86,7 +87,8 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
 
     def watchStep(self, _: str):
         """Look at the folder until the end."""
-        watched = GrowingTomograms(self._source(), self.samplingRate.get() or None, self.settle.get(), "*Folder*")
+        watched = GrowingTomograms(self._source(), self.samplingRate.get() or None, self.settle.get(), "*Folder*",
+                                   lambda error: error.said(FIELDS.get))
         name = WatchOutputs.tomograms.name
         output = GrowingOutput(self, name, SetOfTomograms, lambda tomograms: self._prepare(tomograms, watched))
         output.adopt()
