@@ -218,7 +218,10 @@ def test_a_suspicious_place_is_noted_once_and_a_broken_reference_is_waited_for(s
         stage.picks(picker, "TS_1")
     positions, scores = stage.scene.picks["two"]["TS_1"]
     (stage.folder / "two" / "TS_1.csv").write_text(stage.scene.text({"TS_1": (positions / 10, scores)}))  # in another unit
-    watched = stage.watch("--voting", "--noFinal", "--truth", "truth.csv")
+    masks = ("TS_1_mask.mrc", "TS_7_mask.mrc")
+    for mask in masks:
+        write_mask(stage.folder / mask, RegionMask(np.zeros((20, 28, 32), dtype=np.uint8), 20.0, BAD))
+    watched = stage.watch("--voting", "--truth", "truth.csv", "--mask", *masks)
     stage.tomogram("TS_1")
     assert "--truth: 'truth.csv', line 2: z is 'half'" in stage.wait_for("ledger/TS_1.json").read_text()
     (stage.folder / "truth.csv").write_text("tomo_id,x,y,z\nTS_1,20,20,20\n")
@@ -227,6 +230,7 @@ def test_a_suspicious_place_is_noted_once_and_a_broken_reference_is_waited_for(s
     said = finished(watched)
     assert said.count("note: two/TS_1.csv: warning: TS_1: the picks ") == 1
     assert said.count("note: --truth: 'truth.csv', line 2: z is 'half'") == 1 and "published TS_1:" in said
+    assert "final pass with 1 tomograms" in said and "note: --mask: 'TS_7_mask.mrc' is not used: no tomogram came" in said
 
 
 def test_a_copy_of_a_picker_is_refused_in_the_words_of_the_batch_run(stage):

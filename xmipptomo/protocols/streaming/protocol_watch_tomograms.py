@@ -136,6 +136,8 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
                                    "rate on the form, or watch another folder for it")
                 continue
             output.append([self._item(ts_id, arrived, output)])
+            for note in arrived.notes:
+                self.warning(note)
         self._keep(left_out)
         return left_out
 
