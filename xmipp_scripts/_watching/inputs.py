@@ -72,7 +72,8 @@ class Inputs:
     @property
     def notes(self) -> list[str]:
         """What else to know of the files of tomograms and picks, a line each."""
-        return [note for own in (*self.tomograms.arrived.values(), *self.picks) for note in own.notes]
+        of_tomograms = [note for own in self.tomograms.arrived.values() for note in own.notes]
+        return of_tomograms + [note for picker in self.picks for note in picker.notes]
 
     @property
     def absent(self) -> list[str]:
