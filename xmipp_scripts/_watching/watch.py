@@ -274,6 +274,7 @@ class Watch:
         return [
             *(f"tomogram '{tomo_id}' is left out: {reason}" for tomo_id, reason in unfinished.items()),
             *(f"files of picker '{name}' are not used{files}" for name, files in self._strange_files().items()),
+            *(line for picker in self.inputs.pickers for line in picker.later),
             *(f"--mask: '{path}' is not used: no tomogram came that it is named as" for path in other_masks),
         ]
 

@@ -13,7 +13,7 @@ from ..core.coordinates import refuse_fractions, same_sampling_rate
 from ..core.errors import InputError, NoPicksError, listed, parameter
 from ..core.picks import Picks
 from .angle_units import doubt_about
-from .model import BY_NAME, CORNER, HALF, LATER, Context, Format, Found, TomogramInfo
+from .model import BY_NAME, CORNER, HALF, Context, Format, Found, TomogramInfo
 from .naming import (
     as_pattern,
     called_as_another,
@@ -93,8 +93,8 @@ def assemble(found: Sequence[Found], path: object, context: Context) -> dict[str
             *as_pattern((stem_of(one.name) for one in found), context.tomograms),
             f"say which is which with {parameter('names')}",
         )
-    if parts and any(strange.values()) and context.unknown != LATER:  # a file with nothing else is named by `pick_folders.joined`
-        context.notes.append(left_out(strange, path, context.tomograms))
+    if parts and any(strange.values()):  # a file with nothing else is named by `pick_folders.joined`
+        context.note_left_out(left_out(strange, path, context.tomograms))
     return {tomo_id: _joined(own, path, context) for tomo_id, own in parts.items()}
 
 

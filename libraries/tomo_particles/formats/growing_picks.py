@@ -19,6 +19,7 @@ from .pick_folders import files_so_far, is_other_file, is_single, refuse_several
 from .registry import recognise
 
 NOTHING = ""  # in place of a digest: the picker looked at the tomogram and found nothing
+Notes = list[str] | None
 Sizes = Mapping[str, tuple[float, tuple[int, int, int]]]  # sampling rate (Å/voxel) and size (x, y, z, voxels) of tomograms, by id
 
 
@@ -27,7 +28,7 @@ class _Read:
     """What one file says, in the state in which it was read.
 
     known: how many tomograms were known.  of: digests by tomogram.  fault: why it cannot be read.
-    notes: what else to know of it.
+    notes: what else to know of it.  later: which of its picks are of tomograms that have not come.
     content: digest of the bytes of a file with picks, else empty.  format: its name, of a file with picks in a folder.
     """
 
@@ -36,6 +37,7 @@ class _Read:
     of: Mapping[str, str] = field(default_factory=dict)
     fault: str = ""
     notes: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
     content: str = ""
     format: str = ""
 
@@ -66,6 +68,11 @@ class GrowingPicks:
     def notes(self) -> list[str]:
         """What else to know of the files, a line each."""
         return [note for own in self._files.values() for note in own.notes]
+
+    @property
+    def later(self) -> list[str]:
+        """Which picks of files with picks of known tomograms are of none of them, a line a file."""
+        return [line for own in self._files.values() for line in own.later]
 
     @property
     def strange(self) -> list[str]:
@@ -102,7 +109,8 @@ class GrowingPicks:
                 continue
             stale = before is None or before.state != state
             if before is not None and not stale:
-                stale = before.known < len(tomograms) and (is_single(self.source) or len(before.of) != 1)
+                several = is_single(self.source) or len(before.of) != 1 or bool(before.later)
+                stale = before.known < len(tomograms) and several
             files[path] = self._read(path, state, tomograms) if stale or before is None else before
         self._files = files
         return {tomo_id: _joined(tomo_id, files) for tomo_id in sorted({one for own in files.values() for one in own.of})}
@@ -129,7 +137,7 @@ class GrowingPicks:
         """The digest of a tomogram at the last look; NOTHING where it has none."""
         return _joined(tomo_id, self._files)
 
-    def _picks(self, path: Path, tomograms: Sizes, notes: list[str] | None = None) -> dict[str, Picks]:
+    def _picks(self, path: Path, tomograms: Sizes, notes: Notes = None, later: Notes = None) -> dict[str, Picks]:
         rates = {tomo_id: rate for tomo_id, (rate, _) in tomograms.items()}
         sizes = {tomo_id: size for tomo_id, (_, size) in tomograms.items()}
         folder = path.parent if is_single(self.source) else self.source
@@ -142,18 +150,19 @@ class GrowingPicks:
             option=self.option,
             sizes=sizes,
             notes=notes,
+            later=later,
         )
 
     def _read(self, path: Path, state: tuple[int, int], tomograms: Sizes) -> _Read:
         read = _Read(state, len(tomograms))
-        file, notes = ReadOnce(path), list[str]()
+        file, notes, later = ReadOnce(path), list[str](), list[str]()
         try:
             if not tomograms or is_other_file(path):
                 return read
-            of = {tomo_id: digest_of_picks(own) for tomo_id, own in self._picks(file, tomograms, notes).items()}
+            of = {tomo_id: digest_of_picks(own) for tomo_id, own in self._picks(file, tomograms, notes, later).items()}
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             kind = recognise(file, self.option).name if os.path.isdir(self.source) else ""
-            return replace(read, of=of, notes=tuple(notes), content=content, format=kind)
+            return replace(read, of=of, notes=tuple(notes), later=tuple(later), content=content, format=kind)
         except NoPicksError:
             named = [tomo_id for tomo_id, (rate, _) in tomograms.items() if bare(path.name, rate) == bare(tomo_id, rate)]
             return replace(read, of=dict.fromkeys(named[:1], NOTHING))

@@ -24,8 +24,8 @@ BY_NAME, BY_NUMBER, BY_FILE = "name", "number", "file"
 ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))  # by their marks
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")  # but for tabs and ends of lines and pages
 
-# What becomes of the picks of a tomogram that is not at hand. LATER: left out without a note, because it may still come.
-REFUSE, LEAVE_OUT, LATER, KEEP = "refuse", "leave out", "later", "keep"
+# What becomes of the picks of a tomogram that is not at hand.
+REFUSE, LEAVE_OUT, KEEP = "refuse", "leave out", "keep"
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Context:
     only one at hand. Empty: there is but one file.
     family: of the file that is written, in a conversion; further columns of files of the same family are kept for it.
     notes: receives what was left out of a file, and what else to know of it, a line each.
+    later: receives instead which picks were left out because their tomogram is not at hand, where it may still come.
     """
 
     tomograms: Mapping[str, TomogramInfo] = field(default_factory=dict)
@@ -63,6 +64,11 @@ class Context:
     among: str = ""
     family: str = ""
     notes: list[str] = field(default_factory=list, compare=False)
+    later: list[str] | None = field(default=None, compare=False)
+
+    def note_left_out(self, line: str) -> None:
+        """Note which picks were left out because their tomogram is not at hand."""
+        (self.notes if self.later is None else self.later).append(line)
 
     def tomogram(self, tomo_id: str) -> TomogramInfo:
         """The tomogram of an id; of one that is not at hand only what the user says of all."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..core.coordinates import same_sampling_rate
 from ..core.errors import InputError, listed, parameter
-from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LATER, LEAVE_OUT, Context, Found, TomogramInfo
+from .model import BY_FILE, BY_NAME, BY_NUMBER, KEEP, LEAVE_OUT, Context, Found, TomogramInfo
 
 MAX_NAME_ROUNDING = 0.01  # relative: names have a voxel size to one or two decimals
 
@@ -192,7 +192,7 @@ def _only(matches: list[str], found: Found, path: object, context: Context) -> s
 def _unmatched(found: Found, path: object, context: Context) -> str | None:
     if context.unknown == KEEP:
         return stem_of(found.name)
-    if context.unknown in (LEAVE_OUT, LATER) and (found.named == BY_NAME or context.among):
+    if context.unknown == LEAVE_OUT and (found.named == BY_NAME or context.among):
         return None
     name = stem_of(found.name)
     what = "is by its name of" if found.named == BY_FILE else "has picks of"

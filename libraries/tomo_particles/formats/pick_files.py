@@ -21,7 +21,7 @@ from ..core.picks import Picks
 from ..core.read_once import ReadOnce, read_once
 from .assemble import read_with
 from .headers import ANGLES
-from .model import KEEP, LATER, LEAVE_OUT, Context, Format, TomogramInfo
+from .model import KEEP, LEAVE_OUT, Context, Format, TomogramInfo
 from .naming import left_out, same_text, versions_of, voxels_in
 from .pick_folders import files_of, is_blank, joined, shared_folder
 from .pick_source import PickSource
@@ -78,17 +78,19 @@ def read_one_of_several(
     option: str = parameter("picks"),
     sizes: Mapping[str, Sequence[int]] | None = None,
     notes: list[str] | None = None,
+    later: list[str] | None = None,
 ) -> dict[str, Picks]:
     """Picks of every known tomogram of one of the files that a picker writes into a folder; none if it names others only.
 
-    For files that arrive one by one, with tomograms that may still come: picks of others are left out without a note.
-    notes: as of `read_pick_file`.  Raises NoPicksError for a file without picks.
+    For files that arrive one by one. notes: as of `read_pick_file`, but for picks of tomograms that may still come: these are
+    noted in `later`.  Raises NoPicksError for a file without picks.
     """
     notes = [] if notes is None else notes
     path = read_once(file)
     if is_blank(path):
         raise NoPicksError(f"{option}: '{path}' has no picks; leave it out")
-    context = _context(_tomograms(rates, sizes), sampling_rate, LATER, option, os.path.abspath(folder), notes)
+    context = _context(_tomograms(rates, sizes), sampling_rate, LEAVE_OUT, option, os.path.abspath(folder), notes)
+    context = replace(context, later=[] if later is None else later)
     found = _of_file(path, rates, context, picker)
     notes += _extent_warnings(path, found, rates, context)
     return found
@@ -132,8 +134,8 @@ def _read_known(path: ReadOnce, rates: Mapping[str, float], context: Context) ->
             f"{listed(sorted(rates))}; "
             "tomo_id must be a tomogram's file name without extension, and may lack what programs add (rec_, _denoised, _bin2)"
         )
-    if 0 < len(strange) < len(groups) and context.unknown != LATER:
-        context.notes.append(left_out(strange, path, rates))
+    if 0 < len(strange) < len(groups):
+        context.note_left_out(left_out(strange, path, rates))
     return {
         tomo_id: _picks(tomo_id, rows, sampling_rate or rates[tomo_id], path, option)
         for tomo_id, rows in groups.items()

@@ -93,6 +93,14 @@ def test_what_is_noted_of_a_file_is_what_the_whole_reader_notes(tmp_path):
     picks = GrowingPicks(str(tmp_path))
     picks.look({tomo_id: (rate, sizes[tomo_id]) for tomo_id, rate in rates.items()})
     assert picks.notes == [f"{tmp_path / 'TS_1.csv'}: {warning}"]
+    assert picks.later == [f"{tmp_path / 'TS_10.csv'}: 1 picks of 'TS_7' are of no tomogram given and left out"]
+
+
+def test_a_file_of_a_folder_with_picks_of_two_tomograms_is_read_again_when_the_second_comes(tmp_path):
+    (tmp_path / "both.csv").write_text(HEAD + rows("TS_1", 10) + rows("TS_10", 12))
+    picks = GrowingPicks(str(tmp_path))
+    assert set(picks.look({"TS_1": SIZES["TS_1"]})) == {"TS_1"} and len(picks.later) == 1
+    assert set(picks.look(SIZES)) == {"TS_1", "TS_10"} and not picks.later
 
 
 def test_files_of_two_formats_in_a_folder_are_refused_in_the_words_of_the_whole_reader(tmp_path):
