@@ -24,6 +24,7 @@ from ...files import MaskFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
+from ..shared.progress import unfinished_lines
 from ..shared.sets import MAX_TOMOGRAM_LINES, link_mask, link_tomogram
 
 LIMITS = {"beadDiameter": (0, None, False), "numberOfThreads": (1, None, True), "binThreads": (1, None, True)}
@@ -155,7 +156,8 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _summary(self):
         path = Path(self._files().summary)
         if not path.exists() or not hasattr(self, MaskOutputs.tomoMasks.name):
-            return ["The masks are not ready yet."]
+            return unfinished_lines(self, {"prepareStep": "preparing the folder", "maskStep": "masking",
+                                           "createOutputStep": "writing the masks"})
         content = json.loads(path.read_text(encoding="utf-8"))
         lines = [f"*{len(content['shares'])} masks* of {self.tomoMasks.getSamplingRate():.4g} Å/voxel; share of the volume:"]
         for ts_id, shares in list(content["shares"].items())[:MAX_TOMOGRAM_LINES]:
