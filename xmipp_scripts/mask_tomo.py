@@ -127,8 +127,8 @@ class MaskTomo(Program):
         self.addUsageLine(
             "The classes of a mask are 0 good, 1 no data, 2 gold beads, 3 membranes, 4 carbon film, 5 ice crystals and dirt, "
             "6 outside the slab of ice, 7 marked by the user. All but 0 and 3 are bad. The programs that take --mask pick "
-            "nothing there. Writes <tomogram>_mask.mrc at 20 A per voxel or a little more, and masks.csv with the share of each "
-            "class."
+            "nothing there. Writes <tomogram>_mask.mrc at 20 to 30 A per voxel (coarser if the tomogram has more than 15 A), and "
+            "masks.csv with the share of each class."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
         self.addParamsLine("  --odir <folder> : folder for the masks")

@@ -42,8 +42,9 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Overview*
 
-    Each tomogram gets a mask with the class of each voxel of 20 Å or a little more: 0 good, 1 no data, 2 gold beads, 3 membranes,
-    4 carbon film, 5 ice crystals and dirt, 6 outside the slab of ice, 7 marked by the user. All classes but 0 and 3 are bad.
+    Each tomogram gets a mask with the class of each voxel of 20 to 30 Å (more if the tomogram has more than 15 Å/voxel): 0 good,
+    1 no data, 2 gold beads, 3 membranes, 4 carbon film, 5 ice crystals and dirt, 6 outside the slab of ice, 7 marked by the user.
+    All classes but 0 and 3 are bad.
     Gold is found by its density, membranes as long double layers, carbon and ice by their mean density and their texture, and the
     slab by two planes at which the variance halves. Nothing is learned, and nothing but the tomogram is needed.
 
