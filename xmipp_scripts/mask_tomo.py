@@ -54,7 +54,7 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
 
     from tomo_particles.core.files import write_csv_table
     from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id
-    from tomo_particles.regions.mask_files import ENDING, read_mask, with_user_mask, write_mask
+    from tomo_particles.regions.mask_files import ENDING, read_mask, require_user_mask, write_mask
 
     ids = [tomogram_id(path) for path in config.tomograms]
     outputs = {tomo_id: Path(config.odir) / f"{tomo_id}{ENDING}.mrc" for tomo_id in ids}
@@ -69,9 +69,8 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
                 f"--bead: {config.bead:g} Å are less than a voxel of '{tomogram.path}' ({tomogram.sampling_rate:g} Å); "
                 "check the diameter and the sampling rate"
             )
-        if tomo_user := marked.get(tomogram_id(tomogram.path)):
-            empty = _mask_without_classes(tomogram)
-            with_user_mask(empty, tomo_user, tomogram.size, tomogram.sampling_rate, "--user")
+        if own := marked.get(tomogram_id(tomogram.path)):
+            require_user_mask(own, tomogram.size, tomogram.sampling_rate, "--user")
     print_notes([*notes, *(f"'{path}' was there before and is replaced" for path in outputs.values() if path.exists())])
     masks: dict[str, RegionMask] = {}
     for tomo_id, path in zip(ids, config.tomograms, strict=True):
@@ -84,14 +83,6 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
     table = pd.DataFrame([{"tomo_id": tomo_id, **mask.shares()} for tomo_id, mask in masks.items()])
     write_csv_table(Path(config.odir) / SUMMARY, table)
     return masks
-
-
-def _mask_without_classes(tomogram: Tomogram) -> RegionMask:
-    import numpy as np
-
-    from tomo_particles.regions.region_mask import RegionMask
-
-    return RegionMask(np.zeros((1, 1, 1), dtype=np.uint8), max(tomogram.size) * tomogram.sampling_rate)
 
 
 def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None) -> RegionMask:

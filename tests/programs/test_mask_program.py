@@ -163,13 +163,13 @@ def test_an_evaluation_says_both_with_and_without_bad_regions(folder):
         (("--mask", "{folder}"), ("--mask", "no mask of 'TS_1'")),
         (("--mask", "{folder}/TS_10_mask.mrc"), ("--mask", "TS_10_mask.mrc", "mask of no tomogram")),
         (("--mask", "{folder}/wrong/TS_1_mask.mrc"), ("--mask", "TS_1_mask.mrc", "another extent")),
-        (("--mask", "{folder}/grey"), ("--mask", "TS_1_mask.mrc", "other values")),
+        (("--mask", "{folder}/binary"), ("--mask", "TS_1_mask.mrc", "xmipp_mask_tomo did not write it")),
     ],
 )
 def test_a_mask_that_does_not_fit_is_refused_by_every_program(folder, refused, tmp_path, arguments, words):
     write_volume(tmp_path / "TS_10_mask.mrc", np.zeros(SIZE[::-1]), RATE)
     write_volume(tmp_path / "wrong" / "TS_1_mask.mrc", np.zeros((9, 9, 9)), RATE)
-    write_volume(tmp_path / "grey" / "TS_1_mask.mrc", np.full(SIZE[::-1], 0.3), RATE)
+    write_volume(tmp_path / "binary" / "TS_1_mask.mrc", np.ones(SIZE[::-1]), RATE)
     given = [str(a).format(folder=tmp_path) for a in arguments]
     options = ("--tomograms", folder / "TS_1.mrc", "-o", tmp_path / "p.csv", "--diameter", 100)
     refused("pick_blobs_tomo", *options, *given, words=words, folder=tmp_path)

@@ -99,7 +99,8 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
                       label="Masks of regions (optional)",
                       help="Masks of good and bad regions, of _mask tomograms 3D_. Nothing is picked in bad regions, "
-                           "and what is there (gold, carbon, dirt) does not change the scores elsewhere.")
+                           "and what is there (gold, carbon, dirt) does not change the scores elsewhere. Masks of other programs "
+                           "are refused: give them to _mask tomograms 3D_ as your own masks.")
 
     # ---- steps
     def _files(self) -> PickingFiles:
