@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, listed
 
 from ._shared.masks import masks_by_tomogram
 from ._shared.picker_output import require_distinct
@@ -58,11 +58,16 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
 
     ids = [tomogram_id(path) for path in config.tomograms]
     outputs = {tomo_id: Path(config.odir) / f"{tomo_id}{ENDING}.mrc" for tomo_id in ids}
-    marked = masks_by_tomogram(config.user, ids, "--user")
+    marked = masks_by_tomogram(config.user, ids, "--user", every=False)
+    tomograms = {Path(path).resolve() for path in config.tomograms}
+    if same := [path for path in marked.values() if Path(path).resolve() in tomograms]:
+        raise InputError(f"--user: '{same[0]}' is the tomogram itself; give a volume that is not 0 where nothing shall be picked")
     read = {Path(path).resolve() for path in (*config.tomograms, *marked.values())}
     if lost := [path for path in outputs.values() if path.resolve() in read]:
         raise InputError(f"--odir: '{lost[0]}' is an input and would be lost; choose another folder")
     notes: list[str] = []
+    if marked and (unmarked := [tomo_id for tomo_id in ids if tomo_id not in marked]):
+        notes.append(f"--user: no volume of {listed(unmarked)}; nothing is marked there")
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
         if config.bead < tomogram.sampling_rate:
             raise InputError(
@@ -88,7 +93,7 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
 def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None) -> RegionMask:
     from dataclasses import replace
 
-    from tomo_particles.regions.classes import NAMES
+    from tomo_particles.regions.classes import NAMES, USER
     from tomo_particles.regions.mask_files import with_user_mask
     from tomo_particles.regions.segmentation import segment
 
@@ -104,6 +109,8 @@ def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None) -> RegionM
     print_notes(f"'{tomogram.path}': {note}" for note in notes)
     if marked:
         mask = with_user_mask(mask, marked, tomogram.size, tomogram.sampling_rate, "--user")
+        if not (mask.labels == USER).any():
+            print_notes([f"'{marked}' is 0 everywhere: it marks nothing"])
     return replace(mask, bad=mask.bad | {NAMES.index(name) for name in config.bad})
 
 
@@ -126,7 +133,7 @@ class MaskTomo(Program):
         self.addParamsLine(" [--bead <double=100>] : diameter of the gold beads in A")
         self.addParamsLine(
             " [--user <...>] : volumes that are not 0 where you want nothing to be picked: files named as their tomograms, or a "
-            "folder of them; of the shape or of the extent of the tomogram"
+            "folder of them; of the shape or of the extent of the tomogram. A tomogram that has none is not marked"
         )
         self.addParamsLine(" [--bad <...>] : further classes that are bad: membrane")
         self.addParamsLine(" [--bright] : particles are brighter than their surroundings; default: darker")

@@ -1,6 +1,7 @@
 """xmipp_mask_tomo, and what the other programs do with its masks: nothing is picked in bad regions, scores forget them."""
 
 import json
+import shutil
 
 import mrcfile
 import numpy as np
@@ -16,6 +17,7 @@ from tomo_particles.regions.mask_files import read_mask, write_mask
 from tomo_particles.regions.region_mask import RegionMask
 from xmipp_scripts._template_matching.config import TemplateMatchingConfig
 from xmipp_scripts._template_matching.files import write_matches
+from xmipp_scripts._shared.masks import masks_by_tomogram
 from xmipp_scripts.evaluate_picking_tomo import EvaluationConfig, evaluate
 from xmipp_scripts.mask_tomo import MaskConfig, write_masks
 from xmipp_scripts.pick_blobs_tomo import BlobConfig, write_blobs
@@ -83,6 +85,33 @@ def test_the_user_marks_places_and_may_call_membranes_bad(folder, tmp_path):
     assert mask.classes_at([PARTICLES[0]], RATE) == [USER] and MEMBRANE in mask.bad
     with pytest.raises(InputError, match="would be lost"):
         write_masks(MaskConfig((str(folder / "TS_1.mrc"),), str(folder / "masks"), user=(str(folder / "masks"),)))
+
+
+def test_masks_may_lie_beside_their_tomograms(folder, tmp_path):
+    shutil.copy(folder / "TS_1.mrc", tmp_path)
+    write_masks(MaskConfig((str(tmp_path / "TS_1.mrc"),), str(tmp_path)), lambda line: None)
+    found = masks_by_tomogram([str(tmp_path)], ["TS_1"], "--mask")
+    assert found == {"TS_1": str(tmp_path / "TS_1_mask.mrc")}
+
+
+def test_a_tomogram_is_no_mask_of_itself(folder, tmp_path):
+    with pytest.raises(InputError, match=r"--user: .*TS_1\.mrc' is the tomogram itself"):
+        write_masks(MaskConfig((str(folder / "TS_1.mrc"),), str(tmp_path / "m"), user=(str(folder),)))
+    assert not (tmp_path / "m").exists()
+
+
+def test_one_of_two_tomograms_may_be_marked_and_the_other_is_named(folder, done, tmp_path):
+    write_volume(tmp_path / "own" / "TS_1.mrc", np.ones(SIZE[::-1]), RATE)
+    tomograms = (folder / "TS_1.mrc", folder / "TS_2.mrc")
+    text = done("mask_tomo", "--tomograms", *tomograms, "--odir", tmp_path / "m", "--user", tmp_path / "own")
+    assert "no volume of 'TS_2'; nothing is marked there" in text
+    table = pd.read_csv(tmp_path / "m" / "masks.csv").set_index("tomo_id")
+    assert table["user"].tolist() == [1, 0]
+    write_volume(tmp_path / "own" / "TS_1.mrc", np.zeros(SIZE[::-1]), RATE)
+    text = done("mask_tomo", "--tomograms", tomograms[0], "--odir", tmp_path / "m", "--user", tmp_path / "own")
+    assert "own/TS_1.mrc' is 0 everywhere: it marks nothing" in text
+    with pytest.raises(InputError, match="no mask of 'TS_2'"):
+        write_masks(MaskConfig((str(tomograms[1]),), str(tmp_path / "n"), user=(str(tmp_path / "own"),)))
 
 
 def test_blobs_are_not_picked_in_bad_regions_and_score_by_the_good_ones(folder):

@@ -16,6 +16,7 @@ from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfTomoMasks, Tomogram, TomoMask
 from tomo.protocols import ProtTomoBase
 
+from tomo_particles.core.errors import listed
 from tomo_particles.core.files import written_aside
 
 from ...constants import MASK_PROGRAM
@@ -88,7 +89,7 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("userMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
                       label="Your own masks (optional)", expertLevel=params.LEVEL_ADVANCED,
                       help="Where these masks are not 0, nothing shall be picked. They have the shape of the "
-                           "tomograms, or another sampling of the same extent.")
+                           "tomograms, or another sampling of the same extent. A tomogram that has none is not marked.")
         form.addParallelSection(threads=2, mpi=0, binThreads=2, binThreadsHelp=(
             "Threads of the program. Scipion works on (Scipion threads - 1) tomograms at the same time, each with this many "
             "threads. The product should not exceed the number of processors."))
@@ -99,6 +100,12 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _tomogram(self, ts_id: str) -> Tomogram:
         return tomogram_of(self.inputTomograms.get(), ts_id)
+
+    def _unmarked(self) -> list[str]:
+        """The tomograms in which the user marked nothing."""
+        own = self.userMasks.get()
+        marked = set() if own is None else set(own.getTSIds())
+        return sorted(set(self.inputTomograms.get().getTSIds()) - marked)
 
     def _insertAllSteps(self):
         inputs = [pointer for pointer in (self.inputTomograms, self.userMasks) if pointer.get() is not None]
@@ -117,8 +124,7 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """Make the mask of one tomogram."""
         ts_id = tomogram.getTsId()
         link = link_tomogram(tomogram, self._files().tomogram(ts_id))
-        own = self.userMasks.get()
-        user = link_mask(own, ts_id, self._files().user_mask(ts_id)) if own is not None else ""
+        user = "" if ts_id in self._unmarked() else link_mask(self.userMasks.get(), ts_id, self._files().user_mask(ts_id))
         arguments = commands.mask_arguments(
             link, self._files().output(ts_id), rate=self.inputTomograms.get().getSamplingRate(), bead=self.beadDiameter.get(),
             membrane_bad=self.membraneBad.get(), bright=self.bright.get(), user=user, threads=self.binThreads.get())
@@ -151,7 +157,9 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if self.userMasks.get() is not None:
             self._defineSourceRelation(self.userMasks, masks)
         with written_aside(self._files().summary) as aside:
-            Path(aside).write_text(json.dumps({"shares": shares, "failures": self._failureTexts()}, indent=1), encoding="utf-8")
+            content = {"shares": shares, "failures": self._failureTexts(),
+                       "unmarked": self._unmarked() if self.userMasks.get() is not None else []}
+            Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
     # ---- information
     def _summary(self):
@@ -166,7 +174,13 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
             lines.append(f"- {ts_id}: {there}")
         if len(content["shares"]) > MAX_TOMOGRAM_LINES:
             lines.append(f"... and {len(content['shares']) - MAX_TOMOGRAM_LINES} tomograms more")
+        if unmarked := content.get("unmarked"):
+            lines.append(f"Nothing is marked by you in {listed(unmarked)}.")
         return lines + [f"*Tomogram left out* {failure}" for failure in content["failures"]]
+
+    def _warnings(self):
+        unmarked = self._unmarked() if self.userMasks.get() is not None and self.inputTomograms.get() is not None else []
+        return [f"*Your own masks* has none of {listed(unmarked)}; nothing is marked there."] if unmarked else []
 
     def _validate(self):
         errors = limit_errors(self, LIMITS)
@@ -174,6 +188,9 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not errors and tomograms is not None and self.beadDiameter.get() < tomograms.getSamplingRate():
             errors.append(f"*Diameter of gold beads (Å)* is {self.beadDiameter.get():g}, less than a voxel of "
                           f"{tomograms.getSamplingRate():g} Å; check the diameter.")
+        if (tomograms is not None and self.userMasks.get() is not None
+                and len(self._unmarked()) == len(tomograms.getTSIds())):
+            errors.append("*Your own masks* has no mask of any of the tomograms; check that both are of the same tilt series.")
         return errors
 
     def _methods(self):
