@@ -15,9 +15,9 @@ from tomo_particles.formats.xmd import read_picks
 from tomo_particles.regions.classes import GOLD, MEMBRANE, NO_DATA, USER
 from tomo_particles.regions.mask_files import read_mask, write_mask
 from tomo_particles.regions.region_mask import RegionMask
+from xmipp_scripts._shared.masks import masks_by_tomogram
 from xmipp_scripts._template_matching.config import TemplateMatchingConfig
 from xmipp_scripts._template_matching.files import write_matches
-from xmipp_scripts._shared.masks import masks_by_tomogram
 from xmipp_scripts.evaluate_picking_tomo import EvaluationConfig, evaluate
 from xmipp_scripts.mask_tomo import MaskConfig, write_masks
 from xmipp_scripts.pick_blobs_tomo import BlobConfig, write_blobs
@@ -128,7 +128,9 @@ def test_a_tomogram_in_which_all_is_bad_gives_a_header_and_no_error(folder, done
     text = done(
         "pick_blobs_tomo", "--tomograms", folder / "TS_2.mrc", "-o", output, "--diameter", 100, "--mask", folder / "masks"
     )
-    assert "nothing was picked" in text and output.read_text().count("\n") == 1 and output.read_text().startswith("tomo_id,x,y,z")
+    assert "TS_2.mrc': every voxel is in a bad region of its mask" in text
+    assert "nothing was picked: look at the masks of --mask first" in text
+    assert output.read_text().count("\n") == 1 and output.read_text().startswith("tomo_id,x,y,z")
 
 
 def test_gold_does_not_take_the_peaks_of_a_template(folder):
@@ -183,6 +185,16 @@ def test_an_evaluation_says_both_with_and_without_bad_regions(folder):
     assert (with_bad["TP"], with_bad["FP"]) == (4, 2) and (without["TP"], without["FP"], without["FN"]) == (4, 0, 1)
     assert "distance rule, good regions only" in text
     assert "distance, good regions" in set(pd.read_csv(folder / "ev_metrics.csv")["rule"])
+
+
+def test_an_evaluation_without_a_particle_in_good_regions_has_no_numbers_of_them(folder, tmp_path):
+    write_mask(tmp_path / "TS_1_mask.mrc", RegionMask(np.full((20, 32, 36), USER, dtype=np.uint8), 20.0))
+    pd.DataFrame(PARTICLES, columns=list("xyz")).assign(tomo_id="TS_1").to_csv(tmp_path / "truth.csv", index=False)
+    truth, tomograms, mask = str(tmp_path / "truth.csv"), (str(folder / "TS_1.mrc"),), (str(tmp_path / "TS_1_mask.mrc"),)
+    _, text = evaluate(EvaluationConfig(truth, truth, str(tmp_path / "ev"), radius=5.0, tomograms=tomograms, mask=mask))
+    assert "no particle of the truth lies in a good region" in text and "rule, good regions only" not in text
+    assert json.loads((tmp_path / "ev.json").read_text())["good_regions"] is None
+    assert set(pd.read_csv(tmp_path / "ev_metrics.csv")["rule"]) == {"distance"}
 
 
 @pytest.mark.parametrize(
