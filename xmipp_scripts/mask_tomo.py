@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomo_particles.core.tomograms import Tomogram
     from tomo_particles.regions.region_mask import RegionMask
 
-SUMMARY = "masks.csv"
+SUMMARY, NOTES = "masks.csv", "notes"  # a table, and its column with what is unusual about a tomogram
 MORE_BAD = ("membrane",)  # good unless the user says so
 
 
@@ -78,26 +78,27 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
             require_user_mask(own, tomogram.size, tomogram.sampling_rate, "--user")
     print_notes([*notes, *(f"'{path}' was there before and is replaced" for path in outputs.values() if path.exists())])
     masks: dict[str, RegionMask] = {}
+    said: dict[str, list[str]] = {tomo_id: [] for tomo_id in ids}
     for tomo_id, path in zip(ids, config.tomograms, strict=True):
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            mask = _mask(config, tomogram, marked.get(tomo_id))
+            mask = _mask(config, tomogram, marked.get(tomo_id), said[tomo_id])
             write_mask(outputs[tomo_id], mask)
             masks[tomo_id] = read_mask(outputs[tomo_id], tomogram.size, tomogram.sampling_rate)
         there = {name: share for name, share in mask.shares().items() if share > 0}
         progress(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in there.items()))
-    table = pd.DataFrame([{"tomo_id": tomo_id, **mask.shares()} for tomo_id, mask in masks.items()])
+        print_notes(f"'{path}': {note}" for note in said[tomo_id])
+    table = pd.DataFrame([{"tomo_id": tomo_id, **mask.shares(), NOTES: "; ".join(said[tomo_id])} for tomo_id, mask in masks.items()])
     write_csv_table(Path(config.odir) / SUMMARY, table)
     return masks
 
 
-def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None) -> RegionMask:
+def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None, notes: list[str]) -> RegionMask:
     from dataclasses import replace
 
     from tomo_particles.regions.classes import NAMES, USER
     from tomo_particles.regions.mask_files import with_user_mask
     from tomo_particles.regions.segmentation import segment
 
-    notes: list[str] = []
     mask = segment(
         tomogram.data,
         tomogram.sampling_rate,
@@ -106,12 +107,14 @@ def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None) -> RegionM
         threads=config.threads,
         notes=notes,
     )
-    print_notes(f"'{tomogram.path}': {note}" for note in notes)
     if marked:
         mask = with_user_mask(mask, marked, tomogram.size, tomogram.sampling_rate, "--user")
         if not (mask.labels == USER).any():
-            print_notes([f"'{marked}' is 0 everywhere: it marks nothing"])
-    return replace(mask, bad=mask.bad | {NAMES.index(name) for name in config.bad})
+            notes.append(f"'{marked}' is 0 everywhere: it marks nothing")
+    mask = replace(mask, bad=mask.bad | {NAMES.index(name) for name in config.bad})
+    if mask.is_bad().all():
+        notes.append("nothing but bad regions; look at the tomogram")
+    return mask
 
 
 class MaskTomo(Program):
@@ -126,7 +129,8 @@ class MaskTomo(Program):
             "The classes of a mask are 0 good, 1 no data, 2 gold beads, 3 membranes, 4 carbon film, 5 ice crystals and dirt, "
             "6 outside the slab of ice, 7 marked by the user. All but 0 and 3 are bad. The programs that take --mask pick "
             "nothing there. Writes <tomogram>_mask.mrc at 20 to 30 A per voxel (coarser if the tomogram has more than 15 A), and "
-            "masks.csv with the share of each class."
+            "masks.csv with the share of each class and what is unusual. Use tomograms "
+            "as reconstructed, not filtered or denoised: the mask fits every version of the same extent."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
         self.addParamsLine("  --odir <folder> : folder for the masks")
@@ -160,11 +164,6 @@ class MaskTomo(Program):
 
     def run(self) -> None:
         masks = write_masks(self.config)
-        print_notes(
-            f"'{tomo_id}': nothing but bad regions; look at the tomogram"
-            for tomo_id, mask in masks.items()
-            if mask.is_bad().all()
-        )
         say(f"{len(masks)} masks in {self.config.odir}")
 
 

@@ -83,6 +83,8 @@ class TestMaskTomograms3D(BaseTest):
         summary = self.masks.summary()
         self.assertIn("2 masks", summary[0])
         self.assertIn("gold", summary[1])
+        # three beads in a tomogram of 0.4 million voxels
+        self.assertTrue(any(line.startswith("*Note on TS_1* gold takes 3.3% of the volume") for line in summary))
 
     def test_beads_are_gold(self):
         from tomo_particles.regions.mask_files import read_mask

@@ -7,8 +7,8 @@ from pathlib import Path
 
 GB = 1e9
 SHARE = 0.8  # of the free memory that one program may plan with
-# Files of Linux's cgroups, version 2 and 1: the limit, what is used, and of that in memory.stat the pages of files. These are given up
-# when a program needs memory; MemAvailable counts them as free too.
+# Files of Linux's cgroups, version 2 and 1: the limit, what is used, and of that, in memory.stat, the pages of files. These are
+# given up when a program needs memory; MemAvailable counts them as free too.
 LIMITS = (
     ("memory.max", "memory.current", ("active_file", "inactive_file")),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_active_file", "total_inactive_file")),
@@ -37,7 +37,8 @@ def _groups(root: Path) -> Iterator[Path]:
     In a container the path is often that of the host, which is not there, and the limit lies in the topmost folder.
     """
     for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
         if controllers and "memory" not in controllers.split(","):
             continue
         top = root / "sys/fs/cgroup" / ("memory" if controllers else "")

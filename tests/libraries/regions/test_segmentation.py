@@ -80,6 +80,21 @@ def test_inverted_contrast_is_said():
     assert not none
 
 
+def test_a_filtered_tomogram_is_said(scene):
+    segment(scene[0], RATE, notes=(as_reconstructed := []))
+    assert not as_reconstructed
+    segment(gaussian_filter(noise((40, 64, 64)), 1.5), RATE, notes=(notes := []))
+    assert len(notes) == 1 and "looks filtered or denoised (its finest grain is 5.8% of its variance)" in notes[0]
+    assert "use the tomogram as reconstructed" in notes[0]
+
+
+def test_more_gold_than_beads_take_is_said():
+    shape = (40, 64, 64)
+    particles = sum(distance((20, y, x), shape) <= 4 for y in (16, 32, 48) for x in (16, 32, 48))
+    segment(noise(shape) - 60 * particles, RATE, notes=(notes := []))
+    assert len(notes) == 1 and notes[0].startswith("gold takes") and "particles may be taken for gold" in notes[0]
+
+
 @pytest.mark.parametrize("value", [0.0, 5.0, np.nan])
 def test_a_tomogram_without_any_data_has_none_and_says_so(value):
     notes = []

@@ -78,7 +78,8 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _defineParams(self, form):
         form.addSection(label="Input")
         form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
-                      help="Reconstructed tomograms, best at 10 to 15 Å/voxel: the two layers of a membrane are 36 Å apart.")
+                      help="Tomograms as reconstructed, not filtered or denoised: the finders need the noise, and the mask fits every "
+                           "version of the same extent. Best are 10 to 15 Å/voxel: the two layers of a membrane are 36 Å apart.")
         form.addParam("beadDiameter", params.FloatParam, default=100.0, label="Diameter of gold beads (Å)",
                       help="Fiducials usually have 50, 100 or 150 Å. Beads are found by their density; the diameter says how far "
                            "they reach.")
@@ -137,7 +138,7 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not ts_ids:
             raise RuntimeError(f"There is no mask. {self._failures()}")
         masks = SetOfTomoMasks.create(self._getPath(), template="tomomasks%s.sqlite")
-        shares = {}
+        shares, notes = {}, {}
         for ts_id in ts_ids:
             path = self._files().mask(ts_id)
             with mrcfile.open(path, header_only=True) as file:
@@ -151,13 +152,15 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
             mask.setVolName(tomogram_of(tomograms, ts_id).getFileName())
             masks.append(mask)
             with open(self._files().shares(ts_id), encoding="utf-8", newline="") as table:
-                shares[ts_id] = {name: float(value) for name, value in next(csv.DictReader(table)).items() if name != "tomo_id"}
+                row = next(csv.DictReader(table))
+            notes[ts_id] = row.pop("notes")
+            shares[ts_id] = {name: float(value) for name, value in row.items() if name != "tomo_id"}
         self._defineOutputs(**{MaskOutputs.tomoMasks.name: masks})
         self._defineSourceRelation(self.inputTomograms, masks)
         if self.userMasks.get() is not None:
             self._defineSourceRelation(self.userMasks, masks)
         with written_aside(self._files().summary) as aside:
-            content = {"shares": shares, "failures": self._failureTexts(),
+            content = {"shares": shares, "notes": {ts_id: note for ts_id, note in notes.items() if note}, "failures": self._failureTexts(),
                        "unmarked": self._unmarked() if self.userMasks.get() is not None else []}
             Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -174,6 +177,7 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
             lines.append(f"- {ts_id}: {there}")
         if len(content["shares"]) > MAX_TOMOGRAM_LINES:
             lines.append(f"... and {len(content['shares']) - MAX_TOMOGRAM_LINES} tomograms more")
+        lines += [f"*Note on {ts_id}* {note}" for ts_id, note in list(content.get("notes", {}).items())[:MAX_TOMOGRAM_LINES]]
         if unmarked := content.get("unmarked"):
             lines.append(f"Nothing is marked by you in {listed(unmarked)}.")
         return lines + [f"*Tomogram left out* {failure}" for failure in content["failures"]]
