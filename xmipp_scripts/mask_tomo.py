@@ -87,7 +87,9 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
         there = {name: share for name, share in mask.shares().items() if share > 0}
         progress(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in there.items()))
         print_notes(f"'{path}': {note}" for note in said[tomo_id])
-    table = pd.DataFrame([{"tomo_id": tomo_id, **mask.shares(), NOTES: "; ".join(said[tomo_id])} for tomo_id, mask in masks.items()])
+    table = pd.DataFrame(
+        [{"tomo_id": tomo_id, **mask.shares(), NOTES: "; ".join(said[tomo_id])} for tomo_id, mask in masks.items()]
+    )
     write_csv_table(Path(config.odir) / SUMMARY, table)
     return masks
 

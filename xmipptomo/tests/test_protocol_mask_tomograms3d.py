@@ -14,6 +14,7 @@ from pyworkflow.utils import cleanPath
 from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import SetOfTomoMasks, TomoMask
 
+from tomo_particles.core.picks import Picks
 from tomo_particles.regions.classes import GOLD
 
 from ..convert import tomogram_of
@@ -126,6 +127,17 @@ class TestMaskTomograms3D(BaseTest):
         for ts_id in ("TS_1", "TS_2"):
             protocol.maskStep(ts_id, "")
         self.assertEqual(given, [True, False])
+
+    def test_a_picker_that_finds_nothing_with_masks_names_them(self):
+        protocol = self.newProtocol(XmippProtPickBlobs3D, numberOfThreads=1, diameter=100.0)
+        protocol.inputTomograms.set(self.tomograms.getObjValue())
+        protocol.inputTomograms.setExtended(self.tomograms.getExtended())
+        protocol._picks = lambda ts_id, rate: Picks(ts_id, np.zeros((0, 3)), rate)
+        with self.assertRaisesRegex(RuntimeError, r"^Nothing was picked: lower \*Lowest score\*"):
+            protocol.createOutputStep("")
+        protocol.regionMasks.set(self.own_masks("TS_1"))
+        with self.assertRaisesRegex(RuntimeError, r"look at the \*Masks of regions\* first"):
+            protocol.createOutputStep("")
 
     def test_the_window_shows_map_mask_and_picks(self):
         viewer = MaskTomograms3DViewer(project=self.proj, protocol=self.masks)

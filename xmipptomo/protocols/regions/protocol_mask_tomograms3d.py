@@ -78,8 +78,9 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _defineParams(self, form):
         form.addSection(label="Input")
         form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
-                      help="Tomograms as reconstructed, not filtered or denoised: the finders need the noise, and the mask fits every "
-                           "version of the same extent. Best are 10 to 15 Å/voxel: the two layers of a membrane are 36 Å apart.")
+                      help="Tomograms as reconstructed, not filtered or denoised: the finders need the noise, and the mask fits "
+                           "every version of the same extent. Best are 10 to 15 Å/voxel: the two layers of a membrane are 36 Å "
+                           "apart.")
         form.addParam("beadDiameter", params.FloatParam, default=100.0, label="Diameter of gold beads (Å)",
                       help="Fiducials usually have 50, 100 or 150 Å. Beads are found by their density; the diameter says how far "
                            "they reach.")
@@ -160,7 +161,8 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if self.userMasks.get() is not None:
             self._defineSourceRelation(self.userMasks, masks)
         with written_aside(self._files().summary) as aside:
-            content = {"shares": shares, "notes": {ts_id: note for ts_id, note in notes.items() if note}, "failures": self._failureTexts(),
+            content = {"shares": shares, "failures": self._failureTexts(),
+                       "notes": {ts_id: note for ts_id, note in notes.items() if note},
                        "unmarked": self._unmarked() if self.userMasks.get() is not None else []}
             Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
