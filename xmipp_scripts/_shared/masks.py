@@ -10,10 +10,11 @@ from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.files import require_file
 
 
-def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str) -> dict[str, str]:
+def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str, *, every: bool = True) -> dict[str, str]:
     """The file of each tomogram, from files and folders; empty if none is given.
 
-    Raises InputError where a tomogram has none or two, and for a file of no tomogram.
+    Raises InputError where a tomogram has two, or none (not `every`: where no tomogram has one), and for a file of no tomogram.
+    In a folder, the masks may lie beside their tomograms.
     """
     from tomo_particles.regions.mask_files import ENDING, FOR_TEMPLATES
 
@@ -21,8 +22,7 @@ def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str
         return {}
     found: dict[str, str] = {}
     for path in given:
-        inside = _in_folder(path) if os.path.isdir(path) else [str(require_file(path, option))]
-        names = {one: named_as(one) for one in inside}
+        names = _in_folder(path) if os.path.isdir(path) else {path: named_as(require_file(path, option))}
         if not os.path.isdir(path) and names[path] not in tomo_ids:
             raise InputError(
                 f"{option}: '{path}' is named as the mask of no tomogram",
@@ -35,7 +35,8 @@ def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str
             if tomo_id in found:
                 raise InputError(f"{option}: '{found[tomo_id]}' and '{one}' are both masks of '{tomo_id}'; give one")
             found[tomo_id] = one
-    if lacking := [tomo_id for tomo_id in tomo_ids if tomo_id not in found]:
+    lacking = [tomo_id for tomo_id in tomo_ids if tomo_id not in found]
+    if lacking and (every or not found):
         raise no_mask(lacking, option)
     return found
 
@@ -44,12 +45,13 @@ def masks_so_far(given: Sequence[str]) -> dict[str, list[str]]:
     """The files of masks that are there, by the tomogram that each is named as: for masks that still arrive."""
     found: dict[str, list[str]] = {}
     for path in given:
-        for one in _in_folder(path) if os.path.isdir(path) else [path] * os.path.isfile(path):
-            found.setdefault(named_as(one), []).append(one)
+        names = _in_folder(path) if os.path.isdir(path) else {path: named_as(path)} if os.path.isfile(path) else {}
+        for one, tomo_id in names.items():
+            found.setdefault(tomo_id, []).append(one)
     return found
 
 
-def named_as(mask: str) -> str:
+def named_as(mask: str | os.PathLike) -> str:
     """The tomogram that the file of a mask is named as."""
     from tomo_particles.core.tomograms import tomogram_id
     from tomo_particles.regions.mask_files import ENDING
@@ -64,5 +66,11 @@ def no_mask(tomo_ids: Sequence[str], option: str) -> InputError:
     return InputError(f"{option}: no mask of {listed(tomo_ids)}; give one per tomogram, named <tomogram>{ENDING}.mrc")
 
 
-def _in_folder(folder: str) -> list[str]:
-    return sorted(map(str, Path(folder).glob("*.mrc")))
+def _in_folder(folder: str) -> dict[str, str]:
+    """The masks of a folder, each with the tomogram that it is named as; tomograms beside their masks are none."""
+    from tomo_particles.core.tomograms import tomogram_id
+    from tomo_particles.regions.mask_files import ENDING
+
+    stems = {str(path): tomogram_id(path) for path in sorted(Path(folder).glob("*.mrc"))}
+    tomograms = {stem for stem in stems.values() if f"{stem}{ENDING}" in stems.values()}
+    return {path: stem.removesuffix(ENDING) for path, stem in stems.items() if stem not in tomograms}
