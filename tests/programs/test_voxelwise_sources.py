@@ -13,6 +13,7 @@ from tomo_particles.core.tomograms import write_volume
 from tomo_particles.testing.synthetic import simulate_tomogram
 from xmipp_scripts._voxelwise.sources import UNLABELLED, TrainingSet, read_training_set
 from xmipp_scripts._voxelwise.train_config import TrainConfig
+from xmipp_scripts._voxelwise.training import _description, _digest
 
 
 def training_set(**options) -> tuple[TrainingSet, list[str]]:
@@ -150,3 +151,27 @@ def test_tomograms_without_coordinates_are_left_out_and_named(tmp_path):
     data, notes = training_set(tomograms=tomograms, coordinates=str(tmp_path / "one.csv"), diameter=80.0, partial=True)
     assert [t.tomo_id for t in data.tomograms] == ["tomo_1"] and any("no coordinates for 'tomo_2'" in note for note in notes)
     assert data.labels[0].rest == 0.3 and data.labels[0].classes.tolist() == [1, 1]
+
+
+def test_a_tomogram_without_particles_has_a_fold_and_labels_decide_which_training_goes_on(tmp_path):
+    rows = [(5, 6, 7, "a"), (20, 20, 10, "b"), (30, 9, 9, "bead"), (12, 12, 12, "a")]
+    folder = simulation(tmp_path, *rows)
+    table = pd.read_csv(tmp_path / "ground_truth.csv")
+    rng = np.random.default_rng(1)
+    for name in ("bare_1", "bare_2", "bare_3"):
+        write_volume(tmp_path / f"{name}.mrc", rng.normal(size=(20, 30, 40)), RATE)
+        table.loc[len(table)] = (name, 1, 9, 9, 9, "bead")
+    table.to_csv(tmp_path / "ground_truth.csv", index=False)
+    config = TrainConfig("m.h5", simulation=folder, folds=2)
+    data, _ = training_set(simulation=folder, folds=2)
+    model = _description(config, data, [])
+    folds = {region.tomo_id: region.fold for region in model.regions}
+    assert folds == {"tomo_1": 0, "tomo_2": 1, "bare_1": 0, "bare_2": 1, "bare_3": 0}
+    assert _description(TrainConfig("m.h5", simulation=folder, folds=1), data, []).regions == ()
+    before = _digest(data, None)
+    table.loc[0, "x"] += 1
+    table.to_csv(tmp_path / "ground_truth.csv", index=False)
+    (tmp_path / "start.h5").write_bytes(b"weights")
+    moved, _ = training_set(simulation=folder, folds=2)
+    digests = {before, _digest(moved, None), _digest(data, str(tmp_path / "start.h5"))}
+    assert _digest(data, None) == before and len(digests) == 3
