@@ -267,7 +267,8 @@ def main() -> None:
     text = (
         f"{job.tomograms} tomograms of {size} voxels of {RATE:g} Å, SNR {job.snr}, seed {job.seed}; pickers evaluated on "
         f"{', '.join(job.test_ids)}: {n} particles of {len(names)} classes. {template_matching}The map "
-        "at hand for 4d8q (4v94) holds two copies with a gap between: by occupancy no pick of its centre hits it. The paper's rows are of its own tomogram of 512 x 512 x 512 voxels with 2782 particles and "
+        "at hand for 4d8q (4v94) holds two copies with a gap between: by occupancy no pick of its centre hits "
+        "it. The paper's rows are of its own tomogram of 512 x 512 x 512 voxels with 2782 particles and "
         "its own definition of the SNR: beside ours, not the same data. "
         f"{about_training(job, recipes, options.minutes)}\n\n"
     )

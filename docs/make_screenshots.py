@@ -260,31 +260,39 @@ def photograph_page(page: Path, path: Path) -> None:
     print(path)
 
 
-def photograph_bench(desktop: Desktop, folder: Path) -> None:
-    """The forms of the simulation, the pickers and the evaluation; the viewer of picks; summary and curves of the last."""
-    main = open_tomography(desktop, BENCH)
-    for name, place in BENCH_RUNS.items():
+def photograph_forms(desktop: Desktop, main: str, runs: dict[str, tuple[int, int]], folder: Path) -> None:
+    """The form of each run; runs: their places in the window of the project."""
+    for name, place in runs.items():
         desktop.click(main, *place, times=2)
         form = desktop.window("Protocol Run")
         time.sleep(2)
         desktop.do("windowmove", form, "300", "100")
         desktop.photograph(form, folder / f"form_{name}.png")
         desktop.close_form(form)
-    desktop.click(main, *BENCH_RUNS["pick_blobs"])
+
+
+def open_results(desktop: Desktop, main: str, place: tuple[int, int], picture: Path | None = None) -> str:
+    """Select a run and open its viewer. picture: of the project, with the summary of the run."""
+    desktop.click(main, *place)
     time.sleep(2)
+    if picture:
+        desktop.photograph(main, picture)
     desktop.click(main, *ANALYZE_RESULTS)
     viewer = desktop.window("Protocol Viewer")
     time.sleep(2)
+    return viewer
+
+
+def photograph_bench(desktop: Desktop, folder: Path) -> None:
+    """The forms of the simulation, the pickers and the evaluation; the viewer of picks; summary and curves of the last."""
+    main = open_tomography(desktop, BENCH)
+    photograph_forms(desktop, main, BENCH_RUNS, folder)
+    viewer = open_results(desktop, main, BENCH_RUNS["pick_blobs"])
     slices = desktop.open_eye(viewer, SHOW_SLICES, "Picks on slices")
     desktop.photograph(slices, folder / "coordinates_slices.png")
     desktop.do("windowunmap", slices)
     desktop.close_form(viewer, CLOSE_VIEWER)
-    desktop.click(main, *BENCH_RUNS["evaluate"])
-    time.sleep(2)
-    desktop.photograph(main, folder / "bench_project.png")
-    desktop.click(main, *ANALYZE_RESULTS)
-    viewer = desktop.window("Protocol Viewer")
-    time.sleep(2)
+    viewer = open_results(desktop, main, BENCH_RUNS["evaluate"], folder / "bench_project.png")
     desktop.photograph(viewer, folder / "evaluation_viewer.png")
     curves = desktop.open_eye(viewer, SHOW_CURVES, "Evaluation of pickings")
     desktop.photograph(curves, folder / "evaluation_curves.png")
@@ -295,19 +303,8 @@ def photograph_bench(desktop: Desktop, folder: Path) -> None:
 def photograph_averages(desktop: Desktop, folder: Path) -> None:
     """The forms of an average and of a comparison; summary, maps and correlation of the average."""
     main = open_tomography(desktop, AVERAGES)
-    for name, place in AVERAGE_RUNS.items():
-        desktop.click(main, *place, times=2)
-        form = desktop.window("Protocol Run")
-        time.sleep(2)
-        desktop.do("windowmove", form, "300", "100")
-        desktop.photograph(form, folder / f"form_{name}.png")
-        desktop.close_form(form)
-    desktop.click(main, *AVERAGE_RUNS["average"])
-    time.sleep(2)
-    desktop.photograph(main, folder / "average_project.png")
-    desktop.click(main, *ANALYZE_RESULTS)
-    viewer = desktop.window("Protocol Viewer")
-    time.sleep(2)
+    photograph_forms(desktop, main, AVERAGE_RUNS, folder)
+    viewer = open_results(desktop, main, AVERAGE_RUNS["average"], folder / "average_project.png")
     for eye, title, name in ((SHOW_MAPS, "^Averages$", "average_maps"), (SHOW_FSC, "FSC of the halves", "average_fsc")):
         window = desktop.open_eye(viewer, eye, title, EYE_X_OF_AVERAGE)
         desktop.photograph(window, folder / f"{name}.png")

@@ -81,7 +81,7 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine(
             " [--pickers <...>] : names of pickers 1, 2, ... For training: the model keeps them. For scoring: final scores come "
             "from what the model file holds on these pickers, not from the picks given; one tomogram alone gets the same scores "
-            "as with others"
+            "as with others, which are those before a second look and before answers"
         )
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the model")

@@ -120,15 +120,19 @@ def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Com
 
     joined = Joined.of(list(comparisons.values()))
     good = list(compare_good_regions(inputs, comparisons, config.seed).values())
+    notes = [*inputs.notes]
+    if good and not any(one.target.any() for one in good):
+        notes.append("no particle of the truth lies in a good region of the masks: there are no numbers of good regions only")
+        good = []
     reason = why_not_probabilities(joined.score)
     return {
         "program": EvaluatePickingTomo.name,
         "version": __version__,
         "seed": config.seed,
         "parameters": asdict(config),
-        "notes": [*inputs.notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
+        "notes": [*notes, *([f"no Brier score and no ECE: {reason}"] if reason else [])],
         "all": report(joined, inputs.targets, inputs.species),
-        # Without the picks and the particles in bad regions; None without masks
+        # Without the picks and the particles in bad regions; None without masks, and where no particle is left
         "good_regions": report(Joined.of(good), inputs.targets, inputs.species) if good else None,
         "curves": {rule: curve_numbers(found) for rule in joined.candidates if (found := score_curves(joined, rule))},
         "tomograms": {tomo_id: report(Joined.of([one]), inputs.targets, inputs.species) for tomo_id, one in comparisons.items()},

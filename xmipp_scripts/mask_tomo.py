@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, listed
 
 from ._shared.masks import masks_by_tomogram
 from ._shared.picker_output import require_distinct
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tomo_particles.core.tomograms import Tomogram
     from tomo_particles.regions.region_mask import RegionMask
 
-SUMMARY = "masks.csv"
+SUMMARY, NOTES = "masks.csv", "notes"  # a table, and its column with what is unusual about a tomogram
 MORE_BAD = ("membrane",)  # good unless the user says so
 
 
@@ -54,54 +54,53 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
 
     from tomo_particles.core.files import write_csv_table
     from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id
-    from tomo_particles.regions.mask_files import ENDING, read_mask, with_user_mask, write_mask
+    from tomo_particles.regions.mask_files import ENDING, read_mask, require_user_mask, write_mask
 
     ids = [tomogram_id(path) for path in config.tomograms]
     outputs = {tomo_id: Path(config.odir) / f"{tomo_id}{ENDING}.mrc" for tomo_id in ids}
-    marked = masks_by_tomogram(config.user, ids, "--user")
+    marked = masks_by_tomogram(config.user, ids, "--user", every=False)
+    tomograms = {Path(path).resolve() for path in config.tomograms}
+    if same := [path for path in marked.values() if Path(path).resolve() in tomograms]:
+        raise InputError(f"--user: '{same[0]}' is the tomogram itself; give a volume that is not 0 where nothing shall be picked")
     read = {Path(path).resolve() for path in (*config.tomograms, *marked.values())}
     if lost := [path for path in outputs.values() if path.resolve() in read]:
         raise InputError(f"--odir: '{lost[0]}' is an input and would be lost; choose another folder")
     notes: list[str] = []
+    if marked and (unmarked := [tomo_id for tomo_id in ids if tomo_id not in marked]):
+        notes.append(f"--user: no volume of {listed(unmarked)}; nothing is marked there")
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
         if config.bead < tomogram.sampling_rate:
             raise InputError(
                 f"--bead: {config.bead:g} Å are less than a voxel of '{tomogram.path}' ({tomogram.sampling_rate:g} Å); "
                 "check the diameter and the sampling rate"
             )
-        if tomo_user := marked.get(tomogram_id(tomogram.path)):
-            empty = _mask_without_classes(tomogram)
-            with_user_mask(empty, tomo_user, tomogram.size, tomogram.sampling_rate, "--user")
+        if own := marked.get(tomogram_id(tomogram.path)):
+            require_user_mask(own, tomogram.size, tomogram.sampling_rate, "--user")
     print_notes([*notes, *(f"'{path}' was there before and is replaced" for path in outputs.values() if path.exists())])
     masks: dict[str, RegionMask] = {}
+    said: dict[str, list[str]] = {tomo_id: [] for tomo_id in ids}
     for tomo_id, path in zip(ids, config.tomograms, strict=True):
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            mask = _mask(config, tomogram, marked.get(tomo_id))
+            mask = _mask(config, tomogram, marked.get(tomo_id), said[tomo_id])
             write_mask(outputs[tomo_id], mask)
             masks[tomo_id] = read_mask(outputs[tomo_id], tomogram.size, tomogram.sampling_rate)
         there = {name: share for name, share in mask.shares().items() if share > 0}
         progress(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in there.items()))
-    table = pd.DataFrame([{"tomo_id": tomo_id, **mask.shares()} for tomo_id, mask in masks.items()])
+        print_notes(f"'{path}': {note}" for note in said[tomo_id])
+    table = pd.DataFrame(
+        [{"tomo_id": tomo_id, **mask.shares(), NOTES: "; ".join(said[tomo_id])} for tomo_id, mask in masks.items()]
+    )
     write_csv_table(Path(config.odir) / SUMMARY, table)
     return masks
 
 
-def _mask_without_classes(tomogram: Tomogram) -> RegionMask:
-    import numpy as np
-
-    from tomo_particles.regions.region_mask import RegionMask
-
-    return RegionMask(np.zeros((1, 1, 1), dtype=np.uint8), max(tomogram.size) * tomogram.sampling_rate)
-
-
-def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None) -> RegionMask:
+def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None, notes: list[str]) -> RegionMask:
     from dataclasses import replace
 
-    from tomo_particles.regions.classes import NAMES
+    from tomo_particles.regions.classes import NAMES, USER
     from tomo_particles.regions.mask_files import with_user_mask
     from tomo_particles.regions.segmentation import segment
 
-    notes: list[str] = []
     mask = segment(
         tomogram.data,
         tomogram.sampling_rate,
@@ -110,10 +109,14 @@ def _mask(config: MaskConfig, tomogram: Tomogram, marked: str | None) -> RegionM
         threads=config.threads,
         notes=notes,
     )
-    print_notes(f"'{tomogram.path}': {note}" for note in notes)
     if marked:
         mask = with_user_mask(mask, marked, tomogram.size, tomogram.sampling_rate, "--user")
-    return replace(mask, bad=mask.bad | {NAMES.index(name) for name in config.bad})
+        if not (mask.labels == USER).any():
+            notes.append(f"'{marked}' is 0 everywhere: it marks nothing")
+    mask = replace(mask, bad=mask.bad | {NAMES.index(name) for name in config.bad})
+    if mask.is_bad().all():
+        notes.append("nothing but bad regions; look at the tomogram")
+    return mask
 
 
 class MaskTomo(Program):
@@ -127,15 +130,16 @@ class MaskTomo(Program):
         self.addUsageLine(
             "The classes of a mask are 0 good, 1 no data, 2 gold beads, 3 membranes, 4 carbon film, 5 ice crystals and dirt, "
             "6 outside the slab of ice, 7 marked by the user. All but 0 and 3 are bad. The programs that take --mask pick "
-            "nothing there. Writes <tomogram>_mask.mrc at 20 A per voxel or a little more, and masks.csv with the share of each "
-            "class."
+            "nothing there. Writes <tomogram>_mask.mrc at 20 to 30 A per voxel (coarser if the tomogram has more than 15 A), and "
+            "masks.csv with the share of each class and what is unusual. Use tomograms "
+            "as reconstructed, not filtered or denoised: the mask fits every version of the same extent."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
         self.addParamsLine("  --odir <folder> : folder for the masks")
         self.addParamsLine(" [--bead <double=100>] : diameter of the gold beads in A")
         self.addParamsLine(
             " [--user <...>] : volumes that are not 0 where you want nothing to be picked: files named as their tomograms, or a "
-            "folder of them; of the shape or of the extent of the tomogram"
+            "folder of them; of the shape or of the extent of the tomogram. A tomogram that has none is not marked"
         )
         self.addParamsLine(" [--bad <...>] : further classes that are bad: membrane")
         self.addParamsLine(" [--bright] : particles are brighter than their surroundings; default: darker")
@@ -162,11 +166,6 @@ class MaskTomo(Program):
 
     def run(self) -> None:
         masks = write_masks(self.config)
-        print_notes(
-            f"'{tomo_id}': nothing but bad regions; look at the tomogram"
-            for tomo_id, mask in masks.items()
-            if mask.is_bad().all()
-        )
         say(f"{len(masks)} masks in {self.config.odir}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 
 from ._shared.diameter import check_particle_size
-from ._shared.mask_option import MASK_HELP, mask_of
+from ._shared.mask_option import MASK_HELP, bad_voxels_of, mask_of, nothing_picked
 from ._shared.masks import masks_by_tomogram
 from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
 from ._shared.program import Program, print_notes, require_positive, run, say
@@ -88,7 +88,7 @@ def _pick(config: BlobConfig, tomogram: Tomogram, mask: RegionMask | None) -> Pi
         number=config.number,
         threshold=config.threshold,
         threads=config.threads,
-        bad=None if mask is None else mask.bad_voxels(tomogram.data.shape, tomogram.sampling_rate),
+        bad=bad_voxels_of(mask, tomogram),
         notes=notes,
     )
     print_notes(f"'{tomogram.path}': {note}" for note in notes)
@@ -147,7 +147,8 @@ class PickBlobsTomo(Program):
         pickings = write_blobs(self.config)
         say(f"{sum(map(len, pickings))} picks in {self.config.output}")
         if not any(map(len, pickings)):
-            print_notes(["nothing was picked: lower --threshold, check --diameter, or give --bright if particles are bright"])
+            remedies = "lower --threshold, check --diameter, or give --bright if particles are bright"
+            print_notes([nothing_picked(remedies, bool(self.config.mask))])
 
 
 def main() -> int:

@@ -6,7 +6,7 @@ import sys
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.mask_option import MASK_HELP
+from ._shared.mask_option import MASK_HELP, nothing_picked
 from ._shared.program import Program, print_notes, run, say
 from ._template_matching.config import TemplateMatchingConfig
 
@@ -117,7 +117,8 @@ class TemplateMatchingTomo(Program):
         pickings = write_matches(self.config)
         say(f"{sum(map(len, pickings))} picks in {self.config.output}")
         if not any(map(len, pickings)):
-            print_notes(["nothing was picked: lower --threshold, give --number, or give --bright if particles are bright"])
+            remedies = "lower --threshold, give --number, or give --bright if particles are bright"
+            print_notes([nothing_picked(remedies, bool(self.config.mask))])
 
 
 def _numbers(texts: list[str], option: str) -> list[float]:

@@ -1,6 +1,7 @@
 """Answers of a person on real command lines: the same command learns from them, and extracts and trains nothing again."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,14 @@ def test_what_cannot_be_learned_from_is_refused(refused, command, folder, first,
         LEARN, "--input", merged, "--answers", tmp_path / "none.csv", *output, words=["--answers", "no answer"], folder=tmp_path
     )
     answers = folder / "out" / "answers.csv"
+    answers.write_text("tomo_id,x,y,z,samplingRate,answer,who,when,why,score\nTS_1,1,2,3,10,yes,Ana,now,,\n")
+    try:
+        given = ["--answers", answers, *output]
+        refused(LEARN, "--input", folder / "out" / "scored.xmd", *given, words=["--input", "names its pickers"], folder=folder)
+        shutil.copy(merged, tmp_path / "alone.xmd")
+        refused(LEARN, "--input", tmp_path / "alone.xmd", *given, words=["--input", "no verdict beside it"], folder=folder)
+    finally:
+        answers.unlink()
     answers.write_text("tomo_id,x\n1,2\n")
     try:
         refused(*command, words=["answers.csv", "damaged"], folder=folder)

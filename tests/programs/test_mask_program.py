@@ -1,6 +1,7 @@
 """xmipp_mask_tomo, and what the other programs do with its masks: nothing is picked in bad regions, scores forget them."""
 
 import json
+import shutil
 
 import mrcfile
 import numpy as np
@@ -14,6 +15,7 @@ from tomo_particles.formats.xmd import read_picks
 from tomo_particles.regions.classes import GOLD, MEMBRANE, NO_DATA, USER
 from tomo_particles.regions.mask_files import read_mask, write_mask
 from tomo_particles.regions.region_mask import RegionMask
+from xmipp_scripts._shared.masks import masks_by_tomogram
 from xmipp_scripts._template_matching.config import TemplateMatchingConfig
 from xmipp_scripts._template_matching.files import write_matches
 from xmipp_scripts.evaluate_picking_tomo import EvaluationConfig, evaluate
@@ -62,7 +64,9 @@ def test_each_tomogram_has_a_mask_and_a_row_in_the_table(folder):
     assert mask.classes_at([BEAD, (70, 5, 5), PARTICLES[0]], RATE).tolist() == [GOLD, NO_DATA, 0]
     table = pd.read_csv(folder / "masks" / "masks.csv").set_index("tomo_id")
     assert table.loc["TS_1", "no data"] == pytest.approx(3 / 36, abs=1e-3) and table.loc["TS_2", "no data"] == 1
-    assert table.sum(axis=1).tolist() == pytest.approx([1, 1], abs=1e-3)
+    assert pd.isna(table.loc["TS_1", "notes"])
+    assert table.loc["TS_2", "notes"].endswith("nothing to see in it; nothing but bad regions; look at the tomogram")
+    assert table.drop(columns="notes").sum(axis=1).tolist() == pytest.approx([1, 1], abs=1e-3)
 
 
 def test_the_same_tomogram_gives_the_same_bytes_with_any_threads(folder):
@@ -85,6 +89,33 @@ def test_the_user_marks_places_and_may_call_membranes_bad(folder, tmp_path):
         write_masks(MaskConfig((str(folder / "TS_1.mrc"),), str(folder / "masks"), user=(str(folder / "masks"),)))
 
 
+def test_masks_may_lie_beside_their_tomograms(folder, tmp_path):
+    shutil.copy(folder / "TS_1.mrc", tmp_path)
+    write_masks(MaskConfig((str(tmp_path / "TS_1.mrc"),), str(tmp_path)), lambda line: None)
+    found = masks_by_tomogram([str(tmp_path)], ["TS_1"], "--mask")
+    assert found == {"TS_1": str(tmp_path / "TS_1_mask.mrc")}
+
+
+def test_a_tomogram_is_no_mask_of_itself(folder, tmp_path):
+    with pytest.raises(InputError, match=r"--user: .*TS_1\.mrc' is the tomogram itself"):
+        write_masks(MaskConfig((str(folder / "TS_1.mrc"),), str(tmp_path / "m"), user=(str(folder),)))
+    assert not (tmp_path / "m").exists()
+
+
+def test_one_of_two_tomograms_may_be_marked_and_the_other_is_named(folder, done, tmp_path):
+    write_volume(tmp_path / "own" / "TS_1.mrc", np.ones(SIZE[::-1]), RATE)
+    tomograms = (folder / "TS_1.mrc", folder / "TS_2.mrc")
+    text = done("mask_tomo", "--tomograms", *tomograms, "--odir", tmp_path / "m", "--user", tmp_path / "own")
+    assert "no volume of 'TS_2'; nothing is marked there" in text
+    table = pd.read_csv(tmp_path / "m" / "masks.csv").set_index("tomo_id")
+    assert table["user"].tolist() == [1, 0]
+    write_volume(tmp_path / "own" / "TS_1.mrc", np.zeros(SIZE[::-1]), RATE)
+    text = done("mask_tomo", "--tomograms", tomograms[0], "--odir", tmp_path / "m", "--user", tmp_path / "own")
+    assert "own/TS_1.mrc' is 0 everywhere: it marks nothing" in text
+    with pytest.raises(InputError, match="no mask of 'TS_2'"):
+        write_masks(MaskConfig((str(tomograms[1]),), str(tmp_path / "n"), user=(str(tmp_path / "own"),)))
+
+
 def test_blobs_are_not_picked_in_bad_regions_and_score_by_the_good_ones(folder):
     without = blobs(folder, "TS_1", number=8)
     masked = blobs(folder, "TS_1", number=8, mask=(str(folder / "masks"),))
@@ -99,7 +130,9 @@ def test_a_tomogram_in_which_all_is_bad_gives_a_header_and_no_error(folder, done
     text = done(
         "pick_blobs_tomo", "--tomograms", folder / "TS_2.mrc", "-o", output, "--diameter", 100, "--mask", folder / "masks"
     )
-    assert "nothing was picked" in text and output.read_text().count("\n") == 1 and output.read_text().startswith("tomo_id,x,y,z")
+    assert "TS_2.mrc': every voxel is in a bad region of its mask" in text
+    assert "nothing was picked: look at the masks of --mask first" in text
+    assert output.read_text().count("\n") == 1 and output.read_text().startswith("tomo_id,x,y,z")
 
 
 def test_gold_does_not_take_the_peaks_of_a_template(folder):
@@ -156,6 +189,16 @@ def test_an_evaluation_says_both_with_and_without_bad_regions(folder):
     assert "distance, good regions" in set(pd.read_csv(folder / "ev_metrics.csv")["rule"])
 
 
+def test_an_evaluation_without_a_particle_in_good_regions_has_no_numbers_of_them(folder, tmp_path):
+    write_mask(tmp_path / "TS_1_mask.mrc", RegionMask(np.full((20, 32, 36), USER, dtype=np.uint8), 20.0))
+    pd.DataFrame(PARTICLES, columns=list("xyz")).assign(tomo_id="TS_1").to_csv(tmp_path / "truth.csv", index=False)
+    truth, tomograms, mask = str(tmp_path / "truth.csv"), (str(folder / "TS_1.mrc"),), (str(tmp_path / "TS_1_mask.mrc"),)
+    _, text = evaluate(EvaluationConfig(truth, truth, str(tmp_path / "ev"), radius=5.0, tomograms=tomograms, mask=mask))
+    assert "no particle of the truth lies in a good region" in text and "rule, good regions only" not in text
+    assert json.loads((tmp_path / "ev.json").read_text())["good_regions"] is None
+    assert set(pd.read_csv(tmp_path / "ev_metrics.csv")["rule"]) == {"distance"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -163,13 +206,13 @@ def test_an_evaluation_says_both_with_and_without_bad_regions(folder):
         (("--mask", "{folder}"), ("--mask", "no mask of 'TS_1'")),
         (("--mask", "{folder}/TS_10_mask.mrc"), ("--mask", "TS_10_mask.mrc", "mask of no tomogram")),
         (("--mask", "{folder}/wrong/TS_1_mask.mrc"), ("--mask", "TS_1_mask.mrc", "another extent")),
-        (("--mask", "{folder}/grey"), ("--mask", "TS_1_mask.mrc", "other values")),
+        (("--mask", "{folder}/binary"), ("--mask", "TS_1_mask.mrc", "xmipp_mask_tomo did not write it")),
     ],
 )
 def test_a_mask_that_does_not_fit_is_refused_by_every_program(folder, refused, tmp_path, arguments, words):
     write_volume(tmp_path / "TS_10_mask.mrc", np.zeros(SIZE[::-1]), RATE)
     write_volume(tmp_path / "wrong" / "TS_1_mask.mrc", np.zeros((9, 9, 9)), RATE)
-    write_volume(tmp_path / "grey" / "TS_1_mask.mrc", np.full(SIZE[::-1], 0.3), RATE)
+    write_volume(tmp_path / "binary" / "TS_1_mask.mrc", np.ones(SIZE[::-1]), RATE)
     given = [str(a).format(folder=tmp_path) for a in arguments]
     options = ("--tomograms", folder / "TS_1.mrc", "-o", tmp_path / "p.csv", "--diameter", 100)
     refused("pick_blobs_tomo", *options, *given, words=words, folder=tmp_path)

@@ -1,8 +1,10 @@
 """What the project window says of a run that has not finished, and the commands in its log."""
 
 import logging
+import re
 import warnings
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from pyworkflow.protocol import FunctionStep
 
+    import xmipptomo.protocols
     from xmipptomo.files import NOISE, POSITIVE, RunFiles
     from xmipptomo.protocols.deep_consensus.commands import RunTomogram
     from xmipptomo.protocols.deep_consensus.inputs import write_common_grid
@@ -75,6 +78,17 @@ def test_a_step_that_is_done_once_has_its_own_detail():
     assert unfinished_lines(run, DOING, details=details) == ["*Now*: training the networks: network 1 of 3"]
     between = Run("running", ("trainStep", "finished", 1.0), ("scoreStep", "new", 0.0))
     assert unfinished_lines(between, DOING) == ["*Now*: scoring the picks"]
+
+
+def test_no_step_of_a_protocol_that_says_what_it_does_is_without_a_word():
+    checked = set()
+    for path in Path(xmipptomo.protocols.__file__).parent.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if "unfinished_lines(self" in source:
+            steps = set(re.findall(r"_insertFunctionStep\(self\.(\w+)", source))
+            assert {step for step in steps if f'"{step}": "' not in source} - set(DOING) == set(), path
+            checked |= steps
+    assert {"extractStep", "maskStep", "evaluateStep"} <= checked
 
 
 def test_a_run_that_was_not_started_or_cannot_be_read_promises_nothing(monkeypatch):

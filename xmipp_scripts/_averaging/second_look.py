@@ -144,7 +144,8 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     if found["used"]:
         verdict = scores.verdict.judged_by("the second look") if voted and joined else scores.verdict
         scores = replace(scores, verdict=replace(verdict, reason=f"{verdict.reason}; {found['reason']}"))
-    columns[SCORE] = scores.score.tolist()
+    if joined or SCORE not in columns:  # the scores of the input may come from other picks than these
+        columns[SCORE] = scores.score.tolist()
     with written_aside(config.record) as aside:
         aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     write_beside(config.output, scores.verdict, scores.pickers)

@@ -58,12 +58,24 @@ def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda 
     picks = MergedPicks.from_columns(columns)
     rate = float(columns["samplingRate"][0])
     radius = config.radius * float(columns["particleSize"][0])
+    try:
+        votes_of(columns["comment"])
+    except ValueError as error:
+        raise InputError(
+            f"{parameter('input')}: '{config.input}' names its pickers; give the table of the scoring, with their numbers"
+        ) from error
+    verdict_file = verdict_beside(config.input)
+    if not verdict_file.is_file():
+        raise InputError(
+            f"{parameter('input')}: '{config.input}' has no verdict beside it, '{verdict_file.name}'; score the picks again"
+        )
+    verdict = Verdict.from_json(verdict_file.read_text(encoding="utf-8"))
     answered = answered_picks(answers, picks.tomo_id, picks.positions, rate, radius)
     evidence = evidence_of(picks.network, picks.comments, picks.picker_scores)
     score = answered_scores(picks.score, evidence, answered.rows, answered.yes)
     known = set(picks.tomo_id)
-    record = _record(answered, len([one for one in answered.added if one.tomo_id in known]))
-    verdict = Verdict.from_json(verdict_beside(config.input).read_text(encoding="utf-8"))
+    added = sum(one.tomo_id in known for one in answered.added)
+    record = _record(answered, added, sum(answer.tomo_id not in known for answer in answers))
     verdict = replace(verdict, reason=f"{verdict.reason}; {record['text']}")
     write_beside(config.output, verdict, _reliability(picks, score, verdict))
     with written_aside(config.record) as aside:
@@ -73,11 +85,11 @@ def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda 
     return record
 
 
-def _record(answered: AnsweredPicks, added: int) -> dict:
+def _record(answered: AnsweredPicks, added: int, elsewhere: int) -> dict:
     """yes, no: answered picks.  added: particles where no picker had a pick.  learned: whether the other scores changed.
 
     expected: how many particles the scores of that time promised among the answered picks; None where not all had a score.  who:
-    number of answers by person.
+    number of answers by person.  elsewhere: number of answers about other tomograms.
     """
     yes, no = int(answered.yes.sum()), int((~answered.yes).sum())
     foretold = np.array([answer.score for answer in answered.of])
@@ -87,6 +99,7 @@ def _record(answered: AnsweredPicks, added: int) -> dict:
     if len(known) and known.all():
         text += f" (the scores expected {foretold.sum():.0f})"
     text += f", and {added} particles were added" if added else ""
+    text += f"; {elsewhere} answers are about tomograms that are not among these" if elsewhere else ""
     text += "" if learned else f"; the other scores change from {FEWEST_ANSWERS} judged picks on"
     return {
         "yes": yes,

@@ -11,7 +11,7 @@ from tomo_particles.consensus.training_examples import read_examples
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 
-from .._shared.model_scores import add_network_scores, learned_scores, scores_in
+from .._shared.model_scores import add_network_scores, check_names, learned_scores, scores_in
 from .._shared.program import say
 from .._shared.training_options import TrainingSettings
 
@@ -111,6 +111,7 @@ def train_files(
     network, training = check_training(settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed)
     examples, n_outliers = read_examples(inputs, settings.recipe)
     require_enough(examples)
+    check_names(inputs, pickers)
     # after reading: wrong input needs no TensorFlow
     from tomo_particles.network import load_model, save_model, train, works_alone_or_leads
 
@@ -142,7 +143,7 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
     from tomo_particles.formats.xmd import join_tables, read_table, write_table
     from tomo_particles.learning.model_files import folds_of
 
-    from .._shared.scored_files import write_beside
+    from .._shared.scored_files import reliability_beside, verdict_beside, write_beside
 
     columns = join_tables([read_table(path) for path in config.input])
     _require_images(columns, parameter("input"), config.input[0])
@@ -155,10 +156,21 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
                 f"{parameter('negatives')}: the subtomogram {min(both)} is also among those to score, so that it cannot be "
                 "noise; give other noise"
             )
+    if (
+        fitted is not None
+        and not fitted.informs
+        and (without := set(columns.get("tiltSeriesId", [])) - set(noise.get("tiltSeriesId", [])))
+    ):
+        raise InputError(
+            f"{parameter('negatives')}: the final scores of this model compare picks with the noise of their tomogram; "
+            f"give that of '{min(without)}'"
+        )
     if config.model:
         _add_network_scores((columns, noise), config)
     if fitted is not None:
         columns["CoordConsScore"] = fitted.scores(columns, noise).tolist()
+        for path in (verdict_beside(config.output), reliability_beside(config.output)):
+            path.unlink(missing_ok=True)  # of other scores
     elif {"comment", "enabled"} <= set(columns):
         out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
         found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .program import print_notes
+
 if TYPE_CHECKING:
+    import numpy as np
+
     from tomo_particles.core.tomograms import Tomogram
     from tomo_particles.regions.region_mask import RegionMask
 
@@ -18,3 +22,18 @@ def mask_of(masks: dict[str, str], tomogram: Tomogram) -> RegionMask | None:
 
     path = masks.get(tomogram_id(tomogram.path))
     return read_mask(path, tomogram.size, tomogram.sampling_rate, "--mask") if path else None
+
+
+def bad_voxels_of(mask: RegionMask | None, tomogram: Tomogram) -> np.ndarray | None:
+    """(z, y, x) bool: where nothing is picked; None without a mask. A tomogram in which that is everywhere is named."""
+    if mask is None:
+        return None
+    bad = mask.bad_voxels(tomogram.data.shape, tomogram.sampling_rate)
+    if bad.all():
+        print_notes([f"'{tomogram.path}': every voxel is in a bad region of its mask"])
+    return bad
+
+
+def nothing_picked(remedies: str, masked: bool) -> str:
+    """The note of a picker that picked nothing."""
+    return f"nothing was picked: {'look at the masks of --mask first, then ' if masked else ''}{remedies}"

@@ -10,10 +10,11 @@ from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.files import require_file
 
 
-def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str) -> dict[str, str]:
+def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str, *, every: bool = True) -> dict[str, str]:
     """The file of each tomogram, from files and folders; empty if none is given.
 
-    Raises InputError where a tomogram has none or two, and for a file of no tomogram.
+    Raises InputError where a tomogram has two, or none (not `every`: where no tomogram has one), and for a file of no tomogram.
+    In a folder, the masks may lie beside their tomograms.
     """
     from tomo_particles.core.tomograms import tomogram_id
     from tomo_particles.regions.mask_files import ENDING, FOR_TEMPLATES
@@ -23,7 +24,9 @@ def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str
     found: dict[str, str] = {}
     for path in given:
         inside = sorted(map(str, Path(path).glob("*.mrc"))) if os.path.isdir(path) else [str(require_file(path, option))]
-        names = {one: tomogram_id(one).removesuffix(ENDING) for one in inside}
+        stems = {one: tomogram_id(one) for one in inside}
+        no_masks = {stem for stem in stems.values() if f"{stem}{ENDING}" in stems.values()}
+        names = {one: stem.removesuffix(ENDING) for one, stem in stems.items() if stem not in no_masks}
         if not os.path.isdir(path) and names[path] not in tomo_ids:
             raise InputError(
                 f"{option}: '{path}' is named as the mask of no tomogram",
@@ -36,6 +39,7 @@ def masks_by_tomogram(given: Sequence[str], tomo_ids: Sequence[str], option: str
             if tomo_id in found:
                 raise InputError(f"{option}: '{found[tomo_id]}' and '{one}' are both masks of '{tomo_id}'; give one")
             found[tomo_id] = one
-    if lacking := [tomo_id for tomo_id in tomo_ids if tomo_id not in found]:
+    lacking = [tomo_id for tomo_id in tomo_ids if tomo_id not in found]
+    if lacking and (every or not found):
         raise InputError(f"{option}: no mask of {listed(lacking)}; give one per tomogram, named <tomogram>{ENDING}.mrc")
     return found

@@ -17,8 +17,11 @@ Columns = dict[str, list]
 def learned_scores(inputs: Mapping[str, Sequence[str]], ensemble: Ensemble, recipe: str, names: Sequence[str]) -> str:
     """How the final scores come about, as text for the model file; empty for subtomograms that are no merged picks.
 
-    inputs: XMD files by kind, pos, doubt and neg; the negatives without pickers are noise.  names: of the pickers, if known.
+    Those before a second look and before answers of persons. inputs: XMD files by kind, pos, doubt and neg; the negatives without
+    pickers are noise.  names: of the pickers; without them nothing is learned, because no run could ask for its pickers.
     """
+    if not names:
+        return ""
     from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.formats.xmd import join_tables, read_table
 
@@ -29,12 +32,22 @@ def learned_scores(inputs: Mapping[str, Sequence[str]], ensemble: Ensemble, reci
     columns, noise = join_tables(merged), join_tables([table for table in tables if "comment" not in table])
     for one in (columns, noise):
         add_network_scores(one, ensemble)
-    found = final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus").fitted
-    if not names:
-        return found.to_json()
-    if max(found.fit.pickers, default=0) > len(names):
-        raise InputError(f"{parameter('pickers')}: there are {max(found.fit.pickers)} pickers, received {len(names)} names")
-    return found.named(names).to_json()
+    return final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus").fitted.named(names).to_json()
+
+
+def check_names(inputs: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
+    """Raises InputError if names are given, but not one for each picker of the merged picks."""
+    from tomo_particles.formats.xmd import read_table
+
+    for path in (path for kind in ("pos", "doubt", "neg") for path in inputs.get(kind, ())) if names else ():
+        _require_names(read_table(path).get("comment", []), names)
+
+
+def _require_names(comments: Sequence[str], names: Sequence[str]) -> None:
+    from tomo_particles.consensus.merged_picks import read_pickers
+
+    if (most := max((max(read_pickers(comment)) for comment in comments), default=0)) > len(names):
+        raise InputError(f"{parameter('pickers')}: there are {most} pickers, received {len(names)} names")
 
 
 def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int = 64) -> None:
@@ -55,13 +68,10 @@ def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int = 6
 
 def scores_in(model: str, names: Sequence[str], columns: Columns) -> FittedScore:
     """As `fitted_in`, for a table of merged picks. Raises InputError also where the table does not fit."""
-    from tomo_particles.consensus.merged_picks import read_pickers
-
     of_pickers = parameter("pickers")
     if not {"comment", "enabled"} <= set(columns):
         raise InputError(f"{of_pickers}: the subtomograms to score are no merged picks; leave {of_pickers} out")
-    if (most := max((max(read_pickers(comment)) for comment in columns["comment"]), default=0)) > len(names):
-        raise InputError(f"{of_pickers}: there are {most} pickers, received {len(names)} names")
+    _require_names(columns["comment"], names)
     return fitted_in(model, names, parameter("model"))
 
 
@@ -73,8 +83,8 @@ def fitted_in(model: str, names: Sequence[str], option: str) -> FittedScore:
     text = read_scores_text(model, option)
     if not text:
         raise InputError(
-            f"{option}: '{model}' does not hold what final scores depend on (it is older, or was not trained on merged picks); "
-            "train a new model"
+            f"{option}: '{model}' does not hold what final scores depend on (it is older, was trained without names of "
+            "pickers, or not on merged picks); train a new model"
         )
     try:
         return FittedScore.from_json(text).for_pickers(names)

@@ -19,7 +19,7 @@ from tomo_particles.pickers.template_kernels import density_diameter
 from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
-from .._shared.mask_option import mask_of
+from .._shared.mask_option import bad_voxels_of, mask_of
 from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
@@ -61,7 +61,7 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
         keep = partial(_write_score_map, Path(config.scoremaps), tomogram_id(path)) if config.scoremaps else None
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             mask = mask_of(masks, tomogram)
-            bad = None if mask is None else mask.bad_voxels(tomogram.data.shape, tomogram.sampling_rate)
+            bad = bad_voxels_of(mask, tomogram)
             pickings.append(search(tomogram, templates, settings, template_mask, bad=bad, keep=keep, progress=say))
             if mask is not None:  # a peak may be refined into a bad voxel
                 pickings[-1] = pickings[-1][~mask.is_bad_at(pickings[-1].positions, tomogram.sampling_rate)]

@@ -12,7 +12,9 @@ from pyworkflow.project import Manager
 from pyworkflow.tests import BaseTest, setupTestProject
 from pyworkflow.utils import cleanPath
 from tomo.constants import BOTTOM_LEFT_CORNER
+from tomo.objects import SetOfTomoMasks, TomoMask
 
+from tomo_particles.core.picks import Picks
 from tomo_particles.regions.classes import GOLD
 
 from ..convert import tomogram_of
@@ -82,6 +84,8 @@ class TestMaskTomograms3D(BaseTest):
         summary = self.masks.summary()
         self.assertIn("2 masks", summary[0])
         self.assertIn("gold", summary[1])
+        # three beads in a tomogram of 0.4 million voxels
+        self.assertTrue(any(line.startswith("*Note on TS_1* gold takes 3.3% of the volume") for line in summary))
 
     def test_beads_are_gold(self):
         from tomo_particles.regions.mask_files import read_mask
@@ -94,6 +98,46 @@ class TestMaskTomograms3D(BaseTest):
         for ts_id in self.made:
             self.assertLess(self.to_beads(self.without, ts_id).min(), 2)
             self.assertGreater(self.to_beads(self.masked, ts_id).min(), 5)
+
+    def own_masks(self, ts_id):
+        """A set with one mask, in which everything is marked."""
+        path = os.path.abspath("own.mrc")
+        with mrcfile.open(self.made["TS_1"].path) as tomogram, mrcfile.new(path, overwrite=True) as own:
+            own.set_data(np.ones(tomogram.data.shape, dtype=np.int8))
+        masks = SetOfTomoMasks.create(self.proj.getTmpPath(), template=f"own_{ts_id}%s.sqlite")
+        masks.setSamplingRate(RATE)
+        mask = TomoMask(location=path)
+        mask.setTsId(ts_id)
+        mask.setSamplingRate(RATE)
+        masks.append(mask)
+        masks.write()
+        return masks
+
+    def test_one_tomogram_may_be_marked_and_the_other_not(self):
+        protocol = self.newProtocol(XmippProtMaskTomograms3D, numberOfThreads=1)
+        protocol.inputTomograms.set(self.tomograms.getObjValue())
+        protocol.inputTomograms.setExtended(self.tomograms.getExtended())
+        protocol.userMasks.set(self.own_masks("TS_9"))
+        self.assertIn("no mask of any of the tomograms", " ".join(protocol.validate()))
+        protocol.userMasks.set(self.own_masks("TS_1"))
+        self.assertEqual(protocol.validate(), [])
+        self.assertEqual(protocol.warnings(), ["*Your own masks* has none of 'TS_2'; nothing is marked there."])
+        given = []
+        protocol._runProgram = lambda program, arguments, job: given.append("--user" in arguments)
+        for ts_id in ("TS_1", "TS_2"):
+            protocol.maskStep(ts_id, "")
+        self.assertEqual(given, [True, False])
+
+    def test_a_picker_that_finds_nothing_with_masks_names_them(self):
+        protocol = self.newProtocol(XmippProtPickBlobs3D, numberOfThreads=1, diameter=100.0)
+        protocol.inputTomograms.set(self.tomograms.getObjValue())
+        protocol.inputTomograms.setExtended(self.tomograms.getExtended())
+        protocol._picks = lambda ts_id, rate: Picks(ts_id, np.zeros((0, 3)), rate)
+        with self.assertRaisesRegex(RuntimeError, r"^Nothing was picked: lower \*Lowest score\*"):
+            protocol.createOutputStep("")
+        protocol.regionMasks.set(self.own_masks("TS_1"))
+        with self.assertRaisesRegex(RuntimeError, r"look at the \*Masks of regions\* first"):
+            protocol.createOutputStep("")
 
     def test_the_window_shows_map_mask_and_picks(self):
         viewer = MaskTomograms3DViewer(project=self.proj, protocol=self.masks)

@@ -316,13 +316,15 @@ def fit_merged_picks(
     noise: np.ndarray | None = None,
     comparable: np.ndarray | None = None,
     two_groups: bool = False,
+    votes: VotePatterns | None = None,
 ) -> PickFit:
-    """What `score_merged_picks` learns from merged picks; without network_score only the votes."""
+    """What `score_merged_picks` learns from merged picks; without network_score only the votes. votes: if they were learned
+    from these picks already."""
     seen, pickers = votes_of(comments)
     free = ~references_of(comments)
     if not free.any():
         return PickFit(pickers, None, None)
-    votes, evidence = VotePatterns.learned(seen[free]), None
+    votes, evidence = votes or VotePatterns.learned(seen[free]), None
     if network_score is not None:
         own, voted = np.asarray(network_score, dtype=float)[free], seen[free]
         of_pickers = scores_of(comments, scores, pickers)[free]

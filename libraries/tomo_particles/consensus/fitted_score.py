@@ -26,7 +26,8 @@ VERSION = 1  # of the text in a model file
 
 @dataclass(frozen=True)
 class FittedScore:
-    """How the final score of a merged pick depends on its network score, its pickers and their scores.
+    """How the final score of a merged pick depends on its network score, its pickers and their scores, before a second look and
+    before answers of persons.
 
     fit: what was learned from the merged picks of a run.  verdict: on that run; it gives the weight of the network score.
     informs: whether the pickers agree more often than by chance.  decides: TOGETHER, NETWORK_ALONE or PAPER.
@@ -59,7 +60,9 @@ class FittedScore:
             against_noise = {"noise": np.array(noise[NETWORK]), "comparable": self._comparable(columns, noise)}
         labels, scores = np.array(columns["enabled"]), columns.get("keywords")
         network_score = np.array(columns[NETWORK])
-        fit = fit_merged_picks(columns["comment"], labels, network_score, scores, **against_noise, two_groups=two_groups)
+        fit = fit_merged_picks(
+            columns["comment"], labels, network_score, scores, **against_noise, two_groups=two_groups, votes=self.fit.votes
+        )
         return replace(self, verdict=verdict, fit=fit)
 
     @property

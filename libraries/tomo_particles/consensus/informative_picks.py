@@ -50,6 +50,8 @@ def informative_picks(
     disagreement = _disagreement(picks)
     while len(found) < number and free.any():
         why = ORDER[len(shown) % len(ORDER)]
+        if why == DISAGREEMENT and not disagreement.any():  # without a network
+            why = DOUBTFUL
         rows = np.flatnonzero(free)
         if why == ANY_SCORE:
             best = _of_any_score(rows, probability, rng)
@@ -81,12 +83,14 @@ def _of_any_score(rows: np.ndarray, probability: np.ndarray, rng: np.random.Gene
 
 
 def _lookalikes(rows: np.ndarray, picks: MergedPicks, probability: np.ndarray, shown: Sequence[int]) -> np.ndarray:
-    """Rows of rejected picks by network score, the kind that was shown least first. Picks of the same pickers are one kind."""
+    """Rows of rejected picks by network score, without a network by probability; the kind that was shown least first. Picks of
+    the same pickers are one kind."""
     rejected = rows[probability[rows] < 0.5]
     rows = rejected if len(rejected) else rows
     times = Counter(picks.comments[row] for row in shown)
     of_kind = np.array([times[picks.comments[row]] for row in rows])
-    best = rows[np.lexsort((-np.nan_to_num(picks.network[rows]), of_kind))]
+    rank = np.where(np.isfinite(picks.network), picks.network, probability)
+    best = rows[np.lexsort((-rank[rows], of_kind))]
     first = {picks.comments[row]: row for row in best[::-1]}  # the best of each kind
     return np.array([row for row in best if first[picks.comments[row]] == row])
 

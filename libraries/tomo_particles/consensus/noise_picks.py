@@ -46,9 +46,13 @@ class Places:
 
     def hold(self, points: np.ndarray) -> np.ndarray:
         """(n,) whether points (n, 3) x, y, z, voxels of the tomogram, are allowed."""
-        index = np.floor((points + 0.5) / self.voxel).astype(int)
-        x, y, z = np.clip(index, 0, np.array(self.allowed.shape[::-1]) - 1).T
+        x, y, z = (self.cells_of(axis, own) for axis, own in enumerate(points.T))
         return np.asarray(self.allowed[z, y, x])
+
+    def cells_of(self, axis: int, values: np.ndarray) -> np.ndarray:
+        """(n,) index into `allowed` of coordinates (n,) along an axis (0: x, 1: y, 2: z), voxels of the tomogram."""
+        index = np.floor((values + 0.5) / self.voxel).astype(int)
+        return np.clip(index, 0, self.allowed.shape[2 - axis] - 1)
 
     def widened(self, reach: float) -> Places:
         """Also what is within `reach` voxels of the tomogram along each axis."""
@@ -222,11 +226,13 @@ class _Cells:
     def close_outside(self, places: Places) -> None:
         """Close the cells that hold no allowed place."""
         near = places.widened(float(self._edges.max()) / 2 + places.voxel)
+        middles = (
+            low + (np.arange(int(n)) + 0.5) * edge for low, edge, n in zip(self._low, self._edges, self._shape, strict=True)
+        )
+        x, y, z = (near.cells_of(axis, middle) for axis, middle in enumerate(middles))  # by axis: a table of cells takes memory
         for block, start in enumerate(self._starts):
-            shape = self._block_shape(start)
-            cells = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
-            cells[:, 0] += start
-            still = self._opened(block) & near.hold(self._low + (cells + 0.5) * self._edges).reshape(shape)
+            within = near.allowed[np.ix_(z, y, x[start : start + self._block_shape(start)[0]])]
+            still = self._opened(block) & within.transpose(2, 1, 0)
             self._bits[block], self._open[block] = np.packbits(still), np.count_nonzero(still)
 
     def _within(self, own: np.ndarray, part: np.ndarray) -> np.ndarray:

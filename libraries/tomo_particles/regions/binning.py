@@ -1,4 +1,4 @@
-"""A tomogram at the two samplings that a mask needs: about 10 Å for textures, at least 20 Å for the mask itself."""
+"""A tomogram at the two samplings that a mask needs: 6 to 11 Å for textures, at least 20 Å for the mask itself."""
 
 from __future__ import annotations
 
@@ -38,9 +38,13 @@ class BinnedTomogram:
         return block_means(values, self.step)
 
 
-def mask_factor(rate: float) -> int:
-    """The least whole number of voxels of `rate` Å that make a voxel of a mask."""
-    return max(1, int(np.ceil(COARSE / rate - 1e-6)))
+def binning_steps(rate: float) -> tuple[int, int]:
+    """Voxels of `rate` Å along an edge of a voxel for textures, and such voxels along an edge of a voxel of the mask.
+
+    The first comes first: the limits of the textures hold at their sampling, while a mask may be a little coarser.
+    """
+    first = max(1, int(FINE / rate + 1e-6))
+    return first, max(1, int(np.ceil(COARSE / (first * rate) - 1e-6)))
 
 
 def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTomogram:
@@ -49,9 +53,8 @@ def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTo
     The blocks begin at the first corner; at the last faces they may be incomplete. A voxel has no data if it is no number, or if
     it has the value of its six neighbours and is joined to the border by such voxels.
     """
-    factor = mask_factor(rate)
-    first = max(part for part in range(1, factor + 1) if factor % part == 0 and (part == 1 or part * rate <= FINE))
-    shape = [-(-edge // factor) * (factor // first) for edge in volume.shape]
+    first, step = binning_steps(rate)
+    shape = [-(-edge // (first * step)) * step for edge in volume.shape]
     mean, known = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
     gaps = 0
     for plane in range(shape[0]):
@@ -70,7 +73,6 @@ def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTo
         rows, columns = there.shape
         mean[plane, :rows, :columns][there] = sums[there] / counts[there]
         known[plane, :rows, :columns] = counts / _block_sums(np.ones_like(data), first)
-    step = factor // first
     inside = np.zeros(shape, dtype=np.float32)
     inside[tuple(slice(-(-edge // first)) for edge in volume.shape)] = 1
     empty = block_means(known, step) <= MIXED * block_means(inside, step)

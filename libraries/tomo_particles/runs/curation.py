@@ -118,9 +118,11 @@ class Curation:
 
     # ---- helpers
     def answer_to(self, row: int, yes: bool, why: str) -> Answer:
-        """An answer to a pick, with its score now."""
+        """An answer to a pick, with its score before the first answer to it: an answer must not foretell the next."""
         x, y, z = map(float, self.picks.positions[row])
-        return self._said(str(self.picks.tomo_id[row]), (x, y, z), yes, why, float(self.probability[row]))
+        earlier = np.flatnonzero(self._answered.rows == row)
+        score = self._answered.of[earlier[0]].score if len(earlier) else float(self.probability[row])
+        return self._said(str(self.picks.tomo_id[row]), (x, y, z), yes, why, score)
 
     def _said(self, tomo_id: str, place: tuple[float, float, float], yes: bool, why: str, score: float = float("nan")) -> Answer:
         when = datetime.now().astimezone().isoformat(timespec="milliseconds")

@@ -1,6 +1,7 @@
 """Which picks are shown: all kinds of them, from all tomograms, the same for the same seed."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,17 @@ def picks():
         comments,
         np.array(["nan"] * n, dtype=object),
     )
+
+
+def test_without_a_network_no_disagreement_is_claimed_and_lookalikes_go_by_probability(picks):
+    voted = replace(picks, network=np.full(len(picks), np.nan))
+    found = informative_picks(voted, voted.score, [], 30, 1)
+    assert DISAGREEMENT not in {proposal.why for proposal in found}
+    first = next(proposal.row for proposal in found if proposal.why == LOOKALIKE)
+    earlier = [proposal.row for proposal in found[: [proposal.row for proposal in found].index(first)]]
+    alike = (voted.score < 0.5) & (voted.comments == voted.comments[first])
+    alike[earlier] = False
+    assert voted.score[first] == voted.score[alike].max()  # the best of its kind
 
 
 def test_all_kinds_are_shown_from_all_tomograms_each_pick_once(picks):

@@ -1,5 +1,7 @@
 """Masks: the class of a place at any sampling rate, their files, the volume of the user, what is refused."""
 
+import tracemalloc
+
 import mrcfile
 import numpy as np
 import pytest
@@ -50,9 +52,9 @@ def test_a_file_keeps_classes_voxel_and_what_is_bad(tmp_path):
 
 
 def test_a_mask_of_the_shape_of_the_tomogram_counts_whatever_its_header_says(tmp_path):
-    labels = np.zeros(SIZE[::-1], dtype=np.float32)
+    labels = np.zeros(SIZE[::-1], dtype=np.uint8)
     labels[3, 4, 5] = USER
-    write_volume(tmp_path / "m.mrc", labels, 1.0)
+    write_mask(tmp_path / "m.mrc", RegionMask(labels, 1.0))
     mask = read_mask(tmp_path / "m.mrc", SIZE, RATE)
     assert mask.voxel == RATE and mask.bad == BAD and mask.is_bad_at([[5, 4, 3]], RATE).all()
 
@@ -60,9 +62,8 @@ def test_a_mask_of_the_shape_of_the_tomogram_counts_whatever_its_header_says(tmp
 @pytest.mark.parametrize(
     ("values", "voxel", "words"),
     [
-        (np.full((6, 10, 16), 9.0), 20.0, "other values"),
-        (np.full((6, 10, 16), 0.5), 20.0, "other values"),
-        (np.full((6, 10, 16), -1.0), 20.0, "other values"),
+        (np.ones((6, 10, 16)), 20.0, "does not say which classes are bad.*as a mask of your own"),  # 1 may be where to pick
+        (np.full((6, 10, 16), 0.5), 20.0, "does not say which classes are bad"),
         (np.zeros((6, 10, 16)), 13.0, "another extent"),
         (np.zeros((8, 10, 16)), 20.0, "another extent"),
         (np.zeros((12, 12, 12)), 10.0, "another extent"),
@@ -73,6 +74,30 @@ def test_what_is_no_mask_of_the_tomogram_is_refused_by_name(tmp_path, values, vo
     with pytest.raises(InputError, match=words) as refused:
         read_mask(tmp_path / "wrong.mrc", SIZE, RATE)
     assert "wrong.mrc" in str(refused.value)
+
+
+@pytest.mark.parametrize("value", [9.0, 0.5, -1.0])
+def test_values_that_are_no_classes_are_refused_whatever_the_header_says(tmp_path, value):
+    write_mask(tmp_path / "m.mrc", some_mask())
+    with mrcfile.open(tmp_path / "m.mrc", "r+") as file:
+        file.set_data(np.full((6, 10, 16), value, dtype=np.float32))
+    with pytest.raises(InputError, match=r"m\.mrc' holds other values"):
+        read_mask(tmp_path / "m.mrc", SIZE, RATE)
+
+
+def test_a_volume_of_the_user_as_large_as_the_tomogram_takes_few_bytes(tmp_path):
+    shape = (60, 120, 140)
+    volume = np.zeros(shape, dtype=np.float32)
+    volume[31, 61, 81] = 1
+    write_volume(tmp_path / "u.mrc", volume, 4.0)
+    with mrcfile.mmap(tmp_path / "u.mrc", "r+") as file:
+        file.data[3, 3, 3] = np.nan  # marks nothing
+    tracemalloc.start()
+    marked = with_user_mask(RegionMask(np.zeros((10, 20, 24), np.uint8), 24.0), tmp_path / "u.mrc", shape[::-1], 4.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * volume.size
+    assert np.argwhere(marked.labels == USER).tolist() == [[5, 10, 13]]
 
 
 @pytest.mark.parametrize(("step", "place"), [(1, (5, 3, 7)), (2, (2, 1, 3)), (4, (1, 1, 2))])

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from tomo_particles.regions import classes
-from tomo_particles.regions.binning import binned, mask_factor
+from tomo_particles.regions.binning import binned, binning_steps
 from tomo_particles.regions.segmentation import segment
 from tomo_particles.regions.slab import outside_slab
 
@@ -80,6 +80,21 @@ def test_inverted_contrast_is_said():
     assert not none
 
 
+def test_a_filtered_tomogram_is_said(scene):
+    segment(scene[0], RATE, notes=(as_reconstructed := []))
+    assert not as_reconstructed
+    segment(gaussian_filter(noise((40, 64, 64)), 1.5), RATE, notes=(notes := []))
+    assert len(notes) == 1 and "looks filtered or denoised (its finest grain is 5.8% of its variance)" in notes[0]
+    assert "use the tomogram as reconstructed" in notes[0]
+
+
+def test_more_gold_than_beads_take_is_said():
+    shape = (40, 64, 64)
+    particles = sum(distance((20, y, x), shape) <= 4 for y in (16, 32, 48) for x in (16, 32, 48))
+    segment(noise(shape) - 60 * particles, RATE, notes=(notes := []))
+    assert len(notes) == 1 and notes[0].startswith("gold takes") and "particles may be taken for gold" in notes[0]
+
+
 @pytest.mark.parametrize("value", [0.0, 5.0, np.nan])
 def test_a_tomogram_without_any_data_has_none_and_says_so(value):
     notes = []
@@ -99,14 +114,28 @@ def test_a_constant_border_has_no_data_a_constant_hole_inside_has(scene):
 
 
 @pytest.mark.parametrize(
-    ("rate", "factor"), [(25.0, 1), (20.0, 1), (13.68, 2), (10.0, 2), (7.0, 3), (5.0, 4), (2.5, 8), (1.0, 20)]
+    ("rate", "steps"),
+    [
+        (25.0, (1, 1)),
+        (20.0, (1, 1)),
+        (13.68, (1, 2)),
+        (10.0, (1, 2)),
+        (7.0, (1, 3)),
+        (5.0, (2, 2)),
+        (4.2, (2, 3)),  # 20 Å are 5 voxels: a prime number would leave the textures at 4.2 Å
+        (3.1, (3, 3)),
+        (2.5, (4, 2)),
+        (1.9, (5, 3)),
+        (1.0, (11, 2)),
+    ],
 )
-def test_a_mask_has_voxels_of_20_angstrom_or_a_little_more(rate, factor):
-    assert mask_factor(rate) == factor
+def test_textures_are_seen_at_6_to_11_angstrom_and_a_mask_has_voxels_of_20_to_30(rate, steps):
+    assert binning_steps(rate) == steps
     tomogram = binned(noise((21, 22, 23)), rate)
+    factor = steps[0] * steps[1]
     assert tomogram.empty.shape == tuple(-(-edge // factor) for edge in (21, 22, 23)) and not tomogram.empty.any()
-    assert tomogram.voxel == pytest.approx(factor * rate)
-    assert tomogram.rate <= 11 or tomogram.rate == rate
+    assert tomogram.voxel == pytest.approx(factor * rate) and 20 <= tomogram.voxel <= 30
+    assert 5.5 < tomogram.rate <= 11 or tomogram.rate == rate
 
 
 def test_the_planes_of_a_slab_are_found_where_the_variance_halves():

@@ -47,6 +47,16 @@ def test_keys_answer_skip_and_undo(window):
     assert "1 picks answered, 1 of them particles" in window._status.get_text() and "taken back" in window._status.get_text()
 
 
+def test_a_click_on_the_pick_that_is_asked_shows_the_next_question(window):
+    row = window.curation.question().row
+    before = window._question._figure.get_suptitle()
+    click(window, *window.curation.picks.positions[row, :2])
+    after = window.curation.question().row
+    x, y, z = np.rint(window.curation.picks.positions[after]).astype(int)
+    title = window._question._figure.get_suptitle()
+    assert after != row and title != before and f"({x}, {y}, {z})" in title
+
+
 def test_clicks_accept_reject_add_and_take_away(window):
     row = window.curation.question().row
     accepted = bool(window.curation.probability[row] >= 0.5)

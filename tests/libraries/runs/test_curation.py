@@ -11,7 +11,7 @@ from tomo_particles.consensus.answers import Answer
 from tomo_particles.core.errors import InputError
 from tomo_particles.reports.curation.in_napari import save_edits
 from tomo_particles.runs.answers_file import add_answer, read_answers, take_back
-from tomo_particles.runs.curation import open_curation
+from tomo_particles.runs.curation import open_curation, radius_of
 
 ANSWER = Answer("TS_1", (1.5, 2.0, 3.25), 10.0, True, "Ana, Bo", "2026-11-26T10:00:00+00:00", "doubtful", 0.4)
 
@@ -102,6 +102,23 @@ def test_the_answers_of_a_protocol_lie_beside_the_folder_that_it_makes_anew(tmp_
 def test_a_run_that_voted_is_refused(tmp_path):
     with pytest.raises(InputError, match="voted; its shares of votes cannot learn"):
         open_curation(make_run(tmp_path, voting=True), "Ana", 1)
+
+
+def test_a_second_answer_keeps_the_score_from_before_the_first(curation):
+    row = 3
+    score = float(curation.probability[row])
+    curation.mark_pick(row, True, "")
+    assert curation.probability[row] == 1
+    curation.mark_pick(row, False, "")
+    assert [answer.score for answer in read_answers(curation.file)] == pytest.approx([score, score], abs=1e-4)
+
+
+def test_one_of_two_near_points_that_is_deleted_is_an_answer(curation):
+    x, y, z = curation.picks.positions[curation.picks.tomo_id == "TS_1"][0]
+    pair = np.array([[x, y, z], [x + 0.8 * radius_of(curation.run), y, z]])
+    assert save_edits(curation, "TS_1", pair, pair[:1]) == 1
+    (gone,) = read_answers(curation.file)
+    assert not gone.yes and np.allclose(gone.position, pair[1], atol=1e-3)
 
 
 def test_what_was_deleted_and_added_elsewhere_comes_back_as_answers(curation):

@@ -201,7 +201,8 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     def _summary(self):
         summary = self._summaryContent()
         if summary is None or not hasattr(self, AverageOutputs.average.name):
-            return unfinished_lines(self, {"averageStep": "aligning and averaging", "createOutputStep": "writing the results"})
+            return unfinished_lines(self, {"averageStep": "aligning and averaging", "extractStep": "cutting the particles out",
+                                           "createOutputStep": "writing the results"})
         return [*average_lines(summary), *self._notes(summary), f"All maps and tables: {self._files().output}"]
 
     def _methods(self):

@@ -99,7 +99,8 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
                       label="Masks of regions (optional)",
                       help="Masks of good and bad regions, of _mask tomograms 3D_. Nothing is picked in bad regions, "
-                           "and what is there (gold, carbon, dirt) does not change the scores elsewhere.")
+                           "and what is there (gold, carbon, dirt) does not change the scores elsewhere. Masks of other programs "
+                           "are refused: give them to _mask tomograms 3D_ as your own masks.")
 
     # ---- steps
     def _files(self) -> PickingFiles:
@@ -151,7 +152,8 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         found = {ts_id: self._picks(ts_id, tomograms.getSamplingRate()) for ts_id in sorted(tomograms.getTSIds())
                  if not self._failed(ts_id)}
         if not any(len(picks) for picks in found.values()):
-            raise RuntimeError(f"Nothing was picked: lower *Lowest score*, or check the contrast of the tomograms. "
+            masked = "" if self.regionMasks.get() is None else "look at the *Masks of regions* first, then "
+            raise RuntimeError(f"Nothing was picked: {masked}lower *Lowest score*, or check the contrast of the tomograms. "
                                f"{self._failures()}")
         coordinates = self._createSetOfCoordinates3D(self.inputTomograms)  # a pointer: a set alone is lost in workflows
         coordinates.setSamplingRate(tomograms.getSamplingRate())

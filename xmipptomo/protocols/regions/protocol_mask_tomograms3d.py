@@ -16,6 +16,7 @@ from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfTomoMasks, Tomogram, TomoMask
 from tomo.protocols import ProtTomoBase
 
+from tomo_particles.core.errors import listed
 from tomo_particles.core.files import written_aside
 
 from ...constants import MASK_PROGRAM
@@ -24,6 +25,7 @@ from ...files import MaskFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
+from ..shared.progress import unfinished_lines
 from ..shared.sets import MAX_TOMOGRAM_LINES, link_mask, link_tomogram
 
 LIMITS = {"beadDiameter": (0, None, False), "numberOfThreads": (1, None, True), "binThreads": (1, None, True)}
@@ -41,8 +43,9 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Overview*
 
-    Each tomogram gets a mask with the class of each voxel of 20 Å or a little more: 0 good, 1 no data, 2 gold beads, 3 membranes,
-    4 carbon film, 5 ice crystals and dirt, 6 outside the slab of ice, 7 marked by the user. All classes but 0 and 3 are bad.
+    Each tomogram gets a mask with the class of each voxel of 20 to 30 Å (more if the tomogram has more than 15 Å/voxel): 0 good,
+    1 no data, 2 gold beads, 3 membranes, 4 carbon film, 5 ice crystals and dirt, 6 outside the slab of ice, 7 marked by the user.
+    All classes but 0 and 3 are bad.
     Gold is found by its density, membranes as long double layers, carbon and ice by their mean density and their texture, and the
     slab by two planes at which the variance halves. Nothing is learned, and nothing but the tomogram is needed.
 
@@ -75,7 +78,9 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _defineParams(self, form):
         form.addSection(label="Input")
         form.addParam("inputTomograms", params.PointerParam, pointerClass="SetOfTomograms", label="Tomograms", important=True,
-                      help="Reconstructed tomograms, best at 10 to 15 Å/voxel: the two layers of a membrane are 36 Å apart.")
+                      help="Tomograms as reconstructed, not filtered or denoised: the finders need the noise, and the mask fits "
+                           "every version of the same extent. Best are 10 to 15 Å/voxel: the two layers of a membrane are 36 Å "
+                           "apart.")
         form.addParam("beadDiameter", params.FloatParam, default=100.0, label="Diameter of gold beads (Å)",
                       help="Fiducials usually have 50, 100 or 150 Å. Beads are found by their density; the diameter says how far "
                            "they reach.")
@@ -86,7 +91,7 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("userMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
                       label="Your own masks (optional)", expertLevel=params.LEVEL_ADVANCED,
                       help="Where these masks are not 0, nothing shall be picked. They have the shape of the "
-                           "tomograms, or another sampling of the same extent.")
+                           "tomograms, or another sampling of the same extent. A tomogram that has none is not marked.")
         form.addParallelSection(threads=2, mpi=0, binThreads=2, binThreadsHelp=(
             "Threads of the program. Scipion works on (Scipion threads - 1) tomograms at the same time, each with this many "
             "threads. The product should not exceed the number of processors."))
@@ -97,6 +102,12 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _tomogram(self, ts_id: str) -> Tomogram:
         return tomogram_of(self.inputTomograms.get(), ts_id)
+
+    def _unmarked(self) -> list[str]:
+        """The tomograms in which the user marked nothing."""
+        own = self.userMasks.get()
+        marked = set() if own is None else set(own.getTSIds())
+        return sorted(set(self.inputTomograms.get().getTSIds()) - marked)
 
     def _insertAllSteps(self):
         inputs = [pointer for pointer in (self.inputTomograms, self.userMasks) if pointer.get() is not None]
@@ -115,8 +126,7 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         """Make the mask of one tomogram."""
         ts_id = tomogram.getTsId()
         link = link_tomogram(tomogram, self._files().tomogram(ts_id))
-        own = self.userMasks.get()
-        user = link_mask(own, ts_id, self._files().user_mask(ts_id)) if own is not None else ""
+        user = "" if ts_id in self._unmarked() else link_mask(self.userMasks.get(), ts_id, self._files().user_mask(ts_id))
         arguments = commands.mask_arguments(
             link, self._files().output(ts_id), rate=self.inputTomograms.get().getSamplingRate(), bead=self.beadDiameter.get(),
             membrane_bad=self.membraneBad.get(), bright=self.bright.get(), user=user, threads=self.binThreads.get())
@@ -129,7 +139,7 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not ts_ids:
             raise RuntimeError(f"There is no mask. {self._failures()}")
         masks = SetOfTomoMasks.create(self._getPath(), template="tomomasks%s.sqlite")
-        shares = {}
+        shares, notes = {}, {}
         for ts_id in ts_ids:
             path = self._files().mask(ts_id)
             with mrcfile.open(path, header_only=True) as file:
@@ -143,19 +153,25 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
             mask.setVolName(tomogram_of(tomograms, ts_id).getFileName())
             masks.append(mask)
             with open(self._files().shares(ts_id), encoding="utf-8", newline="") as table:
-                shares[ts_id] = {name: float(value) for name, value in next(csv.DictReader(table)).items() if name != "tomo_id"}
+                row = next(csv.DictReader(table))
+            notes[ts_id] = row.pop("notes")
+            shares[ts_id] = {name: float(value) for name, value in row.items() if name != "tomo_id"}
         self._defineOutputs(**{MaskOutputs.tomoMasks.name: masks})
         self._defineSourceRelation(self.inputTomograms, masks)
         if self.userMasks.get() is not None:
             self._defineSourceRelation(self.userMasks, masks)
         with written_aside(self._files().summary) as aside:
-            Path(aside).write_text(json.dumps({"shares": shares, "failures": self._failureTexts()}, indent=1), encoding="utf-8")
+            content = {"shares": shares, "failures": self._failureTexts(),
+                       "notes": {ts_id: note for ts_id, note in notes.items() if note},
+                       "unmarked": self._unmarked() if self.userMasks.get() is not None else []}
+            Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
 
     # ---- information
     def _summary(self):
         path = Path(self._files().summary)
         if not path.exists() or not hasattr(self, MaskOutputs.tomoMasks.name):
-            return ["The masks are not ready yet."]
+            return unfinished_lines(self, {"prepareStep": "preparing the folder", "maskStep": "masking",
+                                           "createOutputStep": "writing the masks"})
         content = json.loads(path.read_text(encoding="utf-8"))
         lines = [f"*{len(content['shares'])} masks* of {self.tomoMasks.getSamplingRate():.4g} Å/voxel; share of the volume:"]
         for ts_id, shares in list(content["shares"].items())[:MAX_TOMOGRAM_LINES]:
@@ -163,7 +179,14 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
             lines.append(f"- {ts_id}: {there}")
         if len(content["shares"]) > MAX_TOMOGRAM_LINES:
             lines.append(f"... and {len(content['shares']) - MAX_TOMOGRAM_LINES} tomograms more")
+        lines += [f"*Note on {ts_id}* {note}" for ts_id, note in list(content.get("notes", {}).items())[:MAX_TOMOGRAM_LINES]]
+        if unmarked := content.get("unmarked"):
+            lines.append(f"Nothing is marked by you in {listed(unmarked)}.")
         return lines + [f"*Tomogram left out* {failure}" for failure in content["failures"]]
+
+    def _warnings(self):
+        unmarked = self._unmarked() if self.userMasks.get() is not None and self.inputTomograms.get() is not None else []
+        return [f"*Your own masks* has none of {listed(unmarked)}; nothing is marked there."] if unmarked else []
 
     def _validate(self):
         errors = limit_errors(self, LIMITS)
@@ -171,6 +194,9 @@ class XmippProtMaskTomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if not errors and tomograms is not None and self.beadDiameter.get() < tomograms.getSamplingRate():
             errors.append(f"*Diameter of gold beads (Å)* is {self.beadDiameter.get():g}, less than a voxel of "
                           f"{tomograms.getSamplingRate():g} Å; check the diameter.")
+        if (tomograms is not None and self.userMasks.get() is not None
+                and len(self._unmarked()) == len(tomograms.getTSIds())):
+            errors.append("*Your own masks* has no mask of any of the tomograms; check that both are of the same tilt series.")
         return errors
 
     def _methods(self):

@@ -65,10 +65,13 @@ def save_edits(curation: Curation, tomo_id: str, before: np.ndarray, after: np.n
 
 
 def _far(places: np.ndarray, others: np.ndarray, radius: float) -> np.ndarray:
-    """(n,) bool which places have none of the others within the radius."""
+    """(n,) bool which places are none of the others: a place and another are one if each is the nearest of the other, within the
+    radius."""
     if not len(others) or not len(places):
         return np.ones(len(places), dtype=bool)
-    return cKDTree(others).query(places)[0] > radius
+    distance, nearest = cKDTree(others).query(places)
+    back = cKDTree(places).query(others)[1]
+    return (distance > radius) | (back[nearest] != np.arange(len(places)))
 
 
 def _accepted(curation: Curation, tomo_id: str) -> tuple[np.ndarray, np.ndarray]:

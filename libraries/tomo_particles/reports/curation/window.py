@@ -116,6 +116,7 @@ class CurationWindow:
             return  # a click that moves or magnifies the picture is no answer
         self._did = f"saved: {self._tomogram.click(x, y)}"
         self._tomogram.show(self._tomogram.tomo_id, self._tomogram.depth)
+        self._question.show(self.curation.question())  # a click may have answered the pick that was asked
         self._say()
 
     def _close(self, _: Event) -> None:
