@@ -12,7 +12,7 @@ help:
 	@echo 'make demo       run the whole job on a simulated example; results in demo_output/'
 	@echo 'make test       every test but the slow ones'
 	@echo 'make test-all   every test'
-	@echo 'make benchmark-shrec   simulate, pick and evaluate as SHREC 2020 did; half an hour; needs MAPS, a folder of densities'
+	@echo 'make benchmark-shrec   simulate, pick and evaluate as SHREC 2020 did, classical pickers alone; half an hour; needs MAPS, a folder of densities'
 	@echo 'make benchmark-speed   seconds and memory of every stage beside the old loops and the machine'\''s limit; some minutes'
 	@echo 'make benchmark-job     the whole job of 24 000 picks in 7 tomograms beside the thesis'\'' network; ten minutes, 9 GB of disk'
 	@echo 'make benchmark-honesty   does it say so when there is nothing to see? ten minutes; ALL=1: every case, an hour, needs ../shared'

@@ -24,7 +24,7 @@ REDUCED, FULL = (224, 224, 80), (512, 512, 200)
 STEPS = {REDUCED: 22.0, FULL: 7.0}  # degrees: the small complexes need no finer ones at the CTF's first zero
 SEED = 2020
 BLOB_DIAMETER = 120  # Å: the complexes measure 70 to 250
-SCALED = {"deepfinder": ("--width", 0.25)}  # what makes a recipe small enough for two processor cores
+WIDTHS = {"deepfinder": 0.25}  # of the layers, relative to the recipe: what makes it small enough for two processor cores
 COLUMNS = {
     "RR": "RR",
     "TP": "TP",
@@ -125,7 +125,7 @@ def learn(job: Job, recipe: str, minutes: float) -> tuple[Path, Cost]:
     write_csv_table(known, truth[truth["tomo_id"].isin(job.learned_ids)])
     tomograms = [job.folder / "data" / f"{tomo_id}.mrc" for tomo_id in job.learned_ids]
     options = ["--tomograms", *tomograms, "--coordinates", known, "--classes", job.folder / "data" / "classes.csv"]
-    options += ["--recipe", recipe, "--minutes", minutes, "--seed", 1, *SCALED.get(recipe, ())]
+    options += ["--recipe", recipe, "--minutes", minutes, "--seed", 1, "--width", WIDTHS.get(recipe, 1)]
     trained = once(job, f"training {recipe} {minutes}", "train_picker_tomo", [*options, "-o", model])
     picked = run_program("deep_pick_tomo", "--tomograms", *job.volumes(), "--model", model, "-o", picks)
     seconds = trained.seconds + picked.seconds
@@ -221,6 +221,17 @@ def whole_counts(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: ["" if pd.isna(v) else str(int(v)) for v in table[name]] for name in counts})
 
 
+def about_training(job: Job, recipes: list[str], minutes: float) -> str:
+    """How the trained pickers were trained, of those that ran."""
+    if not recipes:
+        return ""
+    scaled = "".join(f"; {recipe} with layers of {WIDTHS[recipe]:g} times its width" for recipe in recipes if recipe in WIDTHS)
+    return (
+        f"Trained pickers learn from the other {job.tomograms - job.tested} tomograms, {minutes:g} minutes for each of three "
+        f"networks{scaled}. Their seconds are of training and picking together."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--maps", type=Path, default=Path("../shared/data/maps_10A"), help="folder of densities")
@@ -230,12 +241,13 @@ def main() -> None:
     parser.add_argument("--tested", type=int, default=1, help="how many of them are picked and evaluated")
     parser.add_argument("--snr", type=float, default=0.1)
     parser.add_argument("--step", type=float, help="degrees between the rotations of template matching")
-    parser.add_argument("--recipes", nargs="*", default=["unet"], help="pickers to train on all tomograms but the tested ones")
-    parser.add_argument("--learned", action="store_true", help="these pickers alone")
+    parser.add_argument("--recipes", nargs="*", help="pickers to train on all tomograms but the tested ones; by default none")
+    parser.add_argument("--learned", action="store_true", help="these pickers alone; by default unet")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, for each of the three networks of a recipe")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    recipes = options.recipes or (["unet"] if options.learned else [])
     names = {MAP_OF.get(name, name): name for name in CLASSES}
     size = FULL if options.full else REDUCED
     maps = tuple(options.maps / f"{name}.mrc" for name in names)
@@ -244,19 +256,21 @@ def main() -> None:
     truth = pd.read_csv(job.folder / "data" / "ground_truth.csv", dtype={"class": str})
     truth = truth[truth["class"].isin(names)]
     files, costs = ({}, {}) if options.learned else pick(job, truth)
-    for recipe in options.recipes:
+    for recipe in recipes:
         files[recipe], costs[recipe] = learn(job, recipe, options.minutes)
     pages = evaluate(job, files)
     n = len(truth[truth["tomo_id"].isin(job.test_ids)])
     size = " x ".join(map(str, job.size))
+    template_matching = (
+        "" if options.learned else f"Template matching every {job.step:g} degrees, up to the first zero of the CTF. "
+    )
     text = (
         f"{job.tomograms} tomograms of {size} voxels of {RATE:g} Å, SNR {job.snr}, seed {job.seed}; pickers evaluated on "
-        f"{', '.join(job.test_ids)}: {n} particles of {len(names)} classes. Template matching every {job.step:g} degrees, up to "
-        "the first zero of the CTF. The map at hand for 4d8q (4v94) holds two copies with a gap between: by occupancy no pick "
-        "of its centre hits it. The paper's rows are of its own tomogram of 512 x 512 x 512 voxels with 2782 particles and "
+        f"{', '.join(job.test_ids)}: {n} particles of {len(names)} classes. {template_matching}The map "
+        "at hand for 4d8q (4v94) holds two copies with a gap between: by occupancy no pick of its centre hits "
+        "it. The paper's rows are of its own tomogram of 512 x 512 x 512 voxels with 2782 particles and "
         "its own definition of the SNR: beside ours, not the same data. "
-        f"Trained pickers learn from the other {job.tomograms - job.tested} tomograms, {options.minutes:g} minutes for each of "
-        f"three networks; scaled down: {SCALED}. Their seconds are of training and picking together.\n\n"
+        f"{about_training(job, recipes, options.minutes)}\n\n"
     )
     text += tables(pages, {"simulation": cost, **costs}, names)
     finish("shrec_learned" if options.learned else "shrec", text, options.write)

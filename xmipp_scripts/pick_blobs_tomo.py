@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
+from ._shared.diameter import check_particle_size
 from ._shared.mask_option import MASK_HELP, bad_voxels_of, mask_of, nothing_picked
 from ._shared.masks import masks_by_tomogram
 from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tomo_particles.regions.region_mask import RegionMask
 
 METHODS = ("log", "dog")
+LEAST_VOXELS = 2  # in a diameter: smaller blobs are noise
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def write_blobs(config: BlobConfig) -> list[Picks]:
     notes: list[str] = []
     masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
-        _check_diameter(config, tomogram)
+        check_particle_size(config.diameter, tomogram, "--diameter", LEAST_VOXELS)
         mask_of(masks, tomogram)
     print_notes(notes)
     pickings = []
@@ -70,20 +72,6 @@ def write_blobs(config: BlobConfig) -> list[Picks]:
         say(f"{path}: {len(pickings[-1])} picks")
     write_pickings(config.output, pickings, config.tomograms, config.diameter)
     return pickings
-
-
-def _check_diameter(config: BlobConfig, tomogram: Tomogram) -> None:
-    voxels, smallest = config.diameter / tomogram.sampling_rate, min(tomogram.size)
-    if voxels > smallest:
-        raise InputError(
-            f"--diameter: {config.diameter:g} Å are {voxels:.0f} voxels, more than '{tomogram.path}' is thick ({smallest}); "
-            "lower it or check the sampling rate"
-        )
-    if voxels < 2:
-        raise InputError(
-            f"--diameter: {config.diameter:g} Å are {voxels:.2g} voxels of '{tomogram.path}' ({tomogram.sampling_rate:g} "
-            "Å/voxel): too few to tell from noise; raise it or give a finer tomogram"
-        )
 
 
 def _pick(config: BlobConfig, tomogram: Tomogram, mask: RegionMask | None) -> Picks:

@@ -38,8 +38,9 @@ class TrainPickerTomo(Program):
         self.addParamsLine("        all : all of them; where there is none, there is no particle")
         self.addParamsLine("        partial : a part; the space without labels counts less")
         self.addParamsLine(
-            " [--consensus <folder>] : a finished run of xmipp_run_deep_consensus_tomo or of its protocol, with its tomograms. "
-            "Picks with a score of 0.5 or more are particles, as surely as the score says; those below 0.2 are none"
+            " [--consensus <folder>] : a finished run of xmipp_run_deep_consensus_tomo or of its protocol, with its tomograms "
+            "(what it gives was not "
+            "measured). Picks with a score of 0.5 or more are particles, as surely as the score says; those below 0.2 are none"
         )
         self.addParamsLine(" [--doubtful <how=ignore>] : picks of --consensus with a score between 0.2 and 0.5")
         self.addParamsLine("      where <how>")
@@ -51,9 +52,16 @@ class TrainPickerTomo(Program):
             " [--classes <file>] : CSV with the columns class,diameter[,voxels][,distractor]: diameter in A, volume in voxels of "
             "the tomograms (the finest of them). Distractors are learned as background"
         )
-        self.addParamsLine(" [--diameter <double>] : particle diameter in A, in place of --classes: all particles are one class")
+        self.addParamsLine(
+            " [--diameter <double>] : particle diameter in A, in place of --classes: all particles are one class; picks of the "
+            "class bead, vesicle, carbon or contaminant stay background. Not with --simulation, whose classes.csv has the sizes"
+        )
         self.addParamsLine("== Training ==")
-        self.addParamsLine(" [--recipe <name=unet>] : network, target and loss, as published or scaled down for processors")
+        self.addParamsLine(
+            " [--recipe <name=unet>] : network, target and loss, as published or scaled down for processors. "
+            "Only unet was trained to a result here; deepfinder, resnet and yopo were trained for a few steps, dn3dunet for one; "
+            "msd and umc were built, but never trained"
+        )
         self.addParamsLine("      where <name>")
         self.addParamsLine("        unet : a small U-Net; minutes on two processor cores")
         self.addParamsLine("        deepfinder : the U-Net of DeepFinder; without a GPU give --width 0.25")
@@ -75,7 +83,10 @@ class TrainPickerTomo(Program):
             " [--steps <int>] : steps of each network, in place of --minutes; then the same seed gives the same model"
         )
         self.addParamsLine(" [--folds <int=3>] : networks to train, each without one part of the tomograms")
-        self.addParamsLine(" [--beta <double=1>] : weight of recall against precision in the choice of thresholds (F score)")
+        self.addParamsLine(
+            " [--beta <double=1>] : weight of recall against precision in the F score that chooses the "
+            "thresholds; it counts places, whatever the class"
+        )
         self.addParamsLine(" [--mirror] : learn mirror images too, which changes the hand of the particles")
         self.addParamsLine(
             " [--inputModel <file>] : begin with the networks of this model, of the same recipe and number of classes"

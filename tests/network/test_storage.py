@@ -57,6 +57,37 @@ def test_a_model_carries_how_final_scores_come_about(trained, tmp_path, suffix):
     assert (tmp_path / f"again{suffix}").read_bytes() == path.read_bytes()
 
 
+def h5_scores(path, content, **options):
+    with h5py.File(path, "a") as file:
+        file.create_dataset(model_files.SCORES, data=content, **options)
+
+
+def damaged_scores(path):
+    h5_scores(path, np.frombuffer(b"text" * 1000, np.uint8), chunks=(4000,), fletcher32=True)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"text" * 1000, b"tent" * 1000))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: h5_scores(path, np.frombuffer(b"\xff\xfe", np.uint8)),
+        lambda path: h5_scores(path, np.zeros(model_files.LONGEST_TEXT + 1, np.uint8), compression="gzip"),
+        lambda path: h5_scores(path, np.float32(1)),
+        damaged_scores,
+        lambda path: with_member(path, model_files.SCORES_MEMBER, b"\xff\xfe"),
+        lambda path: with_member(path, model_files.SCORES_MEMBER, bytes(model_files.LONGEST_TEXT + 1)),
+    ],
+    ids=["bytes", "long", "number", "damaged", "member of bytes", "long member"],
+)
+def test_scores_that_cannot_be_read_are_refused(trained, tmp_path, change, request):
+    path = tmp_path / ("model.keras" if "member" in request.node.callspec.id else "model.h5")
+    save_model(path, trained[0])
+    change(path)
+    with pytest.raises(InputError, match="is not a model that this program wrote"):
+        model_files.read_scores_text(path)
+
+
 @both
 def test_keras_itself_opens_the_file(trained, tmp_path, suffix):
     path = tmp_path / f"model{suffix}"

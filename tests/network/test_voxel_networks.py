@@ -24,6 +24,7 @@ from tomo_particles.network.voxels import (
 )
 from tomo_particles.network.voxels.architectures import build_voxel_network
 from tomo_particles.network.voxels.losses import LOSSES, balance_of
+from tomo_particles.network.voxels.training import Trained
 
 CLASSES = (ParticleClass("a", 40.0), ParticleClass("b", 60.0))
 
@@ -89,13 +90,13 @@ def test_each_place_is_picked_by_the_network_that_did_not_learn_there():
     np.testing.assert_allclose(mean, (first + second) / 2, atol=1e-6)
 
 
-def dots(seed=0) -> PatchSource:
+def dots(seed=0, grey_value=-4.0) -> PatchSource:
     """Dark cubes at known places."""
     rng = np.random.default_rng(seed)
     grey = rng.normal(size=(32, 48, 48)).astype(np.float32)
     places = rng.integers(6, 26, (12, 3))
     for z, y, x in places:
-        grey[z - 2 : z + 3, y - 2 : y + 3, x - 2 : x + 3] -= 4
+        grey[z - 2 : z + 3, y - 2 : y + 3, x - 2 : x + 3] += grey_value
     labels = Labels.certain(places[:, ::-1].astype(float), np.arange(12) % 2 + 1)
     return PatchSource([seen_tomogram("t", grey, 10.0)], [labels], CLASSES, RECIPES["unet"], patch=16, seed=seed)
 
@@ -138,13 +139,28 @@ def test_the_same_seed_gives_the_same_network_interrupted_or_not(tmp_path):
 
 
 def test_the_best_validation_is_kept_and_not_the_last():
-    model, values = model_of(patch=16), []
-    trained = train_network(model, 0, dots(), dots(1), Budget(8, 0.3, steps=6), report=lambda row: values.append(row["val_loss"]))
-    batch = dots(1).batch(0, 32)
-    logits = trained.network(batch.grey.astype(np.float32))
-    assert len(values) == 6 and np.isfinite(values).all()
-    found = float(LOSSES["ce"](batch.answer, batch.weight.astype(np.float32), logits, np.ones(3, dtype=np.float32)))
-    assert np.isfinite(found) and min(values) < values[0]
+    from tomo_particles.network.voxels.training import _target_voxels
+
+    model, values, learn = model_of(patch=16), [], dots()
+    validate = dots(1, grey_value=4.0)  # bright ones: the more is learned of dark ones, the worse they are answered
+    trained = train_network(
+        model, 0, learn, validate, Budget(8, 1e-2, steps=12), report=lambda row: values.append(row["val_loss"])
+    )
+    balance = balance_of("ce", _target_voxels(learn))
+    checks = [validate.batch(k, 8) for k in range(4)]
+    found = [
+        float(LOSSES["ce"](one.answer, one.weight.astype(np.float32), trained.network(one.grey.astype(np.float32)), balance))
+        for one in checks
+    ]
+    assert len(values) == 12 and values[-1] > 1.1 * min(values)
+    assert np.mean(found) == pytest.approx(min(values), rel=1e-4)
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_training_that_diverges_gives_no_network(steps):
+    validate = dots(1) if steps == 1 else None  # after one step the weights are numbers yet, but no answer is
+    with pytest.raises(InputError, match=r"learning rate: the training of network 2 diverged at step [12]; lower it"):
+        train_network(model_of(patch=16, folds=2), 1, dots(), validate, Budget(2, 1e30, steps=steps))
 
 
 @pytest.mark.parametrize("loss", list(LOSSES))
@@ -209,6 +225,29 @@ def test_a_file_that_is_not_ours_is_refused(stored, change, words):
         change(file)
     with pytest.raises(InputError, match=words):
         load_voxel_model(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file.attrs.clear(),
+        lambda file: file["network_0"].attrs.__setitem__("steps", "many"),
+        lambda file: file["network_0"].attrs.__setitem__("validated", [1, 2]),
+        lambda file: file["network_0"].attrs.clear(),
+        lambda file: file.__delitem__("network_0/003"),
+        lambda file: (file.__delitem__("network_0/000"), file.create_group("network_0/000")),
+        lambda file: file.create_dataset("network_1", data=1.0),
+        lambda file: file.create_group("current"),
+    ],
+)
+def test_a_damaged_checkpoint_is_refused_with_its_own_remedy(tmp_path, change):
+    model = model_of()
+    Checkpoint(tmp_path / "t.h5", "s").add(Trained(build_voxel_network(model), 3, True))
+    assert Checkpoint(tmp_path / "t.h5", "s").read(model) == 1
+    with h5py.File(tmp_path / "t.h5", "a") as file:
+        change(file)
+    with pytest.raises(InputError, match=r"output: '.*t.h5' is no interrupted training .*; remove this file to begin anew"):
+        Checkpoint(tmp_path / "t.h5", "s").read(model)
 
 
 def test_a_description_is_read_without_tensorflow(stored):

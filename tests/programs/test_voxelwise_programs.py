@@ -153,17 +153,42 @@ def test_the_same_seed_gives_the_same_bytes_and_classes_are_learned(learned, don
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
     summary = json.loads((tmp_path / "one_summary.json").read_text())
     assert list(summary["classes"]) == ["target", "rod"] and summary["classes"]["rod"]["particles"] == 12
+    assert 0 <= summary["classes"]["rod"]["outOfFoldF"] <= 1
 
 
 @pytest.mark.parametrize(
     "recipe", ["yopo", *(pytest.param(recipe, marks=pytest.mark.slow) for recipe in ("deepfinder", "resnet"))]
 )
-def test_every_recipe_trains_and_picks(learned, done, tmp_path, recipe):
+def test_recipes_train_and_pick(learned, done, tmp_path, recipe):
     options = ("--steps", 1, "--batch", 2, "--width", 0.1, "--folds", 1, "--recipe", recipe)
     options += ("--patch", 16) if recipe == "deepfinder" else ()
-    done(TRAIN, *learned.sources, "--diameter", 80, *options, "-o", tmp_path / "m.h5")
-    done(PICK, "--tomograms", *learned.tomograms("TS_3"), "--model", tmp_path / "m.h5", "-o", tmp_path / "p.csv", "--number", 4)
-    assert len(pd.read_csv(tmp_path / "p.csv")) <= 4
+    printed = done(TRAIN, *learned.sources, "--diameter", 80, *options, "-o", tmp_path / "m.h5")
+    assert f"training 1 network(s) '{recipe}', 1 steps each" in printed and "the out-of-fold F score is 0." in printed
+    pick = (PICK, "--tomograms", *learned.tomograms("TS_3"), "--model", tmp_path / "m.h5", "-o", tmp_path / "p.csv")
+    printed = done(*pick, "--number", 4, "--scoremaps", tmp_path)
+    assert "picks, where the training tomograms had" not in printed  # 4 are what was asked for
+    picks = pd.read_csv(tmp_path / "p.csv", dtype={"class": str})
+    assert len(picks) <= 4 and picks["score"].between(0, 1).all() and (picks["samplingRate"] == RATE).all()
+    assert (picks[["x", "y", "z"]] >= 0).all(axis=None) and (picks[["x", "y", "z"]] < [56, 48, 32]).all(axis=None)
+    with open_tomogram(tmp_path / "TS_3_scores.mrc") as scores:
+        assert scores.data.shape in ((32, 48, 56), (16, 24, 28)) and scores.data.std() > 0
+        assert scores.data.min() >= 0 and scores.data.max() <= 1
+
+
+def test_a_recipe_learns_to_remove_noise_from_a_simulation(learned, done, tmp_path):
+    table = pd.read_csv(learned.folder / "picks.csv")
+    table[table["tomo_id"] == "TS_1"].to_csv(tmp_path / "ground_truth.csv", index=False)
+    shutil.copy(learned.folder / "classes.csv", tmp_path)
+    shutil.copy(learned.folder / "TS_1.mrc", tmp_path)
+    with open_tomogram(learned.folder / "TS_1.mrc") as opened:
+        write_volume(tmp_path / "TS_1_density.mrc", np.where(opened.data < -0.5, -opened.data, 0), RATE)
+    options = ("--recipe", "dn3dunet", "--steps", 1, "--batch", 1, "--width", 0.1, "--folds", 1, "--patch", 16)
+    printed = done(TRAIN, "--simulation", tmp_path, *options, "-o", tmp_path / "m.h5")
+    assert "training 1 network(s) 'dn3dunet', 1 steps each, on 1 tomogram(s)" in printed
+    curve = pd.read_csv(tmp_path / "m_training.csv")
+    assert curve["step"].tolist() == [1] and np.isfinite(curve["loss"]).all() and (curve["loss"] > 1).all()  # dice and noise
+    summary = json.loads((tmp_path / "m_summary.json").read_text())
+    assert summary["steps"] == [1] and summary["classes"]["rod"]["particles"] == 6
 
 
 def test_a_heatmap_is_learned(learned, done, tmp_path):
@@ -214,6 +239,12 @@ def test_one_tomogram_is_cut_into_slabs_and_another_rate_and_a_flat_one_are_said
             ("--tomograms", "{t1}", "--coordinates", "{picks}", "--diameter", 80, "--patch", 64),
             ("--folds", "no particle is left"),
         ),
+        (("--simulation", "{folder}", "--diameter", 80), ("--diameter", "with --simulation", "leave it out")),
+        (("--tomograms", "{t1}", "--coordinates", "{picks}", "--diameter", 8000), ("--diameter", "TS_1.mrc' is thick (32)")),
+        (
+            ("--tomograms", "{t1}", "--coordinates", "{picks}", "--classes", "{flat}"),
+            ("--classes: class 'rod': 25 Å are 2.5 voxels", "raise it"),
+        ),
         (("--simulation", "{folder}"), ("--simulation", "ground_truth.csv' does not exist")),
         (("--consensus", "{folder}", "--diameter", 80), ("--consensus", "no summary.json")),
         (("--consensus", "{folder}"), ("--diameter", "one class")),
@@ -223,8 +254,9 @@ def test_bad_input_of_the_training_is_one_line_and_nothing_is_written(refused, l
     (tmp_path / "other.csv").write_text("class,diameter\ntarget,80\n")
     (tmp_path / "more.csv").write_text("class,diameter\ntarget,80\nrod,80\nribosome,250\n")
     (tmp_path / "big.csv").write_text("class,diameter,voxels\ntarget,80,100\nrod,80,9000\n")
+    (tmp_path / "flat.csv").write_text("class,diameter\ntarget,80\nrod,25\n")
     names = {"picks": learned.folder / "picks.csv", "t1": learned.folder / "TS_1.mrc", "folder": tmp_path}
-    names |= {name: tmp_path / f"{name}.csv" for name in ("other", "more", "big")}
+    names |= {name: tmp_path / f"{name}.csv" for name in ("other", "more", "big", "flat")}
     refused(TRAIN, *(str(o).format(**names) for o in options), "-o", tmp_path / "m.h5", words=words, folder=tmp_path)
 
 

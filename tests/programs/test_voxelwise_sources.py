@@ -10,8 +10,10 @@ from finished_run import PICKS, RATE, TOMOGRAMS, make_protocol_run, make_run
 
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.tomograms import write_volume
+from tomo_particles.testing.synthetic import simulate_tomogram
 from xmipp_scripts._voxelwise.sources import UNLABELLED, TrainingSet, read_training_set
 from xmipp_scripts._voxelwise.train_config import TrainConfig
+from xmipp_scripts._voxelwise.training import _description, _digest
 
 
 def training_set(**options) -> tuple[TrainingSet, list[str]]:
@@ -85,6 +87,62 @@ def test_a_recipe_that_removes_noise_needs_the_density(tmp_path):
         TrainConfig("m.h5", ("t.mrc",), "p.csv", diameter=80.0, recipe="umc")
 
 
+def test_places_of_a_simulation_are_called_by_its_option(tmp_path):
+    folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"), (25, 20, 10, "c"))
+    with pytest.raises(InputError, match="--simulation: tomogram 'tomo_1': the class 'c' is not in the table of --simulation"):
+        training_set(simulation=folder)
+
+
+def test_what_is_always_a_distractor_is_no_particle_where_there_is_one_class(tmp_path):
+    folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "bead"))
+    tomograms = tuple(f"{folder}/{name}.mrc" for name in ("tomo_1", "tomo_2"))
+    data, _ = training_set(tomograms=tomograms, coordinates=f"{folder}/ground_truth.csv", diameter=80.0)
+    assert data.labels[0].classes.tolist() == [1, 0] and data.labels[0].value.tolist() == [1, 0]
+    with pytest.raises(InputError, match="--diameter: has no meaning with --simulation"):
+        TrainConfig("m.h5", simulation=folder, diameter=80.0)
+
+
+@pytest.mark.parametrize(
+    ("diameter", "words"),
+    [(0.5, "Å are 0.05 voxels of '.*tomo_1.mrc'"), (25.0, "too few to tell"), (8000.0, "800 voxels, more than .* is thick")],
+)
+def test_particles_that_no_tomogram_can_show_are_refused(tmp_path, diameter, words):
+    folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"))
+    with pytest.raises(InputError, match=f"--diameter: {diameter:g} .*{words}" if diameter != 0.5 else words):
+        training_set(tomograms=(f"{folder}/tomo_1.mrc",), coordinates=f"{folder}/ground_truth.csv", diameter=diameter)
+    (tmp_path / "classes.csv").write_text(f"class,diameter,distractor\na,100,0\nb,{diameter},0\nbead,1,1\n")
+    with pytest.raises(InputError, match="--simulation: class 'b': "):
+        training_set(simulation=folder)
+
+
+def test_coordinates_that_do_not_belong_to_their_tomograms_are_said(tmp_path):
+    rng, names = np.random.default_rng(5), ("TS_1", "TS_2", "TS_3")
+    places = {}
+    for name in names:
+        made = simulate_tomogram((64, 64, 32), {"target": 14}, rng=rng, radius=4.0, noise=0.1, sampling_rate=RATE)
+        write_volume(tmp_path / f"{name}.mrc", made.volume, RATE)
+        places[name] = made.positions["target"]
+
+    def notes(positions: dict) -> str:
+        rows = [(name, *place) for name, own in positions.items() for place in own]
+        pd.DataFrame(rows, columns=["tomo_id", "x", "y", "z"]).to_csv(tmp_path / "picks.csv", index=False)
+        tomograms = tuple(f"{tmp_path}/{name}.mrc" for name in names)
+        return "\n".join(training_set(tomograms=tomograms, coordinates=str(tmp_path / "picks.csv"), diameter=80.0)[1])
+
+    assert notes(places) == ""
+    wrong = {
+        "binned": {name: own / 2 for name, own in places.items()},
+        "axes": {name: own[:, [1, 0, 2]] for name, own in places.items()},
+        "ids": dict(zip(names, [places["TS_2"], places["TS_3"], places["TS_1"]], strict=True)),
+    }
+    for positions in wrong.values():
+        said = (
+            "the labelled places of 'TS_1', 'TS_2', 'TS_3' look like their surroundings: check the sampling rate, the axis order"
+        )
+        assert said in notes(positions)
+    assert "the labelled places of 'TS_3' look like" in notes({**places, "TS_3": places["TS_1"]})
+
+
 def test_tomograms_without_coordinates_are_left_out_and_named(tmp_path):
     folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"))
     table = pd.read_csv(tmp_path / "ground_truth.csv")
@@ -93,3 +151,27 @@ def test_tomograms_without_coordinates_are_left_out_and_named(tmp_path):
     data, notes = training_set(tomograms=tomograms, coordinates=str(tmp_path / "one.csv"), diameter=80.0, partial=True)
     assert [t.tomo_id for t in data.tomograms] == ["tomo_1"] and any("no coordinates for 'tomo_2'" in note for note in notes)
     assert data.labels[0].rest == 0.3 and data.labels[0].classes.tolist() == [1, 1]
+
+
+def test_a_tomogram_without_particles_has_a_fold_and_labels_decide_which_training_goes_on(tmp_path):
+    rows = [(5, 6, 7, "a"), (20, 20, 10, "b"), (30, 9, 9, "bead"), (12, 12, 12, "a")]
+    folder = simulation(tmp_path, *rows)
+    table = pd.read_csv(tmp_path / "ground_truth.csv")
+    rng = np.random.default_rng(1)
+    for name in ("bare_1", "bare_2", "bare_3"):
+        write_volume(tmp_path / f"{name}.mrc", rng.normal(size=(20, 30, 40)), RATE)
+        table.loc[len(table)] = (name, 1, 9, 9, 9, "bead")
+    table.to_csv(tmp_path / "ground_truth.csv", index=False)
+    config = TrainConfig("m.h5", simulation=folder, folds=2)
+    data, _ = training_set(simulation=folder, folds=2)
+    model = _description(config, data, [])
+    folds = {region.tomo_id: region.fold for region in model.regions}
+    assert folds == {"tomo_1": 0, "tomo_2": 1, "bare_1": 0, "bare_2": 1, "bare_3": 0}
+    assert _description(TrainConfig("m.h5", simulation=folder, folds=1), data, []).regions == ()
+    before = _digest(data, None)
+    table.loc[0, "x"] += 1
+    table.to_csv(tmp_path / "ground_truth.csv", index=False)
+    (tmp_path / "start.h5").write_bytes(b"weights")
+    moved, _ = training_set(simulation=folder, folds=2)
+    digests = {before, _digest(moved, None), _digest(data, str(tmp_path / "start.h5"))}
+    assert _digest(data, None) == before and len(digests) == 3

@@ -73,7 +73,7 @@ def _with_rule(config: DeepPickConfig, model: VoxelModel) -> tuple[VoxelModel, l
     """The model with the rule that the user wants, and what to say about it."""
     notes = []
     if not model.tested:
-        notes.append(f"'{config.model}' is untested: its training ended before it was validated")
+        notes.append(f"'{config.model}' is untested: no particle was left to validate it on")
     rule: PickingRule = model.rule
     chosen = replace(rule, cluster=config.cluster or rule.cluster, bandwidth=config.bandwidth or rule.bandwidth)
     if config.bandwidth and chosen.cluster != "meanshift":
@@ -112,7 +112,7 @@ def _pick(
     candidates = sizes_of(model).candidates(found.classes, found.particle, how, model.how.majority)
     picks = as_picks(candidates, model, tomo_id, seen.sampling_rate, tomogram.sampling_rate, thresholds, config.number)
     if not trained:
-        print_notes(_doubts(seen, found, networks, model, len(picks)))
+        print_notes(_doubts(seen, found, networks, model, None if config.number else len(picks)))
     return picks
 
 
@@ -127,8 +127,13 @@ def _was_trained_on(tomogram: Tomogram, seen: SeenTomogram, model: VoxelModel) -
     return False
 
 
-def _doubts(seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model], model: VoxelModel, count: int) -> list[str]:
-    """What tells that a tomogram is not like those of the training: its contrast, or far fewer picks than there."""
+def _doubts(
+    seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model], model: VoxelModel, count: int | None
+) -> list[str]:
+    """What tells that a tomogram is not like those of the training: its contrast, or far fewer picks than there.
+
+    count: of its picks; None where the user chose it.
+    """
     from tomo_particles.network.voxels import predict
 
     notes, expected = [], model.density * seen.data.size
@@ -140,7 +145,7 @@ def _doubts(seen: SeenTomogram, found: ScoreMap, networks: Sequence[keras.Model]
             f"'{seen.tomo_id}': the networks are surer of particles in it with inverted contrast: its contrast is probably the "
             "opposite of that of the training tomograms"
         )
-    if count < FEW * expected:
+    if count is not None and count < FEW * expected:
         notes.append(f"'{seen.tomo_id}': {count} picks, where the training tomograms had {expected:.0f} in such a volume")
     return notes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +13,13 @@ from tomo_particles.core.coordinates import check_inside, rescale_positions
 from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id
-from tomo_particles.evaluation.particle_classes import Species, read_species
+from tomo_particles.evaluation.particle_classes import DISTRACTORS, Species, read_species
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.learning.voxels.grey import SeenTomogram, seen_tomogram
 from tomo_particles.learning.voxels.targets import VOLUME_DIAMETER, Labels, ParticleClass
 from tomo_particles.runs.results import read_run
 
+from .._shared.diameter import check_particle_size
 from .train_config import SOURCES, TrainConfig
 
 ONE_CLASS = "particle"
@@ -27,7 +28,9 @@ UNLABELLED = {"partial": 0.3, "consensus": 0.5}  # weight of the space without l
 ACCEPTED, REFUSED = 0.5, 0.2  # score of a merged pick that is taken for a particle, and below which it is taken for none
 LEAST_ACCEPTED = 20
 LIKELY_RADIUS = (0.15, 0.6)  # diameters: a radius beyond is of a volume in other voxels
-INVERTED = 0.1  # deviations: particles that differ less from their surroundings tell no contrast
+LEAST_VOXELS = 4  # in a diameter: smaller particles are a wrong unit, or the network cannot tell them from noise
+LEAST_CONTRAST = 0.1  # deviations: particles that differ less from their surroundings tell no contrast
+CERTAIN = 2.0  # standard errors of that difference
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,34 @@ class TrainingSet:
 LabelsOf = Callable[[str, Tomogram], Labels]  # of a tomogram, given its path, in its own voxels
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What a source names. own_rate: sampling rates that differ from the headers'.
+
+    diameters: Å, of each class, with the beginning of a message about it.
+    """
+
+    paths: list[str]
+    labels_of: LabelsOf
+    classes: tuple[ParticleClass, ...]
+    diameters: Mapping[str, float]
+    own_rate: Mapping[str, float | None] = field(default_factory=dict)
+
+
 def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[str]) -> TrainingSet:
     """Everything that decides the training, checked. The tomograms stay open as long as `open_files`.
 
     notes: receives what was met on the way, a line each. Raises InputError.
     """
-    paths, own_rate, labels_of, classes = _read_source(config, open_files, notes)
+    source = _consensus(config, notes) if config.consensus else _coordinates(config, notes)
+    classes = source.classes
     tomograms: list[SeenTomogram] = []
     labels: list[Labels] = []
     files: list[LearnedFile] = []
     densities: list[SeenTomogram] = []
-    for path in paths:
+    for path in source.paths:
         opened = open_files.enter_context(
-            open_tomogram(path, own_rate.get(path) or config.tomogram_sampling_rate, _option(config))
+            open_tomogram(path, source.own_rate.get(path) or config.tomogram_sampling_rate, _option(config))
         )
         notes += opened.notes
         tomo_id = tomogram_id(path)
@@ -76,7 +94,9 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
             continue
         if seen.data is not opened.data:
             notes.append(f"'{path}' has {opened.sampling_rate:.5g} Å/voxel: rescaled to {rate:.5g}, that of the first tomogram")
-        known = labels_of(path, opened)
+        for option, diameter in source.diameters.items():
+            check_particle_size(diameter, opened, option, LEAST_VOXELS)
+        known = source.labels_of(path, opened)
         tomograms.append(seen)
         labels.append(replace(known, positions=rescale_positions(known.positions, opened.sampling_rate, seen.sampling_rate)))
         files.append(LearnedFile(str(path), opened.sampling_rate, opened.size))
@@ -103,12 +123,8 @@ def _option(config: TrainConfig) -> str:
     return next((option for name, option in SOURCES.items() if getattr(config, name) and name != "coordinates"), "--tomograms")
 
 
-def _read_source(
-    config: TrainConfig, open_files: ExitStack, notes: list[str]
-) -> tuple[list[str], dict[str, float | None], LabelsOf, tuple[ParticleClass, ...]]:
-    """The paths of the tomograms, sampling rates that differ from the headers', the labels of each, and the classes."""
-    if config.consensus:
-        return _consensus(config, notes)
+def _coordinates(config: TrainConfig, notes: list[str]) -> _Source:
+    """Picks of experts, or the places of a simulation."""
     if config.simulation:
         folder = Path(config.simulation)
         coordinates, classes = folder / "ground_truth.csv", Path(config.classes or folder / "classes.csv")
@@ -120,24 +136,21 @@ def _read_source(
     for path in paths:
         with open_tomogram(path, config.tomogram_sampling_rate, _option(config)) as opened:
             sizes[tomogram_id(path)], rates[tomogram_id(path)] = opened.size, opened.sampling_rate
-    picks = read_pick_file(
-        config.coordinates or coordinates,
-        rates,
-        option=SOURCES["simulation" if config.simulation else "coordinates"],
-        sizes=sizes,
-        notes=notes,
-    )
+    option = SOURCES["simulation" if config.simulation else "coordinates"]
+    picks = read_pick_file(coordinates, rates, option=option, sizes=sizes, notes=notes)
     if missing := [tomo_id for tomo_id in rates if tomo_id not in picks]:
         notes.append(f"no coordinates for {listed(missing)}: left out, because nobody says that nothing is there")
         paths = [path for path in paths if tomogram_id(path) in picks]
-    known = read_species(classes, "--classes" if config.classes else "--simulation") if config.diameter is None else None
-    found = _classes(known, config, min(rates.values()))
+    table = "--classes" if config.classes else "--simulation"
+    known = read_species(classes, table) if config.diameter is None else None
+    found = _classes(known, config, min(rates.values()), table)
+    diameters = {f"{table}: class '{one.name}'": one.diameter for one in known.values() if not one.distractor} if known else {}
     rest = UNLABELLED["partial"] if config.partial else 1.0
 
     def labels_of(path: str, tomogram: Tomogram) -> Labels:
-        return _known_labels(picks[tomogram_id(path)], tomogram, known, found, rest)
+        return _known_labels(picks[tomogram_id(path)], tomogram, known, found, rest, (option, table))
 
-    return paths, {}, labels_of, found
+    return _Source(paths, labels_of, found, diameters or {"--diameter": float(config.diameter or 0)})
 
 
 def _tomograms_named(coordinates: Path) -> list[str]:
@@ -153,8 +166,8 @@ def _tomograms_named(coordinates: Path) -> list[str]:
         raise InputError(f"--simulation: '{coordinates}' is no table of xmipp_simulate_tomo; simulate again") from error
 
 
-def _classes(known: Mapping[str, Species] | None, config: TrainConfig, rate: float) -> tuple[ParticleClass, ...]:
-    """The classes to learn, in the order of the table; rate: Å/voxel of the volumes in the table."""
+def _classes(known: Mapping[str, Species] | None, config: TrainConfig, rate: float, table: str) -> tuple[ParticleClass, ...]:
+    """The classes to learn, in the order of the table; rate: Å/voxel of the volumes in the table; table: its option."""
     if known is None:
         return (ParticleClass(ONE_CLASS, VOLUME_DIAMETER * float(config.diameter or 0)),)
     found = []
@@ -166,35 +179,45 @@ def _classes(known: Mapping[str, Species] | None, config: TrainConfig, rate: flo
             radius = rate * (3 * one.voxels / (4 * np.pi)) ** (1 / 3)
             if not LIKELY_RADIUS[0] * one.diameter <= radius <= LIKELY_RADIUS[1] * one.diameter:
                 raise InputError(
-                    f"--classes: class '{one.name}' has {one.voxels:g} voxels, a ball of {2 * radius:.0f} Å at {rate:g} Å/voxel, "
+                    f"{table}: class '{one.name}' has {one.voxels:g} voxels, a ball of {2 * radius:.0f} Å at {rate:g} Å/voxel, "
                     f"but a diameter of {one.diameter:g} Å; correct the column voxels, or leave it out"
                 )
         found.append(ParticleClass(one.name, float(radius)))
     if not found:
-        raise InputError("--classes: every class of the table is a distractor; there is nothing to learn")
+        raise InputError(f"{table}: every class of the table is a distractor; there is nothing to learn")
     return tuple(found)
 
 
 def _known_labels(
-    picks: Picks, tomogram: Tomogram, known: Mapping[str, Species] | None, classes: tuple[ParticleClass, ...], rest: float
+    picks: Picks,
+    tomogram: Tomogram,
+    known: Mapping[str, Species] | None,
+    classes: tuple[ParticleClass, ...],
+    rest: float,
+    options: tuple[str, str],
 ) -> Labels:
-    """Certain particles; what the table calls a distractor is no particle."""
-    where = f"--coordinates: tomogram '{picks.tomo_id}'"
+    """Certain particles; what the table calls a distractor, or what always is one, is no particle.
+
+    options: of the places, and of the table.
+    """
+    source, table = options
+    where = f"{source}: tomogram '{picks.tomo_id}'"
     positions = picks.at_sampling_rate(tomogram.sampling_rate).positions
     check_inside(positions, tomogram.size, where, tomogram.sampling_rate)
     names = [one.name for one in classes]
-    species = [name or (names[0] if len(names) == 1 else "") for name in picks.species] if known else [names[0]] * len(picks)
+    if known:
+        species = [name or (names[0] if len(names) == 1 else "") for name in picks.species]
+    else:  # one class, whatever the picks are called
+        species = [name if name in DISTRACTORS else names[0] for name in picks.species]
     if known and "" in species:
-        raise InputError(f"{where}: picks without a class, but --classes has {len(names)}; add the column class")
+        raise InputError(f"{where}: picks without a class, but {table} has {len(names)}; add the column class")
     if known and (strange := sorted({name for name in species if name not in known})):
-        raise InputError(f"{where}: the class {listed(strange)} is not in the table of --classes; add it, or remove the picks")
+        raise InputError(f"{where}: the class {listed(strange)} is not in the table of {table}; add it, or remove the picks")
     number = np.array([names.index(name) + 1 if name in names else 0 for name in species], dtype=int)
     return Labels(positions, number, (number > 0).astype(float), np.ones(len(number)), rest)
 
 
-def _consensus(
-    config: TrainConfig, notes: list[str]
-) -> tuple[list[str], dict[str, float | None], LabelsOf, tuple[ParticleClass, ...]]:
+def _consensus(config: TrainConfig, notes: list[str]) -> _Source:
     """A finished consensus as teacher: what it accepts is a particle as surely as it says, what it refuses is none."""
     run = read_run(str(config.consensus), option="--consensus")
     probability = run.probability
@@ -217,8 +240,10 @@ def _consensus(
         positions = run.positions(tomogram.sampling_rate)[own]
         return Labels(positions, which[own], value[own], weight[own], UNLABELLED["consensus"])
 
-    classes = (ParticleClass(ONE_CLASS, VOLUME_DIAMETER * float(config.diameter or 0)),)
-    return list(paths), {path: one.sampling_rate for path, one in paths.items()}, labels_of, classes
+    diameter = float(config.diameter or 0)
+    classes = (ParticleClass(ONE_CLASS, VOLUME_DIAMETER * diameter),)
+    rates = {path: one.sampling_rate for path, one in paths.items()}
+    return _Source(list(paths), labels_of, classes, {"--diameter": diameter}, rates)
 
 
 def _check_counts(labels: list[Labels], classes: tuple[ParticleClass, ...], config: TrainConfig, notes: list[str]) -> None:
@@ -239,11 +264,16 @@ def _with_contrast(
 ) -> list[SeenTomogram]:
     """The tomograms, protein positive: the contrast of most of them holds for all."""
     contrast = [_contrast(tomogram, known, classes) for tomogram, known in zip(tomograms, labels, strict=True)]
-    bright = float(np.median(contrast)) < -INVERTED
+    bright = sum(value < 0 for value in contrast) > sum(value > 0 for value in contrast)
     if bright:
         notes.append("the labelled particles are brighter than their surroundings: the model is for tomograms of that contrast")
+    if alike := [tomogram.tomo_id for tomogram, value in zip(tomograms, contrast, strict=True) if value == 0]:
+        notes.append(
+            f"the labelled places of {listed(alike)} look like their surroundings: check the sampling rate, the axis order and "
+            "the ids of the coordinates, unless these particles are few or faint"
+        )
     for tomogram, value in zip(tomograms, contrast, strict=True):
-        if (value < -INVERTED) != bright and abs(value) > INVERTED:
+        if (value > 0 and bright) or (value < 0 and not bright):
             notes.append(
                 f"tomogram '{tomogram.tomo_id}': its contrast is inverted, or its labels are elsewhere: the labelled places are "
                 f"{'darker' if bright else 'brighter'} than their surroundings, unlike in the other tomograms"
@@ -252,7 +282,10 @@ def _with_contrast(
 
 
 def _contrast(tomogram: SeenTomogram, labels: Labels, classes: tuple[ParticleClass, ...]) -> float:
-    """Mean grey value in the middle of labelled particles above that around them, in deviations; positive: dark protein."""
+    """Mean grey value in the middle of labelled particles above that around them, in deviations; positive: dark protein.
+
+    0 where it is too small to be seen, or what places at random may have; not a number where no particle is labelled.
+    """
     values = []
     for row in np.flatnonzero(labels.value > 0)[:100]:
         half = max(1, round(classes[labels.classes[row] - 1].radius / 2 / tomogram.sampling_rate))
@@ -260,4 +293,7 @@ def _contrast(tomogram: SeenTomogram, labels: Labels, classes: tuple[ParticleCla
         grey, _ = tomogram.crop(start, (4 * half + 1,) * 3)
         inner = grey[half:-half, half:-half, half:-half]
         values.append((inner.sum() / inner.size) - (grey.sum() - inner.sum()) / (grey.size - inner.size))
-    return float(np.mean(values)) if values else 0.0
+    if not values:
+        return np.nan
+    mean, error = float(np.mean(values)), float(np.std(values)) / np.sqrt(len(values))
+    return mean if abs(mean) > max(LEAST_CONTRAST, CERTAIN * error) else 0.0

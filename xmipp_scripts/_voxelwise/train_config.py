@@ -75,6 +75,10 @@ class TrainConfig:
                 raise InputError(
                     "--diameter: has no meaning with --classes, which says the size of each class; give one of the two"
                 )
+            if self.simulation:
+                raise InputError(
+                    "--diameter: has no meaning with --simulation, whose classes.csv has the size of each class; leave it out"
+                )
         elif self.consensus:
             raise InputError("--diameter: required with --consensus: merged picks are one class")
         elif not self.classes and not self.simulation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +25,7 @@ from tomo_particles.learning.voxels.patches import PatchSource
 from tomo_particles.learning.voxels.recipes import CLUSTERINGS
 from tomo_particles.learning.voxels.targets import Labels
 from tomo_particles.pickers.voxelwise.candidates import Candidates
-from tomo_particles.pickers.voxelwise.choice import Clustering, Known, calibrate, clusterings, judge, quality
+from tomo_particles.pickers.voxelwise.choice import Clustering, Known, calibrate, clusterings, f_of_classes, judge, quality
 
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
@@ -35,10 +36,11 @@ from .train_config import TrainConfig
 if TYPE_CHECKING:
     import keras
 
-    from tomo_particles.network.voxels import ScoreMap
+    from tomo_particles.network.voxels import Checkpoint, ScoreMap
 
 VALIDATED = 0.15  # of the particles of a network's tomograms, where no whole tomogram can be spared to choose the best weights
 SPARED = 4  # tomograms that a network has, from which on one of them is spared for that
+POOR = 0.3  # F score out of fold: a lower one has a reason
 CHOSEN_ON = 3  # tomograms to choose the way from map to picks on; more take time and do not improve the choice
 
 
@@ -50,16 +52,16 @@ def train_picker(config: TrainConfig) -> VoxelModel:
         data = read_training_set(config, open_files, notes)
         model = _description(config, data, notes)
         print_notes(notes)
-        networks, model = _train(config, data, model)
+        networks, model, checkpoint = _train(config, data, model)
         say("picking the training tomograms out of fold")
-        model, known, f_score = _choose(config, data, model, networks)
+        model, known, scores = _choose(config, data, model, networks)
         from tomo_particles.network.voxels import save_voxel_model
 
         pickings = _pickings(data, model, known)
         write_pickings(str(config.beside("_picks.csv")), pickings, [file.path for file in data.files], box_diameter(model))
-        _write_summary(config, data, model, pickings, f_score, time.perf_counter() - started)
+        _write_summary(config, data, model, pickings, scores, time.perf_counter() - started)
         save_voxel_model(config.output, model, networks)
-    config.beside(".training.h5").unlink(missing_ok=True)  # nothing is left to go on with
+    checkpoint.remove()
     return model
 
 
@@ -73,6 +75,10 @@ def _description(config: TrainConfig, data: TrainingSet, notes: list[str]) -> Vo
         notes.append(
             f"{len(data.tomograms)} tomograms for {config.folds} folds: each tomogram is cut into slabs, half a patch apart"
         )
+    with_particles = set(names)
+    for number, one in enumerate(t for t in data.tomograms if regions and t.tomo_id not in with_particles):
+        # What holds no particle is learned from too: it also needs a network that never saw it
+        regions += (Region(one.tomo_id, 0, -np.inf, np.inf, number % config.folds),)
     how = config.how
     return VoxelModel(
         recipe=config.recipe,
@@ -115,7 +121,7 @@ def _in_fold(model: VoxelModel, fold: int, tomo_id: str, positions: np.ndarray) 
     return fold_of(model.regions, np.full(len(positions), tomo_id), positions) == fold
 
 
-def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[list[keras.Model], VoxelModel]:
+def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[list[keras.Model], VoxelModel, Checkpoint]:
     """The networks, one per fold, going on where an interrupted training stopped."""
     start_model = _start_model(config, model)
     sources = [_patch_sources(config, data, model, fold) for fold in range(config.folds)]
@@ -132,10 +138,19 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
         steps=config.steps,
         seconds=None if config.steps else 60 * config.minutes,
     )
-    checkpoint = Checkpoint(config.beside(".training.h5"), f"{__version__} {config} {model.to_json()}")
+    checkpoint = Checkpoint(
+        config.beside(".training.h5"), f"{__version__} {config} {model.to_json()} {_digest(data, start_model)}"
+    )
     finished = checkpoint.read(model, "-o")
     length = f"{config.steps} steps" if config.steps else f"{config.minutes:g} minutes"
     say(f"training {config.folds} network(s) '{config.recipe}', {length} each, on {len(data.tomograms)} tomogram(s)")
+    if blind := [fold + 1 for fold, (_, validate) in enumerate(sources) if validate is None]:
+        print_notes(
+            [
+                f"no particle is left to validate network {', '.join(map(str, blind))} on: its last weights are kept, and the "
+                "model is marked untested; give more particles or tomograms, or lower --patch"
+            ]
+        )
     networks, steps = [], []
     Path(config.output).parent.mkdir(parents=True, exist_ok=True)
     with open(
@@ -172,7 +187,16 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
             networks.append(trained.network)
             steps.append(trained.steps)
             model = replace(model, tested=trained.validated and (model.tested or fold == 0))
-    return networks, replace(model, steps=tuple(steps))
+    return networks, replace(model, steps=tuple(steps)), checkpoint
+
+
+def _digest(data: TrainingSet, start_model: str | None) -> str:
+    """What decides the training and is in no option: the labels, and the contents of the model to begin with."""
+    digest = hashlib.sha256(Path(start_model).read_bytes() if start_model else b"")
+    for one in data.labels:
+        for values in (one.positions, one.classes, one.value, one.weight):
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
 
 
 def _start_model(config: TrainConfig, model: VoxelModel) -> str | None:
@@ -229,8 +253,8 @@ def _patch_sources(
 
 def _choose(
     config: TrainConfig, data: TrainingSet, model: VoxelModel, networks: Sequence[keras.Model]
-) -> tuple[VoxelModel, list[Known | None], float]:
-    """The model with its picking rule, the out-of-fold candidates of each tomogram, and their F score under the rule."""
+) -> tuple[VoxelModel, list[Known | None], _FScores]:
+    """The model with its picking rule, the out-of-fold candidates of each tomogram, and their F scores under the rule."""
     from tomo_particles.network.voxels import predict_out_of_fold
 
     sizes = sizes_of(model)
@@ -253,7 +277,9 @@ def _choose(
     every: list[Known | None] = [None] * len(data.tomograms)
     for k in places:
         every[k] = known(k, looked.pop(k) if k in looked else map_of(k), best)
-    found = calibrate(judge([one for one in every if one], sizes, _hits), len(model.classes), config.beta)
+    picked = [one for one in every if one]
+    found = calibrate(judge(picked, sizes, _hits), len(model.classes), config.beta)
+    of_classes = f_of_classes(picked, sizes, _hits, found, config.beta)
     rule = PickingRule(
         best.cluster,
         best.tau,
@@ -264,9 +290,15 @@ def _choose(
     )
     if not len(found.scores):
         print_notes(["too few different scores to calibrate them: the scores are not probabilities (uncalibrated)"])
-    if not model.tested:
-        print_notes(["the time was up before a network was validated: the model is marked untested; raise --minutes"])
-    return replace(model, rule=rule), every, found.f_score
+    if found.f_score < POOR:
+        unlabelled = "; with --labels partial, picks that nobody labelled count as wrong" if config.partial else ""
+        print_notes(
+            [
+                f"the out-of-fold F score is {found.f_score:.2f}: the networks did not learn to find them{unlabelled}; "
+                "train longer, or check sampling rate, axis order and ids of the coordinates, and the diameter"
+            ]
+        )
+    return replace(model, rule=rule), every, _FScores(found.f_score, tuple(map(float, of_classes)))
 
 
 def _known(tomo_id: str, labels: Labels, candidates: Candidates, found: ScoreMap, held: Sequence[Region]) -> Known:
@@ -293,15 +325,15 @@ def _pickings(data: TrainingSet, model: VoxelModel, known: Sequence[Known | None
 
 
 @dataclass(frozen=True)
-class _Score:
-    """Picks of a class against its labels."""
+class _FScores:
+    """Out of fold: of places, whatever the class, and of each class alone."""
 
-    particles: int
-    picks: int
+    places: float
+    classes: tuple[float, ...]
 
 
 def _write_summary(
-    config: TrainConfig, data: TrainingSet, model: VoxelModel, pickings: Sequence[Picks], f_score: float, seconds: float
+    config: TrainConfig, data: TrainingSet, model: VoxelModel, pickings: Sequence[Picks], scores: _FScores, seconds: float
 ) -> None:
     labelled = np.bincount(np.concatenate([one.classes for one in data.labels]), minlength=len(model.classes) + 1)[1:]
     picked = [sum(int((picks.species == one.name).sum()) for picks in pickings) for one in model.classes]
@@ -311,10 +343,16 @@ def _write_summary(
         "tomograms": [file.path for file in data.files],
         "steps": model.steps,
         "rule": asdict(model.rule),
-        "outOfFoldF": f_score,
-        "classes": {one.name: asdict(_Score(int(n), m)) for one, n, m in zip(model.classes, labelled, picked, strict=True)},
+        "outOfFoldF": scores.places,
+        "classes": {
+            one.name: {"particles": int(n), "picks": m, "outOfFoldF": f}
+            for one, n, m, f in zip(model.classes, labelled, picked, scores.classes, strict=True)
+        },
         "seconds": seconds,
     }
     with written_aside(config.beside("_summary.json")) as aside:
         aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    say(f"out of fold: F {f_score:.3f}, {sum(map(len, pickings))} picks of {int(labelled.sum())} labelled particles")
+    say(
+        f"out of fold: F {scores.places:.3f} of places, whatever the class; {sum(map(len, pickings))} picks of "
+        f"{int(labelled.sum())} labelled particles"
+    )

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +42,7 @@ with h5py.File(io.BytesIO(sys.stdin.buffer.read())) as file:
     look("", file)
     file.visititems(look)
 """
+NOT_OURS = ("is not a model that this program wrote", "give one of its own, or train a new one")  # what is wrong, remedy
 KERAS_MEMBERS = {"config.json", "metadata.json", "model.weights.h5"}
 
 
@@ -51,6 +54,20 @@ def require_suffix(path: str | os.PathLike, option: str) -> str:
     return suffix
 
 
+@contextmanager
+def reading(path: str | os.PathLike, option: str, wrong: tuple[str, str] = NOT_OURS) -> Iterator[None]:
+    """Everything that a file which is not ours can bring about while it is read becomes one InputError.
+
+    wrong: what is wrong with the file, and the remedy.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f"{option}: '{path}' {wrong[0]} ({first_line(error)}); {wrong[1]}") from error
+
+
 def read_model_texts(path: str | os.PathLike, option: str = parameter("model")) -> tuple[str, str]:
     """Our description of the model, and Keras's configuration, both JSON; nothing of them is executed.
 
@@ -58,31 +75,27 @@ def read_model_texts(path: str | os.PathLike, option: str = parameter("model")) 
     """
     require_file(path, option)
     read = {".h5": _read_h5, ".keras": _read_keras}[require_suffix(path, option)]
-    try:
+    with reading(path, option):
         texts = read(path)
         for text in texts:
             json.loads(text)
-        return texts
-    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(
-            f"{option}: '{path}' is not a model that this program wrote ({first_line(error)}); "
-            "give one of its own, or train a new one"
-        ) from error
+    return texts
 
 
-def read_attribute(path: str | os.PathLike, attribute: str, option: str = parameter("model")) -> str:
-    """A text of an .h5 file of ours; nothing of the file is executed. Raises InputError for a file that is not ours."""
+def read_attribute(
+    path: str | os.PathLike, attribute: str, option: str = parameter("model"), wrong: tuple[str, str] = NOT_OURS
+) -> str:
+    """A text of an .h5 file of ours; nothing of the file is executed. Raises InputError for a file that is not ours.
+
+    wrong: as of `reading`.
+    """
     require_file(path, option)
-    try:
+    with reading(path, option, wrong):
         info = os.stat(path)
         _probe_file(os.fspath(path), info.st_size, info.st_mtime_ns)
         with h5py.File(path) as file:
-            return str(file.attrs[attribute])
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{option}: '{path}' is not a model that this program wrote ({first_line(error)}); "
-            "give one of its own, or train a new one"
-        ) from error
+            text = str(file.attrs[attribute])
+    return text
 
 
 def read_scores_text(path: str | os.PathLike, option: str = parameter("model")) -> str:
@@ -91,14 +104,13 @@ def read_scores_text(path: str | os.PathLike, option: str = parameter("model")) 
     Raises InputError for a file that is not ours.
     """
     read_model_texts(path, option)  # its own errors say more
-    if Path(path).suffix == ".h5":
-        with h5py.File(path) as file:
-            found = file.get(SCORES)
-            if not isinstance(found, h5py.Dataset) or found.nbytes > LONGEST_TEXT:
-                return ""
-            return bytes(found[()]).decode(errors="replace")
-    with zipfile.ZipFile(path) as archive:
-        return _text_of(archive, SCORES_MEMBER) if SCORES_MEMBER in archive.namelist() else ""
+    with reading(path, option):
+        if Path(path).suffix == ".h5":
+            with h5py.File(path) as file:
+                return _text_in(file[SCORES]) if SCORES in file else ""
+        with zipfile.ZipFile(path) as archive:
+            return _text_of(archive, SCORES_MEMBER) if SCORES_MEMBER in archive.namelist() else ""
+    return ""
 
 
 def architecture_of(path: str | os.PathLike, option: str = parameter("model")) -> str:
@@ -155,6 +167,15 @@ def _read_keras(path: str | os.PathLike) -> tuple[str, str]:
         return _text_of(archive, MEMBER), _text_of(archive, "config.json")
 
 
+def _text_in(item: h5py.Group | h5py.Dataset) -> str:
+    """A text kept as bytes, which may say to be of any size."""
+    if not isinstance(item, h5py.Dataset) or item.dtype != "u1" or item.ndim != 1:
+        raise ValueError(f"its {item.name} is no text")
+    if item.size > LONGEST_TEXT:
+        raise ValueError(f"its {item.name} is too long")
+    return bytes(item[()]).decode()
+
+
 def _text_of(archive: zipfile.ZipFile, member: str) -> str:
     """A member of a zip, which may say and hold any size."""
     with archive.open(member) as file:
@@ -164,9 +185,9 @@ def _text_of(archive: zipfile.ZipFile, member: str) -> str:
     return text.decode()
 
 
-def refuse_large_weights(path: str | os.PathLike, most: int, option: str) -> None:
+def refuse_large_weights(path: str | os.PathLike, most: int, option: str, remedy: str = "train a new model") -> None:
     """Raise InputError for a model file whose weights would take more bytes than `most`, before any are read."""
-    try:
+    with reading(path, option, ("does not hold weights that can be read", remedy)):
         if Path(path).suffix == ".h5":
             with h5py.File(path) as file:
                 size = _declared(file)
@@ -178,14 +199,10 @@ def refuse_large_weights(path: str | os.PathLike, most: int, option: str) -> Non
                 _probe(content)
                 with h5py.File(io.BytesIO(content)) as file:
                     size = _declared(file)
-    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(
-            f"{option}: '{path}' does not hold weights that can be read ({first_line(error)}); train a new model"
-        ) from error
     if size > most:
         raise InputError(
             f"{option}: '{path}' says that its weights take more than {most // 1_000_000} MB, which no such network "
-            "does; train a new model"
+            f"does; {remedy}"
         )
 
 

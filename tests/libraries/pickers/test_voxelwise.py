@@ -7,8 +7,8 @@ from tomo_particles.evaluation.calibration import expected_calibration_error
 from tomo_particles.evaluation.matching import counts_by_score, pairs_within
 from tomo_particles.pickers.voxelwise import places
 from tomo_particles.pickers.voxelwise.calibration import KNOTS, best_threshold, calibrated, isotonic
-from tomo_particles.pickers.voxelwise.candidates import find_candidates
-from tomo_particles.pickers.voxelwise.choice import Clustering, Known, Sizes, calibrate, clusterings, judge
+from tomo_particles.pickers.voxelwise.candidates import Candidates, find_candidates
+from tomo_particles.pickers.voxelwise.choice import Clustering, Known, Sizes, calibrate, clusterings, f_of_classes, judge
 
 SIZES = Sizes(np.array([60.0, 60.0]), np.array([48.0, 48.0]), 20.0)  # map voxels of 20 Å
 
@@ -124,6 +124,19 @@ def test_candidates_at_doubtful_places_are_neither_right_nor_wrong():
     one = Sizes(np.array([60.0]), np.array([48.0]), 20.0)
     judged = judge([known], one, lambda p, t, r, s: counts_by_score(pairs_within(p, t, r), s))
     assert judged.true.sum() == 1 and len(judged.true) == 2 and judged.particles == 1
+
+
+def test_the_f_score_counts_places_and_that_of_a_class_its_own_only():
+    hits = lambda p, t, r, s: counts_by_score(pairs_within(p, t, r), s)  # noqa: E731
+    rng = np.random.default_rng(0)
+    places = 40.0 * np.arange(60)[:, None] + np.zeros(3)
+    truth = np.repeat([0, 1], 30)
+    known = Known(Candidates(places, 1 - truth, rng.random(60)), places, truth, np.zeros((0, 3)))
+    found = calibrate(judge([known], SIZES, hits), 2)
+    assert found.f_score == pytest.approx(1) and f_of_classes([known], SIZES, hits, found).tolist() == [0, 0]
+    known = Known(Candidates(places, np.zeros(60, int), rng.random(60)), places, truth, np.zeros((0, 3)))
+    found = calibrate(judge([known], SIZES, hits), 2)
+    assert f_of_classes([known], SIZES, hits, found) == pytest.approx([2 * 30 / (60 + 30), 0])
 
 
 def test_several_bandwidths_are_tried_and_none_smaller_than_the_smallest_sensible_one():

@@ -136,7 +136,8 @@ def _rescaled(data: np.ndarray, sampling_rate: float, rate: float) -> np.ndarray
     grey, _ = without_gaps(data)
     factor = max(1, int(rate / sampling_rate + 1e-6))
     if factor > 1:
-        grey = np.pad(grey, [(0, -edge % factor) for edge in grey.shape], mode="edge")
+        if any(edge % factor for edge in grey.shape):  # numpy copies all of it in any case
+            grey = np.pad(grey, [(0, -edge % factor) for edge in grey.shape], mode="edge")
         z, y, x = (edge // factor for edge in grey.shape)
         grey = grey.reshape(z, factor, y, factor, x, factor).mean(axis=(1, 3, 5))
     ratio = rate / (sampling_rate * factor)

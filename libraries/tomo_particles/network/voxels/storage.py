@@ -6,7 +6,6 @@ import hashlib
 import math
 import os
 from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -16,12 +15,15 @@ import tensorflow as tf
 
 from ...core.errors import InputError, parameter
 from ...core.files import written_aside
-from ...learning.model_files import first_line, read_attribute, refuse_large_weights
+from ...learning.model_files import read_attribute, reading, refuse_large_weights
 from ...learning.voxels.description import ATTRIBUTE, VoxelModel, read_voxel_model
 from .architectures import build_voxel_network
 from .training import Progress, Trained
 
 SETTINGS = "tomo_particles_training"  # attribute of a checkpoint
+WRONG_WEIGHTS = ("does not hold the weights that it should", "train a new model")
+BEGIN_ANEW = "remove this file to begin anew"
+WRONG_CHECKPOINT = ("is no interrupted training that can go on", BEGIN_ANEW)
 SPARE = 1 << 20  # bytes of a file besides its arrays
 NUMBERS = ("step", "seconds", "best_loss", "validated")
 
@@ -42,7 +44,7 @@ def load_voxel_model(
     with (strategy or tf.distribute.get_strategy()).scope():
         networks = tuple(build_voxel_network(model, name=f"network_{number}") for number in range(model.folds))
     refuse_large_weights(path, SPARE + sum(4 * network.count_params() for network in networks), option)
-    with _ours(path, option), h5py.File(path) as file:
+    with reading(path, option, WRONG_WEIGHTS), h5py.File(path) as file:
         if set(file) != {f"network_{number}" for number in range(model.folds)}:
             raise ValueError(f"expected {model.folds} networks")
         for number, network in enumerate(networks):
@@ -64,30 +66,29 @@ class Checkpoint:
         """Read what an interrupted training left; the number of networks that it had finished."""
         if not self.path.exists():
             return 0
-        if read_attribute(self.path, SETTINGS, option) != self._settings:
+        if read_attribute(self.path, SETTINGS, option, WRONG_CHECKPOINT) != self._settings:
             raise InputError(
                 f"{option}: '{self.path}' is an interrupted training with other options or files; give the same ones to go on "
-                "with it, or remove this file to begin anew"
+                f"with it, or {BEGIN_ANEW}"
             )
         shape = build_voxel_network(model)
         weights = shape.get_weights()
         optimizer = keras.optimizers.Adam()
         optimizer.build(shape.trainable_variables)
         moments = [np.array(variable) for variable in optimizer.variables]
-        refuse_large_weights(self.path, SPARE + 4 * shape.count_params() * (model.folds + 6), option)
-        with _ours(self.path, option), h5py.File(self.path) as file:
+        refuse_large_weights(self.path, SPARE + 4 * shape.count_params() * (model.folds + 6), option, BEGIN_ANEW)
+        with reading(self.path, option, WRONG_CHECKPOINT), h5py.File(self.path) as file:
             for number in range(len([name for name in file if name.startswith("network_")])):
-                group = file[f"network_{number}"]
-                self._done.append(
-                    (_read_arrays(file, group.name, weights), int(group.attrs["steps"]), bool(group.attrs["validated"]))
-                )
+                name = f"network_{number}"
+                trained = _read_arrays(file, name, weights)
+                self._done.append((trained, int(_number(file[name], "steps")), bool(_number(file[name], "validated"))))
             if "current" in file:
-                numbers = {name: file["current"].attrs[name] for name in NUMBERS}
-                best = _read_arrays(file, "current/best", weights) if len(file["current/best"]) else []
+                numbers = {name: _number(file["current"], name) for name in NUMBERS}
+                best = _read_arrays(file, "current/best", weights if numbers["validated"] else [])
                 self._current = Progress(
                     int(numbers["step"]),
-                    float(numbers["seconds"]),
-                    float(numbers["best_loss"]),
+                    numbers["seconds"],
+                    numbers["best_loss"],
                     int(numbers["validated"]),
                     best,
                     _read_arrays(file, "current/weights", weights),
@@ -129,6 +130,14 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
+def _number(group: h5py.Group, name: str) -> float:
+    """An attribute that is one number. Raises KeyError or ValueError."""
+    value = np.asarray(group.attrs[name])
+    if value.ndim or value.dtype.kind not in "biuf" or np.isnan(value):
+        raise ValueError(f"its {name} is no number")
+    return float(value)
+
+
 def _write_arrays(file: h5py.File, group: str, arrays: Sequence[np.ndarray]) -> None:
     inside = file.create_group(group)
     for number, array in enumerate(arrays):
@@ -138,26 +147,14 @@ def _write_arrays(file: h5py.File, group: str, arrays: Sequence[np.ndarray]) -> 
 def _read_arrays(file: h5py.File, group: str, like: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The arrays of a group, each of the shape and type of its like. Raises ValueError for others."""
     inside = file[group]
-    if len(inside) != len(like):
-        raise ValueError(f"expected {len(like)} arrays, found {len(inside)}")
+    if not isinstance(inside, h5py.Group) or len(inside) != len(like):
+        raise ValueError(f"expected {len(like)} arrays in {group}")
     arrays = []
     for number, model in enumerate(like):
         stored = inside[f"{number:03d}"]
-        if stored.shape != model.shape or stored.dtype != model.dtype:
-            raise ValueError(f"expected an array of {model.shape} {model.dtype}, found {stored.shape} {stored.dtype}")
+        if not isinstance(stored, h5py.Dataset) or stored.shape != model.shape or stored.dtype != model.dtype:
+            raise ValueError(f"expected an array of {model.shape} {model.dtype} in {stored.name}")
         arrays.append(np.array(stored))
         if not all(math.isfinite(value) for value in (arrays[-1].min(), arrays[-1].max())):
             raise ValueError("its numbers are not finite")
     return arrays
-
-
-@contextmanager
-def _ours(path: str | os.PathLike, option: str):  # type: ignore[no-untyped-def]
-    try:
-        yield
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{option}: '{path}' does not hold the weights that it should ({first_line(error)}); train a new model"
-        ) from error

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ...core.errors import InputError, parameter
 from ...learning.voxels.description import VoxelModel
 from ...learning.voxels.patches import Batch, PatchSource
 from .architectures import build_voxel_network
@@ -79,6 +80,7 @@ def train_network(
 
     start: weights to begin with.  progress: of an interrupted training, to go on with.  save: is given the progress every 5
     minutes.  The same arguments with a budget of steps give the same weights on a CPU, interrupted or not.
+    Raises InputError where the training diverges: a loss or a weight that is no number.
     """
     strategy = strategy or tf.distribute.get_strategy()
     tf.config.experimental.enable_op_determinism()
@@ -100,6 +102,7 @@ def train_network(
     _run(number, network, optimizer, step, learn, checks, size, budget, progress, save, report)
     if progress.validated:
         network.set_weights(progress.best)
+    _require_finite(network.get_weights(), number, progress.step)
     return Trained(network, progress.step, progress.validated > 0)
 
 
@@ -126,10 +129,12 @@ def _run(
             optimizer.learning_rate.assign(budget.learning_rate * 0.5 * (1 + math.cos(math.pi * spent)))
             losses.append(step.learn(batch))
             progress.step += 1
+            _require_finite(losses[-1:], number, progress.step)
             progress.seconds = time.perf_counter() - began
             if budget.spent(progress.step, progress.seconds) * VALIDATIONS >= progress.validated + 1:
                 value = float(np.mean([step.look(check) for check in checks])) if checks else math.nan
                 if checks:
+                    _require_finite([value], number, progress.step)
                     progress.validated = int(budget.spent(progress.step, progress.seconds) * VALIDATIONS)
                     if value < progress.best_loss or not progress.best:
                         progress.best_loss, progress.best = value, network.get_weights()
@@ -140,9 +145,15 @@ def _run(
                 progress.seconds = seconds
             if time.perf_counter() - saved > SAVED_EVERY:
                 progress.weights = network.get_weights()
+                _require_finite(progress.weights, number, progress.step)
                 progress.optimizer = [np.array(variable) for variable in optimizer.variables]
                 save(progress)
                 saved = time.perf_counter()
+
+
+def _require_finite(values: Sequence[np.ndarray | float], number: int, step: int) -> None:
+    if not all(np.isfinite(value).all() for value in values):
+        raise InputError(f"{parameter('learning_rate')}: the training of network {number + 1} diverged at step {step}; lower it")
 
 
 class _Step:

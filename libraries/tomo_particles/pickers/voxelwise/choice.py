@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,7 +97,10 @@ def quality(judged: Judged, beta: float = 1.0) -> float:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Knots from score to probability, the lowest accepted probability of each class (C,), and the F score with these."""
+    """Knots from score to probability, the lowest accepted probability of each class (C,), and the F score with these.
+
+    The F score counts places: a pick that is at a particle of another class is right.
+    """
 
     scores: np.ndarray
     probabilities: np.ndarray
@@ -123,6 +126,28 @@ def calibrate(judged: Judged, n_classes: int, beta: float = 1.0) -> Calibration:
             particles = judged.true[own].sum() * judged.particles / found
             thresholds[which], _ = best_threshold(probability[own], judged.true[own], particles, beta)
     taken = probability >= thresholds[judged.classes]
+    return Calibration(knots, values, thresholds, _f_score(judged, taken, beta))
+
+
+def f_of_classes(known: Sequence[Known], sizes: Sizes, hits: Hits, found: Calibration, beta: float = 1.0) -> np.ndarray:
+    """(C,) the F score of each class alone: a pick is right at a particle of its own class only."""
+    scores = []
+    for which, threshold in enumerate(found.thresholds):
+        own = [
+            replace(
+                one,
+                candidates=one.candidates[one.candidates.classes == which],
+                positions=one.positions[one.classes == which],
+                classes=one.classes[one.classes == which],
+            )
+            for one in known
+        ]
+        judged = judge(own, sizes, hits)
+        scores.append(_f_score(judged, calibrated(judged.scores, found.scores, found.probabilities) >= threshold, beta))
+    return np.array(scores)
+
+
+def _f_score(judged: Judged, taken: np.ndarray, beta: float) -> float:
+    """Of the candidates that are taken, (n,) bool."""
     right = int((judged.true & taken).sum())
-    total = (1 + beta**2) * right / max(int(taken.sum()) + beta**2 * judged.particles, 1)
-    return Calibration(knots, values, thresholds, float(total))
+    return float((1 + beta**2) * right / max(int(taken.sum()) + beta**2 * judged.particles, 1))
