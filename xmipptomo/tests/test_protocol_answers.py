@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tomo_particles.consensus.informative_picks import AGAIN
 from tomo_particles.runs.curation import open_curation
 
 from ..files import RunFiles
@@ -64,8 +65,11 @@ class TestAnswers(ConsensusProject):
         (view,) = viewer._getVisualizeDict()["showCurate"]("showCurate")
         self.assertIsInstance(view, CurationView)
         curation = open_curation(RunFiles(protocol._getExtraPath()).root, "Ana", 1)
-        for number in range(12):
-            curation.answer(number % 2 == 0)
+        while curation.number < 12:
+            if curation.question().why == AGAIN:  # half of these answers are wrong, so that a pick may be asked twice
+                curation.skip()
+            else:
+                curation.answer(curation.number % 2 == 0)
         corner = np.array([4.0, 4.0, 4.0])
         apart = [np.linalg.norm(place - corner) for place in curation.picks.positions]
         self.assertGreater(min(apart), 8)

@@ -110,7 +110,6 @@ def read_scores_text(path: str | os.PathLike, option: str = parameter("model")) 
                 return _text_in(file[SCORES]) if SCORES in file else ""
         with zipfile.ZipFile(path) as archive:
             return _text_of(archive, SCORES_MEMBER) if SCORES_MEMBER in archive.namelist() else ""
-    return ""
 
 
 def architecture_of(path: str | os.PathLike, option: str = parameter("model")) -> str:
