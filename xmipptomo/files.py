@@ -50,6 +50,11 @@ class RunFiles(ProtocolLayout, ProtocolFiles):
         """Text: why the CPU works instead of the GPUs of the form. It exists only then."""
         return self._at("without_gpu.txt")
 
+    @property
+    def tuned(self) -> str:
+        """JSON: the settings file of the training, and what was used of it."""
+        return self._at("tuned_settings.json")
+
 
 class SimulationFiles(ProtocolFiles):
     """Files of a simulation; the program names all but the maps."""
