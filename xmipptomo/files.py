@@ -282,6 +282,15 @@ class AveragingFiles(LinkedFiles):
         return self._at("output", "fsc.csv")
 
     @property
+    def resolution(self) -> str:
+        """Folder of the resolution by direction and at each voxel; only where there are halves."""
+        return self._at("resolution")
+
+    def of_resolution(self, name: str) -> str:
+        """A file of it: fso.csv, directions.csv, local_resolution.mrc, summary.json, report.html."""
+        return self._at("resolution", name)
+
+    @property
     def report(self) -> str:
         """HTML page of a comparison."""
         return self._at("output", "report.html")
