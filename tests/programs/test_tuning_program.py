@@ -90,7 +90,9 @@ def test_a_settings_file_changes_the_training_of_a_run_and_an_option_wins(done, 
     assert (summary["settings"]["--epochs"], summary["settings"]["--noAugment"]) == ("1", "yes")
     log = pd.read_csv(learned / "network" / "training_log.csv")
     assert len(log) == 2 and "network 1/2 epoch  1/1" in text  # trained again
-    again = done(RUN, *run_options(scene, learned), "--noReport", "--folds", 2, "--epochs", 1, "--learningRate", 0.004, "--noAugment")
+    again = done(
+        RUN, *run_options(scene, learned), "--noReport", "--folds", 2, "--epochs", 1, "--learningRate", 0.004, "--noAugment"
+    )
     assert "network 1/2" not in again  # the same settings, from the file or not
 
 

@@ -228,7 +228,7 @@ class TestAverageProtocols(BaseTest):
         local = mrcfile.read(files.of_resolution("local_resolution.mrc"))
         self.assertEqual(local.shape, mrcfile.read(files.map("average")).shape)
         self.assertLess(abs(np.median(local[local > 0]) - found["local"]["median"]), 0.1)
-        shown = [line for line in self.average.summary() if line.startswith("By direction: half of the directions agree to ")]
+        shown = [line for line in self.average.summary() if line.startswith("By direction (FSO): half of the directions ")]
         self.assertTrue(len(shown) == 1 and found["fso"]["0.5"] in shown[0])
 
     def test_the_summary_begins_with_the_verdict(self):

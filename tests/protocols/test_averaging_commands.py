@@ -202,7 +202,7 @@ def test_the_resolution_is_in_the_summary_where_it_was_measured(tmp_path):
     notes = ["from 40 A on the directions in which the halves agree are not spread evenly", "no mask: the noise"]
     path.write_text(json.dumps({"fso": fso, "local": local, "notes": notes}))
     assert results.resolution_lines(str(path)) == [
-        "By direction: half of the directions agree to 31.4 A (FSO); 0.9 to 0.1 of them to 40.0 A to none. "
+        "By direction (FSO): half of the directions agree to 31.4 A, 90 % to 40.0 A, 10 % to none. "
         "Local resolution: median 28.5 Å",
         f"*Note*: {notes[0]}",
     ]

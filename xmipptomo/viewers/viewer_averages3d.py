@@ -101,7 +101,8 @@ class CompareBranches3DViewer(ProtocolViewer):
     def _defineParams(self, form):
         form.addSection(label="Comparison")
         form.addParam("showMaps", params.LabelParam, default=True, label="Maps side by side",
-                      help="Central slices of the averages of all picks, in one frame and at one grey scale.")
+                      help="Central slices of the averages of all picks, in one frame and at one grey scale. An average whose "
+                           "halves agree on nothing is flat.")
         form.addParam("showReport", params.LabelParam, label="Report in the browser",
                       help="Maps and curves at equal numbers of picks and with all picks, and both tables.")
 

@@ -109,8 +109,8 @@ def resolution_lines(path: str) -> list[str]:
     found = json.loads(Path(path).read_text(encoding="utf-8"))
     fso, local = found["fso"], found["local"]
     uneven = [note for note in found["notes"] if "directions" in note]
-    return [f"By direction: half of the directions agree to {fso['0.5']} (FSO); 0.9 to 0.1 of them to {' to '.join(fso['band'])}. "
-            f"Local resolution: median {local['median']:g} Å", *(f"*Note*: {note}" for note in uneven)]
+    return [f"By direction (FSO): half of the directions agree to {fso['0.5']}, 90 % to {fso['band'][0]}, 10 % to "
+            f"{fso['band'][1]}. Local resolution: median {local['median']:g} Å", *(f"*Note*: {note}" for note in uneven)]
 
 
 def branch_lines(summary: Mapping[str, Any]) -> list[str]:
