@@ -70,7 +70,9 @@ DEPENDENCIES = [
     "jinja2>=3.1",  # the HTML report: escapes names of files and pickers; pure Python, one small dependency
     "imodmodel>=0.1",  # IMOD models; it brings pydantic
     "dynamotable>=0.3",  # Dynamo tables; needs pandas only
-    "scipy>=1.10",  # k-d trees, distance transforms, rescaling
+    # k-d trees, distance transforms, rescaling; the trials of a tuning (scipy.stats.qmc): Optuna would bring SQLAlchemy, alembic
+    # and three packages more; KerasTuner needs scikit-learn to search and, once killed, goes on with other trials
+    "scipy>=1.10",
     "setuptools",  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]
 EXTRAS = {

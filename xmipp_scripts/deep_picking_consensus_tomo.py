@@ -1,4 +1,4 @@
-"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, tune the training, score subtomograms, or try the GPUs."""
+"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, tune the training, score with it, or try the GPUs."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class DeepPickingConsensusTomo(Program):
 
     def defineParams(self) -> None:
         self.addUsageLine(
-            "Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it. Tuning finds settings "
-            "of the training for your own data."
+            "Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it. Tuning finds "
+            "settings of the training for your own data."
         )
         self.addUsageLine(
             "A model holds several networks. Each was trained without one part of the tomograms. A subtomogram of that part "

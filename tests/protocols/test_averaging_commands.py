@@ -19,6 +19,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from xmipptomo import constants
     from xmipptomo.files import AveragingFiles
+    from xmipptomo.protocols import XmippProtAverageSubtomograms3D
     from xmipptomo.protocols.averaging import commands, results
     from xmipptomo.protocols.shared.form_checks import averaged_box
     from xmipptomo.viewers import AverageSubtomograms3DViewer, CompareBranches3DViewer, browser, viewer_averages3d
@@ -62,6 +63,14 @@ def test_every_option_is_one_that_the_program_knows(program):
         constants.RESOLUTION_PROGRAM: commands.resolution_arguments(["1", "2"], "mask", "coverage", "out", seed=1),
     }[program]
     assert {a for a in used if isinstance(a, str) and a.startswith("--")} - known == set()
+
+
+def test_what_the_halves_cannot_show_is_told_by_program_and_protocol():
+    command = [sys.executable, "-m", "xmipp_scripts.average_subtomograms", "--help"]
+    shown = " ".join(subprocess.run(command, capture_output=True, text=True, check=False).stdout.split())
+    assert "The handedness and a wrong sign of the tilt angles cannot be detected" in shown
+    told = " ".join((XmippProtAverageSubtomograms3D.__doc__ or "").split())
+    assert "does not show a wrong hand, a wrong sign of the tilt angles or a wrong symmetry" in told
 
 
 def test_the_form_knows_what_the_programs_ask_for():

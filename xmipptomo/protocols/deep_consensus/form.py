@@ -270,9 +270,9 @@ def _define_training(form: params.Form) -> None:
                        f"No: this is done only if there are fewer than {LARGE_DATA_SET} positives.")
     form.addParam("settingsFile", params.FileParam, allowsNull=True, condition=TRAINING, label="Settings file (optional)",
                   expertLevel=params.LEVEL_ADVANCED,
-                  help="A JSON file that _xmipp_deep_picking_consensus_tomo --mode tuning_ wrote: learning rate, L2 regularisation, "
-                       "epochs and augmentation, tuned on your own data. A field of this form that differs from its default "
-                       "counts, not the file. The summary says what was used. The user guide says when tuning helps.")
+                  help="A JSON file that _xmipp_deep_picking_consensus_tomo --mode tuning_ wrote: learning rate, L2 "
+                       "regularisation, epochs and augmentation, tuned on your own data. A field of this form that differs from "
+                       "its default counts, not the file. The summary says what was used. The user guide says when tuning helps.")
     form.addParam("folds", params.IntParam, default=3, condition=TRAINING, label="Networks in the ensemble",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Number of networks (folds). Each network is trained without one part of the data. Each training pick is "
