@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,12 @@ from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
 from tomo_particles.reports.map_pages import Page, Section, write_page
 
+from .._shared.as_options import as_options
+from .branch_config import OPTIONS as OF_BRANCHES
 from .branch_config import BranchesConfig
 from .branch_runs import Compared, Run
 from .branch_table import equal_table, own_table
+from .options import OPTIONS as OF_SEARCH
 
 
 def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compared], notes: Sequence[str]) -> None:
@@ -36,8 +38,7 @@ def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compar
             Section("Each with all of its picks", _OWN, _own_pictures(found), _printed(own_table(found))),
         ],
         notes,
-        {name: value for name, value in asdict(config).items() if name != "average" and value is not None}
-        | {name: value for name, value in asdict(config.average).items() if name != "picks" and value is not None},
+        as_options({**vars(config.average), **vars(config)}, {**OF_BRANCHES, **OF_SEARCH}),
     )
     write_page(path, page)
 

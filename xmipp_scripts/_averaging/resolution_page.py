@@ -12,6 +12,19 @@ from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
 from tomo_particles.reports.map_pages import Page, Section, write_page
 
+from .._shared.as_options import as_options
+
+OPTIONS = {  # of the fields of ResolutionConfig
+    "half1": "--half1",
+    "half2": "--half2",
+    "mask": "--mask",
+    "coverage": "--coverage",
+    "cone": "--cone",
+    "threshold": "--threshold",
+    "sampling_rate": "--samplingrate",
+    "seed": "--seed",
+}
+
 
 def write_resolution_page(path: Path, made: MapResolution, table: pd.DataFrame, average: np.ndarray, summary: dict) -> None:
     """The figures of two half maps. table: of fsc.csv.  average: their mean.  summary: of summary.json."""
@@ -42,7 +55,7 @@ def write_resolution_page(path: Path, made: MapResolution, table: pd.DataFrame, 
             ),
         ],
         summary["notes"],
-        {name: value for name, value in summary["parameters"].items() if value is not None},
+        as_options(summary["parameters"], OPTIONS),
     )
     write_page(path, page)
 
