@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
-from tomo_particles.reports.map_pages import Page, Section, write_page
+from tomo_particles.reports.map_pages import Page, Section, with_signs, write_page
 
 from .._shared.as_options import as_options
 from .branch_config import OPTIONS as OF_BRANCHES
@@ -44,8 +43,7 @@ def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compar
 
 
 def _printed(table: list[list[str]]) -> list[list[str]]:
-    """With the signs that a terminal may lack."""
-    return [[re.sub(r"(?<=[\d,]) A\b", " Å", cell).replace("+-", "±") for cell in row] for row in table]
+    return [list(map(with_signs, row)) for row in table]
 
 
 def _lead(found: Sequence[Compared], config: BranchesConfig) -> str:
