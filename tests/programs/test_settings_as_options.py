@@ -8,7 +8,7 @@ from xmipp_scripts._averaging import branch_config, options, resolution, resolut
 from xmipp_scripts._averaging.config import AverageConfig
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.settings import NEGATED, NOT_WITH_VOTES, OPTIONS, settings_of
-from xmipp_scripts._shared.as_options import as_options
+from xmipp_scripts._shared.as_options import as_options, given_options
 from xmipp_scripts._shared.training_options import TrainingSettings
 
 
@@ -55,3 +55,4 @@ def test_settings_are_written_in_words():
     values = {"a": {"hand": "hand.csv", "blobs": "b.csv"}, "b": None, "c": 0.143, "d": False, "e": (-60.0, 60.0)}
     shown = as_options(values, {name: f"--{name}" for name in values})
     assert list(shown.values()) == ["hand=hand.csv, blobs=b.csv", "-", "0.143", "no", "-60, 60"]
+    assert list(given_options(values, {name: f"--{name}" for name in values})) == ["--a", "--c", "--d", "--e"]

@@ -11,7 +11,7 @@ from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
 from tomo_particles.reports.map_pages import Page, Section, with_signs, write_page
 
-from .._shared.as_options import as_options
+from .._shared.as_options import given_options
 from .branch_config import OPTIONS as OF_BRANCHES
 from .branch_config import BranchesConfig
 from .branch_runs import Compared, Run
@@ -37,7 +37,7 @@ def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compar
             Section("Each with all of its picks", _OWN, _own_pictures(found), _printed(own_table(found))),
         ],
         notes,
-        as_options({**vars(config.average), **vars(config)}, {**OF_BRANCHES, **OF_SEARCH}),
+        given_options({**vars(config.average), **vars(config)}, {**OF_BRANCHES, **OF_SEARCH}),
     )
     write_page(path, page)
 

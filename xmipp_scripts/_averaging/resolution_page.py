@@ -12,7 +12,7 @@ from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
 from tomo_particles.reports.map_pages import Page, Section, with_signs, write_page
 
-from .._shared.as_options import as_options
+from .._shared.as_options import given_options
 
 OPTIONS = {  # of the fields of ResolutionConfig
     "half1": "--half1",
@@ -56,7 +56,7 @@ def write_resolution_page(path: Path, made: MapResolution, table: pd.DataFrame, 
             ),
         ],
         summary["notes"],
-        as_options(summary["parameters"], OPTIONS),
+        given_options(summary["parameters"], OPTIONS),
     )
     write_page(path, page)
 

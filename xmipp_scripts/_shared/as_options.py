@@ -14,6 +14,11 @@ def as_options(values: Mapping[str, Any], options: Mapping[str, str], negated: C
     return {option: _text(not values[name] if name in negated else values[name]) for name, option in options.items()}
 
 
+def given_options(values: Mapping[str, Any], options: Mapping[str, str]) -> dict[str, str]:
+    """As `as_options`, without those that were not given."""
+    return as_options(values, {name: option for name, option in options.items() if values[name] is not None})
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -35,8 +35,8 @@ class Page:
 
 
 def with_signs(text: str) -> str:
-    """With the signs that a terminal may lack: Å and ±."""
-    return re.sub(r"(?<=[\d,]) A\b", " Å", text).replace("+-", "±")
+    """With the signs that a terminal may lack: Å, which stays on the line of its number, and ±."""
+    return re.sub(r"(?<=[\d,]) A\b", "\u00a0Å", text).replace("+-", "±")
 
 
 def write_page(path: str | os.PathLike, page: Page) -> None:

@@ -23,6 +23,12 @@ from .base import AveragingProtocol, few_errors, few_warnings
 from .commands import branches_arguments
 from .results import average_of, branch_lines, fscs_of
 
+SETTINGS = {  # on the page: options that no single field of the form sets
+    "--tomograms": "Tomograms", "--tilts": "First and last tilt (degrees)", "--iter": "Rounds of a free start at most",
+    "--starts": "Random starts of each half", "--tomogramSamplingrate": "Sampling rate of the tomograms (Å/voxel)",
+    "--threads": "Threads",
+}
+
 
 class BranchOutputs(Enum):
     """Outputs of the protocol, an item per set and one for noise. fscs only where a set has halves."""
@@ -64,7 +70,7 @@ class XmippProtCompareBranches3D(AveragingProtocol):
     _label = "compare branches 3D"
     _possibleOutputs = BranchOutputs
     _optionFields = {**AveragingProtocol._optionFields, "--branches": "inputBranches", "--tomograms": "inputBranches",
-                     "--sharedPoses": "sharedPoses"}
+                     "--sharedPoses": "sharedPoses", "--bright": "bright"}
 
     # ---- form
     def _defineParams(self, form):
@@ -114,7 +120,7 @@ class XmippProtCompareBranches3D(AveragingProtocol):
     def _nameSettings(self) -> None:
         """The settings on the page by the labels of the form: the program writes the names of its options."""
         labels = {option: field_name(self.getParam(name)) for option, name in self._optionFields.items()}
-        labels |= {"--tomograms": "Tomograms", "--tilts": "First and last tilt (degrees)"}  # as the program got them
+        labels |= SETTINGS
         page = Path(self._files().report)
         text = in_terms_of_the_form(page.read_text(encoding="utf-8"), labels)
         with written_aside(page) as aside:
