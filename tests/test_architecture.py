@@ -68,6 +68,7 @@ LIBRARY_FOR_PLUGIN = {
     "geometry.symmetry",
     "learning.model_files",
     "learning.training_time",
+    "learning.tuned_settings",
     "runs.answers_file",
     "runs.doubts",
     "runs.growing_tomograms",
