@@ -285,7 +285,11 @@ class TestAverageProtocols(BaseTest):
         lines = protocol.summary()
         self.assertIn("aligned together", lines[0])
         self.assertTrue(any(line.startswith("- *particles*: picks ") for line in lines))
-        self.assertTrue(os.path.exists(protocol._files().report))
+        page = Path(protocol._files().report).read_text(encoding="utf-8")
+        for label, value in (("Particle diameter (Å)", "130"), ("Align all together?", "yes"), ("Random seed", "1"),
+                             ("First and last tilt (degrees)", "-60, 60, -60, 60")):  # fmt: skip
+            self.assertIn(f'<tr><td>{label}</td><td class="text">{value}</td></tr>', page)
+        self.assertNotIn("<td>--", page.replace(' class="option"', ""))
 
     # ---- what the form refuses
     def refused(self, text, protocol):

@@ -110,7 +110,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
     - Thirty answers in _Curate_ (analyse results) help small particles most. Continue learns from them in seconds.
     - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
-    tomogram. With a diameter, the second look scores these picks without a network, in some minutes.
+    tomogram. With a diameter, the second look scores these picks without a network, in some minutes. With the second look or
+    a network, also an existing one, the sets come at the end: the score is fitted to the picks of all tomograms.
     - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
     version of them.
     """
