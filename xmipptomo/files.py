@@ -51,6 +51,43 @@ class RunFiles(ProtocolLayout, ProtocolFiles):
         return self._at("without_gpu.txt")
 
 
+class LiveFiles(RunFiles):
+    """Files of the deep consensus while its inputs grow; those of its final pass are RunFiles."""
+
+    folder = "live"
+
+    def __init__(self, extra_folder: str) -> None:
+        super().__init__(extra_folder)
+        self.extra_folder = extra_folder
+
+    @property
+    def begun_with(self) -> Path:
+        """JSON: the parameters that the run was begun with."""
+        return self.root / "parameters.json"
+
+    def training(self, number: int) -> TrainingFiles:
+        """Files of a training."""
+        return TrainingFiles(self.extra_folder, number)
+
+    def trainings(self) -> list[TrainingFiles]:
+        """Those that ended with a model."""
+        numbers = sorted(int(path.parent.name) for path in self.root.glob("models/[0-9]*/model.h5"))
+        return [self.training(number) for number in numbers]
+
+
+class TrainingFiles(RunFiles):
+    """Files of a training of the deep consensus while its inputs grow."""
+
+    def __init__(self, extra_folder: str, number: int) -> None:
+        self.folder, self.number = f"live/models/{number:04d}", number
+        super().__init__(extra_folder)
+
+    @property
+    def tomograms(self) -> Path:
+        """JSON: the ids of the tomograms that it learns from."""
+        return self.root / "tomograms.json"
+
+
 class SimulationFiles(ProtocolFiles):
     """Files of a simulation; the program names all but the maps."""
 

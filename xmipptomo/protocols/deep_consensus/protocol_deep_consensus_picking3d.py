@@ -21,7 +21,6 @@ from tomo_particles.core.seeds import seed_of
 from ...constants import (
     CONSENSUS_PROGRAM,
     EXTRACTION_PROGRAM,
-    LARGE_DATA_SET,
     MODEL_EXISTING,
     NETWORKS,
     NOISE_PROGRAM,
@@ -233,13 +232,15 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
-        for label in labels:
+        for label in self._extractedLabels():
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
                     files, tomogram, label, network=self._network(), invert=self.invertContrast.get(),
                     threads=self.binThreads.get()),
                     job=f"extraction_{label}_{tomogram.ts_id}")
+
+    def _extractedLabels(self) -> list[str]:
+        return [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
 
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
@@ -260,12 +261,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         if not self._trains():
             logger.warning("Too few agreed picks to train a network: the votes score alone")
             return
-        augment = self.forceAugmentation.get() or sum(map(count_rows, positive)) < LARGE_DATA_SET
-        options = commands.NetworkOptions(
-            start_model=self._modelFile(),
-            network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
-            learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
-            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
+        options = self._networkOptions(sum(map(count_rows, positive)))
         self._runNetwork(lambda gpus: commands.training_arguments(
             self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
             doubtful=self._subtomograms(DOUBTFUL), negative=negative, pickers=grid.names,
