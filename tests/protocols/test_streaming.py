@@ -17,6 +17,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from tomo_particles.runs.watching import Prepare
     from xmipptomo.protocols import XmippProtPickingConsensus3D
     from xmipptomo.protocols.streaming.set_looks import SetLook, look_at_input, look_at_set
+    from xmipptomo.tests import test_protocol_streaming_consensus3d as consensus_tests
     from xmipptomo.tests import test_protocols_streaming as scipion_tests
 
 PICKS = {"TS_2": [[1, 2, 3]], "TS_1": [[1, 2, 3], [4, 5, 6]]}
@@ -132,3 +133,17 @@ def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
     with pytest.raises(type(error)) if passes else nullcontext():  # the step fails, so that Continue tries again
         XmippProtPickingConsensus3D._merge(run, Prepare("TS_1", 1, "t", {1: "p", 2: "q"}))
     assert [entry.left_out for entry in noted] == ([] if passes else [str(error)])
+
+
+@pytest.mark.slow
+class TestStreamingConsensus3D(consensus_tests.TestStreamingConsensus3D):
+    """Launches of Scipion."""
+
+    pytestmark = pytest.mark.filterwarnings("ignore")
+
+    @pytest.fixture(scope="class", autouse=True)
+    def folder_kept(self):
+        """Scipion's tests change into their project: come back."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(".")
+            yield

@@ -14,6 +14,7 @@ from pyworkflow.utils import cleanPath
 from tomo_particles.core.files import written_aside
 
 FINISH = "finish"  # a file of this name in the folder of a run ends its waiting
+GRACE = 7200.0  # seconds for which a run that failed or was stopped is waited for: somebody may continue it
 LONGEST_PAUSE = 5.0  # seconds between two looks
 
 
@@ -22,14 +23,14 @@ class Following:
 
     def _insertAllSteps(self) -> None:
         if self._stepsOrNone() is None:
-            os.remove(self.getStepsFile())  # type: ignore[attr-defined]
+            os.remove(self.getStepsFile())
         # The time makes it another step: Continue does it again, and it goes on from what is written.
-        self._insertFunctionStep(self.followStep, str(datetime.now()), needsGPU=False)  # type: ignore[attr-defined]
+        self._insertFunctionStep(self.followStep, str(datetime.now()), needsGPU=False)
 
     def _stepsCheck(self) -> None:
         """Store steps that were added. Scipion starts a protocol on sets that still grow only if it has this method."""
-        if self._newSteps:  # type: ignore[attr-defined]
-            self.updateSteps()  # type: ignore[attr-defined]
+        if self._newSteps:
+            self.updateSteps()
 
     def loadSteps(self) -> list[Any]:
         """No steps where the table of a run cannot be read: it was killed while it wrote it, or writes it now."""
@@ -37,21 +38,21 @@ class Following:
 
     def _stepsOrNone(self) -> list[Any] | None:
         try:
-            return list(super().loadSteps())  # type: ignore[misc]
+            return list(super().loadSteps())
         except Exception:  # pyworkflow has no narrower one
             return None
 
     def _isToFinish(self) -> bool:
         """Whether somebody wants an end of all waiting."""
-        return os.path.exists(self._getPath(FINISH))  # type: ignore[attr-defined]
+        return os.path.exists(self._getPath(FINISH))
 
     def _hasFinished(self) -> None:
         """The next look, of Continue, waits again."""
-        cleanPath(self._getPath(FINISH))  # type: ignore[attr-defined]
+        cleanPath(self._getPath(FINISH))
 
     def _pause(self) -> float:
         """Seconds from one look to the next: several within the time in which nothing must change."""
-        return min(LONGEST_PAUSE, self.settle.get() / 3)  # type: ignore[attr-defined]
+        return min(LONGEST_PAUSE, self.settle.get() / 3)
 
     def _keepLines(self, lines: Iterable[str]) -> None:
         """Keep what a person should know, for the summary and the monitor; what is new is said in the log, too."""
@@ -63,11 +64,11 @@ class Following:
             aside.write_text(json.dumps(lines), encoding="utf-8")
         for line in lines:
             if line not in before:
-                self.warning(line)  # type: ignore[attr-defined]
+                self.warning(line)
 
     def _keptLines(self) -> list[str]:
         path = self._linesPath()
         return list(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else []
 
     def _linesPath(self) -> Path:
-        return Path(self._getExtraPath("alerts.json"))  # type: ignore[attr-defined]
+        return Path(self._getExtraPath("alerts.json"))

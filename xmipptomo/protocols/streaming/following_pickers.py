@@ -46,7 +46,7 @@ class FollowsPickers(Following):
 
     def followStep(self, _: str) -> None:
         """Look, decide and do until all inputs are over."""
-        self._ledgerFiles = LedgerFiles(self._getExtraPath("ledger"))  # type: ignore[attr-defined]
+        self._ledgerFiles = LedgerFiles(self._getExtraPath("ledger"))
         self._ledger = Ledger(self._ledgerFiles.read()).trying_again()
         self._busy, self._held, self._lost = set(), dict[str, tuple[float, str]](), dict[str, int]()
         self._begin()
@@ -67,11 +67,11 @@ class FollowsPickers(Following):
     def _look(self) -> Look:
         paths = [self._tomogramSet().getFileName(), *(own.getFileName() for own in self._sets())]
         tomograms, *pickers = map(look_at_input, paths)
-        room = shutil.disk_usage(self._getExtraPath()).free > RESERVE  # type: ignore[attr-defined]
+        room = shutil.disk_usage(self._getExtraPath()).free > RESERVE
         return Look(tomograms, tuple(pickers), self._isToFinish(), room)
 
     def _sets(self) -> list[SetOfCoordinates3D]:
-        return [pointer.get() for pointer in self.inputSets]  # type: ignore[attr-defined]
+        return [pointer.get() for pointer in self.inputSets]
 
     def _tomogramSet(self) -> SetOfTomograms:
         """Where the tomograms arrive."""
@@ -101,7 +101,7 @@ class FollowsPickers(Following):
 
     def _note(self, ts_id: str, **changes: Any) -> None:
         """Change fields of the entry of a tomogram; after this they last. Steps of other threads do so, too."""
-        with self._lock:  # type: ignore[attr-defined]
+        with self._lock:
             entry = replace(self._ledger.entry(ts_id), **changes)
             self._ledgerFiles.write(entry)
             self._ledger = self._ledger.having(entry)

@@ -96,6 +96,8 @@ class XmippProtRelease3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
             time.sleep(max(0.0, begun + release.at - time.monotonic()))
             if len(output.ts_ids) == self.failAfter.get() > 0 and release.tomo_id not in output.ts_ids:
                 self._failOnce()
+            for item in due:
+                item.setObjId(None)  # numbered as they come
             output.append(release.tomo_id, due)
             if self._isToFinish():
                 self._hasFinished()

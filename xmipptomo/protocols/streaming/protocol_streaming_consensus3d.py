@@ -26,6 +26,7 @@ from ..deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepCons
 from ..deep_consensus.validation import validation_errors, validation_warnings
 from ..shared.form_checks import limit_errors
 from .collected import Collected
+from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
 from .streaming_form import LIMITS, define_streaming
@@ -131,7 +132,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
                 self._hasFinished()
                 if isinstance(action, FinalPass):
                     self._liveFiles = None
-                    super(FollowsPickers, self)._insertAllSteps()
+                    super(Following, self)._insertAllSteps()  # those of the batch run
                 elif action.failed:
                     raise RuntimeError(f"There is no result: {action.failed}.")
                 return True

@@ -18,13 +18,12 @@ from tomo_particles.runs.triggers import DYNAMIC, MULTIPLEXING, STATIC, Arrived,
 
 from ..shared.checked_form import CheckedForm
 from ..shared.form_checks import limit_errors
-from .following import Following
+from .following import GRACE, Following
 from .growing_output import GrowingOutput, new_ones
 from .set_items import items_of, prepare_alike
 from .set_looks import look_at_input, look_at_set
 
 KINDS = (DYNAMIC, MULTIPLEXING, STATIC)
-GRACE = 7200.0  # seconds: a run that failed or was stopped may be continued
 OUTPUT = "released"
 LIMITS = {"tomograms": (1, None, True), "coordinates": (0, None, True), "lastTomograms": (1, None, True),
           "minutes": (0, None, True), "settle": (0, None, False)}
