@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tomo_particles.core.files import file_stem
@@ -86,6 +87,10 @@ class TrainingFiles(RunFiles):
     def tomograms(self) -> Path:
         """JSON: the ids of the tomograms that it learns from."""
         return self.root / "tomograms.json"
+
+    def learned_from(self) -> list[str]:
+        """These ids."""
+        return list(json.loads(self.tomograms.read_text(encoding="utf-8")))
 
 
 class SimulationFiles(ProtocolFiles):

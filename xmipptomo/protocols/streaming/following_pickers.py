@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
@@ -20,6 +21,7 @@ from .set_looks import look_at_input
 
 NO_FAULT = (OSError, sqlite3.Error, JobLost)  # of a tomogram: it is tried again
 AGAIN = 60.0  # seconds until then
+LOOKED = "looked"  # a file that is touched at each look: a monitor sees by it that the run is alive
 MOST_LOST = 3  # jobs of one tomogram; after that it is left out
 
 
@@ -44,6 +46,10 @@ class FollowsPickers(Following):
         """Do, or begin, what was decided; whether nothing more is to be decided."""
         raise NotImplementedError
 
+    def liveOutput(self) -> str:
+        """The name of the output that grows."""
+        raise NotImplementedError
+
     def followStep(self, _: str) -> None:
         """Look, decide and do until all inputs are over."""
         self._ledgerFiles = LedgerFiles(self._getExtraPath("ledger"))
@@ -58,6 +64,7 @@ class FollowsPickers(Following):
             held = {name for name, (until, _) in self._held.items() if until > now}
             decision = decide(rules, self._ledger, seen, now, self._busy | held)
             self._keepLines([*decision.alerts, *(reason for name, (_, reason) in self._held.items() if name in held)])
+            Path(self._getExtraPath(LOOKED)).touch()
             for action in decision.actions:
                 if self._doOrHold(action):
                     return

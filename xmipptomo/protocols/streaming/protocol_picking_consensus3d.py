@@ -29,7 +29,7 @@ from ...constants import (
 from ...convert import append_picks, even_box_size, name_of, size_of, tomogram_of
 from ...files import RunFiles
 from ..deep_consensus.commands import RunTomogram, consensus_arguments
-from ..deep_consensus.inputs import picks_of_sets
+from ..deep_consensus.inputs import count_rows, picks_of_sets
 from ..shared.form_checks import limit_errors, symmetry_errors
 from ..shared.program_steps import ProgramSteps
 from ..shared.sets import set_errors
@@ -95,6 +95,10 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
         return Rules(tuple(f"{name_of(p)} {i}" for i, p in enumerate(self.inputSets, start=1)), VOTE, self.enough.get() or None,
                      3600 * self.patience.get(), self.settle.get(), 3600 * self.grace.get(), final=False)
 
+    def liveOutput(self) -> str:
+        """The one with most coordinates."""
+        return f"{OUTPUT}{min(self._numbers())}"
+
     def _begin(self) -> None:
         self._growing = {number: GrowingOutput(self, f"{OUTPUT}{number}", SetOfCoordinates3D, self._prepareOutput)
                          for number in self._numbers()}
@@ -147,6 +151,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
             arguments = consensus_arguments(files, about, radius=self.radius.get(), number=2,
                                             representative=self.representative.get(), symmetry=self.symmetry.get())
             self._runProgram(CONSENSUS_PROGRAM, arguments, job=f"consensus {ts_id}")
+            prepared["agreed"] = count_rows(files.labelled(ts_id, "positive"))
             if lacking := sorted(set(range(1, len(sets) + 1)) - set(numbers)):
                 self.info(f"{ts_id}: no coordinates of set {', '.join(map(str, lacking))}")
         except Exception as error:

@@ -82,6 +82,10 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
                      3600 * self.grace.get(), self.firstTomograms.get(), self.firstAgreed.get(), not self.publishVotes.get(),
                      self.finalPass.get())
 
+    def liveOutput(self) -> str:
+        """The name of the output that grows."""
+        return LIVE
+
     def _tomogramSet(self) -> SetOfTomograms:
         return next((pointer.get() for pointer in self._imagePointers()), None) or super()._tomogramSet()
 
@@ -91,8 +95,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         if not files.common_grid.exists():
             grid = self._inputSets().common_grid(self.samplingRateChoice.get(), self.boxSizeChoice.get())
             write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), [])
-        known = [(own.number, json.loads(own.tomograms.read_text(encoding="utf-8"))) for own in files.trainings()]
-        self._ledger = replace(self._ledger, milestones=tuple(Milestone(number, tuple(ts_ids)) for number, ts_ids in known))
+        milestones = tuple(Milestone(own.number, tuple(own.learned_from())) for own in files.trainings())
+        self._ledger = replace(self._ledger, milestones=milestones)
         self._preparing: dict[str, Prepare] = {}
         self._live = GrowingOutput(self, LIVE, SetOfCoordinates3D, self._prepareLive)
         self._live.adopt()
@@ -182,7 +186,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
     def trainLiveStep(self, number: str) -> None:
         """Train a network on the tomograms so far."""
         training, failed = self._liveFiles.training(int(number)), ""
-        ts_ids = json.loads(training.tomograms.read_text(encoding="utf-8"))
+        ts_ids = training.learned_from()
         try:
             self._trainLive(training, ts_ids)
             self.info(f"Network {number} is trained on {len(ts_ids)} tomograms")
