@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from ..runs.conditions import LEFT_OUT
 from ..runs.session import Session, TomogramStory
 from .pages import write_html
 
@@ -49,7 +50,7 @@ def write_monitor(
         reload=RELOAD,
         now=clock(session.looked_at, "%Y-%m-%d %H:%M:%S"),
         session=session,
-        held=sorted(held.values()),
+        held=_lines(held),
         pickers=sorted({picker for own in session.tomograms.values() for picker in own.picks}),
         counts={
             "seen": len(session.tomograms),
@@ -67,6 +68,13 @@ def write_monitor(
         waiting_mails=waiting_mails,
         mail_trouble=mail_trouble,
     )
+
+
+def _lines(held: Mapping[str, str]) -> list[str]:
+    """The conditions; the tomograms that are left out have their lines in the table."""
+    n = sum(key.startswith(LEFT_OUT) for key in held)
+    lines = [text for key, text in sorted(held.items()) if not key.startswith(LEFT_OUT)]
+    return lines + [f"{n} tomogram{' is' if n == 1 else 's are'} left out: the table below says why"] * bool(n)
 
 
 def status(own: TomogramStory) -> str:

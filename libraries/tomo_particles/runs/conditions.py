@@ -12,6 +12,7 @@ from .session import Session
 
 FIRST, LAST = 30, 10  # tomograms: the measure, and those compared with it
 FALL, ERRORS = 0.7, 4.0  # a fall counts below this fraction, and by so many standard errors
+LEFT_OUT = "left out "  # how the keys of tomograms begin that are left out
 SIX_HOURS = 6 * 3600.0
 BROKEN = {"failed": "failed", "aborted": "was stopped", "lost": "does not answer any more"}  # states of a run
 
@@ -46,7 +47,7 @@ def conditions(session: Session, limits: Limits, now: float) -> dict[str, str]:
             found[f"run {name}"] = f"run '{name}' {BROKEN[state]}"
     for tomo_id, own in session.tomograms.items():
         if own.left_out:
-            found[f"left out {tomo_id}"] = f"tomogram '{tomo_id}' is left out: {own.left_out}"
+            found[f"{LEFT_OUT}{tomo_id}"] = f"tomogram '{tomo_id}' is left out: {own.left_out}"
     left_out = [f"tomogram '{tomo_id}' " for tomo_id in session.tomograms]
     found |= {f"alert {text}": text for text in session.alerts if not text.startswith(tuple(left_out))}
     return found
