@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import InputError
@@ -16,3 +17,15 @@ def verdict_in(model: str | Path) -> str:
         return FittedScore.from_json(text).verdict.text if text else ""
     except (InputError, ValueError):
         return ""
+
+
+def why_unfit(model: str | Path, names: Sequence[str]) -> str:
+    """Why a model gives no final scores to one tomogram of pickers with these names; empty if it does."""
+    try:
+        text = read_scores_text(model)
+        if not text:
+            return f"'{model}' does not hold what final scores depend on"
+        FittedScore.from_json(text).for_pickers(names)
+    except (InputError, ValueError) as error:
+        return str(error)
+    return ""

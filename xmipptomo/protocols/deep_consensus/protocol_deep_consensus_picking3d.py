@@ -163,7 +163,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
 
     def _modelFile(self) -> str:
         """The existing model; '' for a new one."""
-        return self.modelFile.get().strip() if self.modelType.get() == MODEL_EXISTING else ""
+        return self._text("modelFile") if self.modelType.get() == MODEL_EXISTING else ""
 
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):

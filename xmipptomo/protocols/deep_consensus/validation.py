@@ -158,7 +158,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
         return []
     from tomo_particles.learning.model_files import read_model_texts
 
-    path = protocol.modelFile.get().strip()
+    path = protocol._modelFile()
     try:
         model = json.loads(read_model_texts(path, "*Model file*")[0])
         own_rate, own_box = float(model["sampling_rate"]), int(model["box_size"])
@@ -181,7 +181,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
 def _model_errors(protocol: EMProtocol) -> list[str]:
     if not protocol.evalParamCondition("modelFile"):
         return []
-    path = (protocol.modelFile.get() or "").strip()
+    path = protocol._modelFile()
     if not path:
         return ["*Model file* cannot be EMPTY: choose the model of an earlier run, or *Model* New."]
     if not path.lower().endswith(MODEL_SUFFIXES):

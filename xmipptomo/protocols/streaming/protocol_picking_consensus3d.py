@@ -69,6 +69,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
 
     _label = "picking consensus 3D"
     _devStatus = BETA
+    _possibleOutputs = {f"{OUTPUT}{number}": SetOfCoordinates3D for number in range(1, 10)}
 
     # ---- form
     def _defineParams(self, form):

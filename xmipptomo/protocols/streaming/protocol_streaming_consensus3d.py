@@ -10,6 +10,7 @@ from pathlib import Path
 from pyworkflow.protocol import params
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
 
+from tomo_particles.consensus.model_verdict import why_unfit
 from tomo_particles.consensus.verdict import can_learn
 from tomo_particles.core.files import written_aside
 from tomo_particles.runs.ledger import VOTES, LedgerFiles, Milestone
@@ -74,6 +75,11 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
 
     def _files(self) -> RunFiles:
         return self._liveFiles or super()._files()
+
+    def _modelFile(self) -> str:
+        """The existing model, that of a run if one is given; '' for a new one."""
+        run = self.modelRun.get() if self.evalParamCondition("modelRun") else None
+        return super()._modelFile() if run is None else str(RunFiles(run._getExtraPath()).model)
 
     # ---- decisions
     def _rules(self) -> Rules:
@@ -254,6 +260,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
     def _validate(self) -> list[str]:
         errors = limit_errors(self, LIMITS) + validation_errors(self, self._inputSets(), growing=True)
         n = len(self.inputSets)
+        if not errors and self._skipsTraining() and (why := why_unfit(self._modelFile(), names_of_pickers(self.inputSets))):
+            errors.append(f"*Model file*: {why}; call the pickers as in the run that trained it, or train a new one.")
         if self.enough.get() and not (1 if self._skipsTraining() else 2) <= self.enough.get() <= n:
             errors.append(f"*Enough pickers*: must be 0, or 2 to {n}.")
         references = [p.get() for pointers in (self.positiveReferences, self.negativeReferences) for p in pointers]

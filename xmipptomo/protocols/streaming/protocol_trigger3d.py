@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
+from pyworkflow.object import Set
 from pyworkflow.protocol import params
 from tomo.objects import SetOfTomograms
 from tomo.protocols import ProtTomoBase
@@ -58,6 +59,7 @@ class XmippProtTrigger3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
 
     _label = "trigger 3D"
     _devStatus = BETA
+    _possibleOutputs = {OUTPUT: Set}  # numbered, where there are several
 
     # ---- form
     def _defineParams(self, form):

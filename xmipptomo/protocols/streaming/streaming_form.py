@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pyworkflow.protocol import params
 
+from ..deep_consensus.form import EXISTING
+
 LIMITS = {"enough": (0, None, True), "patience": (0, None, True), "settle": (0, None, False), "grace": (0, None, True),
           "firstTomograms": (1, None, True), "firstAgreed": (0, None, True),
           "numberOfThreads": (3, None, True)}  # one looks, one trains, one prepares
@@ -25,6 +27,10 @@ def define_streaming(form: params.Form) -> None:
     """Add the page of the streaming deep consensus."""
     form.addSection(label="Streaming")
     define_waiting(form)
+    form.addParam("modelRun", params.PointerParam, pointerClass="XmippProtDeepConsensusPicking3D", allowsNull=True,
+                  label="Run that trained the model (optional)", condition=EXISTING, expertLevel=params.LEVEL_ADVANCED,
+                  help="In place of _Model file_: the model of this run, which may still be at work. This run begins when the "
+                       "model is there.")
     form.addParam("firstTomograms", params.IntParam, default=5, label="Tomograms of the first training, at least",
                   help="Together with the next number. The networks are trained again whenever the tomograms have doubled.")
     form.addParam("firstAgreed", params.IntParam, default=200, label="Agreed picks of the first training, at least",
