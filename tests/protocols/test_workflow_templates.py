@@ -216,13 +216,13 @@ def statuses(folder: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_one_command_follows_a_folder_to_its_end(templates, tmp_path):
-    """Tomograms appear while the runs work; each is picked twice, agreed on and published, and the page of the monitor says so."""
+    """Tomograms appear while the runs work; each is picked twice, agreed on and published, and the page says so."""
     folder = tmp_path / "arriving"
     folder.mkdir()
     rng = np.random.default_rng(2)
     volume, density = simulated(rng), blob((24, 24, 24), [(12, 12, 12)])
     write_volume(tmp_path / "template.mrc", density, 10.0)
-    given = {"tomograms": str(folder), "template": str(tmp_path / "template.mrc"), "diameter": "100.0", "count": "2"}
+    given = {"tomograms": str(folder), "map": str(tmp_path / "template.mrc"), "diameter": "100.0", "count": "2"}
     entries = rendered(templates["live_consensus_of_a_folder"], **given)
     entries[0].update(settle=2.0)
     entries[3].update(angularStep=60.0)
