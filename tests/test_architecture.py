@@ -70,6 +70,7 @@ LIBRARY_FOR_PLUGIN = {
     "geometry.symmetry",
     "learning.model_files",
     "learning.training_time",
+    "learning.tuned_settings",
     "reports.monitor",
     "runs.answers_file",
     "runs.conditions",

@@ -29,6 +29,7 @@ class RunDeepConsensusTomo(Program):
         "noise_amount": "--noise",
         "number_of_agreeing_pickers": "--number",
         "model": "--inputModel",
+        "settings_file": "--settings",
         "batch_size": "--batch",
         "representative": "--constype",
         "tomogram": "--tomograms",

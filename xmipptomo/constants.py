@@ -18,6 +18,7 @@ EVALUATION_PROGRAM: Final = "xmipp_evaluate_picking_tomo"
 CONVERT_PROGRAM: Final = "xmipp_convert_coordinates_tomo"
 REPORT_PROGRAM: Final = "xmipp_consensus_report_tomo"
 AVERAGE_PROGRAM: Final = "xmipp_average_subtomograms"
+RESOLUTION_PROGRAM: Final = "xmipp_map_resolution_tomo"
 BRANCHES_PROGRAM: Final = "xmipp_compare_branches_tomo"
 
 # Index in each list = value that the form stores.

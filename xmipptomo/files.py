@@ -51,6 +51,11 @@ class RunFiles(ProtocolLayout, ProtocolFiles):
         """Text: why the CPU works instead of the GPUs of the form. It exists only then."""
         return self._at("without_gpu.txt")
 
+    @property
+    def tuned(self) -> str:
+        """JSON: the settings file of the training, and what was used of it."""
+        return self._at("tuned_settings.json")
+
 
 class LiveFiles(RunFiles):
     """Files of the deep consensus while its inputs grow; those of its final pass are RunFiles."""
@@ -317,6 +322,15 @@ class AveragingFiles(LinkedFiles):
     def fsc(self) -> str:
         """CSV: the correlations of the halves, a row per shell; only where there are halves."""
         return self._at("output", "fsc.csv")
+
+    @property
+    def resolution(self) -> str:
+        """Folder of the resolution by direction and at each voxel; only where there are halves."""
+        return self._at("resolution")
+
+    def of_resolution(self, name: str) -> str:
+        """A file of it: fso.csv, directions.csv, local_resolution.mrc, summary.json, report.html."""
+        return self._at("resolution", name)
 
     @property
     def report(self) -> str:

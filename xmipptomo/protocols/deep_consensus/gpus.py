@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyworkflow.utils import cleanPath
 
-from ...constants import LARGE_DATA_SET, NETWORK_PROGRAM, NETWORKS
+from ...constants import NETWORK_PROGRAM
 from ..shared.checked_form import GPU_FIELD
 from . import commands
 
@@ -38,15 +38,6 @@ class NetworkOnGpus:
         if not self.useGpu or self.doVoting or os.path.exists(self._files().without_gpu):
             return ""
         return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
-
-    def _networkOptions(self, n_positive: int) -> commands.NetworkOptions:
-        """How to train, as on the form. n_positive: number of positives."""
-        return commands.NetworkOptions(
-            start_model=self._modelFile(),
-            network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
-            learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
-            folds=self.folds.get(), auto_stop=self.autoStop.get(),
-            augment=self.forceAugmentation.get() or n_positive < LARGE_DATA_SET, seed=self.randomSeed.get())
 
     def _runNetwork(self, arguments: Callable[[str], commands.Arguments], job: str) -> None:
         """Run the network's program with `arguments(gpus)`: on the GPUs of the form, or on the CPU where they cannot be used.

@@ -44,6 +44,7 @@ from .notes import orientation_notes
 from .outputs import disagreements, expected, merged_picks
 from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
+from .training import network_options, settings_file, tuned_fields, tuned_note
 from .validation import validation_errors, validation_warnings
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
     - Thirty answers in _Curate_ (analyse results) help small particles most. Continue learns from them in seconds.
     - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
-    tomogram. With a diameter, the second look scores these picks without a network, in some minutes.
+    tomogram. With a diameter, the second look scores these picks without a network, in some minutes. With the second look or
+    a network, also an existing one, the sets come at the end: the score is fitted to the picks of all tomograms.
     - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
     version of them.
     """
@@ -151,8 +153,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
         roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences,
                  "images": self._imagePointers()}
-        files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
-        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
+        named = [self._modelFile() if "modelFile" in names else "", settings_file(self) if "settingsFile" in names else ""]
+        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, list(filter(None, named)))
 
     def _skipsTraining(self) -> bool:
         return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
@@ -248,7 +250,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         own = str(self._files().model)
         if os.path.realpath(own) != os.path.realpath(self._modelFile()):
             # of an earlier run with other parameters
-            cleanPath(own, str(self._files().training_log), str(self._files().training_note))
+            cleanPath(own, self._files().tuned, str(self._files().training_log), str(self._files().training_note))
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
         if not positive and not learns_from_noise:
@@ -261,7 +263,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         if not self._trains():
             logger.warning("Too few agreed picks to train a network: the votes score alone")
             return
-        options = self._networkOptions(sum(map(count_rows, positive)))
+        options = network_options(self, sum(map(count_rows, positive)), self._modelFile(), self._files())
         self._runNetwork(lambda gpus: commands.training_arguments(
             self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
             doubtful=self._subtomograms(DOUBTFUL), negative=negative, pickers=grid.names,
@@ -317,9 +319,10 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         self._closeOutputs()
         verdict = self._verdict(grid.names)
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
+        settings["settings"] |= (tuned := tuned_fields(self, files))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
-                                          self.symmetry.get()),
+                                          self.symmetry.get()) + tuned_note(tuned),
                         settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),

@@ -13,6 +13,7 @@ from tomo.objects import SetOfCoordinates3D
 
 from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError, listed
+from tomo_particles.learning.tuned_settings import read_settings
 
 from ...constants import LEAST_VOXELS, MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS
 from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
@@ -20,12 +21,13 @@ from ..shared.sets import set_errors
 from .form import EXTRACT_FROM, LIMITS
 from .inputs import InputSets
 from .second_look import HALF_BOX
+from .training import SETTINGS_FILE, settings_file
 
 
 def validation_errors(protocol: EMProtocol, inputs: InputSets, growing: bool = False) -> list[str]:
     """Errors of the whole form; empty if it can run. growing: whether more tomograms come, so that nothing follows from those of
     now."""
-    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol)
+    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol) + _settings_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
               "Negative references": inputs.negative_references}
     for field, sets in fields.items():
@@ -187,6 +189,16 @@ def _model_errors(protocol: EMProtocol) -> list[str]:
     if not path.lower().endswith(MODEL_SUFFIXES):
         return [f"*Model file* must end in {' or '.join(MODEL_SUFFIXES)}, received {path}."]
     return [] if os.path.isfile(path) else [f"*Model file* does not exist: {path}."]
+
+
+def _settings_errors(protocol: EMProtocol) -> list[str]:
+    """A settings file that cannot be read."""
+    try:
+        if path := settings_file(protocol):
+            read_settings(path, SETTINGS_FILE)
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def validation_warnings(protocol: EMProtocol, inputs: InputSets, growing: bool = False) -> list[str]:

@@ -24,6 +24,7 @@ from ..deep_consensus.form import NETWORK_PARAMS, PREPROCESS_PARAMS
 from ..deep_consensus.inputs import count_rows, write_common_grid, write_tomogram
 from ..deep_consensus.outputs import TomogramPicks, merged_picks
 from ..deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
+from ..deep_consensus.training import network_options
 from ..deep_consensus.validation import validation_errors, validation_warnings
 from ..shared.form_checks import limit_errors
 from .collected import Collected
@@ -113,6 +114,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
     def _checkSameParameters(self, files: LiveFiles) -> None:
         """Refuse to go on with other parameters: what is published would be a mixture."""
         values = {name: self.getAttributeValue(name) for name in (*PREPROCESS_PARAMS, *NETWORK_PARAMS, "threshold")}
+        values["model"] = self._modelFile()
         values["inputs"] = [pointer.getUniqueId() for pointer in self._sourcePointers()]
         if files.begun_with.exists():
             before = json.loads(files.begun_with.read_text(encoding="utf-8"))
@@ -208,7 +210,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         agreed, doubtful = (sum(map(count_rows, self._boxesOf(ts_ids, label))) for label in (POSITIVE, DOUBTFUL))
         if RECIPES[self.recipe.get()] == RECIPES[0] and not can_learn(agreed, agreed + doubtful):
             raise RuntimeError("too few agreed picks")
-        options = self._networkOptions(agreed)
+        options = network_options(self, agreed, self._modelFile(), training)
         self._runNetwork(lambda gpus: commands.training_arguments(
             training, options, recipe=RECIPES[self.recipe.get()], positive=self._boxesOf(ts_ids, POSITIVE),
             doubtful=self._boxesOf(ts_ids, DOUBTFUL), negative=self._boxesOf(ts_ids, NEGATIVE, NOISE), pickers=grid.names,
