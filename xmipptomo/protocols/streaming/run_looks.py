@@ -41,7 +41,7 @@ class RunLooks:
             tuple(tomograms.counts) if tomograms else (), picks, live.counts if live else {}, live.scores if live else {},
             LedgerFiles(run._getExtraPath("ledger")).read(),
             {own.number: len(own.learned_from()) for own in trainings}, self._states(paths), tuple(run._keptLines()),
-            self._verdict_of(trainings), shutil.disk_usage(run.getPath()).free)
+            self._verdict_of(trainings), shutil.disk_usage(os.curdir).free)
 
     def _states(self, paths: Mapping[str, str]) -> dict[str, str]:
         sources = {"tomograms": self._run._tomogramSet().getFileName(), **paths}
