@@ -165,7 +165,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
 
     def _modelFile(self) -> str:
         """The existing model; '' for a new one."""
-        return self.modelFile.get().strip() if self.modelType.get() == MODEL_EXISTING else ""
+        return self._text("modelFile") if self.modelType.get() == MODEL_EXISTING else ""
 
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):
@@ -234,13 +234,15 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
-        for label in labels:
+        for label in self._extractedLabels():
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
                     files, tomogram, label, network=self._network(), invert=self.invertContrast.get(),
                     threads=self.binThreads.get()),
                     job=f"extraction_{label}_{tomogram.ts_id}")
+
+    def _extractedLabels(self) -> list[str]:
+        return [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
 
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
