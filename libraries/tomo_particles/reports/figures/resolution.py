@@ -109,10 +109,9 @@ def _colours(resolutions: np.ndarray) -> dict[str, Any]:
 
 def _colour_bar(figure: Figure, drawn: ScalarMappable, axes: Axes | np.ndarray, label: str, shrink: float) -> None:
     """The colours of frequencies, told as resolutions in Å; the ends stand for coarser and finer ones as well."""
-    ticks = np.linspace(*drawn.get_clim(), TICKS)
-    figure.colorbar(drawn, ax=axes, label=label, shrink=shrink, extend="both").set_ticks(
-        ticks, labels=[f"{1 / t:.3g}" for t in ticks]
-    )
+    ticks = [float(tick) for tick in np.linspace(*drawn.get_clim(), TICKS)]
+    bar = figure.colorbar(drawn, ax=axes, label=label, shrink=shrink, extend="both")
+    bar.set_ticks(ticks, labels=[f"{1 / tick:.3g}" for tick in ticks])
 
 
 def _frequency_axes(axes: Axes, label: str, thresholds: Sequence[float] = THRESHOLDS) -> None:
