@@ -1,10 +1,13 @@
 """The workflow templates: Scipion finds them, every protocol and parameter in them exists, and they run from end to end."""
 
+import contextlib
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -31,8 +34,10 @@ with warnings.catch_warnings():  # of Scipion's own modules
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 
-NAMES = ("deep_consensus_of_three_pickers", "deep_consensus_of_two_pickers", "deep_consensus_simulation")
-OF_FILES = {"picker1": NAMES[:2], "picker2": NAMES[:2], "picker3": NAMES[:1]}  # templates that ask for each picker's files
+BATCH = ("deep_consensus_of_three_pickers", "deep_consensus_of_two_pickers", "deep_consensus_simulation")
+LIVE = ("live_consensus_of_a_folder", "live_consensus_of_three_pickers", "live_consensus_with_a_first_model")
+NAMES = BATCH + LIVE
+OF_FILES = {"picker1": BATCH[:2], "picker2": BATCH[:2], "picker3": BATCH[:1]}  # templates that ask for each picker's files
 ENTRIES = {"object.className", "object.id", "object.label", "object.comment"}
 
 
@@ -86,7 +91,7 @@ def test_every_protocol_parameter_and_output_exists(templates, name):
             for pointer in value if isinstance(value, list) else [value]:
                 if isinstance(pointer, str) and (found := re.fullmatch(r"(\d+)\.([A-Za-z]\w*)(\.\d+)?", pointer)):
                     assert found[2] in outputs[found[1]]  # of a run before
-        possible = protocol._possibleOutputs
+        possible = protocol._possibleOutputs or {}
         outputs[entry["object.id"]] = set(possible) if isinstance(possible, dict) else {one.name for one in possible}
 
 
@@ -99,7 +104,7 @@ def test_the_simulation_matches_the_template_of_its_target(templates):
     assert len(simulation["counts"].split()) == len(BUILTIN_COMPLEXES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", BATCH)
 def test_a_project_reads_them(templates, name, project):
     entries = rendered(templates[name])
     loaded = project.loadProtocols(jsonStr=json.dumps(entries))
@@ -114,6 +119,34 @@ def test_a_project_reads_them(templates, name, project):
         for parameter in set(entry) - ENTRIES:
             if isinstance(entry[parameter], (int, float)):
                 assert loaded[entry["object.id"]].getAttributeValue(parameter) == entry[parameter]
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_project_reads_those_of_a_session(templates, name, project):
+    entries = rendered(templates[name])
+    loaded = project.loadProtocols(jsonStr=json.dumps(entries))
+    ours = [entry for entry in entries if entry["object.className"].startswith("Xmipp")]
+    assert [loaded[entry["object.id"]].getRunName() for entry in ours] == [entry["object.label"] for entry in ours]
+    waits = [own.getClassName() for own in loaded.values() if not own.worksInStreaming()]
+    assert set(waits) <= {"ProtImportVolumes", "XmippProtDeepConsensusPicking3D"}  # of what is complete
+    monitor, live = loaded[entries[-1]["object.id"]], loaded[entries[-2]["object.id"]]
+    assert monitor.inputRun.get() == live
+    sources = {entry["object.id"]: loaded[entry["object.id"]] for entry in entries}
+    for entry in entries:
+        for parameter in {"inputSets", "inputTomograms", "inputSet", "positiveReferences"} & set(entry):
+            given = entry[parameter] if isinstance(entry[parameter], list) else [entry[parameter]]
+            attribute = getattr(loaded[entry["object.id"]], parameter)
+            pointers = attribute if isinstance(entry[parameter], list) else [attribute]
+            found = [(pointer.getObjValue(), pointer.getExtended()) for pointer in pointers]
+            assert found == [(sources[own.partition(".")[0]], own.partition(".")[2]) for own in given]
+
+
+def test_a_first_model_knows_the_pickers_that_it_will_score(templates):
+    """The names of the pickers are those of the triggers through which it learned from them."""
+    entries = {entry["object.id"]: entry for entry in rendered(templates["live_consensus_with_a_first_model"])}
+    learned = [entries[own.partition(".")[0]]["object.label"] for own in entries["10"]["inputSets"]]
+    assert learned == [entries[own.partition(".")[0]]["pickerName"] for own in entries["11"]["inputSets"]]
+    assert entries["11"]["modelRun"] == "10" and entries["5"]["numbers"] == "3"
 
 
 def test_the_fields_reach_the_protocols(templates, tmp_path):
@@ -235,3 +268,45 @@ def statuses(folder: Path) -> list[str]:
     """How the runs of a project ended, of those that did."""
     logs = [path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("Runs/*/logs/run.stdout")]
     return [found[1] for log in logs if (found := re.search(r"-- PROTOCOL (FINISHED|FAILED|ABORTED)", log))]
+
+
+@pytest.mark.slow
+def test_one_command_follows_a_folder_to_its_end(templates, tmp_path):
+    """Tomograms appear while the runs work; each is picked twice, agreed on and published, and the page says so."""
+    folder = tmp_path / "arriving"
+    folder.mkdir()
+    rng = np.random.default_rng(2)
+    volume, density = simulated(rng), blob((24, 24, 24), [(12, 12, 12)])
+    write_volume(tmp_path / "template.mrc", density, 10.0)
+    given = {"tomograms": str(folder), "map": str(tmp_path / "template.mrc"), "diameter": "100.0", "count": "2"}
+    entries = rendered(templates["live_consensus_of_a_folder"], **given)
+    entries[0].update(settle=2.0)
+    entries[3].update(angularStep=60.0)
+    entries[4].update(doVoting=True, settle=2.0, writeReport=False)  # the network has tests of its own
+    write_volume(folder / "TS_1.mrc", volume, 10.0)
+    later = threading.Timer(60, write_volume, (folder / "TS_2.mrc", simulated(rng), 10.0))
+    later.start()
+    project = run_scheduled(entries, "TestLiveTemplate", tmp_path)
+    later.join()
+    (page,) = project.glob("Runs/*Monitor3D/extra/monitor.html")
+    assert "2 of 2 tomograms" in page.read_text(encoding="utf-8")
+    (live,) = project.glob("Runs/*StreamingConsensus3D/liveCoordinates.sqlite")
+    with contextlib.closing(sqlite3.connect(live)) as database:
+        column = database.execute("SELECT column_name FROM Classes WHERE label_property = '_tomoId'").fetchone()[0]
+        counts = dict(database.execute(f"SELECT {column}, COUNT(*) FROM Objects GROUP BY 1"))
+    assert set(counts) == {"TS_1", "TS_2"} and all(8 <= n <= 16 for n in counts.values())
+
+
+PLACES = [(x, y, z) for x in (20, 60, 100) for y in (20, 60) for z in (20, 44)]  # of the particles, voxels
+
+
+def blob(shape: tuple[int, int, int], places: list[tuple[int, int, int]]) -> np.ndarray:
+    """Bright balls of ten voxels in diameter."""
+    z, y, x = np.indices(shape)
+    return sum(np.exp(-((((x - px) ** 2 + (y - py) ** 2 + (z - pz) ** 2) / 18) ** 2)) for px, py, pz in places).astype(np.float32)
+
+
+def simulated(rng: np.random.Generator) -> np.ndarray:
+    """A tomogram in which the particles are dark."""
+    shape = (64, 80, 120)
+    return (rng.normal(0, 0.3, shape) - blob(shape, PLACES)).astype(np.float32)

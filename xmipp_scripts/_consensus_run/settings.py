@@ -44,6 +44,7 @@ OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSet
     "auto_stop": "--noAutoStop",
     "augment": "--noAugment",
     "input_model": "--inputModel",
+    "settings_file": "--settings",
     "gpus": "--gpus",
 }
 NEGATED = {"move", "report", "auto_stop", "augment"}  # the option says that it is not so

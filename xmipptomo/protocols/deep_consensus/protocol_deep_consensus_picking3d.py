@@ -21,7 +21,6 @@ from tomo_particles.core.seeds import seed_of
 from ...constants import (
     CONSENSUS_PROGRAM,
     EXTRACTION_PROGRAM,
-    LARGE_DATA_SET,
     MODEL_EXISTING,
     NETWORKS,
     NOISE_PROGRAM,
@@ -45,6 +44,7 @@ from .notes import orientation_notes
 from .outputs import disagreements, expected, merged_picks
 from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
+from .training import network_options, settings_file, tuned_fields, tuned_note
 from .validation import validation_errors, validation_warnings
 
 logger = logging.getLogger(__name__)
@@ -153,8 +153,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
         roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences,
                  "images": self._imagePointers()}
-        files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
-        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
+        named = [self._modelFile() if "modelFile" in names else "", settings_file(self) if "settingsFile" in names else ""]
+        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, list(filter(None, named)))
 
     def _skipsTraining(self) -> bool:
         return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
@@ -165,7 +165,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
 
     def _modelFile(self) -> str:
         """The existing model; '' for a new one."""
-        return self.modelFile.get().strip() if self.modelType.get() == MODEL_EXISTING else ""
+        return self._text("modelFile") if self.modelType.get() == MODEL_EXISTING else ""
 
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):
@@ -234,13 +234,15 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
-        for label in labels:
+        for label in self._extractedLabels():
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
                     files, tomogram, label, network=self._network(), invert=self.invertContrast.get(),
                     threads=self.binThreads.get()),
                     job=f"extraction_{label}_{tomogram.ts_id}")
+
+    def _extractedLabels(self) -> list[str]:
+        return [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
 
     def trainStep(self, _: str):
         """Train the network on the merged picks, noise and references, as the recipe has it."""
@@ -248,7 +250,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         own = str(self._files().model)
         if os.path.realpath(own) != os.path.realpath(self._modelFile()):
             # of an earlier run with other parameters
-            cleanPath(own, str(self._files().training_log), str(self._files().training_note))
+            cleanPath(own, self._files().tuned, str(self._files().training_log), str(self._files().training_note))
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
         if not positive and not learns_from_noise:
@@ -261,12 +263,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         if not self._trains():
             logger.warning("Too few agreed picks to train a network: the votes score alone")
             return
-        augment = self.forceAugmentation.get() or sum(map(count_rows, positive)) < LARGE_DATA_SET
-        options = commands.NetworkOptions(
-            start_model=self._modelFile(),
-            network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
-            learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
-            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
+        options = network_options(self, sum(map(count_rows, positive)), self._modelFile(), self._files())
         self._runNetwork(lambda gpus: commands.training_arguments(
             self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
             doubtful=self._subtomograms(DOUBTFUL), negative=negative, pickers=grid.names,
@@ -322,9 +319,10 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         self._closeOutputs()
         verdict = self._verdict(grid.names)
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
+        settings["settings"] |= (tuned := tuned_fields(self, files))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
-                                          self.symmetry.get()),
+                                          self.symmetry.get()) + tuned_note(tuned),
                         settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
