@@ -10,6 +10,9 @@ import pytest
 
 from tomo_particles.core.tomograms import open_tomogram, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.regions.classes import USER
+from tomo_particles.regions.mask_files import write_mask
+from tomo_particles.regions.region_mask import RegionMask
 from tomo_particles.testing.agreement import agreement
 from tomo_particles.testing.synthetic import simulate_tomogram
 
@@ -112,6 +115,25 @@ def test_thresholds_numbers_and_clusterings_do_what_they_say(learned, done, tmp_
         counts[name] = len(table)
     assert counts["all"] > counts["high"] == counts["of class"] and counts["best"] == 3
     assert 0 < counts["wide"] < counts["peaks"]
+
+
+def test_nothing_is_picked_in_bad_regions(learned, done, tmp_path):
+    def picked(*options):
+        base = ("--tomograms", *learned.tomograms("TS_3"), "--model", learned.model, "-o", tmp_path / "p.csv")
+        printed = done(PICK, *base, "--threshold", 0.2, *options)
+        return read_pick_file(tmp_path / "p.csv", {"TS_3": RATE}).get("TS_3"), printed
+
+    labels = np.zeros((16, 24, 28), dtype=np.uint8)
+    labels[..., 14:] = USER
+    write_mask(tmp_path / "TS_3_mask.mrc", RegionMask(labels, 2 * RATE))
+    free, _ = picked()
+    masked, _ = picked("--mask", tmp_path / "TS_3_mask.mrc")
+    assert (free.positions[:, 0] > 28).sum() > 3 and len(masked) > 3
+    assert masked.positions[:, 0].max() < 27.5
+    write_mask(tmp_path / "TS_3_mask.mrc", RegionMask(np.full_like(labels, USER), 2 * RATE))
+    _, printed = picked("--mask", tmp_path / "TS_3_mask.mrc")
+    assert "every voxel is in a bad region of its mask" in printed
+    assert "nothing was picked: look at the masks of --mask first, then lower --threshold" in printed
 
 
 def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):

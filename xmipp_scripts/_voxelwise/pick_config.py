@@ -24,6 +24,7 @@ class DeepPickConfig:
     number: int | None = None
     turns: bool = False
     scoremaps: str | None = None
+    mask: tuple[str, ...] = ()
     tomogram_sampling_rate: float | None = None
     gpus: str = field(default="", repr=False)
     threads: int = field(default=2, repr=False)

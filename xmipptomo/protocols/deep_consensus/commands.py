@@ -95,11 +95,6 @@ def _device(gpus: str, threads: int) -> Arguments:
     return ["--gpus", gpus, "--threads", threads]
 
 
-def devices_arguments(gpus: str) -> Arguments:
-    """Find out whether GPUs can be used."""
-    return ["--mode", "devices", "--gpus", gpus]
-
-
 def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str, positive: Sequence[str],
                        doubtful: Sequence[str], negative: Sequence[str], pickers: Sequence[str], grid: tuple[float, int],
                        gpus: str, threads: int) -> Arguments:

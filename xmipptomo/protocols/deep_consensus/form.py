@@ -16,6 +16,7 @@ from ...constants import (
     TILTS,
 )
 from ..shared.checked_form import OptionalFloatParam
+from ..shared.gpus import define_gpus
 
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
@@ -49,7 +50,7 @@ EXTRACT_FROM = "Tomograms to extract from"
 
 def define_params(form: params.Form) -> None:
     """Add all parameters to the form, section by section."""
-    _define_gpu(form)
+    define_gpus(form, "Train and score the network on GPUs. With many processors the CPU is about as fast for the small network.")
     _define_input(form)
     _define_preprocess(form)
     _define_training(form)
@@ -65,18 +66,6 @@ def _define_hint(form: params.Form, name: str) -> None:
     form.addParam(name, params.LabelParam, condition=f"expertLevel == {params.LEVEL_NORMAL}",
                   label="The defaults of this page fit most data; Expert Level Advanced shows them.",
                   help="Expert Level is above the pages: Normal, Advanced.")
-
-
-def _define_gpu(form: params.Form) -> None:
-    form.addHidden(params.USE_GPU, params.BooleanParam, default=True, label="Use GPU for execution",
-                   help="Train and score the network on GPUs. With many processors the CPU is about as fast "
-                        "for the small network. With No, or if the GPUs "
-                        "cannot be used, the CPU does the work. The summary then says why the GPUs were not used and how to "
-                        "get them.")
-    form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
-                   help="Numbers of the GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3. In a queue only the number of GPUs "
-                        "counts. Training shares each batch among all these GPUs (mirrored strategy). The number of Scipion "
-                        "threads does not matter here. More than one GPU helps only with large boxes and batches.")
 
 
 def _define_input(form: params.Form) -> None:

@@ -31,12 +31,12 @@ from ...constants import (
 )
 from ...convert import name_of, names_of_pickers, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
+from ..shared.gpus import NetworkOnGpus
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import unfinished_lines
 from . import commands
 from .answers import ANSWERED, LearnsFromAnswers, learned
 from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
-from .gpus import NetworkOnGpus
 from .growing import ACCEPTED, SCORED, TOMOGRAMS, GrowingOutputs
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
 from .interim import DOING, so_far, training_detail
@@ -155,6 +155,9 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
         return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
 
+    def _usesGpus(self) -> bool:
+        return bool(self.useGpu) and not self.doVoting
+
     def _skipsTraining(self) -> bool:
         return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
 
@@ -176,7 +179,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
         convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
-        gpu = bool(self.useGpu and not self.doVoting)
+        gpu = self._usesGpus()
         if gpu:
             self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
@@ -382,13 +385,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         return validation_warnings(self, self._inputSets())
 
     def _summary(self):
-        files, without_gpu = self._files(), Path(self._files().without_gpu)
+        files = self._files()
         if files.summary.exists() and not (self.isActive() or self.isFailed() or self.isAborted()):
             lines = summary_lines(files)
         else:
             lines = unfinished_lines(self, DOING, so_far=so_far(files, self._failureTexts()), details={
                 "trainStep": training_detail(files, self.folds.get(), self.epochs.get())})
-        return [*lines, f"*CPU instead of GPU* {without_gpu.read_text(encoding='utf-8')}"] if without_gpu.exists() else lines
+        return [*lines, *self._gpuLines()]
 
     def _methods(self):
         return methods_text(self._files())

@@ -18,13 +18,13 @@ from tomo_particles.core.files import written_aside
 
 from ...constants import EVALUATION_PROGRAM
 from ...convert import name_of, names_of_pickers, species_of
-from ...files import EvaluationFiles, SimulationFiles
+from ...files import EvaluationFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.progress import unfinished_lines
 from ..shared.sets import set_errors, write_picking
-from ..simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
+from ..simulation.protocol_simulate_tomograms import species_table
 from .inputs import write_reference
 from .results import Evaluation, summary_lines
 
@@ -110,12 +110,7 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _classes(self) -> str:
         """The table of species: given, of the simulation that made the reference, or ''."""
-        given = (self.classesFile.get() or "").strip()
-        parent = self.reference.getObjValue()
-        if not given and isinstance(parent, XmippProtSimulateTomograms):
-            table = SimulationFiles(parent._getExtraPath()).classes
-            return table if os.path.exists(table) else ""
-        return given
+        return self._text("classesFile") or species_table(self.reference)
 
     # ---- steps
     def _insertAllSteps(self):
