@@ -120,7 +120,7 @@ simulated = run(XmippProtSimulateTomograms, "simulated tomograms", numberOfTomog
                 counts="0 0 0 14 0 0 0", beads=2, vesicles=0, targetComplex="shell")
 trained = run(XmippProtTrainPicker3D, "trained picker", {"inputCoordinates": (simulated, "target")}, diameter=150.0, steps=120,
               folds=2, patch=32, width=0.5, batch=4, useGpu=False)
-run(XmippProtDeepPick3D, "picks of the trained picker", {"inputTomograms": (simulated, "tomograms"), "inputModel": (trained, "model")},
-    keep=2, threshold="0.4", scoreMaps=True, useGpu=False)
+run(XmippProtDeepPick3D, "picks of the trained picker",
+    {"inputTomograms": (simulated, "tomograms"), "inputModel": (trained, "model")}, keep=2, threshold="0.4", scoreMaps=True, useGpu=False)
 project.mapper.commit()
 """

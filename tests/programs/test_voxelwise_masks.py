@@ -73,7 +73,7 @@ def test_no_voxel_of_a_bad_region_is_in_the_loss(folder):
     assert learned[..., :4].all() and not learned[..., 4:].any() and np.abs(grey[..., 4:]).min() == 10  # seen, but not learned
     source = PatchSource(data.tomograms, data.labels, data.classes, RECIPES["unet"], patch=16, seed=1)
     assert source.counts == {1: 3}
-    assert any((batch.weight == 0).any() for batch in map(lambda number: source.batch(number, 4), range(4)))
+    assert any((batch.weight == 0).any() for batch in (source.batch(number, 4) for number in range(4)))
 
 
 def test_another_mask_is_another_training(folder):

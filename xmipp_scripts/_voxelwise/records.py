@@ -96,7 +96,7 @@ def _confusion(known: Sequence[Known], model: VoxelModel) -> np.ndarray:
 
 
 def _thresholds(judged: Judged, model: VoxelModel) -> pd.DataFrame:
-    """Precision and recall at thresholds from 0 to 1, of all classes together (no name) and of each. Places count: see `judge`."""
+    """Precision and recall at thresholds from 0 to 1, of all classes together (no name) and of each. Places count."""
     scores = probabilities_of(judged, model)
     rows = []
     for which, name in enumerate(["", *(one.name for one in model.classes)], start=-1):

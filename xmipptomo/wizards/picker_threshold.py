@@ -32,8 +32,8 @@ def table_of(model: str) -> pd.DataFrame:
         raise InputError("Choose the model first.")
     path = Path(model).with_name(f"{Path(model).stem}_thresholds.csv")
     if not path.is_file():
-        raise InputError(f"There is no {path}: the model was copied without it, or an earlier version trained it. Begin with *As in "
-                         "the training*.")
+        raise InputError(f"There is no {path}: the model was copied without it, or an earlier version trained it. Begin with *As "
+                         "in the training*.")
     return pd.read_csv(path, keep_default_na=False)
 
 
@@ -95,8 +95,8 @@ class PickerThresholdDialog(Dialog):
         self._canvas.draw_idle()
         own = self._own()
         row = own.iloc[int((own["threshold"] - self._value(name)).abs().to_numpy().argmin())]
-        self._text.configure(text=f"{int(row['picks'])} picks in the training tomograms, precision {row['precision']:.2f}, recall "
-                                  f"{row['recall']:.2f}.  Lowest score: {thresholds_text(self.values)}")
+        self._text.configure(text=f"{int(row['picks'])} picks in the training tomograms, precision {row['precision']:.2f}, "
+                                  f"recall {row['recall']:.2f}.  Lowest score: {thresholds_text(self.values)}")
 
 
 class PickerThresholdWizard(Wizard):

@@ -153,8 +153,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
         form.addParam("width", params.FloatParam, default=1.0, label="Width of the layers", expertLevel=params.LEVEL_ADVANCED,
                       help="Relative to the layers of the recipe.")
         form.addParam("patch", params.IntParam, default=0, label="Patch (voxels)", expertLevel=params.LEVEL_ADVANCED,
-                      help="Edge of the patches that are learned from. 0: that of the recipe (unet: 48). Lower it for few or thin "
-                           "tomograms.")
+                      help="Edge of the patches that are learned from. 0: that of the recipe (unet: 48). Lower it for few or "
+                           "thin tomograms.")
         form.addParam("batch", params.IntParam, default=0, label="Patches per step", expertLevel=params.LEVEL_ADVANCED,
                       help="Over all GPUs. 0: that of the recipe (unet: 2).")
         form.addParam("learningRate", params.FloatParam, default=0.0, label="Learning rate", expertLevel=params.LEVEL_ADVANCED,
@@ -244,8 +244,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
 
     def _options(self) -> commands.TrainingOptions:
         return commands.TrainingOptions(
-            TRAINED[self.recipe.get()], self.minutes.get(), self.steps.get(), self.folds.get(), self.width.get(), self.patch.get(),
-            self.batch.get(), self.learningRate.get(), self.beta.get(), self.mirror.get(), self._text("startModel"),
+            TRAINED[self.recipe.get()], self.minutes.get(), self.steps.get(), self.folds.get(), self.width.get(),
+            self.patch.get(), self.batch.get(), self.learningRate.get(), self.beta.get(), self.mirror.get(), self._text("startModel"),
             self.randomSeed.get())
 
     def createOutputStep(self, _: str):
@@ -301,15 +301,15 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
             return []
         run = self._consensus()
         if run is None:
-            return ["*What the coordinates are*: these are of no deep consensus; choose one of its outputs, or say what they are."]
+            return ["*What the coordinates are*: these are of no deep consensus; choose an output of one, or another answer."]
         return [] if run.scored.exists() else [
             f"*Coordinates*: their deep consensus has no scores ({run.scored}); run it with the network, not with voting."]
 
     def _sizeErrors(self, rate: float) -> list[str]:
         diameter = self.diameter.get()
         if diameter is not None and diameter < LEAST_VOXELS * rate:
-            return [f"*Particle diameter (Å)* is {diameter:g}, less than {LEAST_VOXELS} voxels of {rate:g} Å; check the diameter, "
-                    "or use tomograms that are binned less."]
+            return [f"*Particle diameter (Å)* is {diameter:g}, less than {LEAST_VOXELS} voxels of {rate:g} Å; check the "
+                    "diameter, or use tomograms that are binned less."]
         if diameter is not None:
             return []
         if self.source.get() == CONSENSUS:

@@ -46,8 +46,8 @@ def training_detail(files: TrainingFiles, folds: int) -> str:
     try:
         with open(files.beside("_training.csv"), newline="", encoding="utf-8") as file:
             row = list(csv.DictReader(file))[-1]
-        return (f"network {int(float(row['network']))} of {folds}, step {int(float(row['step']))}: loss {float(row['loss']):.3f}, "
-                f"validation {float(row['val_loss']):.3f}")
+        network, step, loss, validation = (float(row[name]) for name in ("network", "step", "loss", "val_loss"))
+        return f"network {network:.0f} of {folds}, step {step:.0f}: loss {loss:.3f}, validation {validation:.3f}"
     except (OSError, IndexError, KeyError, TypeError, ValueError):  # not there yet, or a row that is being written
         return ""
 

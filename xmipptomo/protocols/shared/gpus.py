@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 def define_gpus(form: params.Form, what: str) -> None:
     """The fields of the GPUs. what: sentences on what runs there."""
     form.addHidden(params.USE_GPU, params.BooleanParam, default=True, label="Use GPU for execution",
-                   help=f"{what} With No, or if the GPUs cannot be used, the CPU does the work. The summary then says why the GPUs "
-                        "were not used and how to get them.")
+                   help=f"{what} With No, or if the GPUs cannot be used, the CPU does the work. The summary then says why the "
+                        "GPUs were not used and how to get them.")
     form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
                    help="Numbers of the GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3. In a queue only the number of GPUs "
                         "counts. Training shares each batch among all these GPUs (mirrored strategy). The number of Scipion "

@@ -42,8 +42,8 @@ def find_candidates(
     """The candidates of a map of classes (z, y, x, C) and of any particle (z, y, x).
 
     cluster: peaks, components or meanshift.  bandwidth, radii (C,), balls (C,): map voxels; balls are those of the targets.
-    majority: the class of most voxels above tau in its ball, not that of the largest mean.  bad: (z, y, x) bool, where no place is
-    looked for; scores and classes of places beside it are those of the whole ball.
+    majority: the class of most voxels above tau in its ball, not that of the largest mean.  bad: (z, y, x) bool, where no place
+    is looked for; scores and classes of places beside it are those of the whole ball.
     """
     looked = particle if bad is None else np.where(bad, 0, particle)
     if cluster == "peaks":
