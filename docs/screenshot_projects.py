@@ -121,6 +121,7 @@ simulated = run(XmippProtSimulateTomograms, "simulated tomograms", numberOfTomog
 trained = run(XmippProtTrainPicker3D, "trained picker", {"inputCoordinates": (simulated, "target")}, diameter=150.0, steps=120,
               folds=2, patch=32, width=0.5, batch=4, useGpu=False)
 run(XmippProtDeepPick3D, "picks of the trained picker",
-    {"inputTomograms": (simulated, "tomograms"), "inputModel": (trained, "model")}, keep=2, threshold="0.4", scoreMaps=True, useGpu=False)
+    {"inputTomograms": (simulated, "tomograms"), "inputModel": (trained, "model")},
+    keep=2, threshold="0.4", scoreMaps=True, useGpu=False)
 project.mapper.commit()
 """

@@ -86,7 +86,7 @@ def test_another_mask_is_another_training(folder):
 
 def test_masks_of_no_tomogram_are_refused(folder):
     (folder / "masks" / "TS_1_mask.mrc").rename(folder / "masks" / "TS_7_mask.mrc")
-    with pytest.raises(InputError, match="--mask: no mask of 'TS_1' and 'TS_2'"):
+    with pytest.raises(InputError, match="--mask: no mask of 'TS_1', 'TS_2'"):
         training_set(folder)
 
 

@@ -89,9 +89,10 @@ def _confusion(known: Sequence[Known], model: VoxelModel) -> np.ndarray:
         chosen = best_matching(pairs)
         true, own = pairs.particle[chosen], pairs.pick[chosen]
         np.add.at(counts, (one.classes[true], picks.classes[own]), 1)
-        np.add.at(counts, (np.delete(one.classes, true), n), 1)
+        counts[:n, n] += np.bincount(np.delete(one.classes, true), minlength=n)
         near = pairs_within(picks.positions, one.doubtful, np.full(len(one.doubtful), radii.max())).pick
-        np.add.at(counts, (n, picks.classes[np.setdiff1d(np.arange(len(picks)), np.union1d(own, near))]), 1)
+        false = np.setdiff1d(np.arange(len(picks)), np.union1d(own, near))
+        counts[n, :n] += np.bincount(picks.classes[false], minlength=n)
     return counts
 
 

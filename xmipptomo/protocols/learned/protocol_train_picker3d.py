@@ -245,8 +245,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
     def _options(self) -> commands.TrainingOptions:
         return commands.TrainingOptions(
             TRAINED[self.recipe.get()], self.minutes.get(), self.steps.get(), self.folds.get(), self.width.get(),
-            self.patch.get(), self.batch.get(), self.learningRate.get(), self.beta.get(), self.mirror.get(), self._text("startModel"),
-            self.randomSeed.get())
+            self.patch.get(), self.batch.get(), self.learningRate.get(), self.beta.get(), self.mirror.get(),
+            self._text("startModel"), self.randomSeed.get())
 
     def createOutputStep(self, _: str):
         """Register the model, and the out-of-fold picks."""
