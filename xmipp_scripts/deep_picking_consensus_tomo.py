@@ -22,6 +22,8 @@ USES = {  # the options that have a meaning in a mode; in training all have but 
         "--output",
         "--inputNeg",
         "--outputNeg",
+        "--inputDerived",
+        "--outputDerived",
         "--model",
         "--boxsize",
         "--samplingrate",
@@ -31,6 +33,7 @@ USES = {  # the options that have a meaning in a mode; in training all have but 
     },
     "devices": set(),
 }
+SCORING_ALONE = {"--input", "--output", "--outputNeg", "--inputDerived", "--outputDerived"}
 EVERY_MODE = {"--mode", "--gpus", "--threads"}
 MODEL_ENDINGS = (".h5", ".keras")
 
@@ -46,8 +49,8 @@ class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
-    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file"}
-    parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch"}
+    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file", "--outputDerived": "file"}
+    parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch", "derived": "--inputDerived"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
@@ -76,6 +79,11 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
         self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
         self.addParamsLine(" [--outputNeg <file>] : XMD for the scored noise, which xmipp_second_look_tomo reads")
+        self.addParamsLine(
+            " [--inputDerived <...>] : XMD files of what derived pickers alone found; scored as the merged picks of --input are, of "
+            "which they change nothing"
+        )
+        self.addParamsLine(" [--outputDerived <file>] : XMD for these, scored")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate in A/voxel; must be the model's")
         self.addParamsLine(
@@ -166,7 +174,7 @@ class DeepPickingConsensusTomo(Program):
         if self.mode == "training" and not self.checkParam("--inputDoubt"):
             self._needs("--inputPos")
         self._needs(*NEEDS[self.mode])
-        used = USES.get(self.mode, set(self.given) - {"--input", "--output", "--outputNeg"}) | EVERY_MODE
+        used = USES.get(self.mode, set(self.given) - SCORING_ALONE) | EVERY_MODE
         if unused := [option for option in self.given if option not in used]:
             raise InputError(f"{unused[0]}: has no meaning with --mode {self.mode}; leave it out")
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
@@ -178,6 +186,10 @@ class DeepPickingConsensusTomo(Program):
             raise InputError(f"--pickers: '{repeated[0]}' is given twice; each picker needs a name of its own")
         if self.pickers and not self.model:
             raise InputError("--pickers: needs the model that knows these pickers; give it with --model, or leave --pickers out")
+        if self.checkParam("--inputDerived") != self.checkParam("--outputDerived"):
+            raise InputError("--inputDerived: needs --outputDerived, and the other way round; give both or none")
+        if self.checkParam("--inputDerived") and not self.model:
+            raise InputError("--inputDerived: what derived pickers found is scored by a network; give --model")
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
 
@@ -217,6 +229,8 @@ class DeepPickingConsensusTomo(Program):
                 gpus=self.getParam("--gpus"),
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,
+                derived=tuple(self.optional_list("--inputDerived")),
+                derived_output=self.optional_path("--outputDerived"),
                 pickers=tuple(self.pickers),
             )
             say(f"{score_files(config, say)} subtomograms scored: {config.output}")

@@ -306,13 +306,13 @@ def _with_contrast(
 
 
 def _contrast(tomogram: SeenTomogram, labels: Labels, classes: tuple[ParticleClass, ...]) -> float:
-    """Mean grey value in the middle of labelled particles above that around them, in deviations; positive: dark protein.
+    """Mean grey value of labelled particles above that around them, in deviations; positive: dark protein.
 
-    0 where it is too small to be seen, or what places at random may have; not a number where no particle is labelled.
+    The whole particle counts, not its middle: many are hollow. 0 where it is too small to be seen, or what places at random may have; not a number where no particle is labelled.
     """
     values = []
     for row in np.flatnonzero((labels.value > 0) & (labels.weight > 0))[:100]:
-        half = max(1, round(classes[labels.classes[row] - 1].radius / 2 / tomogram.sampling_rate))
+        half = max(1, round(classes[labels.classes[row] - 1].radius / tomogram.sampling_rate))
         start = np.rint(labels.positions[row][::-1]).astype(int) - 2 * half
         grey, _ = tomogram.crop(start, (4 * half + 1,) * 3)
         inner = grey[half:-half, half:-half, half:-half]
