@@ -13,7 +13,6 @@ from ._shared.program import Program, require_box_size, require_positive, run, s
 
 if TYPE_CHECKING:
     import numpy as np
-
     from scipy.spatial.transform import Rotation
 
     from tomo_particles.core.picks import Picks
@@ -55,7 +54,7 @@ class ConsensusConfig:
                 f"{parameter('representative')}: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}"
             )
         if (self.derived is None) != (self.output_derived is None):
-            raise InputError(f"{parameter('derived')}: the picks of derived pickers need a file for what they alone found; give both")
+            raise InputError(f"{parameter('derived')}: needs --outputDerived, and the other way round; give both or none")
         if self.starting_id < 0:
             raise InputError(f"{parameter('starting_id')}: must be 0 or more, received {self.starting_id}")
 
@@ -239,11 +238,11 @@ class CoordinatesConsensusTomo(Program):
         self.addParamsLine(" [--inputTruth <path>] : XMD with particles known to be true: always positive")
         self.addParamsLine(" [--inputLie <path>] : XMD with positions known not to be particles: always negative")
         self.addParamsLine(
-            " [--inputDerived <path>] : XMD with the picks of derived pickers, which learned from a consensus; their numbers (ref) "
-            "differ from those of --input. They are no votes and change nothing of the other outputs"
+            " [--inputDerived <path>] : XMD with the picks of derived pickers, which learned from a consensus; their numbers "
+            "(ref) differ from those of --input. They are no votes and change nothing of the other outputs"
         )
         self.addParamsLine(
-            " [--outputDerived <path>] : XMD for what derived pickers alone found; count is 0, comment has their numbers with a minus"
+            " [--outputDerived <path>] : XMD for what derived pickers alone found; count is 0, comment their numbers, negative"
         )
         self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
         self.addParamsLine(" [--startingId <int=1>] : first particleId of the outputs")

@@ -50,7 +50,13 @@ class DeepPickingConsensusTomo(Program):
 
     name = "xmipp_deep_picking_consensus_tomo"
     outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file", "--outputDerived": "file"}
-    parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch", "derived": "--inputDerived"}
+    parameters = {
+        "positives": "--inputPos",
+        "doubtful": "--inputDoubt",
+        "negatives": "--inputNeg",
+        "batch_size": "--batch",
+        "derived": "--inputDerived",
+    }
 
     def defineParams(self) -> None:
         self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
@@ -80,7 +86,7 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
         self.addParamsLine(" [--outputNeg <file>] : XMD for the scored noise, which xmipp_second_look_tomo reads")
         self.addParamsLine(
-            " [--inputDerived <...>] : XMD files of what derived pickers alone found; scored as the merged picks of --input are, of "
+            " [--inputDerived <...>] : XMD files of what derived pickers alone found; scored as the merged picks of --input, of "
             "which they change nothing"
         )
         self.addParamsLine(" [--outputDerived <file>] : XMD for these, scored")

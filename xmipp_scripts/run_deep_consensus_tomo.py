@@ -57,8 +57,8 @@ class RunDeepConsensusTomo(Program):
             "  --picks <...> : pick files, one per picker, at least two; a folder of files also counts as one picker"
         )
         self.addParamsLine(
-            " [--derived <...>] : pick files of derived pickers, which learned from a consensus (xmipp_train_picker_tomo --consensus). "
-            "What they found is scored and may be accepted, but it is no vote, and changes nothing of the other picks"
+            " [--derived <...>] : pick files of derived pickers, which learned from a consensus (xmipp_train_picker_tomo "
+            "--consensus). What they found is scored and may be accepted, but it is no vote and changes nothing of other picks"
         )
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tomo_particles.core.files import file_stem
 from tomo_particles.runs.layout import ProtocolLayout
 
-POSITIVE, DOUBTFUL, NEGATIVE, NOISE, RAW = "positive", "doubtful", "negative", "noise", "raw"
+POSITIVE, DOUBTFUL, NEGATIVE, NOISE, RAW, DERIVED = "positive", "doubtful", "negative", "noise", "raw", "derived"
 MERGED = (POSITIVE, DOUBTFUL, NEGATIVE)
 LABELS = (POSITIVE, DOUBTFUL, NEGATIVE, NOISE)
 

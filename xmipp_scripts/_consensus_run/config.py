@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class PipelineConfig:
     """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's).
 
-    derived: pick files of pickers that learned from a consensus.  diameter: of the particle, Å; without it there is no second look.  tilts: degrees.  move: to the centres of the average.
+    derived: pick files of pickers that learned from a consensus.  diameter: of the particle, Å; without it
+    there is no second look.  tilts: degrees.  move: to the centres of the average.
     """
 
     tomograms: tuple[str, ...]
@@ -91,7 +92,9 @@ class PipelineConfig:
                 f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}"
             )
         if self.derived and self.voting:
-            raise InputError("--derived: the picks of derived pickers are scored by a network, but have no votes; leave out --voting")
+            raise InputError(
+                "--derived: the picks of derived pickers are scored by a network and have no votes; leave out --voting"
+            )
         scores_only = self.skip_training and not self.voting  # a trained model can also score the picks of one picker
         if len(self.picks) < 2 and not scores_only:
             raise InputError(

@@ -93,7 +93,7 @@ def _derived(run: FinishedRun, every: pd.DataFrame) -> tuple[dict[str, dict[str,
         own = every["pickers"].map(lambda pickers, name=name: name in pickers.split("+"))
         counts[name] = {"alone": int(own.sum()), "accepted": int((own & every["accepted"]).sum())}
     alone = ", ".join(f"{name} {of['alone']} ({of['accepted']} accepted)" for name, of in counts.items())
-    text = f"found by derived pickers alone: {alone}. They are in accepted.csv and scored.csv, but in no number or figure of the run"
+    text = f"found by derived pickers alone: {alone}. They are in accepted.csv and scored.csv, but in no other number or figure"
     return counts, [text]
 
 

@@ -308,7 +308,8 @@ def _with_contrast(
 def _contrast(tomogram: SeenTomogram, labels: Labels, classes: tuple[ParticleClass, ...]) -> float:
     """Mean grey value of labelled particles above that around them, in deviations; positive: dark protein.
 
-    The whole particle counts, not its middle: many are hollow. 0 where it is too small to be seen, or what places at random may have; not a number where no particle is labelled.
+    The whole particle counts, not its middle: many are hollow. 0 where it is too small to be seen, or what places at random
+    may have; not a number where no particle is labelled.
     """
     values = []
     for row in np.flatnonzero((labels.value > 0) & (labels.weight > 0))[:100]:

@@ -68,6 +68,11 @@ class MergedPicks:
         """(m,) bool: a positive reference of the user."""
         return (self.label == POSITIVE) & references_of(self.comments)
 
+    @property
+    def derived(self) -> np.ndarray:
+        """(m,) bool: found by derived pickers alone."""
+        return np.array([comment.startswith("-") for comment in self.comments], dtype=bool)
+
     def accepted(self, threshold: float | None) -> np.ndarray:
         """(m,) bool: scored at least the threshold, or known to be true; never what is known to be wrong.
 

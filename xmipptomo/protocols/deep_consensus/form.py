@@ -84,6 +84,15 @@ def _define_input(form: params.Form) -> None:
                   help="Coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the "
                        "network as negatives, in addition to the noise. A merged pick near one of them is never accepted because "
                        "of its votes.")
+    form.addParam("derivedSets", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
+                  condition=NOT_VOTING, label="Derived pickers (optional)", expertLevel=params.LEVEL_ADVANCED,
+                  help="Coordinates of pickers that learned from a consensus (_pick with a trained picker 3D_). What they found "
+                       "and no other picker did is scored by the network and may be accepted, but it is no vote: a pupil does "
+                       "not confirm its teacher. Labels, scores and reliability of the others stay as they are without it.")
+    form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True, condition=JUDGED,
+                  label="Masks of regions (optional)", expertLevel=params.LEVEL_ADVANCED,
+                  help="Masks of _mask tomograms 3D_. Noise is picked in good regions, and a fifth of it on gold, membranes, "
+                       "carbon, ice and dirt. The picks stay as they are: give the masks to the pickers.")
     form.addParam("doVoting", params.BooleanParam, default=False, label="Voting only, no network?",
                   help="Yes: a pick is accepted if enough pickers agree. Its score is the fraction of the pickers that found it. "
                        "This takes seconds: a good first step, to see whether the files fit together. If the second look has a "
