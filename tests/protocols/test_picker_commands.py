@@ -70,7 +70,15 @@ def matching(options=MATCHING, **changes):
 
 
 def evaluation(**changes):
-    values = {"radius": 7.5, "classes": "c.csv", "targets": ["a", "b"], "tomograms": ["t.mrc"], "rate": 10.0, "seed": 3}
+    values = {
+        "radius": 7.5,
+        "classes": "c.csv",
+        "targets": ["a", "b"],
+        "tomograms": ["t.mrc"],
+        "rate": 10.0,
+        "seed": 3,
+        "masks": "masks",
+    }
     return commands.evaluation_arguments("p.xmd", "g.xmd", "root", **{**values, **changes})
 
 
@@ -225,8 +233,8 @@ def test_thresholds_of_classes_are_read_and_written(text, wrong):
 
 def test_an_evaluation_by_classes_has_no_radius():
     assert value_of(evaluation(), "--radius") == 7.5
-    short = evaluation(radius=None, targets=[], tomograms=[])
-    assert not {"--radius", "--target", "--tomograms"} & set(short)
+    short = evaluation(radius=None, targets=[], tomograms=[], masks="")
+    assert not {"--radius", "--target", "--tomograms", "--mask"} & set(short)
     assert value_of(short, "--classes") == "c.csv"
     assert "--classes" not in evaluation(classes="")
 
