@@ -124,9 +124,9 @@ class RunDeepConsensusTomo(Program):
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
-        self.watching = read_options(self)
-        if self.watching and self.checkParam("--derived"):
+        if self.checkParam("--watch") and self.checkParam("--derived"):
             raise InputError("--derived: a derived picker learns from a finished run; give it without --watch")
+        self.watching = read_options(self)
         if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
             raise InputError("--threshold: voting has no threshold; use --number, give --diameter, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]

@@ -39,6 +39,7 @@ def runs(done, scene, tmp_path_factory):
         for place in rng.uniform(8, 40, size=(200, 3)):
             if np.linalg.norm(places - place, axis=1).min() > BOX and sum(row[0] == name for row in rows) < 6:
                 rows.append((name, *place, 0.8))
+                places = np.vstack([places, place])
     pupil = pd.DataFrame(rows, columns=["tomo_id", "x", "y", "z", "score"])
     pupil.to_csv(folder / "pupil.csv", index=False)
     printed = done(NAME, *base, "--derived", folder / "pupil.csv", "--odir", "out", "--threshold", 0, cwd=folder / "with")

@@ -84,15 +84,6 @@ def _define_input(form: params.Form) -> None:
                   help="Coordinates known NOT to be particles (gold beads, carbon edge, membrane). They train the "
                        "network as negatives, in addition to the noise. A merged pick near one of them is never accepted because "
                        "of its votes.")
-    form.addParam("derivedSets", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
-                  condition=NOT_VOTING, label="Derived pickers (optional)", expertLevel=params.LEVEL_ADVANCED,
-                  help="Coordinates of pickers that learned from a consensus (_pick with a trained picker 3D_). What they found "
-                       "and no other picker did is scored by the network and may be accepted, but it is no vote: a pupil does "
-                       "not confirm its teacher. Labels, scores and reliability of the others stay as they are without it.")
-    form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True, condition=JUDGED,
-                  label="Masks of regions (optional)", expertLevel=params.LEVEL_ADVANCED,
-                  help="Masks of _mask tomograms 3D_. Noise is picked in good regions, and a fifth of it on gold, membranes, "
-                       "carbon, ice and dirt. The picks stay as they are: give the masks to the pickers.")
     form.addParam("doVoting", params.BooleanParam, default=False, label="Voting only, no network?",
                   help="Yes: a pick is accepted if enough pickers agree. Its score is the fraction of the pickers that found it. "
                        "This takes seconds: a good first step, to see whether the files fit together. If the second look has a "
@@ -148,6 +139,7 @@ def _define_input(form: params.Form) -> None:
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "
                        "takes some seconds, and a few megabytes of disk.")
+    _define_derived_and_masks(form)
 
 
 def _define_second_look(form: params.Form) -> None:
@@ -176,6 +168,18 @@ def _define_second_look(form: params.Form) -> None:
                    help="Yes: the second look changes scores only, and the picks stay at the centres of the pickers. No: they "
                         "move half of the way to the centre of the average. The places as picked are kept in "
                         "consensus/scored_looks.csv.")
+
+
+def _define_derived_and_masks(form: params.Form) -> None:
+    form.addParam("derivedSets", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
+                  condition=NOT_VOTING, label="Derived pickers (optional)", expertLevel=params.LEVEL_ADVANCED,
+                  help="Coordinates of pickers that learned from a consensus (_pick with a trained picker 3D_). What they found "
+                       "and no other picker did is scored by the network and may be accepted, but it is no vote: a pupil does "
+                       "not confirm its teacher. Labels, scores and reliability of the others stay as they are without it.")
+    form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True, condition=JUDGED,
+                  label="Masks of regions (optional)", expertLevel=params.LEVEL_ADVANCED,
+                  help="Masks of _mask tomograms 3D_. Noise is picked in good regions, and a fifth of it on gold, membranes, "
+                       "carbon, ice and dirt. The picks stay as they are: give the masks to the pickers.")
 
 
 def _define_preprocess(form: params.Form) -> None:
