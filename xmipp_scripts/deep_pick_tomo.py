@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from tomo_particles.core.errors import InputError
+
+from ._shared.averaging_options import read_tilts
 from ._shared.mask_option import MASK_HELP, nothing_picked
 from ._shared.program import Program, notes_in_file, print_notes, run, say
 from ._voxelwise.pick_config import DeepPickConfig, read_thresholds
@@ -35,6 +38,18 @@ class DeepPickTomo(Program):
         self.addParamsLine(" [--tta] : mean over the four half turns of the tomogram; four times as long")
         self.addParamsLine(" [--scoremaps <folder>] : write the probability of any particle as <tomogram>_scores.mrc")
         self.addParamsLine(f"{MASK_HELP}. Nothing is picked in bad regions")
+        self.addParamsLine("== Names and angles by templates ==")
+        self.addParamsLine(
+            " [--identify <...>] : templates, MRC, particle bright; each is compared within two voxels of the picks alone. A "
+            "pick gets the name (of the file) and the angles of the one that fits best, in place of its class; the score stays"
+        )
+        self.addParamsLine(" [--tilts <...>] : first and last tilt angle about y, in degrees, for --identify; default: -60 60")
+        self.addParamsLine(
+            " [--angularstep <double>] : of the turns of the templates, degrees. Default: from size and resolution"
+        )
+        self.addParamsLine(" [--lowpass <double>] : finest resolution to compare, A. Default: that of the sampling")
+        self.addParamsLine(" [--seed <int=1>] : of the random places with which --identify compares")
+        self.addParamsLine("== Files and machine ==")
         self.addParamsLine(
             " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
         )
@@ -44,6 +59,8 @@ class DeepPickTomo(Program):
         self.addExampleLine("xmipp_deep_pick_tomo --tomograms TS_04.mrc --model model.h5 -o picks.csv")
 
     def readParams(self) -> None:
+        if self.checkParam("--tilts") and not self.checkParam("--identify"):
+            raise InputError("--tilts: has a meaning with --identify only; leave it out")
         self.config = DeepPickConfig(
             tomograms=tuple(self.optional_list("--tomograms")),
             model=self.getParam("--model"),
@@ -55,6 +72,11 @@ class DeepPickTomo(Program):
             turns=self.checkParam("--tta"),
             scoremaps=self.optional_path("--scoremaps"),
             mask=tuple(self.optional_list("--mask")),
+            identify=tuple(self.optional_list("--identify")),
+            tilts=read_tilts(self),
+            angular_step=self.number("--angularstep") if self.checkParam("--angularstep") else None,
+            lowpass=self.number("--lowpass") if self.checkParam("--lowpass") else None,
+            seed=self.integer("--seed"),
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
             gpus=self.getParam("--gpus"),
             threads=self.integer("--threads"),

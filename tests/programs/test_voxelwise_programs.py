@@ -137,6 +137,29 @@ def test_nothing_is_picked_in_bad_regions(learned, done, tmp_path):
     assert "nothing was picked: look at the masks of --mask first, then lower --threshold" in printed
 
 
+def test_templates_name_the_picks_and_turn_them(learned, done, program, tmp_path):
+    """Each pick gets the template that it is like; place and score stay those of the network."""
+    z, y, x = np.indices((17, 17, 17)) - 8
+    write_volume(tmp_path / "ball.mrc", ((x**2 + y**2 + z**2) <= 16).astype(np.float32), RATE)
+    write_volume(tmp_path / "bar.mrc", ((y**2 + z**2 <= 4) & (np.abs(x) <= 7)).astype(np.float32), RATE)
+    base = (PICK, "--tomograms", *learned.tomograms("TS_3"), "--model", learned.model, "-o", tmp_path / "p.csv", "--number", 12)
+    done(*base)
+    plain = pd.read_csv(tmp_path / "p.csv")
+    options = ("--identify", tmp_path / "ball.mrc", tmp_path / "bar.mrc", "--angularstep", 45, "--lowpass", 40)
+    printed = done(*base, *options)
+    named = pd.read_csv(tmp_path / "p.csv")
+    assert set(named["class"]) <= {"ball", "bar"} and f"rotations at {len(plain)} picks" in printed
+    np.testing.assert_allclose(named[["x", "y", "z", "score"]], plain[["x", "y", "z", "score"]])
+    assert named[["rot", "tilt", "psi"]].notna().all().all()
+    for wrong, word in (
+        (("--lowpass", 40), "--lowpass: has a meaning with --identify only"),
+        (("--tilts", -60, 60), "--tilts: has a meaning with --identify only"),
+        (("--identify", tmp_path / "none.mrc"), "none.mrc"),
+    ):
+        finished = program(*base, *wrong)
+        assert finished.returncode == 2 and word in finished.stderr, finished.stderr
+
+
 def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):
     write_volume(tmp_path / "flat.mrc", np.full((20, 24, 24), 3.0), RATE)
     with open_tomogram(learned.folder / "TS_3.mrc") as opened:

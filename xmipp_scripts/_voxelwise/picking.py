@@ -12,14 +12,17 @@ import numpy as np
 from tomo_particles.core.errors import InputError, listed
 from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
+from tomo_particles.core.seeds import seed_of
 from tomo_particles.core.tomograms import Tomogram, each_tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.learning.voxels.description import PickingRule, VoxelModel, read_voxel_model
 from tomo_particles.learning.voxels.grey import SeenTomogram, seen_tomogram
+from tomo_particles.pickers.template_search import SearchSettings, Template, identify
 
 from .._shared.mask_option import bad_voxels_of, mask_of
 from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
+from .._template_matching.files import check_template_sizes, read_templates
 from .pick_config import DeepPickConfig
 from .picks import as_picks, box_diameter, candidates_of
 
@@ -40,9 +43,11 @@ def pick_files(config: DeepPickConfig) -> list[Picks]:
     model = read_voxel_model(config.model, "--model")
     thresholds = _thresholds(config, model)
     notes: list[str] = []
+    templates = read_templates(config.identify, (), None, notes, "--identify")
     masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
         bad_voxels_of(mask_of(masks, tomogram), tomogram)
+        check_template_sizes(tomogram, templates, "--identify")
     model, more = _with_rule(config, model)
     print_notes([*notes, *more])
     from tomo_particles.network.voxels import load_voxel_model, select_devices
@@ -53,6 +58,8 @@ def pick_files(config: DeepPickConfig) -> list[Picks]:
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             picks = _pick(config, tomogram, mask_of(masks, tomogram), model, networks, thresholds)
+            if picks is not None and templates:
+                picks = _identified(config, tomogram, picks, templates, model.bright)
         if picks is not None:
             pickings.append(picks)
             paths.append(path)
@@ -122,6 +129,20 @@ def _pick(
     if not trained:
         print_notes(_doubts(seen, found, networks, model, None if config.number else len(picks)))
     return picks
+
+
+def _identified(config: DeepPickConfig, tomogram: Tomogram, picks: Picks, templates: Sequence[Template], bright: bool) -> Picks:
+    """The picks with the name and the angles of the template that fits best."""
+    settings = SearchSettings(
+        tilts=config.tilts,
+        angular_step=config.angular_step,
+        lowpass=config.lowpass,
+        bright=bright,
+        threads=config.threads,
+    )
+    seed = seed_of(config.seed, picks.tomo_id)
+    found = identify(tomogram, picks.positions, templates, settings, seed=seed, progress=say)
+    return replace(picks, species=np.where(found.names == "", picks.species, found.names), angles=found.angles)
 
 
 def _was_trained_on(tomogram: Tomogram, seen: SeenTomogram, model: VoxelModel) -> str | None:
