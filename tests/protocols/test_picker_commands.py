@@ -85,7 +85,9 @@ def evaluation(**changes):
 FROM_PICKS = learned.LearnedFrom("p.xmd", ["a.mrc", "b.mrc"], 10.0, partial=True, classes="c.csv")
 FROM_CONSENSUS = learned.LearnedFrom(consensus="run", soft=True, diameter=120.0)
 TRAINING = learned.TrainingOptions("unet", 10.0, 5, 3, 0.5, 32, 4, 1e-3, 2.0, True, "start.h5", 7)
-PICKING = learned.PickingOptions("m.h5", commands.Selection(number=5), ["0.5", "a:0.7"], "meanshift", 60.0, True)
+PICKING = learned.PickingOptions(
+    "m.h5", commands.Selection(number=5), ["0.5", "a:0.7"], "meanshift", 60.0, True, ["a.mrc"], (-50.0, 60.0), 15.0, 40.0
+)
 
 
 def training(source=FROM_PICKS, options=TRAINING, **changes):
@@ -214,7 +216,11 @@ def test_a_training_learns_from_one_source_for_steps_or_minutes():
 
 def test_a_trained_picker_leaves_out_what_is_as_in_the_training():
     plain = deep_picking(learned.PickingOptions("m.h5", commands.Selection(), [], "", None, False), score_maps="")
-    assert not {"--threshold", "--number", "--cluster", "--bandwidth", "--tta", "--scoremaps"} & set(plain)
+    assert not {"--threshold", "--number", "--cluster", "--bandwidth", "--tta", "--scoremaps", "--identify", "--tilts"} & set(
+        plain
+    )
+    turned = deep_picking()
+    assert turned[turned.index("--tilts") + 1 :][:2] == [-50.0, 60.0] and value_of(turned, "--identify") == "a.mrc"
     assert deep_picking()[deep_picking().index("--threshold") + 1 :][:2] == ["0.5", "a:0.7"]
 
 

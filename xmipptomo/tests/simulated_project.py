@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import mrcfile
 import numpy as np
 from pwem.convert.transformations import euler_matrix
+from pwem.objects import Volume
 from pyworkflow.object import Pointer, String
 from pyworkflow.project import Project
 from tomo.constants import BOTTOM_LEFT_CORNER
@@ -108,6 +109,18 @@ def add_masks(project: Project, label: str, paths: Mapping[str, str], rate: floa
         mask.setSamplingRate(rate)
         masks.append(mask)
     return _registered(project, protocol, "tomoMasks", masks)
+
+
+def add_volume(project: Project, label: str, path: str, rate: float) -> Pointer:
+    """Register a volume; rate: Å/voxel."""
+    protocol = _saved(project, ProtImportTomograms, label)
+    volume = Volume(location=path)
+    volume.setSamplingRate(rate)
+    protocol._defineOutputs(volume=volume)
+    protocol.setFinished()
+    protocol._store()
+    project.mapper.commit()
+    return Pointer(protocol, extended="volume")
 
 
 def _saved(project: Project, protocol_class: type, label: str, **parameters):

@@ -9,6 +9,7 @@ import numpy as np
 from pyworkflow.object import Pointer
 from tomo.constants import BOTTOM_LEFT_CORNER
 
+from tomo_particles.core.tomograms import write_volume
 from tomo_particles.regions.classes import USER
 from tomo_particles.regions.mask_files import write_mask
 from tomo_particles.regions.region_mask import RegionMask
@@ -20,7 +21,7 @@ from ..protocols.picking.base import KEEP_NUMBER, KEEP_THRESHOLD
 from ..viewers import DeepPick3DViewer, TrainPicker3DViewer
 from ..viewers.figure_window import FigureWindow
 from .consensus_project import ConsensusProject
-from .simulated_project import RATE, SIZE, add_masks
+from .simulated_project import RATE, SIZE, add_masks, add_volume
 
 TS_IDS = ("TS_1", "TS_2")
 QUICK = {"steps": 1, "folds": 2, "patch": 16, "width": 0.25, "useGpu": False}
@@ -130,6 +131,20 @@ class TestLearnedPickers(ConsensusProject):
         (window,) = viewer._getVisualizeDict()["showRegions"]()
         self.assertIsInstance(window, FigureWindow)
         self.assertEqual(len(window.figure.axes), 6)
+
+    def test_templates_name_and_turn_the_picks(self):
+        path = os.path.abspath("ball.mrc")
+        z, y, x = np.indices((15, 15, 15)) - 7
+        write_volume(path, ((x**2 + y**2 + z**2 <= 16) & (x > -2)).astype(np.float32), RATE)
+        template = add_volume(self.proj, "ball", path, RATE)
+        form = self.form_of(XmippProtDeepPick3D, {"inputTomograms": self.new, "inputModel": self.model}, useGpu=False,
+                            keep=KEEP_NUMBER, number=4, angularStep=60.0, lowPass=45.0)
+        form.inputTemplates.append(template)
+        self.assertEqual(form.validate(), [])
+        named = self.launchProtocol(form).coordinates
+        self.assertEqual({(c._species.get(), c.getGroupId()) for c in named.iterCoordinates()}, {("ball", 1)})
+        turned = [not np.allclose(c.getMatrix()[:3, :3], np.eye(3)) for c in named.iterCoordinates()]
+        self.assertGreater(sum(turned), 4)
 
     def test_the_window_of_the_picking_shows_slices_and_score_map(self):
         viewer = DeepPick3DViewer(project=self.proj, protocol=self.picking)

@@ -70,7 +70,8 @@ def training_arguments(model: str, notes: str, source: LearnedFrom, options: Tra
 class PickingOptions:
     """How to pick. selection: of the form, by number alone; thresholds: as --threshold takes them, () for the model's.
 
-    cluster '' and bandwidth (Å) None: as in the training.
+    cluster '' and bandwidth (Å) None: as in the training.  templates: files that name the picks and turn them, with tilts, step
+    (degrees) and low-pass (Å); 0: automatic.
     """
 
     model: str
@@ -79,6 +80,17 @@ class PickingOptions:
     cluster: str
     bandwidth: float | None
     turns: bool
+    templates: Sequence[str] = ()
+    tilts: tuple[float, float] = (0.0, 0.0)
+    angular_step: float = 0.0
+    low_pass: float = 0.0
+
+    def of_templates(self) -> Arguments:
+        """What names and turns the picks."""
+        if not self.templates:
+            return []
+        more = [("--angularstep", self.angular_step), ("--lowpass", self.low_pass)]
+        return ["--identify", *self.templates, "--tilts", *self.tilts, *(word for pair in more if pair[1] for word in pair)]
 
 
 def picking_arguments(tomogram: str, output: str, note: str, options: PickingOptions, *, rate: float, score_maps: str,
@@ -91,4 +103,4 @@ def picking_arguments(tomogram: str, output: str, note: str, options: PickingOpt
     arguments += ["--bandwidth", options.bandwidth] if options.bandwidth is not None else []
     arguments += ["--tta"] if options.turns else []
     arguments += ["--scoremaps", score_maps] if score_maps else []
-    return [*arguments, "--threads", threads]
+    return [*arguments, *options.of_templates(), "--threads", threads]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from pwem.objects import Volume
 from pyworkflow.protocol import params
 from pyworkflow.utils import makeFilePath
 from tomo.objects import Tomogram
@@ -17,8 +18,10 @@ from tomo_particles.learning.voxels.description import VoxelModel, read_voxel_mo
 from tomo_particles.learning.voxels.recipes import CLUSTERINGS
 from tomo_particles.learning.voxels.targets import VOLUME_DIAMETER
 
-from ...constants import DEEP_PICK_PROGRAM
+from ...constants import DEEP_PICK_PROGRAM, TILTS
+from ...maps import names_of, volumes_of, write_maps
 from ..picking.base import KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD, TomogramPicker
+from ..picking.protocol_template_matching3d import VOLUMES
 from ..shared.checked_form import OptionalFloatParam
 from ..shared.commands import Selection
 from ..shared.form_checks import limit_errors
@@ -29,7 +32,8 @@ from .training import noted
 
 OF_TRAINING, OF_FILE = range(2)
 AS_TRAINED, MEAN_SHIFT = 0, 1 + CLUSTERINGS.index("meanshift")
-LIMITS = {"bandwidth": (0, None, False), "boxFactor": (1, None, True)}
+LIMITS = {"bandwidth": (0, None, False), "boxFactor": (1, None, True), "tiltFirst": (-90, 90, True), "tiltLast": (-90, 90, True),
+          "angularStep": (0, 90, True), "lowPass": (0, None, True)}
 
 
 class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
@@ -50,7 +54,8 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
     *Outputs*
 
     - A SetOfCoordinates3D: every coordinate has its score, its class (_species) and the number of the class as group id.
-    Orientations are unknown.
+    With templates (_Names and angles_) the class is the name of the template that fits best, and the coordinates are oriented;
+    without, orientations are unknown.
 
     *Practical recommendations*
 
@@ -63,11 +68,14 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
 
     _label = "pick with a trained picker 3D"
     _program = _networkProgram = DEEP_PICK_PROGRAM
-    _stepParams = ("modelFrom", "modelFile", "cluster", "bandwidth", "turns", "scoreMaps")
+    _stepParams = ("modelFrom", "modelFile", "cluster", "bandwidth", "turns", "scoreMaps", "tiltFirst", "tiltLast", "angularStep",
+                   "lowPass")
     _outputParams = ("boxFactor",)
     _selectionParams = ("keep", "number", "threshold")
     _classWord = "Class"
-    _optionFields = {**TomogramPicker._optionFields, "--model": "modelFile", "--cluster": "cluster", "--bandwidth": "bandwidth"}
+    _optionFields = {**TomogramPicker._optionFields, "--model": "modelFile", "--cluster": "cluster",
+                     "--bandwidth": "bandwidth", "--identify": "inputTemplates",
+                     "--tilts": "tiltFirst", "--angularstep": "angularStep", "--lowpass": "lowPass"}
 
     # ---- form
     def _defineParams(self, form):
@@ -107,7 +115,24 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
         form.addParam("boxFactor", params.FloatParam, default=1.6, label="Box size (diameters)",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Box size of the output: 1.5 to 2 particle diameters are right for the consensus.")
+        self._defineTemplates(form)
         self._defineThreads(form)
+
+    def _defineTemplates(self, form: params.Form) -> None:
+        form.addSection(label="Names and angles")
+        form.addParam("inputTemplates", params.MultiPointerParam, pointerClass=VOLUMES, allowsNull=True,
+                      label="Templates (optional)",
+                      help="Densities of particles, bright on dark. Each is compared within two voxels of the picks alone, which "
+                           "is much faster than template matching of whole tomograms. A pick gets the name and the orientation "
+                           "of the template that fits best, in place of its class. Its score stays that of the networks.")
+        line = form.addLine("Tilt range (degrees)",
+                            help="First and last angle of the tilt series; they define the missing wedge. The tilt axis is y.")
+        line.addParam("tiltFirst", params.FloatParam, default=TILTS[0], label="First tilt")
+        line.addParam("tiltLast", params.FloatParam, default=TILTS[1], label="Last tilt")
+        form.addParam("angularStep", params.FloatParam, default=0.0, label="Angular step (degrees)",
+                      help="Angle between neighbouring orientations. 0: computed from resolution and diameter, between 7 and 20.")
+        form.addParam("lowPass", params.FloatParam, default=0.0, label="Low-pass filter (Å)",
+                      help="Finest resolution that is compared. 0: that of the voxels.")
 
     # ---- inputs
     def modelPath(self) -> str:
@@ -120,10 +145,18 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
         return read_voxel_model(self.modelPath(), "*Model file*" if self.modelFrom.get() == OF_FILE else "*Trained model*")
 
     def _inputPointers(self) -> list:
-        return [*super()._inputPointers(), *([self.inputModel] if self.modelFrom.get() == OF_TRAINING else [])]
+        model = [self.inputModel] if self.modelFrom.get() == OF_TRAINING else []
+        return [*super()._inputPointers(), *self.inputTemplates, *model]
+
+    def _volumes(self) -> list[Volume]:
+        return list(volumes_of(pointer.get() for pointer in self.inputTemplates if pointer.get() is not None))
 
     def _species(self) -> list[str]:
-        return [one.name for one in self._model().classes]
+        """Those of the templates, if there are any: a pick that none could be compared with keeps the class of the model."""
+        return list(dict.fromkeys([*names_of(self._volumes()), *(one.name for one in self._model().classes)]))
+
+    def _prepare(self) -> None:
+        write_maps(self._files().templates, self._volumes())
 
     def _boxAngstrom(self) -> float:
         return self.boxFactor.get() * max(one.radius for one in self._model().classes) / VOLUME_DIAMETER
@@ -150,7 +183,9 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
             self.modelPath(), Selection(number=self.number.get() if keep == KEEP_NUMBER else None),
             self._text("threshold").split() if keep == KEEP_THRESHOLD else [],
             "" if self.cluster.get() == AS_TRAINED else CLUSTERINGS[self.cluster.get() - 1],
-            self.bandwidth.get() if self.cluster.get() == MEAN_SHIFT else None, self.turns.get())
+            self.bandwidth.get() if self.cluster.get() == MEAN_SHIFT else None, self.turns.get(),
+            [str(Path(files.templates) / f"{name}.mrc") for name in names_of(self._volumes())],
+            (self.tiltFirst.get(), self.tiltLast.get()), self.angularStep.get(), self.lowPass.get())
         return commands.picking_arguments(link, picks, note, options, rate=self.inputTomograms.get().getSamplingRate(),
                                           score_maps=files.score_maps if self.scoreMaps else "", threads=self.binThreads.get())
 
@@ -170,6 +205,11 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
 
     def _validate(self):
         errors = limit_errors(self, LIMITS) + self._selectionErrors()
+        if not self.tiltFirst.get() < self.tiltLast.get():
+            errors.append(f"*Tilt range (degrees)*: the first tilt must be smaller than the last, received "
+                          f"{self.tiltFirst.get():g} and {self.tiltLast.get():g}.")
+        errors += [f"*Templates*: {volume.getFileName()} has no sampling rate; import it again with one."
+                   for volume in self._volumes() if not volume.getSamplingRate()]
         path = self.modelPath()
         if not path:
             return [*errors, "*Model file* cannot be EMPTY: choose the file of a trained model."]
