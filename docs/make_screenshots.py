@@ -59,6 +59,8 @@ TRAINING_FIGURES = (
     (3, "Confusion", None),
     (5, "Picks on slices", None),
 )
+PICKING_FIGURES = ((1, "Picks on slices"), (2, "Score map and picks"))  # of picks of a trained picker
+LOWEST_SCORE_WAND = (763, 473)
 REPORT_SIZE = "1240,2000"
 MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)
 TWO_PICKERS, SELECT, CANCEL_FIELDS = (120, 88), (486, 308), (652, 385)  # in the dialogs of the templates
@@ -330,6 +332,20 @@ def photograph_learned(desktop: Desktop, folder: Path) -> None:
         desktop.photograph(window, folder / f"{name}.png" if name else Path(desktop.env["SCIPION_HOME"]) / "figure.png")
         desktop.do("windowunmap", window)
     desktop.close_form(viewer, CLOSE_VIEWER)
+    viewer = open_results(desktop, main, LEARNED_RUNS["deep_pick"])
+    for eye, title in PICKING_FIGURES:
+        window = desktop.open_eye(viewer, eye, title)
+        desktop.photograph(window, Path(desktop.env["SCIPION_HOME"]) / "figure.png")
+        desktop.do("windowunmap", window)
+    desktop.close_form(viewer, CLOSE_VIEWER)
+    desktop.click(main, *LEARNED_RUNS["deep_pick"], times=2)
+    form = desktop.window("Protocol Run")
+    time.sleep(2)
+    desktop.do("windowmove", form, "300", "100")
+    desktop.click(form, *LOWEST_SCORE_WAND)
+    desktop.photograph(desktop.window("Lowest score"), folder / "wizard_lowest_score.png")
+    desktop.do("key", "Escape", wait=2)
+    desktop.close_form(form)
 
 
 def main() -> None:

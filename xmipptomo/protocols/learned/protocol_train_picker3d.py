@@ -193,7 +193,7 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
     def _insertAllSteps(self):
         files = [path for path in (self._classes(), self._text("startModel")) if path]
         if self.source.get() == CONSENSUS:
-            files.append(str(self._consensus().scored))
+            files.append(str(self._consensus().final))
         roles = {"coordinates": [self.inputCoordinates], "masks": [self.regionMasks]}
         values = depends_on(roles, {name: self.getAttributeValue(name) for name in PARAMS}, files)
         last = self._insertFunctionStep(self.convertInputStep, values, prerequisites=[], needsGPU=False)
