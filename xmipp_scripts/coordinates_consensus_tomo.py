@@ -113,8 +113,6 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
 
 def _write_derived(config: ConsensusConfig, picks: Picks, merged: Picks, symmetry: Rotation, tomogram: str) -> int:
     """Write what derived pickers found besides the merged picks, without votes and doubtful; how many."""
-    import numpy as np
-
     from tomo_particles.consensus.derived import derived_alone
     from tomo_particles.consensus.labels import DOUBTFUL
     from tomo_particles.formats.xmd import read_picks, write_picks
@@ -133,12 +131,12 @@ def _write_derived(config: ConsensusConfig, picks: Picks, merged: Picks, symmetr
     n = len(found.picks)
     first = config.starting_id + len(merged)
     extra = {
-        "particleId": np.arange(first, first + n),
-        "count": np.zeros(n, dtype=int),
-        "comment": found.comments,
-        "keywords": found.scores,
-        "CoordConsScore": np.zeros(n),
-        "enabled": np.full(n, DOUBTFUL),
+        "particleId": list(range(first, first + n)),
+        "count": [0] * n,
+        "comment": found.comments.tolist(),
+        "keywords": found.scores.tolist(),
+        "CoordConsScore": [0.0] * n,
+        "enabled": [DOUBTFUL] * n,
     }
     write_picks(str(config.output_derived), found.picks, config.box_size, tomogram, extra)
     return n

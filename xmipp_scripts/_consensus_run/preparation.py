@@ -102,7 +102,8 @@ class Preparation:
             derived=_text(collected.get("derived")),
             output_derived=str(self.layout.labelled(tomogram.tomo_id, "derived")) if "derived" in collected else None,
         )
-        outputs = [*merged.values(), every, *([consensus.output_derived] if consensus.output_derived else [])]
+        outputs: list[str | Path] = [*merged.values(), every]
+        outputs += [consensus.output_derived] if consensus.output_derived else []
 
         def merge() -> None:
             self.progress(f"consensus {tomogram.tomo_id}: {_counts(write_consensus(consensus))}")

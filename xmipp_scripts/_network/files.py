@@ -186,8 +186,8 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
         if columns["image"]:
             progress(f"verdict: {found.verdict.text}")
     if config.derived_output and config.model and derived and fitted is not None:
-        both = join_tables([columns, derived])  # what is an outlier of contrast is measured on the merged picks
-        derived["CoordConsScore"] = fitted.scores(both, noise)[len(columns["image"]) :].tolist()
+        every = join_tables([columns, derived])  # what is an outlier of contrast is measured on the merged picks
+        derived["CoordConsScore"] = fitted.scores(every, noise)[len(columns["image"]) :].tolist()
         write_table(config.derived_output, derived)
     if config.noise_output and noise:
         write_table(config.noise_output, noise)
