@@ -34,7 +34,7 @@ ANALYZE_RESULTS = (1157, 572)
 CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of a viewer, from its lower right corner
 EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer, from top to bottom
 SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first three of an evaluation, the last of picks
-SHOW_MAPS, SHOW_FSC, EYE_X_OF_AVERAGE = 0, 1, 582  # of an average, whose viewer is wider
+SHOW_MAPS, SHOW_FSC, SHOW_FSO, SHOW_DIRECTIONS, SHOW_LOCAL, EYE_X_OF_AVERAGE = 0, 1, 2, 3, 4, 582  # of an average: wider
 # Every eye of the viewer of a consensus but those that open a browser or another viewer: title of its window, name of the picture
 FIGURES = {
     1: ("Curate picks", "curate"),
@@ -312,11 +312,17 @@ def photograph_bench(desktop: Desktop, folder: Path) -> None:
 
 
 def photograph_averages(desktop: Desktop, folder: Path) -> None:
-    """The forms of an average and of a comparison; summary, maps and correlation of the average."""
+    """The forms of an average and of a comparison; summary, maps and resolution of the average."""
     main = open_tomography(desktop, AVERAGES)
     photograph_forms(desktop, main, AVERAGE_RUNS, folder)
     viewer = open_results(desktop, main, AVERAGE_RUNS["average"], folder / "average_project.png")
-    for eye, title, name in ((SHOW_MAPS, "^Averages$", "average_maps"), (SHOW_FSC, "FSC of the halves", "average_fsc")):
+    for eye, title, name in (
+        (SHOW_MAPS, "^Averages$", "average_maps"),
+        (SHOW_FSC, "FSC of the halves", "average_fsc"),
+        (SHOW_FSO, "FSO of the halves", "average_fso"),
+        (SHOW_DIRECTIONS, "Resolution by direction", "average_directions"),
+        (SHOW_LOCAL, "Local resolution", "average_local"),
+    ):
         window = desktop.open_eye(viewer, eye, title, EYE_X_OF_AVERAGE)
         desktop.photograph(window, folder / f"{name}.png")
         desktop.do("windowunmap", window)

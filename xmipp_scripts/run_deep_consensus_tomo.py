@@ -9,6 +9,7 @@ from tomo_particles.core.errors import InputError
 
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
+from ._consensus_run.workers import define_workers, read_workers
 from ._shared.averaging_options import read_tilts
 from ._shared.mask_option import MASK_HELP
 from ._shared.program import Program, run, say
@@ -28,6 +29,7 @@ class RunDeepConsensusTomo(Program):
         "noise_amount": "--noise",
         "number_of_agreeing_pickers": "--number",
         "model": "--inputModel",
+        "settings_file": "--settings",
         "batch_size": "--batch",
         "representative": "--constype",
         "tomogram": "--tomograms",
@@ -114,6 +116,7 @@ class RunDeepConsensusTomo(Program):
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : do not train: score with the model of --inputModel as it is")
+        define_workers(self)
         define_options(self)
         self.addExampleLine(
             "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo/ deepfinder.csv tm.star "
@@ -127,6 +130,7 @@ class RunDeepConsensusTomo(Program):
         if self.checkParam("--watch") and self.checkParam("--derived"):
             raise InputError("--derived: a derived picker learns from a finished run; give it without --watch")
         self.watching = read_options(self)
+        self.workers = read_workers(self)
         if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
             raise InputError("--threshold: voting has no threshold; use --number, give --diameter, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
@@ -167,9 +171,10 @@ class RunDeepConsensusTomo(Program):
         if self.watching:
             from ._watching.watch import Watch
 
-            summary = Watch(self.config, self.watching, lambda error: error.said(self.option_of)).run()
+            said = lambda error: error.said(self.option_of)  # noqa: E731
+            summary = Watch(self.config, self.watching, said, workers=self.workers).run()
         else:
-            summary = Pipeline(self.config).run()
+            summary = Pipeline(self.config, workers=self.workers).run()
         if summary is None:
             say(f"done; the accepted picks: {self.config.odir}/live/picks.csv")
             return

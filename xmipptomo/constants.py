@@ -20,6 +20,7 @@ EVALUATION_PROGRAM: Final = "xmipp_evaluate_picking_tomo"
 CONVERT_PROGRAM: Final = "xmipp_convert_coordinates_tomo"
 REPORT_PROGRAM: Final = "xmipp_consensus_report_tomo"
 AVERAGE_PROGRAM: Final = "xmipp_average_subtomograms"
+RESOLUTION_PROGRAM: Final = "xmipp_map_resolution_tomo"
 BRANCHES_PROGRAM: Final = "xmipp_compare_branches_tomo"
 
 # Index in each list = value that the form stores.
@@ -72,6 +73,7 @@ DISAGREEMENT_ATTRIBUTE: Final = "_orientationDisagreement"  # degrees, mean angl
 NO_DISAGREEMENT: Final = -1.0  # fewer than two pickers gave an orientation
 LABEL_ATTRIBUTE: Final = "_label"  # 1, 0, -1: positive, doubtful, negative
 SPECIES_ATTRIBUTE: Final = "_species"  # name of the species; its number is the group id
+MODEL_ATTRIBUTE: Final = "_model"  # number of the model that gave the score of a live pick; 0: the votes
 ANSWER_ATTRIBUTE: Final = "_answer"  # what a person said: 1 a particle, -1 none
 WHO_ATTRIBUTE: Final = "_who"  # that person
 WHEN_ATTRIBUTE: Final = "_when"  # date and time of the answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tomo_particles.core.files import file_stem
@@ -49,6 +50,52 @@ class RunFiles(ProtocolLayout, ProtocolFiles):
 
     def __init__(self, extra_folder: str) -> None:
         super().__init__(Path(extra_folder) / self.folder)
+
+    @property
+    def tuned(self) -> str:
+        """JSON: the settings file of the training, and what was used of it."""
+        return self._at("tuned_settings.json")
+
+
+class LiveFiles(RunFiles):
+    """Files of the deep consensus while its inputs grow; those of its final pass are RunFiles."""
+
+    folder = "live"
+
+    def __init__(self, extra_folder: str) -> None:
+        super().__init__(extra_folder)
+        self.extra_folder = extra_folder
+
+    @property
+    def begun_with(self) -> Path:
+        """JSON: the parameters that the run was begun with."""
+        return self.root / "parameters.json"
+
+    def training(self, number: int) -> TrainingFiles:
+        """Files of a training."""
+        return TrainingFiles(self.extra_folder, number)
+
+    def trainings(self) -> list[TrainingFiles]:
+        """Those that ended with a model."""
+        numbers = sorted(int(path.parent.name) for path in self.root.glob("models/[0-9]*/model.h5"))
+        return [self.training(number) for number in numbers]
+
+
+class TrainingFiles(RunFiles):
+    """Files of a training of the deep consensus while its inputs grow."""
+
+    def __init__(self, extra_folder: str, number: int) -> None:
+        self.folder, self.number = f"live/models/{number:04d}", number
+        super().__init__(extra_folder)
+
+    @property
+    def tomograms(self) -> Path:
+        """JSON: the ids of the tomograms that it learns from."""
+        return self.root / "tomograms.json"
+
+    def learned_from(self) -> list[str]:
+        """These ids."""
+        return list(json.loads(self.tomograms.read_text(encoding="utf-8")))
 
 
 class SimulationFiles(ProtocolFiles):
@@ -145,7 +192,7 @@ class PickingFiles(LinkedFiles):
         return self._at("notes", f"{file_stem(ts_id)}.txt")
 
 
-class TrainingFiles(LinkedFiles):
+class PickerTrainingFiles(LinkedFiles):
     """Files of the training of a picker; the program names what lies beside the model."""
 
     folder = "training"
@@ -313,6 +360,15 @@ class AveragingFiles(LinkedFiles):
     def fsc(self) -> str:
         """CSV: the correlations of the halves, a row per shell; only where there are halves."""
         return self._at("output", "fsc.csv")
+
+    @property
+    def resolution(self) -> str:
+        """Folder of the resolution by direction and at each voxel; only where there are halves."""
+        return self._at("resolution")
+
+    def of_resolution(self, name: str) -> str:
+        """A file of it: fso.csv, directions.csv, local_resolution.mrc, summary.json, report.html."""
+        return self._at("resolution", name)
 
     @property
     def report(self) -> str:

@@ -144,9 +144,15 @@ def test_the_resolution_program_says_what_the_average_says(averaged, done, tmp_p
         local, mask = opened.data, mrcfile.read(out / "mask.mrc")
         assert local[mask <= 0.5].max() == 0 and np.median(local[mask > 0.5]) == pytest.approx(page["local"]["median"], abs=0.1)
     html = (tmp_path / "report.html").read_text()
-    assert html.count("<img src=") == 4 and page["fso"]["0.5"] in html and "http" not in html.replace("http-equiv", "")
+    assert html.count("<img src=") == 4 and page["fso"]["0.5"].replace(" A", "\u00a0Å") in html
+    assert "http" not in html.replace("http-equiv", "")
+    assert '>--cone</td><td class="text">17</td>' in html and "--samplingrate" not in html  # not given
     table, expected = pd.read_csv(tmp_path / "fsc.csv"), pd.read_csv(out / "fsc.csv")
     assert table["unmasked"].iloc[:5].tolist() == pytest.approx(expected["unmasked"].iloc[:5].tolist(), abs=0.02)
+    assert "hard edge" not in printed
+    write_volume(tmp_path / "hard.mrc", np.rint(mask), RATE)
+    hard = done(RESOLUTION, *halves[:4], "--mask", tmp_path / "hard.mrc", "--odir", tmp_path / "hard")
+    assert "the mask has a hard edge" in hard
     coarse = done(RESOLUTION, "--half1", out / "half1.mrc", "--half2", out / "half2.mrc", "--odir", tmp_path, "--threshold", 0.5)
     assert "no mask" in coarse and list(pd.read_csv(tmp_path / "fsc.csv")) == ["shell", "frequency", "resolution", "unmasked"]
 

@@ -20,7 +20,9 @@ from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
 from .._shared.program import require_positive
 from .resolution_page import write_resolution_page
 
-HARD_EDGE = 0.5  # of a mask: a step this big from voxel to voxel correlates by itself
+# Of a mask: a step this big from voxel to voxel correlates by itself. A cosine over two voxels, the edge of the masks of
+# xmipp_average_subtomograms, has steps up to 0.71.
+HARD_EDGE = 0.75
 CONES = (10.0, 45.0)  # degrees: narrower ones hold no frequency of a small box, wider ones are no direction
 
 

@@ -25,9 +25,9 @@ from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, RunLayout
 from tomo_particles.runs.results import read_run
 
-from .as_options import as_options
 from .finished import FinishedRun
 from .orientations import orientation_summary
+from .settings import settings_of
 from .tables import CSV_COLUMNS, derived_names, in_tomogram_voxels, names_of, write_xmd
 from .tomogram_info import TomogramInfo
 
@@ -149,7 +149,7 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         },
         "notes": notes,
         "parameters": asdict(config),
-        "settings": as_options(config),
+        "settings": settings_of(config),
     }
 
 

@@ -19,17 +19,20 @@ from .learning import Learning
 from .preparation import LABELS, Preparation
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
+from .workers import Workers, prepare_elsewhere
 
 
 class Pipeline:
     """Runs the steps of one output folder in order; files are the only thing that passes between them."""
 
-    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = say) -> None:
+    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = say, workers: Workers | None = None) -> None:
+        """workers: where the tomograms are prepared; None: here, one after the other."""
         from tomo_particles.formats.pick_folders import source_names
 
         config.check_sources()
         self.config = config
         self.progress = progress
+        self.workers = workers
         self.layout = ProgramLayout(config.odir)
         self.names = source_names(config.picks)
         self.tomogram_notes: list[str] = []
@@ -123,7 +126,9 @@ class Pipeline:
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
         network = "" if self.config.votes_only else self.network
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
-        for tomogram in tomograms:
+        if self.workers:
+            prepare_elsewhere(self.workers, preparation, tomograms, picks, steps)
+        for tomogram in tomograms:  # what was prepared elsewhere is done
             preparation.prepare(tomogram, picks, steps)
         return tomograms
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tomo_particles.core.seeds import seed_of
@@ -35,6 +36,15 @@ class Preparation:
     ) -> None:
         self.config, self.layout, self.rate, self.network = config, layout, rate, network
         self.roles, self.progress = roles, progress
+
+    def saying(self, progress: Callable[[str], None]) -> Preparation:
+        """The same, with another place for what is said."""
+        config = replace(self.config)  # without the contents of files that it keeps
+        return Preparation(config, self.layout, self.rate, self.network, self.roles, progress)
+
+    def without_progress(self) -> Preparation:
+        """The same, as it can be sent to another machine."""
+        return self.saying(_nothing)
 
     def prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> None:
         """Consensus, noise and boxes of one tomogram."""
@@ -162,6 +172,10 @@ class Preparation:
             [f"{extraction.base}.xmd", f"{extraction.base}.mrcs", note],
             lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
         )
+
+
+def _nothing(_: str) -> None:
+    """Say nothing."""
 
 
 def _text(path: Path | None) -> str | None:

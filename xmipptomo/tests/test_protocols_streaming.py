@@ -7,16 +7,23 @@ import shutil
 from pathlib import Path
 
 from pyworkflow.object import Pointer
+from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import SetOfCoordinates3D
 
-from ..protocols import XmippProtPickingConsensus3D, XmippProtTrigger3D, XmippProtWatchTomograms
-from .consensus_project import ConsensusProject
+from ..protocols import (
+    XmippProtPickBlobs3D,
+    XmippProtPickingConsensus3D,
+    XmippProtTrigger3D,
+    XmippProtWatchPicks3D,
+    XmippProtWatchTomograms,
+)
 from .simulated_project import RATE
+from .streaming_project import StreamingProject
 
 TS_IDS = ("TS_1", "TS_2", "TS_3")
 
 
-class TestStreaming(ConsensusProject):
+class TestStreaming(StreamingProject):
     """Three simulated tomograms."""
 
     @classmethod
@@ -84,3 +91,60 @@ class TestStreaming(ConsensusProject):
             self.assert_at_particles(dynamic.released, ts_id)
         with self.assertRaisesRegex(Exception, "execution failed"):
             self.trigger(given, kind=2, tomograms=9)
+
+    def test_release_fails_and_goes_on(self):
+        given = self.coordinates("picks to release", self.tomograms("tomograms to release", *TS_IDS), 20)
+        protocol = self.ended(self.released(given, interval=1.0, halves=True, shuffled=True, lacking=1, failAfter=1))
+        self.assertTrue(protocol.isFailed())
+        self.assertEqual(len(protocol.released.getTSIds()), 1)
+        self.ended(self.continued(protocol))
+        released = protocol.released
+        self.assertTrue(protocol.isFinished() and not released.isStreamOpen())
+        self.assertEqual(len(released.getTSIds()), 2)
+        for ts_id in released.getTSIds():
+            self.assert_at_particles(released, ts_id)
+
+    def test_watch_pick_files(self):
+        folder = Path(os.path.abspath("a picker"))
+        folder.mkdir(exist_ok=True)
+        tomograms = self.tomograms("tomograms of files", *TS_IDS)
+        rows = {ts_id: [f"{x:.2f},{y:.2f},{z:.2f}" for x, y, z in self.simulated[ts_id].truth] for ts_id in TS_IDS}
+        for ts_id in TS_IDS[:2]:
+            (folder / f"{ts_id}.csv").write_text("x,y,z\n" + "\n".join(rows[ts_id]) + "\n")
+        protocol = self.newProtocol(XmippProtWatchPicks3D, filesPath=str(folder), pickerName="a picker", boxSize=20, settle=1.0)
+        protocol.inputTomograms.set(tomograms.getObjValue())
+        protocol.inputTomograms.setExtended(tomograms.getExtended())
+        self.proj.launchProtocol(protocol)
+        self.until(lambda: self.updated(protocol).hasAttribute("coordinates") and len(protocol.coordinates.getTSIds()) == 2)
+        self.killed(protocol)
+        self.continued(protocol)
+        (folder / "TS_3.csv").write_text("x,y,z\n900,1,1\n")  # in another unit, at first
+        self.until(lambda: any("outside" in line for line in protocol.summary()))
+        (folder / "TS_3.csv").write_text("x,y,z\n" + "\n".join(rows["TS_3"]) + "\n")
+        self.ended(protocol)
+        self.assertTrue(protocol.isFinished(), protocol.getErrorMessage())
+        for ts_id in TS_IDS:
+            self.assert_at_particles(protocol.coordinates, ts_id)
+        self.assertFalse(protocol.coordinates.isStreamOpen())
+
+    def test_a_picker_follows_tomograms(self):
+        given = self.tomograms("all tomograms", *TS_IDS)
+        coming = self.released(given, interval=8.0)
+        picker = self.newProtocol(XmippProtPickBlobs3D, diameter=100.0, binThreads=1)
+        picker.inputTomograms.set(coming)
+        picker.inputTomograms.setExtended("released")
+        self.proj.launchProtocol(picker)
+        self.until(lambda: self.updated(picker).hasAttribute("coordinates"))
+        self.assertTrue(picker.coordinates.isStreamOpen())
+        self.killed(picker)
+        self.ended(self.continued(picker))
+        self.assertTrue(picker.isFinished(), picker.getErrorMessage())
+        batch = self.newProtocol(XmippProtPickBlobs3D, diameter=100.0, binThreads=1)
+        batch.inputTomograms.set(given.getObjValue())
+        batch.inputTomograms.setExtended(given.getExtended())
+        self.launchProtocol(batch)
+        places = [sorted((c.getTomoId(), *c.getPosition(BOTTOM_LEFT_CORNER), c.getScore())
+                         for c in own.coordinates.iterCoordinates()) for own in (picker, batch)]
+        self.assertEqual(*places)
+        self.assertEqual(sorted(picker.coordinates.getTSIds()), list(TS_IDS))
+        self.assertIn(f"*{len(places[0])} picks* in 3 tomograms", picker.summary()[0])

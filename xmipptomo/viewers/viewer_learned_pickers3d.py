@@ -14,7 +14,7 @@ from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.errors import InputError
 
 from ..convert import picks_of_set, tomogram_of
-from ..files import TrainingFiles
+from ..files import PickerTrainingFiles
 from ..protocols import XmippProtDeepPick3D, XmippProtTrainPicker3D
 from ..protocols.learned.training import read_summary
 from ..protocols.shared.sets import link_mask
@@ -90,7 +90,7 @@ class TrainPicker3DViewer(_OfPicks):
                 "showSlices": self._slices, "showOutput": self._other}
 
     def _file(self, ending: str) -> str:
-        path = TrainingFiles(self.protocol._getExtraPath()).beside(ending)
+        path = PickerTrainingFiles(self.protocol._getExtraPath()).beside(ending)
         if not os.path.exists(path):
             raise InputError("The training has not come so far yet.")
         return path
@@ -119,7 +119,7 @@ class TrainPicker3DViewer(_OfPicks):
         from tomo_particles.evaluation.figures import confusion_figure
 
         self._file("_summary.json")
-        content = read_summary(TrainingFiles(self.protocol._getExtraPath()))
+        content = read_summary(PickerTrainingFiles(self.protocol._getExtraPath()))
         names = list(content["classes"])
         return confusion_figure("training tomograms, out of fold", [*names, "false picks"], [*names, "missed"],
                                 np.array(content["confusion"]))

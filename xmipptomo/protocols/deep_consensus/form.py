@@ -31,7 +31,8 @@ PREPROCESS_PARAMS = ("doVoting", "consensusRadius", "representative", "symmetry"
                      "boxSizeChoice", "samplingRateChoice", "noiseAmount", "noiseRadius",
                      "noiseStatic", "invertContrast", "randomSeed")
 NETWORK_PARAMS = ("modelType", "modelFile", "skipTraining", "batchSize", "network", "folds", "epochs", "validationFraction",
-                  "l2", "learningRate", "autoStop", "forceAugmentation", "recipe", "scoreRawPicks")
+                  "l2", "learningRate", "autoStop", "forceAugmentation", "settingsFile", "recipe",
+                  "scoreRawPicks")
 LOOK_PARAMS = ("secondLook", "diameter", "firstTilt", "lastTilt", "keepCentres")
 OUTPUT_PARAMS = ("threshold", "writeReport")
 
@@ -269,6 +270,11 @@ def _define_training(form: params.Form) -> None:
                        "network input, and its contrast is changed. For the small network it is also rotated by up to 30 degrees "
                        "about the tilt axis; the wedge rotates with it. "
                        f"No: this is done only if there are fewer than {LARGE_DATA_SET} positives.")
+    form.addParam("settingsFile", params.FileParam, allowsNull=True, condition=TRAINING, label="Settings file (optional)",
+                  expertLevel=params.LEVEL_ADVANCED,
+                  help="A JSON file that _xmipp_deep_picking_consensus_tomo --mode tuning_ wrote: learning rate, L2 "
+                       "regularisation, epochs and augmentation, tuned on your own data. A field of this form that differs from "
+                       "its default counts, not the file. The summary says what was used. The user guide says when tuning helps.")
     form.addParam("folds", params.IntParam, default=3, condition=TRAINING, label="Networks in the ensemble",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Number of networks (folds). Each network is trained without one part of the data. Each training pick is "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -104,8 +104,9 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
 
 
 def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequence[TomogramSource], grid: tuple[float, int],
-                   starting_id: int) -> RunTomogram:
+                   starting_id: int, pickers: Collection[int] | None = None) -> RunTomogram:
     """Write the tables of one tomogram, in voxels of the common grid. sources: the tomogram in each set that has it.
+    pickers: numbers of those whose picks count, from 1; None: all.
 
     Raises InputError if there is no tomogram, its file is missing or no volume, or if picks do not belong to it.
     """
@@ -120,7 +121,8 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
         _require_same_extent(tomogram, picked)
     size = [n * source.sampling_rate / rate for n in size_of(tomogram)]
     numbers = range(1, len(inputs.pickers) + 1)
-    picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
+    counting = [number for number in numbers if pickers is None or number in pickers]
+    picks, left_out = picks_of_sets([inputs.pickers[n - 1] for n in counting], ts_id, rate, size, counting)
     (positive, positive_out), (negative, negative_out) = (
         picks_of_sets(sets, ts_id, rate, size, [REFERENCE] * len(sets))
         for sets in (inputs.positive_references, inputs.negative_references))

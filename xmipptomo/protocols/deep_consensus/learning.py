@@ -10,12 +10,13 @@ from pyworkflow.utils import cleanPath
 
 from tomo_particles.consensus.verdict import can_learn
 
-from ...constants import LARGE_DATA_SET, NETWORKS, RECIPES
+from ...constants import RECIPES
 from ...files import DERIVED, DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW
 from ..shared.gpus import NetworkOnGpus
 from . import commands
 from .inputs import count_rows
 from .second_look import is_asked
+from .training import network_options
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class LearnsAndScores(NetworkOnGpus):
         own = str(self._files().model)
         if os.path.realpath(own) != os.path.realpath(self._modelFile()):
             # of an earlier run with other parameters
-            cleanPath(own, str(self._files().training_log), str(self._files().training_note))
+            cleanPath(own, self._files().tuned, str(self._files().training_log), str(self._files().training_note))
         positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
         learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
         if not positive and not learns_from_noise:
@@ -45,12 +46,7 @@ class LearnsAndScores(NetworkOnGpus):
         if not self._trains():
             logger.warning("Too few agreed picks to train a network: the votes score alone")
             return
-        augment = self.forceAugmentation.get() or sum(map(count_rows, positive)) < LARGE_DATA_SET
-        options = commands.NetworkOptions(
-            start_model=self._modelFile(),
-            network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
-            learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
-            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
+        options = network_options(self, sum(map(count_rows, positive)), self._modelFile(), self._files())
         self._runNetwork(lambda gpus: commands.training_arguments(
             self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
             doubtful=self._subtomograms(DOUBTFUL), negative=negative, pickers=grid.names,

@@ -42,6 +42,7 @@ from .notes import orientation_notes
 from .outputs import derived_counts, disagreements, expected, merged_picks
 from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
+from .training import settings_file, tuned_fields, tuned_note
 from .validation import validation_errors, validation_warnings
 
 logger = logging.getLogger(__name__)
@@ -108,7 +109,8 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
     - Thirty answers in _Curate_ (analyse results) help small particles most. Continue learns from them in seconds.
     - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
-    tomogram. With a diameter, the second look scores these picks without a network, in some minutes.
+    tomogram. With a diameter, the second look scores these picks without a network, in some minutes. With the second look or
+    a network, also an existing one, the sets come at the end: the score is fitted to the picks of all tomograms.
     - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
     version of them.
     """
@@ -159,8 +161,8 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
         roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences,
                  "images": self._imagePointers(), "derived": self._derivedPointers(), "masks": self._maskPointers()}
-        files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
-        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
+        named = [self._modelFile() if "modelFile" in names else "", settings_file(self) if "settingsFile" in names else ""]
+        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, list(filter(None, named)))
 
     def _skipsTraining(self) -> bool:
         return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
@@ -171,7 +173,7 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
 
     def _modelFile(self) -> str:
         """The existing model; '' for a new one."""
-        return self.modelFile.get().strip() if self.modelType.get() == MODEL_EXISTING else ""
+        return self._text("modelFile") if self.modelType.get() == MODEL_EXISTING else ""
 
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):
@@ -243,13 +245,15 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, DERIVED, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
-        for label in labels:
+        for label in self._extractedLabels():
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
                     files, tomogram, label, network=self._network(), invert=self.invertContrast.get(),
                     threads=self.binThreads.get()),
                     job=f"extraction_{label}_{tomogram.ts_id}")
+
+    def _extractedLabels(self) -> list[str]:
+        return [*MERGED, NOISE, DERIVED, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
 
     def secondLookStep(self, _: str):
         """Compare the picks with averages of the accepted ones, score them again, and centre them."""
@@ -280,9 +284,10 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
         verdict = self._verdict(grid.names)
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
         derived = derived_counts(merged.values(), grid)
+        settings["settings"] |= (tuned := tuned_fields(self, files))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
-                                          self.symmetry.get()),
+                                          self.symmetry.get()) + tuned_note(tuned),
                         settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),

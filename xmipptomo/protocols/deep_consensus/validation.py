@@ -13,6 +13,7 @@ from tomo.objects import SetOfCoordinates3D
 
 from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError, listed
+from tomo_particles.learning.tuned_settings import read_settings
 
 from ...constants import LEAST_VOXELS, MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS
 from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
@@ -20,11 +21,13 @@ from ..shared.sets import set_errors
 from .form import EXTRACT_FROM, LIMITS
 from .inputs import InputSets
 from .second_look import HALF_BOX
+from .training import SETTINGS_FILE, settings_file
 
 
-def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
-    """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol)
+def validation_errors(protocol: EMProtocol, inputs: InputSets, growing: bool = False) -> list[str]:
+    """Errors of the whole form; empty if it can run. growing: whether more tomograms come, so that nothing follows from those of
+    now."""
+    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol) + _settings_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
               "Negative references": inputs.negative_references, "Derived pickers": inputs.derived}
     for field, sets in fields.items():
@@ -34,8 +37,9 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     errors += _contradictory(inputs) + _derived_errors(inputs) + _mask_errors(protocol, inputs)
     errors += _agreement_errors(protocol, inputs)
     errors += _tilt_errors(protocol)
-    return errors or [*_version_errors(inputs), *_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs),
-                      *_diameter_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
+    of_now = [] if growing else [*_version_errors(inputs), *_unshared_errors(protocol, inputs)]
+    return errors or [*of_now, *_box_errors(protocol, inputs), *_diameter_errors(protocol, inputs),
+                      *_fit_errors(protocol, inputs)]
 
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
@@ -168,7 +172,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
         return []
     from tomo_particles.learning.model_files import read_model_texts
 
-    path = protocol.modelFile.get().strip()
+    path = protocol._modelFile()
     try:
         model = json.loads(read_model_texts(path, "*Model file*")[0])
         own_rate, own_box = float(model["sampling_rate"]), int(model["box_size"])
@@ -191,7 +195,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
 def _model_errors(protocol: EMProtocol) -> list[str]:
     if not protocol.evalParamCondition("modelFile"):
         return []
-    path = (protocol.modelFile.get() or "").strip()
+    path = protocol._modelFile()
     if not path:
         return ["*Model file* cannot be EMPTY: choose the model of an earlier run, or *Model* New."]
     if not path.lower().endswith(MODEL_SUFFIXES):
@@ -199,14 +203,24 @@ def _model_errors(protocol: EMProtocol) -> list[str]:
     return [] if os.path.isfile(path) else [f"*Model file* does not exist: {path}."]
 
 
-def validation_warnings(protocol: EMProtocol, inputs: InputSets) -> list[str]:
-    """What is allowed but probably not meant."""
+def _settings_errors(protocol: EMProtocol) -> list[str]:
+    """A settings file that cannot be read."""
+    try:
+        if path := settings_file(protocol):
+            read_settings(path, SETTINGS_FILE)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def validation_warnings(protocol: EMProtocol, inputs: InputSets, growing: bool = False) -> list[str]:
+    """What is allowed but probably not meant. growing: as above."""
     warnings = []
     if protocol.evalParamCondition("minPickers") and protocol.minPickers.get() == 1:
         warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
     if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:
         warnings.append("*Noise picking evasion radius* is below 0.5: noise may show parts of particles.")
-    return warnings + _version_warnings(inputs) + _lonely_warnings(inputs)
+    return warnings + ([] if growing else _version_warnings(inputs) + _lonely_warnings(inputs))
 
 
 def _lonely_warnings(inputs: InputSets) -> list[str]:

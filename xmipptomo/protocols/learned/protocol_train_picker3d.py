@@ -24,7 +24,7 @@ from tomo_particles.learning.voxels.recipes import RECIPES
 
 from ...constants import LEAST_VOXELS, SPECIES_ATTRIBUTE, TRAIN_PROGRAM
 from ...convert import append_picks, picks_of_set, tomogram_of
-from ...files import RunFiles, TrainingFiles
+from ...files import PickerTrainingFiles, RunFiles
 from ...objects import PickerModel
 from ..deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
 from ..shared.checked_form import OptionalFloatParam
@@ -171,8 +171,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
                       help="Seed of every random choice; recorded in the model.")
 
     # ---- inputs
-    def _files(self) -> TrainingFiles:
-        return TrainingFiles(self._getExtraPath())
+    def _files(self) -> PickerTrainingFiles:
+        return PickerTrainingFiles(self._getExtraPath())
 
     def _consensus(self) -> RunFiles | None:
         """The files of the deep consensus that made the coordinates; None if none did."""

@@ -11,10 +11,10 @@ import numpy as np
 
 from tomo_particles.core.picks import Picks
 
-from ...files import TrainingFiles
+from ...files import PickerTrainingFiles
 
 
-def read_summary(files: TrainingFiles) -> dict | None:
+def read_summary(files: PickerTrainingFiles) -> dict | None:
     """What the program wrote beside the model; None before it has finished."""
     path = Path(files.beside("_summary.json"))
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
@@ -26,7 +26,7 @@ def noted(path: str | Path) -> list[str]:
     return found.read_text(encoding="utf-8").splitlines() if found.exists() else []
 
 
-def out_of_fold_picks(files: TrainingFiles, classes: Sequence[str]) -> dict[str, Picks]:
+def out_of_fold_picks(files: PickerTrainingFiles, classes: Sequence[str]) -> dict[str, Picks]:
     """The picks of each tomogram, by the name that the program gave it, with the number of their class as group id."""
     rows: dict[str, list[dict[str, str]]] = {}
     with open(files.beside("_picks.csv"), newline="", encoding="utf-8") as file:
@@ -41,7 +41,7 @@ def out_of_fold_picks(files: TrainingFiles, classes: Sequence[str]) -> dict[str,
     return found
 
 
-def training_detail(files: TrainingFiles, folds: int) -> str:
+def training_detail(files: PickerTrainingFiles, folds: int) -> str:
     """Which network is trained, and its last losses; '' before the first row of the curve."""
     try:
         with open(files.beside("_training.csv"), newline="", encoding="utf-8") as file:

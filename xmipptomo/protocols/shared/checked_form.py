@@ -37,6 +37,14 @@ class OptionalFloatParam(params.FloatParam):
 class CheckedForm:
     """Part of a protocol. `_validate` is asked only where each field by itself is right, so that it can rely on them."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        """Keep the label and the comment that a workflow template gives: pyworkflow 3.11.7 forgets them (`Step.__init__`)."""
+        super().__init__(**kwargs)
+        if kwargs.get("objLabel"):
+            self.setObjLabel(kwargs["objLabel"])
+        if kwargs.get("objComment"):
+            self.setObjComment(kwargs["objComment"])
+
     def validate(self) -> list[str]:
         """What is wrong with the form."""
         return self._fieldErrors() or super().validate()

@@ -12,10 +12,12 @@ from ._style import F1, PRECISION, RECALL, REJECTED, new_figure, short, support_
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import FuncNorm
     from matplotlib.figure import Figure
 
 CURVES = {"unmasked": "#777777", "masked": "#e69f00", "randomised": REJECTED, "corrected": PRECISION}
 THRESHOLDS = (0.5, 0.143)
+SHOWN = (3, 97)  # percentiles between which resolutions are told apart by their colour
 
 
 def plot_shells(table: pd.DataFrame) -> Figure:
@@ -51,7 +53,8 @@ def plot_directions(table: pd.DataFrame) -> Figure:
     flat = 1 / np.sqrt(1 + z)  # equal areas stay equal
     known = np.isfinite(table["resolution"].to_numpy())
     axes.plot((x * flat)[~known], (y * flat)[~known], "x", color="0.35", markersize=5, label="none")
-    drawn = axes.scatter((x * flat)[known], (y * flat)[known], c=table["resolution"][known], cmap="viridis_r", s=58)
+    found = table["resolution"].to_numpy()[known]
+    drawn = axes.scatter((x * flat)[known], (y * flat)[known], c=found, cmap="viridis_r", norm=_by_frequency(found), s=58)
     circle = np.linspace(0, 2 * np.pi, 200)
     axes.plot(np.cos(circle), np.sin(circle), color="0.6", linewidth=1)
     for place, name in (((1.04, 0), "x"), ((0, 1.04), "y")):
@@ -61,7 +64,7 @@ def plot_directions(table: pd.DataFrame) -> Figure:
     axes.set_axis_off()
     axes.legend(fontsize=9, frameon=False, loc="lower left")
     if known.any():
-        figure.colorbar(drawn, ax=axes, label="resolution (Å)", shrink=0.8)
+        figure.colorbar(drawn, ax=axes, label="resolution (Å)", shrink=0.8, extend="both")
     return figure
 
 
@@ -70,16 +73,16 @@ def plot_local(average: np.ndarray, local: np.ndarray) -> Figure:
     figure = new_figure(9.0, 5.6)
     grid = figure.subplots(2, 3, squeeze=False)
     low, high = np.percentile(average, (0.5, 99.8))
-    best, worst = np.percentile(local[local > 0], (2, 98))
+    norm = _by_frequency(local[local > 0])
     for column, (axis, name) in enumerate(zip("zyx", ("x right, y down", "x right, z down", "y right, z down"), strict=True)):
         middle = local.shape[column] // 2
         grid[0, column].imshow(np.take(average, middle, axis=column), cmap="gray", vmin=low, vmax=high)
         grid[0, column].set_title(f"centre of {axis}; {name}", fontsize=10)
         cut = np.take(local, middle, axis=column)
-        shown = grid[1, column].imshow(np.ma.masked_equal(cut, 0), cmap="viridis_r", vmin=best, vmax=worst)
+        shown = grid[1, column].imshow(np.ma.masked_equal(cut, 0), cmap="viridis_r", norm=norm)
     for axes in grid.ravel():
         axes.set(xticks=[], yticks=[])
-    figure.colorbar(shown, ax=grid[1, :], label="local resolution (Å)", shrink=0.9)
+    figure.colorbar(shown, ax=grid[1, :], label="local resolution (Å)", shrink=0.9, extend="both")
     return figure
 
 
@@ -93,6 +96,17 @@ def plot_several(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], label: str
     _frequency_axes(axes, label)
     axes.legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
+
+
+def _by_frequency(resolutions: np.ndarray) -> FuncNorm:
+    """Colours for resolutions (n,) in Å, even in frequency: a few coarse ones do not take the colours of the fine ones."""
+    from matplotlib.colors import FuncNorm
+
+    def reversible(value: np.ndarray) -> np.ndarray:
+        return -1 / np.where(np.asarray(value) == 0, np.finfo(np.float32).tiny, value)
+
+    best, worst = np.percentile(resolutions, SHOWN) if len(resolutions) else (1.0, 2.0)
+    return FuncNorm((reversible, reversible), float(best), max(float(worst), 1.01 * float(best)))
 
 
 def _frequency_axes(axes: Axes, label: str, thresholds: Sequence[float] = THRESHOLDS) -> None:

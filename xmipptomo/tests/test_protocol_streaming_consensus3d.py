@@ -1,0 +1,58 @@
+"""The deep consensus while its inputs grow, through Scipion's launcher: the end is that of the batch run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyworkflow.object import Pointer
+
+from ..protocols import XmippProtStreamingConsensus3D
+from .streaming_project import StreamingProject
+
+TS_IDS = ("TS_1", "TS_10", "TS_2", "TS_3")
+QUICK = {"epochs": 1, "folds": 2, "batchSize": 32, "writeReport": False, "binThreads": 1, "numberOfThreads": 3,
+         "scoreRawPicks": False}
+SOON = {"settle": 1.0, "firstTomograms": 2, "firstAgreed": 10}
+
+
+class TestStreamingConsensus3D(StreamingProject):
+    """Four simulated tomograms and two pickers whose sets grow."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.make_project(TS_IDS)
+        tomograms = cls.tomograms("tomograms", *TS_IDS)
+        cls.pickers = [cls.coordinates(f"picker {n}", tomograms, 20, score=0.5 + n / 10) for n in (1, 2)]
+
+    def test_votes(self):
+        sources = [self.released(self.pickers[0], interval=2.0), self.released(self.pickers[1], interval=3.0, shuffled=True)]
+        live = self.form(XmippProtStreamingConsensus3D, sources, doVoting=True, **QUICK, **SOON)
+        self.assertEqual(live.validate(), [])
+        self.assertTrue(live.worksInStreaming())
+        self.launchProtocol(live)
+        self.assert_published_once(live, TS_IDS)
+        for ts_id in TS_IDS:
+            self.assert_at_particles(live.liveCoordinates, ts_id)
+        batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], doVoting=True, **QUICK)
+        self.assert_same_end(live, batch)
+        first = live.liveCoordinates.getFirstItem()
+        self.assertEqual((first._model.get(), first._support.get(), first.getScore()), (0, 2, 1.0))
+
+    def test_networks_with_kills(self):
+        sources = [self.released(self.pickers[0], interval=4.0, halves=True), self.released(self.pickers[1], interval=5.0)]
+        live = self.form(XmippProtStreamingConsensus3D, sources, **QUICK, **SOON)
+        self.proj.launchProtocol(live)
+        ledger, models = Path(live._getExtraPath("ledger")), Path(live._getExtraPath("live", "models"))
+        for reached in (lambda: any(ledger.glob("*.json")), lambda: any(models.glob("*/tomograms.json")),
+                        lambda: self.updated(live).hasAttribute("liveCoordinates"),
+                        lambda: Path(live._getExtraPath("consensus", "model.h5")).exists()):
+            self.until(reached)
+            self.killed(live)
+            self.continued(live)
+        self.ended(live)
+        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_published_once(live, TS_IDS)
+        batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], **QUICK)
+        self.assert_same_end(live, batch)
+        models = {item._model.get() for item in live.liveCoordinates.iterItems()}
+        self.assertTrue(models <= {1, 2} and models, models)
