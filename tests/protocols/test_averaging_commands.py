@@ -200,8 +200,11 @@ def test_the_viewer_of_an_average_shows_directions_and_local_resolution(tmp_path
         "Local resolution",
     ]
     assert fso.figure.axes[0].lines[0].get_ydata().tolist() == [0.9, 0.3]
-    assert directions.figure.axes[0].collections[0].get_array().tolist() == [30.0, 20.0]
-    assert np.array_equal(shown.figure.axes[3].images[0].get_array().filled(0), local[4])
+    assert directions.figure.axes[0].collections[0].get_array().tolist() == [1 / 30, 1 / 20]
+    image = shown.figure.axes[3].images[0]
+    frequency = image.get_array().filled(0)  # 1/Å
+    assert frequency == pytest.approx(np.divide(1, local[4], out=np.zeros((8, 8)), where=local[4] > 0))
+    assert shown.figure.axes[-1].get_yticklabels()[0].get_text() == f"{1 / image.norm.vmin:.3g}"
 
 
 def test_the_resolution_is_in_the_summary_where_it_was_measured(tmp_path):

@@ -24,7 +24,9 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from pwem.objects import EMSet, SetOfVolumes, Volume
     from pyworkflow import Config
+    from pyworkflow.object import Set
     from pyworkflow.project import Manager, Project
+    from pyworkflow.protocol import Protocol
     from pyworkflow.template import LocalTemplate, TemplateList
     from pyworkflow.utils import cleanPath
     from tomo.objects import SetOfCoordinates3D, SetOfTomograms
@@ -185,28 +187,36 @@ def test_every_form_of_them_is_right_once_the_runs_before_it_are_done(templates,
         write_volume(path, np.random.default_rng(number).normal(size=(32, 32, 32)), RATE)
         volumes.append(Volume(location=str(path)))
     volumes.write()
-    (tmp_path / "picks.csv").write_text("tomo_id,x,y,z\n" + "".join(f"TS_1,{x},{y},{z}\n" for x, y, z in places))
     (tmp_path / "tomograms").mkdir()
     shutil.copy(tomograms.getFirstItem().getFileName(), tmp_path / "tomograms" / "TS_1.mrc")
+    given = {"tomograms": str(tmp_path / "tomograms"), "rate": f"{RATE:g}", "map": str(tmp_path / "volume_0.mrc")}
+    for number, alias in enumerate(("picker1", "picker2", "picker3")):
+        given[alias] = str(tmp_path / alias)
+        (tmp_path / alias).mkdir()
+        rows = "".join(f"{x},{y},{z}\n" for x, y, z in places + 0.1 * number)
+        (tmp_path / alias / "TS_1.csv").write_text(f"x,y,z\n{rows}")
+    asked = set(re.findall(r"\|(\w+)~", Path(templates[name].templatePath).read_text(encoding="utf-8")))
 
-    def made(kind: type) -> EMSet:
+    def made(run: Protocol, kind: type) -> EMSet | Volume:
+        if kind is Set:  # what a trigger hands on
+            return run.inputSet.get()
         if kind is not SetOfCoordinates3D:
-            return {SetOfTomograms: tomograms, SetOfVolumes: volumes}[kind]
+            return {SetOfTomograms: tomograms, SetOfVolumes: volumes, Volume: volumes.getFirstItem()}[kind]
         coordinates = sets.empty_coordinates(tomograms, 24)
         species = {SPECIES_ATTRIBUTE: ["twosubunits"] * len(places)}
         append_picks(coordinates, tomogram_of(tomograms, "TS_1"), Picks("TS_1", places, RATE), attributes=species)
         coordinates.write()
         return coordinates
 
-    picks = {alias: str(tmp_path / "picks.csv") for alias in ("picker1", "picker2", "picker3") if name in OF_FILES[alias]}
-    given = {"tomograms": str(tmp_path / "tomograms"), "rate": f"{RATE:g}", **picks} if picks else {}
-    for run in project.loadProtocols(jsonStr=json.dumps(rendered(templates[name], **given))).values():
-        assert run.validate() == [], run.getRunName()
-        possible = run._possibleOutputs
+    entries = rendered(templates[name], **{alias: value for alias, value in given.items() if alias in asked})
+    for run in project.loadProtocols(jsonStr=json.dumps(entries)).values():
+        learned = run.getAttributeValue("modelRun") is None or f"*Model file* does not exist: {run._modelFile()}."
+        assert run.validate() == ([] if learned is True else [learned]), run.getRunName()  # no run has learned a model here
+        possible = run._possibleOutputs or {}
         outputs = possible if isinstance(possible, dict) else {one.name: one.value for one in possible}
         for output, kind in outputs.items():
-            if kind in (SetOfCoordinates3D, SetOfTomograms, SetOfVolumes):
-                setattr(run, output, made(kind))
+            if kind in (Set, SetOfCoordinates3D, SetOfTomograms, SetOfVolumes, Volume):
+                setattr(run, output, made(run, kind))
 
 
 @pytest.mark.slow
