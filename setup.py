@@ -29,6 +29,7 @@ PROGRAMS = (
     "curate_picks_tomo",
     "train_picker_tomo",
     "deep_pick_tomo",
+    "join_picks_tomo",
     "picking_consensus_tomo",
     "mask_tomo",
 )

@@ -55,9 +55,16 @@ def training(options=OPTIONS, **changes):
 
 ALL = {
     constants.CONSENSUS_PROGRAM: commands.consensus_arguments(
-        FILES, replace(TOMOGRAM, has_truth=True, has_lie=True), radius=0.35, number=2, representative=2, symmetry="c1"
+        FILES,
+        replace(TOMOGRAM, has_truth=True, has_lie=True, has_derived=True),
+        radius=0.35,
+        number=2,
+        representative=2,
+        symmetry="c1",
     ),
-    constants.NOISE_PROGRAM: commands.noise_arguments(FILES, TOMOGRAM, radius=0.7, limit=1.0, static=True, threads=4, seed=1),
+    constants.NOISE_PROGRAM: commands.noise_arguments(
+        FILES, TOMOGRAM, radius=0.7, limit=1.0, static=True, threads=4, seed=1, mask="m.mrc"
+    ),
     constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, TOMOGRAM, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
     + commands.scoring_arguments(
@@ -70,6 +77,8 @@ ALL = {
         gpus="",
         threads=1,
         noise_output="scored_noise.xmd",
+        derived=["d.xmd"],
+        derived_output="scored_derived.xmd",
     ),
     constants.SECOND_LOOK_PROGRAM: commands.look_arguments(
         FILES, "m.h5", diameter=130.0, tilts=(-57.0, 60.0), keep_centres=True, tomogram_rate=5.0, threads=2, seed=1

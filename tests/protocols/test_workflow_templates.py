@@ -38,7 +38,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases op
 
 BATCH = ("deep_consensus_of_three_pickers", "deep_consensus_of_two_pickers", "deep_consensus_simulation")
 LIVE = ("live_consensus_of_a_folder", "live_consensus_of_three_pickers", "live_consensus_with_a_first_model")
-NAMES = BATCH + LIVE
+LEARNED = "trained_picker_simulation"
+NAMES = (*BATCH, *LIVE, LEARNED)
 OF_FILES = {"picker1": BATCH[:2], "picker2": BATCH[:2], "picker3": BATCH[:1]}  # templates that ask for each picker's files
 ENTRIES = {"object.className", "object.id", "object.label", "object.comment"}
 
@@ -121,6 +122,18 @@ def test_a_project_reads_them(templates, name, project):
         for parameter in set(entry) - ENTRIES:
             if isinstance(entry[parameter], (int, float)):
                 assert loaded[entry["object.id"]].getAttributeValue(parameter) == entry[parameter]
+
+
+def test_the_picker_that_is_trained_sees_the_tomograms_that_it_picks_for_the_first_time(templates, project):
+    entries = rendered(templates[LEARNED])
+    loaded = project.loadProtocols(jsonStr=json.dumps(entries))
+    learn, new, training, picking, *_, consensus, evaluation = (loaded[entry["object.id"]] for entry in entries)
+    assert training.inputCoordinates.getObjValue() is learn and picking.inputTomograms.getObjValue() is new
+    assert (picking.inputModel.getObjValue(), picking.inputModel.getExtended()) == (training, "model")
+    assert learn.randomSeed.get() != new.randomSeed.get() and learn.prefix.get() != new.prefix.get()
+    assert picking in [pointer.getObjValue() for pointer in consensus.inputSets]
+    assert consensus in [pointer.getObjValue() for pointer in evaluation.inputPickings]
+    assert evaluation.reference.getObjValue() is new
 
 
 @pytest.mark.parametrize("name", LIVE)
@@ -216,6 +229,20 @@ def test_one_command_runs_it_from_simulation_to_evaluation_and_average(templates
     folder = run_scheduled(entries, "TestWorkflowTemplate", tmp_path)
     assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
     assert averaged(folder)["picks"] >= 20
+
+
+@pytest.mark.slow
+def test_one_command_trains_a_picker_and_measures_it(templates, tmp_path):
+    """Networks of few steps: only whether each protocol finds what the one before it made."""
+    entries = rendered(templates[LEARNED])
+    for simulation in entries[:2]:
+        simulation.update(sizeX=96, sizeY=96, sizeZ=64, counts="0 0 0 0 0 2 8", beads=1, vesicles=0, numberOfTomograms=2)
+    entries[2].update(steps=2, folds=2, patch=16, width=0.25)
+    entries[3].update(keep=1, number=8)
+    entries[5].update(angularStep=45.0)
+    entries[6].update(doVoting=True)  # the network has tests of its own
+    folder = run_scheduled(entries, "TestTrainedPickerTemplate", tmp_path)
+    assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
 
 
 @pytest.mark.slow

@@ -257,7 +257,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         tomograms = super()._tomogramSet()
         collected = Collected(tomograms.getSamplingRate())
         with_species = any(species_of(coordinates) for coordinates in self._inputSets().all)
-        attributes = of.attributes(self._grid().names, with_species) | {MODEL_ATTRIBUTE: [model] * len(of)}
+        attributes = of.attributes(self._grid().every_name, with_species) | {MODEL_ATTRIBUTE: [model] * len(of)}
         tomogram: Tomogram = tomogram_of(tomograms, ts_id)
         append_picks(collected, tomogram, of.picks, of.merged.score, attributes)
         return iter(collected)
