@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pyworkflow.utils import cleanPath
 
@@ -22,8 +21,6 @@ class Following:
     """Part of a protocol with one step, `followStep`, that looks at the inputs, does what can be done, and looks again."""
 
     def _insertAllSteps(self) -> None:
-        if self._stepsOrNone() is None:
-            os.remove(self.getStepsFile())
         # The time makes it another step: Continue does it again, and it goes on from what is written.
         self._insertFunctionStep(self.followStep, str(datetime.now()), needsGPU=False)
 
@@ -31,16 +28,6 @@ class Following:
         """Store steps that were added. Scipion starts a protocol on sets that still grow only if it has this method."""
         if self._newSteps:
             self.updateSteps()
-
-    def loadSteps(self) -> list[Any]:
-        """No steps where the table of a run cannot be read: it was killed while it wrote it, or writes it now."""
-        return self._stepsOrNone() or []
-
-    def _stepsOrNone(self) -> list[Any] | None:
-        try:
-            return list(super().loadSteps())
-        except Exception:  # pyworkflow has no narrower one
-            return None
 
     def _isToFinish(self) -> bool:
         """Whether somebody wants an end of all waiting."""
