@@ -122,7 +122,7 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
     def _givenPointers(self) -> list:
         return [pointer for pointer in self._inputPointers() if pointer.get() is not None]
 
-    def _insertAllSteps(self):
+    def _insertStepsOfAll(self):
         picking = self._values(("keep", "number", "threshold", "bright", *self._stepParams))
         prepared = self._insertFunctionStep(self.prepareStep, picking, prerequisites=[], needsGPU=False)
         picked = [self._insertFunctionStep(self.pickStep, ts_id, picking, prerequisites=[prepared], needsGPU=False)

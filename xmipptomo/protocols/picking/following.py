@@ -26,7 +26,7 @@ class PicksWhatComes(Following):
 
     def _insertAllSteps(self) -> None:
         if not self._comes():
-            super(Following, self)._insertAllSteps()  # all at once, as every tomogram is there
+            self._insertStepsOfAll()
             return
         begun = Path(self._files().root, "following")
         begun.parent.mkdir(parents=True, exist_ok=True)
