@@ -66,11 +66,6 @@ class LiveFiles(RunFiles):
         super().__init__(extra_folder)
         self.extra_folder = extra_folder
 
-    @property
-    def begun_with(self) -> Path:
-        """JSON: the parameters that the run was begun with."""
-        return self.root / "parameters.json"
-
     def training(self, number: int) -> TrainingFiles:
         """Files of a training."""
         return TrainingFiles(self.extra_folder, number)

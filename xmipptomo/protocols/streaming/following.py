@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from pyworkflow.object import Pointer
 from pyworkflow.utils import cleanPath
 
 from tomo_particles.core.files import written_aside
@@ -28,6 +29,19 @@ class Following:
         """Store steps that were added. Scipion starts a protocol on sets that still grow only if it has this method."""
         if self._newSteps:
             self.updateSteps()
+
+    def _refuseOtherValues(self, names: Iterable[str], pointers: Iterable[Pointer]) -> None:
+        """Refuse to go on with other parameters or inputs than those of the beginning: the output would be a mixture."""
+        values = {name: self.getAttributeValue(name) for name in names}
+        values = json.loads(json.dumps({**values, "inputs": [pointer.getUniqueId() for pointer in pointers]}))
+        path = Path(self._getExtraPath("parameters.json"))
+        if not path.exists():
+            with written_aside(path) as aside:
+                aside.write_text(json.dumps(values, indent=1), encoding="utf-8")
+            return
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if changed := sorted(name for name in values if values[name] != before.get(name)):
+            raise RuntimeError(f"The run was begun with other values of {', '.join(changed)}: use the same, or copy the run.")
 
     def _isToFinish(self) -> bool:
         """Whether somebody wants an end of all waiting."""

@@ -100,7 +100,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
 
     def _begin(self) -> None:
         files = self._liveFiles = LiveFiles(self._getExtraPath())
-        self._checkSameParameters(files)
+        given = [self.modelRun] if self.modelRun.get() is not None else []
+        self._refuseOtherValues((*PREPROCESS_PARAMS, *NETWORK_PARAMS), [*self._sourcePointers(), *given])
         if not files.common_grid.exists():
             grid = self._inputSets().common_grid(self.samplingRateChoice.get(), self.boxSizeChoice.get())
             write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), [])
@@ -112,19 +113,6 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         for ts_id, entry in self._ledger.entries.items():
             if entry.rows is not None and not entry.published and (ts_id in self._live.ts_ids or not entry.rows):
                 self._note(ts_id, published=True)
-
-    def _checkSameParameters(self, files: LiveFiles) -> None:
-        """Refuse to go on with other parameters: what is published would be a mixture."""
-        values = {name: self.getAttributeValue(name) for name in (*PREPROCESS_PARAMS, *NETWORK_PARAMS)}
-        values["model"] = self._modelFile()
-        values["inputs"] = [pointer.getUniqueId() for pointer in self._sourcePointers()]
-        if files.begun_with.exists():
-            before = json.loads(files.begun_with.read_text(encoding="utf-8"))
-            if changed := sorted(name for name in values if values[name] != before.get(name)):
-                raise RuntimeError(f"The run was begun with other values of {', '.join(changed)}: use the same, or copy the run.")
-            return
-        with written_aside(files.begun_with) as aside:
-            aside.write_text(json.dumps(values, indent=1), encoding="utf-8")
 
     def _do(self, action: Action) -> bool:
         match action:
