@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pyworkflow.object import Pointer
 
+from ..constants import MODEL_EXISTING
 from ..protocols import XmippProtStreamingConsensus3D
 from .streaming_project import StreamingProject
 
@@ -103,3 +104,11 @@ class TestStreamingConsensus3D(StreamingProject):
         self.assert_same_end(live, batch)
         models = {item._model.get() for item in live.liveCoordinates.iterItems()}
         self.assertTrue(models <= {1, 2} and models, models)
+        given = self.form(XmippProtStreamingConsensus3D, sources, modelType=MODEL_EXISTING, skipTraining=True, finalPass=False,
+                          **QUICK, **SOON)
+        given.modelRun.set(batch)
+        self.launchProtocol(given)
+        self.assert_published_once(given, TS_IDS)
+        rows = [(item._model.get(), item.getScore() >= 0.5) for item in given.liveCoordinates.iterItems()]
+        self.assertEqual(set(rows), {(1, True)})
+        self.assertFalse(hasattr(given, "coordinates"))
