@@ -29,6 +29,7 @@ PROGRAMS = (
     "curate_picks_tomo",
     "train_picker_tomo",
     "deep_pick_tomo",
+    "join_picks_tomo",
     "picking_consensus_tomo",
     "mask_tomo",
 )
@@ -71,7 +72,9 @@ DEPENDENCIES = [
     "psutil",  # the processes of a run that Scipion started twice; scipion-pyworkflow brings it
     "imodmodel>=0.1",  # IMOD models; it brings pydantic
     "dynamotable>=0.3",  # Dynamo tables; needs pandas only
-    "scipy>=1.10",  # k-d trees, distance transforms, rescaling
+    # k-d trees, distance transforms, rescaling; the trials of a tuning (scipy.stats.qmc): Optuna would bring SQLAlchemy, alembic
+    # and three packages more; KerasTuner needs scikit-learn to search and, once killed, goes on with other trials
+    "scipy>=1.10",
     "setuptools",  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]
 EXTRAS = {

@@ -1,7 +1,7 @@
 """What a tuning of the training buys: the consensus with the default settings and with those tuned on the very data.
 
-The tuning sees no truth. It ran for the first time on these seeds when everything was fixed. A case that was measured stays in the
-folder, and a tuning that was interrupted goes on.
+The tuning sees no truth. It ran for the first time on these seeds when everything was fixed. A case that was measured stays in
+the folder, and a tuning that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -100,10 +100,11 @@ def measured(options: argparse.Namespace, species: str, good: int, seed: int) ->
 def page(table: pd.DataFrame, trials: int) -> str:
     """The result as text."""
     text = (
-        f"Signal to noise {SNR}, {trials} trials a tuning. Each case has three tomograms of 224 x 224 x 80 voxels of 10 Å with 40 "
-        "particles of each of three species and 76 other objects (benchmarks/_accuracy_data.py). The log-likelihood is that of the "
-        "agreement of the pickers, which the tuning maximises without a truth. F1 and ECE are against the truth, before and after "
-        "the second look. Best vote is chosen in hindsight. Processor seconds: of the run with the defaults, and of the tuning."
+        f"Signal to noise {SNR}, {trials} trials a tuning. Each case has three tomograms of 224 x 224 x 80 voxels of 10 Å with "
+        "40 particles of each of three species and 76 other objects (benchmarks/_accuracy_data.py). The log-likelihood is that "
+        "of the agreement of the pickers, which the tuning maximises without a truth. F1 and ECE are against the truth, before "
+        "and after the second look. Best vote is chosen in hindsight. Processor seconds: of the run with the defaults, and of "
+        "the tuning."
     )
     return "\n\n".join(
         [

@@ -29,7 +29,7 @@ LIBRARY = {
     "geometry": {"core"},
     "fourier": {"core"},
     "regions": {"core", "fourier"},
-    "learning": {"core"},
+    "learning": {"core", "regions"},
     "evaluation": {"core"},
     "formats": {"core", "geometry"},
     "pickers": {"core", "geometry", "fourier"},
@@ -47,6 +47,7 @@ PROTOCOLS = {
     "averaging": {"shared"},
     "deep_consensus": {"shared"},
     "picking": {"shared", "streaming"},
+    "learned": {"shared", "picking", "simulation", "deep_consensus"},
     "regions": {"shared"},
     "coordinates": {"shared"},
     "simulation": {"shared"},
@@ -71,6 +72,9 @@ LIBRARY_FOR_PLUGIN = {
     "learning.model_files",
     "learning.training_time",
     "learning.tuned_settings",
+    "learning.voxels.description",
+    "learning.voxels.recipes",
+    "learning.voxels.targets",
     "reports.monitor",
     "runs.answers_file",
     "runs.conditions",
@@ -88,7 +92,14 @@ LIBRARY_FOR_PLUGIN = {
     "runs.watching",
 }
 # Viewers and wizards show a finished run, or the inputs: they may read and draw, too
-LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {"runs", "reports", "regions.classes", "regions.mask_files", "consensus.pick_spacing"}
+LIBRARY_FOR_WINDOWS = LIBRARY_FOR_PLUGIN | {
+    "runs",
+    "reports",
+    "evaluation.figures",
+    "regions.classes",
+    "regions.mask_files",
+    "consensus.pick_spacing",
+}
 WINDOWS = {"viewers", "wizards"}
 MAX_LINES = 400
 

@@ -1,4 +1,4 @@
-"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, tune the training, score subtomograms, or try the GPUs."""
+"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, tune the training, score with it, or try the GPUs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,19 @@ NEEDS = {  # the options that each mode needs
 }
 LEARNS = ("training", "tuning")
 NOT_USED = {  # the options that have no meaning in a mode that learns
-    "training": {"--input", "--output", "--outputNeg", "--trials"},
-    "tuning": {"--input", "--outputNeg", "--model", "--pickers", "--inputModel", "--settings", "--log", "--note"},
+    "training": {"--input", "--output", "--outputNeg", "--inputDerived", "--outputDerived", "--trials"},
+    "tuning": {
+        "--input",
+        "--outputNeg",
+        "--inputDerived",
+        "--outputDerived",
+        "--model",
+        "--pickers",
+        "--inputModel",
+        "--settings",
+        "--log",
+        "--note",
+    },
 }
 USES = {  # those that have one in another mode
     "scoring": {
@@ -28,6 +39,8 @@ USES = {  # those that have one in another mode
         "--output",
         "--inputNeg",
         "--outputNeg",
+        "--inputDerived",
+        "--outputDerived",
         "--model",
         "--boxsize",
         "--samplingrate",
@@ -52,19 +65,20 @@ class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
-    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file"}
+    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file", "--outputDerived": "file"}
     parameters = {
         "positives": "--inputPos",
         "doubtful": "--inputDoubt",
         "negatives": "--inputNeg",
         "batch_size": "--batch",
+        "derived": "--inputDerived",
         "settings_file": "--settings",
     }
 
     def defineParams(self) -> None:
         self.addUsageLine(
-            "Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it. Tuning finds settings "
-            "of the training for your own data."
+            "Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it. Tuning finds "
+            "settings of the training for your own data."
         )
         self.addUsageLine(
             "A model holds several networks. Each was trained without one part of the tomograms. A subtomogram of that part "
@@ -95,6 +109,11 @@ class DeepPickingConsensusTomo(Program):
             "settings, which --settings takes; the table of the trials lies beside it, with the ending .csv"
         )
         self.addParamsLine(" [--outputNeg <file>] : XMD for the scored noise, which xmipp_second_look_tomo reads")
+        self.addParamsLine(
+            " [--inputDerived <...>] : XMD files of what derived pickers alone found; scored as the merged picks of --input, of "
+            "which they change nothing"
+        )
+        self.addParamsLine(" [--outputDerived <file>] : XMD for these, scored")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate in A/voxel; must be the model's")
         self.addParamsLine(
@@ -206,6 +225,10 @@ class DeepPickingConsensusTomo(Program):
             raise InputError(f"--pickers: '{repeated[0]}' is given twice; each picker needs a name of its own")
         if self.pickers and not self.model:
             raise InputError("--pickers: needs the model that knows these pickers; give it with --model, or leave --pickers out")
+        if self.checkParam("--inputDerived") != self.checkParam("--outputDerived"):
+            raise InputError("--inputDerived: needs --outputDerived, and the other way round; give both or none")
+        if self.checkParam("--inputDerived") and not self.model:
+            raise InputError("--inputDerived: what derived pickers found is scored by a network; give --model")
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
 
@@ -263,6 +286,8 @@ class DeepPickingConsensusTomo(Program):
                 gpus=self.getParam("--gpus"),
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,
+                derived=tuple(self.optional_list("--inputDerived")),
+                derived_output=self.optional_path("--outputDerived"),
                 pickers=tuple(self.pickers),
             )
             say(f"{score_files(config, say)} subtomograms scored: {config.output}")

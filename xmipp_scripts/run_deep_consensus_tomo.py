@@ -58,6 +58,10 @@ class RunDeepConsensusTomo(Program):
         self.addParamsLine(
             "  --picks <...> : pick files, one per picker, at least two; a folder of files also counts as one picker"
         )
+        self.addParamsLine(
+            " [--derived <...>] : pick files of derived pickers, which learned from a consensus (xmipp_train_picker_tomo "
+            "--consensus). What they found is scored and may be accepted, but it is no vote and changes nothing of other picks"
+        )
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
         self.addParamsLine(" [--number <int=2>] : number of different pickers that must agree to make a pick a training positive")
@@ -123,6 +127,8 @@ class RunDeepConsensusTomo(Program):
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
+        if self.checkParam("--watch") and self.checkParam("--derived"):
+            raise InputError("--derived: a derived picker learns from a finished run; give it without --watch")
         self.watching = read_options(self)
         self.workers = read_workers(self)
         if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
@@ -140,6 +146,7 @@ class RunDeepConsensusTomo(Program):
             sampling_rate=optional("--samplingrate"),
             tomogram_sampling_rate=optional("--tomogramSamplingrate"),
             picks_sampling_rates=tuple(rates),
+            derived=tuple(self.optional_list("--derived")),
             radius=self.number("--radius"),
             representative=self.integer("--constype"),
             symmetry=self.getParam("--symmetry"),

@@ -46,9 +46,8 @@ def tune_options(folder: Path, output: Path):
 def config(folder: Path, output: Path, trials: int) -> tuning.TuningConfig:
     """As the program has it for `tune_options` with FIXED."""
     settings = TrainingSettings(epochs=1, folds=2)
-    return tuning.TuningConfig(
-        boxes_of(folder), settings, ("epochs",), box_size=BOX, sampling_rate=10.0, output=str(output), trials=trials, seed=1, threads=1
-    )  # fmt: skip
+    places = {"box_size": BOX, "sampling_rate": 10.0, "output": str(output)}
+    return tuning.TuningConfig(boxes_of(folder), settings, ("epochs",), **places, trials=trials, seed=1, threads=1)
 
 
 def trials_of(path: Path) -> pd.DataFrame:

@@ -19,6 +19,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from xmipptomo import constants
     from xmipptomo.files import AveragingFiles
+    from xmipptomo.protocols import XmippProtAverageSubtomograms3D
     from xmipptomo.protocols.averaging import commands, results
     from xmipptomo.protocols.shared.form_checks import averaged_box
     from xmipptomo.viewers import AverageSubtomograms3DViewer, CompareBranches3DViewer, browser, viewer_averages3d
@@ -62,6 +63,14 @@ def test_every_option_is_one_that_the_program_knows(program):
         constants.RESOLUTION_PROGRAM: commands.resolution_arguments(["1", "2"], "mask", "coverage", "out", seed=1),
     }[program]
     assert {a for a in used if isinstance(a, str) and a.startswith("--")} - known == set()
+
+
+def test_what_the_halves_cannot_show_is_told_by_program_and_protocol():
+    command = [sys.executable, "-m", "xmipp_scripts.average_subtomograms", "--help"]
+    shown = " ".join(subprocess.run(command, capture_output=True, text=True, check=False).stdout.split())
+    assert "The handedness and a wrong sign of the tilt angles cannot be detected" in shown
+    told = " ".join((XmippProtAverageSubtomograms3D.__doc__ or "").split())
+    assert "does not show a wrong hand, a wrong sign of the tilt angles or a wrong symmetry" in told
 
 
 def test_the_form_knows_what_the_programs_ask_for():
@@ -191,8 +200,11 @@ def test_the_viewer_of_an_average_shows_directions_and_local_resolution(tmp_path
         "Local resolution",
     ]
     assert fso.figure.axes[0].lines[0].get_ydata().tolist() == [0.9, 0.3]
-    assert directions.figure.axes[0].collections[0].get_array().tolist() == [30.0, 20.0]
-    assert np.array_equal(shown.figure.axes[3].images[0].get_array().filled(0), local[4])
+    assert directions.figure.axes[0].collections[0].get_array().tolist() == [1 / 30, 1 / 20]
+    image = shown.figure.axes[3].images[0]
+    frequency = image.get_array().filled(0)  # 1/Å
+    assert frequency == pytest.approx(np.divide(1, local[4], out=np.zeros((8, 8)), where=local[4] > 0))
+    assert shown.figure.axes[-1].get_yticklabels()[0].get_text() == f"{1 / image.norm.vmin:.3g}"
 
 
 def test_the_resolution_is_in_the_summary_where_it_was_measured(tmp_path):

@@ -6,12 +6,15 @@ import warnings
 import webbrowser
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from averaged_scene import DIAMETER, make_scene
 
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.registry import Context, TomogramInfo, read
+from tomo_particles.learning.voxels.description import ATTRIBUTE, VoxelModel
+from tomo_particles.learning.voxels.targets import ParticleClass
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
@@ -24,6 +27,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
 
     import xmipptomo.protocols
     from xmipptomo.convert import name_of, names_of_pickers
+    from xmipptomo.objects import PickerModel
     from xmipptomo.protocols import (
         XmippProtDeepConsensusPicking3D,
         XmippProtExportCoordinates3D,
@@ -134,7 +138,11 @@ def filled(sets, tmp_path):
     volume = Volume(location=str(tmp_path / "map.mrc"))
     volume.setSamplingRate(RATE)
     (tmp_path / "picks.csv").write_text("tomo_id,x,y,z\nTS_1,10,20,30\n")
+    model = VoxelModel("unet", "sphere", "ce", 48, RATE, (ParticleClass("particle", 43.0),), 1, 1)
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs[ATTRIBUTE] = model.to_json()
     inputs = {
+        "inputModel": PickerModel(str(tmp_path / "model.h5")),
         "inputTomograms": tomograms, "inputCoordinates": first, "inputSets": [first, second], "inputPickings": [first],
         "inputBranches": [first, second], "reference": second, "inputSet": first, "folder": str(tmp_path),
         "inputTemplates": [volume],

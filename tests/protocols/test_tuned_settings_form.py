@@ -1,4 +1,4 @@
-"""A settings file on the form of the deep consensus: fields that were changed count, the rest comes from the file, and is told."""
+"""A settings file on the form of the deep consensus: fields that were changed count; the rest is the file's, and is told."""
 
 import json
 import warnings

@@ -24,19 +24,24 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from pwem.objects import EMSet, SetOfVolumes, Volume
     from pyworkflow import Config
+    from pyworkflow.object import Set
     from pyworkflow.project import Manager, Project
+    from pyworkflow.protocol import Protocol
     from pyworkflow.template import LocalTemplate, TemplateList
     from pyworkflow.utils import cleanPath
     from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 
     from xmipptomo.constants import BUILTIN_COMPLEXES, CHOICE_RULES, SPECIES_ATTRIBUTE
     from xmipptomo.convert import append_picks, tomogram_of
+    from xmipptomo.objects import PickerModel
+    from xmipptomo.protocols import XmippProtDeepPick3D
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 
 BATCH = ("deep_consensus_of_three_pickers", "deep_consensus_of_two_pickers", "deep_consensus_simulation")
 LIVE = ("live_consensus_of_a_folder", "live_consensus_of_three_pickers", "live_consensus_with_a_first_model")
-NAMES = BATCH + LIVE
+LEARNED = "trained_picker_simulation"
+NAMES = (*BATCH, *LIVE, LEARNED)
 OF_FILES = {"picker1": BATCH[:2], "picker2": BATCH[:2], "picker3": BATCH[:1]}  # templates that ask for each picker's files
 ENTRIES = {"object.className", "object.id", "object.label", "object.comment"}
 
@@ -121,6 +126,18 @@ def test_a_project_reads_them(templates, name, project):
                 assert loaded[entry["object.id"]].getAttributeValue(parameter) == entry[parameter]
 
 
+def test_the_picker_that_is_trained_sees_the_tomograms_that_it_picks_for_the_first_time(templates, project):
+    entries = rendered(templates[LEARNED])
+    loaded = project.loadProtocols(jsonStr=json.dumps(entries))
+    learn, new, training, picking, *_, consensus, evaluation = (loaded[entry["object.id"]] for entry in entries)
+    assert training.inputCoordinates.getObjValue() is learn and picking.inputTomograms.getObjValue() is new
+    assert (picking.inputModel.getObjValue(), picking.inputModel.getExtended()) == (training, "model")
+    assert learn.randomSeed.get() != new.randomSeed.get() and learn.prefix.get() != new.prefix.get()
+    assert picking in [pointer.getObjValue() for pointer in consensus.inputSets]
+    assert consensus in [pointer.getObjValue() for pointer in evaluation.inputPickings]
+    assert evaluation.reference.getObjValue() is new
+
+
 @pytest.mark.parametrize("name", LIVE)
 def test_a_project_reads_those_of_a_session(templates, name, project):
     entries = rendered(templates[name])
@@ -172,28 +189,42 @@ def test_every_form_of_them_is_right_once_the_runs_before_it_are_done(templates,
         write_volume(path, np.random.default_rng(number).normal(size=(32, 32, 32)), RATE)
         volumes.append(Volume(location=str(path)))
     volumes.write()
-    (tmp_path / "picks.csv").write_text("tomo_id,x,y,z\n" + "".join(f"TS_1,{x},{y},{z}\n" for x, y, z in places))
     (tmp_path / "tomograms").mkdir()
     shutil.copy(tomograms.getFirstItem().getFileName(), tmp_path / "tomograms" / "TS_1.mrc")
+    given = {"tomograms": str(tmp_path / "tomograms"), "rate": f"{RATE:g}", "map": str(tmp_path / "volume_0.mrc")}
+    for number, alias in enumerate(("picker1", "picker2", "picker3")):
+        given[alias] = str(tmp_path / alias)
+        (tmp_path / alias).mkdir()
+        rows = "".join(f"{x},{y},{z}\n" for x, y, z in places + 0.1 * number)
+        (tmp_path / alias / "TS_1.csv").write_text(f"x,y,z\n{rows}")
+    asked = set(re.findall(r"\|(\w+)~", Path(templates[name].templatePath).read_text(encoding="utf-8")))
 
-    def made(kind: type) -> EMSet:
+    def made(run: Protocol, kind: type) -> EMSet | Volume | PickerModel:
+        if kind is Set:  # what a trigger hands on
+            return run.inputSet.get()
+        if kind is PickerModel:
+            return PickerModel("no.h5")
         if kind is not SetOfCoordinates3D:
-            return {SetOfTomograms: tomograms, SetOfVolumes: volumes}[kind]
+            return {SetOfTomograms: tomograms, SetOfVolumes: volumes, Volume: volumes.getFirstItem()}[kind]
         coordinates = sets.empty_coordinates(tomograms, 24)
         species = {SPECIES_ATTRIBUTE: ["twosubunits"] * len(places)}
         append_picks(coordinates, tomogram_of(tomograms, "TS_1"), Picks("TS_1", places, RATE), attributes=species)
         coordinates.write()
         return coordinates
 
-    picks = {alias: str(tmp_path / "picks.csv") for alias in ("picker1", "picker2", "picker3") if name in OF_FILES[alias]}
-    given = {"tomograms": str(tmp_path / "tomograms"), "rate": f"{RATE:g}", **picks} if picks else {}
-    for run in project.loadProtocols(jsonStr=json.dumps(rendered(templates[name], **given))).values():
-        assert run.validate() == [], run.getRunName()
-        possible = run._possibleOutputs
+    entries = rendered(templates[name], **{alias: value for alias, value in given.items() if alias in asked})
+    for run in project.loadProtocols(jsonStr=json.dumps(entries)).values():
+        missing = []  # no run has learned a model here
+        if run.getAttributeValue("modelRun") is not None:
+            missing = [f"*Model file* does not exist: {run._modelFile()}."]
+        elif isinstance(run, XmippProtDeepPick3D):
+            missing = ["*Trained model*: file 'no.h5' does not exist; check the name"]
+        assert run.validate() == missing, run.getRunName()
+        possible = run._possibleOutputs or {}
         outputs = possible if isinstance(possible, dict) else {one.name: one.value for one in possible}
         for output, kind in outputs.items():
-            if kind in (SetOfCoordinates3D, SetOfTomograms, SetOfVolumes):
-                setattr(run, output, made(kind))
+            if kind in (Set, PickerModel, SetOfCoordinates3D, SetOfTomograms, SetOfVolumes, Volume):
+                setattr(run, output, made(run, kind))
 
 
 @pytest.mark.slow
@@ -206,6 +237,20 @@ def test_one_command_runs_it_from_simulation_to_evaluation_and_average(templates
     folder = run_scheduled(entries, "TestWorkflowTemplate", tmp_path)
     assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
     assert averaged(folder)["picks"] >= 20
+
+
+@pytest.mark.slow
+def test_one_command_trains_a_picker_and_measures_it(templates, tmp_path):
+    """Networks of few steps: only whether each protocol finds what the one before it made."""
+    entries = rendered(templates[LEARNED])
+    for simulation in entries[:2]:
+        simulation.update(sizeX=96, sizeY=96, sizeZ=64, counts="0 0 0 0 0 2 8", beads=1, vesicles=0, numberOfTomograms=2)
+    entries[2].update(steps=2, folds=2, patch=16, width=0.25)
+    entries[3].update(keep=1, number=8)
+    entries[5].update(angularStep=45.0)
+    entries[6].update(doVoting=True)  # the network has tests of its own
+    folder = run_scheduled(entries, "TestTrainedPickerTemplate", tmp_path)
+    assert list(folder.glob("Runs/*EvaluatePicking3D/extra/evaluation/evaluation_4.json"))
 
 
 @pytest.mark.slow

@@ -257,7 +257,8 @@ def _places(columns: Columns, tomograms: Mapping[str, Tomogram]) -> np.ndarray:
 def _record(compared: Compared) -> dict:
     looks, first, second = compared.looks, *compared.references
     shown = f"the averages of two halves ({first} and {second} accepted picks) agree with a correlation of {looks.agreement:.2f}"
-    reason = shown if compared.worth else f"none, because {shown} only; {AGREEMENT[0]:g} is needed"
+    needed = f"{AGREEMENT[0]:g} is needed: many accepted picks are false, or too faint, or there are two kinds of particle"
+    reason = shown if compared.worth else f"none, because {shown} only; {needed}"
     if compared.second_kind:
         unlike = f"about {compared.second_kind:.0%} of the accepted picks look unlike the rest"
         reason += f"; {unlike}: a second kind of particle, or false picks"

@@ -38,8 +38,9 @@ class Pipeline:
         self.tomogram_notes: list[str] = []
         self.tomograms = read_tomograms(config, self.tomogram_notes)
         self.rate = config.sampling_rate or self.tomograms[0].sampling_rate
-        # what every file of picks holds, by what it is of (picks, truth, lie), picker by picker
-        self.roles = {kind: [source.content for source in sources] for kind, sources in config.sources.items()}
+        # what every file of picks holds, by what it is of (picks, derived, truth, lie), picker by picker
+        roles = {kind: [source.content for source in sources] for kind, sources in config.sources.items()}
+        self.roles = {kind: contents for kind, contents in roles.items() if contents or kind != "derived"}
 
     @property
     def model(self) -> str:
@@ -139,6 +140,7 @@ class Pipeline:
 
         config = self.config
         refuse_split_picker(config.picks, [t.tomo_id for t in self.tomograms], "--picks")
+        refuse_split_picker(config.derived, [t.tomo_id for t in self.tomograms], "--derived")
         rates = {t.tomo_id: t.sampling_rate for t in self.tomograms}
         sizes = {t.tomo_id: t.size for t in self.tomograms}  # for formats that count from the centre
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
@@ -149,6 +151,10 @@ class Pipeline:
                 for i, (source, rate) in enumerate(zip(sources["picks"], own_rates, strict=True))
             ]
         }
+        picks["derived"] = [
+            read_pick_file(source, rates, picker=len(config.picks) + i + 1, sizes=sizes, notes=notes)
+            for i, source in enumerate(sources["derived"])
+        ]
         for kind in ("truth", "lie"):
             picks[kind] = [read_pick_file(source, rates, sizes=sizes, notes=notes) for source in sources[kind]]
         for kind in picks:

@@ -15,6 +15,7 @@ OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSet
     "lie": "--lie",
     "sampling_rate": "--samplingrate",
     "tomogram_sampling_rate": "--tomogramSamplingrate",
+    "derived": "--derived",
     "picks_sampling_rates": "--picksSamplingrates",
     "radius": "--radius",
     "representative": "--constype",

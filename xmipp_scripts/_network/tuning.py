@@ -70,8 +70,8 @@ class TuningConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """A row of the table. log_likelihood: see `agreement_likelihood`.  from_noise, from_others: separations of the agreed picks by
-    network score from noise and from the other picks (0.5: none)."""
+    """A row of the table. log_likelihood: see `agreement_likelihood`.  from_noise, from_others: separations of the agreed picks
+    by network score from noise and from the other picks (0.5: none)."""
 
     trial: int
     stage: str
@@ -170,7 +170,7 @@ class _Training:
         require_agreement(self._columns)
         self._strategy: Any = None
 
-    def measures(self, settings: TrainingSettings, seed: int) -> dict[str, float]:
+    def measures(self, settings: TrainingSettings, seed: int) -> dict[str, Any]:
         """Train with these settings, score every pick out of fold, and measure the scores."""
         import numpy as np
 
@@ -223,4 +223,9 @@ def _trial(row: Mapping[str, str]) -> Trial:
         raise ValueError("other columns")
     kinds: dict[str, Callable[[str], Any]] = {"trial": int, "stage": str, "epochs": int, "made_of": str}
     kinds["augment"] = lambda text: {"True": True, "False": False}[text]
-    return Trial(**{name: kinds[name](value) if name in kinds else float(value or "nan") for name, value in row.items()})
+    values: dict[str, Any] = {name: kinds.get(name, _number)(value) for name, value in row.items()}
+    return Trial(**values)
+
+
+def _number(text: str) -> float:
+    return float(text or "nan")

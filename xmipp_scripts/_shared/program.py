@@ -7,14 +7,15 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 from xmipp_script import XmippScript
 
 from tomo_particles.core.errors import InputError, one_line, parameter
-from tomo_particles.core.files import remove_unfinished
+from tomo_particles.core.files import remove_unfinished, written_aside
 
 EXIT_INPUT_ERROR = 2
 Place = Literal["file", "folder", "base"]  # what an output option names; base: the beginning of the names of several files
@@ -167,8 +168,27 @@ def say(*lines: str) -> None:
 
 def print_notes(notes: Iterable[str]) -> None:
     """Tell the user what was met on the way, a line each."""
-    for note in notes:
+    for note in map(one_line, notes):
         say(f"note: {note}")
+        for kept in _kept:
+            kept.append(note)
+
+
+_kept: list[list[str]] = []
+
+
+@contextmanager
+def notes_in_file(path: str | None) -> Iterator[None]:
+    """Write the notes that are printed in the block to a text file, a line each; to none if there is no path."""
+    notes: list[str] = []
+    _kept.append(notes)
+    try:
+        yield
+    finally:
+        _kept.pop()
+    if path:
+        with written_aside(path) as aside:
+            aside.write_text("".join(f"{note}\n" for note in notes), encoding="utf-8")
 
 
 def require_place(path: str, option: str, place: Place) -> None:

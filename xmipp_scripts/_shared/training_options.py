@@ -30,8 +30,8 @@ TRAINING_OPTIONS = (
     " [--noAutoStop] : run all epochs, even if the validation loss no longer improves",
     " [--noAugment] : no data augmentation (mirrors and 180 degree rotations, which keep the missing wedge; shifts; changes of "
     "contrast; for the small network also rotations of up to 30 degrees about the tilt axis)",
-    " [--settings <file>] : settings that a tuning chose (xmipp_deep_picking_consensus_tomo --mode tuning): --learningRate, --l2, "
-    "--epochs, --noAugment. An option that is given here counts, not the file",
+    " [--settings <file>] : settings that a tuning chose (xmipp_deep_picking_consensus_tomo --mode tuning): --learningRate, "
+    "--l2, --epochs, --noAugment. An option that is given here counts, not the file",
     " [--inputModel <file>] : continue the training of this model",
     ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU',
 )

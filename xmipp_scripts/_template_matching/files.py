@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,10 +36,10 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     """Search from files to a file; returns the picks of each tomogram. All input is checked before the first search."""
     notes: list[str] = []
     masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
-    templates = _read_templates(config, notes)
+    templates = read_templates(config.templates, config.diameters, config.template_sampling_rate, notes)
     template_mask = _read_template_mask(config, templates, notes) if config.template_mask else None
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
-        _check_sizes(tomogram, templates)
+        check_template_sizes(tomogram, templates)
         mask_of(masks, tomogram)
     print_notes(notes)
     ctf = None
@@ -69,14 +70,17 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     return pickings
 
 
-def _read_templates(config: TemplateMatchingConfig, notes: list[str]) -> list[Template]:
+def read_templates(
+    paths: Sequence[str], diameters: Sequence[float], sampling_rate: float | None, notes: list[str], option: str = "--templates"
+) -> list[Template]:
+    """The templates of the files. diameters: Å, one for all or one each; without, they are measured. notes: receives notes."""
     templates = []
-    for number, path in enumerate(config.templates):
-        density, rate = _read_density(path, config.template_sampling_rate, "--templates", notes)
+    for number, path in enumerate(paths):
+        density, rate = _read_density(path, sampling_rate, option, notes)
         if density.max() <= density.min():
-            raise InputError(f"--templates: '{path}' holds one grey value only; give the density of a particle")
-        if config.diameters:
-            diameter = config.diameters[number % len(config.diameters)]
+            raise InputError(f"{option}: '{path}' holds one grey value only; give the density of a particle")
+        if diameters:
+            diameter = diameters[number % len(diameters)]
         else:
             diameter = density_diameter(density, rate)
         templates.append(Template(Path(path).stem, Path(path), density, rate, diameter))
@@ -120,13 +124,14 @@ def _read_template_mask(config: TemplateMatchingConfig, templates: list[Template
     return profile / profile.max()
 
 
-def _check_sizes(tomogram: Tomogram, templates: list[Template]) -> None:
+def check_template_sizes(tomogram: Tomogram, templates: Sequence[Template], option: str = "--templates") -> None:
+    """Raise InputError for a template that cannot be in the tomogram. option: of the templates."""
     smallest = min(tomogram.size) * tomogram.sampling_rate
     for template in templates:
         box = min(template.density.shape) * template.rate
         if template.diameter > smallest:
             raise InputError(
-                f"--templates: '{template.path}', {template.diameter:.0f} Å in diameter, is bigger than '{tomogram.path}' is "
+                f"{option}: '{template.path}', {template.diameter:.0f} Å in diameter, is bigger than '{tomogram.path}' is "
                 f"thick ({smallest:.0f} Å); check both sampling rates, or lower --diameter"
             )
         if template.diameter > 2 * box:

@@ -38,8 +38,8 @@ class AverageSubtomograms3DViewer(Coordinates3DViewer):
                            "0.9 to 0.1: within a few shells if the map is equally good in all directions. Two maps of noise give "
                            "the dashed line.")
         form.addParam("showDirections", params.LabelParam, label="Resolution by direction",
-                      help="Half a sphere of directions, seen along z; its rim is the xy plane. A cross is a direction without any "
-                           "resolution, for example one that no tilt series saw.")
+                      help="Half a sphere of directions, seen along z; its rim is the xy plane. A cross is a direction without "
+                           "any resolution, for example one that no tilt series saw.")
         form.addParam("showLocal", params.LabelParam, label="Local resolution",
                       help="Central slices of the average, and the resolution of each voxel in the mask.")
         super()._defineParams(form)

@@ -76,12 +76,12 @@ class Coordinates3DViewer(ProtocolViewer):
             return [self.infoMessage("There are no coordinates yet.", "No coordinates")]
         ts_id = ts_ids[self.tomogram.get()]
         try:
-            return [FigureWindow(_draw(sets, ts_id), f"Picks on slices: {ts_id}", self.getTkRoot())]
+            return [FigureWindow(draw_picks(sets, ts_id), f"Picks on slices: {ts_id}", self.getTkRoot())]
         except InputError as error:
             return [self.errorMessage(str(error), "Picks on slices")]
 
 
-def _draw(sets: dict[str, SetOfCoordinates3D], ts_id: str):
+def draw_picks(sets: dict[str, SetOfCoordinates3D], ts_id: str):
     """The figure of one tomogram. Raises InputError if its file cannot be read."""
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.reports.figures import plot_picks

@@ -1,7 +1,8 @@
 """Whether accepted picks are of two kinds by what a second look sees of them: another particle, or false picks.
 
-Pickers that agree on a second particle mislead both votes and network, because agreement is what these learn from. The average is
-then of the kind that is more common or larger, and the picks of the other kind are less like it, or less like it turned to a ball.
+Pickers that agree on a second particle mislead both votes and network, because agreement is what these learn from. The average
+is then of the kind that is more common or larger, and the picks of the other kind are less like it, or less like its mean over
+all rotations.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import numpy as np
 # Chosen on simulated tomograms of seeds 1 and 11; benchmarks/results/second_kind.md has these and others.
 LEAST_APART = 2.5  # distance of the groups in their width; one skewed group is divided into two that are nearer
 LEAST_SHARE = 0.18  # of the smaller group: a tenth of the accepted picks is often false
-LEAST_EVIDENCE = (
-    6.0  # difference of the Bayesian information criterion: strong (Kass & Raftery, J. Am. Stat. Assoc. 90, 773, 1995)
-)
+# Difference of the Bayesian information criteria: strong (Kass & Raftery, J. Am. Stat. Assoc. 90, 773, 1995)
+LEAST_EVIDENCE = 6.0
 FEWEST = 40  # picks
 STARTS = (0.2, 0.35, 0.5, 0.65, 0.8)  # quantiles at which the groups are divided first
 STEPS = 200

@@ -21,6 +21,7 @@ from .template_matching import (
     PreparedTomogram,
     ScoreMap,
     match_template,
+    match_template_at,
     prepare,
     seconds_per_rotation,
     without_bad,
@@ -31,6 +32,8 @@ from .template_selection import CANDIDATES, select
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
+REACH = 2.0  # voxels of the tomogram around a pick in which a template is compared
+RANDOM_PLACES = 200
 CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses particles that are not nearly round
 
 
@@ -88,17 +91,8 @@ def search(
     if bad is not None and bad.all():
         progress(f"{tomogram.path}: 0 picks, every voxel is in a bad region")
         return Picks(tomogram_id(tomogram.path), np.zeros((0, 3)), tomogram.sampling_rate)
-    data = tomogram.data if bad is None else without_bad(tomogram.data, bad)
-    coarsest = max(template.rate for template in templates)
-    resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
-    tomogram_filter = TomogramFilter(resolution, settings.tilts, settings.ctf)
-    if settings.whiten:
-        whitening = whitening_of(data, tomogram.sampling_rate, settings.tilts, settings.threads)
-        tomogram_filter = replace(tomogram_filter, whitening=whitening)
-    reach = max(template.diameter for template in templates) / 2
-    prepared = prepare(
-        data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright, bad=bad, workers=settings.threads
-    )
+    prepared = _prepared(tomogram, templates, settings, bad)
+    resolution = prepared.tomogram_filter.resolution
     progress(
         f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
         f"about {(prepared.spectrum.nbytes + working_bytes(prepared, settings.threads)) / 2**20:.0f} MB"
@@ -108,8 +102,7 @@ def search(
     tomo_id = tomogram_id(tomogram.path)
     candidates = {}
     for template in templates:
-        template_mask = _search_mask(template, mask, prepared)
-        kernels = TemplateKernels(template.density, template.rate, template_mask, prepared.voxel, tomogram_filter)
+        kernels = _kernels(template, mask, prepared)
         step = settings.angular_step or crowther_step(resolution, template.diameter)
         rotations = rotation_grid(step)
         found = _match(settings, template, prepared, kernels, rotations, step, progress)
@@ -120,6 +113,76 @@ def search(
     picks = select(candidates, diameters, settings.select, settings.number)
     progress(f"{tomogram.path}: {len(picks)} picks")
     return picks
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Of n places, the name of the template that they are most like, its angles rot, tilt, psi (n, 3) in degrees, and by how many
+    deviations it fits better there than at random places; NaN and empty where nothing could be compared."""
+
+    names: np.ndarray
+    angles: np.ndarray
+    surplus: np.ndarray
+
+
+def identify(
+    tomogram: Tomogram,
+    positions: np.ndarray,
+    templates: Sequence[Template],
+    settings: SearchSettings,
+    *,
+    seed: int,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Identified:
+    """Which template is at each position (n, 3) x, y, z, voxels of the tomogram, and how it is turned.
+
+    Templates are compared within REACH of the positions alone. A large template fits noise less well than a small one: what
+    counts is how far its best correlation lies above those that it has at random places.
+    """
+    n = len(positions)
+    names, angles, surplus = np.full(n, "", dtype=object), np.full((n, 3), np.nan), np.full(n, -np.inf)
+    if not n:
+        return Identified(names, angles, surplus)
+    prepared = _prepared(tomogram, templates, settings, None)
+    anywhere = np.random.default_rng(seed).uniform(0, np.array(tomogram.data.shape[::-1]) - 1, size=(RANDOM_PLACES, 3))
+    for template in templates:
+        step = settings.angular_step or crowther_step(prepared.tomogram_filter.resolution, template.diameter)
+        rotations = rotation_grid(step)
+        kernels = _kernels(template, None, prepared)
+        found = match_template_at(
+            prepared, kernels, rotations, np.concatenate([positions, anywhere]), REACH, threads=settings.threads
+        )
+        noise = found.score[n:][np.isfinite(found.score[n:])]
+        if len(noise) < 2 or not noise.std() > 0:
+            continue
+        own = (found.score[:n] - noise.mean()) / noise.std()
+        better = own > surplus
+        names[better], surplus[better] = template.name, own[better]
+        angles[better] = angles_of(rotations[found.rotation[:n][better]])
+        progress(f"  {template.name}: {len(rotations)} rotations at {n} picks, best for {int(better.sum())} so far")
+    return Identified(names, angles, np.where(np.isfinite(surplus), surplus, np.nan))
+
+
+def _prepared(
+    tomogram: Tomogram, templates: Sequence[Template], settings: SearchSettings, bad: np.ndarray | None
+) -> PreparedTomogram:
+    """The tomogram filtered and sampled for these templates."""
+    data = tomogram.data if bad is None else without_bad(tomogram.data, bad)
+    coarsest = max(template.rate for template in templates)
+    resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
+    tomogram_filter = TomogramFilter(resolution, settings.tilts, settings.ctf)
+    if settings.whiten:
+        whitening = whitening_of(data, tomogram.sampling_rate, settings.tilts, settings.threads)
+        tomogram_filter = replace(tomogram_filter, whitening=whitening)
+    reach = max(template.diameter for template in templates) / 2
+    return prepare(
+        data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright, bad=bad, workers=settings.threads
+    )
+
+
+def _kernels(template: Template, mask: np.ndarray | None, prepared: PreparedTomogram) -> TemplateKernels:
+    template_mask = _search_mask(template, mask, prepared)
+    return TemplateKernels(template.density, template.rate, template_mask, prepared.voxel, prepared.tomogram_filter)
 
 
 def crowther_step(resolution: float, diameter: float) -> float:

@@ -113,6 +113,13 @@ def test_few_picks_are_refused_and_boxes_without_data_left_out(scene):
         SetAverage(boxes, Settings(DIAMETER), 45, 30, 1, halves=True)
 
 
+def test_a_pick_at_the_border_counts_as_much_as_there_is_of_its_box():
+    places, given = np.array([[5.0, 50, 20], [50, 50, 20], [50, 94, 20]]), np.array([0.5, 0.5, 1.0])
+    data = np.random.default_rng(0).standard_normal((40, 100, 100)).astype(np.float32)
+    boxes = PickedBoxes([Source("t", data, RATE, places, given, (-60.0, 60.0))], DIAMETER)
+    assert boxes.weights == pytest.approx([0.5 * 16 / 22, 0.5, 17 / 22])  # boxes of 22 voxels
+
+
 def test_what_does_not_fit_into_memory_is_refused_or_ends_at_the_resolution_that_does(monkeypatch):
     scene = make_scene(count=25, noise=0.1)
     boxes = PickedBoxes(scene.sources(), DIAMETER, 2)

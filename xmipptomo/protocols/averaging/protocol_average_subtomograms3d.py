@@ -213,9 +213,8 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     def _summary(self):
         summary = self._summaryContent()
         if summary is None or not hasattr(self, AverageOutputs.average.name):
-            return unfinished_lines(self, {"averageStep": "aligning and averaging",
-                                           "resolutionStep": "measuring the resolution", "extractStep": "cutting the particles out",
-                                           "createOutputStep": "writing the results"})
+            return unfinished_lines(self, {"averageStep": "aligning and averaging", "resolutionStep": "measuring the resolution",
+                                           "extractStep": "cutting the particles out", "createOutputStep": "writing the results"})
         resolution = resolution_lines(self._files().of_resolution("summary.json")) if self._isTrusted() else []
         return [*average_lines(summary), *resolution, *self._notes(summary), f"All maps and tables: {self._files().output}"]
 

@@ -122,7 +122,7 @@ class XmippProtCompareBranches3D(AveragingProtocol):
         labels = {option: field_name(self.getParam(name)) for option, name in self._optionFields.items()}
         labels |= SETTINGS
         page = Path(self._files().report)
-        text = in_terms_of_the_form(page.read_text(encoding="utf-8"), labels)
+        text = in_terms_of_the_form(page.read_text(encoding="utf-8").replace(' class="option"', ""), labels)
         with written_aside(page) as aside:
             aside.write_text(text, encoding="utf-8")
 

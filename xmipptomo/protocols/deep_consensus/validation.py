@@ -29,12 +29,12 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets, growing: bool = F
     now."""
     errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol) + _settings_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
-              "Negative references": inputs.negative_references}
+              "Negative references": inputs.negative_references, "Derived pickers": inputs.derived}
     for field, sets in fields.items():
         for number, coordinates in enumerate(sets, start=1):
             errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates)]
         errors += _repeated(field, sets)
-    errors += _contradictory(inputs)
+    errors += _contradictory(inputs) + _derived_errors(inputs) + _mask_errors(protocol, inputs)
     errors += _agreement_errors(protocol, inputs)
     errors += _tilt_errors(protocol)
     of_now = [] if growing else [*_version_errors(inputs), *_unshared_errors(protocol, inputs)]
@@ -51,6 +51,18 @@ def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
 def _contradictory(inputs: InputSets) -> list[str]:
     shared = {s.getFileName() for s in inputs.positive_references} & {s.getFileName() for s in inputs.negative_references}
     return ["*Negative references*: a set is also given as *Positive references*; remove it from one of them."] if shared else []
+
+
+def _derived_errors(inputs: InputSets) -> list[str]:
+    others = {s.getFileName() for s in (*inputs.pickers, *inputs.positive_references, *inputs.negative_references)}
+    return [f"*Derived pickers*: set {number} is also given elsewhere on the form; it is no witness, remove it there."
+            for number, coordinates in enumerate(inputs.derived, start=1) if coordinates.getFileName() in others]
+
+
+def _mask_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    masks = protocol.regionMasks.get() if protocol.evalParamCondition("regionMasks") else None
+    lacking = [] if masks is None else sorted(set(inputs.ts_ids()) - set(masks.getTSIds()))
+    return [f"*Masks of regions* has no mask of {listed(lacking)}; make one of each, or leave the masks out."] * bool(lacking)
 
 
 def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:

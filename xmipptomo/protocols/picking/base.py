@@ -51,6 +51,8 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
     _program = ""
     _stepParams: tuple[str, ...] = ()  # what the picks depend on: changing another one does not pick again
     _outputParams: tuple[str, ...] = ()
+    _selectionParams: tuple[str, ...] = ("keep", "number", "threshold", "bright")
+    _classWord = "Of template"  # what the summary calls a class
 
     # ---- what each picker defines
     def _arguments(self, tomogram: Tomogram, link: str, picks: str) -> list:
@@ -122,13 +124,18 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
     def _givenPointers(self) -> list:
         return [pointer for pointer in self._inputPointers() if pointer.get() is not None]
 
-    def _insertStepsOfAll(self):
-        picking = self._values(("keep", "number", "threshold", "bright", *self._stepParams))
+    def _insertBatchSteps(self) -> None:
+        """The steps where every tomogram is there."""
+        picking = self._values((*self._selectionParams, *self._stepParams))
         prepared = self._insertFunctionStep(self.prepareStep, picking, prerequisites=[], needsGPU=False)
-        picked = [self._insertFunctionStep(self.pickStep, ts_id, picking, prerequisites=[prepared], needsGPU=False)
-                  for ts_id in sorted(self.inputTomograms.get().getTSIds())]
-        final = self._values(("keep", "number", "threshold", "bright", *self._stepParams, *self._outputParams))
+        picked = self._insertPicking(sorted(self.inputTomograms.get().getTSIds()), picking, prepared)
+        final = self._values((*self._selectionParams, *self._stepParams, *self._outputParams))
         self._insertFunctionStep(self.createOutputStep, final, prerequisites=picked, needsGPU=False)
+
+    def _insertPicking(self, ts_ids: list[str], values: str, prepared: int) -> list[int]:
+        """The steps that pick each tomogram, after the step `prepared`."""
+        return [self._insertFunctionStep(self.pickStep, ts_id, values, prerequisites=[prepared], needsGPU=False)
+                for ts_id in ts_ids]
 
     def prepareStep(self, _: str):
         """Empty the folder of an earlier run and write what all tomograms need."""
@@ -145,7 +152,10 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
         arguments = self._arguments(tomogram, link, picks)
         if self.regionMasks.get() is not None:
             arguments += ["--mask", link_mask(self.regionMasks.get(), ts_id, self._files().region_mask(ts_id))]
-        self._runProgram(self._program, arguments, job=f"picking_{ts_id}")
+        self._runPicker(arguments, job=f"picking_{ts_id}")
+
+    def _runPicker(self, arguments: list, job: str) -> None:
+        self._runProgram(self._program, arguments, job=job)
 
     def createOutputStep(self, _: str):
         """Register the picks of all tomograms."""
@@ -198,7 +208,7 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
         counts = content["counts"]
         lines = [f"*{sum(counts.values())} picks* in {len(counts)} tomograms; box of {self.coordinates.getBoxSize()} voxels, "
                  f"{self.coordinates.getSamplingRate():.4g} Å/voxel"]
-        lines += [f"Of template {name}: {count}" for name, count in content["species"].items()]
+        lines += [f"{self._classWord} {name}: {count}" for name, count in content["species"].items()]
         lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
         if len(counts) > MAX_TOMOGRAM_LINES:
             lines.append(f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more")

@@ -26,7 +26,7 @@ class PicksWhatComes(Following):
 
     def _insertAllSteps(self) -> None:
         if not self._comes():
-            self._insertStepsOfAll()
+            self._insertBatchSteps()
             return
         begun = Path(self._files().root, "following")
         begun.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ class PicksWhatComes(Following):
 
     def followStep(self, _: str) -> None:
         """Pick each tomogram as it comes, until no more come."""
-        self._refuseOtherValues(("keep", "number", "threshold", "bright", *self._stepParams, *self._outputParams),
+        self._refuseOtherValues((*self._selectionParams, *self._stepParams, *self._outputParams),
                                 self._givenPointers())
         self._prepare()  # what all tomograms need
         output = GrowingOutput(self, OUTPUT, SetOfCoordinates3D, self._prepareOutput)

@@ -104,7 +104,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         self._refuseOtherValues((*PREPROCESS_PARAMS, *NETWORK_PARAMS), [*self._sourcePointers(), *given])
         if not files.common_grid.exists():
             grid = self._inputSets().common_grid(self.samplingRateChoice.get(), self.boxSizeChoice.get())
-            write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), [])
+            write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), [],
+                              names_of_pickers(self._derivedPointers()))
         milestones = tuple(Milestone(own.number, tuple(own.learned_from())) for own in files.trainings())
         self._ledger = replace(self._ledger, milestones=milestones)
         self._preparing: dict[str, Prepare] = {}
@@ -245,7 +246,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         tomograms = super()._tomogramSet()
         collected = Collected(tomograms.getSamplingRate())
         with_species = any(hasattr(own.getFirstItem(), SPECIES_ATTRIBUTE) for own in self._inputSets().all)
-        attributes = of.attributes(self._grid().names, with_species) | {MODEL_ATTRIBUTE: [model] * len(of)}
+        attributes = of.attributes(self._grid().every_name, with_species) | {MODEL_ATTRIBUTE: [model] * len(of)}
         tomogram: Tomogram = tomogram_of(tomograms, ts_id)
         append_picks(collected, tomogram, of.picks, of.merged.score, attributes)
         return iter(collected)
@@ -264,9 +265,9 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
             errors.append(f"*Model file*: {why}; call the pickers as in the run that trained it, or train a new one.")
         if self.enough.get() and not (1 if self._skipsTraining() else 2) <= self.enough.get() <= n:
             errors.append(f"*Enough pickers*: must be 0, or 2 to {n}.")
-        references = [p.get() for pointers in (self.positiveReferences, self.negativeReferences) for p in pointers]
-        if any(own is not None and own.isStreamOpen() for own in references):
-            errors.append("*Positive references* and *Negative references* must be complete: wait until their sets are closed.")
+        others = [*self.positiveReferences, *self.negativeReferences, *self._derivedPointers(), *self._maskPointers()]
+        if any(pointer.get() is not None and pointer.get().isStreamOpen() for pointer in others):
+            errors.append("References, derived pickers and masks must be complete: wait until their sets are closed.")
         return errors
 
     def _warnings(self) -> list[str]:
