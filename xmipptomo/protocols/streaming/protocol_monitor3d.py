@@ -110,9 +110,9 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
             session.note(looks.look(), now)
             held = conditions(session, limits, now)
             mail = letter(session, held, title, now)
-            self._write(session)
             if mail and server:
                 outbox.put(server, *mail)
+            self._write(session)  # after the mail: one that is killed in between writes it twice, and not never
             write_monitor(page, session, held, title, len(outbox.waiting), courier.trouble)
             courier.send()
             self._keepLines(held.values())
