@@ -1,6 +1,7 @@
 """Protocols that follow growing inputs: what their looks at Scipion's files say, and their runs by Scipion's own tests."""
 
 import errno
+import html
 import shutil
 import socket
 import sqlite3
@@ -204,7 +205,7 @@ class TestStreamingConsensus3D(consensus_tests.TestStreamingConsensus3D):
         finally:
             server.stop()
         self.assertTrue(monitor.isFinished(), monitor.getErrorMessage())
-        text = page.read_text(encoding="utf-8")
+        text = html.unescape(page.read_text(encoding="utf-8"))
         self.assertIn("4 of 4 tomograms", text)
         self.assertIn("Nothing is wrong" if not monitor._keptLines() else monitor._keptLines()[0], text)
         self.assertEqual(kept.mails[0][0], ["b@example.org", "c@example.org"])
