@@ -66,6 +66,11 @@ class LiveFiles(RunFiles):
         super().__init__(extra_folder)
         self.extra_folder = extra_folder
 
+    @property
+    def followed(self) -> Path:
+        """JSON: the inputs with which the final pass was begun; missing before it."""
+        return self.root / "followed.json"
+
     def training(self, number: int) -> TrainingFiles:
         """Files of a training."""
         return TrainingFiles(self.extra_folder, number)

@@ -9,6 +9,7 @@ import numpy as np
 from pyworkflow.object import Pointer
 
 from ..constants import MODEL_EXISTING
+from ..files import RunFiles
 from ..protocols import XmippProtStreamingConsensus3D
 from .streaming_project import StreamingProject
 
@@ -76,11 +77,14 @@ class TestStreamingConsensus3D(StreamingProject):
         self.assert_published_once(live, TS_IDS[:3])
         self.assertEqual(sorted(live.coordinates.getTSIds()), sorted(TS_IDS))
         rows = self.rows(live, "liveCoordinates")
-        live.votingAgreement.set(2)
-        self.continued(live)  # all over: the final pass alone is done again
-        self.ended(live)
+        table = Path(RunFiles(live._getExtraPath()).consensus("TS_1"))
+        merged_at = table.stat().st_mtime_ns
+        live.writeReport.set(True)
+        self.ended(self.continued(live))  # of the final pass what depends on it, and nothing else
         self.assertTrue(live.isFinished(), live.getErrorMessage())
-        self.assertEqual(self.rows(live, "liveCoordinates")[: len(rows)], rows)  # TS_3 comes behind
+        self.assertEqual(self.rows(live, "liveCoordinates"), rows)
+        self.assertEqual(table.stat().st_mtime_ns, merged_at)
+        self.assertTrue(Path(RunFiles(live._getExtraPath()).report).exists())
         live.consensusRadius.set(0.1)  # another merging: what is published would be a mixture
         self.ended(self.continued(live))
         self.assertTrue(live.isFailed())
