@@ -16,7 +16,7 @@ help:
 	@echo 'make benchmark-speed   seconds and memory of every stage beside the old loops and the machine'\''s limit; some minutes'
 	@echo 'make benchmark-job     the whole job of 24 000 picks in 7 tomograms beside the thesis'\'' network; ten minutes, 9 GB of disk'
 	@echo 'make benchmark-honesty   does it say so when there is nothing to see? ten minutes; ALL=1: every case, an hour, needs ../shared'
-	@echo 'make benchmark-stream   a session of 60 tomograms in Scipion: latency, memory, same end as the batch run; ten minutes'
+	@echo 'make benchmark-stream   a session of 30 tomograms in Scipion: latency, memory, same end as the batch run; ten minutes'
 	@echo 'make benchmark-accuracy   species x noise x pickers x bad pickers; hours; goes on where it stopped; needs MAPS'
 	@echo 'make faults     kill runs, fill disks, mutate files, try odd names; five to ten minutes; SEED=2 tries others'
 	@echo 'make lint       ruff and mypy'

@@ -109,7 +109,7 @@ def session(folder: Path, n: int, picks: int, interval: float) -> tuple[dict[str
     os.chdir(folder / "project")
     releases = []
     for number, given in enumerate(make_inputs(project, folder / "data", n, picks)):
-        release = project.newProtocol(XmippProtRelease3D, interval=interval, jitter=0.5, seed=number, delay=20)
+        release = project.newProtocol(XmippProtRelease3D, interval=interval, jitter=0.5, seed=number, delay=5)
         release.inputSet.set(given.getObjValue())
         release.inputSet.setExtended(given.getExtended())
         releases.append(release)
@@ -166,9 +166,9 @@ def session(folder: Path, n: int, picks: int, interval: float) -> tuple[dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tomograms", type=int, default=60)
+    parser.add_argument("--tomograms", type=int, default=30)
     parser.add_argument("--picks", type=int, default=30, help="of each picker in each tomogram")
-    parser.add_argument("--interval", type=float, default=5.0, help="seconds")
+    parser.add_argument("--interval", type=float, default=12.0, help="seconds")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     from tests.faults.scipion import _set_environment

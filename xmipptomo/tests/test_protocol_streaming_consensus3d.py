@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import numpy as np
 from pyworkflow.object import Pointer
 
 from ..protocols import XmippProtStreamingConsensus3D
@@ -37,6 +39,51 @@ class TestStreamingConsensus3D(StreamingProject):
         self.assert_same_end(live, batch)
         first = live.liveCoordinates.getFirstItem()
         self.assertEqual((first._model.get(), first._support.get(), first.getScore()), (0, 2, 1.0))
+
+    def test_votes_with_a_kill_every_few_seconds(self):
+        sources = [self.released(self.pickers[0], interval=6.0, halves=True), self.released(self.pickers[1], interval=7.0)]
+        live = self.form(XmippProtStreamingConsensus3D, sources, doVoting=True, **QUICK, **SOON)
+        self.proj.launchProtocol(live)
+        waits, kills = np.random.default_rng(5), 0
+        while kills < 8:
+            time.sleep(float(waits.uniform(4, 16)))
+            if not self.updated(live).isActive():
+                break
+            self.killed(live)
+            kills += 1
+            self.continued(live)
+        self.ended(live)
+        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assertGreater(kills, 2)
+        self.assert_published_once(live, TS_IDS)
+        batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], doVoting=True, **QUICK)
+        self.assert_same_end(live, batch)
+
+    def test_what_fails_is_left_out_and_tried_again_in_the_final_pass(self):
+        """A tomogram whose file is gone for a time; a final pass that fails, and is repeated with what is published kept."""
+        path = Path(self.simulated["TS_3"].path)
+        aside = path.rename(path.with_suffix(".away"))
+        try:
+            sources = [self.released(picker, interval=1.0) for picker in self.pickers]
+            live = self.form(XmippProtStreamingConsensus3D, sources, doVoting=True, **QUICK, **SOON)
+            self.proj.launchProtocol(live)
+            self.until(lambda: any("TS_3' is left out" in line for line in live.summary()))
+        finally:
+            aside.rename(path)
+        self.ended(live)
+        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_published_once(live, TS_IDS[:3])
+        self.assertEqual(sorted(live.coordinates.getTSIds()), sorted(TS_IDS))
+        rows = self.rows(live, "liveCoordinates")
+        live.votingAgreement.set(2)
+        self.continued(live)  # all over: the final pass alone is done again
+        self.ended(live)
+        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assertEqual(self.rows(live, "liveCoordinates")[: len(rows)], rows)  # TS_3 comes behind
+        live.consensusRadius.set(0.1)  # another merging: what is published would be a mixture
+        self.ended(self.continued(live))
+        self.assertTrue(live.isFailed())
+        self.assertIn("begun with other values of consensusRadius", live.getErrorMessage())
 
     def test_networks_with_kills(self):
         sources = [self.released(self.pickers[0], interval=4.0, halves=True), self.released(self.pickers[1], interval=5.0)]

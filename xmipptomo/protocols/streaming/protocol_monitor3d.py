@@ -23,7 +23,7 @@ from ..shared.checked_form import CheckedForm
 from ..shared.form_checks import limit_errors
 from .courier import Courier, run_words
 from .following import GRACE, Following
-from .run_looks import RunLooks, began
+from .run_looks import RunLooks
 
 SECURITY = (PLAIN, STARTTLS, TLS)
 FIELDS = {"password_from": "*Password from*"}
@@ -118,7 +118,7 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
             self._keepLines(held.values())
             broken_since = (broken_since or time.monotonic()) if state in ("failed", "aborted") else None
             given_up = broken_since is not None and time.monotonic() - broken_since >= GRACE
-            if (began(run) and (state == "finished" or given_up)) or self._isToFinish():
+            if (looks.hasBegun() and (state == "finished" or given_up)) or self._isToFinish():
                 break
             time.sleep(self.every.get())
         self._hasFinished()

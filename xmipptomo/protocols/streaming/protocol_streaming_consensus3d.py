@@ -12,6 +12,7 @@ from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomog
 
 from tomo_particles.consensus.model_verdict import why_unfit
 from tomo_particles.consensus.verdict import can_learn
+from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.runs.ledger import VOTES, LedgerFiles, Milestone
 from tomo_particles.runs.watching import GIVEN, LEARN, TRAINING, VOTE, Action, End, FinalPass, Prepare, Publish, Rules, Train
@@ -31,6 +32,7 @@ from .collected import Collected
 from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
+from .set_looks import look_at_set
 from .streaming_form import LIMITS, define_streaming
 
 LIVE = "liveCoordinates"  # the output that grows
@@ -113,7 +115,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
 
     def _checkSameParameters(self, files: LiveFiles) -> None:
         """Refuse to go on with other parameters: what is published would be a mixture."""
-        values = {name: self.getAttributeValue(name) for name in (*PREPROCESS_PARAMS, *NETWORK_PARAMS, "threshold")}
+        values = {name: self.getAttributeValue(name) for name in (*PREPROCESS_PARAMS, *NETWORK_PARAMS)}
         values["model"] = self._modelFile()
         values["inputs"] = [pointer.getUniqueId() for pointer in self._sourcePointers()]
         if files.begun_with.exists():
@@ -173,7 +175,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         files, grid = self._files(), self._grid()
         with self._lock:  # one thread at a time reads the sets
             inputs = self._inputSets()
-            tomogram_of(super()._tomogramSet(), ts_id)
+            self._requireOnce(ts_id)
             sources = tomogram_sources(inputs.image_sets(), [ts_id])[ts_id]
             tomogram = write_tomogram(files, inputs, ts_id, sources, (grid.sampling_rate, grid.box_size), 1, pickers)
         batch = XmippProtDeepConsensusPicking3D
@@ -183,6 +185,14 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         agreed = count_rows(files.labelled(ts_id, POSITIVE))
         self.info(f"{ts_id} is prepared: picks of each picker: {tomogram.counts}, agreed {agreed}")
         return agreed
+
+    def _requireOnce(self, ts_id: str) -> None:
+        """Raise InputError for a tomogram that the set of the pickers does not have, or has twice."""
+        tomograms = super()._tomogramSet()
+        tomogram_of(tomograms, ts_id)
+        look = look_at_set(tomograms.getFileName())
+        if look and look.counts.get(ts_id, 0) > 1:
+            raise InputError(f"the set of tomograms has '{ts_id}' {look.counts[ts_id]} times; ids must differ")
 
     def _extractedLabels(self) -> list[str]:
         return [*MERGED, NOISE] if self._liveFiles else super()._extractedLabels()

@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from pyworkflow.protocol import getProtocolFromDb
+
 from tomo_particles.consensus.model_verdict import verdict_in
 from tomo_particles.runs.ledger import LedgerFiles
 from tomo_particles.runs.session import SessionLook
@@ -21,15 +23,19 @@ SILENT = 900.0  # seconds without a look after which a run is taken for lost
 
 
 class RunLooks:
-    """Looks at one run."""
+    """Looks at one run. It may not have begun; once it has, it is read from its own database, which knows its inputs."""
 
     def __init__(self, run: FollowsPickers) -> None:
         self._run = run
+        self._isLoaded = False
         self._looked: tuple[int, float] = (0, time.monotonic())  # time of the run's last look, and since when it is the same
         self._verdict: tuple[int, str] = (0, "")  # of the network of this number
 
     def look(self) -> SessionLook:
         """What is there now. What cannot be read at the moment is missing."""
+        free = shutil.disk_usage(os.curdir).free
+        if not self.hasBegun():
+            return SessionLook(states={self._run.getRunName(): self.state()}, free=free)
         run = self._run
         names = names_of_pickers(run.inputSets)
         paths = dict(zip(names, (own.getFileName() for own in run._sets()), strict=True))
@@ -41,7 +47,14 @@ class RunLooks:
             tuple(tomograms.counts) if tomograms else (), picks, live.counts if live else {}, live.scores if live else {},
             LedgerFiles(run._getExtraPath("ledger")).read(),
             {own.number: len(own.learned_from()) for own in trainings}, self._states(paths), tuple(run._keptLines()),
-            self._verdict_of(trainings), shutil.disk_usage(os.curdir).free)
+            self._verdict_of(trainings), free)
+
+    def hasBegun(self) -> bool:
+        """Whether the run has begun: one that is scheduled may wait long for its inputs."""
+        if not self._isLoaded and Path(self._run._getExtraPath(LOOKED)).exists():
+            self._run = getProtocolFromDb(os.getcwd(), self._run.getDbPath(), self._run.getObjId())
+            self._isLoaded = True
+        return self._isLoaded
 
     def _states(self, paths: Mapping[str, str]) -> dict[str, str]:
         sources = {"tomograms": self._run._tomogramSet().getFileName(), **paths}
@@ -65,8 +78,3 @@ class RunLooks:
         if trainings and trainings[-1].number != self._verdict[0]:
             self._verdict = trainings[-1].number, verdict_in(trainings[-1].model)
         return self._verdict[1]
-
-
-def began(run: FollowsPickers) -> bool:
-    """Whether a run has begun: one that is scheduled may wait long for its inputs."""
-    return Path(run._getExtraPath(LOOKED)).exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyworkflow.protocol import params
 
-from ..deep_consensus.form import EXISTING
+from ..deep_consensus.form import EXISTING, TRAINING
 
 LIMITS = {"enough": (0, None, True), "patience": (0, None, True), "settle": (0, None, False), "grace": (0, None, True),
           "firstTomograms": (1, None, True), "firstAgreed": (0, None, True),
@@ -32,11 +32,12 @@ def define_streaming(form: params.Form) -> None:
                   help="In place of _Model file_: the model of this run, which may still be at work. This run begins when the "
                        "model is there.")
     form.addParam("firstTomograms", params.IntParam, default=5, label="Tomograms of the first training, at least",
+                  condition=TRAINING,
                   help="Together with the next number. The networks are trained again whenever the tomograms have doubled.")
     form.addParam("firstAgreed", params.IntParam, default=200, label="Agreed picks of the first training, at least",
-                  help="Picks on which enough pickers agree.")
+                  condition=TRAINING, help="Picks on which enough pickers agree.")
     form.addParam("publishVotes", params.BooleanParam, default=False, label="Publish by votes before?",
-                  condition="not doVoting",
+                  condition=TRAINING,
                   help="Yes: before the first network, coordinates on which enough pickers agree are added to liveCoordinates. "
                        "No: tomograms wait for the first network.")
     form.addParam("finalPass", params.BooleanParam, default=True, label="Do all once more at the end?",
