@@ -45,6 +45,7 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
     # ---- form
     def _defineParticle(self, form: params.Form) -> None:
         form.addParam("diameter", params.FloatParam, default=250.0, label="Particle diameter (Å)", important=True,
+                      allowsPointers=True,  # to that of a consensus, in the templates
                       help=f"Largest extent of the particle. The box of the average has {AVERAGED_BOX:g} diameters.")
         ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
         for name, which, extreme, usual in ends:

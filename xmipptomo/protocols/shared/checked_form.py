@@ -10,11 +10,15 @@ from pyworkflow.exceptions import ValidationException
 from pyworkflow.object import Float
 from pyworkflow.protocol import Protocol, params
 
+FIELD_OF_RUN = r"\d+\.[A-Za-z]\w*"
 GPU_FIELD = "*GPU IDs*"  # as Scipion's window calls the list of GPUs, whatever label its parameter has
 
 
 class _Number(Float):
-    """A number that may be empty. Words become NaN: Scipion's window would take them for an empty field, without a message."""
+    """A number that may be empty. Words become NaN: Scipion's window would take them for an empty field, without a message.
+
+    A field of another run, as '3.diameter' in a workflow template, is refused: Scipion then makes a pointer of it.
+    """
 
     def getClassName(self) -> str:
         return "Float"  # what a project stores, and finds again
@@ -23,6 +27,8 @@ class _Number(Float):
         try:
             return float(value)
         except ValueError:
+            if re.fullmatch(FIELD_OF_RUN, value):
+                raise
             return math.nan
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...core.errors import InputError
-from ...runs.curation import Curation
+from ...runs.curation import OUTLYING, Curation
 from .opened import OpenedTomogram
 from .question_view import QuestionView
 from .tomogram_view import TomogramView
@@ -164,7 +164,8 @@ class CurationWindow:
             f"{len(answered.rows)} picks answered, {yes} of them particles; {len(answered.added)} particles added. {self._did}",
             f"Saved at once in {self.curation.file.name}. To learn from them, continue the run.",
             KEYS,
-            "Circles: blue 0 to pink 1 is the score; thick green: accepted, thick orange: rejected, square: added.",
+            "Blue (0) to pink (1): score. Thick green: accepted; thick orange: rejected; square: added.",
+            f"Diamond: {OUTLYING}.",
             "A click on a circle accepts or rejects it, a click elsewhere adds a particle.",
         ]
         self._status.set_text("\n".join(lines))
