@@ -67,9 +67,9 @@ class LiveFiles(RunFiles):
         self.extra_folder = extra_folder
 
     @property
-    def begun_with(self) -> Path:
-        """JSON: the parameters that the run was begun with."""
-        return self.root / "parameters.json"
+    def followed(self) -> Path:
+        """JSON: the inputs with which the final pass was begun; missing before it."""
+        return self.root / "followed.json"
 
     def training(self, number: int) -> TrainingFiles:
         """Files of a training."""

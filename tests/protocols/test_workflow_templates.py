@@ -12,6 +12,7 @@ import time
 import warnings
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from averaged_scene import DIAMETER, RATE, make_scene
@@ -19,6 +20,8 @@ from averaged_scene import DIAMETER, RATE, make_scene
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.registry import Context, TomogramInfo, read
+from tomo_particles.learning.voxels.description import ATTRIBUTE, VoxelModel
+from tomo_particles.learning.voxels.targets import ParticleClass
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
@@ -37,7 +40,6 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.protocols import (
         XmippProtAverageSubtomograms3D,
         XmippProtDeepConsensusPicking3D,
-        XmippProtDeepPick3D,
         XmippProtImportCoordinates3D,
         XmippProtWatchPicks3D,
     )
@@ -237,11 +239,14 @@ def test_every_form_of_them_is_right_once_the_runs_before_it_are_done(templates,
         (tmp_path / alias / "TS_1.csv").write_text(f"x,y,z\n{rows}")
     asked = set(re.findall(r"\|(\w+)~", Path(templates[name].templatePath).read_text(encoding="utf-8")))
 
-    def made(run: Protocol, kind: type) -> EMSet | Volume | PickerModel:
+    def made(run: Protocol, kind: type) -> EMSet | Volume:
         if kind is Set:  # what a trigger hands on
             return run.inputSet.get()
         if kind is PickerModel:
-            return PickerModel("no.h5")
+            described = VoxelModel("unet", "sphere", "ce", 48, RATE, (ParticleClass("particle", 86.0),), 1, 1)
+            with h5py.File(tmp_path / "model.h5", "w") as file:
+                file.attrs[ATTRIBUTE] = described.to_json()
+            return PickerModel(str(tmp_path / "model.h5"))
         if kind is not SetOfCoordinates3D:
             return {SetOfTomograms: tomograms, SetOfVolumes: volumes, Volume: volumes.getFirstItem()}[kind]
         coordinates = sets.empty_coordinates(tomograms, 32)
@@ -255,13 +260,11 @@ def test_every_form_of_them_is_right_once_the_runs_before_it_are_done(templates,
         missing = []  # no run has learned a model here
         if run.getAttributeValue("modelRun") is not None:
             missing = [f"*Model file* does not exist: {run._modelFile()}."]
-        elif isinstance(run, XmippProtDeepPick3D):
-            missing = ["*Trained model*: file 'no.h5' does not exist; check the name"]
         assert run.validate() == missing, run.getRunName()
         possible = run._possibleOutputs or {}
         outputs = possible if isinstance(possible, dict) else {one.name: one.value for one in possible}
         for output, kind in outputs.items():
-            if kind in (Set, PickerModel, SetOfCoordinates3D, SetOfTomograms, SetOfVolumes, Volume):
+            if kind in (Set, SetOfCoordinates3D, SetOfTomograms, SetOfVolumes, Volume, PickerModel):
                 setattr(run, output, made(run, kind))
 
 
@@ -378,6 +381,40 @@ def test_one_command_follows_a_folder_to_its_end(templates, tmp_path):
         column = database.execute("SELECT column_name FROM Classes WHERE label_property = '_tomoId'").fetchone()[0]
         counts = dict(database.execute(f"SELECT {column}, COUNT(*) FROM Objects GROUP BY 1"))
     assert set(counts) == {"TS_1", "TS_2"} and all(8 <= n <= 16 for n in counts.values())
+
+
+@pytest.mark.slow
+def test_one_command_trains_a_first_model_and_scores_with_it(templates, tmp_path):
+    """Three pickers outside Scipion; the network learns from five tomograms through triggers and scores all six."""
+    folder, rng = tmp_path / "arriving", np.random.default_rng(3)
+    folder.mkdir()
+    given = {"tomograms": str(folder), "count": "6", "box": "20"}
+    for number in (1, 2, 3):
+        given[f"picker{number}"] = str(tmp_path / f"picker{number}")
+        Path(given[f"picker{number}"]).mkdir()
+    for name in (f"TS_{number}" for number in range(1, 7)):
+        write_volume(folder / f"{name}.mrc", simulated(rng), 10.0)
+        for number in (1, 2, 3):
+            places = np.array(PLACES) + rng.normal(0, 0.3, (len(PLACES), 3))
+            false = rng.uniform(12, [108, 68, 52], (4, 3))
+            rows = "".join(f"{x:.2f},{y:.2f},{z:.2f}\n" for x, y, z in [*places, *false])
+            Path(given[f"picker{number}"], f"{name}.csv").write_text(f"x,y,z\n{rows}")
+    entries = rendered(templates["live_consensus_with_a_first_model"], **given)
+    for entry in entries:
+        if entry["object.className"] in ("XmippProtDeepConsensusPicking3D", "XmippProtStreamingConsensus3D"):
+            entry.update(epochs=1, folds=2, writeReport=False, secondLook=False, noiseRadius=0.5)
+        if (
+            "Watch" in entry["object.className"]
+            or "Trigger" in entry["object.className"]
+            or "Streaming" in entry["object.className"]
+        ):
+            entry.update(settle=2.0)
+    project = run_scheduled(entries, "TestFirstModelTemplate", tmp_path)
+    (live,) = project.glob("Runs/*StreamingConsensus3D/liveCoordinates.sqlite")
+    with contextlib.closing(sqlite3.connect(live)) as database:
+        names = dict(database.execute("SELECT label_property, column_name FROM Classes"))
+        found = database.execute(f"SELECT {names['_tomoId']}, {names['_model']} FROM Objects").fetchall()
+    assert {ts_id for ts_id, _ in found} == {f"TS_{number}" for number in range(1, 7)} and {model for _, model in found} == {1}
 
 
 PLACES = [(x, y, z) for x in (20, 60, 100) for y in (20, 60) for z in (20, 44)]  # of the particles, voxels

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from pyworkflow.object import Pointer
 
+from ..constants import MODEL_EXISTING
+from ..files import RunFiles
 from ..protocols import XmippProtStreamingConsensus3D
 from .streaming_project import StreamingProject
 
@@ -75,11 +77,14 @@ class TestStreamingConsensus3D(StreamingProject):
         self.assert_published_once(live, TS_IDS[:3])
         self.assertEqual(sorted(live.coordinates.getTSIds()), sorted(TS_IDS))
         rows = self.rows(live, "liveCoordinates")
-        live.votingAgreement.set(2)
-        self.continued(live)  # all over: the final pass alone is done again
-        self.ended(live)
+        table = Path(RunFiles(live._getExtraPath()).consensus("TS_1"))
+        merged_at = table.stat().st_mtime_ns
+        live.writeReport.set(True)
+        self.ended(self.continued(live))  # of the final pass what depends on it, and nothing else
         self.assertTrue(live.isFinished(), live.getErrorMessage())
-        self.assertEqual(self.rows(live, "liveCoordinates")[: len(rows)], rows)  # TS_3 comes behind
+        self.assertEqual(self.rows(live, "liveCoordinates"), rows)
+        self.assertEqual(table.stat().st_mtime_ns, merged_at)
+        self.assertTrue(Path(RunFiles(live._getExtraPath()).report).exists())
         live.consensusRadius.set(0.1)  # another merging: what is published would be a mixture
         self.ended(self.continued(live))
         self.assertTrue(live.isFailed())
@@ -103,3 +108,11 @@ class TestStreamingConsensus3D(StreamingProject):
         self.assert_same_end(live, batch)
         models = {item._model.get() for item in live.liveCoordinates.iterItems()}
         self.assertTrue(models <= {1, 2} and models, models)
+        given = self.form(XmippProtStreamingConsensus3D, sources, modelType=MODEL_EXISTING, skipTraining=True, finalPass=False,
+                          **QUICK, **SOON)
+        given.modelRun.set(batch)
+        self.launchProtocol(given)
+        self.assert_published_once(given, TS_IDS)
+        rows = [(item._model.get(), item.getScore() >= 0.5) for item in given.liveCoordinates.iterItems()]
+        self.assertEqual(set(rows), {(1, True)})
+        self.assertFalse(hasattr(given, "coordinates"))

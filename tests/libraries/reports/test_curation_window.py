@@ -149,10 +149,22 @@ def test_a_pick_that_stands_out_by_its_contrast_is_a_diamond_and_the_question_sa
     assert np.flatnonzero(window.curation.outlying).tolist() == [0]
     title = window._question._text(Proposal(0, DOUBTFUL))
     assert title.endswith("stands out by its contrast, as gold or ice does")
-    assert "nearest to a score of 0.5 of those left" in title
+    assert "most doubtful of the picks left (nearest to 0.5)" in title
     assert "contrast" not in window._question._text(Proposal(1, DOUBTFUL))
     x, y, z = window.curation.picks.positions[0]
     window._tomogram.show("TS_1", z)
     diamonds = [own for own in window._axes.collections if len(own.get_offsets()) and len(own.get_paths()[0].vertices) < 10]
     assert [own.get_offsets().tolist() for own in diamonds] == [[pytest.approx([x, y], abs=1e-3)]]
     assert "Diamond: stands out by its contrast" in window._status.get_text()
+
+
+def test_every_line_of_the_window_is_inside_it_and_above_the_pictures(window):
+    window._question._figure.suptitle(f"{window._question._text(Proposal(0, DOUBTFUL))}")
+    window.figure.canvas.draw()
+    edge = window.figure.bbox
+    said = window._status.get_window_extent()
+    assert edge.x0 <= said.x0 and said.x1 <= edge.x1 and edge.y0 <= said.y0
+    assert all(said.y1 < button.ax.get_window_extent().y0 for button in window._buttons)
+    title = window._question._figure._suptitle.get_window_extent()
+    assert title.y1 <= edge.y1
+    assert all(panel.title.get_window_extent().y1 < title.y0 for panel in window._question._panels)

@@ -1,14 +1,18 @@
-"""A form that is checked field by field, then as a whole: in the window, and again when it runs."""
+"""What all protocols share: a form that is checked field by field, then as a whole, in the window and again when it runs; one
+process for each run; steps that can be read after a kill."""
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import Any
 
 from pyworkflow.exceptions import ValidationException
 from pyworkflow.object import Float
 from pyworkflow.protocol import Protocol, params
+
+from .one_process import end_older_processes
 
 FIELD_OF_RUN = r"\d+\.[A-Za-z]\w*"
 GPU_FIELD = "*GPU IDs*"  # as Scipion's window calls the list of GPUs, whatever label its parameter has
@@ -68,7 +72,20 @@ class CheckedForm:
         """Check the form where nobody pressed _Execute_: a template starts runs whose forms were never open."""
         if errors := self.validate():
             raise ValidationException("; ".join(errors))
+        end_older_processes()
+        if self._stepsOrNone() is None:
+            os.remove(self.getStepsFile())
         super()._run()
+
+    def loadSteps(self) -> list[Any]:
+        """No steps where the table of a run cannot be read: it was killed while it wrote it, or writes it now."""
+        return self._stepsOrNone() or []
+
+    def _stepsOrNone(self) -> list[Any] | None:
+        try:
+            return list(super().loadSteps())
+        except Exception:  # pyworkflow has no narrower one
+            return None
 
 
 def field_name(param: params.Param) -> str:

@@ -97,12 +97,17 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
                       help="Name of an environment variable, or of a file that only you can read (chmod 600), that holds the "
                            "password. The password itself is never stored in the project.")
 
+    @property
+    def page(self) -> str:
+        """HTML page of the session."""
+        return self._getExtraPath("monitor.html")
+
     # ---- steps
     def followStep(self, _: str):
         """Look, write page and mails, until the run has ended."""
         run, session = self.inputRun.get(), self._read()
         looks, outbox, server = RunLooks(run), Outbox(self._getExtraPath("outbox")), self._server()
-        page = os.path.abspath(self._getExtraPath("monitor.html"))
+        page = os.path.abspath(self.page)
         courier = Courier(*([lambda: outbox.deliver(server)] if server else []),
                           *([lambda: run_words(self.publish.get().replace("{page}", shlex.quote(page)))]
                             if self.publish.get() else []))
@@ -113,9 +118,9 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
             session.note(looks.look(), now)
             held = conditions(session, limits, now)
             mail = letter(session, held, title, now)
-            self._write(session)
             if mail and server:
                 outbox.put(server, *mail)
+            self._write(session)  # after the mail: one that is killed in between writes it twice, and not never
             write_monitor(page, session, held, title, len(outbox.waiting), courier.trouble)
             courier.send()
             self._keepLines(held.values())
@@ -166,5 +171,4 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
         return errors
 
     def _summary(self):
-        page = self._getExtraPath("monitor.html")
-        return [*([f"Page: {page}"] if os.path.exists(page) else ["Nothing was seen yet."]), *self._keptLines()]
+        return [*([f"Page: {self.page}"] if os.path.exists(self.page) else ["Nothing was seen yet."]), *self._keptLines()]

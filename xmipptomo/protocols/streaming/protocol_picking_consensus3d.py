@@ -102,6 +102,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
         return f"{OUTPUT}{min(self._numbers())}"
 
     def _begin(self) -> None:
+        self._refuseOtherValues(("numbers", "ofThose", "radius", "representative", "symmetry"), self.inputSets)
         self._growing = {number: GrowingOutput(self, f"{OUTPUT}{number}", SetOfCoordinates3D, self._prepareOutput)
                          for number in self._numbers()}
         for output in self._growing.values():

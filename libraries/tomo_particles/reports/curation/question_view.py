@@ -22,7 +22,7 @@ GREY_PERCENTILES = (0.5, 99.5)
 RING, OUTSIDE = "#e69f00", "#b7d3ea"
 MOST_NAMES = 60  # letters of all pickers' names
 WHY = {
-    DOUBTFUL: "nearest to a score of 0.5 of those left",
+    DOUBTFUL: "most doubtful of the picks left (nearest to 0.5)",
     ANY_SCORE: "drawn from all scores, as a test",
     LOOKALIKE: "best rejected pick of its pickers",
 }
