@@ -63,7 +63,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
 
     *Practical recommendations*
 
-    - A tomogram waits for all pickers. If a picker is slow, set _Enough pickers_: the others are then waited for _Patience_ only.
+    - A tomogram waits for all pickers. If a picker is slow, set _Pickers that are enough_: the others are then
+    waited for only for some hours.
     - With an existing model and _Skip training_, tomograms are scored from the first one on. The model must know these pickers.
     - Before the first network nothing is added, unless you choose to publish by votes.
     - A file called _finish_ in the folder of the run ends all waiting.
@@ -298,7 +299,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         if not errors and self._skipsTraining() and (why := why_unfit(self._modelFile(), names_of_pickers(self.inputSets))):
             errors.append(f"*Model file*: {why}; call the pickers as in the run that trained it, or train a new one.")
         if self.enough.get() and not (1 if self._skipsTraining() else 2) <= self.enough.get() <= n:
-            errors.append(f"*Enough pickers*: must be 0, or 2 to {n}.")
+            errors.append(f"*Pickers that are enough*: must be 0, or 2 to {n}.")
         others = [*self.positiveReferences, *self.negativeReferences, *self._derivedPointers(), *self._maskPointers()]
         if any(pointer.get() is not None and pointer.get().isStreamOpen() for pointer in others):
             errors.append("References, derived pickers and masks must be complete: wait until their sets are closed.")
