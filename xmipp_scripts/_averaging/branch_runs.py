@@ -92,7 +92,8 @@ class Comparison:
         boxes = {branch.name: own for branch in given if (own := self._boxes_of(branch)) is not None}
         with_halves = [len(own) for own in boxes.values() if len(own) >= LEAST_FOR_HALVES]
         if not boxes:
-            raise InputError(f"every branch has fewer than {LEAST_PICKS} picks; give more picks")
+            why = "; ".join(self.notes)
+            raise InputError(f"every branch has fewer than {LEAST_PICKS} picks: {why}; give more picks")
         self.equal = min(with_halves, default=0)
         noise = noise_branch(given, self.equal or min(map(len, boxes.values())), self.config, self.headers, self.notes.append)
         if (own := self._boxes_of(noise)) is not None:

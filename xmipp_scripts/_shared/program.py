@@ -14,7 +14,7 @@ from typing import Literal
 
 from xmipp_script import XmippScript
 
-from tomo_particles.core.errors import InputError, one_line, parameter
+from tomo_particles.core.errors import InputError, NoNumbersError, one_line, parameter
 from tomo_particles.core.files import remove_unfinished, written_aside
 
 EXIT_INPUT_ERROR = 2
@@ -123,6 +123,9 @@ class Program(XmippScript):
                 print_notes(f"'{path}' was there before and is replaced" for path in self._replaced)
         except InputError as error:
             print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
+            return EXIT_INPUT_ERROR
+        except NoNumbersError:  # of a copy of a tomogram: nothing says of which
+            print(f"{self.name}: error: a tomogram holds no numbers, only NaN or infinite voxels; reconstruct it again", file=sys.stderr)
             return EXIT_INPUT_ERROR
         except MemoryError:
             print(f"{self.name}: error: the memory of this machine is used up; give fewer or smaller files", file=sys.stderr)
