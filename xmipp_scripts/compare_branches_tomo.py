@@ -7,6 +7,7 @@ import sys
 from ._averaging.branch_config import BranchesConfig, named_files
 from ._averaging.config import AverageConfig
 from ._averaging.options import DATA_OPTIONS, PARTICLE_OPTIONS, SEARCH_OPTIONS, read_averaging_options
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 
 
@@ -15,6 +16,7 @@ class CompareBranchesTomo(Program):
 
     name = "xmipp_compare_branches_tomo"
     outputs = {"--odir": "folder"}
+    written = Written(("branches.csv", "report.html", "summary.json", "maps/*"), ("summary.json", "equalNumbers"))
 
     def defineParams(self) -> None:
         self.addUsageLine("Compare sets of picks by their averages: pickers, votes, the consensus, and noise.")

@@ -29,6 +29,8 @@ from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
 from tomo_particles.geometry.orientations import angles_of, rotation_of
 from tomo_particles.geometry.symmetry import symmetry_group
 
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes
 from .agreement import mean_agreement, verdict_of
 from .config import AverageConfig
 from .headers import FAULTS, Header, read_headers
@@ -180,6 +182,7 @@ def _write(
     config: AverageConfig, boxes: PickedBoxes, made: Averages, aligned: Sequence[tuple[Picks, pd.DataFrame]], summary: dict
 ) -> None:
     folder = Path(config.odir)
+    print_notes(claimed(folder))
     for name in (*(f"{name}.mrc" for name in MAPS), *TABLES):
         (folder / name).unlink(missing_ok=True)  # of an earlier average: it would pass for this one's
     maps = [made.filtered, made.average, *(made.halves if made.fsc is not None else (None, None)), made.mask, made.coverage]

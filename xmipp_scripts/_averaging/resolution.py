@@ -17,7 +17,8 @@ from tomo_particles.fourier.local_resolution import INSIDE
 from tomo_particles.fourier.map_resolution import MapResolution, angstrom, resolution_of
 from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
 
-from .._shared.program import require_positive
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, require_positive
 from .resolution_page import write_resolution_page
 
 # Of a mask: a step this big from voxel to voxel correlates by itself. A cosine over two voxels, the edge of the masks of
@@ -104,6 +105,7 @@ def _summary(config: ResolutionConfig, made: MapResolution, rate: float, notes: 
 
 def _write(config: ResolutionConfig, made: MapResolution, average: np.ndarray, rate: float, summary: dict) -> None:
     folder = Path(config.odir)
+    print_notes(claimed(folder))
     table = fsc_table(made.fsc, made.extent)
     if config.mask is None:
         table = table.drop(columns=["masked", "randomised", "corrected"])

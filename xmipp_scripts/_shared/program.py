@@ -17,6 +17,8 @@ from xmipp_script import XmippScript
 from tomo_particles.core.errors import InputError, NoNumbersError, one_line, parameter
 from tomo_particles.core.files import remove_unfinished, written_aside
 
+from .output_folder import OutputFolder, Written, expect
+
 EXIT_INPUT_ERROR = 2
 Place = Literal["file", "folder", "base"]  # what an output option names; base: the beginning of the names of several files
 _OPTION = re.compile(r"^\s*(?P<optional>\[)?\s*(?P<name>--?[A-Za-z]\w*)")
@@ -29,6 +31,7 @@ class Program(XmippScript):
     parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
     renamed_options: Mapping[str, str] = {}  # option of before: its name now
     outputs: Mapping[str, Place] = {}  # options that name what the program writes
+    written: Written | None = None  # into the folder --odir
     replacing = ""  # the option by which a user asks to replace what is there, if there is one
 
     def __init__(self) -> None:
@@ -99,6 +102,13 @@ class Program(XmippScript):
             if name != option and any(os.path.isfile(value) and os.path.samefile(value, path) for value in values):
                 raise InputError(f"{option}: '{path}' is also the file of {name}, which would be lost; choose another name")
 
+    def _check_folder(self) -> None:
+        """Refuse to replace what others wrote into the output folder."""
+        if self.written and "--odir" in self.given:
+            folder = OutputFolder(Path(self.given["--odir"][0]), self.name, self.written, self.given)
+            folder.refuse_foreign("--odir")
+            expect(folder)
+
     def _check_values(self, name: str, values: list[str], see: str) -> None:
         found: tuple[float, float] = self._values.get(name, (0, float("inf")))
         least, most = found
@@ -119,13 +129,17 @@ class Program(XmippScript):
             self._check_command_line(sys.argv[1:])
             if self._prog.read([self.name, *sys.argv[1:]]):
                 self.readParams()
+                self._check_folder()
                 self.run()
                 print_notes(f"'{path}' was there before and is replaced" for path in self._replaced)
         except InputError as error:
             print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
             return EXIT_INPUT_ERROR
         except NoNumbersError:  # of a copy of a tomogram: nothing says of which
-            print(f"{self.name}: error: a tomogram holds no numbers, only NaN or infinite voxels; reconstruct it again", file=sys.stderr)
+            print(
+                f"{self.name}: error: a tomogram holds no numbers, only NaN or infinite voxels; reconstruct it again",
+                file=sys.stderr,
+            )
             return EXIT_INPUT_ERROR
         except MemoryError:
             print(f"{self.name}: error: the memory of this machine is used up; give fewer or smaller files", file=sys.stderr)

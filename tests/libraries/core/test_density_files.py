@@ -13,7 +13,7 @@ import pytest
 from tomo_particles.core.density_files import IMOD_STAMP
 from tomo_particles.core.errors import InputError, NoNumbersError
 from tomo_particles.core.grey_values import grey_limits, grey_scale
-from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id, write_volume
+from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id
 
 NOTE = "has bytes (MRC mode 0) that are "
 STAMP, MAP_ID, CELL, DENSITY_RANGE, MODE, AXES, IMOD = 212, 208, 40, 76, 12, 64, 152  # bytes of a header
@@ -226,12 +226,12 @@ def test_a_tomogram_without_numbers_is_refused_by_name(mrc):
         grey_limits(np.full((8, 8, 8), np.inf))
 
 
-def test_of_several_open_tomograms_the_one_without_numbers_is_named(tmp_path):
+def test_of_several_open_tomograms_the_one_without_numbers_is_named(mrc):
     """A trial got the name of the last one opened."""
-    for name, fill in (("first", 1.0), ("bad", np.nan), ("last", 1.0)):
-        write_volume(tmp_path / f"{name}.mrc", np.full((8, 8, 8), fill, dtype=np.float32), 10.0)
+    fills = {"first": 1.0, "bad": np.nan, "last": 1.0}
+    paths = [mrc(f"{name}.mrc", np.full((8, 8, 8), fill, dtype=np.float32)) for name, fill in fills.items()]
     with pytest.raises(InputError, match=r"bad\.mrc' holds no numbers"), ExitStack() as stack:
-        opened = [stack.enter_context(open_tomogram(tmp_path / f"{name}.mrc")) for name in ("first", "bad", "last")]
+        opened = [stack.enter_context(open_tomogram(path)) for path in paths]
         for tomogram in opened:
             grey_limits(tomogram.data)
 
