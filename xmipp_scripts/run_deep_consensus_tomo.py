@@ -23,6 +23,7 @@ class RunDeepConsensusTomo(Program):
     """Command line of the pipeline."""
 
     name = "xmipp_run_deep_consensus_tomo"
+    goes_on = True
     outputs = {"--odir": "folder"}
     written = Written(
         (

@@ -36,7 +36,9 @@ def test_other_options_than_before_are_told_once(tmp_path):
     assert of(tmp_path, boxsize=["40"], diameter=["260"], threads=["4"], tomograms=list("abcd")).claim() == ""
     expect(of(tmp_path, boxsize=["32"], tomograms=["a"], voting=[]))
     (note,) = claimed(tmp_path)
-    assert "--boxsize 40, now 32; --diameter 260, now not given; --tomograms 4 values, now a; --voting not given, now given" in note
+    assert (
+        "--boxsize 40, now 32; --diameter 260, now not given; --tomograms 4 values, now a; --voting not given, now given" in note
+    )
     assert claimed(tmp_path) == []
 
 
@@ -57,4 +59,6 @@ def test_programs_keep_what_they_did_not_write(refused, tmp_path):
         ("mask_tomo", tomograms, "TS_1_mask.mrc"),
         ("simulate_tomo", (), "classes.csv"),
     ):
-        refused(name, *arguments, *where, words=["--odir", "did not write", lost, "choose another"], folder=tmp_path, cwd=tmp_path)
+        refused(
+            name, *arguments, *where, words=["--odir", "did not write", lost, "choose another"], folder=tmp_path, cwd=tmp_path
+        )

@@ -40,6 +40,7 @@ def write_comparison(config: BranchesConfig) -> str:
         comparison = Comparison(config, opened, headers, say)
         found = ordered(comparison.run())
     _write(config, found, comparison.notes, time.perf_counter() - begin)
+    comparison.kept.forget()
     lines = [_as_text(table) for table in (equal_table(found), own_table(found)) if table]
     titles = ["at equal numbers of picks:", "each with all of its picks:"][-len(lines) :]
     text = [f"{title}\n{table}" for title, table in zip(titles, lines, strict=True)]

@@ -32,6 +32,7 @@ class Program(XmippScript):
     renamed_options: Mapping[str, str] = {}  # option of before: its name now
     outputs: Mapping[str, Place] = {}  # options that name what the program writes
     written: Written | None = None  # into the folder --odir
+    goes_on = False  # whether the same command goes on after an interruption
     replacing = ""  # the option by which a user asks to replace what is there, if there is one
 
     def __init__(self) -> None:
@@ -241,7 +242,7 @@ def require_box_size(box_size: int) -> int:
     return box_size
 
 
-def _stop_in_one_line(name: str) -> None:
+def _stop_in_one_line(program: Program) -> None:
     """Let Ctrl-C and SIGTERM end the process at once, with one line: threads at work would otherwise be waited for.
 
     Nothing half-written stays; the exit code is 128 + the number of the signal, as shells have it.
@@ -250,7 +251,9 @@ def _stop_in_one_line(name: str) -> None:
     def stop(number: int, _: object) -> None:
         remove_unfinished()
         said = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        os.write(2, f"{name}: stopped by {said}; what is finished is kept, start the same command again\n".encode())
+        kept = "what is finished is kept, start the same command again"
+        told = kept if program.goes_on else "nothing half-written stays; the same command begins anew"
+        os.write(2, f"{program.name}: stopped by {said}; {told}\n".encode())
         os._exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -259,9 +262,10 @@ def _stop_in_one_line(name: str) -> None:
 
 def run(program: type[Program]) -> int:
     """Entry point of a console script: the exit code of the program."""
-    _stop_in_one_line(program.name)
+    command = program()
+    _stop_in_one_line(command)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # `network.start_up` keeps back what ignores this
     if not sys.stdout.isatty():
         os.environ.setdefault("XMIPP_COLOR_OFF", "1")  # Xmipp's parser writes --help: no colour codes into files and pipes
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a log must show progress as it happens
-    return program().tryRun()
+    return command.tryRun()

@@ -42,8 +42,8 @@ def read_answers(path: str | os.PathLike) -> list[Answer]:
         )
         if missing := [name for name in NEEDED if name not in table]:
             raise InputError(
-                f"'{file}' is damaged: it has no column {', '.join(missing)}; answers need the columns {', '.join(NEEDED)} (yes or no), and may "
-                f"have {', '.join(COLUMNS[len(NEEDED) :])}; mend it, or move it away"
+                f"'{file}' is damaged: it has no column {', '.join(missing)}; answers need the columns "
+                f"{', '.join(NEEDED)} (yes or no), and may have {', '.join(COLUMNS[len(NEEDED) :])}; mend it, or move it away"
             )
         table = table.assign(**{name: "" for name in TEXTS if name not in table})
         table = table.assign(**{} if "score" in table else {"score": float("nan")})
