@@ -13,6 +13,7 @@ class TrainPickerTomo(Program):
     """Command line of `_voxelwise.training.train_picker`."""
 
     name = "xmipp_train_picker_tomo"
+    goes_on = True
     outputs = {"-o": "file", "--note": "file"}
     parameters = {"output": "-o", "patch": "--patch"}
 
