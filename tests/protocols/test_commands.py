@@ -193,7 +193,7 @@ def test_the_reason_names_fields_of_the_form_not_options():
 
 def test_the_fields_of_options_are_on_the_form():
     classes = [value for value in vars(protocols).values() if isinstance(value, type) and issubclass(value, steps.ProgramSteps)]
-    assert len(classes) == 11
+    assert len(classes) == 12
     for protocol_class in classes:
         protocol = protocol_class()
         for option, label in protocol._labelsOfOptions().items():
@@ -223,7 +223,7 @@ def test_the_protocol_stays_thin():
 
 def test_programs_are_those_that_are_installed():
     programs = [value for name, value in vars(constants).items() if name.endswith("_PROGRAM")]
-    assert len(programs) == 16
+    assert len(programs) == 17
     assert all((Path(sys.executable).parent / program).exists() for program in programs)
 
 

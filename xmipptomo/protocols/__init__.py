@@ -2,6 +2,7 @@
 
 from .averaging.protocol_average_subtomograms3d import XmippProtAverageSubtomograms3D
 from .averaging.protocol_compare_branches3d import XmippProtCompareBranches3D
+from .classification.protocol_split_subtomograms3d import XmippProtSplitSubtomograms3D
 from .coordinates.protocol_export_coordinates3d import XmippProtExportCoordinates3D
 from .coordinates.protocol_import_coordinates3d import XmippProtImportCoordinates3D
 from .deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
@@ -17,4 +18,4 @@ from .streaming.protocol_watch_tomograms import XmippProtWatchTomograms
 __all__ = ["XmippProtAverageSubtomograms3D", "XmippProtCompareBranches3D", "XmippProtDeepConsensusPicking3D",
            "XmippProtEvaluatePicking3D", "XmippProtExportCoordinates3D", "XmippProtImportCoordinates3D",
            "XmippProtMaskTomograms3D", "XmippProtPickBlobs3D", "XmippProtPickingConsensus3D", "XmippProtSimulateTomograms",
-           "XmippProtTemplateMatching3D", "XmippProtTrigger3D", "XmippProtWatchTomograms"]
+           "XmippProtSplitSubtomograms3D", "XmippProtTemplateMatching3D", "XmippProtTrigger3D", "XmippProtWatchTomograms"]

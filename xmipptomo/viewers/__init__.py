@@ -6,8 +6,9 @@ from .viewer_coordinates3d import Coordinates3DViewer
 from .viewer_deep_consensus_picking3d import DeepConsensusPicking3DViewer
 from .viewer_evaluate_picking3d import EvaluatePicking3DViewer
 from .viewer_masks3d import MaskTomograms3DViewer
+from .viewer_split_subtomograms3d import SplitSubtomograms3DViewer
 
 __all__ = ["AverageSubtomograms3DViewer", "CompareBranches3DViewer", "Coordinates3DViewer", "DeepConsensusPicking3DViewer",
-           "EvaluatePicking3DViewer", "MaskTomograms3DViewer"]
+           "EvaluatePicking3DViewer", "MaskTomograms3DViewer", "SplitSubtomograms3DViewer"]
 
 show_columns()

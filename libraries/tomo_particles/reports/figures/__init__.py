@@ -1,6 +1,7 @@
 """Pictures of runs and averages, for reports and viewers: data in, matplotlib Figure out, nothing written."""
 
 from .branches import plot_maps
+from .classes import plot_log_odds, plot_nulls
 from .gallery import gallery_rows, plot_gallery
 from .places import plot_picks, plot_places, plot_slices
 from .regions import plot_regions
@@ -20,7 +21,9 @@ __all__ = [
     "plot_expected_counts",
     "plot_gallery",
     "plot_local",
+    "plot_log_odds",
     "plot_maps",
+    "plot_nulls",
     "plot_occupancy",
     "plot_pickers",
     "plot_picks",
