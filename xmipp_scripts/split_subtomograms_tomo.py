@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ._classification.config import SplitConfig
-from ._shared.averaging_options import read_tilts
+from ._shared.averaging_options import read_each_tilts
 from ._shared.program import Program, run, say
 
 
@@ -37,8 +37,9 @@ class SplitSubtomograms(Program):
             " [--diameter <double>] : diameter of the particle in A; needed with --tomograms. Default: the largest ball in a box"
         )
         self.addParamsLine(
-            " [--tilts <...>] : first and last tilt angle about y, in degrees; needed with --tomograms. Default: what the XMD "
-            "of subtomograms says (missingRegionThetaY0 and missingRegionThetaYF)"
+            " [--tilts <...>] : first and last tilt angle about y, in degrees, once for all tomograms or once for each in their "
+            "order; needed with --tomograms. Default: what the XMD of subtomograms says (missingRegionThetaY0, "
+            "missingRegionThetaYF)"
         )
         self.addParamsLine(
             " [--mask <file>] : volume, framed as the average, 1 where structures may differ; default: a ball of that diameter"
@@ -61,7 +62,7 @@ class SplitSubtomograms(Program):
             odir=self.getParam("--odir"),
             tomograms=tuple(self.optional_list("--tomograms")),
             diameter=optional("--diameter"),
-            tilts=read_tilts(self) if self.checkParam("--tilts") else None,
+            tilts=read_each_tilts(self),
             mask=self.optional_path("--mask"),
             max_resolution=optional("--maxResolution"),
             sampling_rate=optional("--samplingrate"),

@@ -148,6 +148,8 @@ def without(table, *names):
         (lambda t: t, ("--mask", "wide.mrc"), "the boxes are 400 Å"),
         (lambda t: t, ("--maxResolution", 30), "--maxResolution: must lie between 40 Å"),
         (lambda t: t, ("--tilts", 60, -60), "--tilts: expected the first and the last tilt"),
+        (lambda t: t, ("--tilts", -60, 60, -50, 50), "received 4 numbers"),
+        (lambda t: t, ("--diameter", 500), "--diameter: 500 Å do not fit in the boxes"),
         (lambda t: t, ("--tomograms", "flat.mrc"), "--diameter: needed to cut particles"),
         (lambda t: t, ("--tomograms", "flat.mrc", "--diameter", 300), "--tilts: nothing says what the tilt series saw"),
     ],
@@ -159,6 +161,14 @@ def test_what_cannot_be_split_is_refused_in_one_line(changed, options, said, sim
     run = program(SPLIT, "-i", "given.xmd", "--odir", "out", *options, cwd=tmp_path)
     assert run.returncode == 2 and said in run.stderr and run.stderr.count("\n") == 1, run.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_split_does_not_replace_what_it_reads(divided, program):
+    before = (divided[0] / "classes.xmd").read_bytes()
+    run = program(SPLIT, "-i", divided[0] / "classes.xmd", "--odir", divided[0], *PARTICLE)
+    assert run.returncode == 2 and "would be replaced by the result" in run.stderr
+    run = program(SPLIT, "-i", "a.xmd", "--odir", divided[0], *PARTICLE, "--mask", divided[0] / "mask.mrc")
+    assert run.returncode == 2 and "--mask: " in run.stderr and (divided[0] / "classes.xmd").read_bytes() == before
 
 
 def test_truth_of_another_set_is_refused(divided, program, tmp_path):

@@ -33,6 +33,11 @@ from .page import write_split_page
 
 DETAILS = 5.0  # the default resolution in diameters
 FINEST = 2.5  # voxels
+MEANING = {
+    "contrast": "one class may lack mass, or only be weaker; look at the difference",
+    "direction of view": "they may be one structure seen from different sides",
+    "tomogram": "they may be one structure in different tomograms",
+}
 MAPS = ("class_1", "class_2", "difference", "mask", *(f"class_{k}_half{h}" for k in (1, 2) for h in (1, 2)))
 FILES = (*(f"{name}.mrc" for name in MAPS), "classes.xmd", "fsc.csv", "summary.json", "report.html")
 
@@ -40,6 +45,7 @@ FILES = (*(f"{name}.mrc" for name in MAPS), "classes.xmd", "fsc.csv", "summary.j
 def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
     """Split from files to files; returns what summary.json says. All input is checked before the work."""
     begin = time.perf_counter()
+    _keep_inputs(config)
     notes: list[str] = []
     with ExitStack() as stack:
         given = read_input(config, stack, notes)
@@ -55,7 +61,7 @@ def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
         maps, curves = _maps(given, found, mask, resolution)
     nuisances = nuisances_of(found.log_odds, found.contrast, given.poses.rotations, given.names)
     notes += [
-        f"the classes follow the {name} of the particles (rank correlation {value:.2f}): perhaps they are no structures"
+        f"the classes follow the {name} of the particles (rank correlation {value:.2f}): {MEANING[name]}"
         for name, value in nuisances.items()
         if value > STRONG
     ]
@@ -85,6 +91,14 @@ def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
     }
     _write(config, given, found, maps, curves, summary)
     return summary
+
+
+def _keep_inputs(config: SplitConfig) -> None:
+    """Refuse an output folder in which a file that is read would be replaced."""
+    written = {(Path(config.odir) / name).resolve() for name in FILES}
+    for option, path in (("-i", config.input), ("--mask", config.mask)):
+        if path and Path(path).resolve() in written:
+            raise InputError(f"{option}: '{path}' would be replaced by the result; give another folder with --odir")
 
 
 def _mask(config: SplitConfig, given: SplitInput) -> np.ndarray:

@@ -20,7 +20,7 @@ from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.formats.xmd import ANGLES, Columns, join_tables, picks_columns, read_table, with_nan
 from tomo_particles.geometry.orientations import rotation_of
 
-from .._shared.averaging_options import check_diameter
+from .._shared.averaging_options import check_diameter, pairs_of
 from .config import SplitConfig
 
 SHIFTS = ("shiftX", "shiftY", "shiftZ")
@@ -94,6 +94,7 @@ def _picked(config: SplitConfig, stack: ExitStack, notes: list[str]) -> SplitInp
             raise InputError(
                 f"--tomograms: '{tomogram.path}' has voxels of {rates[name]:g} Å, the first tomogram of {rate:g} Å; bin all alike"
             )
+    tilts = dict(zip(tomograms, pairs_of(config.tilts, len(tomograms)), strict=True))
     sizes = {name: tomogram.size for name, tomogram in tomograms.items()}
     read = read_pick_file(config.input, rates, sampling_rate=config.sampling_rate, option="-i", sizes=sizes, notes=notes)
     picked: dict[str, Picks] = {name: picks.at_sampling_rate(rates[name]) for name, picks in read.items() if len(picks)}
@@ -101,8 +102,7 @@ def _picked(config: SplitConfig, stack: ExitStack, notes: list[str]) -> SplitInp
     for name, picks in picked.items():
         check_inside(picks.positions, sizes[name], f"-i: '{config.input}', tomogram '{name}'", rate)
         _checked_angles(picks.angles, config.input)
-        assert config.tilts is not None
-        sources.append(Source(name, tomograms[name].data, rates[name], picks.positions, np.ones(len(picks)), config.tilts))
+        sources.append(Source(name, tomograms[name].data, rates[name], picks.positions, np.ones(len(picks)), tilts[name]))
     if not sources:
         raise InputError(f"-i: '{config.input}' has no picks in these tomograms; give the tomograms that they were picked in")
     boxes = PickedBoxes(sources, diameter, config.threads)
@@ -147,12 +147,14 @@ def _extracted(config: SplitConfig) -> SplitInput:
     # Content moved by the shift is centred: the particle lies the other way
     poses = Poses.of(rotation_of(angles), -shifts * rate)
     diameter = config.diameter or (edge - 4) * rate
+    if diameter > edge * rate:
+        raise InputError(f"--diameter: {diameter:g} Å do not fit in the boxes, which are {edge * rate:g} Å wide; lower it")
     return SplitInput(boxes, poses, names, np.arange(len(kept)) % 2, table, left_out, diameter)
 
 
 def _tilts(config: SplitConfig, table: Columns, n: int) -> np.ndarray:
-    if config.tilts is not None:
-        return np.tile(config.tilts, (n, 1))
+    if config.tilts:
+        return np.tile(config.tilts[:2], (n, 1))
     if any(name not in table for name in WEDGE):
         raise InputError(
             f"-i: '{config.input}' does not say what the tilt series saw (no columns {' and '.join(WEDGE)}); give the first and "

@@ -20,7 +20,7 @@ from .residuals import consensus_of, residuals_of
 from .two_classes import posterior, refined
 
 LEAST_PARTICLES = 80  # 20 in each part of each half
-BYTES = 8 * 8 + 12 * 8  # of each frequency of each particle: its places in a spectrum, and what is worked with
+BYTES = 3 * 64 + 12 * 8  # of each frequency of each particle: its places in a spectrum, thrice, and what is worked with
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,10 @@ def refined(residuals: Residuals, log_odds: np.ndarray) -> tuple[np.ndarray, boo
     """
     rows = [np.arange(number, len(residuals), FOLDS) for number in range(FOLDS)]
     others = [np.setdiff1d(np.arange(len(residuals)), own) for own in rows]
-    parts = [(residuals[own], residuals[other]) for own, other in zip(rows, others, strict=True)]
     for _ in range(FOLDED):
         first, new = posterior(log_odds), np.empty(len(residuals))
-        for (judged, judging), own, other in zip(parts, rows, others, strict=True):
-            new[own] = log_odds_of(judged, classes_of(judging, first[other]))
+        for own, other in zip(rows, others, strict=True):
+            new[own] = log_odds_of(residuals[own], classes_of(residuals[other], first[other]))
         if attracted(posterior(new)):
             return log_odds, True
         log_odds = new
