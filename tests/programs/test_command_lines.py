@@ -28,6 +28,10 @@ PROGRAMS = (
     "compare_branches_tomo",
     "learn_answers_tomo",
     "curate_picks_tomo",
+    "split_subtomograms_tomo",
+    "simulate_particles_tomo",
+    "evaluate_classification_tomo",
+    "graph_max_cut",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """
