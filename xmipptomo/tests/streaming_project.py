@@ -45,9 +45,11 @@ class StreamingProject(ConsensusProject):
             time.sleep(0.5)
 
     def ended(self, protocol, seconds: float = 600.0):
-        """Wait until a run has ended."""
+        """Wait until a run has ended. One that ends between Scipion's look at its database and that at its process passes for
+        failed: look again."""
         self.until(lambda: not self.updated(protocol).isActive(), seconds)
-        return protocol
+        protocol.lastUpdateTimeStamp.set(None)
+        return self.updated(protocol)
 
     def form(self, kind: type, pickers, **parameters):
         """A form of a consensus of the outputs of runs."""
