@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tomo_particles.core.files import file_stem
@@ -55,47 +54,6 @@ class RunFiles(ProtocolLayout, ProtocolFiles):
     def tuned(self) -> str:
         """JSON: the settings file of the training, and what was used of it."""
         return self._at("tuned_settings.json")
-
-
-class LiveFiles(RunFiles):
-    """Files of the deep consensus while its inputs grow; those of its final pass are RunFiles."""
-
-    folder = "live"
-
-    def __init__(self, extra_folder: str) -> None:
-        super().__init__(extra_folder)
-        self.extra_folder = extra_folder
-
-    @property
-    def followed(self) -> Path:
-        """JSON: the inputs with which the final pass was begun; missing before it."""
-        return self.root / "followed.json"
-
-    def training(self, number: int) -> TrainingFiles:
-        """Files of a training."""
-        return TrainingFiles(self.extra_folder, number)
-
-    def trainings(self) -> list[TrainingFiles]:
-        """Those that ended with a model."""
-        numbers = sorted(int(path.parent.name) for path in self.root.glob("models/[0-9]*/model.h5"))
-        return [self.training(number) for number in numbers]
-
-
-class TrainingFiles(RunFiles):
-    """Files of a training of the deep consensus while its inputs grow."""
-
-    def __init__(self, extra_folder: str, number: int) -> None:
-        self.folder, self.number = f"live/models/{number:04d}", number
-        super().__init__(extra_folder)
-
-    @property
-    def tomograms(self) -> Path:
-        """JSON: the ids of the tomograms that it learns from."""
-        return self.root / "tomograms.json"
-
-    def learned_from(self) -> list[str]:
-        """These ids."""
-        return list(json.loads(self.tomograms.read_text(encoding="utf-8")))
 
 
 class SimulationFiles(ProtocolFiles):
@@ -378,3 +336,48 @@ class AveragingFiles(LinkedFiles):
     def branch(self, name: str, what: str) -> str:
         """A file of one branch of a comparison: average.mrc, half1.mrc, half2.mrc, fsc.csv."""
         return self._at("output", "maps", f"{file_stem(name)}_{what}")
+
+
+class SplitFiles(ProtocolFiles):
+    """Files of a split of subtomograms; the program names what is in `output`."""
+
+    folder = "split"
+
+    @property
+    def table(self) -> str:
+        """XMD: the subtomograms with their poses and tilts."""
+        return self._at("subtomograms.xmd")
+
+    @property
+    def mask(self) -> str:
+        """MRC: where structures are compared."""
+        return self._at("mask.mrc")
+
+    @property
+    def output(self) -> str:
+        """Folder that the program fills."""
+        return self._at("output")
+
+    @property
+    def summary(self) -> str:
+        """JSON: what the program says of its result."""
+        return self._at("output", "summary.json")
+
+    @property
+    def classes(self) -> str:
+        """XMD: class and scores of each subtomogram."""
+        return self._at("output", "classes.xmd")
+
+    @property
+    def fsc(self) -> str:
+        """CSV: correlations by shell."""
+        return self._at("output", "fsc.csv")
+
+    @property
+    def report(self) -> str:
+        """HTML: everything in one page."""
+        return self._at("output", "report.html")
+
+    def map(self, name: str) -> str:
+        """MRC: class_1, class_2, their half maps, difference, mask."""
+        return self._at("output", f"{name}.mrc")

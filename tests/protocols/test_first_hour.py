@@ -221,7 +221,7 @@ def test_gpus_that_are_words_are_refused(filled):
 def test_words_in_an_optional_number_are_no_empty_field(filled):
     protocol = filled(XmippProtDeepConsensusPicking3D)
     enter(protocol, "diameter", WORDS)
-    assert protocol.validate() == ["*Diameter (A)* must be a number, or empty."]
+    assert protocol.validate() == ["*Diameter (Å)* must be a number, or empty."]
     assert protocol.diameter.getClassName() == "Float"  # what the project stores
 
 

@@ -37,6 +37,12 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.constants import BUILTIN_COMPLEXES, CHOICE_RULES, SPECIES_ATTRIBUTE
     from xmipptomo.convert import append_picks, tomogram_of
     from xmipptomo.objects import PickerModel
+    from xmipptomo.protocols import (
+        XmippProtAverageSubtomograms3D,
+        XmippProtDeepConsensusPicking3D,
+        XmippProtImportCoordinates3D,
+        XmippProtWatchPicks3D,
+    )
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 
@@ -45,6 +51,7 @@ LIVE = ("live_consensus_of_a_folder", "live_consensus_of_three_pickers", "live_c
 LEARNED = "trained_picker_simulation"
 NAMES = (*BATCH, *LIVE, LEARNED)
 OF_FILES = {"picker1": BATCH[:2], "picker2": BATCH[:2], "picker3": BATCH[:1]}  # templates that ask for each picker's files
+READERS = {"XmippProtImportCoordinates3D", "XmippProtWatchPicks3D"}  # of files of pickers, with a box size on the form
 ENTRIES = {"object.className", "object.id", "object.label", "object.comment"}
 
 
@@ -90,6 +97,7 @@ def test_scipion_finds_them_and_says_what_they_do(templates):
 def test_every_protocol_parameter_and_output_exists(templates, name):
     protocols = Config.getDomain().getProtocols()
     outputs: dict[str, set[str]] = {}
+    fields: dict[str, set[str]] = {}
     for entry in rendered(templates[name]):
         protocol = protocols[entry["object.className"]]()
         parameters = {parameter for parameter, _ in protocol.iterDefinitionAttributes()}
@@ -97,9 +105,10 @@ def test_every_protocol_parameter_and_output_exists(templates, name):
         for value in entry.values():
             for pointer in value if isinstance(value, list) else [value]:
                 if isinstance(pointer, str) and (found := re.fullmatch(r"(\d+)\.([A-Za-z]\w*)(\.\d+)?", pointer)):
-                    assert found[2] in outputs[found[1]]  # of a run before
+                    assert found[2] in outputs[found[1]] | fields[found[1]]  # of a run before
         possible = protocol._possibleOutputs or {}
         outputs[entry["object.id"]] = set(possible) if isinstance(possible, dict) else {one.name for one in possible}
+        fields[entry["object.id"]] = parameters
 
 
 def test_the_simulation_matches_the_template_of_its_target(templates):
@@ -173,10 +182,39 @@ def test_the_fields_reach_the_protocols(templates, tmp_path):
     given = {"tomograms": folder, "rate": "13.5", "box": "24", "picker2": folder}
     given["diameter"] = "180"
     tomograms, first, second, _, consensus, _, average = rendered(templates["deep_consensus_of_three_pickers"], **given)
-    assert average["diameter"] == 180.0
+    assert (consensus["diameter"], average["diameter"]) == (180.0, "5.diameter")
     assert (tomograms["filesPath"], tomograms["samplingRate"], second["filesPath"]) == (folder, 13.5, folder)
     assert first["boxSize"] == 24
-    assert CHOICE_RULES[consensus["boxSizeChoice"]] == "first"  # so that one field is enough
+    assert CHOICE_RULES[consensus["boxSizeChoice"]] == "first"  # whatever is changed in the forms of the other imports
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_has_one_diameter_and_one_box(templates, name, project):
+    """A field of a template reaches one form; the others point to it, also after the project was closed."""
+    asked = set(re.findall(r"\|(\w+)~", Path(templates[name].templatePath).read_text(encoding="utf-8")))
+    values = {"diameter": "170.0", "box": "26"}
+    entries = rendered(templates[name], **{field: value for field, value in values.items() if field in asked})
+    ids = {number: run.getObjId() for number, run in project.loadProtocols(jsonStr=json.dumps(entries)).items()}
+    project.closeMapper()
+    again = Project(Config.getDomain(), project.path)
+    again.load(chdir=False)
+    loaded = {number: again.getProtocol(run) for number, run in ids.items()}
+    runs = {run.getClassName(): run for run in loaded.values()}
+    diameters = {run.diameter.get() for run in loaded.values() if hasattr(run, "diameter")} - {None}
+    boxes = {run.boxSize.get() for run in loaded.values() if run.getClassName() in READERS}
+    again.closeMapper()
+    if "diameter" in asked:
+        (consensus,) = {"XmippProtDeepConsensusPicking3D", "XmippProtStreamingConsensus3D"} & set(runs)
+        assert diameters == {170.0} and runs[consensus].diameter.get() == 170.0
+    assert len(diameters) <= 1
+    assert boxes == ({26.0} if "box" in asked else set())
+
+
+def test_a_field_that_points_to_another_run_can_be_edited(project):
+    """Scipion's window shows the pointer and takes a number instead only where the field allows both."""
+    for kind, name in ((XmippProtAverageSubtomograms3D, "diameter"), (XmippProtImportCoordinates3D, "boxSize"),
+                       (XmippProtWatchPicks3D, "boxSize"), (XmippProtDeepConsensusPicking3D, "diameter")):  # fmt: skip
+        assert project.newProtocol(kind).getParam(name).allowsPointers
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -211,7 +249,7 @@ def test_every_form_of_them_is_right_once_the_runs_before_it_are_done(templates,
             return PickerModel(str(tmp_path / "model.h5"))
         if kind is not SetOfCoordinates3D:
             return {SetOfTomograms: tomograms, SetOfVolumes: volumes, Volume: volumes.getFirstItem()}[kind]
-        coordinates = sets.empty_coordinates(tomograms, 24)
+        coordinates = sets.empty_coordinates(tomograms, 32)
         species = {SPECIES_ATTRIBUTE: ["twosubunits"] * len(places)}
         append_picks(coordinates, tomogram_of(tomograms, "TS_1"), Picks("TS_1", places, RATE), attributes=species)
         coordinates.write()

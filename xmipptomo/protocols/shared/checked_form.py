@@ -14,11 +14,15 @@ from pyworkflow.protocol import Protocol, params
 
 from .one_process import end_older_processes
 
+FIELD_OF_RUN = r"\d+\.[A-Za-z]\w*"
 GPU_FIELD = "*GPU IDs*"  # as Scipion's window calls the list of GPUs, whatever label its parameter has
 
 
 class _Number(Float):
-    """A number that may be empty. Words become NaN: Scipion's window would take them for an empty field, without a message."""
+    """A number that may be empty. Words become NaN: Scipion's window would take them for an empty field, without a message.
+
+    A field of another run, as '3.diameter' in a workflow template, is refused: Scipion then makes a pointer of it.
+    """
 
     def getClassName(self) -> str:
         return "Float"  # what a project stores, and finds again
@@ -27,6 +31,8 @@ class _Number(Float):
         try:
             return float(value)
         except ValueError:
+            if re.fullmatch(FIELD_OF_RUN, value):
+                raise
             return math.nan
 
 

@@ -20,7 +20,7 @@ from tomo_particles.runs.watching import GIVEN, LEARN, TRAINING, VOTE, Action, E
 
 from ...constants import MODEL_ATTRIBUTE, NETWORK_PROGRAM, RECIPES, SPECIES_ATTRIBUTE
 from ...convert import append_picks, even_box_size, names_of_pickers, tomogram_of, tomogram_sources
-from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, LiveFiles, RunFiles
+from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RunFiles
 from ..deep_consensus import commands
 from ..deep_consensus.form import NETWORK_PARAMS, PREPROCESS_PARAMS
 from ..deep_consensus.inputs import count_rows, write_common_grid, write_tomogram
@@ -33,6 +33,7 @@ from .collected import Collected
 from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
+from .live_files import LiveFiles
 from .set_looks import look_at_set
 from .streaming_form import LIMITS, define_streaming
 
@@ -63,7 +64,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
 
     *Practical recommendations*
 
-    - A tomogram waits for all pickers. If a picker is slow, set _Enough pickers_: the others are then waited for _Patience_ only.
+    - A tomogram waits for all pickers. If a picker is slow, set _Pickers that are enough_: the others are then
+    waited for only for some hours.
     - With an existing model and _Skip training_, tomograms are scored from the first one on. The model must know these pickers.
     - Before the first network nothing is added, unless you choose to publish by votes.
     - A file called _finish_ in the folder of the run ends all waiting.
@@ -298,7 +300,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         if not errors and self._skipsTraining() and (why := why_unfit(self._modelFile(), names_of_pickers(self.inputSets))):
             errors.append(f"*Model file*: {why}; call the pickers as in the run that trained it, or train a new one.")
         if self.enough.get() and not (1 if self._skipsTraining() else 2) <= self.enough.get() <= n:
-            errors.append(f"*Enough pickers*: must be 0, or 2 to {n}.")
+            errors.append(f"*Pickers that are enough*: must be 0, or 2 to {n}.")
         others = [*self.positiveReferences, *self.negativeReferences, *self._derivedPointers(), *self._maskPointers()]
         if any(pointer.get() is not None and pointer.get().isStreamOpen() for pointer in others):
             errors.append("References, derived pickers and masks must be complete: wait until their sets are closed.")

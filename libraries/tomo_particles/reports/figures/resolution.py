@@ -29,6 +29,8 @@ def plot_shells(table: pd.DataFrame) -> Figure:
         if name in table:
             axes.plot(table["frequency"], table[name], color=colour, linewidth=2.4 if name == "corrected" else 1.5, label=name)
     _frequency_axes(axes, "FSC of the halves")
+    drawn = [name for name in CURVES if name in table]
+    axes.set_ylim(bottom=min(-0.08, 1.1 * float(np.nanmin(table[drawn].to_numpy()))))  # noise falls below zero
     axes.legend(fontsize=9, frameon=False, loc="upper right")
     return figure
 
@@ -53,7 +55,7 @@ def plot_directions(table: pd.DataFrame) -> Figure:
     x, y, z = (table[axis].to_numpy() for axis in "xyz")
     flat = 1 / np.sqrt(1 + z)  # equal areas stay equal
     known = np.isfinite(table["resolution"].to_numpy())
-    axes.plot((x * flat)[~known], (y * flat)[~known], "x", color="0.35", markersize=5, label="none")
+    axes.plot((x * flat)[~known], (y * flat)[~known], "x", color="0.35", markersize=5, label="no agreement")
     found = table["resolution"].to_numpy()[known]
     drawn = axes.scatter((x * flat)[known], (y * flat)[known], c=1 / found, s=58, **_colours(found))
     circle = np.linspace(0, 2 * np.pi, 200)
@@ -79,7 +81,7 @@ def plot_local(average: np.ndarray, local: np.ndarray) -> Figure:
     for column, (axis, name) in enumerate(zip("zyx", ("x right, y down", "x right, z down", "y right, z down"), strict=True)):
         middle = local.shape[column] // 2
         grid[0, column].imshow(np.take(average, middle, axis=column), cmap="gray", vmin=low, vmax=high)
-        grid[0, column].set_title(f"centre of {axis}; {name}", fontsize=10)
+        grid[0, column].set_title(f"middle slice along {axis}; {name}", fontsize=10)
         cut = np.take(frequency, middle, axis=column)
         shown = grid[1, column].imshow(np.ma.masked_equal(cut, 0), **colours)
     for axes in grid.ravel():
