@@ -108,9 +108,15 @@ class TestStreamingConsensus3D(StreamingProject):
         self.assert_same_end(live, batch)
         models = {item._model.get() for item in live.liveCoordinates.iterItems()}
         self.assertTrue(models <= {1, 2} and models, models)
+
+    def test_a_given_model_scores_from_the_first_tomogram(self):
+        batch = self.launch(inputSets=self.pickers, secondLook=False, **QUICK)
+        labels = [picker.getObjValue().getRunName() for picker in self.pickers]
+        sources = [self.released(picker, interval=3.0, objLabel=label) for picker, label in zip(self.pickers, labels, strict=True)]
         given = self.form(XmippProtStreamingConsensus3D, sources, modelType=MODEL_EXISTING, skipTraining=True, finalPass=False,
                           **QUICK, **SOON)
         given.modelRun.set(batch)
+        self.assertEqual(given.validate(), [])
         self.launchProtocol(given)
         self.assert_published_once(given, TS_IDS)
         rows = [(item._model.get(), item.getScore() >= 0.5) for item in given.liveCoordinates.iterItems()]
