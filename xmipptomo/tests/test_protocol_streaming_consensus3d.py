@@ -111,8 +111,7 @@ class TestStreamingConsensus3D(StreamingProject):
 
     def test_a_given_model_scores_from_the_first_tomogram(self):
         batch = self.launch(inputSets=self.pickers, secondLook=False, **QUICK)
-        labels = [picker.getObjValue().getRunName() for picker in self.pickers]
-        sources = [self.released(picker, interval=3.0, objLabel=label) for picker, label in zip(self.pickers, labels, strict=True)]
+        sources = [self.released(picker, interval=3.0, objLabel=picker.getObjValue().getRunName()) for picker in self.pickers]
         given = self.form(XmippProtStreamingConsensus3D, sources, modelType=MODEL_EXISTING, skipTraining=True, finalPass=False,
                           **QUICK, **SOON)
         given.modelRun.set(batch)
