@@ -184,10 +184,10 @@ def _images(names: list[str]) -> np.ndarray:
     for file, own in rows.items():
         with open_density(file, "-i") as density:
             data = density.data if density.data.ndim == 3 else density.data.reshape(-1, *density.data.shape[-2:])
-            for row, number in own:
-                if not 0 < number <= len(data):
+            for row, index in own:
+                if not 0 < index <= len(data):
                     raise InputError(f"-i: '{names[row]}' is none of the {len(data)} images of its stack; check the table")
-                images[row] = np.array(data[number - 1], dtype=np.float32)
+                images[row] = np.array(data[index - 1], dtype=np.float32)
     shapes = {one.shape for one in images}
     if len(shapes) != 1 or len(set(next(iter(shapes)))) != 1:
         raise InputError("-i: the images must be squares of one size; scale them alike")
@@ -210,8 +210,8 @@ class Aligned2DClassification(Program):
         self.addUsageLine(
             "Directions cover the hemisphere. The images seen from near a direction, or from its opposite, are laid on one "
             "frame. Their first principal component and a mixture of two normal distributions give each the log odds of one "
-            "class. Writes directions.xmd (enabled: 1 where the component is more than white noise), means.mrcs, eigenimages.mrcs, "
-            "graph.npz (L: log odds of each particle in each direction; W: how far two directions agree, for "
+            "class. Writes directions.xmd (enabled: 1 where the component is more than white noise), means.mrcs, "
+            "eigenimages.mrcs, graph.npz (L: log odds of each particle in each direction; W: how far two directions agree, for "
             "xmipp_graph_max_cut) and summary.json. Images must be corrected for the CTF before."
         )
         self.addParamsLine("  -i <file> : XMD of aligned particles: itemId, image, angleRot, angleTilt, anglePsi, shiftX, shiftY")
