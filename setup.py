@@ -29,6 +29,7 @@ PROGRAMS = (
     "curate_picks_tomo",
     "train_picker_tomo",
     "deep_pick_tomo",
+    "join_picks_tomo",
     "picking_consensus_tomo",
     "mask_tomo",
     "split_subtomograms_tomo",
@@ -73,15 +74,20 @@ DEPENDENCIES = [
     "h5py>=3.7",  # what a model file says of itself, read without TensorFlow, which brings it
     "mrcfile>=1.4",  # tomograms and subtomogram stacks, memory-mapped
     "jinja2>=3.1",  # the HTML report: escapes names of files and pickers; pure Python, one small dependency
+    "psutil",  # the processes of a run that Scipion started twice; scipion-pyworkflow brings it
     "imodmodel>=0.1",  # IMOD models; it brings pydantic
     "dynamotable>=0.3",  # Dynamo tables; needs pandas only
-    "scipy>=1.10",  # k-d trees, distance transforms, rescaling
+    # k-d trees, distance transforms, rescaling; the trials of a tuning (scipy.stats.qmc): Optuna would bring SQLAlchemy, alembic
+    # and three packages more; KerasTuner needs scikit-learn to search and, once killed, goes on with other trials
+    "scipy>=1.10",
     "setuptools",  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],  # the CUDA libraries as wheels; the driver is the machine's
+    "cluster": ["distributed>=2024.1"],  # --workers and --scheduler: tomograms on several machines (Dask); pure Python
+    # aiosmtpd: a real mail server for the tests of the monitor; distributed: those of --workers
     # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: one process per core, half the time on two
-    "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5"],
+    "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5", "aiosmtpd>=1.4", "distributed>=2024.1"],
     "dev": ["ruff>=0.6", "mypy>=1.11"],  # make lint
 }
 

@@ -190,6 +190,9 @@ def page(table: pd.DataFrame) -> str:
         "values have for so few picks. The "
         f"other picks change from {FEWEST_ANSWERS} answers on."
     )
+    if missing := [case for case in CASES if case not in set(runs.itertuples(index=False, name=None))]:
+        names = (f"{species} at SNR {snr:g}, {pickers} pickers, seed {seed}" for species, snr, pickers, seed in missing)
+        text += f" Not measured: {'; '.join(names)}."
     parts = [text]
     for by, title in ((["species"], "Small (1bxn) and large (4v4r) species"), (["species", "pickers"], "Number of pickers")):
         parts += [f"## {title}", as_markdown(means(table, by))]

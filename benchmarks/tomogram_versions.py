@@ -109,8 +109,8 @@ def hits(merged: MergedPicks, truth: dict[str, np.ndarray], radius: float) -> np
     return true
 
 
-def page(table: pd.DataFrame) -> str:
-    """The means and every run."""
+def page(table: pd.DataFrame, missing: list[tuple[int, float, str]]) -> str:
+    """The means and every run. missing: seed, SNR and species of the cases that were not measured."""
     numbers = ["F1", "best vote", "ECE", "AP of the network score", "seconds"]
     order = list(VERSIONS)
     mean = table.groupby(["SNR", "species", "version"])[numbers].mean().reindex(order, level="version").reset_index()
@@ -125,6 +125,9 @@ def page(table: pd.DataFrame) -> str:
         "alone over all merged picks. Best vote is chosen in hindsight. Seconds are those of a busy machine.\n\n"
         f"F1 minus that of the raw tomograms, lowest to highest: {losses}."
     )
+    if missing:
+        names = (f"{species} with seed {seed} at SNR {snr:g}" for seed, snr, species in missing)
+        text += f"\n\nNot measured: {', '.join(names)}."
     return "\n\n".join([text, as_markdown(mean), "## Every run", as_markdown(table)])
 
 
@@ -143,7 +146,7 @@ def main() -> None:
     done = [case for case in every if kept_at(options.folder, *case).exists()]
     cases = [*done, *[case for case in every if case not in done][: options.most]]
     table = pd.DataFrame([row for seed, snr, species in cases for row in measured(options, seed, snr, species)])
-    finish("tomogram_versions", page(table), options.write)
+    finish("tomogram_versions", page(table, [case for case in every if case not in cases]), options.write)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Screenshots of the protocols in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder [project]]
 
 Needs xvfb, xdotool, imagemagick and a small window manager: apt install xvfb xdotool imagemagick twm chromium.
-Three projects (screenshot_projects.py) are made in a temporary folder; nothing of the user's is touched. With the name of one of
+Four projects (screenshot_projects.py) are made in a temporary folder; nothing of the user's is touched. With the name of one of
 them only its pictures are taken.
 """
 
@@ -17,10 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from screenshot_projects import MAKE_AVERAGES, MAKE_BENCH, MAKE_CLASSES, MAKE_PROJECT
+from screenshot_projects import MAKE_AVERAGES, MAKE_BENCH, MAKE_CLASSES, MAKE_LEARNED, MAKE_PROJECT
 
 DISPLAY = next(f":{n}" for n in range(97, 1000) if not Path(f"/tmp/.X{n}-lock").exists())
-PROJECT, BENCH, AVERAGES, CLASSES = "DeepConsensus", "SimulatePickEvaluate", "Averages", "Classes"
+PROJECT, BENCH, AVERAGES = "DeepConsensus", "SimulatePickEvaluate", "Averages"
+LEARNED, CLASSES = "TrainedPicker", "Classes"
 MAX_BYTES = 200_000
 FEWEST_COLOURS = 16  # of a window that shows anything
 # Places in the project window at the size given below.
@@ -28,13 +29,14 @@ SAVED_RUN, FINISHED_RUN = (467, 290), (620, 290)
 SASH_X, WIDER = 237, 190  # between the tree and the runs
 PICKING_GROUP = (57, 466)
 BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matching": (428, 292), "evaluate": (290, 356)}
+LEARNED_RUNS = {"train_picker": (370, 292), "deep_pick": (370, 356)}
 AVERAGE_RUNS = {"average": (460, 292), "branches": (300, 350)}
 CLASS_RUNS = {"split": (380, 290)}
 ANALYZE_RESULTS = (1157, 572)
 CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of a viewer, from its lower right corner
 EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer, from top to bottom
 SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first three of an evaluation, the last of picks
-SHOW_MAPS, SHOW_FSC, EYE_X_OF_AVERAGE = 0, 1, 582  # of an average, whose viewer is wider
+SHOW_MAPS, SHOW_FSC, SHOW_FSO, SHOW_DIRECTIONS, SHOW_LOCAL, EYE_X_OF_AVERAGE = 0, 1, 2, 3, 4, 582  # of an average: wider
 # Every eye of the viewer of a consensus but those that open a browser or another viewer: title of its window, name of the picture
 FIGURES = {
     1: ("Curate picks", "curate"),
@@ -51,6 +53,16 @@ FIGURES = {
 }
 KNOWN_PARTICLES, KNOWN_FIELD = "by_hand.csv", (400, 355)  # a file beside the project, and its field in that viewer
 THRESHOLD_WAND, RADIUS_WAND = (717, 788), (717, 728)  # in the form of the finished run
+# Of a training: which eye, title of its window, name of the picture
+TRAINING_FIGURES = (
+    (0, "Training curves", None),
+    (1, "Patches with targets", "picker_patches"),
+    (2, "Thresholds", None),
+    (3, "Confusion", None),
+    (5, "Picks on slices", None),
+)
+PICKING_FIGURES = ((1, "Picks on slices"), (2, "Score map and picks"))  # of picks of a trained picker
+LOWEST_SCORE_WAND = (763, 473)
 REPORT_SIZE = "1240,2000"
 MENU_OTHERS, IMPORT_TEMPLATE = (126, 13), (180, 38)
 TWO_PICKERS, SELECT, CANCEL_FIELDS = (120, 88), (486, 308), (652, 385)  # in the dialogs of the templates
@@ -302,14 +314,46 @@ def photograph_bench(desktop: Desktop, folder: Path) -> None:
 
 
 def photograph_averages(desktop: Desktop, folder: Path) -> None:
-    """The forms of an average and of a comparison; summary, maps and correlation of the average."""
+    """The forms of an average and of a comparison; summary, maps and resolution of the average."""
     main = open_tomography(desktop, AVERAGES)
     photograph_forms(desktop, main, AVERAGE_RUNS, folder)
     viewer = open_results(desktop, main, AVERAGE_RUNS["average"], folder / "average_project.png")
-    for eye, title, name in ((SHOW_MAPS, "^Averages$", "average_maps"), (SHOW_FSC, "FSC of the halves", "average_fsc")):
+    for eye, title, name in (
+        (SHOW_MAPS, "^Averages$", "average_maps"),
+        (SHOW_FSC, "FSC of the halves", "average_fsc"),
+        (SHOW_FSO, "FSO of the halves", "average_fso"),
+        (SHOW_DIRECTIONS, "Resolution by direction", "average_directions"),
+        (SHOW_LOCAL, "Local resolution", "average_local"),
+    ):
         window = desktop.open_eye(viewer, eye, title, EYE_X_OF_AVERAGE)
         desktop.photograph(window, folder / f"{name}.png")
         desktop.do("windowunmap", window)
+
+
+def photograph_learned(desktop: Desktop, folder: Path) -> None:
+    """The forms of training and picking; every window of their viewers; the wizard of the lowest score."""
+    main = open_tomography(desktop, LEARNED)
+    photograph_forms(desktop, main, LEARNED_RUNS, folder)
+    viewer = open_results(desktop, main, LEARNED_RUNS["train_picker"], folder / "picker_project.png")
+    for eye, title, name in TRAINING_FIGURES:
+        window = desktop.open_eye(viewer, eye, title)
+        desktop.photograph(window, folder / f"{name}.png" if name else Path(desktop.env["SCIPION_HOME"]) / "figure.png")
+        desktop.do("windowunmap", window)
+    desktop.close_form(viewer, CLOSE_VIEWER)
+    viewer = open_results(desktop, main, LEARNED_RUNS["deep_pick"])
+    for eye, title in PICKING_FIGURES:
+        window = desktop.open_eye(viewer, eye, title)
+        desktop.photograph(window, Path(desktop.env["SCIPION_HOME"]) / "figure.png")
+        desktop.do("windowunmap", window)
+    desktop.close_form(viewer, CLOSE_VIEWER)
+    desktop.click(main, *LEARNED_RUNS["deep_pick"], times=2)
+    form = desktop.window("Protocol Run")
+    time.sleep(2)
+    desktop.do("windowmove", form, "300", "100")
+    desktop.click(form, *LOWEST_SCORE_WAND)
+    desktop.photograph(desktop.window("Lowest score"), folder / "wizard_lowest_score.png")
+    desktop.do("key", "Escape", wait=2)
+    desktop.close_form(form)
 
 
 def photograph_classes(desktop: Desktop, folder: Path) -> None:
@@ -338,6 +382,7 @@ def main() -> None:
             (PROJECT, MAKE_PROJECT, photograph_consensus),
             (BENCH, MAKE_BENCH, photograph_bench),
             (AVERAGES, MAKE_AVERAGES, photograph_averages),
+            (LEARNED, MAKE_LEARNED, photograph_learned),
             (CLASSES, MAKE_CLASSES, photograph_classes),
         ):
             if len(sys.argv) > 2 and project != sys.argv[2]:

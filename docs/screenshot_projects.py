@@ -100,6 +100,32 @@ project.saveProtocol(branches)
 project.mapper.commit()
 """
 
+MAKE_LEARNED = """
+import os, sys
+from pyworkflow.object import Pointer
+from pyworkflow.project import Manager
+from xmipptomo.protocols import *
+folder, name = sys.argv[1:]
+project = Manager().createProject(name)
+os.chdir(project.path)
+def run(protocol_class, label, pointers={}, **values):
+    protocol = project.newProtocol(protocol_class, **values)
+    for field, (made, output) in pointers.items():
+        getattr(protocol, field).set(made)
+        getattr(protocol, field).setExtended(output)
+    protocol.setObjLabel(label)
+    project.launchProtocol(protocol, wait=True)
+    return protocol
+simulated = run(XmippProtSimulateTomograms, "simulated tomograms", numberOfTomograms=2, sizeX=128, sizeY=128, sizeZ=64, snr=0.2,
+                counts="0 0 0 14 0 0 0", beads=2, vesicles=0, targetComplex="shell")
+trained = run(XmippProtTrainPicker3D, "trained picker", {"inputCoordinates": (simulated, "target")}, diameter=150.0, steps=120,
+              folds=2, patch=32, width=0.5, batch=4, useGpu=False)
+run(XmippProtDeepPick3D, "picks of the trained picker",
+    {"inputTomograms": (simulated, "tomograms"), "inputModel": (trained, "model")},
+    keep=2, threshold="0.4", scoreMaps=True, useGpu=False)
+project.mapper.commit()
+"""
+
 # A set of subtomograms of two structures, and its split
 MAKE_CLASSES = """
 import os, sys

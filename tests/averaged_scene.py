@@ -1,5 +1,6 @@
 """Small tomograms with particles of one known density at known poses, for the tests of averages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,9 +33,10 @@ def density() -> np.ndarray:
 
 @dataclass
 class Scene:
-    """Tomograms (dark particles), and by name the places x, y, z (voxels) and rotations of their particles."""
+    """Tomograms (dark particles), and by name the places x, y, z (voxels), rotations and kinds (0, 1...) of their particles."""
 
     tomograms: dict[str, np.ndarray] = field(default_factory=dict)
+    kinds: dict[str, np.ndarray] = field(default_factory=dict)
     places: dict[str, np.ndarray] = field(default_factory=dict)
     rotations: dict[str, Rotation] = field(default_factory=dict)
 
@@ -65,18 +67,36 @@ class Scene:
         pd.concat(rows).to_csv(folder / "picks.csv", index=False)
 
 
-def make_scene(count: int = 25, noise: float = 0.25, tomograms: int = 2, seed: int = 0) -> Scene:
-    """`count` particles in each tomogram at most; noise: its deviation, where the densest part of a particle is about 1."""
+def ball() -> np.ndarray:
+    """(EDGE,) * 3, the same from all sides."""
+    away = (np.indices((EDGE,) * 3) - EDGE // 2) ** 2
+    return np.exp(-away.sum(axis=0) / (2 * 3.5**2)).astype(np.float32)
+
+
+def make_scene(
+    count: int = 25,
+    noise: float = 0.25,
+    tomograms: int = 2,
+    seed: int = 0,
+    kinds: Sequence[np.ndarray] | None = None,
+    shares: Sequence[float] = (1.0,),
+) -> Scene:
+    """`count` particles in each tomogram at most; noise: its deviation, where the densest part of a particle is about 1.
+
+    kinds: densities; one by default.  shares: of the particles that are of each kind.
+    """
+    bodies = kinds or [density()]
     rng, scene = np.random.default_rng(seed), Scene()
     for name in (f"TS_{number}" for number in range(1, tomograms + 1)):
         places = np.rint(place_spheres(SIZE, [9.0] * count, rng)).astype(int)
         rotations = Rotation.from_quat(rng.standard_normal((len(places), 4)))
+        own = np.searchsorted(np.cumsum(shares)[:-1] * len(places), np.arange(len(places)), side="right")
         volume = np.pad(np.zeros(SIZE[::-1], dtype=np.float32), EDGE)
-        for place, rotation in zip(places, rotations, strict=True):
+        for place, rotation, kind in zip(places, rotations, own, strict=True):
             start = place[::-1] + EDGE - EDGE // 2
-            volume[tuple(slice(a, a + EDGE) for a in start)] += turned(density(), rotation, 3)
+            volume[tuple(slice(a, a + EDGE) for a in start)] += turned(bodies[kind], rotation, 3)
         volume = volume[EDGE:-EDGE, EDGE:-EDGE, EDGE:-EDGE]
         volume = volume + noise * rng.standard_normal(volume.shape)
         scene.tomograms[name] = -through_missing_wedge(volume).astype(np.float32)
-        scene.places[name], scene.rotations[name] = places.astype(float), rotations
+        scene.places[name], scene.rotations[name], scene.kinds[name] = places.astype(float), rotations, own
     return scene

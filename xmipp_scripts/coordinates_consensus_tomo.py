@@ -13,6 +13,7 @@ from ._shared.program import Program, require_box_size, require_positive, run, s
 
 if TYPE_CHECKING:
     import numpy as np
+    from scipy.spatial.transform import Rotation
 
     from tomo_particles.core.picks import Picks
 
@@ -40,6 +41,8 @@ class ConsensusConfig:
     lie: str | None = None
     starting_id: int = 1
     symmetry: str = "c1"
+    derived: str | None = None
+    output_derived: str | None = None
 
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
@@ -49,6 +52,11 @@ class ConsensusConfig:
         if self.representative not in (0, 1, 2):
             raise InputError(
                 f"{parameter('representative')}: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}"
+            )
+        if (self.derived is None) != (self.output_derived is None):
+            raise InputError(
+                f"{parameter('derived')}: the picks of derived pickers need a file for what they alone found, and the other way "
+                "round; give both or none"
             )
         if self.starting_id < 0:
             raise InputError(f"{parameter('starting_id')}: must be 0 or more, received {self.starting_id}")
@@ -94,13 +102,47 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     if np.isfinite(merged.picks.angles).any():
         extra[DISAGREEMENT] = merged.disagreement
     _write(config, merged.picks, merged.labels, extra, tomogram)
-    return {
+    counts = {
         "picks": len(picks),
         "merged": len(merged.picks),
         "positive": int((merged.labels == POSITIVE).sum()),
         "doubtful": int((merged.labels == DOUBTFUL).sum()),
         "negative": int((merged.labels == NEGATIVE).sum()),
     }
+    if config.derived is not None:
+        counts["of derived pickers alone"] = _write_derived(config, picks, merged.picks, symmetry, tomogram)
+    return counts
+
+
+def _write_derived(config: ConsensusConfig, picks: Picks, merged: Picks, symmetry: Rotation, tomogram: str) -> int:
+    """Write what derived pickers found besides the merged picks, without votes and doubtful; how many."""
+    from tomo_particles.consensus.derived import derived_alone
+    from tomo_particles.consensus.labels import DOUBTFUL
+    from tomo_particles.formats.xmd import read_picks, write_picks
+
+    option, path = parameter("derived"), str(config.derived)
+    derived = read_picks(path, option, config.sampling_rate).at_sampling_rate(config.sampling_rate)
+    if len(derived) and derived.tomo_id != picks.tomo_id:
+        raise InputError(f"{option}: '{path}' is of tomogram '{derived.tomo_id}', the picks of '{picks.tomo_id}'; give its own")
+    if both := sorted(set(derived.picker.tolist()) & {REFERENCE, *picks.picker.tolist()}):
+        raise InputError(
+            f"{option}: '{path}' has the picker {both[0]} in the column ref, a number of the other picks; give derived pickers "
+            "numbers of their own"
+        )
+    radius = config.radius * config.box_size
+    found = derived_alone(derived, merged.positions, radius, config.representative, symmetry)
+    n = len(found.picks)
+    first = config.starting_id + len(merged)
+    extra = {
+        "particleId": list(range(first, first + n)),
+        "count": [0] * n,
+        "comment": found.comments.tolist(),
+        "keywords": found.scores.tolist(),
+        "CoordConsScore": [0.0] * n,
+        "enabled": [DOUBTFUL] * n,
+    }
+    write_picks(str(config.output_derived), found.picks, config.box_size, tomogram, extra)
+    return n
 
 
 def _read_input(config: ConsensusConfig) -> tuple[Picks, str]:
@@ -154,12 +196,19 @@ class CoordinatesConsensusTomo(Program):
     """Command line of `write_consensus`."""
 
     name = "xmipp_coordinates_consensus_tomo"
-    outputs = {"--outputPos": "file", "--outputDoubt": "file", "--outputNeg": "file", "--outputAll": "file"}
+    outputs = {
+        "--outputPos": "file",
+        "--outputDoubt": "file",
+        "--outputNeg": "file",
+        "--outputAll": "file",
+        "--outputDerived": "file",
+    }
     parameters = {
         "number_of_agreeing_pickers": "--number",
         "representative": "--constype",
         "truth": "--inputTruth",
         "lie": "--inputLie",
+        "derived": "--inputDerived",
     }
 
     def defineParams(self) -> None:
@@ -189,6 +238,13 @@ class CoordinatesConsensusTomo(Program):
         )
         self.addParamsLine(" [--inputTruth <path>] : XMD with particles known to be true: always positive")
         self.addParamsLine(" [--inputLie <path>] : XMD with positions known not to be particles: always negative")
+        self.addParamsLine(
+            " [--inputDerived <path>] : XMD with the picks of derived pickers, which learned from a consensus; their numbers "
+            "(ref) differ from those of --input. They are no votes and change nothing of the other outputs"
+        )
+        self.addParamsLine(
+            " [--outputDerived <path>] : XMD for what derived pickers alone found; count is 0, comment their numbers, negative"
+        )
         self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
         self.addParamsLine(" [--startingId <int=1>] : first particleId of the outputs")
         self.addExampleLine(
@@ -212,6 +268,8 @@ class CoordinatesConsensusTomo(Program):
             lie=self.optional_path("--inputLie"),
             starting_id=self.integer("--startingId"),
             symmetry=self.getParam("--symmetry"),
+            derived=self.optional_path("--inputDerived"),
+            output_derived=self.optional_path("--outputDerived"),
         )
 
     def run(self) -> None:

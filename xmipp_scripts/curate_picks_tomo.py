@@ -22,13 +22,13 @@ class CuratePicksTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Say of single picks of a finished deep consensus whether they are particles.")
         self.addUsageLine(
-            "The window shows the picks from which the run learns most: doubtful ones, picks of every score, picks on which "
-            "network and votes disagree, and the best of each kind of lookalike. Press y for a particle, n for none, the "
-            "space bar to skip, u to undo. The slice of the tomogram beside it has all picks: a click on a pick accepts or "
-            "rejects it, a click elsewhere adds a particle. Every answer is saved at once in answers.csv of the run (beside "
-            "the folder consensus of the Scipion protocol), with your name and the time. Thirty answers are a good number. "
-            "To learn from them, give the command of xmipp_run_deep_consensus_tomo again with the same options, or choose "
-            "Continue in Scipion: it takes seconds, and nothing is extracted or trained again."
+            "The window shows the picks from which the run learns most: doubtful ones, the best of each kind of lookalike, and "
+            "picks of every score. Press y for a particle, n for none, the space bar to skip, u to undo. The slice of the "
+            "tomogram beside it has all picks: a click on a pick accepts or rejects it, a click elsewhere adds a particle. Every "
+            "answer is saved at once in answers.csv of the run (beside the folder consensus of the Scipion protocol), with your "
+            "name and the time. Thirty answers are a good number. To learn from them, give the command of "
+            "xmipp_run_deep_consensus_tomo again with the same options, or choose Continue in Scipion: it takes seconds, and "
+            "nothing is extracted or trained again."
         )
         self.addParamsLine("  --run <folder> : folder of a finished run: --odir, or extra/consensus of the protocol")
         self.addParamsLine(" [--who <name>] : your name, which is saved with the answers; default: that of your account")
@@ -72,7 +72,8 @@ def _open_window(curation: Curation) -> None:
         pyplot.switch_backend("TkAgg")  # Scipion needs Tk; a Qt that is found may end the process
     except ImportError as error:
         raise InputError(
-            f"no window can be opened here ({error}); start the program on a screen (over ssh, forward X)"
+            f"no window can be opened here ({error}); start the program on a screen (over ssh, forward X), or write the answers "
+            f"into '{curation.file}' yourself: xmipp_learn_answers_tomo --help names its columns"
         ) from error
     window = CurationWindow(pyplot.figure(TITLE, figsize=SIZE), curation)
     pyplot.show()

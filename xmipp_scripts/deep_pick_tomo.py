@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, print_notes, run, say
+from tomo_particles.core.errors import InputError
+
+from ._shared.averaging_options import read_tilts
+from ._shared.mask_option import MASK_HELP, nothing_picked
+from ._shared.program import Program, notes_in_file, print_notes, run, say
 from ._voxelwise.pick_config import DeepPickConfig, read_thresholds
 
 
@@ -12,7 +16,7 @@ class DeepPickTomo(Program):
     """Command line of `_voxelwise.picking.pick_files`."""
 
     name = "xmipp_deep_pick_tomo"
-    outputs = {"-o": "file", "--scoremaps": "folder"}
+    outputs = {"-o": "file", "--scoremaps": "folder", "--note": "file"}
 
     def defineParams(self) -> None:
         self.addUsageLine("Pick tomograms with a model of xmipp_train_picker_tomo: positions, classes and scores.")
@@ -33,14 +37,30 @@ class DeepPickTomo(Program):
         self.addParamsLine(" [--number <int>] : the best n picks of each tomogram; not with --threshold")
         self.addParamsLine(" [--tta] : mean over the four half turns of the tomogram; four times as long")
         self.addParamsLine(" [--scoremaps <folder>] : write the probability of any particle as <tomogram>_scores.mrc")
+        self.addParamsLine(f"{MASK_HELP}. Nothing is picked in bad regions")
+        self.addParamsLine("== Names and angles by templates ==")
+        self.addParamsLine(
+            " [--identify <...>] : templates, MRC, particle bright; each is compared within two voxels of the picks alone. A "
+            "pick gets the name (of the file) and the angles of the one that fits best, in place of its class; the score stays"
+        )
+        self.addParamsLine(" [--tilts <...>] : first and last tilt angle about y, in degrees, for --identify; default: -60 60")
+        self.addParamsLine(
+            " [--angularstep <double>] : of the turns of the templates, degrees. Default: from size and resolution"
+        )
+        self.addParamsLine(" [--lowpass <double>] : finest resolution to compare, A. Default: that of the sampling")
+        self.addParamsLine(" [--seed <int=1>] : of the random places with which --identify compares")
+        self.addParamsLine("== Files and machine ==")
         self.addParamsLine(
             " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
         )
+        self.addParamsLine(" [--note <file>] : text file for the notes that are printed")
         self.addParamsLine(' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU')
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addExampleLine("xmipp_deep_pick_tomo --tomograms TS_04.mrc --model model.h5 -o picks.csv")
 
     def readParams(self) -> None:
+        if self.checkParam("--tilts") and not self.checkParam("--identify"):
+            raise InputError("--tilts: has a meaning with --identify only; leave it out")
         self.config = DeepPickConfig(
             tomograms=tuple(self.optional_list("--tomograms")),
             model=self.getParam("--model"),
@@ -51,6 +71,12 @@ class DeepPickTomo(Program):
             number=self.integer("--number") if self.checkParam("--number") else None,
             turns=self.checkParam("--tta"),
             scoremaps=self.optional_path("--scoremaps"),
+            mask=tuple(self.optional_list("--mask")),
+            identify=tuple(self.optional_list("--identify")),
+            tilts=read_tilts(self),
+            angular_step=self.number("--angularstep") if self.checkParam("--angularstep") else None,
+            lowpass=self.number("--lowpass") if self.checkParam("--lowpass") else None,
+            seed=self.integer("--seed"),
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
             gpus=self.getParam("--gpus"),
             threads=self.integer("--threads"),
@@ -59,10 +85,12 @@ class DeepPickTomo(Program):
     def run(self) -> None:
         from ._voxelwise.picking import pick_files
 
-        pickings = pick_files(self.config)
-        say(f"{sum(map(len, pickings))} picks in {self.config.output}")
-        if not any(map(len, pickings)):
-            print_notes(["nothing was picked: lower --threshold, or see with --scoremaps what the networks saw"])
+        with notes_in_file(self.optional_path("--note")):
+            pickings = pick_files(self.config)
+            say(f"{sum(map(len, pickings))} picks in {self.config.output}")
+            if not any(map(len, pickings)):
+                remedies = "lower --threshold, or see with --scoremaps what the networks saw"
+                print_notes([nothing_picked(remedies, bool(self.config.mask))])
 
 
 def main() -> int:

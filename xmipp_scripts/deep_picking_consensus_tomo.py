@@ -1,4 +1,4 @@
-"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, or score subtomograms with it, or try the GPUs."""
+"""xmipp_deep_picking_consensus_tomo: train the network on subtomograms, tune the training, score with it, or try the GPUs."""
 
 from __future__ import annotations
 
@@ -9,19 +9,38 @@ from tomo_particles.core.errors import InputError
 
 from ._network.files import ScoringConfig, score_files, train_files
 from ._shared.program import Program, require_place, require_positive, run, say
-from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, read_training_settings
+from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, given_settings, read_training_settings
 
 NEEDS = {  # the options that each mode needs
     "training": ("--inputNeg", "--model", "--boxsize", "--samplingrate"),
+    "tuning": ("--inputNeg", "--output", "--boxsize", "--samplingrate"),
     "scoring": ("--input", "--output"),
     "devices": (),
 }
-USES = {  # the options that have a meaning in a mode; in training all have but those of the scoring alone
+LEARNS = ("training", "tuning")
+NOT_USED = {  # the options that have no meaning in a mode that learns
+    "training": {"--input", "--output", "--outputNeg", "--inputDerived", "--outputDerived", "--trials"},
+    "tuning": {
+        "--input",
+        "--outputNeg",
+        "--inputDerived",
+        "--outputDerived",
+        "--model",
+        "--pickers",
+        "--inputModel",
+        "--settings",
+        "--log",
+        "--note",
+    },
+}
+USES = {  # those that have one in another mode
     "scoring": {
         "--input",
         "--output",
         "--inputNeg",
         "--outputNeg",
+        "--inputDerived",
+        "--outputDerived",
         "--model",
         "--boxsize",
         "--samplingrate",
@@ -46,11 +65,21 @@ class DeepPickingConsensusTomo(Program):
     """Command line of `train_files` and `score_files`."""
 
     name = "xmipp_deep_picking_consensus_tomo"
-    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file"}
-    parameters = {"positives": "--inputPos", "doubtful": "--inputDoubt", "negatives": "--inputNeg", "batch_size": "--batch"}
+    outputs = {"--output": "file", "--outputNeg": "file", "--log": "file", "--note": "file", "--outputDerived": "file"}
+    parameters = {
+        "positives": "--inputPos",
+        "doubtful": "--inputDoubt",
+        "negatives": "--inputNeg",
+        "batch_size": "--batch",
+        "derived": "--inputDerived",
+        "settings_file": "--settings",
+    }
 
     def defineParams(self) -> None:
-        self.addUsageLine("Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it.")
+        self.addUsageLine(
+            "Deep consensus: train a 3D convolutional network on subtomograms, or score subtomograms with it. Tuning finds "
+            "settings of the training for your own data."
+        )
         self.addUsageLine(
             "A model holds several networks. Each was trained without one part of the tomograms. A subtomogram of that part "
             "is scored by that network alone. The score is between 0 and 1."
@@ -58,6 +87,7 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine("  --mode <mode> : what to do")
         self.addParamsLine("      where <mode>")
         self.addParamsLine("        training : needs --inputPos or --inputDoubt, --inputNeg, --model, --boxsize, --samplingrate")
+        self.addParamsLine("        tuning : needs --inputPos or --inputDoubt, --inputNeg, --output, --boxsize, --samplingrate")
         self.addParamsLine("        scoring : needs --input, --output")
         self.addParamsLine("        devices : checks whether the GPUs of --gpus can be used; needs no other option")
         self.addParamsLine(
@@ -74,8 +104,16 @@ class DeepPickingConsensusTomo(Program):
             "noise; the program tests whether the network separates the merged picks from it"
         )
         self.addParamsLine(" [--input <...>] : XMD files of the subtomograms to score")
-        self.addParamsLine(" [--output <file>] : XMD for the scored subtomograms, column zScoreDeepLearning1")
+        self.addParamsLine(
+            " [--output <file>] : scoring: XMD for the scored subtomograms, column zScoreDeepLearning1. Tuning: JSON for the "
+            "settings, which --settings takes; the table of the trials lies beside it, with the ending .csv"
+        )
         self.addParamsLine(" [--outputNeg <file>] : XMD for the scored noise, which xmipp_second_look_tomo reads")
+        self.addParamsLine(
+            " [--inputDerived <...>] : XMD files of what derived pickers alone found; scored as the merged picks of --input, of "
+            "which they change nothing"
+        )
+        self.addParamsLine(" [--outputDerived <file>] : XMD for these, scored")
         self.addParamsLine(" [--boxsize <int>] : box size in voxels; must be the model's")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate in A/voxel; must be the model's")
         self.addParamsLine(
@@ -87,11 +125,20 @@ class DeepPickingConsensusTomo(Program):
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the model")
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
+        self.addParamsLine(
+            " [--trials <int=12>] : trainings of a tuning. The first has the defaults, the others other learning rates, L2 "
+            "regularisations, epochs and augmentation; what is given as an option stays. The best is compared with the defaults "
+            "once more. Start the same command again to go on after an interruption, or with more trials"
+        )
         self.addParamsLine(" [--log <file>] : CSV for the training log, one row per epoch")
         self.addParamsLine(" [--note <file>] : text file for what is unusual about the examples of the training")
         self.addExampleLine(
             "xmipp_deep_picking_consensus_tomo --mode training --inputPos pos.xmd --inputNeg noise.xmd --model model.h5 "
             "--boxsize 32 --samplingrate 10"
+        )
+        self.addExampleLine(
+            "xmipp_deep_picking_consensus_tomo --mode tuning --inputPos pos.xmd --inputDoubt doubt.xmd --inputNeg noise.xmd "
+            "--output tuned.json --boxsize 32 --samplingrate 10"
         )
         self.addExampleLine(
             "xmipp_deep_picking_consensus_tomo --mode scoring --input pos.xmd doubt.xmd --model model.h5 --output scored.xmd"
@@ -161,12 +208,13 @@ class DeepPickingConsensusTomo(Program):
 
     def readParams(self) -> None:
         self.mode = self.getParam("--mode")
+        self.goes_on = self.mode == "tuning"
         if self.mode not in NEEDS:
             raise InputError(f"--mode: must be {' or '.join(NEEDS)}, received '{self.mode}'")
-        if self.mode == "training" and not self.checkParam("--inputDoubt"):
+        if self.mode in LEARNS and not self.checkParam("--inputDoubt"):
             self._needs("--inputPos")
         self._needs(*NEEDS[self.mode])
-        used = USES.get(self.mode, set(self.given) - {"--input", "--output", "--outputNeg"}) | EVERY_MODE
+        used = EVERY_MODE | (set(self.given) - NOT_USED[self.mode] if self.mode in LEARNS else USES[self.mode])
         if unused := [option for option in self.given if option not in used]:
             raise InputError(f"{unused[0]}: has no meaning with --mode {self.mode}; leave it out")
         self.model = require_model_name(self.getParam("--model"), "--model") if self.checkParam("--model") else ""
@@ -178,8 +226,17 @@ class DeepPickingConsensusTomo(Program):
             raise InputError(f"--pickers: '{repeated[0]}' is given twice; each picker needs a name of its own")
         if self.pickers and not self.model:
             raise InputError("--pickers: needs the model that knows these pickers; give it with --model, or leave --pickers out")
+        if self.checkParam("--inputDerived") != self.checkParam("--outputDerived"):
+            raise InputError("--inputDerived: needs --outputDerived, and the other way round; give both or none")
+        if self.checkParam("--inputDerived") and not self.model:
+            raise InputError("--inputDerived: what derived pickers found is scored by a network; give --model")
         self.box_size = self.integer("--boxsize") if self.checkParam("--boxsize") else None
         self.sampling_rate = self.number("--samplingrate") if self.checkParam("--samplingrate") else None
+
+    @property
+    def _learned_from(self) -> dict[str, list[str]]:
+        options = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
+        return {kind: self.optional_list(option) for kind, option in options.items()}
 
     def run(self) -> None:
         if self.mode == "devices":
@@ -187,11 +244,24 @@ class DeepPickingConsensusTomo(Program):
 
             select_devices(gpus := self.getParam("--gpus"), self.threads)
             say(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
+        elif self.mode == "tuning":
+            from ._network.tuning import TuningConfig, tune_files
+
+            tuning = TuningConfig(
+                self._learned_from,
+                read_training_settings(self),
+                given_settings(self),
+                box_size=self.integer("--boxsize"),
+                sampling_rate=self.number("--samplingrate"),
+                output=self.getParam("--output"),
+                trials=int(require_positive(self.integer("--trials"), "--trials")),
+                seed=self.integer("--seed"),
+                threads=self.threads,
+            )
+            say(tune_files(tuning), f"settings: {tuning.output}, trials: {tuning.table}")
         elif self.mode == "training":
-            options = {"pos": "--inputPos", "doubt": "--inputDoubt", "neg": "--inputNeg"}
-            inputs = {kind: self.optional_list(option) for kind, option in options.items()}
             written = train_files(
-                inputs,
+                self._learned_from,
                 read_training_settings(self),
                 box_size=self.integer("--boxsize"),
                 sampling_rate=self.number("--samplingrate"),
@@ -217,6 +287,8 @@ class DeepPickingConsensusTomo(Program):
                 gpus=self.getParam("--gpus"),
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,
+                derived=tuple(self.optional_list("--inputDerived")),
+                derived_output=self.optional_path("--outputDerived"),
                 pickers=tuple(self.pickers),
             )
             say(f"{score_files(config, say)} subtomograms scored: {config.output}")

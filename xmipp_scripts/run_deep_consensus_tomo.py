@@ -9,8 +9,10 @@ from tomo_particles.core.errors import InputError
 
 from ._consensus_run.config import PipelineConfig
 from ._consensus_run.pipeline import Pipeline
+from ._consensus_run.workers import define_workers, read_workers
 from ._shared.averaging_options import read_tilts
 from ._shared.mask_option import MASK_HELP
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from ._watching.config import define_options, read_options
@@ -21,13 +23,26 @@ class RunDeepConsensusTomo(Program):
     """Command line of the pipeline."""
 
     name = "xmipp_run_deep_consensus_tomo"
+    goes_on = True
     outputs = {"--odir": "folder"}
+    written = Written(
+        (
+            *(f"{name}.{ending}" for name in ("accepted", "scored", "scored_raw") for ending in ("csv", "xmd")),
+            "summary.json",
+            "report.html",
+            "picks.png",
+            "steps.json",
+        ),
+        ("steps.json", "version"),
+        "what depends on these options is made again, and the accepted picks are replaced",
+    )
     parameters = {
         "positives": "--picks",
         "negatives": "--noise",
         "noise_amount": "--noise",
         "number_of_agreeing_pickers": "--number",
         "model": "--inputModel",
+        "settings_file": "--settings",
         "batch_size": "--batch",
         "representative": "--constype",
         "tomogram": "--tomograms",
@@ -55,6 +70,10 @@ class RunDeepConsensusTomo(Program):
         )
         self.addParamsLine(
             "  --picks <...> : pick files, one per picker, at least two; a folder of files also counts as one picker"
+        )
+        self.addParamsLine(
+            " [--derived <...>] : pick files of derived pickers, which learned from a consensus (xmipp_train_picker_tomo "
+            "--consensus). What they found is scored and may be accepted, but it is no vote and changes nothing of other picks"
         )
         self.addParamsLine("  --boxsize <int> : box size in voxels of --samplingrate, even; about twice the particle's diameter")
         self.addParamsLine("  --odir <folder> : output folder")
@@ -110,6 +129,7 @@ class RunDeepConsensusTomo(Program):
         for line in TRAINING_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(" [--skipTraining] : do not train: score with the model of --inputModel as it is")
+        define_workers(self)
         define_options(self)
         self.addExampleLine(
             "xmipp_run_deep_consensus_tomo --tomograms TS_01.mrc TS_02.mrc --picks cryolo/ deepfinder.csv tm.star "
@@ -120,7 +140,10 @@ class RunDeepConsensusTomo(Program):
         def optional(option: str) -> float | None:
             return self.number(option) if self.checkParam(option) else None
 
+        if self.checkParam("--watch") and self.checkParam("--derived"):
+            raise InputError("--derived: a derived picker learns from a finished run; give it without --watch")
         self.watching = read_options(self)
+        self.workers = read_workers(self)
         if self.checkParam("--voting") and self.checkParam("--threshold") and not self.checkParam("--diameter"):
             raise InputError("--threshold: voting has no threshold; use --number, give --diameter, or leave out --voting")
         rates = [self.number("--picksSamplingrates", index=i) for i in range(len(self.optional_list("--picksSamplingrates")))]
@@ -136,6 +159,7 @@ class RunDeepConsensusTomo(Program):
             sampling_rate=optional("--samplingrate"),
             tomogram_sampling_rate=optional("--tomogramSamplingrate"),
             picks_sampling_rates=tuple(rates),
+            derived=tuple(self.optional_list("--derived")),
             radius=self.number("--radius"),
             representative=self.integer("--constype"),
             symmetry=self.getParam("--symmetry"),
@@ -160,9 +184,10 @@ class RunDeepConsensusTomo(Program):
         if self.watching:
             from ._watching.watch import Watch
 
-            summary = Watch(self.config, self.watching, lambda error: error.said(self.option_of)).run()
+            said = lambda error: error.said(self.option_of)  # noqa: E731
+            summary = Watch(self.config, self.watching, said, workers=self.workers).run()
         else:
-            summary = Pipeline(self.config).run()
+            summary = Pipeline(self.config, workers=self.workers).run()
         if summary is None:
             say(f"done; the accepted picks: {self.config.odir}/live/picks.csv")
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, run, say
+from ._shared.mask_option import MASK_HELP
+from ._shared.program import Program, notes_in_file, run, say
 from ._voxelwise.train_config import TrainConfig
 
 
@@ -12,7 +13,8 @@ class TrainPickerTomo(Program):
     """Command line of `_voxelwise.training.train_picker`."""
 
     name = "xmipp_train_picker_tomo"
-    outputs = {"-o": "file"}
+    goes_on = True
+    outputs = {"-o": "file", "--note": "file"}
     parameters = {"output": "-o", "patch": "--patch"}
 
     def defineParams(self) -> None:
@@ -23,7 +25,8 @@ class TrainPickerTomo(Program):
         self.addUsageLine(
             "Each network is trained without one part of the tomograms (a fold), and picks it. From these out-of-fold picks "
             "come the way from map to picks, the probabilities and the thresholds of the classes. Written: the model; beside it "
-            "<model>_picks.csv (out-of-fold picks), <model>_training.csv (curves) and <model>_summary.json. A training that "
+            "<model>_picks.csv (out-of-fold picks), <model>_training.csv (curves), <model>_thresholds.csv (precision and recall "
+            "of thresholds, out of fold), <model>_patches.png (what is learned where) and <model>_summary.json. A training that "
             "was stopped goes on with the same command; until it ends, <model>.training.h5 is saved every 5 minutes."
         )
         self.addParamsLine("  -o <file> : model, .h5")
@@ -38,9 +41,8 @@ class TrainPickerTomo(Program):
         self.addParamsLine("        all : all of them; where there is none, there is no particle")
         self.addParamsLine("        partial : a part; the space without labels counts less")
         self.addParamsLine(
-            " [--consensus <folder>] : a finished run of xmipp_run_deep_consensus_tomo or of its protocol, with its tomograms "
-            "(what it gives was not "
-            "measured). Picks with a score of 0.5 or more are particles, as surely as the score says; those below 0.2 are none"
+            " [--consensus <folder>] : a finished run of xmipp_run_deep_consensus_tomo or of its protocol, with its tomograms. "
+            "Picks with a score of 0.5 or more are particles, as surely as the score says; those below 0.2 are none"
         )
         self.addParamsLine(" [--doubtful <how=ignore>] : picks of --consensus with a score between 0.2 and 0.5")
         self.addParamsLine("      where <how>")
@@ -94,6 +96,8 @@ class TrainPickerTomo(Program):
         self.addParamsLine(
             " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
         )
+        self.addParamsLine(f"{MASK_HELP}. Nothing is learned in bad regions, and labels there are ignored")
+        self.addParamsLine(" [--note <file>] : text file for the notes that are printed")
         self.addParamsLine(' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU')
         self.addParamsLine(" [--threads <int=2>] : CPU threads")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice; recorded in the model")
@@ -129,6 +133,7 @@ class TrainPickerTomo(Program):
             mirror=self.checkParam("--mirror"),
             input_model=self.optional_path("--inputModel"),
             tomogram_sampling_rate=number("--tomogramSamplingrate"),
+            mask=tuple(self.optional_list("--mask")),
             seed=self.integer("--seed"),
             gpus=self.getParam("--gpus"),
             threads=self.integer("--threads"),
@@ -137,7 +142,8 @@ class TrainPickerTomo(Program):
     def run(self) -> None:
         from ._voxelwise.training import train_picker
 
-        train_picker(self.config)
+        with notes_in_file(self.optional_path("--note")):
+            train_picker(self.config)
         say(f"model written to {self.config.output}")
 
 

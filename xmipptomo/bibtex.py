@@ -60,4 +60,14 @@
   year = {1998},
   doi = {http://doi.org/10.1023/A:1008045108935}
 }
+
+@article{Moebel2021,
+  title = {Deep learning improves macromolecule identification in 3D cellular cryo-electron tomograms},
+  author = {Moebel, Emmanuel and Martinez-Sanchez, Antonio and Lamm, Lorenz and others},
+  journal = {Nature Methods},
+  volume = {18},
+  pages = {1386--1394},
+  year = {2021},
+  doi = {http://doi.org/10.1038/s41592-021-01275-4}
+}
 """

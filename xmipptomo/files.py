@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tomo_particles.core.files import file_stem
 from tomo_particles.runs.layout import ProtocolLayout
 
-POSITIVE, DOUBTFUL, NEGATIVE, NOISE, RAW = "positive", "doubtful", "negative", "noise", "raw"
+POSITIVE, DOUBTFUL, NEGATIVE, NOISE, RAW, DERIVED = "positive", "doubtful", "negative", "noise", "raw", "derived"
 MERGED = (POSITIVE, DOUBTFUL, NEGATIVE)
 LABELS = (POSITIVE, DOUBTFUL, NEGATIVE, NOISE)
 
@@ -36,6 +37,11 @@ class ProtocolFiles:
         """JSON: the numbers that the summary shows."""
         return self._at("summary.json")
 
+    @property
+    def without_gpu(self) -> str:
+        """Text: why the CPU works instead of the GPUs of the form. It exists only then."""
+        return self._at("without_gpu.txt")
+
 
 class RunFiles(ProtocolLayout, ProtocolFiles):
     """Files of the deep consensus: those of every run, and what only a protocol needs."""
@@ -46,9 +52,50 @@ class RunFiles(ProtocolLayout, ProtocolFiles):
         super().__init__(Path(extra_folder) / self.folder)
 
     @property
-    def without_gpu(self) -> str:
-        """Text: why the CPU works instead of the GPUs of the form. It exists only then."""
-        return self._at("without_gpu.txt")
+    def tuned(self) -> str:
+        """JSON: the settings file of the training, and what was used of it."""
+        return self._at("tuned_settings.json")
+
+
+class LiveFiles(RunFiles):
+    """Files of the deep consensus while its inputs grow; those of its final pass are RunFiles."""
+
+    folder = "live"
+
+    def __init__(self, extra_folder: str) -> None:
+        super().__init__(extra_folder)
+        self.extra_folder = extra_folder
+
+    @property
+    def followed(self) -> Path:
+        """JSON: the inputs with which the final pass was begun; missing before it."""
+        return self.root / "followed.json"
+
+    def training(self, number: int) -> TrainingFiles:
+        """Files of a training."""
+        return TrainingFiles(self.extra_folder, number)
+
+    def trainings(self) -> list[TrainingFiles]:
+        """Those that ended with a model."""
+        numbers = sorted(int(path.parent.name) for path in self.root.glob("models/[0-9]*/model.h5"))
+        return [self.training(number) for number in numbers]
+
+
+class TrainingFiles(RunFiles):
+    """Files of a training of the deep consensus while its inputs grow."""
+
+    def __init__(self, extra_folder: str, number: int) -> None:
+        self.folder, self.number = f"live/models/{number:04d}", number
+        super().__init__(extra_folder)
+
+    @property
+    def tomograms(self) -> Path:
+        """JSON: the ids of the tomograms that it learns from."""
+        return self.root / "tomograms.json"
+
+    def learned_from(self) -> list[str]:
+        """These ids."""
+        return list(json.loads(self.tomograms.read_text(encoding="utf-8")))
 
 
 class SimulationFiles(ProtocolFiles):
@@ -102,6 +149,15 @@ class LinkedFiles(ProtocolFiles):
         """Link to a tomogram, named by its tilt-series id: programs take the name for the id."""
         return self._at("tomograms", f"{file_stem(ts_id)}.mrc")
 
+    @property
+    def region_masks(self) -> str:
+        """Folder of the links to masks of regions."""
+        return self._at("region_masks")
+
+    def region_mask(self, ts_id: str) -> str:
+        """Link to the mask of regions of one tomogram."""
+        return self._at("region_masks", f"{file_stem(ts_id)}_mask.mrc")
+
 
 class PickingFiles(LinkedFiles):
     """Files of a picker."""
@@ -123,13 +179,42 @@ class PickingFiles(LinkedFiles):
         """Folder of the score of every voxel, where it is asked for."""
         return self._at("score_maps")
 
-    def region_mask(self, ts_id: str) -> str:
-        """Link to the mask of regions of one tomogram."""
-        return self._at("region_masks", f"{file_stem(ts_id)}_mask.mrc")
+    def score_map(self, ts_id: str) -> str:
+        """MRC: the score of every voxel of one tomogram, of a trained picker."""
+        return self._at("score_maps", f"{file_stem(ts_id)}_scores.mrc")
 
     def picks(self, ts_id: str) -> str:
         """XMD: the picks of one tomogram."""
         return self._at("picks", f"{file_stem(ts_id)}.xmd")
+
+    def note(self, ts_id: str) -> str:
+        """Text: what the program noted of one tomogram, a line each."""
+        return self._at("notes", f"{file_stem(ts_id)}.txt")
+
+
+class PickerTrainingFiles(LinkedFiles):
+    """Files of the training of a picker; the program names what lies beside the model."""
+
+    folder = "training"
+
+    @property
+    def coordinates(self) -> str:
+        """XMD: what is learned from, all tomograms."""
+        return self._at("coordinates.xmd")
+
+    @property
+    def model(self) -> str:
+        """The model."""
+        return self._at("model.h5")
+
+    def beside(self, ending: str) -> str:
+        """A file beside the model: _picks.csv, _training.csv, _thresholds.csv, _patches.png, _summary.json."""
+        return self._at(f"model{ending}")
+
+    @property
+    def notes(self) -> str:
+        """Text: what the program noted, a line each."""
+        return self._at("notes.txt")
 
 
 class MaskFiles(LinkedFiles):
@@ -275,6 +360,15 @@ class AveragingFiles(LinkedFiles):
     def fsc(self) -> str:
         """CSV: the correlations of the halves, a row per shell; only where there are halves."""
         return self._at("output", "fsc.csv")
+
+    @property
+    def resolution(self) -> str:
+        """Folder of the resolution by direction and at each voxel; only where there are halves."""
+        return self._at("resolution")
+
+    def of_resolution(self, name: str) -> str:
+        """A file of it: fso.csv, directions.csv, local_resolution.mrc, summary.json, report.html."""
+        return self._at("resolution", name)
 
     @property
     def report(self) -> str:

@@ -6,7 +6,7 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
-from averaged_scene import DIAMETER, RATE, make_scene
+from averaged_scene import DIAMETER, RATE, SIZE, make_scene
 
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
@@ -31,10 +31,16 @@ def known(tmp_path_factory):
     picks.drop(columns=["rot", "tilt", "psi"]).to_csv(folder / "bare.csv", index=False)
     picks.iloc[:30].to_csv(folder / "few.csv", index=False)
     picks.iloc[:10].to_csv(folder / "ten.csv", index=False)
+    picks.assign(**{axis: picks[axis] / 10 for axis in "xyz"}).to_csv(folder / "nm.csv", index=False)
     picks.assign(score=0.0).to_csv(folder / "zeros.csv", index=False)
     picks.assign(score=7.0).to_csv(folder / "scores.csv", index=False)
     picks.assign(x=picks["x"] + 500).to_csv(folder / "outside.csv", index=False)
     write_volume(folder / "TS_fine.mrc", np.zeros((50, 50, 50)), 5.0)
+    (folder / "nan").mkdir()
+    write_volume(folder / "nan" / "TS_1.mrc", np.zeros(SIZE[::-1]), RATE)
+    with open(folder / "nan" / "TS_1.mrc", "r+b") as file:  # mrcfile does not write what is no number without a warning
+        file.seek(1024)
+        file.write(np.full(SIZE, np.nan, dtype="<f4").tobytes())
     write_volume(folder / "thin.mrc", np.zeros((12, 40, 40)), RATE)
     return folder, scene
 
@@ -144,9 +150,15 @@ def test_the_resolution_program_says_what_the_average_says(averaged, done, tmp_p
         local, mask = opened.data, mrcfile.read(out / "mask.mrc")
         assert local[mask <= 0.5].max() == 0 and np.median(local[mask > 0.5]) == pytest.approx(page["local"]["median"], abs=0.1)
     html = (tmp_path / "report.html").read_text()
-    assert html.count("<img src=") == 4 and page["fso"]["0.5"] in html and "http" not in html.replace("http-equiv", "")
+    assert html.count("<img src=") == 4 and page["fso"]["0.5"].replace(" A", "\u00a0Å") in html
+    assert "http" not in html.replace("http-equiv", "")
+    assert '>--cone</td><td class="text">17</td>' in html and "--samplingrate" not in html  # not given
     table, expected = pd.read_csv(tmp_path / "fsc.csv"), pd.read_csv(out / "fsc.csv")
     assert table["unmasked"].iloc[:5].tolist() == pytest.approx(expected["unmasked"].iloc[:5].tolist(), abs=0.02)
+    assert "hard edge" not in printed
+    write_volume(tmp_path / "hard.mrc", np.rint(mask), RATE)
+    hard = done(RESOLUTION, *halves[:4], "--mask", tmp_path / "hard.mrc", "--odir", tmp_path / "hard")
+    assert "the mask has a hard edge" in hard
     coarse = done(RESOLUTION, "--half1", out / "half1.mrc", "--half2", out / "half2.mrc", "--odir", tmp_path, "--threshold", 0.5)
     assert "no mask" in coarse and list(pd.read_csv(tmp_path / "fsc.csv")) == ["shell", "frequency", "resolution", "unmasked"]
 
@@ -192,6 +204,11 @@ def test_few_picks_give_an_average_without_halves_and_no_file_of_before_stays(kn
         ({"--picks": "nowhere.csv"}, ("--picks", "does not exist")),
         ({"--picks": "outside.csv"}, ("--picks", "outside")),
         ({"--picks": "ten.csv"}, ("--picks", "at least 20 picks", "found 10")),
+        (
+            {"--picks": "nm.csv"},
+            ("--picks", "found 0; ", "as if divided by 10", "50 picks left out: more than half of their box"),
+        ),
+        ({"--tomograms": ("nan/TS_1.mrc", "TS_2.mrc")}, ("--tomograms", "'nan/TS_1.mrc' holds no numbers")),
         ({"--picks": "bare.csv", "--start": "angles"}, ("--start", "have no angles", "TS_1")),
         ({"--picks": "scores.csv", "--weighByScore": ()}, ("--weighByScore", "score from 0 to 1")),
         ({"--picks": "zeros.csv", "--weighByScore": ()}, ("--weighByScore", "the score 0")),

@@ -103,6 +103,7 @@ def test_maps_lie_in_the_frame_of_the_reference(compared, folder):
     assert np.corrcoef(average.ravel(), true.ravel())[0, 1] > 0.8
     html = (folder / "out" / "report.html").read_text()
     assert html.count("data:image/png") == 2 and "The FSC alone is no verdict" in html and "few" in html
+    assert '>--diameter</td><td class="text">130</td>' in html and "good=picks.csv, bad=bad.csv" in html
     summary = json.loads((folder / "out" / "summary.json").read_text())
     assert summary["order"] == list(compared[1].index) and summary["sharedPoses"] is False
 

@@ -10,6 +10,9 @@ import pytest
 
 from tomo_particles.core.tomograms import open_tomogram, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.regions.classes import USER
+from tomo_particles.regions.mask_files import write_mask
+from tomo_particles.regions.region_mask import RegionMask
 from tomo_particles.testing.agreement import agreement
 from tomo_particles.testing.synthetic import simulate_tomogram
 
@@ -112,6 +115,49 @@ def test_thresholds_numbers_and_clusterings_do_what_they_say(learned, done, tmp_
         counts[name] = len(table)
     assert counts["all"] > counts["high"] == counts["of class"] and counts["best"] == 3
     assert 0 < counts["wide"] < counts["peaks"]
+
+
+def test_nothing_is_picked_in_bad_regions(learned, done, tmp_path):
+    def picked(*options):
+        base = ("--tomograms", *learned.tomograms("TS_3"), "--model", learned.model, "-o", tmp_path / "p.csv")
+        printed = done(PICK, *base, "--threshold", 0.2, *options)
+        return pd.read_csv(tmp_path / "p.csv"), printed
+
+    labels = np.zeros((16, 24, 28), dtype=np.uint8)
+    labels[..., 14:] = USER
+    write_mask(tmp_path / "TS_3_mask.mrc", RegionMask(labels, 2 * RATE))
+    free, _ = picked()
+    masked, _ = picked("--mask", tmp_path / "TS_3_mask.mrc")
+    assert (free["x"] > 28).sum() > 3 and len(masked) > 3
+    assert masked["x"].max() < 27.5
+    write_mask(tmp_path / "TS_3_mask.mrc", RegionMask(np.full_like(labels, USER), 2 * RATE))
+    nothing, printed = picked("--mask", tmp_path / "TS_3_mask.mrc")
+    assert not len(nothing)
+    assert "every voxel is in a bad region of its mask" in printed
+    assert "nothing was picked: look at the masks of --mask first, then lower --threshold" in printed
+
+
+def test_templates_name_the_picks_and_turn_them(learned, done, program, tmp_path):
+    """Each pick gets the template that it is like; place and score stay those of the network."""
+    z, y, x = np.indices((17, 17, 17)) - 8
+    write_volume(tmp_path / "ball.mrc", ((x**2 + y**2 + z**2) <= 16).astype(np.float32), RATE)
+    write_volume(tmp_path / "bar.mrc", ((y**2 + z**2 <= 4) & (np.abs(x) <= 7)).astype(np.float32), RATE)
+    base = (PICK, "--tomograms", *learned.tomograms("TS_3"), "--model", learned.model, "-o", tmp_path / "p.csv", "--number", 12)
+    done(*base)
+    plain = pd.read_csv(tmp_path / "p.csv")
+    options = ("--identify", tmp_path / "ball.mrc", tmp_path / "bar.mrc", "--angularstep", 45, "--lowpass", 40)
+    printed = done(*base, *options)
+    named = pd.read_csv(tmp_path / "p.csv")
+    assert set(named["class"]) <= {"ball", "bar"} and f"rotations at {len(plain)} picks" in printed
+    np.testing.assert_allclose(named[["x", "y", "z", "score"]], plain[["x", "y", "z", "score"]])
+    assert named[["rot", "tilt", "psi"]].notna().all().all()
+    for wrong, word in (
+        (("--lowpass", 40), "--lowpass: has a meaning with --identify only"),
+        (("--tilts", -60, 60), "--tilts: has a meaning with --identify only"),
+        (("--identify", tmp_path / "none.mrc"), "none.mrc"),
+    ):
+        finished = program(*base, *wrong)
+        assert finished.returncode == 2 and word in finished.stderr, finished.stderr
 
 
 def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):

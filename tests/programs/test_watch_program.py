@@ -151,6 +151,7 @@ def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kill
         assert "final pass" not in finished(stage.watch(*options, *more))
 
 
+@pytest.mark.slow
 def test_networks_are_trained_while_tomograms_arrive_and_the_final_pass_is_the_batch_run(stage):
     masks = {tomo_id: f"{tomo_id}_mask.mrc" for tomo_id in ("TS_1", "TS_10")}
     training = ("--epochs", 1, "--folds", 2, "--mask", *masks.values())

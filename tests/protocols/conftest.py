@@ -9,10 +9,14 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
+    from pyworkflow import Config
     from tomo.constants import BOTTOM_LEFT_CORNER
     from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 
     from xmipptomo.files import RunFiles
+
+    # Scipion looks for protocols once in a process, and leaves out those of a module that warns where warnings are errors
+    Config.getDomain().getProtocols()
 
 
 class SetMaker:

@@ -1,8 +1,10 @@
 """Averages of coordinates through Scipion's launcher: places, matrices, half maps, and what a form refuses."""
 
+import json
 import os
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import mrcfile
 import numpy as np
@@ -218,6 +220,17 @@ class TestAverageProtocols(BaseTest):
         said = self.average._summaryContent()["resolution"]["corrected"]["0.5"]
         self.assertLess(abs(float(fscs[2].calculateResolution(0.5)) - float(said.split()[0])), 2)
 
+    def test_the_resolution_by_direction_and_at_each_voxel_is_measured(self):
+        files = self.average._files()
+        found = json.loads(Path(files.of_resolution("summary.json")).read_text())
+        self.assertEqual(found["parameters"]["coverage"], files.map("coverage"))
+        self.assertEqual(found["fsc"]["corrected"]["text"], self.average._summaryContent()["resolution"]["corrected"]["0.143"])
+        local = mrcfile.read(files.of_resolution("local_resolution.mrc"))
+        self.assertEqual(local.shape, mrcfile.read(files.map("average")).shape)
+        self.assertLess(abs(np.median(local[local > 0]) - found["local"]["median"]), 0.1)
+        shown = [line for line in self.average.summary() if line.startswith("By direction (FSO): half of the directions ")]
+        self.assertTrue(len(shown) == 1 and found["fso"]["0.5"] in shown[0])
+
     def test_the_summary_begins_with_the_verdict(self):
         lines = self.average.summary()
         self.assertIn("*Supported*: the halves agree", lines[0])
@@ -234,6 +247,7 @@ class TestAverageProtocols(BaseTest):
         self.assertFalse(any("assumed" in line for line in protocol.summary()))
         again = self.again(protocol, self.random, lowPass=60.0)
         self.assertIn("*Not supported*", again.summary()[0])
+        self.assertFalse(any(line.startswith("By direction") for line in again.summary()))
         self.assertFalse(again._methods())
         self.assertEqual(again.average.getSamplingRate(), 2 * RATE)
         output, before = again.coordinates, self.random.get()
@@ -251,6 +265,7 @@ class TestAverageProtocols(BaseTest):
         self.assertIn("*No halves*", again.summary()[0])
         self.assertEqual((again.coordinates.getSize(), again.fscs.getSize()), (28, 0))  # without the two at the border
         self.assertFalse(again.average.hasHalfMaps())
+        self.assertFalse(os.path.exists(again._files().resolution))  # of before
 
     # ---- the comparison
     @pytest.mark.slow
@@ -270,7 +285,11 @@ class TestAverageProtocols(BaseTest):
         lines = protocol.summary()
         self.assertIn("aligned together", lines[0])
         self.assertTrue(any(line.startswith("- *particles*: picks ") for line in lines))
-        self.assertTrue(os.path.exists(protocol._files().report))
+        page = Path(protocol._files().report).read_text(encoding="utf-8")
+        for label, value in (("Particle diameter (Å)", "130"), ("Align all together?", "yes"), ("Random seed", "1"),
+                             ("First and last tilt (degrees)", "-60, 60, -60, 60")):  # fmt: skip
+            self.assertIn(f'<tr><td>{label}</td><td class="text">{value}</td></tr>', page)
+        self.assertNotIn("<td>--", page)
 
     # ---- what the form refuses
     def refused(self, text, protocol):

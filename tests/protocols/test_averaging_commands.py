@@ -1,5 +1,6 @@
 """Averages without Scipion's launcher: command lines, what the form knows of the programs, tables read back, viewers."""
 
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from xmipptomo import constants
     from xmipptomo.files import AveragingFiles
+    from xmipptomo.protocols import XmippProtAverageSubtomograms3D
     from xmipptomo.protocols.averaging import commands, results
     from xmipptomo.protocols.shared.form_checks import averaged_box
     from xmipptomo.viewers import AverageSubtomograms3DViewer, CompareBranches3DViewer, browser, viewer_averages3d
@@ -50,7 +52,7 @@ def test_the_command_lines():
     assert "--weighByScore" not in plain and plain[-2:] == ["--start", "free"]
 
 
-@pytest.mark.parametrize("program", [constants.AVERAGE_PROGRAM, constants.BRANCHES_PROGRAM])
+@pytest.mark.parametrize("program", [constants.AVERAGE_PROGRAM, constants.BRANCHES_PROGRAM, constants.RESOLUTION_PROGRAM])
 def test_every_option_is_one_that_the_program_knows(program):
     module = f"xmipp_scripts.{program.removeprefix('xmipp_')}"
     shown = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=False).stdout
@@ -58,8 +60,17 @@ def test_every_option_is_one_that_the_program_knows(program):
     used = {
         constants.AVERAGE_PROGRAM: commands.average_arguments("p", "out", OPTIONS, start="free", weigh_by_score=True),
         constants.BRANCHES_PROGRAM: commands.branches_arguments({"a": "p"}, "out", OPTIONS, shared_poses=True),
+        constants.RESOLUTION_PROGRAM: commands.resolution_arguments(["1", "2"], "mask", "coverage", "out", seed=1),
     }[program]
     assert {a for a in used if isinstance(a, str) and a.startswith("--")} - known == set()
+
+
+def test_what_the_halves_cannot_show_is_told_by_program_and_protocol():
+    command = [sys.executable, "-m", "xmipp_scripts.average_subtomograms", "--help"]
+    shown = " ".join(subprocess.run(command, capture_output=True, text=True, check=False).stdout.split())
+    assert "The handedness and a wrong sign of the tilt angles cannot be detected" in shown
+    told = " ".join((XmippProtAverageSubtomograms3D.__doc__ or "").split())
+    assert "does not show a wrong hand, a wrong sign of the tilt angles or a wrong symmetry" in told
 
 
 def test_the_form_knows_what_the_programs_ask_for():
@@ -164,6 +175,49 @@ def test_the_viewer_of_an_average_shows_what_is_there(tmp_path):
     titles = [axes.get_title() for axes in maps.figure.axes if axes.get_title()]
     assert titles == ["average", "half 1", "half 2"]
     assert fsc.figure.axes[0].lines[1].get_ydata().tolist() == [0.95, 0.3]
+
+
+def test_the_viewer_of_an_average_shows_directions_and_local_resolution(tmp_path):
+    viewer, files = AverageViewer(tmp_path), AveragingFiles(str(tmp_path))
+    names = ("showFso", "showDirections", "showLocal")
+    assert [press(viewer, name) for name in names] == [["There are no halves."]] * 3
+    (tmp_path / "averaging" / "output").mkdir(parents=True)
+    (tmp_path / "averaging" / "resolution").mkdir()
+    (tmp_path / "averaging" / "output" / "fsc.csv").write_text("frequency,unmasked\n")
+    assert [press(viewer, name) for name in names] == [["It was made by an older version: run it again."]] * 3
+    occupancy = {"frequency": [0.01, 0.02], "fso": [0.9, 0.3], "noise": [0.2, 0.1], "isotropic": [0.5, 0.001]}
+    pd.DataFrame(occupancy).to_csv(files.of_resolution("fso.csv"))
+    sphere = {"x": [0.0, 0.6, 1.0], "y": [0.0, 0.0, 0.0], "z": [1.0, 0.8, 0.0], "resolution": [np.nan, 30.0, 20.0]}
+    pd.DataFrame(sphere).to_csv(files.of_resolution("directions.csv"))
+    local = np.zeros((8, 8, 8), dtype=np.float32)
+    local[2:6, 2:6, 2:6] = np.linspace(20, 40, 64).reshape(4, 4, 4)
+    write_volume(files.map("average"), np.random.default_rng(0).random((8, 8, 8)), 10.0)
+    write_volume(files.of_resolution("local_resolution.mrc"), local, 10.0)
+    (fso,), (directions,), (shown,) = (press(viewer, name) for name in names)
+    assert [window.title for window in (fso, directions, shown)] == [
+        "FSO of the halves",
+        "Resolution by direction",
+        "Local resolution",
+    ]
+    assert fso.figure.axes[0].lines[0].get_ydata().tolist() == [0.9, 0.3]
+    assert directions.figure.axes[0].collections[0].get_array().tolist() == [1 / 30, 1 / 20]
+    image = shown.figure.axes[3].images[0]
+    frequency = image.get_array().filled(0)  # 1/Å
+    assert frequency == pytest.approx(np.divide(1, local[4], out=np.zeros((8, 8)), where=local[4] > 0))
+    assert shown.figure.axes[-1].get_yticklabels()[0].get_text() == f"{1 / image.norm.vmin:.3g}"
+
+
+def test_the_resolution_is_in_the_summary_where_it_was_measured(tmp_path):
+    path = tmp_path / "summary.json"
+    assert results.resolution_lines(str(path)) == []
+    fso, local = {"0.5": "31.4 A", "band": ["40.0 A", "none"]}, {"median": 28.5}
+    notes = ["from 40 A on the directions in which the halves agree are not spread evenly", "no mask: the noise"]
+    path.write_text(json.dumps({"fso": fso, "local": local, "notes": notes}))
+    assert results.resolution_lines(str(path)) == [
+        "By direction (FSO): half of the directions agree to 31.4 A, 90 % to 40.0 A, 10 % to none. "
+        "Local resolution: median 28.5 Å",
+        f"*Note*: {notes[0]}",
+    ]
 
 
 def test_the_viewer_of_branches_shows_maps_and_report(tmp_path, monkeypatch):

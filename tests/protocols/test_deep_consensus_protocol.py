@@ -13,6 +13,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
 TestDeepConsensusPicking3D = scipion_tests.TestDeepConsensusPicking3D
 TestAnswers = scipion_tests_of_answers.TestAnswers
 TestSecondLook = scipion_tests_of_the_second_look.TestSecondLook
+pytest.mark.slow(TestSecondLook.test_it_scores_and_centres_the_picks_and_is_continued_without_training)  # three runs
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 

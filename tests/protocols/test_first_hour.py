@@ -6,11 +6,15 @@ import warnings
 import webbrowser
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
+from averaged_scene import DIAMETER, make_scene
 
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.registry import Context, TomogramInfo, read
+from tomo_particles.learning.voxels.description import ATTRIBUTE, VoxelModel
+from tomo_particles.learning.voxels.targets import ParticleClass
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
@@ -23,10 +27,12 @@ with warnings.catch_warnings():  # of Scipion's own modules
 
     import xmipptomo.protocols
     from xmipptomo.convert import name_of, names_of_pickers
+    from xmipptomo.objects import PickerModel
     from xmipptomo.protocols import (
         XmippProtDeepConsensusPicking3D,
         XmippProtExportCoordinates3D,
         XmippProtImportCoordinates3D,
+        XmippProtStreamingConsensus3D,
     )
     from xmipptomo.protocols.coordinates.copies import copy_files
     from xmipptomo.protocols.shared.checked_form import field_name
@@ -37,14 +43,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases op
 
 TEMPLATES = Path(xmipptomo.protocols.__file__).parents[1] / "templates"
 RATE, SIZE = 10.0, (64, 60, 56)
-PARTICLES = [(20.0, 24.0, 18.0), (44.0, 30.0, 34.0)]
-# What a picker that nobody here has seen may write, of two particles: text, and the name of the file.
-ODD_FILES = {
-    "my picks.csv": "idx;X_px;Y_px;Z_px;Tomogram;conf\n" + "".join(f"{i};{x};{y};{z};ts_a.mrc;0.9\n" for i, (x, y, z)
-                                                                      in enumerate(PARTICLES)),
-    "ts_a.txt": "# picked by hand\n" + "".join(f"{x} {y} {z}\n" for x, y, z in [*PARTICLES, (50, 10, 10)]),
-    "ts_a_third.tsv": "x (voxels)\ty (voxels)\tz (voxels)\tfom\n" + "".join(f"{x}\t{y}\t{z}\t1\n" for x, y, z in PARTICLES),
-}  # fmt: skip
 NO_EXCEPTION = re.compile(r"\w*(Error|Exception|Warning)\b|Traceback|NoneType|None\b|not finished|validation failed")
 WORDS, EMPTY = "abc", ""
 
@@ -66,31 +64,49 @@ def project(tmp_path):
         made.closeMapper()
 
 
-@pytest.mark.slow  # five and six launches of Scipion
+def odd_files(name: str, particles: list[tuple[float, float, float]]) -> dict[str, str]:
+    """What a picker that nobody here has seen may write of the particles of a tomogram: text, by the name of the file."""
+    rows = ["{:g} {:g} {:g}".format(*place) for place in particles]
+    csv = [f"{number};{row.replace(' ', ';')};{name}.mrc;0.9" for number, row in enumerate(rows)]
+    tsv = [row.replace(" ", "\t") + "\t1" for row in rows]
+    return {
+        "my picks.csv": "\n".join(["idx;X_px;Y_px;Z_px;Tomogram;conf", *csv]),
+        f"{name}.txt": "\n".join(["# picked by hand", *rows, "50 90 10"]),
+        f"{name}_third.tsv": "\n".join(["x (voxels)\ty (voxels)\tz (voxels)\tfom", *tsv]),
+    }
+
+
+@pytest.mark.slow  # six and seven launches of Scipion
 @pytest.mark.parametrize("pickers", [2, 3])
-def test_a_template_leads_from_files_with_odd_headers_to_a_star_file(tmp_path, project, pickers):
-    write_volume(tmp_path / "tomograms" / "ts_a.mrc", np.random.default_rng(1).normal(size=SIZE[::-1]), RATE)
-    given = {"tomograms": str(tmp_path / "tomograms"), "rate": "10", "box": "16"}
-    for number, (name, text) in enumerate(list(ODD_FILES.items())[:pickers], start=1):
-        (tmp_path / name).write_text(text)
-        given[f"picker{number}"] = str(tmp_path / name)
+def test_a_template_leads_from_files_with_odd_headers_to_a_star_file_and_an_average(tmp_path, project, pickers):
+    """Of 25 particles: an average of so few has no halves, and says so."""
+    scene = make_scene(count=25, tomograms=1)
+    ((name, volume),) = scene.tomograms.items()
+    particles = sorted(map(tuple, scene.places[name].tolist()))
+    files = dict(list(odd_files(name, particles).items())[:pickers])
+    write_volume(tmp_path / "tomograms" / f"{name}.mrc", volume, RATE)
+    given = {"tomograms": str(tmp_path / "tomograms"), "rate": "10", "box": "16", "diameter": f"{DIAMETER:g}"}
+    for number, (file_name, text) in enumerate(files.items(), start=1):
+        (tmp_path / file_name).write_text(text)
+        given[f"picker{number}"] = str(tmp_path / file_name)
     entries = rendered({2: "deep_consensus_of_two_pickers", 3: "deep_consensus_of_three_pickers"}[pickers], given)
-    entries.pop()  # too few picks for an average
-    entries[-2]["doVoting"] = True  # the network has tests of its own
+    entries[-3]["doVoting"] = True  # the network has tests of its own
     runs = list(project.loadProtocols(jsonStr=json.dumps(entries)).values())
     for run in runs:
         project.launchProtocol(run, wait=True)
         assert run.isFinished(), run.getErrorMessage()
-    imports, consensus, export = runs[1:-2], runs[-2], runs[-1]
-    names = [Path(name).stem for name in ODD_FILES][:pickers]
+    *imports, consensus, export, average = runs[1:]
+    names = [Path(file_name).stem for file_name in files]
     assert [run.getRunName() for run in imports] == names  # and not all the same
-    assert f"*2 coordinates* in 1 tomogram, from the file {tmp_path / 'my picks.csv'}" in imports[0].summary()
+    assert f"*25 coordinates* in 1 tomogram, from the file {tmp_path / 'my picks.csv'}" in imports[0].summary()
     assert any(f"Picker 1 ({names[0]})" in line for line in consensus.summary())
     assert {item._pickers.get() for item in consensus.coordinates.iterItems()} == {"+".join(names)}
     (star,) = (tmp_path / "project").glob(f"{export._getExtraPath()}/**/*.star")
-    tomogram = TomogramInfo("ts_a", RATE, SIZE, str(tmp_path / "tomograms" / "ts_a.mrc"))
-    written = read(star, Context({"ts_a": tomogram}))["ts_a"].at_sampling_rate(RATE)
-    np.testing.assert_allclose(sorted(written.positions.tolist()), PARTICLES, atol=0.01)
+    tomogram = TomogramInfo(name, RATE, volume.shape[::-1], str(tmp_path / "tomograms" / f"{name}.mrc"))
+    written = read(star, Context({name: tomogram}))[name].at_sampling_rate(RATE)
+    np.testing.assert_allclose(sorted(written.positions.tolist()), particles, atol=0.01)
+    assert average.coordinates.getSize() == average.subtomograms.getSize() == 25
+    assert average.summary()[0].startswith("*No halves*") and average.average.getDim() == (22, 22, 22)
 
 
 @pytest.mark.slow  # a launch of Scipion
@@ -123,7 +139,11 @@ def filled(sets, tmp_path):
     volume = Volume(location=str(tmp_path / "map.mrc"))
     volume.setSamplingRate(RATE)
     (tmp_path / "picks.csv").write_text("tomo_id,x,y,z\nTS_1,10,20,30\n")
+    model = VoxelModel("unet", "sphere", "ce", 48, RATE, (ParticleClass("particle", 43.0),), 1, 1)
+    with h5py.File(tmp_path / "model.h5", "w") as file:
+        file.attrs[ATTRIBUTE] = model.to_json()
     inputs = {
+        "inputModel": PickerModel(str(tmp_path / "model.h5")), "inputRun": XmippProtStreamingConsensus3D(),
         "inputTomograms": tomograms, "inputCoordinates": first, "inputSets": [first, second], "inputPickings": [first],
         "inputBranches": [first, second], "reference": second, "inputSet": first, "folder": str(tmp_path),
         "inputTemplates": [volume],
@@ -201,7 +221,7 @@ def test_gpus_that_are_words_are_refused(filled):
 def test_words_in_an_optional_number_are_no_empty_field(filled):
     protocol = filled(XmippProtDeepConsensusPicking3D)
     enter(protocol, "diameter", WORDS)
-    assert protocol.validate() == ["*Diameter (A)* must be a number, or empty."]
+    assert protocol.validate() == ["*Diameter (Å)* must be a number, or empty."]
     assert protocol.diameter.getClassName() == "Float"  # what the project stores
 
 

@@ -10,6 +10,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from xmipptomo.protocols import (
         XmippProtDeepConsensusPicking3D,
+        XmippProtDeepPick3D,
         XmippProtImportCoordinates3D,
         XmippProtPickBlobs3D,
         XmippProtTemplateMatching3D,
@@ -35,6 +36,7 @@ def test_the_help_of_augmentation_tells_every_variation():
         (XmippProtDeepConsensusPicking3D, "boxSizeChoice"),
         (XmippProtImportCoordinates3D, "boxSize"),
         (XmippProtPickBlobs3D, "boxFactor"),
+        (XmippProtDeepPick3D, "boxFactor"),
         (XmippProtTemplateMatching3D, "boxSize"),
     ],
 )

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 pytest.importorskip("xmipptomo.convert")
 from xmipptomo import constants  # noqa: E402
+from xmipptomo.protocols.learned import commands as learned  # noqa: E402
+from xmipptomo.protocols.learned.thresholds import read_thresholds, thresholds_text  # noqa: E402
 from xmipptomo.protocols.shared import commands  # noqa: E402
 from xmipptomo.protocols.simulation.form import numbers  # noqa: E402
 
@@ -68,11 +70,45 @@ def matching(options=MATCHING, **changes):
 
 
 def evaluation(**changes):
-    values = {"radius": 7.5, "classes": "c.csv", "targets": ["a", "b"], "tomograms": ["t.mrc"], "rate": 10.0, "seed": 3}
+    values = {
+        "radius": 7.5,
+        "classes": "c.csv",
+        "targets": ["a", "b"],
+        "tomograms": ["t.mrc"],
+        "rate": 10.0,
+        "seed": 3,
+        "masks": "masks",
+    }
     return commands.evaluation_arguments("p.xmd", "g.xmd", "root", **{**values, **changes})
 
 
+FROM_PICKS = learned.LearnedFrom("p.xmd", ["a.mrc", "b.mrc"], 10.0, partial=True, classes="c.csv")
+FROM_CONSENSUS = learned.LearnedFrom(consensus="run", soft=True, diameter=120.0)
+TRAINING = learned.TrainingOptions("unet", 10.0, 5, 3, 0.5, 32, 4, 1e-3, 2.0, True, "start.h5", 7)
+PICKING = learned.PickingOptions(
+    "m.h5", commands.Selection(number=5), ["0.5", "a:0.7"], "meanshift", 60.0, True, ["a.mrc"], (-50.0, 60.0), 15.0, 40.0
+)
+
+
+def training(source=FROM_PICKS, options=TRAINING, **changes):
+    return learned.training_arguments(
+        "m.h5", "n.txt", source, options, **{"masks": "masks", "gpus": "0,1", "threads": 2, **changes}
+    )
+
+
+def deep_picking(options=PICKING, **changes):
+    return [
+        *learned.picking_arguments(
+            "t.mrc", "p.xmd", "n.txt", options, **{"rate": 10.0, "score_maps": "maps", "threads": 2, **changes}
+        ),
+        "--gpus",
+        "",
+    ]
+
+
 ALL = {
+    constants.TRAIN_PROGRAM: training() + training(FROM_CONSENSUS, replace(TRAINING, steps=0)),
+    constants.DEEP_PICK_PROGRAM: deep_picking(),
     constants.SIMULATION_PROGRAM: commands.simulation_arguments(SIMULATION),
     constants.MASK_PROGRAM: commands.mask_arguments(
         "t.mrc", "masks", rate=10.0, bead=50.0, membrane_bad=True, bright=True, user="u.mrc", threads=2
@@ -168,10 +204,43 @@ def test_matching_leaves_out_what_is_automatic():
     assert matching()[matching().index("--diameter") + 1 : matching().index("--diameter") + 3] == [100.0, 200.0]
 
 
+def test_a_training_learns_from_one_source_for_steps_or_minutes():
+    picks, consensus = training(), training(FROM_CONSENSUS, replace(TRAINING, steps=0, patch=0, input_model=""), masks="")
+    assert value_of(picks, "--labels") == "partial" and value_of(picks, "--classes") == "c.csv"
+    assert value_of(picks, "--steps") == 5 and "--minutes" not in picks and "--diameter" not in picks
+    assert value_of(consensus, "--doubtful") == "soft" and value_of(consensus, "--minutes") == 10.0
+    assert not {"--coordinates", "--tomograms", "--steps", "--patch", "--inputModel", "--mask", "--classes"} & {
+        a for a in consensus if isinstance(a, str)
+    }
+
+
+def test_a_trained_picker_leaves_out_what_is_as_in_the_training():
+    plain = deep_picking(learned.PickingOptions("m.h5", commands.Selection(), [], "", None, False), score_maps="")
+    assert not {"--threshold", "--number", "--cluster", "--bandwidth", "--tta", "--scoremaps", "--identify", "--tilts"} & set(
+        plain
+    )
+    turned = deep_picking()
+    assert turned[turned.index("--tilts") + 1 :][:2] == [-50.0, 60.0] and value_of(turned, "--identify") == "a.mrc"
+    assert deep_picking()[deep_picking().index("--threshold") + 1 :][:2] == ["0.5", "a:0.7"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [("0.5 a:0.7", ""), ("b:0", ""), ("", "EMPTY"), ("c:0.5", "names the class 'c'"), ("0.5 1.2", "'1.2'"), ("a:x", "'a:x'")],
+)
+def test_thresholds_of_classes_are_read_and_written(text, wrong):
+    if wrong:
+        with pytest.raises(ValueError, match=wrong):
+            read_thresholds(text, ["a", "b"])
+    else:
+        found = read_thresholds(text, ["a", "b"])
+        assert read_thresholds(thresholds_text(found), ["a", "b"]) == found
+
+
 def test_an_evaluation_by_classes_has_no_radius():
     assert value_of(evaluation(), "--radius") == 7.5
-    short = evaluation(radius=None, targets=[], tomograms=[])
-    assert not {"--radius", "--target", "--tomograms"} & set(short)
+    short = evaluation(radius=None, targets=[], tomograms=[], masks="")
+    assert not {"--radius", "--target", "--tomograms", "--mask"} & set(short)
     assert value_of(short, "--classes") == "c.csv"
     assert "--classes" not in evaluation(classes="")
 

@@ -1,23 +1,31 @@
 """Protocols that follow growing inputs: what their looks at Scipion's files say, and their runs by Scipion's own tests."""
 
 import errno
+import html
 import shutil
+import socket
 import sqlite3
+import threading
 import warnings
-from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from aiosmtpd.controller import Controller
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from tomo_particles.core.errors import InputError
-    from tomo_particles.runs.ledger import Ledger
-    from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Source
-    from tomo_particles.runs.watching import Prepare
-    from xmipptomo.protocols import XmippProtPickingConsensus3D
+    from tomo_particles.runs.ledger import LedgerFiles
+    from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Look, Source
+    from tomo_particles.runs.watching import VOTE, End, Prepare, Publish, Rules
+    from xmipptomo.protocols import XmippProtMonitor3D, XmippProtPickingConsensus3D, XmippProtStreamingConsensus3D
+    from xmipptomo.protocols.shared.program_steps import JobLost
+    from xmipptomo.protocols.streaming.following_pickers import FollowsPickers
     from xmipptomo.protocols.streaming.set_looks import SetLook, look_at_input, look_at_set
+    from xmipptomo.tests import test_protocol_streaming_consensus3d as consensus_tests
     from xmipptomo.tests import test_protocols_streaming as scipion_tests
+    from xmipptomo.tests.test_protocol_streaming_consensus3d import QUICK, SOON
 
 PICKS = {"TS_2": [[1, 2, 3]], "TS_1": [[1, 2, 3], [4, 5, 6]]}
 
@@ -106,6 +114,23 @@ class TestStreaming(scipion_tests.TestStreaming):
             yield
 
 
+class Kept:
+    """What a mail server received."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[list[str], str]] = []
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802  a name of aiosmtpd
+        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))
+        return "250 OK"
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
 def full_disk() -> InputError:
     error = InputError("'picks.xmd': the disk is full; free some space")
     error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
@@ -125,10 +150,116 @@ def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
     def broken():
         raise error
 
-    noted, said = [], []
+    noted, held = [], []
     run = SimpleNamespace(
-        _ledger=Ledger(), _files=lambda: None, _frame=lambda: (10.0, 20), _sets=broken, _note=noted.append, error=said.append
+        _files=lambda: None,
+        _frame=lambda: (10.0, 20),
+        _sets=broken,
+        _note=lambda ts_id, **changes: noted.append((ts_id, changes["left_out"], changes["revision"])),
+        _hold=lambda ts_id, error: held.append((ts_id, error)),
+        _isLostForGood=lambda ts_id, error: False,
+        error=lambda text: None,
     )
-    with pytest.raises(type(error)) if passes else nullcontext():  # the step fails, so that Continue tries again
-        XmippProtPickingConsensus3D._merge(run, Prepare("TS_1", 1, "t", {1: "p", 2: "q"}))
-    assert [entry.left_out for entry in noted] == ([] if passes else [str(error)])
+    XmippProtPickingConsensus3D._merge(run, Prepare("TS_1", 1, "t", {1: "p", 2: "q"}))
+    assert held == ([("TS_1", error)] if passes else [])  # it is tried again
+    assert noted == ([] if passes else [("TS_1", str(error), 0)])
+
+
+class Followed(FollowsPickers):
+    """A protocol whose disk is full when it first publishes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._lock, self.settle = folder, threading.RLock(), SimpleNamespace(get=lambda: 0.03)
+        self.published: list[str] = []
+        self.tries, self.said = 0, list[str]()
+
+    def _getExtraPath(self, *parts: str) -> str:
+        return str(self.folder.joinpath(*parts))
+
+    _getPath = _getExtraPath
+
+    def warning(self, text: str) -> None:
+        self.said.append(text)
+
+    def _rules(self) -> Rules:
+        return Rules(("a", "b"), VOTE, settle=0.03, final=False)
+
+    def _begin(self) -> None:
+        """Nothing is there before."""
+
+    def _look(self) -> Look:
+        return Look(Source({"TS_1": "t"}, OVER), (Source({"TS_1": "p"}, OVER), Source({"TS_1": "q"}, OVER)))
+
+    def _do(self, action) -> bool:
+        match action:
+            case Prepare():
+                self._note("TS_1", revision=1, tomogram="t", digests=action.digests)
+            case Publish():
+                self.tries += 1
+                if self.tries < 3:
+                    raise full_disk()
+                self.published += action.tomo_ids
+                self._note("TS_1", published=True)
+            case End():
+                return True
+        return False
+
+
+def test_a_full_disk_is_waited_for_and_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("xmipptomo.protocols.streaming.following_pickers.AGAIN", 0.1)
+    run = Followed(tmp_path)
+    run.followStep("")
+    assert (run.tries, run.published) == (3, ["TS_1"])
+    said = "Publish: 'picks.xmd': the disk is full; free some space; it is tried again"
+    assert [text for text in run.said if "disk is full" in text] == [said]
+    assert run._keptLines() == [] and LedgerFiles(tmp_path / "ledger").read()["TS_1"].published
+
+
+def test_a_job_that_is_lost_three_times_is_lost_for_good():
+    run = SimpleNamespace(_lost={})
+    lost = [FollowsPickers._isLostForGood(run, "TS_1", JobLost("the job ended before its program did")) for _ in range(3)]
+    assert lost == [False, False, True]
+    assert not FollowsPickers._isLostForGood(run, "TS_2", OSError("the disk did not answer"))
+
+
+@pytest.mark.slow
+class TestStreamingConsensus3D(consensus_tests.TestStreamingConsensus3D):
+    """Launches of Scipion."""
+
+    pytestmark = pytest.mark.filterwarnings("ignore")
+
+    @pytest.fixture(scope="class", autouse=True)
+    def folder_kept(self):
+        """Scipion's tests change into their project: come back."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(".")
+            yield
+
+    def test_a_monitor_writes_a_page_and_mails_while_the_run_goes_on(self):
+        kept, port = Kept(), free_port()
+        server = Controller(kept, hostname="127.0.0.1", port=port)
+        server.start()
+        try:
+            sources = [self.released(self.pickers[0], interval=2.0), self.released(self.pickers[1], interval=2.0, lacking=3)]
+            live = self.form(XmippProtStreamingConsensus3D, sources, doVoting=True, **QUICK, **SOON)
+            mail = {"mailServer": "127.0.0.1", "mailPort": port, "mailSecurity": 0, "mailFrom": "a@example.org"}
+            monitor = self.newProtocol(XmippProtMonitor3D, every=1.0, behind=1, mailTo="b@example.org c@example.org", **mail)
+            self.proj.saveProtocol(live)
+            monitor.inputRun.set(live)
+            self.proj.launchProtocol(monitor)  # before the run that it shows
+            self.proj.launchProtocol(live)
+            page = Path(monitor._getExtraPath("monitor.html"))
+            self.until(page.exists)
+            self.killed(monitor)
+            self.continued(monitor)
+            self.ended(live)
+            self.ended(monitor)
+        finally:
+            server.stop()
+        self.assertTrue(monitor.isFinished(), monitor.getErrorMessage())
+        text = html.unescape(page.read_text(encoding="utf-8"))
+        self.assertIn("4 of 4 tomograms", text)
+        self.assertIn("Nothing is wrong" if not monitor._keptLines() else monitor._keptLines()[0], text)
+        self.assertEqual(kept.mails[0][0], ["b@example.org", "c@example.org"])
+        self.assertIn("lacks 3 tomograms that another one has", kept.mails[0][1].replace("=\r\n", ""))
+        self.assertEqual(len(kept.mails), 1)  # not one in each look, and no second one within ten minutes

@@ -10,6 +10,13 @@ from tomo_particles.core.errors import InputError
 from .config import AverageConfig
 
 NOISE, TRUTH, CONSENSUS = OWN = ("noise", "truth", "consensus")  # branches that the program names
+OPTIONS = {  # of the fields of BranchesConfig
+    "branches": "--branches",
+    "consensus": "--consensus",
+    "truth": "--truth",
+    "reference": "--reference",
+    "shared_poses": "--sharedPoses",
+}
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
-from tomo_particles.reports.map_pages import Page, Section, write_page
+from tomo_particles.reports.map_pages import Page, Section, with_signs, write_page
 
+from .._shared.as_options import given_options
+from .branch_config import OPTIONS as OF_BRANCHES
 from .branch_config import BranchesConfig
 from .branch_runs import Compared, Run
 from .branch_table import equal_table, own_table
+from .options import OPTIONS as OF_SEARCH
 
 
 def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compared], notes: Sequence[str]) -> None:
@@ -36,15 +37,13 @@ def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compar
             Section("Each with all of its picks", _OWN, _own_pictures(found), _printed(own_table(found))),
         ],
         notes,
-        {name: value for name, value in asdict(config).items() if name != "average" and value is not None}
-        | {name: value for name, value in asdict(config.average).items() if name != "picks" and value is not None},
+        given_options({**vars(config.average), **vars(config)}, {**OF_BRANCHES, **OF_SEARCH}),
     )
     write_page(path, page)
 
 
 def _printed(table: list[list[str]]) -> list[list[str]]:
-    """With the signs that a terminal may lack."""
-    return [[re.sub(r"(?<=[\d,]) A\b", " Å", cell).replace("+-", "±") for cell in row] for row in table]
+    return [list(map(with_signs, row)) for row in table]
 
 
 def _lead(found: Sequence[Compared], config: BranchesConfig) -> str:

@@ -28,6 +28,21 @@ DATA_OPTIONS = (
     " [--threads <int=2>] : CPU threads; the result does not depend on them",
     " [--seed <int=1>] : seed of every random choice",
 )
+OPTIONS = {  # of the fields that `read_averaging_options` gives
+    "tomograms": "--tomograms",
+    "diameter": "--diameter",
+    "tilts": "--tilts",
+    "symmetry": "--symmetry",
+    "lowpass": "--lowpass",
+    "finest": "--finest",
+    "rounds": "--iter",
+    "starts": "--starts",
+    "bright": "--bright",
+    "sampling_rate": "--samplingrate",
+    "tomogram_sampling_rate": "--tomogramSamplingrate",
+    "threads": "--threads",
+    "seed": "--seed",
+}
 
 
 def read_averaging_options(program: Program) -> dict[str, Any]:

@@ -10,7 +10,20 @@ import pandas as pd
 from tomo_particles.fourier.map_resolution import MapResolution
 from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
-from tomo_particles.reports.map_pages import Page, Section, write_page
+from tomo_particles.reports.map_pages import Page, Section, with_signs, write_page
+
+from .._shared.as_options import given_options
+
+OPTIONS = {  # of the fields of ResolutionConfig
+    "half1": "--half1",
+    "half2": "--half2",
+    "mask": "--mask",
+    "coverage": "--coverage",
+    "cone": "--cone",
+    "threshold": "--threshold",
+    "sampling_rate": "--samplingrate",
+    "seed": "--seed",
+}
 
 
 def write_resolution_page(path: Path, made: MapResolution, table: pd.DataFrame, average: np.ndarray, summary: dict) -> None:
@@ -18,12 +31,13 @@ def write_resolution_page(path: Path, made: MapResolution, table: pd.DataFrame, 
     fso, local = summary["fso"], summary["local"]
     occupancy, directions = made.occupancy_table(), made.direction_table()
     cards = {f"FSC {summary['threshold']:g}, {name}": values["text"] for name, values in summary["fsc"].items()}
+    cards = dict(reversed(cards.items()))
+    cards |= {"FSO 0.5": fso["0.5"], "FSO 0.9 to 0.1": " to ".join(fso["band"]), "local, median": f"{local['median']:g} A"}
     page = Page(
         "Resolution of an average",
         str(path.parent.resolve()),
         "",
-        dict(reversed(cards.items()))
-        | {"FSO 0.5": fso["0.5"], "FSO 0.9 to 0.1": " to ".join(fso["band"]), "local, median": f"{local['median']:g} A"},
+        {name: with_signs(value) for name, value in cards.items()},
         [
             Section(
                 "By shell",
@@ -42,7 +56,7 @@ def write_resolution_page(path: Path, made: MapResolution, table: pd.DataFrame, 
             ),
         ],
         summary["notes"],
-        {name: value for name, value in summary["parameters"].items() if value is not None},
+        given_options(summary["parameters"], OPTIONS),
     )
     write_page(path, page)
 

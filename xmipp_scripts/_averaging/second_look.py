@@ -20,6 +20,7 @@ from tomo_particles.consensus.labels import agreement_of
 from tomo_particles.consensus.looks import AGREEMENT, joined_scores, moved_midway, worth_of
 from tomo_particles.consensus.merged_picks import NETWORK, SCORE, MergedPicks, references_of
 from tomo_particles.consensus.run_verdict import FinalScores, final_scores
+from tomo_particles.consensus.second_kind import second_kind
 from tomo_particles.consensus.verdict import VOTES_ALONE
 from tomo_particles.core.coordinates import rescale_positions, rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
@@ -85,6 +86,7 @@ class Compared:
     """The second look of merged picks (m) and noise picks (k), in the order of their tables; 0 where a box could not be used.
 
     features: (m + k, 3).  ccc: (m,).  shifts: (m, 3) x, y, z, voxels of the tables.  references: number in each half.
+    second_kind: share of the accepted picks that look unlike the rest; 0 if they are of one kind.
     """
 
     looks: Looks
@@ -92,6 +94,7 @@ class Compared:
     ccc: np.ndarray
     shifts: np.ndarray
     references: tuple[int, int]
+    second_kind: float
 
     @property
     def worth(self) -> float:
@@ -117,7 +120,8 @@ class Looked:
 def write_second_look(config: LookConfig, progress: Callable[[str], None] = lambda line: None) -> dict:
     """Score merged picks once more; returns what the record says: used, reason, agreement, worth, references, lowpass.
 
-    Where the look is worth nothing, the scores are those of the input, and the reason says why.
+    Where the look is worth nothing, the scores are those of the input, and the reason says why. It also says whether the accepted
+    picks seem to be of two kinds (secondKind: share of the smaller one).
     """
     columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
     _require_scores(columns, noise, config)
@@ -234,7 +238,9 @@ def _compared(
     looks = second_look(boxes, half, references, rows < m, settings, config.seed)
     features, ccc, shifts = np.zeros((len(names), 3)), np.full(len(names), np.nan), np.zeros((len(names), 3))
     features[rows], ccc[rows], shifts[rows] = looks.features, looks.ccc, looks.shifts
-    return Compared(looks, features, ccc[:m], shifts[:m] / np.array(columns["samplingRate"])[:, None], (count[0], count[1]))
+    shifts = shifts[:m] / np.array(columns["samplingRate"])[:, None]
+    kinds = second_kind(looks.features[np.isfinite(accepted[rows])][:, :2])
+    return Compared(looks, features, ccc[:m], shifts, (count[0], count[1]), kinds)
 
 
 def _places(columns: Columns, tomograms: Mapping[str, Tomogram]) -> np.ndarray:
@@ -251,13 +257,18 @@ def _places(columns: Columns, tomograms: Mapping[str, Tomogram]) -> np.ndarray:
 def _record(compared: Compared) -> dict:
     looks, first, second = compared.looks, *compared.references
     shown = f"the averages of two halves ({first} and {second} accepted picks) agree with a correlation of {looks.agreement:.2f}"
-    reason = shown if compared.worth else f"none, because {shown} only; {AGREEMENT[0]:g} is needed"
+    needed = f"{AGREEMENT[0]:g} is needed: many accepted picks are false, or too faint, or there are two kinds of particle"
+    reason = shown if compared.worth else f"none, because {shown} only; {needed}"
+    if compared.second_kind:
+        unlike = f"about {compared.second_kind:.0%} of the accepted picks look unlike the rest"
+        reason += f"; {unlike}: a second kind of particle, or false picks"
     return {
         "used": compared.worth > 0,
         "reason": reason,
         "agreement": round(looks.agreement, 4),
         "worth": round(compared.worth, 4),
         "references": list(compared.references),
+        "secondKind": round(compared.second_kind, 3),
         "lowpass": round(looks.lowpass, 2),
     }
 

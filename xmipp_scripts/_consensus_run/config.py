@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class PipelineConfig:
     """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's).
 
-    diameter: of the particle, Å; without it there is no second look.  tilts: degrees.  move: to the centres of the average.
+    derived: pick files of pickers that learned from a consensus.  diameter: of the particle, Å; without it
+    there is no second look.  tilts: degrees.  move: to the centres of the average.
     """
 
     tomograms: tuple[str, ...]
@@ -38,6 +39,7 @@ class PipelineConfig:
     tomogram_sampling_rate: float | None = None
     mask: tuple[str, ...] = ()
     picks_sampling_rates: tuple[float, ...] = ()
+    derived: tuple[str, ...] = ()
     radius: float = 0.35
     representative: int = 2
     symmetry: str = "c1"
@@ -89,6 +91,10 @@ class PipelineConfig:
             raise InputError(
                 f"--picksSamplingrates: give one value a pick file ({len(self.picks)}), received {len(self.picks_sampling_rates)}"
             )
+        if self.derived and self.voting:
+            raise InputError(
+                "--derived: the picks of derived pickers are scored by a network and have no votes; leave out --voting"
+            )
         scores_only = self.skip_training and not self.voting  # a trained model can also score the picks of one picker
         if len(self.picks) < 2 and not scores_only:
             raise InputError(
@@ -102,7 +108,8 @@ class PipelineConfig:
 
     def check_sources(self) -> None:
         """Raise InputError if two pickers, or references of both kinds, have the same picks. Reads the files."""
-        refuse_same_picks((source.path, source.digest) for source in self.sources["picks"])
+        every = [*self.sources["picks"], *self.sources["derived"]]
+        refuse_same_picks((source.path, source.digest) for source in every)
         self.check_references()
 
     def check_references(self) -> None:
@@ -118,10 +125,11 @@ class PipelineConfig:
 
     @cached_property
     def sources(self) -> dict[str, list[PickSource]]:
-        """Every file of picks by what it is of: the pickers' own (picks), known particles (truth), known errors (lie)."""
+        """Every file of picks by what it is of: the pickers' own (picks), those of derived pickers (derived), known particles
+        (truth), known errors (lie)."""
         from tomo_particles.formats.pick_source import PickSource
 
-        paths = {"picks": self.picks, "truth": (self.truth,), "lie": (self.lie,)}
+        paths = {"picks": self.picks, "truth": (self.truth,), "lie": (self.lie,), "derived": self.derived}
         return {kind: [PickSource(path, f"--{kind}") for path in given if path] for kind, given in paths.items()}
 
     @property

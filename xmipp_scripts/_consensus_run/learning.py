@@ -39,6 +39,11 @@ class Learning:
         """The XMD files of one set of subtomograms, one per tomogram."""
         return tuple(str(self.layout.subtomograms(tomogram.tomo_id, name)) for tomogram in self.tomograms)
 
+    @property
+    def _derived(self) -> tuple[str, ...]:
+        """The XMD files of what derived pickers alone found; the preparation removes those of an earlier run."""
+        return tuple(path for path in self._boxes("derived") if Path(path).is_file())
+
     def run(self, steps: Steps) -> Path:
         """Do what is not done yet; returns the XMD of the scored merged picks."""
         config = self.config
@@ -55,17 +60,19 @@ class Learning:
             else:
                 self._forget(Path(self.model), self.layout.training_log, self.layout.training_note)
         noise = self._boxes("noise")
+        if not (model and self._derived):
+            self.layout.scored_derived.unlink(missing_ok=True)  # of an earlier run
         for name, sets in (("merged", MERGED_SETS), ("raw", ("raw",)))[: 1 if config.voting else 2]:
             inputs = tuple(path for s in sets for path in self._boxes(s))
             scoring = self._scoring(name, inputs, noise if name == "merged" else (), model)
             beside = [verdict_beside(scoring.output), reliability_beside(scoring.output)] if name == "merged" else []
             if beside:
                 _forget_damaged(beside[0])
-            more = [scoring.noise_output] if scoring.noise_output else []
+            more = [path for path in (scoring.noise_output, scoring.derived_output) if path]
             steps.run(
                 f"scoring {name}",
                 scoring,
-                [*inputs, *scoring.noise, *([model] if model else [])],
+                [*inputs, *scoring.noise, *scoring.derived, *([model] if model else [])],
                 [scoring.output, *beside, *more],
                 partial(self._score, scoring, name),
             )
@@ -88,7 +95,10 @@ class Learning:
             for path in layout.of_answers:  # of an earlier run
                 path.unlink(missing_ok=True)
             return
-        learning = LearnConfig(str(layout.scored), str(layout.answers), str(layout.answered), self.config.radius)
+        config = self.config
+        learning = LearnConfig(
+            str(layout.scored), str(layout.answers), str(layout.answered), config.radius, config.tomogram_sampling_rate
+        )
         _forget_damaged(verdict_beside(learning.output))
         inputs: list[str | Path] = [learning.input, learning.answers, verdict_beside(learning.input)]
         steps.run("answers", learning, inputs, list(layout.of_answers), lambda: write_learned(learning, self.progress))
@@ -168,6 +178,7 @@ class Learning:
     def _scoring(self, name: str, inputs: tuple[str, ...], noise: tuple[str, ...], model: str) -> ScoringConfig:
         config, layout = self.config, self.layout
         looks_twice = name == "merged" and self._looks_twice(model)
+        derived = self._derived if name == "merged" and model else ()
         output = layout.scored_raw if name == "raw" else layout.scored_first if looks_twice else layout.scored
         return ScoringConfig(
             input=inputs,
@@ -180,6 +191,8 @@ class Learning:
             gpus=config.training.gpus,
             threads=config.threads,
             recipe=config.training.recipe,
+            derived=derived,
+            derived_output=str(layout.scored_derived) if derived else None,
         )
 
 

@@ -19,16 +19,16 @@ from tomo_particles.consensus.orientation_agreement import notes_of_pickers
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
-from tomo_particles.formats.xmd import read_table
+from tomo_particles.formats.xmd import join_tables, read_table
 from tomo_particles.geometry.symmetry import symmetry_group
 from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, RunLayout
 from tomo_particles.runs.results import read_run
 
-from .as_options import as_options
 from .finished import FinishedRun
 from .orientations import orientation_summary
-from .tables import CSV_COLUMNS, in_tomogram_voxels, names_of, write_xmd
+from .settings import settings_of
+from .tables import CSV_COLUMNS, derived_names, in_tomogram_voxels, names_of, write_xmd
 from .tomogram_info import TomogramInfo
 
 
@@ -42,13 +42,14 @@ def forget_outputs(layout: ProgramLayout) -> None:
 def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: float) -> dict:
     """Write every final file of the run, which started at that monotonic time; returns the summary."""
     config, layout = run.config, run.layout
-    names = names_of(run.names)
+    names = names_of(run.names, config.derived)
     threshold = None if config.votes_only else config.threshold
     merged = read_table(scored)
     table = in_tomogram_voxels(merged, run.tomograms, names, threshold)
     good = table["accepted"].to_numpy()
-    given = identity_columns(table)
-    for name, rows in (("accepted", table[good]), ("scored", table)):
+    every = _with_derived(run, merged, table, names)
+    given = identity_columns(every)
+    for name, rows in (("accepted", every[every["accepted"]]), ("scored", every)):
         write_csv_table(layout.output(name, ".csv"), rows[CSV_COLUMNS + given])
         write_xmd(layout.output(name, ".xmd"), rows, run.tomograms, (run.sampling_rate, config.box_size), given)
     if not config.voting:
@@ -61,7 +62,9 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
     notes = [*notes, *notes_of_pickers(orientations.get("pickers", {}), symmetry_group(config.symmetry))]
-    summary = _summary(run, table, good, notes)
+    derived, found = _derived(run, every)
+    notes += found
+    summary = _summary(run, table, good, notes) | {"derived": derived}
     summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
     _write_summary(layout, summary)
     summary["doubts"] = doubts(read_run(layout.root))
@@ -69,6 +72,29 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
     if config.report:
         _write_report(layout, summary)
     return summary
+
+
+def _with_derived(run: FinishedRun, merged: dict[str, list], table: pd.DataFrame, names: dict[int, str]) -> pd.DataFrame:
+    """The table of merged picks with what derived pickers alone found."""
+    path = run.layout.scored_derived
+    if not (run.config.derived and path.is_file()):
+        return table
+    return in_tomogram_voxels(join_tables([merged, read_table(path)]), run.tomograms, names, run.config.threshold)
+
+
+def _derived(run: FinishedRun, every: pd.DataFrame) -> tuple[dict[str, dict[str, int]], list[str]]:
+    """Of each derived picker, how many places it found alone and how many of them are accepted; and what to say of them."""
+    if not run.config.derived:
+        return {}, []
+    if not run.layout.scored_derived.is_file():
+        return {}, ["the picks of derived pickers are not scored: no network was trained, or they are of other tomograms"]
+    counts = {}
+    for name in derived_names(run.config.derived):
+        own = every["pickers"].map(lambda pickers, name=name: name in pickers.split("+"))
+        counts[name] = {"alone": int(own.sum()), "accepted": int((own & every["accepted"]).sum())}
+    alone = ", ".join(f"{name} {of['alone']} ({of['accepted']} accepted)" for name, of in counts.items())
+    text = f"found by derived pickers alone: {alone}. They are in accepted.csv and scored.csv, but in no other number or figure"
+    return counts, [text]
 
 
 def _write_summary(layout: RunLayout, summary: dict) -> None:
@@ -123,7 +149,7 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         },
         "notes": notes,
         "parameters": asdict(config),
-        "settings": as_options(config),
+        "settings": settings_of(config),
     }
 
 

@@ -13,30 +13,35 @@ from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.runs.notes import program_notes
 
 from .._network.files import check_training, prepare_training
-from .._shared.program import say
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, say
 from .config import PipelineConfig
 from .learning import Learning
 from .preparation import LABELS, Preparation
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
+from .workers import Workers, prepare_elsewhere
 
 
 class Pipeline:
     """Runs the steps of one output folder in order; files are the only thing that passes between them."""
 
-    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = say) -> None:
+    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = say, workers: Workers | None = None) -> None:
+        """workers: where the tomograms are prepared; None: here, one after the other."""
         from tomo_particles.formats.pick_folders import source_names
 
         config.check_sources()
         self.config = config
         self.progress = progress
+        self.workers = workers
         self.layout = ProgramLayout(config.odir)
         self.names = source_names(config.picks)
         self.tomogram_notes: list[str] = []
         self.tomograms = read_tomograms(config, self.tomogram_notes)
         self.rate = config.sampling_rate or self.tomograms[0].sampling_rate
-        # what every file of picks holds, by what it is of (picks, truth, lie), picker by picker
-        self.roles = {kind: [source.content for source in sources] for kind, sources in config.sources.items()}
+        # what every file of picks holds, by what it is of (picks, derived, truth, lie), picker by picker
+        roles = {kind: [source.content for source in sources] for kind, sources in config.sources.items()}
+        self.roles = {kind: contents for kind, contents in roles.items() if contents or kind != "derived"}
 
     @property
     def model(self) -> str:
@@ -91,6 +96,7 @@ class Pipeline:
         from .outputs import forget_outputs, write_outputs
 
         config = self.config
+        print_notes(claimed(self.layout.root))
         forget_outputs(self.layout)
         steps = self._begun()
         tomograms = self._prepared(picks, notes, steps)
@@ -122,7 +128,9 @@ class Pipeline:
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
         network = "" if self.config.votes_only else self.network
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
-        for tomogram in tomograms:
+        if self.workers:
+            prepare_elsewhere(self.workers, preparation, tomograms, picks, steps)
+        for tomogram in tomograms:  # what was prepared elsewhere is done
             preparation.prepare(tomogram, picks, steps)
         return tomograms
 
@@ -134,6 +142,7 @@ class Pipeline:
 
         config = self.config
         refuse_split_picker(config.picks, [t.tomo_id for t in self.tomograms], "--picks")
+        refuse_split_picker(config.derived, [t.tomo_id for t in self.tomograms], "--derived")
         rates = {t.tomo_id: t.sampling_rate for t in self.tomograms}
         sizes = {t.tomo_id: t.size for t in self.tomograms}  # for formats that count from the centre
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
@@ -144,6 +153,10 @@ class Pipeline:
                 for i, (source, rate) in enumerate(zip(sources["picks"], own_rates, strict=True))
             ]
         }
+        picks["derived"] = [
+            read_pick_file(source, rates, picker=len(config.picks) + i + 1, sizes=sizes, notes=notes)
+            for i, source in enumerate(sources["derived"])
+        ]
         for kind in ("truth", "lie"):
             picks[kind] = [read_pick_file(source, rates, sizes=sizes, notes=notes) for source in sources[kind]]
         for kind in picks:

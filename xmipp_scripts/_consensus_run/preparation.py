@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tomo_particles.core.seeds import seed_of
@@ -17,7 +18,7 @@ from .steps import Steps
 from .tomograms import TomogramInfo
 
 LABELS = {"pos": "positive", "doubt": "doubtful", "neg": "negative", "noise": "noise"}
-SETS = (*LABELS, "raw")
+SETS = (*LABELS, "raw", "derived")
 
 
 class Preparation:
@@ -36,14 +37,26 @@ class Preparation:
         self.config, self.layout, self.rate, self.network = config, layout, rate, network
         self.roles, self.progress = roles, progress
 
+    def saying(self, progress: Callable[[str], None]) -> Preparation:
+        """The same, with another place for what is said."""
+        config = replace(self.config)  # without the contents of files that it keeps
+        return Preparation(config, self.layout, self.rate, self.network, self.roles, progress)
+
+    def without_progress(self) -> Preparation:
+        """The same, as it can be sent to another machine."""
+        return self.saying(_nothing)
+
     def prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> None:
         """Consensus, noise and boxes of one tomogram."""
         collected = self._collect(tomogram, picks, steps)
+        if "derived" not in collected:
+            self._forget_derived(tomogram.tomo_id)
         self._merge(tomogram, collected, steps)
         if self.config.votes_only:
             return
         self._pick_noise(tomogram, collected["avoid"], steps)
-        for name in LABELS if self.config.voting else SETS:
+        sets = LABELS if self.config.voting else SETS if "derived" in collected else SETS[:-1]
+        for name in sets:
             coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
             self._extract(tomogram, name, coordinates, steps)
 
@@ -54,12 +67,14 @@ class Preparation:
 
         config, layout, tomo_id = self.config, self.layout, tomogram.tomo_id
         sets = {kind: [p[tomo_id].at_sampling_rate(self.rate) for p in files if tomo_id in p] for kind, files in picks.items()}
-        sets["avoid"] = [part for parts in sets.values() for part in parts]
+        # Noise keeps away from what any picker found; derived pickers change nothing of the others
+        sets["avoid"] = [part for kind, parts in sets.items() if kind != "derived" for part in parts]
         path_of = {
             "picks": layout.picks,
             "truth": layout.positive_references,
             "lie": layout.negative_references,
             "avoid": layout.every_pick,
+            "derived": layout.derived_picks,
         }
         collected = {kind: path_of[kind](tomo_id) for kind, parts in sets.items() if parts}
 
@@ -70,6 +85,12 @@ class Preparation:
         settings = (self.roles, self.rate, tomogram.sampling_rate, config.picks_sampling_rates, config.box_size)
         steps.run(f"collect {tomo_id}", settings, [tomogram.path], list(collected.values()), collect)
         return collected
+
+    def _forget_derived(self, tomo_id: str) -> None:
+        """Remove what derived pickers of an earlier run found: what is there is scored."""
+        layout = self.layout
+        for path in (layout.derived_picks(tomo_id), layout.labelled(tomo_id, "derived"), layout.subtomograms(tomo_id, "derived")):
+            path.unlink(missing_ok=True)
 
     def _merge(self, tomogram: TomogramInfo, collected: dict[str, Path], steps: Steps) -> None:
         config, every = self.config, self.layout.consensus(tomogram.tomo_id)
@@ -88,12 +109,16 @@ class Preparation:
             symmetry=config.symmetry,
             truth=_text(collected.get("truth")),
             lie=_text(collected.get("lie")),
+            derived=_text(collected.get("derived")),
+            output_derived=str(self.layout.labelled(tomogram.tomo_id, "derived")) if "derived" in collected else None,
         )
+        outputs: list[str | Path] = [*merged.values(), every]
+        outputs += [consensus.output_derived] if consensus.output_derived else []
 
         def merge() -> None:
             self.progress(f"consensus {tomogram.tomo_id}: {_counts(write_consensus(consensus))}")
 
-        steps.run(f"consensus {tomogram.tomo_id}", consensus, list(collected.values()), [*merged.values(), every], merge)
+        steps.run(f"consensus {tomogram.tomo_id}", consensus, list(collected.values()), outputs, merge)
 
     def _pick_noise(self, tomogram: TomogramInfo, avoid: Path, steps: Steps) -> None:
         from tomo_particles.core.coordinates import rescale_size
@@ -147,6 +172,10 @@ class Preparation:
             [f"{extraction.base}.xmd", f"{extraction.base}.mrcs", note],
             lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
         )
+
+
+def _nothing(_: str) -> None:
+    """Say nothing."""
 
 
 def _text(path: Path | None) -> str | None:

@@ -46,9 +46,10 @@ class Steps:
     its record is removed, from the disk too: if the run is killed then, no other run takes what it leaves for results.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "steps.json"
-        self._done = _read_record(self._path)
+    def __init__(self, folder: Path | None, done: dict[str, Any] | None = None) -> None:
+        """folder: None for a part of a record, on another machine; `done` is what is done of it."""
+        self._path = folder / "steps.json" if folder else None
+        self._done = _read_record(self._path) if self._path else dict(done or {})
         made_by = self._done.pop(VERSION, "unknown")
         self.other_version = one_line(str(made_by))[:40] if self._done and made_by != __version__ else ""  # that made the record
 
@@ -68,7 +69,18 @@ class Steps:
         self._write()
         return True
 
+    def of(self, tomo_id: str) -> dict[str, Any]:
+        """The record of what is done of one tomogram."""
+        return {name: done for name, done in self._done.items() if name.endswith(f" {tomo_id}")}
+
+    def take(self, done: dict[str, Any]) -> None:
+        """Add what another machine did."""
+        self._done |= done
+        self._write()
+
     def _write(self) -> None:
+        if self._path is None:
+            return
         with written_aside(self._path) as aside:
             aside.write_text(json.dumps({VERSION: __version__, **self._done}, indent=1), encoding="utf-8")
 

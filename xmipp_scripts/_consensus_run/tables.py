@@ -12,6 +12,7 @@ from tomo_particles.consensus.merged_picks import REFERENCE, SPREAD, MergedPicks
 from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.picks import NO_SPECIES
 from tomo_particles.formats.headers import ANGLES
+from tomo_particles.formats.pick_folders import source_names
 from tomo_particles.formats.xmd import ANGLES as XMD_ANGLES
 from tomo_particles.formats.xmd import DISAGREEMENT, with_nan, write_table
 
@@ -20,9 +21,15 @@ from .tomogram_info import TomogramInfo
 CSV_COLUMNS = ["tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores"]
 
 
-def names_of(pickers: Sequence[str]) -> dict[int, str]:
-    """The names of the pickers 1, 2, ..., and of the references, by number."""
-    return {REFERENCE: "reference", **dict(enumerate(pickers, start=1))}
+def names_of(pickers: Sequence[str], derived: Sequence[str] = ()) -> dict[int, str]:
+    """The names of the pickers 1, 2, ..., of the references, and of derived pickers by their negative numbers. derived: files."""
+    of_derived = {-(len(pickers) + number): name for number, name in enumerate(derived_names(derived), start=1)}
+    return {REFERENCE: "reference", **dict(enumerate(pickers, start=1)), **of_derived}
+
+
+def derived_names(derived: Sequence[str]) -> list[str]:
+    """What derived pickers are called; derived: their files."""
+    return [f"{name} (derived)" for name in source_names(derived)]
 
 
 def in_tomogram_voxels(

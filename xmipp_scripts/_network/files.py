@@ -27,7 +27,8 @@ class ScoringConfig:
     """Scoring of several XMD files into one; box_size (voxels) and sampling_rate (Å/voxel) are compared with the model's.
 
     model: empty if none could be trained; then the votes alone give the scores. noise: XMD files of noise picks, with which the
-    picks are compared.  noise_output: XMD for the scored noise picks, if it is wanted.
+    picks are compared.  noise_output: XMD for the scored noise picks, if it is wanted.  derived: XMD files of what derived
+    pickers alone found, scored into derived_output as the merged picks are, of which they change nothing.
     """
 
     input: tuple[str, ...]
@@ -41,6 +42,8 @@ class ScoringConfig:
     gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     threads: int = field(default=2, repr=False)
     recipe: str = "consensus"
+    derived: tuple[str, ...] = ()
+    derived_output: str | None = None
     pickers: tuple[str, ...] = ()  # with names, final scores come from what the model file holds on pickers of these names
 
 
@@ -165,8 +168,11 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
             f"{parameter('negatives')}: the final scores of this model compare picks with the noise of their tomogram; "
             f"give that of '{min(without)}'"
         )
+    derived = join_tables([read_table(path, parameter("derived")) for path in config.derived]) if config.derived else {}
+    if derived:
+        _require_images(derived, parameter("derived"), config.derived[0])
     if config.model:
-        _add_network_scores((columns, noise), config)
+        _add_network_scores((columns, noise, *([derived] if derived else [])), config)
     if fitted is not None:
         columns["CoordConsScore"] = fitted.scores(columns, noise).tolist()
         for path in (verdict_beside(config.output), reliability_beside(config.output)):
@@ -176,8 +182,13 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
         found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
         columns["CoordConsScore"] = found.score.tolist()
         write_beside(config.output, found.verdict, found.pickers)
+        fitted = found.fitted
         if columns["image"]:
             progress(f"verdict: {found.verdict.text}")
+    if config.derived_output and config.model and derived and fitted is not None:
+        every = join_tables([columns, derived])  # what is an outlier of contrast is measured on the merged picks
+        derived["CoordConsScore"] = fitted.scores(every, noise)[len(columns["image"]) :].tolist()
+        write_table(config.derived_output, derived)
     if config.noise_output and noise:
         write_table(config.noise_output, noise)
     write_table(config.output, columns)

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 MASK_HELP = " [--mask <...>] : masks of good and bad regions: the folder that xmipp_mask_tomo wrote, or files <tomogram>_mask.mrc"
 
 
-def mask_of(masks: dict[str, str], tomogram: Tomogram) -> RegionMask | None:
-    """The mask of a tomogram; None if none are given."""
+def mask_of(masks: dict[str, str], tomogram: Tomogram, tomo_id: str = "") -> RegionMask | None:
+    """The mask of a tomogram; None if none are given. tomo_id: where it is not the name of the file."""
     from tomo_particles.core.tomograms import tomogram_id
     from tomo_particles.regions.mask_files import read_mask
 
-    path = masks.get(tomogram_id(tomogram.path))
+    path = masks.get(tomo_id or tomogram_id(tomogram.path))
     return read_mask(path, tomogram.size, tomogram.sampling_rate, "--mask") if path else None
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from tomo_particles.core.errors import InputError, parameter
 
-from .program import Program
+from .program import Program, say
 
 RECIPES = ("consensus", "paper")
+TUNED_OPTIONS = {"learning_rate": "--learningRate", "l2": "--l2", "epochs": "--epochs", "augment": "--noAugment"}  # of a tuning
 TRAINING_OPTIONS = (
     "== Training ==",
     " [--recipe <name=consensus>] : how the final score (column CoordConsScore) is computed. consensus: probability from "
@@ -28,6 +30,8 @@ TRAINING_OPTIONS = (
     " [--noAutoStop] : run all epochs, even if the validation loss no longer improves",
     " [--noAugment] : no data augmentation (mirrors and 180 degree rotations, which keep the missing wedge; shifts; changes of "
     "contrast; for the small network also rotations of up to 30 degrees about the tilt axis)",
+    " [--settings <file>] : settings that a tuning chose (xmipp_deep_picking_consensus_tomo --mode tuning): --learningRate, "
+    "--l2, --epochs, --noAugment. An option that is given here counts, not the file",
     " [--inputModel <file>] : continue the training of this model",
     ' [--gpus <list="">] : numbers of the GPUs to use, such as 0 or 0,1. Empty: CPU',
 )
@@ -47,6 +51,7 @@ class TrainingSettings:
     auto_stop: bool = True
     augment: bool = True
     input_model: str | None = None
+    settings_file: str | None = field(default=None, repr=False)  # its values are those above
     gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     recipe: str = "consensus"
 
@@ -56,8 +61,8 @@ class TrainingSettings:
 
 
 def read_training_settings(program: Program) -> TrainingSettings:
-    """The values of TRAINING_OPTIONS of a program that defines them."""
-    return TrainingSettings(
+    """The values of TRAINING_OPTIONS of a program that defines them; what a settings file changes is said."""
+    settings = TrainingSettings(
         network=program.getParam("--network"),
         epochs=program.integer("--epochs"),
         batch=program.integer("--batch"),
@@ -68,6 +73,26 @@ def read_training_settings(program: Program) -> TrainingSettings:
         auto_stop=not program.checkParam("--noAutoStop"),
         augment=not program.checkParam("--noAugment"),
         input_model=program.optional_path("--inputModel"),
+        settings_file=program.optional_path("--settings"),
         gpus=program.getParam("--gpus"),
         recipe=program.getParam("--recipe"),
     )
+    return _with_file(settings, given_settings(program)) if settings.settings_file else settings
+
+
+def given_settings(program: Program) -> tuple[str, ...]:
+    """The names of the settings that a tuning can choose, and that the command line gives."""
+    return tuple(name for name, option in TUNED_OPTIONS.items() if option in program.given)
+
+
+def _with_file(settings: TrainingSettings, given: Sequence[str]) -> TrainingSettings:
+    """The settings with those of their file that are not given as options."""
+    from tomo_particles.learning.tuned_settings import read_settings
+
+    path = settings.settings_file or ""
+    found = read_settings(path)
+    used = {name: value for name, value in found.items() if name not in given}
+    shown = ", ".join(f"{name} {value}" for name, value in used.items()) or "nothing"
+    passed = "".join(f"; {TUNED_OPTIONS[name]} of the command line counts" for name in found if name in given)
+    say(f"settings of '{path}': {shown}{passed}")
+    return replace(settings, **used)

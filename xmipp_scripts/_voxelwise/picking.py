@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tomo_particles.core.errors import InputError, listed
+from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
+from tomo_particles.core.seeds import seed_of
 from tomo_particles.core.tomograms import Tomogram, each_tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.learning.voxels.description import PickingRule, VoxelModel, read_voxel_model
 from tomo_particles.learning.voxels.grey import SeenTomogram, seen_tomogram
-from tomo_particles.pickers.voxelwise.choice import Clustering
+from tomo_particles.pickers.template_search import SearchSettings, Template, identify
 
+from .._shared.mask_option import bad_voxels_of, mask_of
+from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
+from .._shared.templates import check_template_sizes, read_templates
 from .pick_config import DeepPickConfig
-from .picks import as_picks, box_diameter, sizes_of
+from .picks import as_picks, box_diameter, candidates_of
 
 if TYPE_CHECKING:
     import keras
 
     from tomo_particles.network.voxels import ScoreMap
+    from tomo_particles.regions.region_mask import RegionMask
 
 SAME_SCALE = 1e-3  # relative: grey values of a tomogram that is the one that was trained on
 FEW = 0.2  # of the expected number of picks: fewer may have a reason
@@ -37,8 +43,11 @@ def pick_files(config: DeepPickConfig) -> list[Picks]:
     model = read_voxel_model(config.model, "--model")
     thresholds = _thresholds(config, model)
     notes: list[str] = []
-    for _ in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
-        pass
+    templates = read_templates(config.identify, (), None, notes, "--identify")
+    masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
+    for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
+        bad_voxels_of(mask_of(masks, tomogram), tomogram)
+        check_template_sizes(tomogram, templates, "--identify")
     model, more = _with_rule(config, model)
     print_notes([*notes, *more])
     from tomo_particles.network.voxels import load_voxel_model, select_devices
@@ -48,7 +57,9 @@ def pick_files(config: DeepPickConfig) -> list[Picks]:
     pickings, paths = [], []
     for path in config.tomograms:
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            picks = _pick(config, tomogram, model, networks, thresholds)
+            picks = _pick(config, tomogram, mask_of(masks, tomogram), model, networks, thresholds)
+            if picks is not None and templates:
+                picks = _identified(config, tomogram, picks, templates, model.bright)
         if picks is not None:
             pickings.append(picks)
             paths.append(path)
@@ -86,13 +97,18 @@ def _with_rule(config: DeepPickConfig, model: VoxelModel) -> tuple[VoxelModel, l
 
 
 def _pick(
-    config: DeepPickConfig, tomogram: Tomogram, model: VoxelModel, networks: Sequence[keras.Model], thresholds: np.ndarray
+    config: DeepPickConfig,
+    tomogram: Tomogram,
+    mask: RegionMask | None,
+    model: VoxelModel,
+    networks: Sequence[keras.Model],
+    thresholds: np.ndarray,
 ) -> Picks | None:
     """The picks of a tomogram; None where it holds nothing to see."""
     from tomo_particles.network.voxels import predict, predict_out_of_fold
 
     tomo_id = tomogram_id(tomogram.path)
-    seen = seen_tomogram(tomo_id, tomogram.data, tomogram.sampling_rate, rate=model.sampling_rate, bright=model.bright)
+    seen = seen_tomogram(tomo_id, tomogram.data, tomogram.sampling_rate, rate=model.sampling_rate, bright=model.bright, mask=mask)
     if seen is None:
         print_notes([f"'{tomogram.path}' is left out: all its voxels have one value, or none is a number"])
         return None
@@ -101,30 +117,47 @@ def _pick(
             [f"'{tomogram.path}' has {tomogram.sampling_rate:.5g} Å/voxel: rescaled to {model.sampling_rate:.5g}, the model's"]
         )
     if trained := _was_trained_on(tomogram, seen, model):
-        found = predict_out_of_fold(seen, networks, model, turns=config.turns)
+        found = predict_out_of_fold(replace(seen, tomo_id=trained), networks, model, turns=config.turns)
         print_notes([f"'{tomogram.path}' is of the training: each place is picked by the network that did not learn from it"])
     else:
         found = predict(seen, networks, model, turns=config.turns)
     if config.scoremaps:
         voxel = seen.sampling_rate * found.step
         write_volume(Path(config.scoremaps) / f"{tomo_id}_scores.mrc", found.particle, voxel)
-    how = Clustering(model.rule.cluster, model.rule.tau, model.rule.bandwidth)
-    candidates = sizes_of(model).candidates(found.classes, found.particle, how, model.how.majority)
+    candidates = candidates_of(found, seen, model, model.rule)
     picks = as_picks(candidates, model, tomo_id, seen.sampling_rate, tomogram.sampling_rate, thresholds, config.number)
     if not trained:
         print_notes(_doubts(seen, found, networks, model, None if config.number else len(picks)))
     return picks
 
 
-def _was_trained_on(tomogram: Tomogram, seen: SeenTomogram, model: VoxelModel) -> bool:
-    """Whether the model was trained on this very tomogram, and has folds: not only on one of the same name."""
+def _identified(config: DeepPickConfig, tomogram: Tomogram, picks: Picks, templates: Sequence[Template], bright: bool) -> Picks:
+    """The picks with the name and the angles of the template that fits best."""
+    settings = SearchSettings(
+        tilts=config.tilts,
+        angular_step=config.angular_step,
+        lowpass=config.lowpass,
+        bright=bright,
+        threads=config.threads,
+    )
+    seed = seed_of(config.seed, picks.tomo_id)
+    found = identify(tomogram, picks.positions, templates, settings, seed=seed, progress=say)
+    return replace(picks, species=np.where(found.names == "", picks.species, found.names), angles=found.angles)
+
+
+def _was_trained_on(tomogram: Tomogram, seen: SeenTomogram, model: VoxelModel) -> str | None:
+    """The id under which the model was trained on this very tomogram, if it has folds; None for one of the same name only.
+
+    Scipion's ids may have letters that the names of files do not have.
+    """
     for one in model.tomograms if model.regions else ():
-        if one.tomo_id == seen.tomo_id:
-            near = abs(one.centre - seen.centre) + abs(one.deviation - seen.deviation) <= SAME_SCALE * one.deviation
+        if seen.tomo_id in (one.tomo_id, file_stem(one.tomo_id)):
+            centre, deviation = seen.whole
+            near = abs(one.centre - centre) + abs(one.deviation - deviation) <= SAME_SCALE * one.deviation
             if near and one.size == tomogram.size:
-                return True
+                return one.tomo_id
             print_notes([f"'{tomogram.path}' has the name of a training tomogram, but is another one: picked as new"])
-    return False
+    return None
 
 
 def _doubts(
@@ -136,7 +169,8 @@ def _doubts(
     """
     from tomo_particles.network.voxels import predict
 
-    notes, expected = [], model.density * seen.data.size
+    good = 1.0 if seen.mask is None else 1 - float(seen.mask.is_bad().mean())
+    notes, expected = [], model.density * seen.data.size * good
     middle = tuple(slice(max(0, (n - LOOKED_AT) // 2) // 2 * 2, (n + LOOKED_AT) // 2) for n in seen.data.shape)
     inverted = predict(replace(seen, data=seen.data[middle], bright=not seen.bright), networks, model).particle
     here = tuple(slice(s.start // found.step, s.start // found.step + n) for s, n in zip(middle, inverted.shape, strict=True))

@@ -20,6 +20,8 @@ from tomo_particles.learning.voxels.targets import VOLUME_DIAMETER, Labels, Part
 from tomo_particles.runs.results import read_run
 
 from .._shared.diameter import check_particle_size
+from .._shared.mask_option import mask_of
+from .._shared.masks import masks_by_tomogram
 from .train_config import SOURCES, TrainConfig
 
 ONE_CLASS = "particle"
@@ -58,7 +60,7 @@ LabelsOf = Callable[[str, Tomogram], Labels]  # of a tomogram, given its path, i
 
 @dataclass(frozen=True)
 class _Source:
-    """What a source names. own_rate: sampling rates that differ from the headers'.
+    """What a source names. own_rate: sampling rates that differ from the headers'.  ids: that differ from the names of the files.
 
     diameters: Å, of each class, with the beginning of a message about it.
     """
@@ -68,6 +70,7 @@ class _Source:
     classes: tuple[ParticleClass, ...]
     diameters: Mapping[str, float]
     own_rate: Mapping[str, float | None] = field(default_factory=dict)
+    ids: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[str]) -> TrainingSet:
@@ -77,6 +80,10 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
     """
     source = _consensus(config, notes) if config.consensus else _coordinates(config, notes)
     classes = source.classes
+    ids = {path: source.ids.get(path, tomogram_id(path)) for path in source.paths}
+    masks = masks_by_tomogram(config.mask, list(ids.values()), "--mask", every=False)
+    if config.mask and (lacking := [tomo_id for tomo_id in ids.values() if tomo_id not in masks]):
+        notes.append(f"no mask of {listed(lacking)}: all of it counts as good")
     tomograms: list[SeenTomogram] = []
     labels: list[Labels] = []
     files: list[LearnedFile] = []
@@ -86,9 +93,9 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
             open_tomogram(path, source.own_rate.get(path) or config.tomogram_sampling_rate, _option(config))
         )
         notes += opened.notes
-        tomo_id = tomogram_id(path)
         rate = tomograms[0].sampling_rate if tomograms else opened.sampling_rate
-        seen = seen_tomogram(tomo_id, opened.data, opened.sampling_rate, rate=rate)
+        mask = mask_of(masks, opened, ids[path])
+        seen = seen_tomogram(ids[path], opened.data, opened.sampling_rate, rate=rate, mask=mask)
         if seen is None:
             notes.append(f"'{path}' is left out: all its voxels have one value, or none is a number")
             continue
@@ -97,6 +104,8 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
         for option, diameter in source.diameters.items():
             check_particle_size(diameter, opened, option, LEAST_VOXELS)
         known = source.labels_of(path, opened)
+        if mask is not None:
+            known = _good_labels(known, mask.is_bad_at(known.positions, opened.sampling_rate), ids[path], notes)
         tomograms.append(seen)
         labels.append(replace(known, positions=rescale_positions(known.positions, opened.sampling_rate, seen.sampling_rate)))
         files.append(LearnedFile(str(path), opened.sampling_rate, opened.size))
@@ -243,11 +252,26 @@ def _consensus(config: TrainConfig, notes: list[str]) -> _Source:
     diameter = float(config.diameter or 0)
     classes = (ParticleClass(ONE_CLASS, VOLUME_DIAMETER * diameter),)
     rates = {path: one.sampling_rate for path, one in paths.items()}
-    return _Source(list(paths), labels_of, classes, {"--diameter": diameter}, rates)
+    ids = {path: one.tomo_id for path, one in paths.items()}
+    return _Source(list(paths), labels_of, classes, {"--diameter": diameter}, rates, ids)
+
+
+def _good_labels(labels: Labels, bad: np.ndarray, tomo_id: str, notes: list[str]) -> Labels:
+    """Labels of which those in bad regions, (n,) bool, teach nothing: particles are ignored, wrong places are left out."""
+    if lost := int((bad & (labels.value > 0)).sum()):
+        notes.append(f"'{tomo_id}': {lost} of {int((labels.value > 0).sum())} particles lie in bad regions of its mask: ignored")
+    kept = ~(bad & (labels.classes == 0))
+    return Labels(
+        labels.positions[kept],
+        labels.classes[kept],
+        labels.value[kept],
+        np.where(bad, 0.0, labels.weight)[kept],
+        labels.rest,
+    )
 
 
 def _check_counts(labels: list[Labels], classes: tuple[ParticleClass, ...], config: TrainConfig, notes: list[str]) -> None:
-    every = np.concatenate([one.classes[one.value > 0] for one in labels])
+    every = np.concatenate([one.classes[(one.value > 0) & (one.weight > 0)] for one in labels])
     counts = np.bincount(every, minlength=len(classes) + 1)[1:]
     if none := [one.name for one, count in zip(classes, counts, strict=True) if not count]:
         raise InputError(
@@ -282,13 +306,14 @@ def _with_contrast(
 
 
 def _contrast(tomogram: SeenTomogram, labels: Labels, classes: tuple[ParticleClass, ...]) -> float:
-    """Mean grey value in the middle of labelled particles above that around them, in deviations; positive: dark protein.
+    """Mean grey value of labelled particles above that around them, in deviations; positive: dark protein.
 
-    0 where it is too small to be seen, or what places at random may have; not a number where no particle is labelled.
+    The whole particle counts, not its middle: many are hollow. 0 where it is too small to be seen, or what places at random
+    may have; not a number where no particle is labelled.
     """
     values = []
-    for row in np.flatnonzero(labels.value > 0)[:100]:
-        half = max(1, round(classes[labels.classes[row] - 1].radius / 2 / tomogram.sampling_rate))
+    for row in np.flatnonzero((labels.value > 0) & (labels.weight > 0))[:100]:
+        half = max(1, round(classes[labels.classes[row] - 1].radius / tomogram.sampling_rate))
         start = np.rint(labels.positions[row][::-1]).astype(int) - 2 * half
         grey, _ = tomogram.crop(start, (4 * half + 1,) * 3)
         inner = grey[half:-half, half:-half, half:-half]

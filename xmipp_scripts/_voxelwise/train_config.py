@@ -41,6 +41,7 @@ class TrainConfig:
     mirror: bool = False
     input_model: str | None = None
     tomogram_sampling_rate: float | None = None
+    mask: tuple[str, ...] = ()
     seed: int = 1
     gpus: str = field(default="", repr=False)  # changes no result
     threads: int = field(default=2, repr=False)

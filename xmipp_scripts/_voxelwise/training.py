@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ import numpy as np
 
 from tomo_particles import __version__
 from tomo_particles.core.errors import InputError
-from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
 from tomo_particles.evaluation.matching import counts_by_score, pairs_within
 from tomo_particles.learning.folds import Region, fold_of, make_folds
@@ -29,7 +27,8 @@ from tomo_particles.pickers.voxelwise.choice import Clustering, Known, calibrate
 
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
-from .picks import as_picks, box_diameter, sizes_of
+from .picks import as_picks, box_diameter, candidates_of, sizes_of
+from .records import OutOfFold, write_patches, write_summary
 from .sources import TrainingSet, read_training_set
 from .train_config import TrainConfig
 
@@ -54,12 +53,12 @@ def train_picker(config: TrainConfig) -> VoxelModel:
         print_notes(notes)
         networks, model, checkpoint = _train(config, data, model)
         say("picking the training tomograms out of fold")
-        model, known, scores = _choose(config, data, model, networks)
+        model, known, found = _choose(config, data, model, networks)
         from tomo_particles.network.voxels import save_voxel_model
 
         pickings = _pickings(data, model, known)
         write_pickings(str(config.beside("_picks.csv")), pickings, [file.path for file in data.files], box_diameter(model))
-        _write_summary(config, data, model, pickings, scores, time.perf_counter() - started)
+        write_summary(config, data, model, pickings, found, time.perf_counter() - started)
         save_voxel_model(config.output, model, networks)
     checkpoint.remove()
     return model
@@ -93,8 +92,7 @@ def _description(config: TrainConfig, data: TrainingSet, notes: list[str]) -> Vo
         bright=data.tomograms[0].bright,
         regions=regions,
         tomograms=tuple(
-            LearnedTomogram(t.tomo_id, file.size, t.centre, t.deviation)
-            for t, file in zip(data.tomograms, data.files, strict=True)
+            LearnedTomogram(t.tomo_id, file.size, *t.whole) for t, file in zip(data.tomograms, data.files, strict=True)
         ),
         density=float(len(positions) / sum(np.prod(t.data.shape, dtype=float) for t in data.tomograms)),
     )
@@ -125,6 +123,7 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
     """The networks, one per fold, going on where an interrupted training stopped."""
     start_model = _start_model(config, model)
     sources = [_patch_sources(config, data, model, fold) for fold in range(config.folds)]
+    write_patches(config, sources[0][0], model)
     from tomo_particles.network.voxels import Budget, Checkpoint, load_voxel_model, select_devices, train_network
     from tomo_particles.network.voxels.architectures import build_voxel_network
     from tomo_particles.network.voxels.training import LOG_COLUMNS
@@ -191,11 +190,13 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
 
 
 def _digest(data: TrainingSet, start_model: str | None) -> str:
-    """What decides the training and is in no option: the labels, and the contents of the model to begin with."""
+    """What decides the training and is in no option: the labels, the masks, and the contents of the model to begin with."""
     digest = hashlib.sha256(Path(start_model).read_bytes() if start_model else b"")
     for one in data.labels:
         for values in (one.positions, one.classes, one.value, one.weight):
             digest.update(np.ascontiguousarray(values).tobytes())
+    for mask in (tomogram.mask for tomogram in data.tomograms if tomogram.mask):
+        digest.update(mask.is_bad().tobytes())
     return digest.hexdigest()
 
 
@@ -253,8 +254,8 @@ def _patch_sources(
 
 def _choose(
     config: TrainConfig, data: TrainingSet, model: VoxelModel, networks: Sequence[keras.Model]
-) -> tuple[VoxelModel, list[Known | None], _FScores]:
-    """The model with its picking rule, the out-of-fold candidates of each tomogram, and their F scores under the rule."""
+) -> tuple[VoxelModel, list[Known | None], OutOfFold]:
+    """The model with its picking rule, the out-of-fold candidates of each tomogram, and what they are worth."""
     from tomo_particles.network.voxels import predict_out_of_fold
 
     sizes = sizes_of(model)
@@ -262,7 +263,7 @@ def _choose(
     places = [k for k, t in enumerate(data.tomograms) if any(region.tomo_id == t.tomo_id for region in held)]
 
     def known(k: int, found: ScoreMap, how: Clustering) -> Known:
-        candidates = sizes.candidates(found.classes, found.particle, how, model.how.majority)
+        candidates = candidates_of(found, data.tomograms[k], model, how)
         return _known(data.tomograms[k].tomo_id, data.labels[k], candidates, found, held)
 
     def map_of(k: int) -> ScoreMap:
@@ -278,7 +279,8 @@ def _choose(
     for k in places:
         every[k] = known(k, looked.pop(k) if k in looked else map_of(k), best)
     picked = [one for one in every if one]
-    found = calibrate(judge(picked, sizes, _hits), len(model.classes), config.beta)
+    judged = judge(picked, sizes, _hits)
+    found = calibrate(judged, len(model.classes), config.beta)
     of_classes = f_of_classes(picked, sizes, _hits, found, config.beta)
     rule = PickingRule(
         best.cluster,
@@ -298,7 +300,7 @@ def _choose(
                 "train longer, or check sampling rate, axis order and ids of the coordinates, and the diameter"
             ]
         )
-    return replace(model, rule=rule), every, _FScores(found.f_score, tuple(map(float, of_classes)))
+    return replace(model, rule=rule), every, OutOfFold(picked, judged, found.f_score, tuple(map(float, of_classes)))
 
 
 def _known(tomo_id: str, labels: Labels, candidates: Candidates, found: ScoreMap, held: Sequence[Region]) -> Known:
@@ -322,37 +324,3 @@ def _pickings(data: TrainingSet, model: VoxelModel, known: Sequence[Known | None
         candidates = one.candidates if one else Candidates(np.zeros((0, 3)), np.zeros(0, dtype=int), np.zeros(0))
         pickings.append(as_picks(candidates, model, tomogram.tomo_id, tomogram.sampling_rate, file.sampling_rate))
     return pickings
-
-
-@dataclass(frozen=True)
-class _FScores:
-    """Out of fold: of places, whatever the class, and of each class alone."""
-
-    places: float
-    classes: tuple[float, ...]
-
-
-def _write_summary(
-    config: TrainConfig, data: TrainingSet, model: VoxelModel, pickings: Sequence[Picks], scores: _FScores, seconds: float
-) -> None:
-    labelled = np.bincount(np.concatenate([one.classes for one in data.labels]), minlength=len(model.classes) + 1)[1:]
-    picked = [sum(int((picks.species == one.name).sum()) for picks in pickings) for one in model.classes]
-    content = {
-        "version": __version__,
-        "parameters": asdict(config),
-        "tomograms": [file.path for file in data.files],
-        "steps": model.steps,
-        "rule": asdict(model.rule),
-        "outOfFoldF": scores.places,
-        "classes": {
-            one.name: {"particles": int(n), "picks": m, "outOfFoldF": f}
-            for one, n, m, f in zip(model.classes, labelled, picked, scores.classes, strict=True)
-        },
-        "seconds": seconds,
-    }
-    with written_aside(config.beside("_summary.json")) as aside:
-        aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    say(
-        f"out of fold: F {scores.places:.3f} of places, whatever the class; {sum(map(len, pickings))} picks of "
-        f"{int(labelled.sum())} labelled particles"
-    )

@@ -12,13 +12,11 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.formats.growing_picks import GrowingPicks, Sizes
 from tomo_particles.formats.pick_folders import is_pattern, place_of
 from tomo_particles.runs.growing_tomograms import GrowingTomograms
-from tomo_particles.runs.sightings import OPEN, OVER, Look, Source
+from tomo_particles.runs.sightings import OPEN, OVER, RESERVE, Look, Source
 
 from .._consensus_run.config import PipelineConfig
 from .._shared.masks import masks_so_far, named_as, no_mask
 from .config import FINISH, WatchConfig
-
-RESERVE = 500_000_000  # bytes of the disk that stay free: no tomogram is begun with less
 
 
 class Inputs:

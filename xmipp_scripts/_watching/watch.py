@@ -31,8 +31,10 @@ from tomo_particles.runs.watching import (
 from .._consensus_run.config import PipelineConfig
 from .._consensus_run.pipeline import Pipeline
 from .._consensus_run.steps import alone_in
+from .._consensus_run.workers import Workers
 from .._network.files import check_training
-from .._shared.program import say
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, say
 from .config import FINISH, WatchConfig
 from .finished import FinishedPass
 from .inputs import Inputs
@@ -54,8 +56,9 @@ class Watch:
         watching: WatchConfig,
         said: Callable[[InputError], str] = str,
         progress: Callable[[str], None] = say,
+        workers: Workers | None = None,
     ) -> None:
-        """said: words of an error, with the options of the program."""
+        """said: words of an error, with the options of the program.  workers: for the final pass."""
         from tomo_particles.formats.pick_folders import source_names
 
         self.config, self.watching, self.progress, self._said = config, watching, progress, said
@@ -64,6 +67,7 @@ class Watch:
         self.layout = ProgramLayout(Path(config.odir) / LIVE)
         self.files = LedgerFiles(self.layout.root / "ledger")
         self.finished = FinishedPass(config, self.layout.root)
+        self._workers = workers
         self._training: tuple[Train, Job] | None = None
         self._alerts: set[str] = set()
         self._told: set[str] = set()  # notes, each said once
@@ -82,6 +86,7 @@ class Watch:
             remove_leftovers(self.layout.root)
             live = self.live = LiveRun(self.config, self.layout, self.names, self.progress)
             self._check_same_options()
+            print_notes(claimed(self.layout.root))
             over = self.layout.root / "over"
             self.inputs = Inputs(self.config, self.watching, over.read_text() if over.exists() else "", self._said)
             self._say_what_is_looked_for()
@@ -190,7 +195,8 @@ class Watch:
         asked = self.finished.asked()  # answers that come meanwhile are for the next pass
         other_masks = self.inputs.other_masks(action.tomo_ids)  # the batch run refuses them; they are said at the end
         mask = tuple(path for path in self.config.mask if path not in other_masks) or self.config.mask
-        Pipeline(replace(self.config, tomograms=tomograms, sampling_rate=rate, mask=mask), self.progress).run()
+        config = replace(self.config, tomograms=tomograms, sampling_rate=rate, mask=mask)
+        Pipeline(config, self.progress, self._workers).run()
         self.ledger = replace(self.ledger, finished=self.ledger.revisions)
         self.finished.write(self.ledger.revisions, asked)
 

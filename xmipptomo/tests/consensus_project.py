@@ -50,7 +50,7 @@ class ConsensusProject(BaseTest):
 
     def protocol(self, **parameters) -> XmippProtDeepConsensusPicking3D:
         """A form with these parameters; each has pointers of its own, because Scipion stores them as parts of one protocol."""
-        for name in ("inputSets", "positiveReferences", "negativeReferences"):
+        for name in ("inputSets", "positiveReferences", "negativeReferences", "derivedSets"):
             parameters[name] = [Pointer(p.getObjValue(), extended=p.getExtended()) for p in parameters.get(name, [])]
         single = {name: parameters.pop(name) for name, value in list(parameters.items()) if isinstance(value, Pointer)}
         form = self.newProtocol(XmippProtDeepConsensusPicking3D, **{"numberOfThreads": 1, "binThreads": 2, **parameters})

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import mrcfile
 import numpy as np
 from pwem.convert.transformations import euler_matrix
+from pwem.objects import Volume
 from pyworkflow.object import Pointer, String
 from pyworkflow.project import Project
 from tomo.constants import BOTTOM_LEFT_CORNER
-from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
+from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, SetOfTomoMasks, TomoAcquisition, Tomogram, TomoMask
 from tomo.protocols import ProtImportCoordinates3D, ProtImportTomograms
 
 from tomo_particles.core.coordinates import rescale_positions
@@ -95,6 +96,31 @@ def add_coordinates(project: Project, label: str, tomograms: Pointer, positions:
                 setattr(coordinate, SPECIES_ATTRIBUTE, String(species))
             coordinates.append(coordinate)
     return _registered(project, protocol, "outputCoordinates", coordinates)
+
+
+def add_masks(project: Project, label: str, paths: Mapping[str, str], rate: float) -> Pointer:
+    """Register a set of masks of regions by tsId; rate: of the masks, Å/voxel."""
+    protocol = _saved(project, ProtImportTomograms, label)
+    masks = SetOfTomoMasks.create(protocol.getPath(), template="masks%s.sqlite")
+    masks.setSamplingRate(rate)
+    for ts_id, path in paths.items():
+        mask = TomoMask(location=path)
+        mask.setTsId(ts_id)
+        mask.setSamplingRate(rate)
+        masks.append(mask)
+    return _registered(project, protocol, "tomoMasks", masks)
+
+
+def add_volume(project: Project, label: str, path: str, rate: float) -> Pointer:
+    """Register a volume; rate: Å/voxel."""
+    protocol = _saved(project, ProtImportTomograms, label)
+    volume = Volume(location=path)
+    volume.setSamplingRate(rate)
+    protocol._defineOutputs(volume=volume)
+    protocol.setFinished()
+    protocol._store()
+    project.mapper.commit()
+    return Pointer(protocol, extended="volume")
 
 
 def _saved(project: Project, protocol_class: type, label: str, **parameters):

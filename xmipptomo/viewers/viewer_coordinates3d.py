@@ -16,8 +16,10 @@ from ..convert import picks_of_set, tomogram_of
 from ..protocols import (
     XmippProtImportCoordinates3D,
     XmippProtPickBlobs3D,
+    XmippProtPickingConsensus3D,
     XmippProtSimulateTomograms,
     XmippProtTemplateMatching3D,
+    XmippProtWatchPicks3D,
 )
 from .figure_window import FigureWindow
 
@@ -49,7 +51,8 @@ class Coordinates3DViewer(ProtocolViewer):
     """Opens from _analyse results_ of what picks, imports or simulates coordinates."""
 
     _label = "viewer of coordinates 3D"
-    _targets = [XmippProtImportCoordinates3D, XmippProtPickBlobs3D, XmippProtSimulateTomograms, XmippProtTemplateMatching3D]
+    _targets = [XmippProtImportCoordinates3D, XmippProtPickBlobs3D, XmippProtPickingConsensus3D, XmippProtSimulateTomograms,
+                XmippProtTemplateMatching3D, XmippProtWatchPicks3D]
     _environments = [DESKTOP_TKINTER]
 
     def _defineParams(self, form):
@@ -76,12 +79,12 @@ class Coordinates3DViewer(ProtocolViewer):
             return [self.infoMessage("There are no coordinates yet.", "No coordinates")]
         ts_id = ts_ids[self.tomogram.get()]
         try:
-            return [FigureWindow(_draw(sets, ts_id), f"Picks on slices: {ts_id}", self.getTkRoot())]
+            return [FigureWindow(draw_picks(sets, ts_id), f"Picks on slices: {ts_id}", self.getTkRoot())]
         except InputError as error:
             return [self.errorMessage(str(error), "Picks on slices")]
 
 
-def _draw(sets: dict[str, SetOfCoordinates3D], ts_id: str):
+def draw_picks(sets: dict[str, SetOfCoordinates3D], ts_id: str):
     """The figure of one tomogram. Raises InputError if its file cannot be read."""
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.reports.figures import plot_picks

@@ -56,7 +56,7 @@ class EvaluatePicking3DViewer(ProtocolViewer):
         if not self.protocol.evaluations():
             return self._nothing()
         chosen = self._chosen()
-        return [_picture(path, chosen.name) for path in chosen.pictures]
+        return [show_picture(path, chosen.name) for path in chosen.pictures]
 
     def _numbers(self, _=None) -> list[View]:
         if not self.protocol.evaluations():
@@ -66,7 +66,7 @@ class EvaluatePicking3DViewer(ProtocolViewer):
         return [TableWindow(title, list(COLUMNS.values()), numbers_table(chosen), notes_of(chosen), self.getTkRoot())]
 
 
-def _picture(path: str, name: str) -> Plotter:
+def show_picture(path: str, name: str) -> Plotter:
     """A PNG in a window of its own, as large as it is drawn for a screen."""
     import matplotlib.image
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
-from tomo.objects import SetOfCoordinates3D, Tomogram
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.core.errors import InputError
 
@@ -59,23 +59,25 @@ class MaskTomograms3DViewer(ProtocolViewer):
         ts_id, pickings = ts_ids[self.tomogram.get()], list(self._pickings().values())
         picked = pickings[self.picks.get() - 1] if 0 < self.picks.get() <= len(pickings) else None
         try:
-            figure = _draw(self.protocol, ts_id, picked)
+            tomograms = self.protocol.inputTomograms.get()
+            mask = self.protocol._files().mask(ts_id)
+            figure = draw_regions(tomogram_of(tomograms, ts_id), tomograms, mask, picked)
             return [FigureWindow(figure, f"Map, mask and picks: {ts_id}", self.getTkRoot())]
         except InputError as error:
             return [self.errorMessage(str(error), "Map, mask and picks")]
 
 
-def _draw(protocol: XmippProtMaskTomograms3D, ts_id: str, picked: SetOfCoordinates3D | None):
-    """The figure of one tomogram. Raises InputError if one of its files cannot be read."""
+def draw_regions(tomogram: Tomogram, tomograms: SetOfTomograms, mask_file: str, picked: SetOfCoordinates3D | None):
+    """The figure of one tomogram of a set. Raises InputError if one of its files cannot be read."""
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.regions.classes import NAMES
     from tomo_particles.regions.mask_files import read_mask
     from tomo_particles.reports.figures import plot_regions
 
-    tomogram: Tomogram = tomogram_of(protocol.inputTomograms.get(), ts_id)
+    ts_id = tomogram.getTsId()
     path = tomogram.getFileName().partition(":")[0]  # "file:mrc": the format in Xmipp's notation
-    with open_tomogram(path, protocol.inputTomograms.get().getSamplingRate()) as opened:
-        mask = read_mask(protocol._files().mask(ts_id), opened.size, opened.sampling_rate)
+    with open_tomogram(path, tomograms.getSamplingRate()) as opened:
+        mask = read_mask(mask_file, opened.size, opened.sampling_rate)
         positions, box = np.zeros((0, 3)), USUAL_BOX
         if picked is not None and ts_id in picked.getTSIds():
             picks = picks_of_set(picked, tomogram_of(picked.getPrecedents(), ts_id), 1, opened.sampling_rate)

@@ -1,6 +1,6 @@
 """Merged picks: their pickers, their scores, and which of them are accepted. In a table, the pickers of a merged pick are a text
 such as "1+3", and their scores, in the same order, a text such as "0.8+nan". Picker 0 is a reference of the user; it always
-stands first.
+stands first. Negative numbers are derived pickers (`derived`), which are no witnesses.
 """
 
 from __future__ import annotations
@@ -67,6 +67,11 @@ class MergedPicks:
     def known(self) -> np.ndarray:
         """(m,) bool: a positive reference of the user."""
         return (self.label == POSITIVE) & references_of(self.comments)
+
+    @property
+    def derived(self) -> np.ndarray:
+        """(m,) bool: found by derived pickers alone."""
+        return np.array([comment.startswith("-") for comment in self.comments], dtype=bool)
 
     def accepted(self, threshold: float | None) -> np.ndarray:
         """(m,) bool: scored at least the threshold, or known to be true; never what is known to be wrong.
@@ -145,13 +150,14 @@ def named_pickers(comment: str, names: Mapping[int, str]) -> str:
 
 
 def votes_of(comments: Sequence[str], pickers: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(m, K) bool, whether each picker found the pick, and (K,) ids of the pickers, without the references.
+    """(m, K) bool, whether each picker found the pick, and (K,) ids of the pickers, without the references and without derived
+    pickers, whose numbers are negative.
 
     pickers: (K,) ids, for picks that shall have the columns of others; without it those of these picks.
     """
     ids = [set(read_pickers(comment)) for comment in comments]
     if pickers is None:
-        pickers = np.array(sorted(set().union(*ids) - {REFERENCE}), dtype=int)
+        pickers = np.array(sorted(picker for picker in set().union(*ids) if picker > REFERENCE), dtype=int)
     seen = np.array([[picker in row for picker in pickers] for row in ids], dtype=bool)
     return seen.reshape(len(comments), len(pickers)), pickers
 

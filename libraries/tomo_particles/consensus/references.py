@@ -55,7 +55,7 @@ def label_with_references(
     both = (positive_references, negative_references)
     explained = explained_by(clusters.positions, positive_references.positions, negative_references.positions, radius)
     unexplained = np.flatnonzero(explained == DOUBTFUL)
-    seen_by, scores_by = _pickers_of_clusters(clusters, picks)
+    seen_by, scores_by = pickers_of_clusters(clusters, picks)
     completed = [_completed(references, identity, radius) for references in both]
     of_references = [
         (REFERENCE, *ids) for references in both for ids in _seen_near(references.positions, clusters, seen_by, radius)
@@ -96,7 +96,7 @@ def _completed(references: Picks, identity: Identity, radius: float) -> tuple[Pi
     return completed, np.where(turned, identity.disagreement[row], nothing)
 
 
-def _pickers_of_clusters(clusters: Clusters, picks: Picks) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
+def pickers_of_clusters(clusters: Clusters, picks: Picks) -> tuple[list[tuple[int, ...]], list[tuple[float, ...]]]:
     """For every cluster the ids of its pickers, rising, and the best score that each of them gave, NaN for none."""
     if not len(picks):
         return [], []

@@ -38,7 +38,12 @@ def _save(figure: Figure, path: str | os.PathLike) -> None:
 
 
 def draw_confusion(path: str | os.PathLike, title: str, rows: Sequence[str], columns: Sequence[str], counts: np.ndarray) -> None:
-    """Draw a confusion matrix as PNG: counts (rows, columns), shaded by their share of the row.
+    """Draw a confusion matrix as PNG."""
+    _save(confusion_figure(title, rows, columns, counts), path)
+
+
+def confusion_figure(title: str, rows: Sequence[str], columns: Sequence[str], counts: np.ndarray) -> Figure:
+    """A confusion matrix: counts (rows, columns), shaded by their share of the row.
 
     The last row (false picks) and the last column (misses) are set apart by lines.
     """
@@ -70,7 +75,7 @@ def draw_confusion(path: str | os.PathLike, title: str, rows: Sequence[str], col
             )
     bar = figure.colorbar(image, ax=axes, pad=0.02, ticks=[0, 0.5, 1])
     bar.set_label("share of the row", fontsize=8)
-    _save(figure, path)
+    return figure
 
 
 def draw_curves(

@@ -29,6 +29,7 @@ SLAB_BYTES = 1 << 20  # of a spectrum, processed at once: fits in the cache of t
 NOISE_ROTATIONS = 64  # about so many rotations give the histogram of noise scores
 NOISE_STEP = 2  # every second voxel along each axis counts for it
 BINS = 4000  # of the histogram of scores from -1 to 1
+WINDOW_BYTES, ROTATIONS_AT_ONCE = 1e8, 256  # what is held at once where single places are compared
 MAX_OVERHANG = 0.5  # of the mask's radius: centres nearer than that to the border are not scored
 
 
@@ -106,7 +107,7 @@ def prepare(
     shape = search_shape(volume.shape, sampling_rate, tomogram_filter.resolution)  # type: ignore[arg-type]
     grey, gaps = without_gaps(volume)
     if gaps == grey.size:
-        raise NoNumbersError("no voxel is a number")
+        raise NoNumbersError
     grey -= np.float32(grey.mean(dtype=float))
     grey *= np.float32((1.0 if bright else -1.0) / (float(grey.std(dtype=float)) or 1.0))
     if shape != grey.shape:
@@ -177,6 +178,66 @@ def match_template(
     scored = float(np.count_nonzero(inverse_deviation))
     score, rotation = (_centred(values, kernels.mask, prepared.shape) for values in (best.value, best.index))
     return ScoreMap(score, rotation, prepared.scale, best.noise(), scored * len(backwards))
+
+
+@dataclass(frozen=True)
+class LocalScores:
+    """The best correlation near each of n places, -inf where none could be scored; (n,) index of its rotation; (n, 3) its place
+    x, y, z, voxels of the tomogram."""
+
+    score: np.ndarray
+    rotation: np.ndarray
+    positions: np.ndarray
+
+
+def match_template_at(
+    prepared: PreparedTomogram,
+    kernels: TemplateKernels,
+    rotations: Rotation,
+    positions: np.ndarray,
+    reach: float,
+    *,
+    threads: int = 1,
+) -> LocalScores:
+    """The scores of `match_template` within `reach` of the positions (n, 3) x, y, z alone; both in voxels of the tomogram.
+
+    Every rotation is made once for all places, and compared with their windows in one product of matrices.
+    """
+    mask, shape = kernels.mask, np.array(prepared.shape)
+    volume = _real_space(prepared, threads)
+    inverse = _centred(_inverse_deviation(prepared, mask, threads), mask, prepared.shape)
+    middle = np.rint(np.asarray(positions, dtype=float).reshape(-1, 3)[:, ::-1] / prepared.scale).astype(int)
+    centres = middle[:, None] + _ball(reach / float(np.mean(prepared.scale)))
+    inside = ((centres >= 0) & (centres < shape)).all(axis=-1)
+    factor = np.where(inside, inverse[tuple(np.clip(centres, 0, shape - 1).transpose(2, 0, 1))], 0)
+    window, seen = np.argwhere(mask > 0) - len(mask) // 2, mask > 0
+    backwards = rotations.as_matrix().transpose(0, 2, 1)[:, ::-1, ::-1]
+    n, near = factor.shape
+    best, rotation, place = np.full(n, -np.inf), np.zeros(n, dtype=int), np.zeros(n, dtype=int)
+    at_once = max(1, int(WINDOW_BYTES / (4 * near * len(window))))
+    with ThreadPoolExecutor(threads) as pool:
+        for first in range(0, len(backwards), ROTATIONS_AT_ONCE):
+            block = np.stack([kernel[seen] for kernel in pool.map(kernels.kernel, backwards[first : first + ROTATIONS_AT_ONCE])])
+            for start in range(0, n, at_once):
+                rows = slice(start, start + at_once)
+                voxels = (centres[rows, :, None] + window) % np.array(prepared.padded)
+                values = volume[tuple(np.moveaxis(voxels, -1, 0))] @ block.T * factor[rows, :, None]
+                values[factor[rows] == 0] = -np.inf
+                flat = values.reshape(len(values), -1)
+                top = flat.argmax(axis=1)
+                found = flat[np.arange(len(flat)), top]
+                better = found > best[rows]  # of equal values the first rotation stays
+                best[rows][better] = found[better]
+                rotation[rows][better] = first + top[better] % len(block)
+                place[rows][better] = top[better] // len(block)
+    return LocalScores(best, rotation, (centres[np.arange(n), place] * prepared.scale)[:, ::-1])
+
+
+def _ball(radius: float) -> np.ndarray:
+    """(k, 3) offsets z, y, x of the voxels within the radius."""
+    reach = int(radius)
+    grid = np.stack(np.meshgrid(*(np.arange(-reach, reach + 1),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.asarray(grid[(grid**2).sum(axis=1) <= radius**2])
 
 
 def working_bytes(prepared: PreparedTomogram, threads: int) -> int:
@@ -262,13 +323,23 @@ def _correlate(
         take(z, scipy.fft.irfft(part, nx, axis=2, workers=1))
 
 
-def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: int) -> np.ndarray:
-    """1 / sqrt(sum w (f - mean_w f)^2) at every voxel of the padded volume, shifted like `_correlate`; 0 where not scored."""
+def _full_spectrum(prepared: PreparedTomogram) -> np.ndarray:
     nz, ny, nx = prepared.padded
-    weights = scipy.fft.rfftn(mask, s=prepared.padded, workers=workers)
     full = np.zeros((nz, ny, nx // 2 + 1), dtype=np.complex64)
     for rows in prepared.rows:
         full[:, rows, : prepared.spectrum.shape[2]] = prepared.spectrum[:, rows]
+    return full
+
+
+def _real_space(prepared: PreparedTomogram, workers: int) -> np.ndarray:
+    """The padded tomogram (z, y, x)."""
+    return np.asarray(scipy.fft.irfftn(_full_spectrum(prepared), s=prepared.padded, overwrite_x=True, workers=workers))
+
+
+def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: int) -> np.ndarray:
+    """1 / sqrt(sum w (f - mean_w f)^2) at every voxel of the padded volume, shifted like `_correlate`; 0 where not scored."""
+    weights = scipy.fft.rfftn(mask, s=prepared.padded, workers=workers)
+    full = _full_spectrum(prepared)
     grey = scipy.fft.irfftn(full, s=prepared.padded, workers=workers)
     full *= weights
     mean = scipy.fft.irfftn(full, s=prepared.padded, overwrite_x=True, workers=workers)

@@ -21,6 +21,7 @@ from .template_matching import (
     PreparedTomogram,
     ScoreMap,
     match_template,
+    match_template_at,
     prepare,
     seconds_per_rotation,
     without_bad,
@@ -31,6 +32,8 @@ from .template_selection import CANDIDATES, select
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
+REACH = 2.0  # voxels of the tomogram around a pick in which a template is compared
+RANDOM_PLACES = 200
 CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses particles that are not nearly round
 
 
@@ -77,17 +80,95 @@ def search(
     bad: np.ndarray | None = None,
     keep: Callable[[Template, ScoreMap, Rotation, PreparedTomogram], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    expect: Callable[[float], None] = lambda seconds: None,
 ) -> Picks:
     """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
     bad: (z, y, x) bool of the tomogram, where nothing may be picked; what is there changes no score beside it.
     keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
-    progress: receives a line before and after each template.
+    progress: receives a line before and after each template.  expect: receives how long all templates take together, seconds,
+    before the first.
     """
     if bad is not None and bad.all():
         progress(f"{tomogram.path}: 0 picks, every voxel is in a bad region")
         return Picks(tomogram_id(tomogram.path), np.zeros((0, 3)), tomogram.sampling_rate)
+    prepared = _prepared(tomogram, templates, settings, bad)
+    resolution = prepared.tomogram_filter.resolution
+    progress(
+        f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
+        f"about {(prepared.spectrum.nbytes + working_bytes(prepared, settings.threads)) / 2**20:.0f} MB"
+    )
+    if prepared.gaps:
+        progress(f"{tomogram.path}: {gaps_note(prepared.gaps, tomogram.data.size)}")
+    tomo_id = tomogram_id(tomogram.path)
+    plans = [_plan(template, mask, prepared, settings) for template in templates]
+    expect(sum(plan.seconds for plan in plans))
+    candidates = {}
+    for template, plan in zip(templates, plans, strict=True):
+        rotations = plan.rotations
+        found = _match(settings, template, prepared, plan, progress)
+        if keep:
+            keep(template, found, rotations, prepared)
+        candidates[template.name] = _picks(settings, tomogram, tomo_id, template, found, rotations)
+    diameters = {template.name: template.diameter for template in templates}
+    picks = select(candidates, diameters, settings.select, settings.number)
+    progress(f"{tomogram.path}: {len(picks)} picks")
+    return picks
+
+
+@dataclass(frozen=True)
+class Identified:
+    """Of n places, the name of the template that they are most like, its angles rot, tilt, psi (n, 3) in degrees, and by how many
+    deviations it fits better there than at random places; NaN and empty where nothing could be compared."""
+
+    names: np.ndarray
+    angles: np.ndarray
+    surplus: np.ndarray
+
+
+def identify(
+    tomogram: Tomogram,
+    positions: np.ndarray,
+    templates: Sequence[Template],
+    settings: SearchSettings,
+    *,
+    seed: int,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Identified:
+    """Which template is at each position (n, 3) x, y, z, voxels of the tomogram, and how it is turned.
+
+    Templates are compared within REACH of the positions alone. A large template fits noise less well than a small one: what
+    counts is how far its best correlation lies above those that it has at random places.
+    """
+    n = len(positions)
+    names, angles, surplus = np.full(n, "", dtype=object), np.full((n, 3), np.nan), np.full(n, -np.inf)
+    if not n:
+        return Identified(names, angles, surplus)
+    prepared = _prepared(tomogram, templates, settings, None)
+    anywhere = np.random.default_rng(seed).uniform(0, np.array(tomogram.data.shape[::-1]) - 1, size=(RANDOM_PLACES, 3))
+    for template in templates:
+        step = settings.angular_step or crowther_step(prepared.tomogram_filter.resolution, template.diameter)
+        rotations = rotation_grid(step)
+        kernels = _kernels(template, None, prepared)
+        found = match_template_at(
+            prepared, kernels, rotations, np.concatenate([positions, anywhere]), REACH, threads=settings.threads
+        )
+        noise = found.score[n:][np.isfinite(found.score[n:])]
+        if len(noise) < 2 or not noise.std() > 0:
+            continue
+        own = (found.score[:n] - noise.mean()) / noise.std()
+        better = own > surplus
+        names[better], surplus[better] = template.name, own[better]
+        angles[better] = angles_of(rotations[found.rotation[:n][better]])
+        progress(f"  {template.name}: {len(rotations)} rotations at {n} picks, best for {int(better.sum())} so far")
+    return Identified(names, angles, np.where(np.isfinite(surplus), surplus, np.nan))
+
+
+def _prepared(
+    tomogram: Tomogram, templates: Sequence[Template], settings: SearchSettings, bad: np.ndarray | None
+) -> PreparedTomogram:
+    """The tomogram filtered and sampled for these templates."""
     data = tomogram.data if bad is None else without_bad(tomogram.data, bad)
     coarsest = max(template.rate for template in templates)
     resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
@@ -96,30 +177,14 @@ def search(
         whitening = whitening_of(data, tomogram.sampling_rate, settings.tilts, settings.threads)
         tomogram_filter = replace(tomogram_filter, whitening=whitening)
     reach = max(template.diameter for template in templates) / 2
-    prepared = prepare(
+    return prepare(
         data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright, bad=bad, workers=settings.threads
     )
-    progress(
-        f"{tomogram.path}: at {resolution:.1f} Å on {edges(prepared.shape)} voxels of {np.mean(prepared.voxel):.2f} Å, "
-        f"about {(prepared.spectrum.nbytes + working_bytes(prepared, settings.threads)) / 2**20:.0f} MB"
-    )
-    if prepared.gaps:
-        progress(f"{tomogram.path}: {gaps_note(prepared.gaps, tomogram.data.size)}")
-    tomo_id = tomogram_id(tomogram.path)
-    candidates = {}
-    for template in templates:
-        template_mask = _search_mask(template, mask, prepared)
-        kernels = TemplateKernels(template.density, template.rate, template_mask, prepared.voxel, tomogram_filter)
-        step = settings.angular_step or crowther_step(resolution, template.diameter)
-        rotations = rotation_grid(step)
-        found = _match(settings, template, prepared, kernels, rotations, step, progress)
-        if keep:
-            keep(template, found, rotations, prepared)
-        candidates[template.name] = _picks(settings, tomogram, tomo_id, template, found, rotations)
-    diameters = {template.name: template.diameter for template in templates}
-    picks = select(candidates, diameters, settings.select, settings.number)
-    progress(f"{tomogram.path}: {len(picks)} picks")
-    return picks
+
+
+def _kernels(template: Template, mask: np.ndarray | None, prepared: PreparedTomogram) -> TemplateKernels:
+    template_mask = _search_mask(template, mask, prepared)
+    return TemplateKernels(template.density, template.rate, template_mask, prepared.voxel, prepared.tomogram_filter)
 
 
 def crowther_step(resolution: float, diameter: float) -> float:
@@ -137,20 +202,33 @@ def _search_mask(template: Template, profile: np.ndarray | None, prepared: Prepa
     return np.interp(radius, np.arange(len(profile)), profile, right=0).astype(np.float32)
 
 
-def _match(
-    settings: SearchSettings,
-    template: Template,
-    prepared: PreparedTomogram,
-    kernels: TemplateKernels,
-    rotations: Rotation,
-    step: float,
-    progress: Callable[[str], None],
-) -> ScoreMap:
+@dataclass(frozen=True)
+class _Plan:
+    """How a template is searched: kernels, rotations with their step in degrees, and how long it takes, about."""
+
+    kernels: TemplateKernels
+    rotations: Rotation
+    step: float
+    seconds: float
+
+
+def _plan(template: Template, mask: np.ndarray | None, prepared: PreparedTomogram, settings: SearchSettings) -> _Plan:
+    kernels = _kernels(template, mask, prepared)
+    step = settings.angular_step or crowther_step(prepared.tomogram_filter.resolution, template.diameter)
+    rotations = rotation_grid(step)
     count = len(rotations)
-    seconds = seconds_per_rotation(prepared, kernels) * count / min(settings.threads, count)
-    progress(f"  {template.name}: {template.diameter:.0f} Å, {count} rotations of {step:.1f} degrees, about {seconds:.0f} s")
+    return _Plan(kernels, rotations, step, seconds_per_rotation(prepared, kernels) * count / min(settings.threads, count))
+
+
+def _match(
+    settings: SearchSettings, template: Template, prepared: PreparedTomogram, plan: _Plan, progress: Callable[[str], None]
+) -> ScoreMap:
+    progress(
+        f"  {template.name}: {template.diameter:.0f} Å, {len(plan.rotations)} rotations of {plan.step:.1f} degrees, "
+        f"about {plan.seconds:.0f} s"
+    )
     start = time.perf_counter()
-    found = match_template(prepared, kernels, rotations, threads=settings.threads)
+    found = match_template(prepared, plan.kernels, plan.rotations, threads=settings.threads)
     progress(
         f"  {template.name}: {time.perf_counter() - start:.0f} s, best score {found.score.max():.3f}, "
         f"noise threshold {found.automatic_threshold:.3f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,14 @@ class RegionMask:
     def is_bad_at(self, positions: np.ndarray, rate: float) -> np.ndarray:
         """(n,) whether positions (n, 3) x, y, z in voxels of `rate` Å lie in a bad region."""
         return np.isin(self.classes_at(positions, rate), list(self.bad))
+
+    def is_bad_on(self, indices: Sequence[np.ndarray], rate: float) -> np.ndarray:
+        """(z, y, x) bool: whether the voxels of `rate` Å at the indices z, y and x are bad."""
+        places = (
+            np.clip(np.floor((index + 0.5) * self._ratio(rate)).astype(int), 0, edge - 1)
+            for index, edge in zip(indices, self.labels.shape, strict=True)
+        )
+        return np.isin(self.labels[np.ix_(*places)], list(self.bad))
 
     def is_bad(self) -> np.ndarray:
         """(z, y, x) bool in voxels of the mask."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.files import written_aside
 from ..runs.doubts import doubts
 from ..runs.layout import COMMON_GRID, REPORT
 from ..runs.measured import HIT_RADIUS, Measured, measure
 from ..runs.results import RunResults, read_run
 from . import run_figures as figures
 from .figures import plot_calibration
+from .pages import write_html
 from .tables import (
     about_run,
     by_picker,
@@ -64,22 +64,6 @@ def write_report(
         content["pictures"]["calibration"] = _calibration(measure(run, truth, hit_radius), truth)
     write_html(final, "report_template.html", **content)
     return final
-
-
-def write_html(path: str | os.PathLike, template: str, **content: object) -> None:
-    """Write a page from a template of this folder; whatever is in names and texts is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = templates.get_template(template).render(**content)
-    with written_aside(path) as aside:
-        aside.write_text(page, encoding="utf-8")
 
 
 def _calibration(found: Measured, truth: str | os.PathLike) -> Picture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,11 @@ class Page:
     sections: Sequence[Section]
     notes: Sequence[str] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def with_signs(text: str) -> str:
+    """With the signs that a terminal may lack: Å, which stays on the line of its number, and ±."""
+    return re.sub(r"(?<=[\d,]) A\b", "\u00a0Å", text).replace("+-", "±")
 
 
 def write_page(path: str | os.PathLike, page: Page) -> None:

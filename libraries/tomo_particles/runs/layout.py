@@ -26,6 +26,7 @@ class RunLayout:
     SCORED: ClassVar[str]
     SCORED_RAW: ClassVar[str]
     PICKS: ClassVar[str]
+    DERIVED_PICKS: ClassVar[str]
     POSITIVE_REFERENCES: ClassVar[str]
     NEGATIVE_REFERENCES: ClassVar[str]
     EVERY_PICK: ClassVar[str]
@@ -140,10 +141,19 @@ class RunLayout:
         """XMD: every pick of every picker with its score."""
         return self.root / self.SCORED_RAW
 
+    @property
+    def scored_derived(self) -> Path:
+        """XMD: what derived pickers alone found, with its scores; missing where there are none, or no network."""
+        return self.scored.with_name(f"{self.scored.stem}_derived.xmd")
+
     # ---- one per tomogram
     def picks(self, tomo_id: str) -> Path:
         """XMD: the picks of all pickers, at the common sampling rate."""
         return self._of_tomogram(self.PICKS, tomo_id)
+
+    def derived_picks(self, tomo_id: str) -> Path:
+        """XMD: the picks of all derived pickers, at the common sampling rate."""
+        return self._of_tomogram(self.DERIVED_PICKS, tomo_id)
 
     def positive_references(self, tomo_id: str) -> Path:
         """XMD: positive references."""
@@ -189,6 +199,7 @@ class ProgramLayout(RunLayout):
     SCORED = "scored/merged.xmd"
     SCORED_RAW = "scored/raw.xmd"
     PICKS = "picks/{tomogram}.xmd"
+    DERIVED_PICKS = "derived_picks/{tomogram}.xmd"
     POSITIVE_REFERENCES = "truth/{tomogram}.xmd"
     NEGATIVE_REFERENCES = "lie/{tomogram}.xmd"
     EVERY_PICK = "avoid/{tomogram}.xmd"
@@ -218,6 +229,7 @@ class ProtocolLayout(RunLayout):
     SCORED = "scored.xmd"
     SCORED_RAW = "scored_raw.xmd"
     PICKS = "labelled/{tomogram}_raw.xmd"
+    DERIVED_PICKS = "picks/{tomogram}_derived.xmd"
     POSITIVE_REFERENCES = "picks/{tomogram}_truth.xmd"
     NEGATIVE_REFERENCES = "picks/{tomogram}_lie.xmd"
     EVERY_PICK = "picks/{tomogram}_every.xmd"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 OPEN, OVER, FAILED = "open", "over", "failed"  # states of an input; failed: also stopped, or dead
+RESERVE = 500_000_000  # bytes of the disk that stay free: no tomogram is begun with less
 NOTHING = ""  # digest of the picks of a picker that looked at a tomogram and found nothing
 
 
@@ -84,8 +86,12 @@ class SourceSeen:
         own = self.items.get(tomo_id)
         if own is None or own.looks < 2:
             return None
-        later = any(other.since > own.since for other in self.items.values())
-        return own.digest if over or later or now - own.since >= settle else None
+        return own.digest if over or self._newest > own.since or now - own.since >= settle else None
+
+    @cached_property
+    def _newest(self) -> float:
+        """Since when the latest of the items are the same."""
+        return max(own.since for own in self.items.values())
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def test_the_halves_are_independent_and_agree(free):
 
 def test_order_and_threads_change_nothing(scene):
     boxes = PickedBoxes(scene.sources(jitter=0.7), DIAMETER, 2)
-    result = made(boxes)
+    result = made(boxes, rounds=2)
     sources = scene.sources(jitter=0.7)
     order = np.random.default_rng(0).permutation
     mixed = [
@@ -75,7 +75,7 @@ def test_order_and_threads_change_nothing(scene):
     ]
     other = PickedBoxes(mixed, DIAMETER, 1)
     assert other.positions == pytest.approx(boxes.positions)
-    again = made(other, threads=1)
+    again = made(other, rounds=2, threads=1)
     assert np.array_equal(again.average, result.average) and np.array_equal(again.poses.shifts, result.poses.shifts)
 
 
@@ -111,6 +111,13 @@ def test_few_picks_are_refused_and_boxes_without_data_left_out(scene):
     assert boxes.left_out == {"border": 1, "not numbers": 1, "flat": 1} and len(boxes) == 5
     with pytest.raises(InputError, match="at least 20 picks inside the tomograms, found 5"):
         SetAverage(boxes, Settings(DIAMETER), 45, 30, 1, halves=True)
+
+
+def test_a_pick_at_the_border_counts_as_much_as_there_is_of_its_box():
+    places, given = np.array([[5.0, 50, 20], [50, 50, 20], [50, 94, 20]]), np.array([0.5, 0.5, 1.0])
+    data = np.random.default_rng(0).standard_normal((40, 100, 100)).astype(np.float32)
+    boxes = PickedBoxes([Source("t", data, RATE, places, given, (-60.0, 60.0))], DIAMETER)
+    assert boxes.weights == pytest.approx([0.5 * 16 / 22, 0.5, 17 / 22])  # boxes of 22 voxels
 
 
 def test_what_does_not_fit_into_memory_is_refused_or_ends_at_the_resolution_that_does(monkeypatch):

@@ -14,7 +14,7 @@ from tomo_particles.pickers.template_kernels import (
     spherical_mask,
     usable_resolution,
 )
-from tomo_particles.pickers.template_matching import SAMPLING, match_template, prepare, search_shape
+from tomo_particles.pickers.template_matching import SAMPLING, match_template, match_template_at, prepare, search_shape
 
 RATE = 10.0
 SHAPE = (40, 54, 48)
@@ -44,6 +44,30 @@ def search(volume, tomogram_filter, rotations, density=None, rate=RATE, threads=
     prepared = prepare(volume, RATE, tomogram_filter, diameter / 2, bright=bright)
     kernels = TemplateKernels(density, rate, spherical_mask(diameter / np.mean(prepared.voxel)), prepared.voxel, tomogram_filter)
     return match_template(prepared, kernels, rotations, threads=threads)
+
+
+@pytest.mark.parametrize("resolution", [22.0, 45.0])
+def test_single_places_have_the_scores_of_the_whole_map(resolution):
+    grid, tomogram_filter = rotation_grid(60.0), TomogramFilter(resolution, TILTS)
+    noise = np.random.default_rng(2).normal(0, 0.02, SHAPE).astype(np.float32)
+    volume = placed(grid[20], (25, 30, 18), tomogram_filter) + noise
+    whole = search(volume, tomogram_filter, grid)
+    prepared = prepare(volume, RATE, tomogram_filter, 80.0)
+    kernels = TemplateKernels(particle(), RATE, spherical_mask(160 / np.mean(prepared.voxel)), prepared.voxel, tomogram_filter)
+    positions = np.array([(26, 29, 18), (14, 16, 20), (45, 50, 36), (0, 0, 0)], dtype=float)
+    reach = 2.0 / np.mean(whole.scale)
+    for threads in (1, 2):
+        found = match_template_at(prepared, kernels, grid, positions, 2.0, threads=threads)
+        for row, position in enumerate(positions):
+            middle = np.rint(position[::-1] / whole.scale)
+            away = ((np.indices(whole.score.shape) - middle[:, None, None, None]) ** 2).sum(axis=0)
+            best = np.where(away <= reach**2, whole.score, -np.inf)
+            assert found.score[row] == pytest.approx(best.max(), abs=1e-5)
+            if np.isfinite(best.max()):
+                at = np.unravel_index(best.argmax(), best.shape)
+                assert found.rotation[row] == whole.rotation[at]
+                np.testing.assert_allclose(found.positions[row], (np.array(at) * whole.scale)[::-1])
+    assert found.rotation[0] == 20 and np.isneginf(found.score[3])
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from tomo_particles.runs.ledger import VOTES, Entry, Ledger, LedgerFiles, Milestone
-from tomo_particles.runs.sightings import FAILED, NOTHING, OPEN, OVER, Look, Seen, Source
+from tomo_particles.runs.sightings import FAILED, NOTHING, OPEN, OVER, Look, Seen, Source, SourceSeen
 from tomo_particles.runs.watching import (
     GIVEN,
     TRAINING,
@@ -23,6 +23,7 @@ from tomo_particles.runs.watching import (
 )
 
 STEP = 10.0  # seconds between two looks
+GRACE = 250.0  # of the random schedules; failures last up to 30 looks
 RULES = Rules(("a", "b"), first_tomograms=2, first_agreed=20)
 
 
@@ -236,7 +237,7 @@ class World:
             ("a", "b", "c")[: schedule["n_pickers"]],
             enough=enough,
             patience=schedule["patience"],
-            grace=250.0,
+            grace=GRACE,
             first_tomograms=2,
             first_agreed=30,
             hold=schedule["hold"],
@@ -354,6 +355,11 @@ def longest_failure(schedule: dict, source: int) -> int:
     return longest
 
 
+def gives_up(schedule: dict) -> bool:
+    """Whether an input fails for so long that it is not waited for any more."""
+    return any(longest_failure(schedule, source) * STEP > GRACE for source in range(schedule["n_pickers"] + 1))
+
+
 def check(schedule: dict) -> None:
     """All that a schedule must not break."""
     world = World(schedule)
@@ -362,7 +368,7 @@ def check(schedule: dict) -> None:
     with_picks = {one for (_, one), states in schedule["picks"].items() if states and set(states.values()) != {NOTHING}}
     assert len(world.published) == len(set(world.published)), "published twice"
     assert set(world.published) <= with_picks
-    gave_up = any(longest_failure(schedule, source) * STEP > world.rules.grace for source in range(schedule["n_pickers"] + 1))
+    gave_up = gives_up(schedule)
     if not gave_up:
         assert set(world.published) == with_picks, "not published"
     assert (world.ended == "done") == bool(world.published)
@@ -380,6 +386,38 @@ def check(schedule: dict) -> None:
 @given(schedules())
 def test_each_tomogram_is_published_once_nothing_closes_early_and_the_end_comes(schedule):
     check(schedule)
+
+
+FEW = settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck), database=None, phases=[Phase.generate])
+
+
+def test_schedules_with_inputs_that_are_given_up_are_among_them():
+    assert gives_up(find(schedules(), gives_up, settings=FEW))
+
+
+def broken(schedule: dict) -> bool:
+    try:
+        check(schedule)
+    except AssertionError:
+        return True
+    return False
+
+
+def failed_is_over(self: SourceSeen, now: float, grace: float) -> bool:
+    return self.state != OPEN
+
+
+def unread_is_over(self: SourceSeen, look: Source | None, now: float) -> SourceSeen:
+    return replace(self, state=OVER) if look is None else SEEN_AGAIN(self, look, now)
+
+
+SEEN_AGAIN = SourceSeen.seen_again
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("is_over", failed_is_over), ("seen_again", unread_is_over)])
+def test_the_schedules_find_a_decision_that_is_wrong(monkeypatch, name, wrong):
+    monkeypatch.setattr(SourceSeen, name, wrong)
+    assert broken(find(schedules(), broken, settings=FEW))
 
 
 @pytest.mark.slow

@@ -35,6 +35,11 @@ def average_arguments(picks: str, folder: str, options: AveragingOptions, *, sta
     return ["--picks", picks, *options.arguments(folder), "--start", start, *(["--weighByScore"] if weigh_by_score else [])]
 
 
+def resolution_arguments(halves: Sequence[str], mask: str, coverage: str, folder: str, *, seed: int) -> Arguments:
+    """Measure by direction and at each voxel how far two half maps agree."""
+    return ["--half1", halves[0], "--half2", halves[1], "--mask", mask, "--coverage", coverage, "--odir", folder, "--seed", seed]
+
+
 def boxes_arguments(tomogram: str, centres: str, folder: str, *, rate: float, box: int, invert: bool, threads: int) -> Arguments:
     """Cut the particles of one tomogram out, each into a file of its own; rate: Å/voxel of all of it, box: voxels."""
     return ["--tomogram", tomogram, "--tomogramSamplingrate", rate, "--coordinates", centres, "--boxsize", box, "-o", folder,

@@ -13,14 +13,14 @@ from tomo.objects import AverageSubTomogram, SetOfCoordinates3D, SetOfSubTomogra
 
 from tomo_particles.core.files import file_stem
 
-from ...constants import AVERAGE_PROGRAM, EXTRACTION_PROGRAM, SHIFT_ATTRIBUTE, STARTS
+from ...constants import AVERAGE_PROGRAM, EXTRACTION_PROGRAM, RESOLUTION_PROGRAM, SHIFT_ATTRIBUTE, STARTS
 from ...convert import append_moved, picks_of_set, tomogram_of
 from ..shared.program_steps import depends_on
 from ..shared.progress import unfinished_lines
 from ..shared.sets import write_picking, write_picks_table
 from .base import AveragingProtocol, few_errors, few_warnings
-from .commands import average_arguments, boxes_arguments
-from .results import CURVES, Aligned, average_lines, average_of, fscs_of, read_aligned
+from .commands import average_arguments, boxes_arguments, resolution_arguments
+from .results import CURVES, Aligned, average_lines, average_of, fscs_of, read_aligned, resolution_lines
 from .subtomograms import append_subtomograms
 
 SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
@@ -60,6 +60,8 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     are none if the halves do not agree.
     - fscs: the FSC of the halves, without a mask, with the mask, and corrected for the mask.
     - In the folder extra/averaging/output: all maps, also the mask and what was seen of each frequency, tables, summary.json.
+    - In the folder extra/averaging/resolution: the resolution by direction and at each voxel, as tables, map and report.html.
+    The viewer shows them.
 
     *Practical recommendations*
 
@@ -84,9 +86,9 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
                       important=True, help="Particles of one kind. Their tomograms are used at the sampling rate that they have; "
                                            "10 Å/voxel are enough for a resolution of 20 Å.")
         self._defineParticle(form)
-        form.addParam("start", params.EnumParam, choices=["Free", "Angles of the coordinates"], default=STARTS.index("free"),
-                      display=params.EnumParam.DISPLAY_HLIST, label="Start",
-                      help="_Free_: random angles; all rotations are searched.\n_Angles of the coordinates_: only small "
+        form.addParam("start", params.EnumParam, choices=["No angles", "Angles of the coordinates"], default=STARTS.index("free"),
+                      display=params.EnumParam.DISPLAY_HLIST, label="Start from",
+                      help="_No angles_: random angles; all rotations are searched.\n_Angles of the coordinates_: only small "
                            "rotations are searched, from the orientations of the coordinates. Both halves then share what gave "
                            "the angles.")
         form.addParam("weighByScore", params.BooleanParam, default=False, label="Weigh by score?",
@@ -106,6 +108,7 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
         values = depends_on({"coordinates": [self.inputCoordinates]}, self._values(("start", "weighByScore")))
         asked = depends_on({}, {"averaged": values, "extracted": self.extractSubtomograms.get()})
         self._insertFunctionStep(self.averageStep, values, needsGPU=False)
+        self._insertFunctionStep(self.resolutionStep, values, needsGPU=False)
         if self.extractSubtomograms:
             self._insertFunctionStep(self.extractStep, asked, needsGPU=False)
         self._insertFunctionStep(self.createOutputStep, asked, needsGPU=False)
@@ -120,6 +123,15 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
         self._runProgram(AVERAGE_PROGRAM, average_arguments(
             files.picks(), files.output, options, start=STARTS[self.start.get()], weigh_by_score=self.weighByScore.get()),
             job="average")
+
+    def resolutionStep(self, _: str):
+        """Measure the resolution by direction and at each voxel, if there are halves."""
+        files = self._files()
+        cleanPath(files.resolution)
+        if os.path.exists(files.fsc):
+            self._runProgram(RESOLUTION_PROGRAM, resolution_arguments(
+                [files.map("half1"), files.map("half2")], files.map("mask"), files.map("coverage"), files.resolution,
+                seed=self.randomSeed.get()), job="resolution")
 
     def extractStep(self, _: str):
         """Cut the particles of each tomogram out at their new places."""
@@ -201,9 +213,10 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
     def _summary(self):
         summary = self._summaryContent()
         if summary is None or not hasattr(self, AverageOutputs.average.name):
-            return unfinished_lines(self, {"averageStep": "aligning and averaging", "extractStep": "cutting the particles out",
-                                           "createOutputStep": "writing the results"})
-        return [*average_lines(summary), *self._notes(summary), f"All maps and tables: {self._files().output}"]
+            return unfinished_lines(self, {"averageStep": "aligning and averaging", "resolutionStep": "measuring the resolution",
+                                           "extractStep": "cutting the particles out", "createOutputStep": "writing the results"})
+        resolution = resolution_lines(self._files().of_resolution("summary.json")) if self._isTrusted() else []
+        return [*average_lines(summary), *resolution, *self._notes(summary), f"All maps and tables: {self._files().output}"]
 
     def _methods(self):
         summary = self._summaryContent()

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import os
 from enum import Enum
+from pathlib import Path
 
 from pwem.objects import SetOfFSCs
 from pyworkflow.protocol import params
 from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfAverageSubTomograms, SetOfCoordinates3D
 
+from tomo_particles.core.files import written_aside
+
 from ...constants import BRANCHES_PROGRAM, RESERVED_BRANCHES
 from ...convert import name_of
-from ..shared.program_steps import depends_on
+from ..shared.checked_form import field_name
+from ..shared.program_steps import depends_on, in_terms_of_the_form
 from ..shared.progress import unfinished_lines
 from ..shared.sets import write_picking
 from .base import AveragingProtocol, few_errors, few_warnings
 from .commands import branches_arguments
 from .results import average_of, branch_lines, fscs_of
+
+SETTINGS = {  # on the page: options that no single field of the form sets
+    "--tomograms": "Tomograms", "--tilts": "First and last tilt (degrees)", "--iter": "Rounds of a free start at most",
+    "--starts": "Random starts of each half", "--tomogramSamplingrate": "Sampling rate of the tomograms (Å/voxel)",
+    "--threads": "Threads",
+}
 
 
 class BranchOutputs(Enum):
@@ -59,7 +69,8 @@ class XmippProtCompareBranches3D(AveragingProtocol):
 
     _label = "compare branches 3D"
     _possibleOutputs = BranchOutputs
-    _optionFields = {**AveragingProtocol._optionFields, "--branches": "inputBranches", "--tomograms": "inputBranches"}
+    _optionFields = {**AveragingProtocol._optionFields, "--branches": "inputBranches", "--tomograms": "inputBranches",
+                     "--sharedPoses": "sharedPoses", "--bright": "bright"}
 
     # ---- form
     def _defineParams(self, form):
@@ -104,6 +115,16 @@ class XmippProtCompareBranches3D(AveragingProtocol):
         self._writeNotes(notes)
         self._runProgram(BRANCHES_PROGRAM, branches_arguments(branches, files.output, options,
                                                               shared_poses=self.sharedPoses.get()), job="comparison")
+        self._nameSettings()
+
+    def _nameSettings(self) -> None:
+        """The settings on the page by the labels of the form: the program writes the names of its options."""
+        labels = {option: field_name(self.getParam(name)) for option, name in self._optionFields.items()}
+        labels |= SETTINGS
+        page = Path(self._files().report)
+        text = in_terms_of_the_form(page.read_text(encoding="utf-8").replace(' class="option"', ""), labels)
+        with written_aside(page) as aside:
+            aside.write_text(text, encoding="utf-8")
 
     def createOutputStep(self, _: str):
         """Register the average and the correlation of each branch."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,6 +100,17 @@ def average_lines(summary: Mapping[str, Any]) -> list[str]:
     lines.append(f"{summary['picks']} picks averaged{f', {left_out} left out' if left_out else ''}; median shift "
                  f"{summary['medianShift']:g} Å; box of {summary['box']} voxels, {summary['samplingRate']:.4g} Å/voxel")
     return lines
+
+
+def resolution_lines(path: str) -> list[str]:
+    """What was measured by direction and at each voxel; nothing where there were no halves, and in runs of older versions."""
+    if not os.path.exists(path):
+        return []
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    fso, local = found["fso"], found["local"]
+    uneven = [note for note in found["notes"] if "directions" in note]
+    return [f"By direction (FSO): half of the directions agree to {fso['0.5']}, 90 % to {fso['band'][0]}, 10 % to "
+            f"{fso['band'][1]}. Local resolution: median {local['median']:g} Å", *(f"*Note*: {note}" for note in uneven)]
 
 
 def branch_lines(summary: Mapping[str, Any]) -> list[str]:

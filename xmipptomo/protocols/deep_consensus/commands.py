@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...files import DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RunFiles
+from ...files import DERIVED, DOUBTFUL, NEGATIVE, NOISE, POSITIVE, RunFiles
 from ..shared.program_steps import Arguments
 
 
@@ -18,7 +18,8 @@ class RunTomogram:
     """The values of one tomogram that the steps of a run use; lengths are in voxels of the common sampling rate.
 
     tomogram_rate: of the file, Å/voxel.  size: x, y, z at the common rate.  starting_id: first particle id, so that
-    ids are unique in the run.  has_truth, has_lie: whether it has references.  counts: picks of each picker.  left_out: picks
+    ids are unique in the run.  has_truth, has_lie: whether it has references; has_derived: picks of
+    derived pickers.  counts: picks of each picker.  left_out: picks
     outside the tomogram.  tilts: first and last, degrees; None where the tomogram does not say.  notes: what is unusual about the
     file of the tomogram.
     """
@@ -35,6 +36,7 @@ class RunTomogram:
     counts: list[int]
     left_out: int
     tilts: list[float] | None = None
+    has_derived: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -52,14 +54,16 @@ def consensus_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float
                  "--constype", representative, "--symmetry", symmetry, "--startingId", tomogram.starting_id]
     arguments += ["--inputTruth", files.positive_references(ts_id)] if tomogram.has_truth else []
     arguments += ["--inputLie", files.negative_references(ts_id)] if tomogram.has_lie else []
+    if tomogram.has_derived:
+        arguments += ["--inputDerived", files.derived_picks(ts_id), "--outputDerived", files.labelled(ts_id, DERIVED)]
     return arguments
 
 
 def noise_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, limit: float, static: bool, threads: int,
-                    seed: int) -> Arguments:
-    """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks."""
+                    seed: int, mask: str = "") -> Arguments:
+    """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks; mask: '' for none."""
     return ["--input", files.every_pick(tomogram.ts_id), "--output", files.labelled(tomogram.ts_id, NOISE), *_common(tomogram),
-            *(["--static"] if static else []), "--note", files.noise_note(tomogram.ts_id),
+            *(["--static"] if static else []), *(["--mask", mask] if mask else []), "--note", files.noise_note(tomogram.ts_id),
             "--radius", radius, "--size", *tomogram.size, "--limit", limit,
             "--threads", threads, "--seed", seed]
 
@@ -95,11 +99,6 @@ def _device(gpus: str, threads: int) -> Arguments:
     return ["--gpus", gpus, "--threads", threads]
 
 
-def devices_arguments(gpus: str) -> Arguments:
-    """Find out whether GPUs can be used."""
-    return ["--mode", "devices", "--gpus", gpus]
-
-
 def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str, positive: Sequence[str],
                        doubtful: Sequence[str], negative: Sequence[str], pickers: Sequence[str], grid: tuple[float, int],
                        gpus: str, threads: int) -> Arguments:
@@ -120,14 +119,16 @@ def training_arguments(files: RunFiles, options: NetworkOptions, *, recipe: str,
 
 
 def scoring_arguments(model: str, inputs: Sequence[str], output: str, *, noise: Sequence[str], recipe: str,
-                      grid: tuple[float, int], gpus: str, threads: int, noise_output: str = "") -> Arguments:
+                      grid: tuple[float, int], gpus: str, threads: int, noise_output: str = "",
+                      derived: Sequence[str] = (), derived_output: str = "") -> Arguments:
     """Score subtomogram XMDs of all tomograms with a model into one XMD. model: '' for votes alone.  noise: to compare with.
 
-    noise_output: XMD for the scored noise; '' for none.
+    noise_output: XMD for the scored noise; '' for none.  derived: what derived pickers alone found, scored into derived_output.
     """
     rate, box_size = grid
     compared = [*(["--model", model] if model else []), *(["--inputNeg", *noise] if noise else []),
-                *(["--outputNeg", noise_output] if noise_output else [])]
+                *(["--outputNeg", noise_output] if noise_output else []),
+                *(["--inputDerived", *derived, "--outputDerived", derived_output] if derived else [])]
     return ["--mode", "scoring", "--input", *inputs, *compared, "--output", output, "--recipe", recipe,
             "--boxsize", box_size, "--samplingrate", rate, *_device(gpus, threads)]
 
@@ -144,6 +145,10 @@ def look_arguments(files: RunFiles, model: str, *, diameter: float, tilts: tuple
             "--threads", threads, "--seed", seed]
 
 
-def answers_arguments(files: RunFiles, *, radius: float) -> Arguments:
-    """Learn from the answers of persons. radius: within which an answer is about a pick, fraction of the box."""
-    return ["--input", files.scored, "--answers", files.answers, "--output", files.answered, "--radius", radius]
+def answers_arguments(files: RunFiles, *, radius: float, tomogram_rate: float | None) -> Arguments:
+    """Learn from the answers of persons. radius: within which an answer is about a pick, fraction of the box.
+
+    tomogram_rate: Å/voxel; None where the tomograms have different ones.
+    """
+    return ["--input", files.scored, "--answers", files.answers, "--output", files.answered, "--radius", radius,
+            *(["--tomogramSamplingrate", tomogram_rate] if tomogram_rate else [])]

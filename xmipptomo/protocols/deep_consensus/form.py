@@ -16,6 +16,7 @@ from ...constants import (
     TILTS,
 )
 from ..shared.checked_form import OptionalFloatParam
+from ..shared.gpus import define_gpus
 
 NOT_VOTING = "not doVoting"
 EXISTING = f"{NOT_VOTING} and modelType == {MODEL_EXISTING}"
@@ -30,7 +31,8 @@ PREPROCESS_PARAMS = ("doVoting", "consensusRadius", "representative", "symmetry"
                      "boxSizeChoice", "samplingRateChoice", "noiseAmount", "noiseRadius",
                      "noiseStatic", "invertContrast", "randomSeed")
 NETWORK_PARAMS = ("modelType", "modelFile", "skipTraining", "batchSize", "network", "folds", "epochs", "validationFraction",
-                  "l2", "learningRate", "autoStop", "forceAugmentation", "recipe", "scoreRawPicks")
+                  "l2", "learningRate", "autoStop", "forceAugmentation", "settingsFile", "recipe",
+                  "scoreRawPicks")
 LOOK_PARAMS = ("secondLook", "diameter", "firstTilt", "lastTilt", "keepCentres")
 OUTPUT_PARAMS = ("threshold", "writeReport")
 
@@ -49,7 +51,7 @@ EXTRACT_FROM = "Tomograms to extract from"
 
 def define_params(form: params.Form) -> None:
     """Add all parameters to the form, section by section."""
-    _define_gpu(form)
+    define_gpus(form, "Train and score the network on GPUs. With many processors the CPU is about as fast for the small network.")
     _define_input(form)
     _define_preprocess(form)
     _define_training(form)
@@ -65,18 +67,6 @@ def _define_hint(form: params.Form, name: str) -> None:
     form.addParam(name, params.LabelParam, condition=f"expertLevel == {params.LEVEL_NORMAL}",
                   label="The defaults of this page fit most data; Expert Level Advanced shows them.",
                   help="Expert Level is above the pages: Normal, Advanced.")
-
-
-def _define_gpu(form: params.Form) -> None:
-    form.addHidden(params.USE_GPU, params.BooleanParam, default=True, label="Use GPU for execution",
-                   help="Train and score the network on GPUs. With many processors the CPU is about as fast "
-                        "for the small network. With No, or if the GPUs "
-                        "cannot be used, the CPU does the work. The summary then says why the GPUs were not used and how to "
-                        "get them.")
-    form.addHidden(params.GPU_LIST, params.StringParam, default="0", label="Choose GPU IDs",
-                   help="Numbers of the GPUs to use, as in nvidia-smi: 0, or 0,1, or 0-3. In a queue only the number of GPUs "
-                        "counts. Training shares each batch among all these GPUs (mirrored strategy). The number of Scipion "
-                        "threads does not matter here. More than one GPU helps only with large boxes and batches.")
 
 
 def _define_input(form: params.Form) -> None:
@@ -150,6 +140,7 @@ def _define_input(form: params.Form) -> None:
     form.addParam("writeReport", params.BooleanParam, default=True, label="Write a report?", expertLevel=params.LEVEL_ADVANCED,
                   help="Yes: consensus/report.html shows the whole run on one page, with figures, tables and parameters. It "
                        "takes some seconds, and a few megabytes of disk.")
+    _define_derived_and_masks(form)
 
 
 def _define_second_look(form: params.Form) -> None:
@@ -162,9 +153,9 @@ def _define_second_look(form: params.Form) -> None:
                         "and the picks move towards the centre of the average. If the two averages do not agree, nothing is "
                         "changed, and the summary says so. This needs at least 40 accepted picks in tomograms of one sampling "
                         "rate.")
-    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (A, optional)",
-                   expertLevel=params.LEVEL_ADVANCED,
-                   help="Diameter of the particle in A. Empty: half of the common box, because 1.5 to 2 particle diameters are "
+    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (Å, optional)",
+                   expertLevel=params.LEVEL_ADVANCED, allowsPointers=True,
+                   help="Diameter of the particle in Å. Empty: half of the common box, because 1.5 to 2 particle diameters are "
                         "right for the box; with voting: no second look. The summary says which diameter was used. If you change "
                         "it and continue the run, nothing is trained again.")
     ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
@@ -178,6 +169,18 @@ def _define_second_look(form: params.Form) -> None:
                    help="Yes: the second look changes scores only, and the picks stay at the centres of the pickers. No: they "
                         "move half of the way to the centre of the average. The places as picked are kept in "
                         "consensus/scored_looks.csv.")
+
+
+def _define_derived_and_masks(form: params.Form) -> None:
+    form.addParam("derivedSets", params.MultiPointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True,
+                  condition=NOT_VOTING, label="Derived pickers (optional)", expertLevel=params.LEVEL_ADVANCED,
+                  help="Coordinates of pickers that learned from a consensus (_pick with a trained picker 3D_). What they found "
+                       "and no other picker did is scored by the network and may be accepted, but it is no vote: a pupil does "
+                       "not confirm its teacher. Labels, scores and reliability of the others stay as they are without it.")
+    form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True, condition=JUDGED,
+                  label="Masks of regions (optional)", expertLevel=params.LEVEL_ADVANCED,
+                  help="Masks of _mask tomograms 3D_. Noise is picked in good regions, and a fifth of it on gold, membranes, "
+                       "carbon, ice and dirt. The picks stay as they are: give the masks to the pickers.")
 
 
 def _define_preprocess(form: params.Form) -> None:
@@ -267,6 +270,11 @@ def _define_training(form: params.Form) -> None:
                        "network input, and its contrast is changed. For the small network it is also rotated by up to 30 degrees "
                        "about the tilt axis; the wedge rotates with it. "
                        f"No: this is done only if there are fewer than {LARGE_DATA_SET} positives.")
+    form.addParam("settingsFile", params.FileParam, allowsNull=True, condition=TRAINING, label="Settings file (optional)",
+                  expertLevel=params.LEVEL_ADVANCED,
+                  help="A JSON file that _xmipp_deep_picking_consensus_tomo --mode tuning_ wrote: learning rate, L2 "
+                       "regularisation, epochs and augmentation, tuned on your own data. A field of this form that differs from "
+                       "its default counts, not the file. The summary says what was used. The user guide says when tuning helps.")
     form.addParam("folds", params.IntParam, default=3, condition=TRAINING, label="Networks in the ensemble",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Number of networks (folds). Each network is trained without one part of the data. Each training pick is "

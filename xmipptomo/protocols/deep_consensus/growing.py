@@ -50,7 +50,7 @@ class GrowingOutputs:
     def _publish(self, merged: Mapping[str, TomogramPicks], ts_ids: Sequence[str]) -> None:
         """Append the picks of some tomograms and leave the sets open. ts_ids: all tomograms that the outputs are planned for."""
         inputs = self._inputSets()
-        sets, names = inputs.tomogram_sets(), self._grid().names
+        sets, names = inputs.tomogram_sets(), self._grid().every_name
         if self._withSpecies is None:  # all items of a set must have the same attributes
             self._withSpecies = any(species_of(coordinates) for coordinates in inputs.all)
         plan = plan_precedents(tomogram_sources(sets, ts_ids), self._grid().sampling_rate)

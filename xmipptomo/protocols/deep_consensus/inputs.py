@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,16 @@ EXTENT_SLACK = 2.0  # voxels, the larger ones: a binning drops what does not fil
 
 @dataclass(frozen=True)
 class InputSets:
-    """The sets of the form, in its order. extract_from: the tomograms that boxes are cut from; None for those of the picks."""
+    """The sets of the form, in its order. extract_from: the tomograms that boxes are cut from; None for those of the picks.
+
+    derived: of pickers that learned from a consensus; they decide nothing, not even which tomograms are looked at.
+    """
 
     pickers: list[SetOfCoordinates3D]
     positive_references: list[SetOfCoordinates3D]
     negative_references: list[SetOfCoordinates3D]
     extract_from: SetOfTomograms | None = None
+    derived: list[SetOfCoordinates3D] = field(default_factory=list)
 
     @property
     def all(self) -> list[SetOfCoordinates3D]:
@@ -100,8 +104,9 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
 
 
 def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequence[TomogramSource], grid: tuple[float, int],
-                   starting_id: int) -> RunTomogram:
+                   starting_id: int, pickers: Collection[int] | None = None) -> RunTomogram:
     """Write the tables of one tomogram, in voxels of the common grid. sources: the tomogram in each set that has it.
+    pickers: numbers of those whose picks count, from 1; None: all.
 
     Raises InputError if there is no tomogram, its file is missing or no volume, or if picks do not belong to it.
     """
@@ -116,20 +121,25 @@ def write_tomogram(files: RunFiles, inputs: InputSets, ts_id: str, sources: Sequ
         _require_same_extent(tomogram, picked)
     size = [n * source.sampling_rate / rate for n in size_of(tomogram)]
     numbers = range(1, len(inputs.pickers) + 1)
-    picks, left_out = picks_of_sets(inputs.pickers, ts_id, rate, size, numbers)
+    counting = [number for number in numbers if pickers is None or number in pickers]
+    picks, left_out = picks_of_sets([inputs.pickers[n - 1] for n in counting], ts_id, rate, size, counting)
     (positive, positive_out), (negative, negative_out) = (
         picks_of_sets(sets, ts_id, rate, size, [REFERENCE] * len(sets))
         for sets in (inputs.positive_references, inputs.negative_references))
+    of_derived, _ = picks_of_sets(inputs.derived, ts_id, rate, size,
+                                  [len(inputs.pickers) + number for number in range(1, len(inputs.derived) + 1)])
     # Without any picker the references stand for themselves: the consensus needs a table.
     picks = picks or positive + negative
     every = picks + positive + negative
     for parts, path in ((picks, files.picks(ts_id)), (positive, files.positive_references(ts_id)),
-                        (negative, files.negative_references(ts_id)), (every, files.every_pick(ts_id))):
+                        (negative, files.negative_references(ts_id)), (every, files.every_pick(ts_id)),
+                        (of_derived, files.derived_picks(ts_id))):
         if parts:
             write_picks(path, Picks.concatenate(parts), box_size, source.file_name)
     pickers = np.concatenate([part.picker for part in every])
     return RunTomogram(ts_id, source.file_name, source.sampling_rate, [int(n) for n in size], rate, box_size, starting_id,
-                         has_truth=bool(positive), has_lie=bool(negative), counts=[int((pickers == n).sum()) for n in numbers],
+                         has_truth=bool(positive), has_lie=bool(negative), has_derived=bool(of_derived),
+                         counts=[int((pickers == n).sum()) for n in numbers],
                          left_out=left_out + positive_out + negative_out,
                          tilts=next(filter(None, map(tilts_of, [tomogram, *picked])), None), notes=_notes_of(source))
 
@@ -159,9 +169,9 @@ def _notes_of(source: TomogramSource) -> list[str]:
 
 
 def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Sequence[str],
-                 tomograms: Sequence[RunTomogram]) -> None:
+                 tomograms: Sequence[RunTomogram], derived: Sequence[str] = ()) -> None:
     """Write the values that the later steps use, as JSON."""
-    content = {"samplingRate": sampling_rate, "boxSize": box_size, "pickers": list(names),
+    content = {"samplingRate": sampling_rate, "boxSize": box_size, "pickers": list(names), "derived": list(derived),
                "tomograms": [asdict(tomogram) for tomogram in tomograms]}
     with written_aside(path) as aside:
         Path(aside).write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -171,13 +181,20 @@ def write_common_grid(path: str, sampling_rate: float, box_size: int, names: Seq
 class CommonGrid:
     """The common sampling rate and box size of a run.
 
-    names: of the pickers, in order.  tomograms: by tsId, without those that failed.
+    names: of the pickers, in order.  tomograms: by tsId, without those that failed.  derived: names of the derived pickers.
     """
 
     sampling_rate: float
     box_size: int
     names: list[str]
     tomograms: dict[str, RunTomogram]
+    derived: list[str] = field(default_factory=list)
+
+    @property
+    def every_name(self) -> dict[int, str]:
+        """The names of references, pickers and derived pickers, by their numbers in a comment."""
+        of_derived = {-(len(self.names) + number): f"{name} (derived)" for number, name in enumerate(self.derived, start=1)}
+        return {REFERENCE: "reference", **dict(enumerate(self.names, start=1)), **of_derived}
 
 
 def read_common_grid(path: str) -> CommonGrid:
@@ -185,4 +202,4 @@ def read_common_grid(path: str) -> CommonGrid:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     tomograms = [RunTomogram(**values) for values in content["tomograms"]]
     by_id = {tomogram.ts_id: tomogram for tomogram in tomograms}
-    return CommonGrid(content["samplingRate"], content["boxSize"], content["pickers"], by_id)
+    return CommonGrid(content["samplingRate"], content["boxSize"], content["pickers"], by_id, content.get("derived", []))

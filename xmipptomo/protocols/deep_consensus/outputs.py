@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -10,10 +10,10 @@ from pwem.protocols import EMProtocol
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.expected_precision import expected_precision_recall
-from tomo_particles.consensus.merged_picks import NEGATIVE, REFERENCE, MergedPicks, named_pickers
+from tomo_particles.consensus.merged_picks import NEGATIVE, MergedPicks, named_pickers, read_pickers
 from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.picks import Picks
-from tomo_particles.formats.xmd import DISAGREEMENT, picks_of, read_table, with_nan
+from tomo_particles.formats.xmd import DISAGREEMENT, join_tables, picks_of, read_table, with_nan
 
 from ...constants import (
     DISAGREEMENT_ATTRIBUTE,
@@ -28,6 +28,7 @@ from ...constants import (
 )
 from ...convert import Precedents
 from ...files import RunFiles
+from .inputs import CommonGrid
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,8 @@ class TomogramPicks:
         """Without what is not accepted."""
         return TomogramPicks(**{field.name: getattr(self, field.name)[self.accepted] for field in fields(self)})
 
-    def attributes(self, names: Sequence[str], with_species: bool) -> dict[str, list]:
-        """What the coordinates have besides position, score, orientation and group id. names: of the pickers."""
-        pickers = {REFERENCE: "reference", **dict(enumerate(names, start=1))}
+    def attributes(self, pickers: Mapping[int, str], with_species: bool) -> dict[str, list]:
+        """What the coordinates have besides position, score, orientation and group id. pickers: names by number."""
         found = {
             SUPPORT_ATTRIBUTE: self.merged.support.tolist(),
             PICKERS_ATTRIBUTE: [named_pickers(comment, pickers) for comment in self.merged.comments],
@@ -68,11 +68,12 @@ class TomogramPicks:
 def merged_picks(files: RunFiles, ts_ids: Sequence[str], threshold: float | None, n_pickers: int) -> dict[str, TomogramPicks]:
     """Every merged pick of each tomogram and whether it is accepted, see `MergedPicks.accepted`.
 
-    threshold: None for voting; then the score is the fraction of the n_pickers that saw the pick.
+    threshold: None for voting; then the score is the fraction of the n_pickers that saw the pick. What derived pickers alone
+    found is among them.
     """
     if threshold is None:
         return {ts_id: _picks_of(read_table(files.consensus(ts_id)), None, n_pickers) for ts_id in ts_ids}
-    scored = read_table(files.final)
+    scored = join_tables([read_table(path) for path in (files.final, files.scored_derived) if path.exists()])
     rows: dict[str, list[int]] = {ts_id: [] for ts_id in ts_ids}
     for row, ts_id in enumerate(scored.get("tiltSeriesId", [])):
         rows[ts_id].append(row)  # what has failed was not scored
@@ -94,6 +95,18 @@ def disagreements(merged: Iterable[TomogramPicks]) -> dict[str, float | int]:
     return {"compared": len(every), "medianDisagreement": round(float(np.median(every)), 2)} if len(every) else {}
 
 
+def derived_counts(merged: Iterable[TomogramPicks], grid: CommonGrid) -> dict[str, dict[str, int]]:
+    """By derived picker, how many places it found that no other picker did, and how many of them are accepted."""
+    counts = {name: {"alone": 0, "accepted": 0} for number, name in grid.every_name.items() if number < 0}
+    for own in merged:
+        for comment, accepted in zip(own.merged.comments, own.accepted, strict=True):
+            for number in read_pickers(comment) if comment else []:
+                if number < 0:
+                    counts[grid.every_name[number]]["alone"] += 1
+                    counts[grid.every_name[number]]["accepted"] += int(accepted)
+    return counts
+
+
 def expected(merged: Iterable[TomogramPicks], threshold: float | None, verdict: Verdict | None) -> dict[str, float | None]:
     """Expected precision and recall (of what any picker saw) of the accepted picks, by their scores; empty for voting.
 
@@ -102,7 +115,7 @@ def expected(merged: Iterable[TomogramPicks], threshold: float | None, verdict: 
     """
     if threshold is None:
         return {}
-    every = [own.probability[own.label != NEGATIVE] for own in (of_tomogram.merged for of_tomogram in merged)]
+    every = [own.probability[(own.label != NEGATIVE) & ~own.derived] for own in (of_tomogram.merged for of_tomogram in merged)]
     return expected_precision_recall(np.concatenate(every) if every else np.zeros(0), np.array([threshold]), verdict).at(0)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from pathlib import Path
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
@@ -15,42 +13,42 @@ from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.consensus.verdict import Verdict, can_learn
+from tomo_particles.consensus.verdict import Verdict
 from tomo_particles.core.seeds import seed_of
 
 from ...constants import (
     CONSENSUS_PROGRAM,
     EXTRACTION_PROGRAM,
-    LARGE_DATA_SET,
     MODEL_EXISTING,
     NETWORKS,
     NOISE_PROGRAM,
-    RECIPES,
     REPORT_PROGRAM,
     SECOND_LOOK_PROGRAM,
 )
 from ...convert import name_of, names_of_pickers, tomogram_sources
-from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RAW, RunFiles
+from ...files import DERIVED, MERGED, NOISE, RAW, RunFiles
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import unfinished_lines
+from ..shared.sets import mask_file
 from . import commands
 from .answers import ANSWERED, LearnsFromAnswers, learned
 from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
-from .gpus import NetworkOnGpus
 from .growing import ACCEPTED, SCORED, TOMOGRAMS, GrowingOutputs
 from .inputs import CommonGrid, InputSets, count_rows, read_common_grid, write_common_grid, write_tomogram
 from .interim import DOING, so_far, training_detail
+from .learning import LearnsAndScores
 from .methods import methods_text
 from .notes import orientation_notes
-from .outputs import disagreements, expected, merged_picks
+from .outputs import derived_counts, disagreements, expected, merged_picks
 from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
+from .training import settings_file, tuned_fields, tuned_note
 from .validation import validation_errors, validation_warnings
 
 logger = logging.getLogger(__name__)
 
 
-class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -78,6 +76,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     - Two or more sets of 3D coordinates, one from each picker. They may cover different tomograms and have different
     box sizes and sampling rates. Tomograms are matched by their whole tilt-series id.
     - Optionally, coordinates known to be particles (positive references) or known not to be (negative references).
+    - Optionally, coordinates of derived pickers, which learned from a consensus: scored, but no votes (expert level advanced).
     - Optionally, a model of an earlier run: to score with it as it is, or to train it further.
 
     *Outputs*
@@ -110,7 +109,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     - A tomogram that fails (missing file, no volume) is left out, and the summary names it. The others are processed.
     - Thirty answers in _Curate_ (analyse results) help small particles most. Continue learns from them in seconds.
     - Voting needs no network. It shows within a minute on which picks the pickers agree. Its output sets grow tomogram by
-    tomogram. With a diameter, the second look scores these picks without a network, in some minutes.
+    tomogram. With a diameter, the second look scores these picks without a network, in some minutes. With the second look or
+    a network, also an existing one, the sets come at the end: the score is fitted to the picks of all tomograms.
     - Pickers often ran on denoised tomograms. _Tomograms to extract from_ (expert level advanced) gives the network another
     version of them.
     """
@@ -136,7 +136,16 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def _inputSets(self) -> InputSets:
         sets = ([pointer.get() for pointer in pointers if pointer.get() is not None]
                 for pointers in (self.inputSets, self.positiveReferences, self.negativeReferences))
-        return InputSets(*sets, extract_from=next((pointer.get() for pointer in self._imagePointers()), None))
+        derived = [pointer.get() for pointer in self._derivedPointers()]
+        return InputSets(*sets, extract_from=next((pointer.get() for pointer in self._imagePointers()), None), derived=derived)
+
+    def _derivedPointers(self) -> list[Pointer]:
+        """Coordinates of derived pickers; voting scores none."""
+        return [] if self.doVoting else [pointer for pointer in self.derivedSets if pointer.get() is not None]
+
+    def _maskPointers(self) -> list[Pointer]:
+        """The masks of regions; they are for noise alone."""
+        return [self.regionMasks] if self.regionMasks.get() is not None and not votes_only(self) else []
 
     def _imagePointers(self) -> list[Pointer]:
         """The set of tomograms that boxes are cut from, where it is not that of the picks; voting cuts none."""
@@ -151,9 +160,9 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
     def _values(self, *names: str) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
         roles = {"pickers": self.inputSets, "positive": self.positiveReferences, "negative": self.negativeReferences,
-                 "images": self._imagePointers()}
-        files = [self._modelFile()] if "modelFile" in names and self._modelFile() else []
-        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, files)
+                 "images": self._imagePointers(), "derived": self._derivedPointers(), "masks": self._maskPointers()}
+        named = [self._modelFile() if "modelFile" in names else "", settings_file(self) if "settingsFile" in names else ""]
+        return depends_on(roles, {name: self.getAttributeValue(name) for name in names}, list(filter(None, named)))
 
     def _skipsTraining(self) -> bool:
         return not self.doVoting and self.modelType.get() == MODEL_EXISTING and self.skipTraining.get()
@@ -164,7 +173,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
 
     def _modelFile(self) -> str:
         """The existing model; '' for a new one."""
-        return self.modelFile.get().strip() if self.modelType.get() == MODEL_EXISTING else ""
+        return self._text("modelFile") if self.modelType.get() == MODEL_EXISTING else ""
 
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):
@@ -176,7 +185,7 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         final = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS)
         ts_ids = self._inputSets().ts_ids()
         convert = self._insertFunctionStep(self.convertInputStep, prepared, prerequisites=[], needsGPU=False)
-        gpu = bool(self.useGpu and not self.doVoting)
+        gpu = self._usesGpus()
         if gpu:
             self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
         last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
@@ -207,7 +216,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
                 tomograms.append(write_tomogram(files, inputs, ts_id, sources[ts_id], grid, next_id))
                 next_id += count_rows(files.every_pick(ts_id))
                 logger.info("%s: picks of each picker: %s", ts_id, tomograms[-1].counts)
-        write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), tomograms)
+        write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), tomograms,
+                          names_of_pickers(self._derivedPointers()))
         if not tomograms:
             raise RuntimeError(f"No tomogram could be read: {self._failures()}")
 
@@ -227,71 +237,23 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
             self._files(), tomogram, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
             static=self.noiseStatic.get(), threads=self.binThreads.get(),
-            seed=seed_of(self.randomSeed.get(), tomogram.ts_id)), job=f"noise_{tomogram.ts_id}")
+            seed=seed_of(self.randomSeed.get(), tomogram.ts_id),
+            mask=next((mask_file(pointer.get(), tomogram.ts_id) for pointer in self._maskPointers()), "")),
+            job=f"noise_{tomogram.ts_id}")
 
     @tomogram_step
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
         files = self._files()
-        labels = [*MERGED, NOISE, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
-        for label in labels:
+        for label in self._extractedLabels():
             if count_rows(files.labelled(tomogram.ts_id, label)):
                 self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
                     files, tomogram, label, network=self._network(), invert=self.invertContrast.get(),
                     threads=self.binThreads.get()),
                     job=f"extraction_{label}_{tomogram.ts_id}")
 
-    def trainStep(self, _: str):
-        """Train the network on the merged picks, noise and references, as the recipe has it."""
-        grid = self._grid()
-        own = str(self._files().model)
-        if os.path.realpath(own) != os.path.realpath(self._modelFile()):
-            # of an earlier run with other parameters
-            cleanPath(own, str(self._files().training_log), str(self._files().training_note))
-        positive, negative = self._subtomograms(POSITIVE), self._subtomograms(NEGATIVE, NOISE)
-        learns_from_noise = self._trains() and RECIPES[self.recipe.get()] == RECIPES[0]
-        if not positive and not learns_from_noise:
-            raise RuntimeError(
-                f"No positives to train with: no particle was picked by {self.minPickers} pickers. Lower *Pickers that must "
-                f"agree*, raise *Same-element relative radius*, or give *Positive references*. {self._failures()}")
-        if not negative:
-            raise RuntimeError("No negatives to train with: no noise fits between the picks. Lower *Noise picking evasion "
-                               f"radius*, or give *Negative references*. {self._failures()}")
-        if not self._trains():
-            logger.warning("Too few agreed picks to train a network: the votes score alone")
-            return
-        augment = self.forceAugmentation.get() or sum(map(count_rows, positive)) < LARGE_DATA_SET
-        options = commands.NetworkOptions(
-            start_model=self._modelFile(),
-            network=NETWORKS[self.network.get()], epochs=self.epochs.get(), batch_size=self.batchSize.get(),
-            learning_rate=self.learningRate.get(), l2=self.l2.get(), validation=self.validationFraction.get(),
-            folds=self.folds.get(), auto_stop=self.autoStop.get(), augment=augment, seed=self.randomSeed.get())
-        self._runNetwork(lambda gpus: commands.training_arguments(
-            self._files(), options, recipe=RECIPES[self.recipe.get()], positive=positive,
-            doubtful=self._subtomograms(DOUBTFUL), negative=negative, pickers=grid.names,
-            grid=(grid.sampling_rate, grid.box_size), gpus=gpus, threads=self.binThreads.get()), job="training")
-
-    def scoreStep(self, _: str):
-        """Score the merged picks of all tomograms with the network, and the picks of each picker if asked."""
-        grid, files = self._grid(), self._files()
-        results = (files.scored, files.scored_raw, files.verdict, files.reliability, *files.of_second_look)
-        cleanPath(*map(str, (*files.of_answers, *results)))
-        merged, raw = self._subtomograms(*MERGED), self._subtomograms(RAW)
-        if not merged:
-            raise RuntimeError(f"No subtomogram could be extracted. {self._failures()}")
-        model, noise, looks_twice = self._model(), self._subtomograms(NOISE), is_asked(self) and not self._whyNoLook()
-
-        def score(inputs: list[str], output: Path, **compared) -> None:
-            self._runNetwork(lambda gpus: commands.scoring_arguments(
-                model, inputs, str(output), recipe=RECIPES[self.recipe.get()], grid=(grid.sampling_rate, grid.box_size),
-                gpus=gpus, threads=self.binThreads.get(), **compared), job=f"scoring_{output.stem}")
-
-        if looks_twice:
-            score(merged, files.scored_first, noise=noise, noise_output=str(files.scored_noise))
-        else:
-            score(merged, files.scored, noise=noise)
-        if raw and model:
-            score(raw, files.scored_raw, noise=[])
+    def _extractedLabels(self) -> list[str]:
+        return [*MERGED, NOISE, DERIVED, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
 
     def secondLookStep(self, _: str):
         """Compare the picks with averages of the accepted ones, score them again, and centre them."""
@@ -321,14 +283,17 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         self._closeOutputs()
         verdict = self._verdict(grid.names)
         settings = settings_of(self, self._threshold(), (*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS, *OUTPUT_PARAMS))
+        derived = derived_counts(merged.values(), grid)
+        settings["settings"] |= (tuned := tuned_fields(self, files))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
                         orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
-                                          self.symmetry.get()),
+                                          self.symmetry.get()) + tuned_note(tuned),
                         settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
                                     "secondLook": outcome(self, files, grid, self._tomogramsInUse(), self._whyNoLook()),
                                     "answers": learned(files),
+                                    "derived": derived,
                                     "expected": expected(merged.values(), self._threshold(), verdict)})
         if self.writeReport:
             self._writeReport()
@@ -339,15 +304,6 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
             self._runProgram(REPORT_PROGRAM, ["--run", self._files().root], job="report")
         except Exception as error:
             logger.warning("The report could not be written: %s", error)
-
-    def _trains(self) -> bool:
-        """Whether a network can learn from the picks."""
-        agreed, doubtful = (sum(map(count_rows, self._subtomograms(kind))) for kind in (POSITIVE, DOUBTFUL))
-        return not self.doVoting and (can_learn(agreed, agreed + doubtful) or RECIPES[self.recipe.get()] != RECIPES[0])
-
-    def _model(self) -> str:
-        """The model that scores: the given one, or the run's own; '' where none was trained, and with voting."""
-        return self._modelFile() if self._skipsTraining() else str(self._files().model) if self._trains() else ""
 
     def _tomogramsInUse(self) -> list[commands.RunTomogram]:
         return [tomogram for ts_id, tomogram in self._grid().tomograms.items() if not self._failed(ts_id)]
@@ -366,13 +322,8 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         return threshold_of(self)
 
     def _sourcePointers(self) -> list[Pointer]:
-        return [*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers()]
-
-    # ------------------------------------------------------------------------------------------- helpers of the steps
-    def _subtomograms(self, *labels: str) -> list[str]:
-        """The XMDs of extracted subtomograms that exist, of all tomograms that did not fail."""
-        paths = (str(self._files().subtomograms(own.ts_id, label)) for own in self._tomogramsInUse() for label in labels)
-        return list(filter(os.path.exists, paths))
+        return [*self.inputSets, *self.positiveReferences, *self.negativeReferences, *self._imagePointers(),
+                *self._derivedPointers(), *self._maskPointers()]
 
     # -------------------------------------------------------------------------------------------------- information
     def _validate(self):
@@ -382,13 +333,13 @@ class XmippProtDeepConsensusPicking3D(NetworkOnGpus, LearnsFromAnswers, GrowingO
         return validation_warnings(self, self._inputSets())
 
     def _summary(self):
-        files, without_gpu = self._files(), Path(self._files().without_gpu)
+        files = self._files()
         if files.summary.exists() and not (self.isActive() or self.isFailed() or self.isAborted()):
             lines = summary_lines(files)
         else:
             lines = unfinished_lines(self, DOING, so_far=so_far(files, self._failureTexts()), details={
                 "trainStep": training_detail(files, self.folds.get(), self.epochs.get())})
-        return [*lines, f"*CPU instead of GPU* {without_gpu.read_text(encoding='utf-8')}"] if without_gpu.exists() else lines
+        return [*lines, *self._gpuLines()]
 
     def _methods(self):
         return methods_text(self._files())

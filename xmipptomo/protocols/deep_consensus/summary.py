@@ -100,6 +100,8 @@ def summary_lines(files: RunFiles) -> list[str]:
     if version := content.get("extractedFrom"):
         lines.append(f"Subtomograms are cut from: {version}")
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
+    lines += [f"{name}: found {of['alone']} places alone, {of['accepted']} of them accepted"
+              for name, of in content.get("derived", {}).items()]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
     if compared := content.get("orientations"):
         lines.append(f"Orientations: those of different pickers are {compared['medianDisagreement']:.1f} degrees from their mean "

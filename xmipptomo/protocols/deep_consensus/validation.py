@@ -13,6 +13,7 @@ from tomo.objects import SetOfCoordinates3D
 
 from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError, listed
+from tomo_particles.learning.tuned_settings import read_settings
 
 from ...constants import LEAST_VOXELS, MODEL_EXISTING, MODEL_SUFFIXES, NETWORKS
 from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
@@ -20,22 +21,25 @@ from ..shared.sets import set_errors
 from .form import EXTRACT_FROM, LIMITS
 from .inputs import InputSets
 from .second_look import HALF_BOX
+from .training import SETTINGS_FILE, settings_file
 
 
-def validation_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
-    """Errors of the whole form; empty if it can run."""
-    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol)
+def validation_errors(protocol: EMProtocol, inputs: InputSets, growing: bool = False) -> list[str]:
+    """Errors of the whole form; empty if it can run. growing: whether more tomograms come, so that nothing follows from those of
+    now."""
+    errors = limit_errors(protocol, LIMITS) + symmetry_errors(protocol) + _model_errors(protocol) + _settings_errors(protocol)
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
-              "Negative references": inputs.negative_references}
+              "Negative references": inputs.negative_references, "Derived pickers": inputs.derived}
     for field, sets in fields.items():
         for number, coordinates in enumerate(sets, start=1):
             errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates)]
         errors += _repeated(field, sets)
-    errors += _contradictory(inputs)
+    errors += _contradictory(inputs) + _derived_errors(inputs) + _mask_errors(protocol, inputs)
     errors += _agreement_errors(protocol, inputs)
     errors += _tilt_errors(protocol)
-    return errors or [*_version_errors(inputs), *_unshared_errors(protocol, inputs), *_box_errors(protocol, inputs),
-                      *_diameter_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
+    of_now = [] if growing else [*_version_errors(inputs), *_unshared_errors(protocol, inputs)]
+    return errors or [*of_now, *_box_errors(protocol, inputs), *_diameter_errors(protocol, inputs),
+                      *_fit_errors(protocol, inputs)]
 
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
@@ -47,6 +51,18 @@ def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
 def _contradictory(inputs: InputSets) -> list[str]:
     shared = {s.getFileName() for s in inputs.positive_references} & {s.getFileName() for s in inputs.negative_references}
     return ["*Negative references*: a set is also given as *Positive references*; remove it from one of them."] if shared else []
+
+
+def _derived_errors(inputs: InputSets) -> list[str]:
+    others = {s.getFileName() for s in (*inputs.pickers, *inputs.positive_references, *inputs.negative_references)}
+    return [f"*Derived pickers*: set {number} is also given elsewhere on the form; it is no witness, remove it there."
+            for number, coordinates in enumerate(inputs.derived, start=1) if coordinates.getFileName() in others]
+
+
+def _mask_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
+    masks = protocol.regionMasks.get() if protocol.evalParamCondition("regionMasks") else None
+    lacking = [] if masks is None else sorted(set(inputs.ts_ids()) - set(masks.getTSIds()))
+    return [f"*Masks of regions* has no mask of {listed(lacking)}; make one of each, or leave the masks out."] * bool(lacking)
 
 
 def _agreement_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
@@ -121,16 +137,16 @@ def _diameter_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     diameter = protocol.diameter.get()
     rate, box = _common_grid(protocol, inputs)
     if diameter is not None and not 0 < diameter <= rate * box:
-        return [f"*Diameter (A)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
+        return [f"*Diameter (Å)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
                 f"{rate * box:.0f} Å, received {diameter:g}; leave it empty for half of the box."]
     looked = HALF_BOX * rate * box if diameter is None else diameter
     for tomograms in inputs.image_sets():
         own, size = tomograms.getSamplingRate(), tomograms.getDim()  # from the set: no file is opened here
         if size and (edge := averaged_box(looked, own)) > min(size):
-            return [f"*Diameter (A)*: the average of a particle of {looked:g} Å needs a box of {edge} voxels, which does not "
+            return [f"*Diameter (Å)*: the average of a particle of {looked:g} Å needs a box of {edge} voxels, which does not "
                     f"fit in a tomogram of {' x '.join(map(str, size))} voxels of {own:.4g} Å; lower it."]
         if looked < LEAST_VOXELS * own:
-            return [f"*Diameter (A)*: a particle of {looked:g} Å has less than {LEAST_VOXELS} voxels of {own:.4g} Å; raise it, "
+            return [f"*Diameter (Å)*: a particle of {looked:g} Å has less than {LEAST_VOXELS} voxels of {own:.4g} Å; raise it, "
                     "or choose no second look."]
     return []
 
@@ -156,7 +172,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
         return []
     from tomo_particles.learning.model_files import read_model_texts
 
-    path = protocol.modelFile.get().strip()
+    path = protocol._modelFile()
     try:
         model = json.loads(read_model_texts(path, "*Model file*")[0])
         own_rate, own_box = float(model["sampling_rate"]), int(model["box_size"])
@@ -179,7 +195,7 @@ def _fit_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
 def _model_errors(protocol: EMProtocol) -> list[str]:
     if not protocol.evalParamCondition("modelFile"):
         return []
-    path = (protocol.modelFile.get() or "").strip()
+    path = protocol._modelFile()
     if not path:
         return ["*Model file* cannot be EMPTY: choose the model of an earlier run, or *Model* New."]
     if not path.lower().endswith(MODEL_SUFFIXES):
@@ -187,14 +203,24 @@ def _model_errors(protocol: EMProtocol) -> list[str]:
     return [] if os.path.isfile(path) else [f"*Model file* does not exist: {path}."]
 
 
-def validation_warnings(protocol: EMProtocol, inputs: InputSets) -> list[str]:
-    """What is allowed but probably not meant."""
+def _settings_errors(protocol: EMProtocol) -> list[str]:
+    """A settings file that cannot be read."""
+    try:
+        if path := settings_file(protocol):
+            read_settings(path, SETTINGS_FILE)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def validation_warnings(protocol: EMProtocol, inputs: InputSets, growing: bool = False) -> list[str]:
+    """What is allowed but probably not meant. growing: as above."""
     warnings = []
     if protocol.evalParamCondition("minPickers") and protocol.minPickers.get() == 1:
         warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
     if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:
         warnings.append("*Noise picking evasion radius* is below 0.5: noise may show parts of particles.")
-    return warnings + _version_warnings(inputs) + _lonely_warnings(inputs)
+    return warnings + ([] if growing else _version_warnings(inputs) + _lonely_warnings(inputs))
 
 
 def _lonely_warnings(inputs: InputSets) -> list[str]:

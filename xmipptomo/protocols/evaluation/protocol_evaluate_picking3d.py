@@ -14,17 +14,18 @@ from pyworkflow.utils import cleanPath
 from tomo.objects import SetOfCoordinates3D
 from tomo.protocols import ProtTomoBase
 
+from tomo_particles.core.errors import listed
 from tomo_particles.core.files import written_aside
 
 from ...constants import EVALUATION_PROGRAM
 from ...convert import name_of, names_of_pickers, species_of
-from ...files import EvaluationFiles, SimulationFiles
+from ...files import EvaluationFiles
 from ..shared import commands
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.progress import unfinished_lines
-from ..shared.sets import set_errors, write_picking
-from ..simulation.protocol_simulate_tomograms import XmippProtSimulateTomograms
+from ..shared.sets import link_mask, set_errors, write_picking
+from ..simulation.protocol_simulate_tomograms import species_table
 from .inputs import write_reference
 from .results import Evaluation, summary_lines
 
@@ -68,7 +69,7 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _devStatus = BETA
     _possibleOutputs = {}
     _optionFields = {"--picks": "inputPickings", "--truth": "reference", "--radius": "radius", "--classes": "classesFile",
-                     "--target": "targetSpecies"}
+                     "--target": "targetSpecies", "--mask": "regionMasks"}
     stepsExecutionMode = STEPS_PARALLEL
     _itemsName = "Pickings and tomograms"
 
@@ -85,6 +86,10 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
                       label="Known distractors (optional)",
                       help="Objects that are not particles, such as the gold beads and vesicles of a simulation. "
                            "False picks on them are counted.")
+        form.addParam("regionMasks", params.PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True,
+                      label="Masks of regions (optional)", expertLevel=params.LEVEL_ADVANCED,
+                      help="Masks of _mask tomograms 3D_ for every tomogram of the reference. Every number is then also given "
+                           "without the picks and the particles that lie in bad regions.")
         form.addParam("targetSpecies", params.StringParam, default="", label="Target species (optional)",
                       help="Names of species of the reference, separated by blanks. Only these count as particles. "
                            "Empty: all species of the reference.")
@@ -110,16 +115,12 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _classes(self) -> str:
         """The table of species: given, of the simulation that made the reference, or ''."""
-        given = (self.classesFile.get() or "").strip()
-        parent = self.reference.getObjValue()
-        if not given and isinstance(parent, XmippProtSimulateTomograms):
-            table = SimulationFiles(parent._getExtraPath()).classes
-            return table if os.path.exists(table) else ""
-        return given
+        return self._text("classesFile") or species_table(self.reference)
 
     # ---- steps
     def _insertAllSteps(self):
-        roles = {"pickings": self.inputPickings, "reference": [self.reference], "distractors": [self.distractors]}
+        roles = {"pickings": self.inputPickings, "reference": [self.reference], "distractors": [self.distractors],
+                 "masks": [self.regionMasks]}
         parameters = {name: self.getAttributeValue(name) for name in ("targetSpecies", "radius", "classesFile", "randomSeed")}
         values = depends_on(roles, parameters, [path for path in [self._classes()] if path])
         convert = self._insertFunctionStep(self.convertInputStep, values, prerequisites=[], needsGPU=False)
@@ -134,6 +135,12 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         ts_ids = write_reference(files, reference, self.distractors.get(), self._collectingFailure)
         if not ts_ids:
             raise RuntimeError(f"No tomogram of the reference could be read. {self._failures()}")
+        if self.regionMasks.get() is not None:
+            if not os.path.isdir(files.tomograms):
+                raise RuntimeError("*Masks of regions*: the headers of the tomograms have another sampling rate than the "
+                                   "reference, so that masks do not fit; correct the headers, or leave the masks out.")
+            for ts_id in ts_ids:
+                link_mask(self.regionMasks.get(), ts_id, files.region_mask(ts_id))
         for number, picking in enumerate(self._pickings(), start=1):
             with self._collectingFailure(self._nameOf(number)):
                 write_picking(files.picks(number), picking, ts_ids, reference.getSamplingRate())
@@ -149,7 +156,8 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
             tomograms = sorted(map(str, Path(files.tomograms).glob("*.mrc")))
             self._runProgram(EVALUATION_PROGRAM, commands.evaluation_arguments(
                 files.picks(number), files.truth, files.root_of(number), radius=radius, classes=classes, targets=self._targets(),
-                tomograms=tomograms, rate=rate, seed=self.randomSeed.get()), job=f"evaluation_{number}")
+                tomograms=tomograms, rate=rate, seed=self.randomSeed.get(),
+                masks=files.region_masks if self.regionMasks.get() is not None else ""), job=f"evaluation_{number}")
 
     def collectStep(self, _: str):
         """Write down which picking is which; the run has failed if none could be evaluated."""
@@ -192,6 +200,9 @@ class XmippProtEvaluatePicking3D(ProgramSteps, EMProtocol, ProtTomoBase):
         species = species_of(reference) if self._targets() else []
         errors += [f"*Target species*: the reference has no '{name}'; it has {', '.join(species) or 'no species'}."
                    for name in self._targets() if name not in species]
+        masks = self.regionMasks.get()
+        if lacking := [] if masks is None else sorted(known - set(masks.getTSIds())):
+            errors.append(f"*Masks of regions* has no mask of {listed(lacking)}; make one of each, or leave the masks out.")
         given = (self.classesFile.get() or "").strip()
         return errors + ([f"*Table of species* does not exist: {given}."] if given and not os.path.isfile(given) else [])
 

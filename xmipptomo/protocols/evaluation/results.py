@@ -38,6 +38,12 @@ class Evaluation:
         return self.report["all"][RULE]["localisation"]
 
     @property
+    def in_good_regions(self) -> dict[str, Any] | None:
+        """The same without what lies in bad regions; None without masks."""
+        good = self.report.get("good_regions")
+        return good[RULE]["localisation"] if good else None
+
+    @property
     def random_f1(self) -> float:
         """F1 of as many random positions."""
         return self.report["all"][RULE]["random_baseline"]["F1"]
@@ -61,6 +67,9 @@ def summary_lines(evaluations: Sequence[Evaluation]) -> list[str]:
         lines.append(f"*{evaluation.name}*: F1 {n['F1']:.3f}, precision {n['precision']:.3f}, recall {n['recall']:.3f}, AP "
                      f"{_shown(n['average_precision'])} ({n['RR']} picks: {n['TP']} true, {n['FP']} false, {n['MH']} repeated; "
                      f"{n['FN']} missed; random positions: F1 {evaluation.random_f1:.3f})")
+        if good := evaluation.in_good_regions:
+            lines.append(f"   in good regions only: F1 {good['F1']:.3f}, precision {good['precision']:.3f}, recall "
+                         f"{good['recall']:.3f}")
         if evaluation.species:
             lines.append("   F1 of " + ", ".join(f"{name} {values['F1']:.2f}" for name, values in evaluation.species.items()))
         others = evaluation.report["all"][RULE]["false_picks_on"]
@@ -72,7 +81,8 @@ def summary_lines(evaluations: Sequence[Evaluation]) -> list[str]:
 def numbers_table(evaluation: Evaluation) -> list[list[str]]:
     """Every number, as COLUMNS has them after a name: a row for all, each species, and each size group."""
     groups = {f"{name} (mean F1)": {"F1": f1} for name, f1 in evaluation.report["all"][RULE]["size_groups"].items()}
-    rows = {"all": evaluation.numbers, **evaluation.species, **groups}
+    good = {"good regions only": evaluation.in_good_regions} if evaluation.in_good_regions else {}
+    rows = {"all": evaluation.numbers, **good, **evaluation.species, **groups}
     return [[name, *(_shown(values.get(key)) for key in COLUMNS)] for name, values in rows.items()]
 
 

@@ -28,6 +28,7 @@ from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
 from ..shared.progress import rows_so_far, unfinished_lines
 from ..shared.sets import MAX_TOMOGRAM_LINES, link_mask, link_tomogram
+from .following import PicksWhatComes
 
 KEEP_AUTOMATIC, KEEP_NUMBER, KEEP_THRESHOLD = 0, 1, 2
 
@@ -38,7 +39,7 @@ class PickerOutputs(Enum):
     coordinates = SetOfCoordinates3D
 
 
-class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
+class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
     """A picker: the class of a protocol defines its parameters, what it prepares and which program it runs."""
 
     _devStatus = BETA
@@ -50,6 +51,8 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
     _program = ""
     _stepParams: tuple[str, ...] = ()  # what the picks depend on: changing another one does not pick again
     _outputParams: tuple[str, ...] = ()
+    _selectionParams: tuple[str, ...] = ("keep", "number", "threshold", "bright")
+    _classWord = "Of template"  # what the summary calls a class
 
     # ---- what each picker defines
     def _arguments(self, tomogram: Tomogram, link: str, picks: str) -> list:
@@ -121,13 +124,18 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
     def _givenPointers(self) -> list:
         return [pointer for pointer in self._inputPointers() if pointer.get() is not None]
 
-    def _insertAllSteps(self):
-        picking = self._values(("keep", "number", "threshold", "bright", *self._stepParams))
+    def _insertBatchSteps(self) -> None:
+        """The steps where every tomogram is there."""
+        picking = self._values((*self._selectionParams, *self._stepParams))
         prepared = self._insertFunctionStep(self.prepareStep, picking, prerequisites=[], needsGPU=False)
-        picked = [self._insertFunctionStep(self.pickStep, ts_id, picking, prerequisites=[prepared], needsGPU=False)
-                  for ts_id in sorted(self.inputTomograms.get().getTSIds())]
-        final = self._values(("keep", "number", "threshold", "bright", *self._stepParams, *self._outputParams))
+        picked = self._insertPicking(sorted(self.inputTomograms.get().getTSIds()), picking, prepared)
+        final = self._values((*self._selectionParams, *self._stepParams, *self._outputParams))
         self._insertFunctionStep(self.createOutputStep, final, prerequisites=picked, needsGPU=False)
+
+    def _insertPicking(self, ts_ids: list[str], values: str, prepared: int) -> list[int]:
+        """The steps that pick each tomogram, after the step `prepared`."""
+        return [self._insertFunctionStep(self.pickStep, ts_id, values, prerequisites=[prepared], needsGPU=False)
+                for ts_id in ts_ids]
 
     def prepareStep(self, _: str):
         """Empty the folder of an earlier run and write what all tomograms need."""
@@ -144,7 +152,10 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         arguments = self._arguments(tomogram, link, picks)
         if self.regionMasks.get() is not None:
             arguments += ["--mask", link_mask(self.regionMasks.get(), ts_id, self._files().region_mask(ts_id))]
-        self._runProgram(self._program, arguments, job=f"picking_{ts_id}")
+        self._runPicker(arguments, job=f"picking_{ts_id}")
+
+    def _runPicker(self, arguments: list, job: str) -> None:
+        self._runProgram(self._program, arguments, job=job)
 
     def createOutputStep(self, _: str):
         """Register the picks of all tomograms."""
@@ -152,9 +163,7 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         found = {ts_id: self._picks(ts_id, tomograms.getSamplingRate()) for ts_id in sorted(tomograms.getTSIds())
                  if not self._failed(ts_id)}
         if not any(len(picks) for picks in found.values()):
-            masked = "" if self.regionMasks.get() is None else "look at the *Masks of regions* first, then "
-            raise RuntimeError(f"Nothing was picked: {masked}lower *Lowest score*, or check the contrast of the tomograms. "
-                               f"{self._failures()}")
+            raise RuntimeError(self._nothingPicked())
         coordinates = self._createSetOfCoordinates3D(self.inputTomograms)  # a pointer: a set alone is lost in workflows
         coordinates.setSamplingRate(tomograms.getSamplingRate())
         coordinates.setBoxSize(even_box_size(self._boxAngstrom(), tomograms.getSamplingRate()))
@@ -165,6 +174,10 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
         for pointer in self._givenPointers():
             self._defineSourceRelation(pointer, coordinates)
         self._writeSummary(found)
+
+    def _nothingPicked(self) -> str:
+        masked = "" if self.regionMasks.get() is None else "look at the *Masks of regions* first, then "
+        return f"Nothing was picked: {masked}lower *Lowest score*, or check the contrast of the tomograms. {self._failures()}"
 
     def _picks(self, ts_id: str, rate: float) -> Picks:
         """What the program found in a tomogram, with the number of the class as group id."""
@@ -189,12 +202,13 @@ class TomogramPicker(ProgramSteps, EMProtocol, ProtTomoBase):
     def _summary(self):
         content = self._summaryContent()
         if content is None or not hasattr(self, PickerOutputs.coordinates.name):
-            return unfinished_lines(self, {"prepareStep": "preparing the templates", "pickStep": "picking",
-                                           "createOutputStep": "writing the picks"}, so_far=self._soFar())
+            doing = {"prepareStep": "preparing the templates", "pickStep": "picking", "followStep": "picking what comes",
+                     "createOutputStep": "writing the picks"}
+            return unfinished_lines(self, doing, so_far=self._soFar())
         counts = content["counts"]
         lines = [f"*{sum(counts.values())} picks* in {len(counts)} tomograms; box of {self.coordinates.getBoxSize()} voxels, "
                  f"{self.coordinates.getSamplingRate():.4g} Å/voxel"]
-        lines += [f"Of template {name}: {count}" for name, count in content["species"].items()]
+        lines += [f"{self._classWord} {name}: {count}" for name, count in content["species"].items()]
         lines += [f"- {ts_id}: {count}" for ts_id, count in list(counts.items())[:MAX_TOMOGRAM_LINES]]
         if len(counts) > MAX_TOMOGRAM_LINES:
             lines.append(f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more")

@@ -171,11 +171,15 @@ def export_arguments(picks: str, output: str, tomograms: Sequence[str], rate: fl
 
 
 def evaluation_arguments(picks: str, truth: str, root: str, *, radius: float | None, classes: str, targets: Sequence[str],
-                         tomograms: Sequence[str], rate: float, seed: int) -> Arguments:
-    """Compare picks with a truth; radius in voxels of the truth at `rate`, None: half the diameter of each class of `classes`."""
+                         tomograms: Sequence[str], rate: float, seed: int, masks: str = "") -> Arguments:
+    """Compare picks with a truth; radius in voxels of the truth at `rate`, None: half the diameter of each class of `classes`.
+
+    masks: folder of masks of regions of the tomograms, '' for none.
+    """
     arguments: Arguments = ["--picks", picks, "--truth", truth, "--oroot", root]
     arguments += [] if radius is None else ["--radius", radius]
     arguments += ["--classes", classes] if classes else []
     arguments += ["--target", *targets] if targets else []
     arguments += ["--tomograms", *tomograms] if tomograms else []
+    arguments += ["--mask", masks] if masks else []
     return [*arguments, "--samplingrate", rate, "--seed", seed]

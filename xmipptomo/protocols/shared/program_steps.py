@@ -123,12 +123,7 @@ class ProgramSteps(CheckedForm):
     _optionFields: Mapping[str, str] = {}  # option of the programs: name of the parameter of the form that sets it
 
     def __init__(self, **kwargs: Any) -> None:
-        """Keep the label and the comment that a workflow template gives: pyworkflow 3.11.7 forgets them (`Step.__init__`)."""
         super().__init__(**kwargs)
-        if kwargs.get("objLabel"):
-            self.setObjLabel(kwargs["objLabel"])
-        if kwargs.get("objComment"):
-            self.setObjComment(kwargs["objComment"])
         self._log = CommandLog(self._log, {})
 
     def _files(self) -> ProtocolFiles:

@@ -29,14 +29,20 @@ def link_tomogram(tomogram: Tomogram, link: str) -> str:
     return link
 
 
-def link_mask(masks: SetOfTomoMasks, ts_id: str, link: str) -> str:
-    """Make a link to the mask of a tomogram, named as programs expect. Raises InputError if there is no mask, or no file."""
+def mask_file(masks: SetOfTomoMasks, ts_id: str) -> str:
+    """The file of the mask of a tomogram. Raises InputError if there is no mask, or no file."""
     mask = masks[{"_tsId": ts_id}]
     if mask is None:
         raise InputError(f"*Masks of regions* has no mask of '{ts_id}'; make one, or leave this tomogram out")
     path = mask.getFileName().partition(":")[0]
     if not os.path.exists(path):
         raise InputError(f"the mask '{path}' of '{ts_id}' does not exist; make it again")
+    return path
+
+
+def link_mask(masks: SetOfTomoMasks, ts_id: str, link: str) -> str:
+    """Make a link to the mask of a tomogram, named as programs expect. Raises InputError if there is no mask, or no file."""
+    path = mask_file(masks, ts_id)
     makeFilePath(link)
     if not os.path.islink(link):
         os.symlink(os.path.abspath(path), link)

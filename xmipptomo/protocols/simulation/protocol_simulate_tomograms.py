@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import replace
 from glob import glob
@@ -211,3 +212,12 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _citations(self):
         return ["Gubins2020"]
+
+
+def species_table(pointer: Pointer) -> str:
+    """The table of species of the simulation that made what the pointer points to; '' if none did."""
+    parent = pointer.getObjValue()
+    if not isinstance(parent, XmippProtSimulateTomograms):
+        return ""
+    table = SimulationFiles(parent._getExtraPath()).classes
+    return table if os.path.exists(table) else ""

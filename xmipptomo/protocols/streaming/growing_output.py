@@ -23,25 +23,39 @@ class GrowingOutput:
         self._protocol, self.name, self._kind, self._prepare = protocol, name, kind, prepare
         self._path = protocol._getPath(f"{name}.sqlite")
         self._set: Any = None
+        self._tsIds: list[str] | None = None  # nobody else writes it
 
     @property
     def ts_ids(self) -> list[str]:
         """The tomograms that it has."""
-        found = look_at_set(self._path)
-        return list(found.counts) if found else []
+        if self._tsIds is None:
+            found = look_at_set(self._path)
+            if found is None and os.path.exists(self._path):
+                raise BlockingIOError(f"'{self._path}' cannot be read at the moment")
+            self._tsIds = list(found.counts) if found else []
+        return self._tsIds
 
-    def append(self, items: Iterable[Object]) -> None:
-        """Append all items of one tomogram; readers see all of them or none."""
+    def append(self, ts_id: str, items: Iterable[Object]) -> None:
+        """Append all items of one tomogram; readers see all of them or none. Whatever fails leaves the set as it was."""
         output = self._opened()
-        if self.ts_ids:
-            output.enableAppend()  # pyworkflow closes the set after every update
-        for item in items:
-            output.append(item)
-        self._put(Set.STREAM_OPEN)
+        try:
+            if self.ts_ids:
+                output.enableAppend()  # pyworkflow closes the set after every update
+            n = 0
+            for n, item in enumerate(items, start=1):  # noqa: B007
+                output.append(item)
+            if n:
+                self._put(Set.STREAM_OPEN)
+                self._tsIds = [*dict.fromkeys([*self.ts_ids, ts_id])]
+        except BaseException:
+            output.close()  # without a commit: what was appended is forgotten
+            self._set = self._tsIds = None
+            raise
 
     def adopt(self) -> None:
-        """Make the run know an output whose file was written just before the run was killed."""
-        if self.ts_ids and not self._protocol.hasAttribute(self.name):
+        """Make the run know an output whose file was written just before the run was killed, and open it again: pyworkflow closes
+        the outputs of a run that is stopped."""
+        if self.ts_ids:
             self._opened()
             self._put(Set.STREAM_OPEN)
 

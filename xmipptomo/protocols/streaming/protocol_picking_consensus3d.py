@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import time
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from pwem.protocols import EMProtocol
@@ -21,9 +16,7 @@ from tomo_particles.consensus.merged_picks import MergedPicks
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import picks_of, read_table, write_picks
-from tomo_particles.runs.ledger import Ledger, LedgerFiles
-from tomo_particles.runs.sightings import Look, Seen
-from tomo_particles.runs.watching import VOTE, End, LeaveOut, Prepare, Publish, Rules, decide
+from tomo_particles.runs.watching import VOTE, Action, End, Prepare, Publish, Rules
 
 from ...constants import (
     CONSENSUS_PROGRAM,
@@ -36,19 +29,21 @@ from ...constants import (
 from ...convert import append_picks, even_box_size, name_of, size_of, tomogram_of
 from ...files import RunFiles
 from ..deep_consensus.commands import RunTomogram, consensus_arguments
-from ..deep_consensus.inputs import picks_of_sets
+from ..deep_consensus.inputs import count_rows, picks_of_sets
 from ..shared.form_checks import limit_errors, symmetry_errors
-from ..shared.program_steps import JobLost, ProgramSteps
+from ..shared.program_steps import ProgramSteps
 from ..shared.sets import set_errors
+from .collected import Collected
+from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
-from .set_looks import look_at_input
+from .streaming_form import define_waiting
 
 OUTPUT = "agreed"
-NO_FAULT = (OSError, sqlite3.Error, JobLost)  # of a tomogram: the step fails, and Continue tries again
-LIMITS = {"radius": (0, None, False), "patience": (0, None, True), "enough": (0, None, True), "settle": (0, None, False)}
+LIMITS = {"radius": (0, None, False), "patience": (0, None, True), "enough": (0, None, True), "settle": (0, None, False),
+          "grace": (0, None, True)}
 
 
-class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, ProtTomoBase):
     """Merges the coordinates of several pickers and accepts those on which a number of pickers agree; no network.
 
     *Overview*
@@ -67,13 +62,15 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Practical recommendations*
 
-    - A tomogram waits for all pickers. If a picker is slow, set _Enough pickers_: the others are then waited for _Patience_ only.
+    - A tomogram waits for all pickers. If a picker is slow, set _Pickers that are enough_: the others are then
+    waited for only for some hours.
     - A picker that finds nothing in a tomogram is known only when its set is closed.
     - After an interruption use Continue: nothing is added twice.
     """
 
     _label = "picking consensus 3D"
     _devStatus = BETA
+    _possibleOutputs = {f"{OUTPUT}{number}": SetOfCoordinates3D for number in range(1, 10)}
 
     # ---- form
     def _defineParams(self, form):
@@ -93,55 +90,37 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("symmetry", params.StringParam, default="c1", label="Symmetry", expertLevel=params.LEVEL_ADVANCED,
                       help="Of the particle, used to average orientations: c1, c2..., d2..., t, o, i1 or i2.")
         form.addSection(label="Streaming")
-        form.addParam("enough", params.IntParam, default=0, label="Enough pickers",
-                      help="If so many pickers have a tomogram, the others are waited for _Patience_ only. 0: all pickers.")
-        form.addParam("patience", params.FloatParam, default=2, label="Patience (hours)", condition="enough",
-                      help="How long the other pickers are waited for. 0: for ever.")
-        form.addParam("settle", params.FloatParam, default=30, label="Unchanged for (s)", expertLevel=params.LEVEL_ADVANCED,
-                      help="Coordinates of a tomogram that have not changed for so many seconds are complete.")
+        define_waiting(form)
 
     # ---- steps
-    def _insertAllSteps(self):
-        # The time makes it another step: Continue does it again, and it goes on from the ledger.
-        self._insertFunctionStep(self.consensusStep, str(datetime.now()), needsGPU=False)
+    def _rules(self) -> Rules:
+        return Rules(tuple(f"{name_of(p)} {i}" for i, p in enumerate(self.inputSets, start=1)), VOTE, self.enough.get() or None,
+                     3600 * self.patience.get(), self.settle.get(), 3600 * self.grace.get(), final=False)
 
-    def consensusStep(self, _: str):
-        """Look, decide and do until all inputs are over."""
-        rules = Rules(tuple(f"{name_of(p)} {i}" for i, p in enumerate(self.inputSets, start=1)), VOTE, self.enough.get() or None,
-                      3600 * self.patience.get(), self.settle.get(), final=False)
-        self._ledgerFiles = LedgerFiles(self._getExtraPath("ledger"))
-        self._ledger = Ledger(self._ledgerFiles.read()).trying_again()
+    def liveOutput(self) -> str:
+        """The one with most coordinates."""
+        return f"{OUTPUT}{min(self._numbers())}"
+
+    def _begin(self) -> None:
+        self._refuseOtherValues(("numbers", "ofThose", "radius", "representative", "symmetry"), self.inputSets)
         self._growing = {number: GrowingOutput(self, f"{OUTPUT}{number}", SetOfCoordinates3D, self._prepareOutput)
                          for number in self._numbers()}
         for output in self._growing.values():
             output.adopt()
-        seen = Seen.nothing(len(self._sets()))
-        while True:
-            now = time.monotonic()
-            looks = [look_at_input(path) for path in [self._sets()[0].getPrecedents().getFileName(),
-                                                      *(own.getFileName() for own in self._sets())]]
-            seen = seen.seen_again(Look(looks[0], tuple(looks[1:])), now)
-            decision = decide(rules, self._ledger, seen, now)
-            self._write(decision.alerts)
-            for action in decision.actions:
-                match action:
-                    case Prepare():
-                        self._merge(action)
-                    case LeaveOut():
-                        self._note(replace(self._ledger.entry(action.tomo_id), left_out=action.reason))
-                    case Publish():
-                        self._publish(action)
-                    case End(failed=reason):
-                        if reason:
-                            raise RuntimeError(f"Nothing to agree on: {reason}.")
-                        for output in self._growing.values():
-                            output.close()
-                        return
-            if not decision.actions:
-                time.sleep(min(5.0, self.settle.get() / 3))
 
-    def _sets(self) -> list[SetOfCoordinates3D]:
-        return [pointer.get() for pointer in self.inputSets]
+    def _do(self, action: Action) -> bool:
+        match action:
+            case Prepare():
+                self._merge(action)
+            case Publish():
+                self._publish(action)
+            case End(failed=reason):
+                if reason:
+                    raise RuntimeError(f"Nothing to agree on: {reason}.")
+                for output in self._growing.values():
+                    output.close()
+                return True
+        return False
 
     def _numbers(self) -> list[int]:
         return sorted({int(word) for word in (self.numbers.get() or "").replace(",", " ").split()})
@@ -161,9 +140,8 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _merge(self, action: Prepare) -> None:
         """Merge the coordinates of one tomogram; one that cannot be used is left out."""
-        ts_id, before = action.tomo_id, self._ledger.entry(action.tomo_id)
-        entry = replace(before, tomogram=action.tomogram, digests=action.digests, revision=action.revision, left_out="")
-        files, (rate, box_size) = self._files(), self._frame()
+        ts_id, files, (rate, box_size) = action.tomo_id, self._files(), self._frame()
+        prepared = {"tomogram": action.tomogram, "digests": action.digests, "revision": action.revision, "left_out": ""}
         try:
             sets = self._sets()
             tomogram = tomogram_of(sets[0].getPrecedents(), ts_id)
@@ -176,14 +154,16 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
             arguments = consensus_arguments(files, about, radius=self.radius.get(), number=2,
                                             representative=self.representative.get(), symmetry=self.symmetry.get())
             self._runProgram(CONSENSUS_PROGRAM, arguments, job=f"consensus {ts_id}")
+            prepared["agreed"] = count_rows(files.labelled(ts_id, "positive"))
             if lacking := sorted(set(range(1, len(sets) + 1)) - set(numbers)):
                 self.info(f"{ts_id}: no coordinates of set {', '.join(map(str, lacking))}")
         except Exception as error:
-            if any(isinstance(one, NO_FAULT) for one in (error, error.__cause__)):
-                raise
+            if is_passing(error) and not self._isLostForGood(ts_id, error):
+                self._hold(ts_id, error)
+                return
             self.error(f"{ts_id} is left out: {error}")
-            entry = replace(entry, revision=before.revision, left_out=str(error))
-        self._note(entry)
+            prepared |= {"revision": action.revision - 1, "left_out": str(error)}
+        self._note(ts_id, **prepared)
 
     def _publish(self, action: Publish) -> None:
         """Add the accepted coordinates of the tomograms to the outputs that do not have them."""
@@ -195,11 +175,11 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
             for number, output in self._growing.items():
                 good = merged.support >= min(number, asked)
                 if good.any() and ts_id not in output.ts_ids:
-                    output.append(self._coordinates(picks[good], merged[good]))
-            self._note(replace(entry, published=True))
+                    output.append(ts_id, self._coordinates(picks[good], merged[good]))
+            self._note(ts_id, published=True)
 
     def _coordinates(self, picks: Picks, merged: MergedPicks) -> Iterator[Coordinate3D]:
-        collected = _Collected(self._sets()[0].getSamplingRate())
+        collected = Collected(self._sets()[0].getSamplingRate())
         attributes = {SUPPORT_ATTRIBUTE: merged.support.tolist(), PICKERS_ATTRIBUTE: merged.comments.tolist(),
                       PICKER_SCORES_ATTRIBUTE: merged.picker_scores.tolist(), SPECIES_ATTRIBUTE: picks.species.tolist()}
         tomogram = tomogram_of(self._sets()[0].getPrecedents(), picks.tomo_id)
@@ -210,20 +190,6 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
         first = self._sets()[0]
         output.copyInfo(first)
         output.setPrecedents(first._precedentsPointer)  # the pointer: a set alone is lost in workflows
-
-    def _note(self, entry) -> None:
-        self._ledgerFiles.write(entry)
-        self._ledger = self._ledger.having(entry)
-
-    def _write(self, alerts: tuple[str, ...]) -> None:
-        """Keep what a person should know for the summary."""
-        path = Path(self._getExtraPath("alerts.json"))
-        text = json.dumps(alerts)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            with written_aside(path) as aside:
-                aside.write_text(text, encoding="utf-8")
-            for alert in alerts:
-                self.info(alert)
 
     # ---- information
     def _validate(self):
@@ -236,7 +202,7 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
         if wrong:
             errors.append(f"*Pickers that must agree*: give numbers from 1 to {n}, separated by commas.")
         if not 0 <= (self.enough.get() or 0) <= n or self.enough.get() == 1:
-            errors.append(f"*Enough pickers*: must be 0, or 2 to {n}.")
+            errors.append(f"*Pickers that are enough*: must be 0, or 2 to {n}.")
         for i, own in enumerate(self._sets(), start=1):
             if not own.isStreamOpen():  # of a set that still grows it is not known yet
                 errors += [f"*Coordinates of the pickers*: set {i}: {error}" for error in set_errors(own)]
@@ -245,13 +211,4 @@ class XmippProtPickingConsensus3D(ProgramSteps, EMProtocol, ProtTomoBase):
     def _summary(self):
         lines = [f"{getattr(self, name).getSize()} coordinates: {name.removeprefix(OUTPUT)} pickers agree"
                  for name in map("".join, ((OUTPUT, str(number)) for number in self._numbers())) if hasattr(self, name)]
-        path = Path(self._getExtraPath("alerts.json"))
-        return [*lines, *(json.loads(path.read_text(encoding="utf-8")) if path.exists() else [])] or ["Nothing is ready yet."]
-
-
-class _Collected(list):
-    """What `append_picks` fills, in place of a set."""
-
-    def __init__(self, sampling_rate: float) -> None:
-        super().__init__()
-        self.getSamplingRate = partial(float, sampling_rate)
+        return [*lines, *self._keptLines()] or ["Nothing is ready yet."]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
 from pathlib import Path
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
 from pyworkflow.object import Set
 from pyworkflow.protocol import params
-from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
+from tomo.objects import SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
 from tomo_particles.core.files import written_aside
@@ -20,17 +19,18 @@ from tomo_particles.runs.triggers import DYNAMIC, MULTIPLEXING, STATIC, Arrived,
 
 from ..shared.checked_form import CheckedForm
 from ..shared.form_checks import limit_errors
+from .following import GRACE, Following
 from .growing_output import GrowingOutput, new_ones
+from .set_items import items_of, prepare_alike
 from .set_looks import look_at_input, look_at_set
 
 KINDS = (DYNAMIC, MULTIPLEXING, STATIC)
-GRACE = 7200.0  # seconds: a run that failed or was stopped may be continued
 OUTPUT = "released"
 LIMITS = {"tomograms": (1, None, True), "coordinates": (0, None, True), "lastTomograms": (1, None, True),
           "minutes": (0, None, True), "settle": (0, None, False)}
 
 
-class XmippProtTrigger3D(CheckedForm, EMProtocol, ProtTomoBase):
+class XmippProtTrigger3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
     """Waits until there are enough tomograms, coordinates, or good scores, and then hands them on.
 
     *Overview*
@@ -59,6 +59,7 @@ class XmippProtTrigger3D(CheckedForm, EMProtocol, ProtTomoBase):
 
     _label = "trigger 3D"
     _devStatus = BETA
+    _possibleOutputs = {OUTPUT: Set}  # numbered, where there are several
 
     # ---- form
     def _defineParams(self, form):
@@ -82,16 +83,11 @@ class XmippProtTrigger3D(CheckedForm, EMProtocol, ProtTomoBase):
                       help="Coordinates of a tomogram that have not changed for so many seconds are complete.")
 
     # ---- steps
-    def _insertAllSteps(self):
-        # The time makes it another step: Continue does it again, and it goes on from what is recorded.
-        self._insertFunctionStep(self.releaseStep, str(datetime.now()), needsGPU=False)
-
-    def releaseStep(self, _: str):
+    def followStep(self, _: str):
         """Look and hand on, until the input is over or nothing more is to come."""
         self._growing: dict[int, GrowingOutput] = {}
         seen, recorded = SourceSeen(), self._recorded()
         first_seen: dict[str, float] = {}
-        pause = min(5.0, self.settle.get() / 3)
         kind = KINDS[self.kind.get()]
         for number in range(len(recorded)):
             self._output(number).adopt()
@@ -108,7 +104,7 @@ class XmippProtTrigger3D(CheckedForm, EMProtocol, ProtTomoBase):
             self._write(recorded)
             if over or (kind == STATIC and recorded):
                 break
-            time.sleep(pause)
+            time.sleep(self._pause())
         if not recorded:
             raise RuntimeError("The input ended before the condition held: lower the numbers on the form.")
 
@@ -132,7 +128,7 @@ class XmippProtTrigger3D(CheckedForm, EMProtocol, ProtTomoBase):
         for number, output in enumerate(outputs):
             growing = self._output(number)
             for ts_id in new_ones(output.tomo_ids, growing):
-                growing.append(self._items(ts_id))
+                growing.append(ts_id, items_of(self.inputSet.get(), ts_id))
             if output.closed and self._is_open(growing.name):
                 growing.close()
 
@@ -144,21 +140,8 @@ class XmippProtTrigger3D(CheckedForm, EMProtocol, ProtTomoBase):
         if number not in self._growing:
             name = f"{OUTPUT}{number + 1}" if KINDS[self.kind.get()] == MULTIPLEXING else OUTPUT
             given = self.inputSet.get()
-            self._growing[number] = GrowingOutput(self, name, type(given), self._prepare)
+            self._growing[number] = GrowingOutput(self, name, type(given), lambda made: prepare_alike(made, given))
         return self._growing[number]
-
-    def _prepare(self, output: Set) -> None:
-        given = self.inputSet.get()
-        output.copyInfo(given)
-        if isinstance(given, SetOfCoordinates3D):
-            output.setPrecedents(given._precedentsPointer)  # the pointer: a set alone is lost in workflows
-
-    def _items(self, ts_id: str) -> list[Coordinate3D | Tomogram]:
-        """Copies of the items of a tomogram, read to the end: a reader within an iteration would block the writer."""
-        given = self.inputSet.get()
-        attribute = Tomogram.TS_ID_FIELD if isinstance(given, SetOfTomograms) else Coordinate3D.TOMO_ID_ATTR
-        quoted = ts_id.replace("'", "''")
-        return [item.clone() for item in given.iterItems(where=f"{attribute}='{quoted}'")]
 
     # ---- what is recorded
     def _recordPath(self) -> Path:

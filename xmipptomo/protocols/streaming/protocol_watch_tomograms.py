@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
@@ -21,11 +20,11 @@ from tomo_particles.runs.growing_tomograms import Arrived, GrowingTomograms
 
 from ..shared.checked_form import CheckedForm
 from ..shared.form_checks import limit_errors
+from .following import Following
 from .growing_output import GrowingOutput, new_ones
 
 LIMITS = {"samplingRate": (0, None, True), "count": (0, None, True), "silence": (0, None, True), "settle": (0, None, False)}
 FIELDS = {"tomogram_sampling_rate": "*Sampling rate*"}  # what messages call a parameter
-FINISH = "finish"  # a file of this name in the folder of the run ends it
 
 
 class WatchOutputs(Enum):
@@ -34,7 +33,7 @@ class WatchOutputs(Enum):
     tomograms = SetOfTomograms
 
 
-class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
+class XmippProtWatchTomograms(Following, CheckedForm, EMProtocol, ProtTomoBase):
     """Follows a folder into which another program writes tomograms, and adds each one to a set as soon as it is complete.
 
     *Overview*
@@ -81,11 +80,7 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
                       help="A file that has not changed for so many seconds is complete.")
 
     # ---- steps
-    def _insertAllSteps(self):
-        # The time makes it another step: Continue does it again, and it goes on with the output that is there.
-        self._insertFunctionStep(self.watchStep, str(datetime.now()), needsGPU=False)
-
-    def watchStep(self, _: str):
+    def followStep(self, _: str):
         """Look at the folder until the end."""
         watched = GrowingTomograms(self._source(), self.samplingRate.get() or None, self.settle.get(), "*Folder*",
                                    lambda error: error.said(FIELDS.get))
@@ -106,7 +101,7 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
             n = len(output.ts_ids) + len(left_out)
             if self._isOver(n, quiet, watched.waiting):
                 break
-            time.sleep(min(5.0, self.settle.get() / 3))
+            time.sleep(self._pause())
         left_out |= watched.unfinished(time.monotonic())
         self._keep(left_out)
         if not output.ts_ids:
@@ -119,7 +114,7 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
 
     def _isOver(self, n: int, quiet: float, waiting: bool) -> bool:
         rested = quiet >= 3 * self.settle.get()
-        if os.path.exists(self._getPath(FINISH)) and (rested or not waiting):
+        if self._isToFinish() and (rested or not waiting):
             return True
         if self.count.get() and n >= self.count.get():
             return True
@@ -135,7 +130,7 @@ class XmippProtWatchTomograms(CheckedForm, EMProtocol, ProtTomoBase):
                 left_out[ts_id] = (f"it has {arrived.sampling_rate:g} Å/voxel and those before it {rate:g}; give the sampling "
                                    "rate on the form, or watch another folder for it")
                 continue
-            output.append([self._item(ts_id, arrived, output)])
+            output.append(ts_id, [self._item(ts_id, arrived, output)])
             for note in arrived.notes:
                 self.warning(note)
         self._keep(left_out)

@@ -22,7 +22,7 @@ MAX_TOMOGRAMS = 100_000
 
 @dataclass(frozen=True)
 class LearnedTomogram:
-    """A tomogram that the networks were trained on: id, size x, y, z in voxels, robust centre and deviation of its values."""
+    """A tomogram that the networks were trained on: id, size x, y, z in voxels, robust centre and deviation of all its values."""
 
     tomo_id: str
     size: tuple[int, int, int]

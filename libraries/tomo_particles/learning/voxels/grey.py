@@ -1,18 +1,19 @@
 """Grey values of a tomogram as a voxel-wise network sees them: the same in training and in prediction.
 
-One scale per tomogram, from its voxels that hold data: (value - median) / (1.4826 MAD), protein positive, cut at +-10. A scale
-per patch would depend on what the patch holds.
+One scale per tomogram, from its voxels that hold data and are in no bad region: (value - median) / (1.4826 MAD), protein
+positive, cut at +-10. A scale per patch would depend on what the patch holds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.ndimage import affine_transform
 
 from ...core.coordinates import rescale_size
 from ...core.grey_values import SAMPLE_STEP, robust_scale, without_gaps
+from ...regions.region_mask import RegionMask
 
 MOST = 10.0  # deviations: gold beads and dirt are cut here
 SAME_RATE = 0.01  # a tomogram whose sampling rate is that near (relative) to the model's is not rescaled
@@ -25,7 +26,8 @@ class SeenTomogram:
     """A tomogram as networks see it.
 
     data: (z, y, x), of any type, may be memory-mapped.  sampling_rate: Å/voxel of `data`.  centre, deviation: robust, of the
-    voxels with data.  bright: whether protein is brighter than its surroundings.
+    good voxels with data.  whole: the same of all voxels with data, by which a tomogram is known again whatever its mask.
+    bright: whether protein is brighter than its surroundings.  mask: its regions, where they are known.
     """
 
     tomo_id: str
@@ -34,9 +36,12 @@ class SeenTomogram:
     centre: float
     deviation: float
     bright: bool = False
+    whole: tuple[float, float] = (0.0, 1.0)
+    mask: RegionMask | None = field(default=None, repr=False)
 
     def crop(self, start: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Grey values (z, y, x) float32 of the block that begins at voxel `start` (z, y, x), and which of them hold data, bool.
+        """Grey values (z, y, x) float32 of the block that begins at voxel `start` (z, y, x), and from which of them a network may
+        learn, bool: from those that hold data and are in no bad region.
 
         Outside of the tomogram it is reflected, and holds no data. Voxels without data have the median of the tomogram.
         """
@@ -53,27 +58,44 @@ class SeenTomogram:
             (first + np.arange(length) >= 0) & (first + np.arange(length) < edge)
             for first, length, edge in zip(start, shape, self.data.shape, strict=True)
         ]
-        return np.clip(grey, -MOST, MOST), known & inside[0][:, None, None] & inside[1][:, None] & inside[2]
+        known &= inside[0][:, None, None] & inside[1][:, None] & inside[2]
+        if self.mask is not None:
+            known &= ~self.mask.is_bad_on(indices, self.sampling_rate)
+        return np.clip(grey, -MOST, MOST), known
 
 
 def seen_tomogram(
-    tomo_id: str, data: np.ndarray, sampling_rate: float, *, rate: float | None = None, bright: bool = False
+    tomo_id: str,
+    data: np.ndarray,
+    sampling_rate: float,
+    *,
+    rate: float | None = None,
+    bright: bool = False,
+    mask: RegionMask | None = None,
 ) -> SeenTomogram | None:
     """A tomogram (z, y, x) with its scale; None where it holds nothing to see: constant, or no voxel is a number.
 
     rate: Å/voxel that the network works at; the tomogram is rescaled to it, unless it has it up to SAME_RATE. The scale is that
-    of the rescaled one, whose noise is another.
+    of the rescaled one, whose noise is another. Where every voxel is in a bad region, it is that of all.
     """
     if rate is not None and abs(sampling_rate / rate - 1) > SAME_RATE:
         data, sampling_rate = _rescaled(data, sampling_rate, rate), rate
-    values = _sample_with_data(data)
+    values, places = _sample_with_data(data)
+    whole = _scale(values)
+    if whole is None:
+        return None
+    good = values if mask is None else values[~mask.is_bad_at(places, sampling_rate)]
+    centre, deviation = _scale(good) or whole
+    return SeenTomogram(tomo_id, data, sampling_rate, centre, deviation, bright, whole, mask)
+
+
+def _scale(values: np.ndarray) -> tuple[float, float] | None:
+    """Centre and deviation of values; None where there is none, or all are equal."""
     if not len(values):
         return None
     centre, deviation = robust_scale(values)
     deviation = deviation or float(values.std())
-    if not deviation > 0:
-        return None
-    return SeenTomogram(tomo_id, data, sampling_rate, centre, deviation, bright)
+    return (centre, deviation) if deviation > 0 else None
 
 
 def has_data(block: np.ndarray) -> np.ndarray:
@@ -98,12 +120,13 @@ def _in_three_equal(block: np.ndarray) -> np.ndarray:
     return same
 
 
-def _sample_with_data(data: np.ndarray) -> np.ndarray:
-    """(n,) float32 values of a regular sample of the voxels, of those that hold data."""
+def _sample_with_data(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) float32 values of a regular sample of the voxels, of those that hold data, and their places (n, 3) x, y, z."""
     reach = EQUAL - 1
     if min(data.shape) <= 2 * reach:
         block = np.asarray(data, dtype=np.float32)
-        return block[has_data(block)]
+        known = has_data(block)
+        return block[known], np.argwhere(known)[:, ::-1]
 
     def sample(axis: int, shift: int) -> np.ndarray:
         moved = [shift * (k == axis) for k in range(3)]
@@ -115,7 +138,8 @@ def _sample_with_data(data: np.ndarray) -> np.ndarray:
     for axis in range(3):
         row = [sample(axis, shift) for shift in range(-reach, reach + 1)]
         same &= _in_three_equal(np.stack(row))[reach]
-    return values[np.isfinite(values) & ~same]
+    known = np.isfinite(values) & ~same
+    return values[known], reach + SAMPLE_STEP * np.argwhere(known)[:, ::-1]
 
 
 def _reflected(first: int, length: int, edge: int) -> np.ndarray:

@@ -37,18 +37,21 @@ def find_candidates(
     radii: np.ndarray,
     balls: np.ndarray,
     majority: bool = False,
+    bad: np.ndarray | None = None,
 ) -> Candidates:
     """The candidates of a map of classes (z, y, x, C) and of any particle (z, y, x).
 
     cluster: peaks, components or meanshift.  bandwidth, radii (C,), balls (C,): map voxels; balls are those of the targets.
-    majority: the class of most voxels above tau in its ball, not that of the largest mean.
+    majority: the class of most voxels above tau in its ball, not that of the largest mean.  bad: (z, y, x) bool, where no place
+    is looked for; scores and classes of places beside it are those of the whole ball.
     """
+    looked = particle if bad is None else np.where(bad, 0, particle)
     if cluster == "peaks":
-        found = places.peaks(particle, LOWEST_PEAK)
+        found = places.peaks(looked, LOWEST_PEAK)
     elif cluster == "components":
-        found = places.components(particle, tau)
+        found = places.components(looked, tau)
     else:
-        found = places.mean_shift(particle, tau, bandwidth)
+        found = places.mean_shift(looked, tau, bandwidth)
     if not len(found):
         return Candidates(np.zeros((0, 3)), np.zeros(0, dtype=int), np.zeros(0))
     which, scores = _read_balls(classes, particle, found, balls, tau if majority else None)

@@ -35,12 +35,12 @@ class Sizes:
     balls: np.ndarray
     voxel: float
 
-    def candidates(self, classes: np.ndarray, particle: np.ndarray, how: Clustering, majority: bool) -> Candidates:
+    def candidates(
+        self, classes: np.ndarray, particle: np.ndarray, how: Clustering, majority: bool, bad: np.ndarray | None = None
+    ) -> Candidates:
         """The candidates of a map (`find_candidates`)."""
-        voxel = self.voxel
-        return find_candidates(
-            classes, particle, how.cluster, how.tau, how.bandwidth / voxel, self.radii / voxel, self.balls / voxel, majority
-        )
+        voxel, lengths = self.voxel, (self.radii / self.voxel, self.balls / self.voxel)
+        return find_candidates(classes, particle, how.cluster, how.tau, how.bandwidth / voxel, *lengths, majority, bad)
 
 
 @dataclass(frozen=True)

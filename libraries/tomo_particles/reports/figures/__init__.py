@@ -3,6 +3,8 @@
 from .branches import plot_maps
 from .classes import plot_log_odds, plot_nulls
 from .gallery import gallery_rows, plot_gallery
+from .patches import plot_patches
+from .picker_training import fill_picker_thresholds, plot_picker_thresholds, plot_picker_training
 from .places import plot_picks, plot_places, plot_slices
 from .regions import plot_regions
 from .resolution import plot_directions, plot_local, plot_occupancy, plot_several, plot_shells
@@ -13,6 +15,7 @@ from .votes import plot_pickers, plot_votes
 
 __all__ = [
     "THRESHOLDS",
+    "fill_picker_thresholds",
     "fill_spacing",
     "fill_threshold",
     "gallery_rows",
@@ -25,6 +28,9 @@ __all__ = [
     "plot_maps",
     "plot_nulls",
     "plot_occupancy",
+    "plot_patches",
+    "plot_picker_thresholds",
+    "plot_picker_training",
     "plot_pickers",
     "plot_picks",
     "plot_places",

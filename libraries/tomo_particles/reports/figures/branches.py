@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY_PERCENTILES = (0.5, 99.9)
+FLAT = 0.01  # of the common grey scale: a map with less is grey all over, and says so
 TILE = 1.5  # inches
 BESIDE = 8  # maps in a row of the figure, at most
 
@@ -38,8 +39,10 @@ def plot_maps(maps: Mapping[str, np.ndarray], titles: Mapping[str, str] | None =
                 axes.set_axis_on()
                 axes.set(xticks=[], yticks=[])
                 axes.imshow(np.take(maps[name], maps[name].shape[line] // 2, axis=line), cmap="gray", vmin=low, vmax=high)
+                if np.ptp(np.percentile(maps[name], GREY_PERCENTILES)) < FLAT * (high - low):
+                    axes.text(0.5, 0.5, "flat", color="0.8", ha="center", va="center", transform=axes.transAxes)
                 if column == 0:
-                    axes.set_ylabel(f"centre of {axis}", fontsize=9)
+                    axes.set_ylabel(f"middle slice along {axis}", fontsize=8)
                 if line == 0:
                     below = f"\n{titles[name]}" if titles and titles.get(name) else ""
                     axes.set_title(f"{short(name, 18)}{below}", fontsize=9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,13 @@ from ._style import F1, PRECISION, RECALL, REJECTED, new_figure, short, support_
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
 CURVES = {"unmasked": "#777777", "masked": "#e69f00", "randomised": REJECTED, "corrected": PRECISION}
 THRESHOLDS = (0.5, 0.143)
+TICKS = 5  # of a colour bar
+SHOWN = (3, 97)  # percentiles between which resolutions are told apart by their colour
 
 
 def plot_shells(table: pd.DataFrame) -> Figure:
@@ -26,6 +29,8 @@ def plot_shells(table: pd.DataFrame) -> Figure:
         if name in table:
             axes.plot(table["frequency"], table[name], color=colour, linewidth=2.4 if name == "corrected" else 1.5, label=name)
     _frequency_axes(axes, "FSC of the halves")
+    drawn = [name for name in CURVES if name in table]
+    axes.set_ylim(bottom=min(-0.08, 1.1 * float(np.nanmin(table[drawn].to_numpy()))))  # noise falls below zero
     axes.legend(fontsize=9, frameon=False, loc="upper right")
     return figure
 
@@ -50,8 +55,9 @@ def plot_directions(table: pd.DataFrame) -> Figure:
     x, y, z = (table[axis].to_numpy() for axis in "xyz")
     flat = 1 / np.sqrt(1 + z)  # equal areas stay equal
     known = np.isfinite(table["resolution"].to_numpy())
-    axes.plot((x * flat)[~known], (y * flat)[~known], "x", color="0.35", markersize=5, label="none")
-    drawn = axes.scatter((x * flat)[known], (y * flat)[known], c=table["resolution"][known], cmap="viridis_r", s=58)
+    axes.plot((x * flat)[~known], (y * flat)[~known], "x", color="0.35", markersize=5, label="no agreement")
+    found = table["resolution"].to_numpy()[known]
+    drawn = axes.scatter((x * flat)[known], (y * flat)[known], c=1 / found, s=58, **_colours(found))
     circle = np.linspace(0, 2 * np.pi, 200)
     axes.plot(np.cos(circle), np.sin(circle), color="0.6", linewidth=1)
     for place, name in (((1.04, 0), "x"), ((0, 1.04), "y")):
@@ -61,7 +67,7 @@ def plot_directions(table: pd.DataFrame) -> Figure:
     axes.set_axis_off()
     axes.legend(fontsize=9, frameon=False, loc="lower left")
     if known.any():
-        figure.colorbar(drawn, ax=axes, label="resolution (Å)", shrink=0.8)
+        _colour_bar(figure, drawn, axes, "resolution (Å)", 0.8)
     return figure
 
 
@@ -70,16 +76,17 @@ def plot_local(average: np.ndarray, local: np.ndarray) -> Figure:
     figure = new_figure(9.0, 5.6)
     grid = figure.subplots(2, 3, squeeze=False)
     low, high = np.percentile(average, (0.5, 99.8))
-    best, worst = np.percentile(local[local > 0], (2, 98))
+    frequency = np.divide(1.0, local, out=np.zeros(local.shape), where=local > 0)
+    colours = _colours(local[local > 0])
     for column, (axis, name) in enumerate(zip("zyx", ("x right, y down", "x right, z down", "y right, z down"), strict=True)):
         middle = local.shape[column] // 2
         grid[0, column].imshow(np.take(average, middle, axis=column), cmap="gray", vmin=low, vmax=high)
-        grid[0, column].set_title(f"centre of {axis}; {name}", fontsize=10)
-        cut = np.take(local, middle, axis=column)
-        shown = grid[1, column].imshow(np.ma.masked_equal(cut, 0), cmap="viridis_r", vmin=best, vmax=worst)
+        grid[0, column].set_title(f"middle slice along {axis}; {name}", fontsize=10)
+        cut = np.take(frequency, middle, axis=column)
+        shown = grid[1, column].imshow(np.ma.masked_equal(cut, 0), **colours)
     for axes in grid.ravel():
         axes.set(xticks=[], yticks=[])
-    figure.colorbar(shown, ax=grid[1, :], label="local resolution (Å)", shrink=0.9)
+    _colour_bar(figure, shown, grid[1, :], "local resolution (Å)", 0.9)
     return figure
 
 
@@ -93,6 +100,20 @@ def plot_several(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], label: str
     _frequency_axes(axes, label)
     axes.legend(fontsize=9, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
+
+
+def _colours(resolutions: np.ndarray) -> dict[str, Any]:
+    """How to colour frequencies (1/Å) by the resolutions (n,) in Å that occur: a few coarse ones do not take the colours of the
+    rest."""
+    best, worst = np.percentile(resolutions, SHOWN) if len(resolutions) else (1.0, 2.0)
+    return {"cmap": "viridis", "vmin": 1 / max(float(worst), 1.01 * float(best)), "vmax": 1 / float(best)}
+
+
+def _colour_bar(figure: Figure, drawn: ScalarMappable, axes: Axes | np.ndarray, label: str, shrink: float) -> None:
+    """The colours of frequencies, told as resolutions in Å; the ends stand for coarser and finer ones as well."""
+    ticks = [float(tick) for tick in np.linspace(*drawn.get_clim(), TICKS)]
+    bar = figure.colorbar(drawn, ax=axes, label=label, shrink=shrink, extend="both")
+    bar.set_ticks(ticks, labels=[f"{1 / tick:.3g}" for tick in ticks])
 
 
 def _frequency_axes(axes: Axes, label: str, thresholds: Sequence[float] = THRESHOLDS) -> None:

@@ -1,9 +1,8 @@
-"""The settings of a run as the options that give them: the words that a user of the terminal knows."""
+"""The settings of a run as the options that give them."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from .._shared.as_options import as_options
 from .config import PipelineConfig
 
 OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSettings
@@ -16,6 +15,7 @@ OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSet
     "lie": "--lie",
     "sampling_rate": "--samplingrate",
     "tomogram_sampling_rate": "--tomogramSamplingrate",
+    "derived": "--derived",
     "picks_sampling_rates": "--picksSamplingrates",
     "radius": "--radius",
     "representative": "--constype",
@@ -45,6 +45,7 @@ OPTIONS = {  # of the fields of PipelineConfig, then of those of its TrainingSet
     "auto_stop": "--noAutoStop",
     "augment": "--noAugment",
     "input_model": "--inputModel",
+    "settings_file": "--settings",
     "gpus": "--gpus",
 }
 NEGATED = {"move", "report", "auto_stop", "augment"}  # the option says that it is not so
@@ -52,20 +53,9 @@ OF_NOISE = {"noise_amount", "noise_radius", "noise_static", "mask"}
 NOT_WITH_VOTES = OF_NOISE | {"threshold", "invert", "border", "diameter", "tilts", "move"}
 
 
-def as_options(config: PipelineConfig) -> dict[str, str]:
-    """The value of each option that had a meaning in the run, in the order of OPTIONS; '-' for one that was not given."""
+def settings_of(config: PipelineConfig) -> dict[str, str]:
+    """The value of each option that had a meaning in the run."""
     values = {**vars(config), **({} if config.voting else vars(config.training))}
     unused = NOT_WITH_VOTES if config.votes_only else set()
-    return {
-        option: _text(not values[name] if name in NEGATED else values[name])
-        for name, option in OPTIONS.items()
-        if name in values and name not in unused
-    }
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(map(_text, value)) or "-"
-    return "-" if value is None or value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+    used = {name: option for name, option in OPTIONS.items() if name in values and name not in unused}
+    return as_options(values, used, NEGATED)

@@ -1,0 +1,46 @@
+"""The page of a session."""
+
+import re
+
+from tomo_particles.reports.monitor import write_monitor
+from tomo_particles.runs.ledger import Entry
+from tomo_particles.runs.session import Session, SessionLook
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def session_of(n: int) -> Session:
+    session = Session()
+    names = [f"T{i:04}" for i in range(n)]
+    for k, name in enumerate(names):
+        picks = {"log": {name: 30}, HOSTILE: {name: 28}}
+        session.note(SessionLook((name,), picks, entries={name: Entry(name, 1, agreed=25)}), 10.0 * k)
+        live = {one: 20 + i % 7 for i, one in enumerate(names[: k + 1])}
+        entries = {name: Entry(name, 1, agreed=25, model=1, published=True, rows=20)}
+        session.note(SessionLook((), picks, live, dict.fromkeys(live, 0.8), entries, {1: 5}), 10.0 * k + 4)
+    return session
+
+
+def test_it_says_what_came_what_is_published_and_why_not(tmp_path):
+    session = session_of(3)
+    entries, states = {"bad": Entry("bad", left_out=f"it holds {HOSTILE}")}, {"the run": "running"}
+    verdict, free = "the network separates", 5_000_000_000
+    session.note(SessionLook(("bad",), entries=entries, models={1: 5}, states=states, verdict=verdict, free=free), 100)
+    page = tmp_path / "monitor.html"
+    write_monitor(page, session, {"disk": "only 5.0 GB are free"}, f"Session {HOSTILE}", 2, "the server does not answer")
+    text = page.read_text()
+    plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", text))
+    for words in ("3 published", "4 tomograms seen", "1 left out", "4 s latency (median)", "only 5.0 GB are free", "1 5",
+                  "the run running", "2 mails wait for the server: the server does not answer", "left out: it holds",
+                  "The newest network: the network separates"):  # fmt: skip
+        assert re.search(re.escape(words).replace(r"\ ", r"\s*"), plain), words
+    assert HOSTILE not in text and "&lt;script&gt;" in text
+    assert "http" not in re.sub(r"http-equiv", "", text) and "src=" not in text  # nothing from outside
+    assert not [path for path in tmp_path.iterdir() if path != page]
+
+
+def test_a_long_session_is_a_small_page_written_soon(tmp_path):
+    page = tmp_path / "monitor.html"
+    write_monitor(page, session_of(200), {}, "Session")
+    assert page.stat().st_size < 1_000_000  # five times as many tomograms: below 5 MB
+    assert page.read_text().count("<tr>") == 200 + 1 + 1 + 1 + 1  # rows, one network, and three heads

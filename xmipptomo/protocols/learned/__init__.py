@@ -1,0 +1,1 @@
+"""Pickers that are trained: training and picking."""
