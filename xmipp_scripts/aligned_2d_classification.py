@@ -226,7 +226,7 @@ class Aligned2DClassification(Program):
         self.addParamsLine("        crossfit : each fifth is judged by the other four; only directions that are more than noise")
         self.addParamsLine("        thesis : all images and all directions together, as published")
         self.addExampleLine(
-            "xmipp_aligned_2d_classification -i particles.xmd --odir views --angularSampling 15 --angularDistance 15"
+            "xmipp_aligned_2d_classification --odir views -i particles.xmd --angularSampling 15 --angularDistance 15"
         )
 
     def readParams(self) -> None:
