@@ -20,7 +20,7 @@ from tomo_particles.runs.watching import GIVEN, LEARN, TRAINING, VOTE, Action, E
 
 from ...constants import MODEL_ATTRIBUTE, NETWORK_PROGRAM, RECIPES, SPECIES_ATTRIBUTE
 from ...convert import append_picks, even_box_size, names_of_pickers, tomogram_of, tomogram_sources
-from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, LiveFiles, RunFiles
+from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RunFiles
 from ..deep_consensus import commands
 from ..deep_consensus.form import NETWORK_PARAMS, PREPROCESS_PARAMS
 from ..deep_consensus.inputs import count_rows, write_common_grid, write_tomogram
@@ -33,6 +33,7 @@ from .collected import Collected
 from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
+from .live_files import LiveFiles
 from .set_looks import look_at_set
 from .streaming_form import LIMITS, define_streaming
 
