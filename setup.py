@@ -36,6 +36,7 @@ PROGRAMS = (
     "simulate_particles_tomo",
     "evaluate_classification_tomo",
     "graph_max_cut",
+    "aligned_2d_classification",
 )
 
 

@@ -362,9 +362,8 @@ def photograph_classes(desktop: Desktop, folder: Path) -> None:
     desktop.photograph(main, folder / "split_project.png")
     photograph_forms(desktop, main, CLASS_RUNS, folder)
     viewer = open_results(desktop, main, CLASS_RUNS["split"], folder / "split_project.png")
-    desktop.photograph(viewer, folder / "split_viewer.png")
     for eye, title, name in ((0, "^Classes$", "split_classes"), (3, "Log odds", "split_log_odds")):
-        window = desktop.open_eye(viewer, eye, title, EYE_X_OF_AVERAGE)
+        window = desktop.open_eye(viewer, eye, title)
         desktop.photograph(window, folder / f"{name}.png")
         desktop.do("windowunmap", window)
 

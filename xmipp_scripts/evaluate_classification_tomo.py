@@ -132,7 +132,7 @@ class EvaluateClassification(Program):
         self.addParamsLine("  -o <file> : result, JSON")
         self.addParamsLine(" [--maps <...>] : averages of the classes 1, 2..., in this order, in the frame of the structures")
         self.addParamsLine(" [--structures <...>] : maps of the true structures 1, 2..., in this order")
-        self.addExampleLine("xmipp_evaluate_classification_tomo -i split/classes.xmd --truth particles/truth.xmd -o result.json")
+        self.addExampleLine("xmipp_evaluate_classification_tomo --truth particles/truth.xmd -i split/classes.xmd -o result.json")
 
     def readParams(self) -> None:
         self.config = ClassificationConfig(

@@ -72,7 +72,7 @@ class GraphMaxCut(Program):
         self.addParamsLine("        greedy : single flips alone")
         self.addParamsLine(" [--rounds <int=100>] : random planes")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice")
-        self.addExampleLine("xmipp_graph_max_cut -i graph.npz -o signs.csv")
+        self.addExampleLine("xmipp_graph_max_cut --method lowrank -i graph.npz -o signs.csv")
 
     def readParams(self) -> None:
         self.method, self.rounds, self.seed = self.getParam("--method"), self.integer("--rounds"), self.integer("--seed")

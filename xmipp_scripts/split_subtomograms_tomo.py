@@ -51,8 +51,8 @@ class SplitSubtomograms(Program):
         self.addParamsLine(" [--threads <int=2>] : CPU threads; the result does not depend on them")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice")
         self.addExampleLine(
-            "xmipp_split_subtomograms_tomo -i average/aligned.xmd --tomograms TS_01.mrc TS_02.mrc --tilts -60 60 --diameter 260 "
-            "--odir split"
+            "xmipp_split_subtomograms_tomo --odir split -i average/aligned.xmd --tomograms TS_01.mrc TS_02.mrc --tilts -60 60 "
+            "--diameter 260"
         )
 
     def readParams(self) -> None:

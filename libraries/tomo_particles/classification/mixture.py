@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 ROUNDS, CHANGE = 500, 1e-9
 LEAST_SHARE = 1e-3
@@ -38,7 +39,7 @@ def fit_mixture(values: np.ndarray) -> Mixture:
     low, high = np.quantile(values, (0.25, 0.75))
     fit = Mixture(float(low), float(high), _floored(float(values.var()) / 2, values), 0.5)
     for _ in range(ROUNDS):
-        of_high = 1 / (1 + np.exp(-np.clip(fit.log_odds(values), -500, 500)))
+        of_high = expit(np.asarray(fit.log_odds(values), dtype=float))
         share = float(np.clip(of_high.mean(), LEAST_SHARE, 1 - LEAST_SHARE))
         means = [float((weights @ values) / max(weights.sum(), 1e-12)) for weights in (1 - of_high, of_high)]
         variance = float(((1 - of_high) @ (values - means[0]) ** 2 + of_high @ (values - means[1]) ** 2) / len(values))

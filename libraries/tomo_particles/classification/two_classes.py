@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from ..averaging.band import Band
 from ..fourier.shell_correlation import shell_correlation
@@ -36,7 +37,7 @@ class Classes:
 
 def posterior(log_odds: np.ndarray) -> np.ndarray:
     """(n,) probability of the first class."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -500, 500))))
+    return np.asarray(expit(np.asarray(log_odds, dtype=float)))
 
 
 def classes_of(residuals: Residuals, first: np.ndarray) -> Classes:

@@ -84,6 +84,10 @@ def test_a_mixture_finds_means_share_and_variance():
     assert not is_one_normal(values) and is_one_normal(rng.normal(0, 1, 2000))
 
 
+def test_certain_particles_have_the_probability_0_or_1_in_any_precision():
+    assert posterior(np.array([-900.0, 0.0, 900.0], dtype=np.float32)).tolist() == [0, 0.5, 1]
+
+
 # ---- what is seen of a volume
 def test_the_adjoint_is_the_adjoint(two):
     rng = np.random.default_rng(2)

@@ -18,7 +18,6 @@ from tomo.protocols import ProtTomoBase
 from tomo_particles.formats.xmd import read_table, write_table
 
 from ...constants import LEAST_TO_SPLIT, LOG_ODDS_ATTRIBUTE, PROBABILITY_ATTRIBUTE, SPLIT_PROGRAM
-from ...files import SplitFiles
 from ...maps import write_map
 from ..averaging.results import average_of, fscs_of
 from ..shared.checked_form import OptionalFloatParam
@@ -26,6 +25,7 @@ from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.progress import unfinished_lines
 from .commands import split_arguments
+from .files import SplitFiles
 from .subtomograms import Tilts, subtomogram_columns, tilts_of_item
 
 PARAMS = ("diameter", "maxResolution", "firstTilt", "lastTilt", "randomSeed")
