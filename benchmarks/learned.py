@@ -179,7 +179,8 @@ def main() -> None:
         f"{DIAMETER / 2:g} Å of a particle of {TARGET} hits it. Teacher: deep consensus of the three pickers on the tomograms to "
         f"learn from, {options.epochs} epochs; on the new ones its network scores their picks. Pupil: `xmipp_train_picker_tomo "
         f"--consensus`, 2 networks of {options.steps} steps. No truth is used but for the best spacing; template "
-        f"matching has the true map.\n\n## Mean over the seeds, new tomograms\n\n{as_markdown(means)}\n\n## Template matching (best spacing) and pupil by group\n\n"
+        f"matching has the true map.\n\n## Mean over the seeds, new tomograms\n\n{as_markdown(means)}\n\n"
+        f"## Template matching (best spacing) and pupil by group\n\n"
         f"{as_markdown(group_means)}\n\n## Each seed\n\n{as_markdown(pd.DataFrame(rows))}"
     )
     finish("learned", text, options.write)
