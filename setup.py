@@ -32,6 +32,11 @@ PROGRAMS = (
     "join_picks_tomo",
     "picking_consensus_tomo",
     "mask_tomo",
+    "split_subtomograms_tomo",
+    "simulate_particles_tomo",
+    "evaluate_classification_tomo",
+    "graph_max_cut",
+    "aligned_2d_classification",
 )
 
 

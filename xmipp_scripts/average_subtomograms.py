@@ -6,6 +6,7 @@ import sys
 
 from ._averaging.config import AverageConfig
 from ._averaging.options import DATA_OPTIONS, PARTICLE_OPTIONS, SEARCH_OPTIONS, read_averaging_options
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 
 
@@ -14,6 +15,16 @@ class AverageSubtomograms(Program):
 
     name = "xmipp_average_subtomograms"
     outputs = {"--odir": "folder"}
+    written = Written(
+        (
+            *(f"{name}.mrc" for name in ("average", "average_raw", "half1", "half2", "mask", "coverage")),
+            "aligned.csv",
+            "aligned.xmd",
+            "fsc.csv",
+            "summary.json",
+        ),
+        ("summary.json", "picksOfHalf"),
+    )
 
     def defineParams(self) -> None:
         self.addUsageLine("Average subtomograms: align the picks of some tomograms and average them, without any reference.")

@@ -7,6 +7,7 @@ import sys
 from ._averaging.branch_config import BranchesConfig, named_files
 from ._averaging.config import AverageConfig
 from ._averaging.options import DATA_OPTIONS, PARTICLE_OPTIONS, SEARCH_OPTIONS, read_averaging_options
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 
 
@@ -14,7 +15,9 @@ class CompareBranchesTomo(Program):
     """Command line of `_averaging.branch_files.write_comparison`."""
 
     name = "xmipp_compare_branches_tomo"
+    goes_on = True
     outputs = {"--odir": "folder"}
+    written = Written(("branches.csv", "report.html", "summary.json", "maps/*"), ("summary.json", "equalNumbers"))
 
     def defineParams(self) -> None:
         self.addUsageLine("Compare sets of picks by their averages: pickers, votes, the consensus, and noise.")
@@ -32,7 +35,10 @@ class CompareBranchesTomo(Program):
             "the branch whose halves agree best. The FSC alone is no verdict: look at the maps."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC, all of one sampling rate")
-        self.addParamsLine("  --odir <folder> : output folder; an earlier comparison in it is replaced")
+        self.addParamsLine(
+            "  --odir <folder> : output folder; an earlier comparison in it is replaced. After an "
+            "interruption the same command goes on: finished alignments are kept in it until the end"
+        )
         for line in PARTICLE_OPTIONS:
             self.addParamsLine(line)
         self.addParamsLine(

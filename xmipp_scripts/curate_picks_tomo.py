@@ -72,7 +72,8 @@ def _open_window(curation: Curation) -> None:
         pyplot.switch_backend("TkAgg")  # Scipion needs Tk; a Qt that is found may end the process
     except ImportError as error:
         raise InputError(
-            f"no window can be opened here ({error}); start the program on a screen (over ssh, forward X)"
+            f"no window can be opened here ({error}); start the program on a screen (over ssh, forward X), or write the answers "
+            f"into '{curation.file}' yourself: xmipp_learn_answers_tomo --help names its columns"
         ) from error
     window = CurationWindow(pyplot.figure(TITLE, figsize=SIZE), curation)
     pyplot.show()

@@ -208,6 +208,7 @@ class DeepPickingConsensusTomo(Program):
 
     def readParams(self) -> None:
         self.mode = self.getParam("--mode")
+        self.goes_on = self.mode == "tuning"
         if self.mode not in NEEDS:
             raise InputError(f"--mode: must be {' or '.join(NEEDS)}, received '{self.mode}'")
         if self.mode in LEARNS and not self.checkParam("--inputDoubt"):

@@ -25,9 +25,15 @@ class LearnAnswersTomo(Program):
         self.addParamsLine(
             "  --input <file> : XMD of scored merged picks (xmipp_deep_picking_consensus_tomo, or of the second look)"
         )
-        self.addParamsLine("  --answers <file> : CSV of answers")
+        self.addParamsLine(
+            "  --answers <file> : CSV of answers with the columns tomo_id, x, y, z, samplingRate, answer (yes or no), and, if "
+            "known, who, when, why and score. x, y, z are voxels of samplingRate (A/voxel)"
+        )
         self.addParamsLine("  --output <file> : XMD for the picks with their new scores")
         self.addParamsLine(" [--radius <double=0.35>] : an answer is about the nearest pick within this fraction of the box size")
+        self.addParamsLine(
+            " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
+        )
         self.addExampleLine("xmipp_learn_answers_tomo --input merged.xmd --answers answers.csv --output merged_answered.xmd")
 
     def readParams(self) -> None:
@@ -38,6 +44,7 @@ class LearnAnswersTomo(Program):
             answers=self.getParam("--answers"),
             output=self.getParam("--output"),
             radius=self.number("--radius"),
+            tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
         )
 
     def run(self) -> None:

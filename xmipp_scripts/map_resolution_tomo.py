@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 
 
@@ -12,6 +13,9 @@ class MapResolutionTomo(Program):
 
     name = "xmipp_map_resolution_tomo"
     outputs = {"--odir": "folder"}
+    written = Written(
+        ("fsc.csv", "fso.csv", "directions.csv", "local_resolution.mrc", "summary.json", "report.html"), ("summary.json", '"fso"')
+    )
 
     def defineParams(self) -> None:
         self.addUsageLine(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError, listed
 
 from ._shared.masks import masks_by_tomogram
+from ._shared.output_folder import Written, claimed
 from ._shared.picker_output import require_distinct
 from ._shared.program import Program, print_notes, require_positive, run, say
 
@@ -77,6 +79,7 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
         if own := marked.get(tomogram_id(tomogram.path)):
             require_user_mask(own, tomogram.size, tomogram.sampling_rate, "--user")
     print_notes([*notes, *(f"'{path}' was there before and is replaced" for path in outputs.values() if path.exists())])
+    claimed(config.odir)  # what is replaced is told by its name
     masks: dict[str, RegionMask] = {}
     said: dict[str, list[str]] = {tomo_id: [] for tomo_id in ids}
     for tomo_id, path in zip(ids, config.tomograms, strict=True):
@@ -163,6 +166,11 @@ class MaskTomo(Program):
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
             threads=self.integer("--threads"),
         )
+        from tomo_particles.core.tomograms import tomogram_id
+        from tomo_particles.regions.mask_files import ENDING
+
+        masks = [f"{glob.escape(tomogram_id(path))}{ENDING}.mrc" for path in self.config.tomograms]
+        self.written = Written((*masks, SUMMARY), (SUMMARY, "tomo_id"))
 
     def run(self) -> None:
         masks = write_masks(self.config)

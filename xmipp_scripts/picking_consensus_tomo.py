@@ -6,6 +6,7 @@ import sys
 from itertools import combinations
 
 from ._picking_consensus.k_of_n import KOfNConfig, write_k_of_n
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 from .coordinates_consensus_tomo import SYMMETRY_HELP
 
@@ -15,6 +16,7 @@ class PickingConsensusTomo(Program):
 
     name = "xmipp_picking_consensus_tomo"
     outputs = {"--odir": "folder"}
+    written = Written(("merged.csv", "agreed_*.csv", "agreed_*.xmd", "summary.json"), ("summary.json", "ofThoseWithPicks"))
     parameters = {
         "representative": "--constype",
         "number_of_agreeing_pickers": "--number",

@@ -12,6 +12,7 @@ from ._consensus_run.pipeline import Pipeline
 from ._consensus_run.workers import define_workers, read_workers
 from ._shared.averaging_options import read_tilts
 from ._shared.mask_option import MASK_HELP
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from ._watching.config import define_options, read_options
@@ -22,7 +23,19 @@ class RunDeepConsensusTomo(Program):
     """Command line of the pipeline."""
 
     name = "xmipp_run_deep_consensus_tomo"
+    goes_on = True
     outputs = {"--odir": "folder"}
+    written = Written(
+        (
+            *(f"{name}.{ending}" for name in ("accepted", "scored", "scored_raw") for ending in ("csv", "xmd")),
+            "summary.json",
+            "report.html",
+            "picks.png",
+            "steps.json",
+        ),
+        ("steps.json", "version"),
+        "what depends on these options is made again, and the accepted picks are replaced",
+    )
     parameters = {
         "positives": "--picks",
         "negatives": "--noise",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import sys
 import time
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import require_file
 
-from ._shared.program import Program, require_positive, run, say
+from ._shared.output_folder import Written, claimed
+from ._shared.program import Program, print_notes, require_positive, run, say
 
 if TYPE_CHECKING:
     from tomo_particles.simulation import Complex, Imaging
@@ -114,6 +116,7 @@ def simulate(config: SimulationConfig, say: Callable[[str], None] = say) -> None
     complexes = _complexes(config)
     counts = config.counts_of(len(complexes))
     say(f"{sum(counts)} particles a tomogram: " + ", ".join(f"{n} {c.name}" for n, c in zip(counts, complexes, strict=True)))
+    print_notes(claimed(folder))
     truths, reports = [], []
     for name in config.names:
         truth, report = _simulate_one(config, name, complexes, counts, imaging)
@@ -291,6 +294,8 @@ class SimulateTomo(Program):
             threads=self.integer("--threads"),
             seed=self.integer("--seed"),
         )
+        tomograms = [f"{glob.escape(name)}.mrc" for name in self.config.names]
+        self.written = Written((*tomograms, "classes.csv", "simulation.json"), ("simulation.json", "tomograms"))
 
     def _counts(self) -> list[int]:
         try:

@@ -93,6 +93,26 @@ def test_the_learning_program_alone_gives_the_same(done, folder, first, tmp_path
     table = read_table(tmp_path / "learned.xmd")
     assert len(table["x"]) == len(read_table(merged)["x"]) + 1 and len(read_answers(answers)) == 13
     assert (tmp_path / "learned_verdict.json").exists() and (tmp_path / "learned_reliability.csv").exists()
+    # the same with a place outside the tomogram, and one in another tomogram
+    more = tmp_path / "more.csv"
+    name = read_answers(answers)[0].tomo_id
+    lines = [f"{name},20,20,9999,1,yes,Bo,now,,", "TS_99,1,1,1,10,no,Bo,now,,"]
+    more.write_text(answers.read_text() + "".join(f"{line}\n" for line in lines))
+    said = done(LEARN, "--input", merged, "--answers", more, "--output", tmp_path / "more.xmd")
+    assert "1 answers lie outside their tomogram and are left out" in said and "1 answers are about tomograms" in said
+    assert read_table(tmp_path / "more.xmd") == table
+    record = json.loads((tmp_path / "more_learned.json").read_text())
+    kinds = ("yes", "no", "added", "outside", "elsewhere", "superseded", "idle")
+    assert [record[kind] for kind in kinds] == [6, 6, 1, 1, 1, 0, 0]
+
+
+def test_answers_of_a_wrong_sampling_rate_are_told(done, folder, first, tmp_path):
+    merged, wrong = folder / "out" / "scored" / "merged.xmd", tmp_path / "wrong.csv"
+    table = read_table(merged)
+    rows = [f"{table['tiltSeriesId'][i]},{table['x'][i]},{table['y'][i]},{table['z'][i]},1,no" for i in range(4)]
+    wrong.write_text("\n".join(["tomo_id,x,y,z,samplingRate,answer", *rows]) + "\n")
+    said = done(LEARN, "--input", merged, "--answers", wrong, "--output", tmp_path / "learned.xmd")
+    assert "4 answers say no where there is no pick" in said and "say samplingRate 1, while the picks have 10 A/voxel" in said
 
 
 def test_what_cannot_be_learned_from_is_refused(refused, command, folder, first, tmp_path):

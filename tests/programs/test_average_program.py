@@ -6,7 +6,7 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
-from averaged_scene import DIAMETER, RATE, make_scene
+from averaged_scene import DIAMETER, RATE, SIZE, make_scene
 
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
@@ -31,10 +31,16 @@ def known(tmp_path_factory):
     picks.drop(columns=["rot", "tilt", "psi"]).to_csv(folder / "bare.csv", index=False)
     picks.iloc[:30].to_csv(folder / "few.csv", index=False)
     picks.iloc[:10].to_csv(folder / "ten.csv", index=False)
+    picks.assign(**{axis: picks[axis] / 10 for axis in "xyz"}).to_csv(folder / "nm.csv", index=False)
     picks.assign(score=0.0).to_csv(folder / "zeros.csv", index=False)
     picks.assign(score=7.0).to_csv(folder / "scores.csv", index=False)
     picks.assign(x=picks["x"] + 500).to_csv(folder / "outside.csv", index=False)
     write_volume(folder / "TS_fine.mrc", np.zeros((50, 50, 50)), 5.0)
+    (folder / "nan").mkdir()
+    write_volume(folder / "nan" / "TS_1.mrc", np.zeros(SIZE[::-1]), RATE)
+    with open(folder / "nan" / "TS_1.mrc", "r+b") as file:  # mrcfile does not write what is no number without a warning
+        file.seek(1024)
+        file.write(np.full(SIZE, np.nan, dtype="<f4").tobytes())
     write_volume(folder / "thin.mrc", np.zeros((12, 40, 40)), RATE)
     return folder, scene
 
@@ -198,6 +204,11 @@ def test_few_picks_give_an_average_without_halves_and_no_file_of_before_stays(kn
         ({"--picks": "nowhere.csv"}, ("--picks", "does not exist")),
         ({"--picks": "outside.csv"}, ("--picks", "outside")),
         ({"--picks": "ten.csv"}, ("--picks", "at least 20 picks", "found 10")),
+        (
+            {"--picks": "nm.csv"},
+            ("--picks", "found 0; ", "as if divided by 10", "50 picks left out: more than half of their box"),
+        ),
+        ({"--tomograms": ("nan/TS_1.mrc", "TS_2.mrc")}, ("--tomograms", "'nan/TS_1.mrc' holds no numbers")),
         ({"--picks": "bare.csv", "--start": "angles"}, ("--start", "have no angles", "TS_1")),
         ({"--picks": "scores.csv", "--weighByScore": ()}, ("--weighByScore", "score from 0 to 1")),
         ({"--picks": "zeros.csv", "--weighByScore": ()}, ("--weighByScore", "the score 0")),

@@ -13,7 +13,8 @@ from tomo_particles.core.files import file_stem, write_csv_table, written_aside
 from tomo_particles.core.tomograms import open_tomogram, tomogram_id, write_volume
 from tomo_particles.fourier.shell_correlation import fsc_table
 
-from .._shared.program import say
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, say
 from .branch_config import BranchesConfig
 from .branch_page import write_branch_page
 from .branch_runs import Compared, Comparison
@@ -39,6 +40,7 @@ def write_comparison(config: BranchesConfig) -> str:
         comparison = Comparison(config, opened, headers, say)
         found = ordered(comparison.run())
     _write(config, found, comparison.notes, time.perf_counter() - begin)
+    comparison.kept.forget()
     lines = [_as_text(table) for table in (equal_table(found), own_table(found)) if table]
     titles = ["at equal numbers of picks:", "each with all of its picks:"][-len(lines) :]
     text = [f"{title}\n{table}" for title, table in zip(titles, lines, strict=True)]
@@ -47,6 +49,7 @@ def write_comparison(config: BranchesConfig) -> str:
 
 def _write(config: BranchesConfig, found: list[Compared], notes: list[str], seconds: float) -> None:
     folder = Path(config.average.odir)
+    print_notes(claimed(folder))
     for old in [*(folder / MAPS).glob("*_average.mrc"), *(folder / MAPS).glob("*_half?.mrc"), *(folder / MAPS).glob("*_fsc.csv")]:
         old.unlink()  # of an earlier comparison: it would pass for this one's
     for one in found:

@@ -24,6 +24,8 @@ from .agreement import mean_agreement, verdict_of
 from .branch_config import CONSENSUS, NOISE, BranchesConfig
 from .branch_sets import Branch, noise_branch, read_branches
 from .headers import FAULTS, Header
+from .kept_poses import KeptPoses
+from .pace import Pace
 
 DRAWS = 3
 HIT = 0.5  # diameters: a pick this near to a particle is one
@@ -81,6 +83,8 @@ class Comparison:
         average = config.average
         symmetry = symmetry_group(average.symmetry)
         self.settings = Settings(average.diameter, average.rounds, average.starts, symmetry, average.threads)
+        self.kept = KeptPoses(average)
+        self.pace = Pace(say)
         self.shared: dict[tuple, int] = {}  # of each pick its row in `shared_poses`
         self.equal = 0
 
@@ -92,7 +96,8 @@ class Comparison:
         boxes = {branch.name: own for branch in given if (own := self._boxes_of(branch)) is not None}
         with_halves = [len(own) for own in boxes.values() if len(own) >= LEAST_FOR_HALVES]
         if not boxes:
-            raise InputError(f"every branch has fewer than {LEAST_PICKS} picks; give more picks")
+            why = "; ".join(self.notes)
+            raise InputError(f"every branch has fewer than {LEAST_PICKS} picks: {why}; give more picks")
         self.equal = min(with_halves, default=0)
         noise = noise_branch(given, self.equal or min(map(len, boxes.values())), self.config, self.headers, self.notes.append)
         if (own := self._boxes_of(noise)) is not None:
@@ -100,6 +105,10 @@ class Comparison:
         branches = [branch for branch in (*given, noise) if branch.name in boxes]
         if self.config.shared_poses:
             self._share(list(boxes.values()))
+        else:
+            counts = list(map(len, boxes.values()))
+            drawn = sum(n >= self.equal for n in counts) if self.equal else 0
+            self.pace.begin([*counts, *(DRAWS * [self.equal] * drawn)])
         runs = {branch.name: self._average(boxes[branch.name], f"'{branch.name}'", 0) for branch in branches}
         frame = self._frame(branches, runs, reference)
         found = []
@@ -168,13 +177,15 @@ class Comparison:
             half = self.shared_half[rows] if len(boxes) >= LEAST_FOR_HALVES else np.zeros(len(boxes), dtype=int)
             made = self._set(boxes, seed).of(self.shared_poses[rows], half)
         else:
-            made = self._set(boxes, seed).run()
+            average = self._set(boxes, seed)
+            with self.pace.average(len(boxes), (average, boxes) in self.kept):
+                made = self.kept.run(average, boxes)
         run = self._measured(boxes, made)
         said = "no halves"
         if run.resolution is not None:
             shell = crossing(run.resolution.fsc.corrected, 0.5)
             said = f"FSC 0.5 at {'none' if shell is None else f'{run.resolution.extent / max(shell, 1e-9):.1f} A'}"
-        self.say(f"{name}: {len(boxes)} picks, {said}")
+        self.say(f"{name}: {len(boxes)} picks, {said}{self.pace.left()}")
         return run
 
     def _measured(self, boxes: PickedBoxes, made: Averages) -> Run:
@@ -194,7 +205,7 @@ class Comparison:
         picks = {name: Picks(name, np.array(list(own.values())), rate) for name, own in places.items()}
         union = PickedBoxes(self._sources(picks), self.config.average.diameter, self.config.average.threads)
         self.say(f"one alignment of all {len(union)} picks")
-        made = self._set(union, 0).run()
+        made = self.kept.run(self._set(union, 0), union)
         self.shared = {key: row for row, key in enumerate(_keys(union))}
         self.shared_poses: Poses = made.poses
         self.shared_half = made.half

@@ -98,7 +98,8 @@ def equal_table(found: Sequence[Compared]) -> list[list[str]]:
     for one, row in zip(found, map(_row, found), strict=True):
         if one.draws:
             rows.append([one.branch.name, f"{row['equal_picks']}", *(_spread(row, name, len(one.draws)) for name in EQUAL)])
-    return [["branch", "picks", *(LOCAL if name == "local_median" else name.replace("_", " ") for name in EQUAL)], *rows] if rows else []
+    names = [LOCAL if name == "local_median" else name.replace("_", " ") for name in EQUAL]
+    return [["branch", "picks", *names], *rows] if rows else []
 
 
 def _spread(row: dict, name: str, draws: int) -> str:

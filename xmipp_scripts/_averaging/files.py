@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 
 from tomo_particles import __version__
 from tomo_particles.averaging.alignment import Settings
-from tomo_particles.averaging.average_set import LEAST_FOR_HALVES, Averages, SetAverage
+from tomo_particles.averaging.average_set import LEAST_FOR_HALVES, LEAST_PICKS, Averages, SetAverage
 from tomo_particles.averaging.picked_boxes import PickedBoxes, Source
 from tomo_particles.averaging.poses import Poses
 from tomo_particles.core.coordinates import check_inside
@@ -29,6 +29,8 @@ from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
 from tomo_particles.geometry.orientations import angles_of, rotation_of
 from tomo_particles.geometry.symmetry import symmetry_group
 
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes
 from .agreement import mean_agreement, verdict_of
 from .config import AverageConfig
 from .headers import FAULTS, Header, read_headers
@@ -53,6 +55,12 @@ def write_average(config: AverageConfig) -> dict:
                 sources.append(_source(config, tomogram, picks, tilts))
         boxes = PickedBoxes(sources, config.diameter, config.threads)
         notes += [f"{count} picks left out: {FAULTS[fault]}" for fault, count in boxes.left_out.items() if count]
+        if len(boxes) < LEAST_PICKS:
+            raise InputError(
+                f"--picks: an average needs at least {LEAST_PICKS} picks inside the tomograms, found {len(boxes)}"
+                + "".join(f"; {note}" for note in notes)
+                + ("" if notes else "; give more")
+            )
         halves = config.halves and len(boxes) >= LEAST_FOR_HALVES
         if config.halves and not halves:
             notes.append(f"fewer than {LEAST_FOR_HALVES} picks: no halves, so nothing says the resolution")
@@ -174,6 +182,7 @@ def _write(
     config: AverageConfig, boxes: PickedBoxes, made: Averages, aligned: Sequence[tuple[Picks, pd.DataFrame]], summary: dict
 ) -> None:
     folder = Path(config.odir)
+    print_notes(claimed(folder))
     for name in (*(f"{name}.mrc" for name in MAPS), *TABLES):
         (folder / name).unlink(missing_ok=True)  # of an earlier average: it would pass for this one's
     maps = [made.filtered, made.average, *(made.halves if made.fsc is not None else (None, None)), made.mask, made.coverage]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.tomograms import open_tomogram, write_volume
+from tomo_particles.fourier.half_maps import emptied_from, holds_other
 from tomo_particles.fourier.local_resolution import INSIDE
 from tomo_particles.fourier.map_resolution import MapResolution, angstrom, resolution_of
 from tomo_particles.fourier.shell_correlation import fsc_table, resolution_text
 
-from .._shared.program import require_positive
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, require_positive
 from .resolution_page import write_resolution_page
 
 # Of a mask: a step this big from voxel to voxel correlates by itself. A cosine over two voxels, the edge of the masks of
@@ -70,6 +73,7 @@ def write_resolution(config: ResolutionConfig) -> dict:
         )
     if np.array_equal(one, other):
         raise InputError(f"--half2: '{config.half2}' holds the same map as '{config.half1}'; give the other half")
+    _refuse_no_halves(config, one, other, rate)
     mask, notes = _mask(config, one)
     coverage = _coverage(config, one)
     made = resolution_of(
@@ -78,6 +82,22 @@ def write_resolution(config: ResolutionConfig) -> dict:
     summary = _summary(config, made, rate, notes)
     _write(config, made, (one + other) / 2, rate, summary)
     return summary
+
+
+def _refuse_no_halves(config: ResolutionConfig, one: np.ndarray, other: np.ndarray, rate: float) -> None:
+    """Raise InputError where a map is the whole or filtered: its correlation with a half says nothing of the resolution."""
+    if holds_other(one, other) or holds_other(other, one):
+        raise InputError(
+            f"--half2: one of '{config.half1}' and '{config.half2}' holds the other: it is the average of both halves; give the "
+            "other half"
+        )
+    for (first, volume), (second, filtered) in permutations([("--half1", one), ("--half2", other)]):
+        if (shell := emptied_from(volume, filtered)) is not None:
+            path = config.half1 if second == "--half1" else config.half2
+            raise InputError(
+                f"{second}: '{path}' holds nothing finer than {volume.shape[0] * rate / shell:.1f} A, the map of {first} does: "
+                "it is filtered, as an average is, and no half; give the half map as it was made"
+            )
 
 
 def _summary(config: ResolutionConfig, made: MapResolution, rate: float, notes: list[str]) -> dict:
@@ -104,6 +124,7 @@ def _summary(config: ResolutionConfig, made: MapResolution, rate: float, notes: 
 
 def _write(config: ResolutionConfig, made: MapResolution, average: np.ndarray, rate: float, summary: dict) -> None:
     folder = Path(config.odir)
+    print_notes(claimed(folder))
     table = fsc_table(made.fsc, made.extent)
     if config.mask is None:
         table = table.drop(columns=["masked", "randomised", "corrected"])

@@ -95,7 +95,10 @@ class Learning:
             for path in layout.of_answers:  # of an earlier run
                 path.unlink(missing_ok=True)
             return
-        learning = LearnConfig(str(layout.scored), str(layout.answers), str(layout.answered), self.config.radius)
+        config = self.config
+        learning = LearnConfig(
+            str(layout.scored), str(layout.answers), str(layout.answered), config.radius, config.tomogram_sampling_rate
+        )
         _forget_damaged(verdict_beside(learning.output))
         inputs: list[str | Path] = [learning.input, learning.answers, verdict_beside(learning.input)]
         steps.run("answers", learning, inputs, list(layout.of_answers), lambda: write_learned(learning, self.progress))

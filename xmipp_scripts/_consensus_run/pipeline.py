@@ -13,7 +13,8 @@ from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.runs.notes import program_notes
 
 from .._network.files import check_training, prepare_training
-from .._shared.program import say
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, say
 from .config import PipelineConfig
 from .learning import Learning
 from .preparation import LABELS, Preparation
@@ -95,6 +96,7 @@ class Pipeline:
         from .outputs import forget_outputs, write_outputs
 
         config = self.config
+        print_notes(claimed(self.layout.root))
         forget_outputs(self.layout)
         steps = self._begun()
         tomograms = self._prepared(picks, notes, steps)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from tomo_particles.consensus.answered_scores import FEWEST_ANSWERS, answered_scores, evidence_of
+from tomo_particles.consensus.answered_scores import FEWEST_ANSWERS, answered_scores, contradicts, evidence_of
 from tomo_particles.consensus.answered_table import answered_table
-from tomo_particles.consensus.answers import AnsweredPicks, answered_picks
+from tomo_particles.consensus.answers import Answer, AnsweredPicks, answered_picks
 from tomo_particles.consensus.merged_picks import SCORE, MergedPicks, votes_of
 from tomo_particles.consensus.picker_reliability import Reliability
 from tomo_particles.consensus.verdict import Verdict
+from tomo_particles.core.coordinates import rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
+from tomo_particles.core.tomograms import open_tomogram
 from tomo_particles.formats.xmd import read_table, write_table
 from tomo_particles.runs.answers_file import read_answers
 
@@ -26,17 +28,30 @@ from .._shared.scored_files import verdict_beside, write_beside
 
 NEEDED = (*"xyz", SCORE, "comment", "enabled", "particleId", "tiltSeriesId", "tomogramVolume", "samplingRate", "particleSize")
 
+BESIDE = {  # what becomes of answers that are neither about a pick nor a new particle
+    "outside": "lie outside their tomogram and are left out: check their places and samplingRate",
+    "elsewhere": "are about tomograms that are not among these",
+    "superseded": "were replaced by a later answer to the same place",
+    "idle": "say no where there is no pick, which changes nothing",
+}
+
 
 @dataclass(frozen=True)
 class LearnConfig:
-    """input: XMD of scored merged picks.  answers: CSV.  radius: within which an answer is about a pick, fraction of the box."""
+    """input: XMD of scored merged picks.  answers: CSV.  radius: within which an answer is about a pick, fraction of the box.
+
+    tomogram_sampling_rate: Å/voxel of the tomograms, None for that of their headers.
+    """
 
     input: str
     answers: str
     output: str
     radius: float = 0.35
+    tomogram_sampling_rate: float | None = None
 
     def __post_init__(self) -> None:
+        if self.tomogram_sampling_rate is not None:
+            require_positive(self.tomogram_sampling_rate, parameter("tomogram_sampling_rate"), "Å/voxel")
         require_positive(self.radius, parameter("radius"), "fraction of the box size")
 
     @property
@@ -70,12 +85,14 @@ def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda 
             f"{parameter('input')}: '{config.input}' has no verdict beside it, '{verdict_file.name}'; score the picks again"
         )
     verdict = Verdict.from_json(verdict_file.read_text(encoding="utf-8"))
-    answered = answered_picks(answers, picks.tomo_id, picks.positions, rate, radius)
+    known = set(picks.tomo_id)
+    own = [answer for answer in answers if answer.tomo_id in known]
+    first = answered_picks(own, picks.tomo_id, picks.positions, rate, radius)
+    sizes = _sizes(columns, {answer.tomo_id for answer in (*first.added, *first.idle)}, config)
+    answered = answered_picks(own, picks.tomo_id, picks.positions, rate, radius, sizes)
     evidence = evidence_of(picks.network, picks.comments, picks.picker_scores)
     score = answered_scores(picks.score, evidence, answered.rows, answered.yes)
-    known = set(picks.tomo_id)
-    added = sum(one.tomo_id in known for one in answered.added)
-    record = _record(answered, added, sum(answer.tomo_id not in known for answer in answers))
+    record = _record(answers, answered, rate, contradicts(picks.score[answered.rows], answered.yes))
     verdict = replace(verdict, reason=f"{verdict.reason}; {record['text']}")
     write_beside(config.output, verdict, _reliability(picks, score, verdict))
     with written_aside(config.record) as aside:
@@ -85,12 +102,28 @@ def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda 
     return record
 
 
-def _record(answered: AnsweredPicks, added: int, elsewhere: int) -> dict:
+def _sizes(columns: dict[str, list], names: Collection[str], config: LearnConfig) -> dict[str, tuple[float, float, float]]:
+    """x, y, z of some tomograms, in voxels of the picks."""
+    sizes = {}
+    for name in sorted(names):
+        row = columns["tiltSeriesId"].index(name)
+        path, rate = columns["tomogramVolume"][row], float(columns["samplingRate"][row])
+        with open_tomogram(path, config.tomogram_sampling_rate, parameter("input")) as opened:
+            sizes[name] = rescale_size(opened.size, opened.sampling_rate, rate)
+    return sizes
+
+
+def _record(answers: Sequence[Answer], answered: AnsweredPicks, rate: float, contradicting: int) -> dict:
     """yes, no: answered picks.  added: particles where no picker had a pick.  learned: whether the other scores changed.
 
-    expected: how many particles the scores of that time promised among the answered picks; None where not all had a score.  who:
-    number of answers by person.  elsewhere: number of answers about other tomograms.
+    Of the other answers: outside their tomogram; elsewhere, about other tomograms; superseded by a later one; idle, of no where
+    there is no pick.  expected: how many particles the scores of that time promised among the answered picks; None where not all
+    had a score.  contradicting: answers against the score of their pick, 0 where chance explains them.  who: number of answers by
+    person.  rate: of the picks, Å/voxel.
     """
+    beside = {kind: len(getattr(answered, kind)) for kind in ("outside", "superseded", "idle")}
+    added, counted = len(answered.added), len(answered.rows) + len(answered.added) + sum(beside.values())
+    beside["elsewhere"] = len(answers) - counted
     yes, no = int(answered.yes.sum()), int((~answered.yes).sum())
     foretold = np.array([answer.score for answer in answered.of])
     known = np.isfinite(foretold)
@@ -99,17 +132,37 @@ def _record(answered: AnsweredPicks, added: int, elsewhere: int) -> dict:
     if len(known) and known.all():
         text += f" (the scores expected {foretold.sum():.0f})"
     text += f", and {added} particles were added" if added else ""
-    text += f"; {elsewhere} answers are about tomograms that are not among these" if elsewhere else ""
+    text += "".join(f"; {beside[kind]} answers {what}" for kind, what in BESIDE.items() if beside[kind])
+    text += _of_other_rate(answered, rate, len(answers))
+    if contradicting:
+        text += f"; {contradicting} of {yes + no} answers contradict the scores: look at these picks again"
     text += "" if learned else f"; the other scores change from {FEWEST_ANSWERS} judged picks on"
     return {
         "yes": yes,
         "no": no,
         "added": added,
+        **beside,
+        "contradicting": contradicting,
         "learned": learned,
         "expected": round(float(foretold.sum()), 2) if len(known) and known.all() else None,
         "who": dict(Counter(answer.who for answer in (*answered.of, *answered.added))),
         "text": text,
     }
+
+
+def _of_other_rate(answered: AnsweredPicks, rate: float, count: int) -> str:
+    """A warning where most of `count` answers have another sampling rate than the picks and are about none of them."""
+    stray = [
+        answer.sampling_rate
+        for answer in (*answered.added, *answered.outside, *answered.idle)
+        if not same_sampling_rate(answer.sampling_rate, rate)
+    ]
+    if 2 * len(stray) <= count:
+        return ""
+    return (
+        f"; most answers are about no pick, and say samplingRate {stray[0]:g}, while the picks have {rate:g} A/voxel: check "
+        "samplingRate in the file of answers"
+    )
 
 
 def _reliability(picks: MergedPicks, score: np.ndarray, verdict: Verdict) -> Reliability:

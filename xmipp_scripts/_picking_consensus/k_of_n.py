@@ -13,7 +13,8 @@ from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.runs.layout import ProgramLayout
 
 from .._consensus_run.tomogram_info import TomogramInfo
-from .._shared.program import require_box_size, require_positive
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, require_box_size, require_positive
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def write_k_of_n(config: KOfNConfig, progress: Callable[[str], None]) -> dict[st
     tomograms = _read_tomograms(config, notes)
     rate = config.sampling_rate or tomograms[0].sampling_rate
     picks = _read_picks(config, tomograms, notes)
+    print_notes(claimed(layout.root))
     for path in (
         layout.summary,
         layout.root / "merged.csv",

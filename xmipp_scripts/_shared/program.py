@@ -14,8 +14,10 @@ from typing import Literal
 
 from xmipp_script import XmippScript
 
-from tomo_particles.core.errors import InputError, one_line, parameter
+from tomo_particles.core.errors import InputError, NoNumbersError, one_line, parameter
 from tomo_particles.core.files import remove_unfinished, written_aside
+
+from .output_folder import OutputFolder, Written, expect
 
 EXIT_INPUT_ERROR = 2
 Place = Literal["file", "folder", "base"]  # what an output option names; base: the beginning of the names of several files
@@ -29,6 +31,8 @@ class Program(XmippScript):
     parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
     renamed_options: Mapping[str, str] = {}  # option of before: its name now
     outputs: Mapping[str, Place] = {}  # options that name what the program writes
+    written: Written | None = None  # into the folder --odir
+    goes_on = False  # whether the same command goes on after an interruption
     replacing = ""  # the option by which a user asks to replace what is there, if there is one
 
     def __init__(self) -> None:
@@ -99,6 +103,13 @@ class Program(XmippScript):
             if name != option and any(os.path.isfile(value) and os.path.samefile(value, path) for value in values):
                 raise InputError(f"{option}: '{path}' is also the file of {name}, which would be lost; choose another name")
 
+    def _check_folder(self) -> None:
+        """Refuse to replace what others wrote into the output folder."""
+        if self.written and "--odir" in self.given:
+            folder = OutputFolder(Path(self.given["--odir"][0]), self.name, self.written, self.given)
+            folder.refuse_foreign("--odir")
+            expect(folder)
+
     def _check_values(self, name: str, values: list[str], see: str) -> None:
         found: tuple[float, float] = self._values.get(name, (0, float("inf")))
         least, most = found
@@ -119,10 +130,17 @@ class Program(XmippScript):
             self._check_command_line(sys.argv[1:])
             if self._prog.read([self.name, *sys.argv[1:]]):
                 self.readParams()
+                self._check_folder()
                 self.run()
                 print_notes(f"'{path}' was there before and is replaced" for path in self._replaced)
         except InputError as error:
             print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
+            return EXIT_INPUT_ERROR
+        except NoNumbersError:  # of a copy of a tomogram: nothing says of which
+            print(
+                f"{self.name}: error: a tomogram holds no numbers, only NaN or infinite voxels; reconstruct it again",
+                file=sys.stderr,
+            )
             return EXIT_INPUT_ERROR
         except MemoryError:
             print(f"{self.name}: error: the memory of this machine is used up; give fewer or smaller files", file=sys.stderr)
@@ -224,7 +242,7 @@ def require_box_size(box_size: int) -> int:
     return box_size
 
 
-def _stop_in_one_line(name: str) -> None:
+def _stop_in_one_line(program: Program) -> None:
     """Let Ctrl-C and SIGTERM end the process at once, with one line: threads at work would otherwise be waited for.
 
     Nothing half-written stays; the exit code is 128 + the number of the signal, as shells have it.
@@ -233,7 +251,9 @@ def _stop_in_one_line(name: str) -> None:
     def stop(number: int, _: object) -> None:
         remove_unfinished()
         said = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
-        os.write(2, f"{name}: stopped by {said}; what is finished is kept, start the same command again\n".encode())
+        kept = "what is finished is kept, start the same command again"
+        told = kept if program.goes_on else "nothing half-written stays; the same command begins anew"
+        os.write(2, f"{program.name}: stopped by {said}; {told}\n".encode())
         os._exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -242,9 +262,10 @@ def _stop_in_one_line(name: str) -> None:
 
 def run(program: type[Program]) -> int:
     """Entry point of a console script: the exit code of the program."""
-    _stop_in_one_line(program.name)
+    command = program()
+    _stop_in_one_line(command)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # `network.start_up` keeps back what ignores this
     if not sys.stdout.isatty():
         os.environ.setdefault("XMIPP_COLOR_OFF", "1")  # Xmipp's parser writes --help: no colour codes into files and pipes
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # a log must show progress as it happens
-    return program().tryRun()
+    return command.tryRun()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.fourier.ctf import CTF
 from tomo_particles.geometry.orientations import angles_of
+from tomo_particles.learning.training_time import in_minutes
 from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
@@ -28,6 +30,7 @@ from .config import TemplateMatchingConfig
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
+LONG = 600  # seconds: longer work comes with advice
 SPHERICAL = 0.2  # root mean square of what a mask varies by at one distance from its centre, relative to it
 
 
@@ -56,17 +59,34 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
         select=config.select,
         threads=config.threads,
     )
-    pickings = []
+    pickings: list[Picks] = []
+
+    def expect(seconds: float) -> None:
+        if not pickings:  # the others take about as long as the first
+            say(time_line(seconds, config, templates))
+
     for path in config.tomograms:
         keep = partial(_write_score_map, Path(config.scoremaps), tomogram_id(path)) if config.scoremaps else None
         with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
             mask = mask_of(masks, tomogram)
             bad = bad_voxels_of(mask, tomogram)
-            pickings.append(search(tomogram, templates, settings, template_mask, bad=bad, keep=keep, progress=say))
+            pickings.append(search(tomogram, templates, settings, template_mask, bad=bad, keep=keep, progress=say, expect=expect))
             if mask is not None:  # a peak may be refined into a bad voxel
                 pickings[-1] = pickings[-1][~mask.is_bad_at(pickings[-1].positions, tomogram.sampling_rate)]
     write_pickings(config.output, pickings, config.tomograms, max(template.diameter for template in templates))
     return pickings
+
+
+def time_line(seconds: float, config: TemplateMatchingConfig, templates: Sequence[Template]) -> str:
+    """How long the work takes; of long work also what shortens it. seconds: of the first tomogram."""
+    count = len(config.tomograms)
+    line = f"about {in_minutes(seconds * count)} for {count} tomogram{'s' * (count > 1)}"
+    if seconds * count > LONG:
+        line += "; a larger --angularstep or --lowpass makes it quicker"
+        if not config.diameters:
+            largest = max(template.diameter for template in templates)
+            line += f", and so does --diameter where the particle is smaller than measured ({largest:.0f} A)"
+    return line
 
 
 def _read_template_mask(config: TemplateMatchingConfig, templates: list[Template], notes: list[str]) -> np.ndarray:

@@ -33,7 +33,8 @@ from .._consensus_run.pipeline import Pipeline
 from .._consensus_run.steps import alone_in
 from .._consensus_run.workers import Workers
 from .._network.files import check_training
-from .._shared.program import say
+from .._shared.output_folder import claimed
+from .._shared.program import print_notes, say
 from .config import FINISH, WatchConfig
 from .finished import FinishedPass
 from .inputs import Inputs
@@ -85,6 +86,7 @@ class Watch:
             remove_leftovers(self.layout.root)
             live = self.live = LiveRun(self.config, self.layout, self.names, self.progress)
             self._check_same_options()
+            print_notes(claimed(self.layout.root))
             over = self.layout.root / "over"
             self.inputs = Inputs(self.config, self.watching, over.read_text() if over.exists() else "", self._said)
             self._say_what_is_looked_for()

@@ -23,6 +23,7 @@ OF_SCORE, OF_CONSTANT, OF_FEATURE = 2.0, 0.5, 2.0
 # foretold change nothing. The prior of a factor is its power PREFERENCE.
 STRENGTHS, PREFERENCE = (0.5, 2.0, 8.0, 32.0, 1000.0), 0.6
 CONTRADICTED = 0.85  # probability of the other answer from which on a pick is worth asking again: most of these are slips
+DISAGREES = 3.0  # standard deviations: answers farther from the scores than by chance contradict them
 STEPS, SMALLEST_GAIN, SMALLEST_STEP = 50, 1e-6, 1e-4
 
 
@@ -63,6 +64,18 @@ def contradicted(score: np.ndarray, evidence: np.ndarray, answered: np.ndarray, 
     against = np.where(yes, 1 - fitted, fitted)
     order = np.argsort(-against, kind="stable")
     return answered[order[against[order] >= CONTRADICTED]]
+
+
+def contradicts(score: np.ndarray, yes: np.ndarray) -> int:
+    """How many answers say the opposite of the score of their pick; 0 where they are no more than calibrated scores allow.
+
+    score: (n,) of the answered picks before the answers.  yes: (n,) bool.
+    """
+    p = np.clip(score, MISTAKEN, 1 - MISTAKEN)
+    off = np.abs(yes - p)
+    expected, variance = (2 * p * (1 - p)).sum(), (p * (1 - p) * np.square(1 - 2 * p)).sum()
+    against = int((off > 0.5).sum())
+    return against if len(p) >= FEWEST_ANSWERS and off.sum() - expected > DISAGREES * np.sqrt(variance) else 0
 
 
 def _fitted(score: np.ndarray, evidence: np.ndarray, answered: np.ndarray, yes: np.ndarray) -> np.ndarray:

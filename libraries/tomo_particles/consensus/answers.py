@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core.coordinates import rescale_positions
+from ..core.coordinates import inside_volume, rescale_positions
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,39 @@ class AnsweredPicks:
     """Answers and the merged picks that they are about.
 
     rows: (n,) of the merged picks, rising.  yes: (n,) bool.  of: (n,) the answers.  added: particles where there is no pick.
+
+    What became of the other answers: outside the tomogram; superseded by a later one at the same place; of no, where there is
+    nothing to reject (idle).
     """
 
     rows: np.ndarray
     yes: np.ndarray
     of: list[Answer]
     added: list[Answer]
+    outside: list[Answer]
+    superseded: list[Answer]
+    idle: list[Answer]
 
 
 def answered_picks(
-    answers: Sequence[Answer], tomo_id: np.ndarray, positions: np.ndarray, sampling_rate: float, radius: float
+    answers: Sequence[Answer],
+    tomo_id: np.ndarray,
+    positions: np.ndarray,
+    sampling_rate: float,
+    radius: float,
+    sizes: Mapping[str, Sequence[float]] | None = None,
 ) -> AnsweredPicks:
     """Each answer with the nearest pick within the radius; of several answers to one pick the last counts.
 
     tomo_id: (m,), positions: (m, 3) x, y, z of the picks, radius: all in voxels of `sampling_rate` (Å/voxel).  A particle without
-    a pick is added, unless it was taken back by a later answer at that place.
+    a pick is added, unless it was taken back by a later answer at that place, or lies outside its tomogram.
+    sizes: x, y, z of tomograms, in the same voxels; of others every place counts as inside.
     """
     last: dict[int, Answer] = {}
     added: list[Answer] = []
+    outside: list[Answer] = []
+    superseded: list[Answer] = []
+    idle: list[Answer] = []
     for name in dict.fromkeys(answer.tomo_id for answer in answers):
         own = np.flatnonzero(tomo_id == name)
         tree = cKDTree(positions[own]) if len(own) else None
@@ -60,14 +75,29 @@ def answered_picks(
             place = rescaled(answer, sampling_rate)
             distance, nearest = tree.query(place) if tree else (np.inf, 0)
             if distance <= radius:
-                last[int(own[nearest])] = answer
+                row = int(own[nearest])
+                superseded += [last[row]] if row in last else []
+                last[row] = answer
+            elif sizes and name in sizes and not inside_volume(place[None], sizes[name]).all():
+                outside.append(answer)
             else:
-                without = [(there, other) for there, other in without if np.linalg.norm(there - place) > radius]
-                without += [(place, answer)] if answer.yes else []
+                near = [np.linalg.norm(there - place) <= radius for there, _ in without]
+                superseded += [other for (_, other), same in zip(without, near, strict=True) if same]
+                without = [one for one, same in zip(without, near, strict=True) if not same]
+                if answer.yes:
+                    without.append((place, answer))
+                else:
+                    idle.append(answer)
         added += [answer for _, answer in without]
     rows = sorted(last)
     return AnsweredPicks(
-        np.array(rows, dtype=int), np.array([last[row].yes for row in rows], dtype=bool), [last[row] for row in rows], added
+        np.array(rows, dtype=int),
+        np.array([last[row].yes for row in rows], dtype=bool),
+        [last[row] for row in rows],
+        added,
+        outside,
+        superseded,
+        idle,
     )
 
 

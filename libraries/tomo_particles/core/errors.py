@@ -47,7 +47,14 @@ class InputError(ValueError):
 
 
 class NoNumbersError(ValueError):
-    """A tomogram without a voxel that is a number: `open_tomogram` says which."""
+    """A tomogram without a voxel that is a number: `open_tomogram` says which.
+
+    volume: its grey values as they were opened, where several tomograms may be open; None: those of the last one opened.
+    """
+
+    def __init__(self, volume: object = None) -> None:
+        super().__init__("no voxel is a number")
+        self.volume = volume
 
 
 class NoPicksError(InputError):

@@ -34,7 +34,7 @@ def sample_of(volume: np.ndarray) -> np.ndarray:
     if finite.all():
         return sample
     if not finite.any():
-        raise NoNumbersError("no voxel is a number")
+        raise NoNumbersError(volume)
     return sample[finite]
 
 

@@ -74,6 +74,8 @@ def open_tomogram(
         try:
             yield Tomogram(Path(path), data, rate, tuple(notes))
         except NoNumbersError as error:  # of whoever looked at its grey values
+            if error.volume is not None and not np.may_share_memory(error.volume, data):
+                raise  # it is of another tomogram that is open
             raise InputError(f"{option}: '{path}' holds no numbers, only NaN or infinite voxels; reconstruct it again") from error
 
 

@@ -107,7 +107,7 @@ def prepare(
     shape = search_shape(volume.shape, sampling_rate, tomogram_filter.resolution)  # type: ignore[arg-type]
     grey, gaps = without_gaps(volume)
     if gaps == grey.size:
-        raise NoNumbersError("no voxel is a number")
+        raise NoNumbersError
     grey -= np.float32(grey.mean(dtype=float))
     grey *= np.float32((1.0 if bright else -1.0) / (float(grey.std(dtype=float)) or 1.0))
     if shape != grey.shape:

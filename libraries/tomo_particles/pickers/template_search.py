@@ -80,13 +80,15 @@ def search(
     bad: np.ndarray | None = None,
     keep: Callable[[Template, ScoreMap, Rotation, PreparedTomogram], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    expect: Callable[[float], None] = lambda seconds: None,
 ) -> Picks:
     """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
     bad: (z, y, x) bool of the tomogram, where nothing may be picked; what is there changes no score beside it.
     keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
-    progress: receives a line before and after each template.
+    progress: receives a line before and after each template.  expect: receives how long all templates take together, seconds,
+    before the first.
     """
     if bad is not None and bad.all():
         progress(f"{tomogram.path}: 0 picks, every voxel is in a bad region")
@@ -100,12 +102,12 @@ def search(
     if prepared.gaps:
         progress(f"{tomogram.path}: {gaps_note(prepared.gaps, tomogram.data.size)}")
     tomo_id = tomogram_id(tomogram.path)
+    plans = [_plan(template, mask, prepared, settings) for template in templates]
+    expect(sum(plan.seconds for plan in plans))
     candidates = {}
-    for template in templates:
-        kernels = _kernels(template, mask, prepared)
-        step = settings.angular_step or crowther_step(resolution, template.diameter)
-        rotations = rotation_grid(step)
-        found = _match(settings, template, prepared, kernels, rotations, step, progress)
+    for template, plan in zip(templates, plans, strict=True):
+        rotations = plan.rotations
+        found = _match(settings, template, prepared, plan, progress)
         if keep:
             keep(template, found, rotations, prepared)
         candidates[template.name] = _picks(settings, tomogram, tomo_id, template, found, rotations)
@@ -200,20 +202,33 @@ def _search_mask(template: Template, profile: np.ndarray | None, prepared: Prepa
     return np.interp(radius, np.arange(len(profile)), profile, right=0).astype(np.float32)
 
 
-def _match(
-    settings: SearchSettings,
-    template: Template,
-    prepared: PreparedTomogram,
-    kernels: TemplateKernels,
-    rotations: Rotation,
-    step: float,
-    progress: Callable[[str], None],
-) -> ScoreMap:
+@dataclass(frozen=True)
+class _Plan:
+    """How a template is searched: kernels, rotations with their step in degrees, and how long it takes, about."""
+
+    kernels: TemplateKernels
+    rotations: Rotation
+    step: float
+    seconds: float
+
+
+def _plan(template: Template, mask: np.ndarray | None, prepared: PreparedTomogram, settings: SearchSettings) -> _Plan:
+    kernels = _kernels(template, mask, prepared)
+    step = settings.angular_step or crowther_step(prepared.tomogram_filter.resolution, template.diameter)
+    rotations = rotation_grid(step)
     count = len(rotations)
-    seconds = seconds_per_rotation(prepared, kernels) * count / min(settings.threads, count)
-    progress(f"  {template.name}: {template.diameter:.0f} Å, {count} rotations of {step:.1f} degrees, about {seconds:.0f} s")
+    return _Plan(kernels, rotations, step, seconds_per_rotation(prepared, kernels) * count / min(settings.threads, count))
+
+
+def _match(
+    settings: SearchSettings, template: Template, prepared: PreparedTomogram, plan: _Plan, progress: Callable[[str], None]
+) -> ScoreMap:
+    progress(
+        f"  {template.name}: {template.diameter:.0f} Å, {len(plan.rotations)} rotations of {plan.step:.1f} degrees, "
+        f"about {plan.seconds:.0f} s"
+    )
     start = time.perf_counter()
-    found = match_template(prepared, kernels, rotations, threads=settings.threads)
+    found = match_template(prepared, plan.kernels, plan.rotations, threads=settings.threads)
     progress(
         f"  {template.name}: {time.perf_counter() - start:.0f} s, best score {found.score.max():.3f}, "
         f"noise threshold {found.automatic_threshold:.3f}"

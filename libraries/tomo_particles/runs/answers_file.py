@@ -20,7 +20,8 @@ from ..core.files import quoting_of, without_comments, written_aside
 from ..core.names import from_cell, to_cell
 
 YES, NO = "yes", "no"
-COLUMNS = ("tomo_id", "x", "y", "z", "samplingRate", "answer", "who", "when", "why", "score")
+NEEDED = ("tomo_id", "x", "y", "z", "samplingRate", "answer")
+COLUMNS = (*NEEDED, "who", "when", "why", "score")
 TEXTS = ("tomo_id", "answer", "who", "when", "why")
 
 
@@ -39,9 +40,18 @@ def read_answers(path: str | os.PathLike) -> list[Answer]:
             keep_default_na=False,
             na_values={"score": ["", "nan"]},
         )
+        if missing := [name for name in NEEDED if name not in table]:
+            raise InputError(
+                f"'{file}' is damaged: it has no column {', '.join(missing)}; answers need the columns "
+                f"{', '.join(NEEDED)} (yes or no), and may have {', '.join(COLUMNS[len(NEEDED) :])}; mend it, or move it away"
+            )
+        table = table.assign(**{name: "" for name in TEXTS if name not in table})
+        table = table.assign(**{} if "score" in table else {"score": float("nan")})
         numbers = {name: table[name].to_numpy(dtype=float) for name in ("x", "y", "z", "samplingRate", "score")}
         texts = {name: [from_cell(cell) for cell in table[name]] for name in TEXTS}
-    except (KeyError, UnicodeDecodeError, ValueError) as error:
+    except InputError:
+        raise
+    except (UnicodeDecodeError, ValueError) as error:
         raise InputError(f"'{file}' is damaged ({error}); it holds answers about picks: mend it, or move it away") from error
     places = np.column_stack([numbers[axis] for axis in "xyz"])
     right = np.isfinite(places).all(axis=1) & (numbers["samplingRate"] > 0) & np.isin(texts["answer"], (YES, NO))

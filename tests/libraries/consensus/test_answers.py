@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tomo_particles.consensus.answered_scores import contradicts
 from tomo_particles.consensus.answered_table import answered_table
 from tomo_particles.consensus.answers import Answer, answered_picks
 from tomo_particles.consensus.merged_picks import MergedPicks
@@ -37,6 +38,29 @@ def test_a_particle_without_a_pick_is_added_until_it_is_taken_back():
     assert matched(place, said("b", (50, 50, 50), False)).added == [place]
     assert matched(place, said("a", (50, 51, 50), False)).added == []
     assert matched(said("c", (1, 1, 1), False)).added == []
+
+
+def test_what_becomes_of_every_answer_is_told():
+    answers = [
+        said("a", (10, 10, 10), True),
+        said("a", (10, 10, 11), False),  # the same pick: the one before is replaced
+        said("a", (50, 50, 79), True),
+        said("a", (50, 50, 80), True),  # beyond the last voxel of 80
+        said("a", (158.467, 121.227, 9999.0), True, rate=1.0),  # written in Å
+        said("b", (30, 30, 30), False),  # no pick is there
+    ]
+    found = answered_picks(answers, TOMOGRAMS, POSITIONS, 10.0, 3.0, {"a": (100, 100, 80)})
+    assert found.of == [answers[1]] and found.superseded == [answers[0]]
+    assert found.added == [answers[2]] and found.outside == answers[3:5] and found.idle == [answers[5]]
+
+
+def test_answers_that_contradict_the_scores_are_told_from_chance():
+    score = np.array([0.9] * 10 + [0.1] * 10)
+    foretold = np.array([True] * 9 + [False] + [False] * 9 + [True])
+    assert contradicts(score, foretold) == 0
+    assert contradicts(score, ~foretold) == 18
+    assert contradicts(score[:5], ~foretold[:5]) == 0  # too few to say
+    assert contradicts(np.full(20, 0.5), foretold) == 0  # doubtful picks: no answer is against them
 
 
 @pytest.fixture

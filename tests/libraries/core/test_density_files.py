@@ -4,6 +4,7 @@ import bz2
 import gzip
 import struct
 import warnings
+from contextlib import ExitStack
 
 import mrcfile
 import numpy as np
@@ -223,6 +224,16 @@ def test_a_tomogram_without_numbers_is_refused_by_name(mrc):
         grey_scale(opened.data)
     with pytest.raises(NoNumbersError):
         grey_limits(np.full((8, 8, 8), np.inf))
+
+
+def test_of_several_open_tomograms_the_one_without_numbers_is_named(mrc):
+    """A trial got the name of the last one opened."""
+    fills = {"first": 1.0, "bad": np.nan, "last": 1.0}
+    paths = [mrc(f"{name}.mrc", np.full((8, 8, 8), fill, dtype=np.float32)) for name, fill in fills.items()]
+    with pytest.raises(InputError, match=r"bad\.mrc' holds no numbers"), ExitStack() as stack:
+        opened = [stack.enter_context(open_tomogram(path)) for path in paths]
+        for tomogram in opened:
+            grey_limits(tomogram.data)
 
 
 # --------------------------------------------------------------------------------------------------------- the shared cases

@@ -46,6 +46,17 @@ def test_a_damaged_file_is_refused_and_stays(tmp_path, damage):
     assert path.read_text() == content
 
 
+def test_answers_that_someone_wrote_need_only_places_and_yes_or_no(tmp_path):
+    path = tmp_path / "answers.csv"
+    path.write_text("tomo_id,x,y,z,samplingRate,answer\nTS_1,1.5,2,3.25,10,yes\n")
+    (answer,) = read_answers(path)
+    assert (answer.tomo_id, answer.position, answer.sampling_rate, answer.yes) == ("TS_1", (1.5, 2.0, 3.25), 10.0, True)
+    assert answer.who == "" and np.isnan(answer.score)
+    path.write_text("tomo_id,x,y,z,answer\nTS_1,1.5,2,3.25,yes\n")
+    with pytest.raises(InputError, match="no column samplingRate; answers need the columns tomo_id, x, y, z, samplingRate"):
+        read_answers(path)
+
+
 def _many(path, who):
     for number in range(10):
         add_answer(path, replace(ANSWER, who=who, when=str(number)))

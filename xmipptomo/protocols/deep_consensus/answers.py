@@ -41,8 +41,10 @@ class LearnsFromAnswers:
         files = self._files()  # type: ignore[attr-defined]
         cleanPath(*map(str, files.of_answers))  # of an earlier run
         if read_answers(files.answers):
+            rates = {tomogram.tomogram_rate for tomogram in self._grid().tomograms.values()}  # type: ignore[attr-defined]
             self._runProgram(LEARN_PROGRAM, commands.answers_arguments(  # type: ignore[attr-defined]
-                files, radius=self.consensusRadius.get()), job="answers")  # type: ignore[attr-defined]
+                files, radius=self.consensusRadius.get(),  # type: ignore[attr-defined]
+                tomogram_rate=rates.pop() if len(rates) == 1 else None), job="answers")
 
     def _registerAnswers(self, merged: Mapping[str, TomogramPicks], ts_ids: Sequence[str]) -> None:
         """Register the answers as sets, if there are any. merged: every merged pick.  ts_ids: those of all outputs."""
@@ -83,7 +85,8 @@ def answers_by_tomogram(files: RunFiles, merged: Mapping[str, TomogramPicks], gr
     found: dict[str, list[Answer]] = {}
     for ts_id, own in merged.items():
         said = [answer for answer in read_answers(files.answers) if answer.tomo_id == ts_id]
-        last = answered_picks(said, own.merged.tomo_id, own.merged.positions, grid.sampling_rate, radius * grid.box_size)
+        sizes = {ts_id: grid.tomograms[ts_id].size} if ts_id in grid.tomograms else {}
+        last = answered_picks(said, own.merged.tomo_id, own.merged.positions, grid.sampling_rate, radius * grid.box_size, sizes)
         if every := [*last.of, *(answer for answer in last.added if answer not in last.of)]:
             found[ts_id] = every
     return found

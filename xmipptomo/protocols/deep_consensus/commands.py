@@ -145,6 +145,10 @@ def look_arguments(files: RunFiles, model: str, *, diameter: float, tilts: tuple
             "--threads", threads, "--seed", seed]
 
 
-def answers_arguments(files: RunFiles, *, radius: float) -> Arguments:
-    """Learn from the answers of persons. radius: within which an answer is about a pick, fraction of the box."""
-    return ["--input", files.scored, "--answers", files.answers, "--output", files.answered, "--radius", radius]
+def answers_arguments(files: RunFiles, *, radius: float, tomogram_rate: float | None) -> Arguments:
+    """Learn from the answers of persons. radius: within which an answer is about a pick, fraction of the box.
+
+    tomogram_rate: Å/voxel; None where the tomograms have different ones.
+    """
+    return ["--input", files.scored, "--answers", files.answers, "--output", files.answered, "--radius", radius,
+            *(["--tomogramSamplingrate", tomogram_rate] if tomogram_rate else [])]

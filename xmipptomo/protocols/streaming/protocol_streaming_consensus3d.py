@@ -18,9 +18,9 @@ from tomo_particles.runs.ledger import VOTES, LedgerFiles, Milestone
 from tomo_particles.runs.sightings import Look
 from tomo_particles.runs.watching import GIVEN, LEARN, TRAINING, VOTE, Action, End, FinalPass, Prepare, Publish, Rules, Train
 
-from ...constants import MODEL_ATTRIBUTE, RECIPES, SPECIES_ATTRIBUTE
+from ...constants import MODEL_ATTRIBUTE, NETWORK_PROGRAM, RECIPES, SPECIES_ATTRIBUTE
 from ...convert import append_picks, even_box_size, names_of_pickers, tomogram_of, tomogram_sources
-from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, LiveFiles, RunFiles
+from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RunFiles
 from ..deep_consensus import commands
 from ..deep_consensus.form import NETWORK_PARAMS, PREPROCESS_PARAMS
 from ..deep_consensus.inputs import count_rows, write_common_grid, write_tomogram
@@ -33,6 +33,7 @@ from .collected import Collected
 from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
+from .live_files import LiveFiles
 from .set_looks import look_at_set
 from .streaming_form import LIMITS, define_streaming
 
@@ -264,10 +265,17 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         if model == VOTES:
             return merged_picks(files, ts_ids, None, len(grid.names))
         given = self._modelFile() if self._skipsTraining() else str(self._liveFiles.training(model).model)
-        self._runNetwork(lambda gpus: [*commands.scoring_arguments(
-            given, self._boxesOf(ts_ids, *MERGED), str(files.scored), noise=self._boxesOf(ts_ids, NOISE),
-            recipe=RECIPES[self.recipe.get()], grid=(grid.sampling_rate, grid.box_size), gpus=gpus,
-            threads=self.binThreads.get()), "--pickers", *grid.names], job="scoring")
+
+        def arguments(gpus: str) -> list:
+            return [*commands.scoring_arguments(
+                given, self._boxesOf(ts_ids, *MERGED), str(files.scored), noise=self._boxesOf(ts_ids, NOISE),
+                recipe=RECIPES[self.recipe.get()], grid=(grid.sampling_rate, grid.box_size), gpus=gpus,
+                threads=self.binThreads.get()), "--pickers", *grid.names]
+
+        if TRAINING in self._busy:  # the GPUs are its own
+            self._runProgram(NETWORK_PROGRAM, arguments(""), job="scoring")
+        else:
+            self._runNetwork(arguments, job="scoring")
         return merged_picks(files, ts_ids, self._threshold(), len(grid.names))
 
     def _liveItems(self, ts_id: str, of: TomogramPicks, model: int) -> Iterator[Coordinate3D]:

@@ -15,8 +15,9 @@ from tomo_particles.runs.ledger import LedgerFiles
 from tomo_particles.runs.session import SessionLook
 
 from ...convert import names_of_pickers
-from ...files import LiveFiles, RunFiles
+from ...files import RunFiles
 from .following_pickers import LOOKED, FollowsPickers
+from .live_files import LiveFiles
 from .set_looks import look_at_set, state_of_producer
 
 SILENT = 900.0  # seconds without a look after which a run is taken for lost
