@@ -256,7 +256,7 @@ class TestStreamingConsensus3D(consensus_tests.TestStreamingConsensus3D):
             self.ended(monitor)
         finally:
             server.stop()
-        self.assertTrue(monitor.isFinished(), monitor.getErrorMessage())
+        self.assert_finished(monitor)
         text = html.unescape(page.read_text(encoding="utf-8"))
         self.assertIn("4 of 4 tomograms", text)
         self.assertIn("Nothing is wrong" if not monitor._keptLines() else monitor._keptLines()[0], text)

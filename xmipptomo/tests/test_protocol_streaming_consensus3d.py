@@ -55,7 +55,7 @@ class TestStreamingConsensus3D(StreamingProject):
             kills += 1
             self.continued(live)
         self.ended(live)
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_finished(live)
         self.assertGreater(kills, 2)
         self.assert_published_once(live, TS_IDS)
         batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], doVoting=True, **QUICK)
@@ -73,7 +73,7 @@ class TestStreamingConsensus3D(StreamingProject):
         finally:
             aside.rename(path)
         self.ended(live)
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_finished(live)
         self.assert_published_once(live, TS_IDS[:3])
         self.assertEqual(sorted(live.coordinates.getTSIds()), sorted(TS_IDS))
         rows = self.rows(live, "liveCoordinates")
@@ -81,7 +81,7 @@ class TestStreamingConsensus3D(StreamingProject):
         merged_at = table.stat().st_mtime_ns
         live.writeReport.set(True)
         self.ended(self.continued(live))  # of the final pass what depends on it, and nothing else
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_finished(live)
         self.assertEqual(self.rows(live, "liveCoordinates"), rows)
         self.assertEqual(table.stat().st_mtime_ns, merged_at)
         self.assertTrue(Path(RunFiles(live._getExtraPath()).report).exists())
@@ -102,15 +102,20 @@ class TestStreamingConsensus3D(StreamingProject):
             self.killed(live)
             self.continued(live)
         self.ended(live)
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_finished(live)
         self.assert_published_once(live, TS_IDS)
         batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], **QUICK)
         self.assert_same_end(live, batch)
         models = {item._model.get() for item in live.liveCoordinates.iterItems()}
         self.assertTrue(models <= {1, 2} and models, models)
+
+    def test_a_given_model_scores_from_the_first_tomogram(self):
+        batch = self.launch(inputSets=self.pickers, secondLook=False, **QUICK)
+        sources = [self.released(picker, interval=3.0, objLabel=picker.getObjValue().getRunName()) for picker in self.pickers]
         given = self.form(XmippProtStreamingConsensus3D, sources, modelType=MODEL_EXISTING, skipTraining=True, finalPass=False,
                           **QUICK, **SOON)
         given.modelRun.set(batch)
+        self.assertEqual(given.validate(), [])
         self.launchProtocol(given)
         self.assert_published_once(given, TS_IDS)
         rows = [(item._model.get(), item.getScore() >= 0.5) for item in given.liveCoordinates.iterItems()]

@@ -99,7 +99,8 @@ class TestStreaming(StreamingProject):
         self.assertEqual(len(protocol.released.getTSIds()), 1)
         self.ended(self.continued(protocol))
         released = protocol.released
-        self.assertTrue(protocol.isFinished() and not released.isStreamOpen())
+        self.assert_finished(protocol)
+        self.assertFalse(released.isStreamOpen())
         self.assertEqual(len(released.getTSIds()), 2)
         for ts_id in released.getTSIds():
             self.assert_at_particles(released, ts_id)
@@ -122,7 +123,7 @@ class TestStreaming(StreamingProject):
         self.until(lambda: any("outside" in line for line in protocol.summary()))
         (folder / "TS_3.csv").write_text("x,y,z\n" + "\n".join(rows["TS_3"]) + "\n")
         self.ended(protocol)
-        self.assertTrue(protocol.isFinished(), protocol.getErrorMessage())
+        self.assert_finished(protocol)
         for ts_id in TS_IDS:
             self.assert_at_particles(protocol.coordinates, ts_id)
         self.assertFalse(protocol.coordinates.isStreamOpen())
@@ -146,7 +147,7 @@ class TestStreaming(StreamingProject):
         self.continued(trigger)
         for run in (agreed, trigger):
             self.ended(run)
-            self.assertTrue(run.isFinished(), run.getErrorMessage())
+            self.assert_finished(run)
         for ts_id in TS_IDS:
             self.assert_at_particles(agreed.agreed1, ts_id)
         self.assertEqual(len(agreed.agreed2.getTSIds()), 2)  # AND is empty where a picker lacks the tomogram
@@ -167,7 +168,7 @@ class TestStreaming(StreamingProject):
         self.assertTrue(picker.coordinates.isStreamOpen())
         self.killed(picker)
         self.ended(self.continued(picker))
-        self.assertTrue(picker.isFinished(), picker.getErrorMessage())
+        self.assert_finished(picker)
         batch = self.newProtocol(XmippProtPickBlobs3D, diameter=100.0, binThreads=1)
         batch.inputTomograms.set(given.getObjValue())
         batch.inputTomograms.setExtended(given.getExtended())

@@ -106,9 +106,10 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
                       help="How places are found in the map. The scores were measured for the way of the training.")
         form.addParam("bandwidth", OptionalFloatParam, condition=f"cluster == {MEAN_SHIFT}", label="Bandwidth (Å, optional)",
                       expertLevel=params.LEVEL_ADVANCED, help="Radius of the mean shift. Empty: that of the training.")
-        form.addParam("turns", params.BooleanParam, default=False, label="Average four orientations?", expertLevel=params.LEVEL_ADVANCED,
-                      help="Yes: each tomogram is picked in four orientations (half turns about its axes), and the mean score counts. "
-                           "It takes four times as long.")
+        form.addParam("turns", params.BooleanParam, default=False, label="Average four orientations?",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="Yes: each tomogram is picked in four orientations (half turns about its axes), and the mean "
+                           "score counts. It takes four times as long.")
         form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Yes: write the probability of any particle at every voxel into picking/score_maps of the extra "

@@ -76,8 +76,8 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
         form.addParam("behind", params.IntParam, default=5, label="Picker behind by (tomograms)",
                       help="There is a warning if a picker lacks more tomograms than this of those that another one has.")
         form.addParam("minScore", params.FloatParam, default=0, label="Lowest mean score",
-                      help="There is a warning if the mean score of the last ten tomograms is lower. 0: none. There is one in any "
-                           "case if it falls by 0.1.")
+                      help="There is a warning if the mean score of the last ten tomograms is lower. 0: none. There is one in "
+                           "any case if it falls by 0.1.")
         form.addParam("reserve", params.FloatParam, default=10, label="Least free disk (GB)",
                       help="There is a warning if less is free.")
         form.addSection(label="Mail")

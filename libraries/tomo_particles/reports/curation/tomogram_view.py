@@ -22,8 +22,10 @@ SIZE = 90  # area of a circle, points squared
 
 
 class TomogramView:
-    """One slice. Circles: picks within a quarter of a box of it, coloured by score; thick ones were answered. Diamonds: picks that
-    stand out by their contrast."""
+    """One slice. Circles: picks within a quarter of a box of it, coloured by score; thick ones were answered.
+
+    Diamonds: picks that stand out by their contrast.
+    """
 
     def __init__(self, axes: Axes, curation: Curation, opened: OpenedTomogram) -> None:
         self._axes, self._curation, self._opened = axes, curation, opened

@@ -45,5 +45,5 @@ def plot_maps(maps: Mapping[str, np.ndarray], titles: Mapping[str, str] | None =
                     axes.set_ylabel(f"middle slice along {axis}", fontsize=8)
                 if line == 0:
                     below = f"\n{titles[name]}" if titles and titles.get(name) else ""
-                    axes.set_title(f"{short(name, 18)}{below}", fontsize=9)
+                    axes.set_title(f"{short(name, 22)}{below}", fontsize=9)
     return figure

@@ -29,8 +29,6 @@ def plot_shells(table: pd.DataFrame) -> Figure:
         if name in table:
             axes.plot(table["frequency"], table[name], color=colour, linewidth=2.4 if name == "corrected" else 1.5, label=name)
     _frequency_axes(axes, "FSC of the halves")
-    drawn = [name for name in CURVES if name in table]
-    axes.set_ylim(bottom=min(-0.08, 1.1 * float(np.nanmin(table[drawn].to_numpy()))))  # noise falls below zero
     axes.legend(fontsize=9, frameon=False, loc="upper right")
     return figure
 
@@ -124,6 +122,6 @@ def _frequency_axes(axes: Axes, label: str, thresholds: Sequence[float] = THRESH
         axes.axhline(threshold, color=F1, linewidth=1, linestyle="--")
         axes.annotate(f"{threshold:g}", (0, threshold), xytext=(2, 2), textcoords="offset points", fontsize=8, color=F1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1 / value:.0f}" if value > 0 else ""))
-    axes.set(xlabel="resolution (Å)", ylabel=label, ylim=(-0.08, 1.05))
+    axes.set(xlabel="resolution (Å)", ylabel=label, ylim=(min(-0.08, axes.dataLim.y0 - 0.03), 1.05))  # noise falls below zero
     axes.set_xlim(left=0)
     thin_axes(axes, "both")
