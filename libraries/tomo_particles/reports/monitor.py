@@ -18,8 +18,8 @@ WIDTH, HEIGHT, MARGIN = 520, 130, 10  # of a chart, in its own units
 
 @dataclass(frozen=True)
 class Chart:
-    """A value of each tomogram, in order. points: of a line.  most: the highest value, near the upper edge; 0 is at the lower one.
-    last: the last value.
+    """A value of each tomogram, in order. points: of a line.  most: the highest value, near the upper edge; 0 is at the lower
+    one.  last: the last value.
     """
 
     title: str
