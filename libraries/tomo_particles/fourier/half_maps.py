@@ -41,7 +41,9 @@ def emptied_from(one: np.ndarray, other: np.ndarray) -> int | None:
     shells, weights = half_shells(one.shape[0])
     count = one.shape[0] // 2 + 1
     power = [
-        np.bincount(shells.ravel(), (np.square(np.abs(scipy.fft.rfftn(np.asarray(v, dtype=np.float64)))) * weights).ravel(), count)
+        np.bincount(
+            shells.ravel(), (np.square(np.abs(scipy.fft.rfftn(np.asarray(v, dtype=np.float64)))) * weights).ravel(), count
+        )
         for v in (one, other)
     ]
     first, second = (own / max(float(own.max()), 1e-300) for own in power)
