@@ -32,6 +32,11 @@ PROGRAMS = (
     "join_picks_tomo",
     "picking_consensus_tomo",
     "mask_tomo",
+    "split_subtomograms_tomo",
+    "simulate_particles_tomo",
+    "evaluate_classification_tomo",
+    "graph_max_cut",
+    "aligned_2d_classification",
 )
 
 
@@ -69,6 +74,7 @@ DEPENDENCIES = [
     "h5py>=3.7",  # what a model file says of itself, read without TensorFlow, which brings it
     "mrcfile>=1.4",  # tomograms and subtomogram stacks, memory-mapped
     "jinja2>=3.1",  # the HTML report: escapes names of files and pickers; pure Python, one small dependency
+    "psutil",  # the processes of a run that Scipion started twice; scipion-pyworkflow brings it
     "imodmodel>=0.1",  # IMOD models; it brings pydantic
     "dynamotable>=0.3",  # Dynamo tables; needs pandas only
     # k-d trees, distance transforms, rescaling; the trials of a tuning (scipy.stats.qmc): Optuna would bring SQLAlchemy, alembic

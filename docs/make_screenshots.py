@@ -17,10 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from screenshot_projects import MAKE_AVERAGES, MAKE_BENCH, MAKE_LEARNED, MAKE_PROJECT
+from screenshot_projects import MAKE_AVERAGES, MAKE_BENCH, MAKE_CLASSES, MAKE_LEARNED, MAKE_PROJECT
 
 DISPLAY = next(f":{n}" for n in range(97, 1000) if not Path(f"/tmp/.X{n}-lock").exists())
-PROJECT, BENCH, AVERAGES, LEARNED = "DeepConsensus", "SimulatePickEvaluate", "Averages", "TrainedPicker"
+PROJECT, BENCH, AVERAGES = "DeepConsensus", "SimulatePickEvaluate", "Averages"
+LEARNED, CLASSES = "TrainedPicker", "Classes"
 MAX_BYTES = 200_000
 FEWEST_COLOURS = 16  # of a window that shows anything
 # Places in the project window at the size given below.
@@ -30,6 +31,7 @@ PICKING_GROUP = (57, 466)
 BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matching": (428, 292), "evaluate": (290, 356)}
 LEARNED_RUNS = {"train_picker": (370, 292), "deep_pick": (370, 356)}
 AVERAGE_RUNS = {"average": (460, 292), "branches": (300, 350)}
+CLASS_RUNS = {"split": (380, 290)}
 ANALYZE_RESULTS = (1157, 572)
 CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of a viewer, from its lower right corner
 EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer, from top to bottom
@@ -354,6 +356,18 @@ def photograph_learned(desktop: Desktop, folder: Path) -> None:
     desktop.close_form(form)
 
 
+def photograph_classes(desktop: Desktop, folder: Path) -> None:
+    """The form of a split, the project with its summary, its classes and the log odds of its particles."""
+    main = open_tomography(desktop, CLASSES)
+    desktop.photograph(main, folder / "split_project.png")
+    photograph_forms(desktop, main, CLASS_RUNS, folder)
+    viewer = open_results(desktop, main, CLASS_RUNS["split"], folder / "split_project.png")
+    for eye, title, name in ((0, "^Classes$", "split_classes"), (3, "Log odds", "split_log_odds")):
+        window = desktop.open_eye(viewer, eye, title)
+        desktop.photograph(window, folder / f"{name}.png")
+        desktop.do("windowunmap", window)
+
+
 def main() -> None:
     """Make the projects, open one after the other and take the pictures."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images").resolve()
@@ -368,6 +382,7 @@ def main() -> None:
             (BENCH, MAKE_BENCH, photograph_bench),
             (AVERAGES, MAKE_AVERAGES, photograph_averages),
             (LEARNED, MAKE_LEARNED, photograph_learned),
+            (CLASSES, MAKE_CLASSES, photograph_classes),
         ):
             if len(sys.argv) > 2 and project != sys.argv[2]:
                 continue

@@ -125,3 +125,53 @@ run(XmippProtDeepPick3D, "picks of the trained picker",
     keep=2, threshold="0.4", scoreMaps=True, useGpu=False)
 project.mapper.commit()
 """
+
+# A set of subtomograms of two structures, and its split
+MAKE_CLASSES = """
+import os, sys
+import numpy as np
+from pwem.objects import Transform
+from pyworkflow.project import Manager
+from tomo.objects import SubTomogram, TomoAcquisition
+from tomo.protocols import ProtImportSubTomograms
+from tomo_particles.formats.xmd import read_table
+from tomo_particles.geometry.orientations import rotation_of
+from xmipp_scripts.simulate_particles_tomo import ParticlesConfig, simulate
+from xmipptomo.protocols import *
+folder, name = sys.argv[1:]
+project = Manager().createProject(name)
+os.chdir(project.path)
+particles = project.getTmpPath("particles")
+simulate(ParticlesConfig(particles, count=160, box_size=20, sampling_rate=20.0, step=6.0, separation=8.0, max_resolution=80.0))
+table = read_table(os.path.join(particles, "subtomograms.xmd"))
+protocol = project.newProtocol(ProtImportSubTomograms)
+protocol.setObjLabel("subtomograms")
+project.saveProtocol(protocol)
+protocol.makePathsAndClean()
+subtomograms = protocol._createSetOfSubTomograms()
+subtomograms.setSamplingRate(20.0)
+acquisition = TomoAcquisition()
+acquisition.setAngleMin(-60.0)
+acquisition.setAngleMax(60.0)
+subtomograms.setAcquisition(acquisition)
+for row, angles in enumerate(zip(*(table[key] for key in ("angleRot", "angleTilt", "anglePsi")))):
+    item = SubTomogram()
+    item.setLocation(row + 1, os.path.join(particles, "subtomograms.mrcs"))
+    item.setSamplingRate(20.0)
+    item.setAcquisition(acquisition)
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation_of(np.array([angles]))[0].inv().as_matrix()
+    matrix[:3, 3] = matrix[:3, :3] @ [table[key][row] for key in ("shiftX", "shiftY", "shiftZ")]
+    item.setTransform(Transform(matrix))
+    subtomograms.append(item)
+subtomograms.write()
+protocol._defineOutputs(outputSubTomograms=subtomograms)
+protocol.setFinished()
+protocol._store()
+project.mapper.commit()
+split = project.newProtocol(XmippProtSplitSubtomograms3D, diameter=300.0, maxResolution=80.0, numberOfThreads=2)
+split.setObjLabel("one structure or two")
+split.inputSubtomograms.set(protocol)
+split.inputSubtomograms.setExtended("outputSubTomograms")
+project.launchProtocol(split, wait=True)
+"""

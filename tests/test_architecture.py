@@ -34,6 +34,7 @@ LIBRARY = {
     "formats": {"core", "geometry"},
     "pickers": {"core", "geometry", "fourier"},
     "averaging": {"core", "geometry", "fourier"},
+    "classification": {"core", "geometry", "fourier", "averaging"},
     "network": {"core", "learning"},
     "simulation": {"core", "geometry", "fourier", "formats"},
     "consensus": {"core", "geometry", "formats", "learning"},
@@ -45,6 +46,7 @@ LIBRARY = {
 PROTOCOLS = {
     "shared": set(),
     "averaging": {"shared"},
+    "classification": {"shared", "averaging"},
     "deep_consensus": {"shared"},
     "picking": {"shared", "streaming"},
     "learned": {"shared", "picking", "simulation", "deep_consensus"},

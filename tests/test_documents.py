@@ -30,3 +30,12 @@ def test_every_picture_is_shown_somewhere_or_made_by_the_script():
     script = (REPOSITORY / "docs" / "make_screenshots.py").read_text(encoding="utf-8")
     for picture in (REPOSITORY / "docs" / "images").glob("*.png"):
         assert picture.stem in text + script or picture.stem.startswith("form_"), picture.name
+
+
+@pytest.mark.parametrize("section", ["## From the terminal", "### A first project from the environment of the demo"])
+def test_the_readme_says_where_the_programs_are_before_it_calls_one(section):
+    """They are in .venv/bin, which no terminal knows by itself."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition(f"{section}\n")[2]
+    block = re.search(r"```bash\n(.*?)```", text, re.DOTALL)[1]
+    assert "PATH=$PWD/.venv/bin:$PATH" in block.splitlines()[0]
+    assert "every new terminal" in text.partition("\n#")[0]

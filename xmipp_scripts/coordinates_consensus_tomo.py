@@ -54,7 +54,10 @@ class ConsensusConfig:
                 f"{parameter('representative')}: must be 0 (first), 1 (centroid) or 2 (robust), received {self.representative}"
             )
         if (self.derived is None) != (self.output_derived is None):
-            raise InputError(f"{parameter('derived')}: needs --outputDerived, and the other way round; give both or none")
+            raise InputError(
+                f"{parameter('derived')}: the picks of derived pickers need a file for what they alone found, and the other way "
+                "round; give both or none"
+            )
         if self.starting_id < 0:
             raise InputError(f"{parameter('starting_id')}: must be 0 or more, received {self.starting_id}")
 

@@ -41,9 +41,8 @@ class TrainPickerTomo(Program):
         self.addParamsLine("        all : all of them; where there is none, there is no particle")
         self.addParamsLine("        partial : a part; the space without labels counts less")
         self.addParamsLine(
-            " [--consensus <folder>] : a finished run of xmipp_run_deep_consensus_tomo or of its protocol, with its tomograms "
-            "(what it gives was not "
-            "measured). Picks with a score of 0.5 or more are particles, as surely as the score says; those below 0.2 are none"
+            " [--consensus <folder>] : a finished run of xmipp_run_deep_consensus_tomo or of its protocol, with its tomograms. "
+            "Picks with a score of 0.5 or more are particles, as surely as the score says; those below 0.2 are none"
         )
         self.addParamsLine(" [--doubtful <how=ignore>] : picks of --consensus with a score between 0.2 and 0.5")
         self.addParamsLine("      where <how>")

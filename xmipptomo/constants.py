@@ -22,6 +22,7 @@ REPORT_PROGRAM: Final = "xmipp_consensus_report_tomo"
 AVERAGE_PROGRAM: Final = "xmipp_average_subtomograms"
 RESOLUTION_PROGRAM: Final = "xmipp_map_resolution_tomo"
 BRANCHES_PROGRAM: Final = "xmipp_compare_branches_tomo"
+SPLIT_PROGRAM: Final = "xmipp_split_subtomograms_tomo"
 
 # Index in each list = value that the form stores.
 CHOICE_RULES: Final = ("first", "biggest", "smallest", "mean")
@@ -53,6 +54,7 @@ LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their
 # What the averaging programs ask for: the form says it before they start.
 STARTS: Final = ("free", "angles")  # the values of --start
 LEAST_PICKS, LEAST_FOR_HALVES = 20, 40
+LEAST_TO_SPLIT: Final = 80
 AVERAGED_BOX: Final = 1.6  # diameters
 LEAST_DETAILS: Final = 1.5  # diameters in units of the low-pass
 LEAST_VOXELS: Final = 4  # in a diameter, for the second look
@@ -81,3 +83,5 @@ WHY_ATTRIBUTE: Final = "_why"  # for which reason the place was shown
 HALF_ATTRIBUTE: Final = "_half"  # 1 or 2: the half of an average that a pick belongs to
 SHIFT_ATTRIBUTE: Final = "_shift"  # Å, how far the alignment moved a pick
 CCC_ATTRIBUTE: Final = "_ccc"  # correlation coefficient of a pick with the reference of its half
+LOG_ODDS_ATTRIBUTE: Final = "_logOdds"  # of class 1, for a subtomogram of a split
+PROBABILITY_ATTRIBUTE: Final = "_classProbability"  # that a subtomogram is of its class

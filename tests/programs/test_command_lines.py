@@ -28,6 +28,11 @@ PROGRAMS = (
     "compare_branches_tomo",
     "learn_answers_tomo",
     "curate_picks_tomo",
+    "split_subtomograms_tomo",
+    "simulate_particles_tomo",
+    "evaluate_classification_tomo",
+    "graph_max_cut",
+    "aligned_2d_classification",
 )
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """
@@ -130,7 +135,7 @@ def test_a_wrong_command_line_is_refused_before_anything_heavy_is_loaded(name):
         (
             "deep_picking_consensus_tomo",
             "--mode dreaming --model m.h5",
-            "--mode: must be one of training, scoring, devices, received 'dreaming'",
+            "--mode: must be one of training, tuning, scoring, devices, received 'dreaming'",
         ),
         ("deep_picking_consensus_tomo", "--mode training --model m.h5", "--inputPos: required with --mode training"),
         ("deep_picking_consensus_tomo", "--mode scoring --model m.h5 --input a.xmd", "--output: required with --mode scoring"),

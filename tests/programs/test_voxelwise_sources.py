@@ -175,3 +175,24 @@ def test_a_tomogram_without_particles_has_a_fold_and_labels_decide_which_trainin
     moved, _ = training_set(simulation=folder, folds=2)
     digests = {before, _digest(moved, None), _digest(data, str(tmp_path / "start.h5"))}
     assert _digest(data, None) == before and len(digests) == 3
+
+
+def test_hollow_particles_are_as_dark_as_their_wall(tmp_path):
+    """The middle of a dark shell is bright: the whole particle counts."""
+    rng = np.random.default_rng(3)
+    z, y, x = np.indices((32, 64, 64))
+    places = [(16, 16, 16), (48, 16, 14), (16, 48, 15), (48, 48, 17)]
+    volume = rng.normal(0, 0.3, z.shape)
+    for place in places:
+        away = np.sqrt((x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2)
+        volume -= 3 * np.exp(-((away - 5.5) ** 2) / 1.5) - 0.8 * (away < 3.5)
+    write_volume(tmp_path / "TS_1.mrc", volume.astype(np.float32), RATE)
+    pd.DataFrame([("TS_1", *place) for place in places], columns=["tomo_id", "x", "y", "z"]).to_csv(
+        tmp_path / "p.csv", index=False
+    )
+    given = {"tomograms": (str(tmp_path / "TS_1.mrc"),), "coordinates": str(tmp_path / "p.csv"), "diameter": 140.0}
+    data, notes = training_set(**given)
+    assert not data.tomograms[0].bright and "brighter" not in "\n".join(notes)
+    write_volume(tmp_path / "TS_1.mrc", -volume.astype(np.float32), RATE)
+    data, notes = training_set(**given)
+    assert data.tomograms[0].bright and "brighter" in "\n".join(notes)

@@ -9,10 +9,15 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
+    from pyworkflow import Config
+    from pyworkflow.template import LocalTemplate, TemplateList
     from tomo.constants import BOTTOM_LEFT_CORNER
     from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 
     from xmipptomo.files import RunFiles
+
+    # Scipion looks for protocols once in a process, and leaves out those of a module that warns where warnings are errors
+    Config.getDomain().getProtocols()
 
 
 class SetMaker:
@@ -105,3 +110,11 @@ def finished(tmp_path):
         return files
 
     return write
+
+
+@pytest.fixture(scope="module")
+def templates() -> dict[str, LocalTemplate]:
+    """Our templates as Scipion's dialog and its command `template` find them."""
+    every = TemplateList()
+    every.addPluginTemplates()
+    return {one.name: one for one in every.templates if one.source == "xmipptomo"}

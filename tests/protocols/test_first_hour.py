@@ -32,6 +32,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
         XmippProtDeepConsensusPicking3D,
         XmippProtExportCoordinates3D,
         XmippProtImportCoordinates3D,
+        XmippProtStreamingConsensus3D,
     )
     from xmipptomo.protocols.coordinates.copies import copy_files
     from xmipptomo.protocols.shared.checked_form import field_name
@@ -142,7 +143,7 @@ def filled(sets, tmp_path):
     with h5py.File(tmp_path / "model.h5", "w") as file:
         file.attrs[ATTRIBUTE] = model.to_json()
     inputs = {
-        "inputModel": PickerModel(str(tmp_path / "model.h5")),
+        "inputModel": PickerModel(str(tmp_path / "model.h5")), "inputRun": XmippProtStreamingConsensus3D(),
         "inputTomograms": tomograms, "inputCoordinates": first, "inputSets": [first, second], "inputPickings": [first],
         "inputBranches": [first, second], "reference": second, "inputSet": first, "folder": str(tmp_path),
         "inputTemplates": [volume],
@@ -220,7 +221,7 @@ def test_gpus_that_are_words_are_refused(filled):
 def test_words_in_an_optional_number_are_no_empty_field(filled):
     protocol = filled(XmippProtDeepConsensusPicking3D)
     enter(protocol, "diameter", WORDS)
-    assert protocol.validate() == ["*Diameter (A)* must be a number, or empty."]
+    assert protocol.validate() == ["*Diameter (Å)* must be a number, or empty."]
     assert protocol.diameter.getClassName() == "Float"  # what the project stores
 
 

@@ -10,7 +10,7 @@ from xmipptomo.files import RunFiles
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
+    from xmipptomo.protocols import XmippProtDeepConsensusPicking3D, XmippProtDeepPick3D
     from xmipptomo.protocols.shared.checked_form import gpu_errors
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -110,3 +110,20 @@ def test_other_lists_are_refused_by_the_name_of_the_field(protocol, text):
     assert LABEL in errors[0] and "such as 0 or 0,1 or 0-3" in errors[0]
     assert [error for error in protocol.validate() if LABEL in error] == errors
     assert protocol.getGpuList() == []  # where Scipion would end before the run begins, and leave it launched
+
+
+@pytest.mark.parametrize("use", [True, False])
+def test_a_trained_picker_gives_all_gpus_to_one_tomogram_at_a_time(monkeypatch, use):
+    protocol, steps = XmippProtDeepPick3D(), []
+
+    def insert(step, *arguments, prerequisites, needsGPU):
+        steps.append((step.__name__, prerequisites, needsGPU))
+        return len(steps)
+
+    monkeypatch.setitem(protocol.__dict__, "_insertFunctionStep", insert)
+    protocol.useGpu.set(use)
+    last = protocol._insertPicking(["TS_1", "TS_2"], "", 0)
+    if use:
+        assert steps == [("gpuStep", [0], True), ("pickStep", [1], True), ("pickStep", [2], True)] and last == [3]
+    else:
+        assert steps == [("pickStep", [0], False)] * 2 and last == [1, 2]

@@ -1,6 +1,5 @@
 """A set that grows: each tomogram once and whole, whatever fails, also for the process that continues the run."""
 
-import os
 import sqlite3
 import warnings
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from pyworkflow.object import Set
-    from pyworkflow.protocol import Protocol
+    from pyworkflow.protocol import Protocol, StepExecutor
     from tomo.objects import SetOfCoordinates3D
 
     from xmipptomo.protocols import (
@@ -23,7 +22,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
         XmippProtWatchPicks3D,
         XmippProtWatchTomograms,
     )
-    from xmipptomo.protocols.streaming.following import Following
+    from xmipptomo.protocols.shared.checked_form import CheckedForm
     from xmipptomo.protocols.streaming.growing_output import GrowingOutput
     from xmipptomo.protocols.streaming.set_items import items_of, prepare_alike
     from xmipptomo.protocols.streaming.set_looks import look_at_set
@@ -120,39 +119,43 @@ def test_a_file_without_items_is_what_a_kill_left(given, tmp_path):
     assert counts(run) == {"TS_1": 2}
 
 
-class Followed(Following, Protocol):
+class Stepped(CheckedForm, Protocol):
     """A protocol whose steps lie in a folder."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._folder = folder
+        self._folder, self._stepsExecutor = folder, StepExecutor(None)
 
     def getStepsFile(self) -> str:
         return str(self._folder / "steps.sqlite")
 
-    def followStep(self, _: str) -> None:
+    def validate(self) -> list[str]:
+        return []
+
+    def _insertAllSteps(self) -> None:
+        self._insertFunctionStep(self.onlyStep, needsGPU=False)
+
+    def onlyStep(self) -> None:
         """Nothing."""
+
+    def _runSteps(self, doneSteps: int) -> None:
+        self._stepsSet.close()
 
 
 @pytest.mark.parametrize("table", ["Classes", "Objects", None])
 def test_a_run_that_was_killed_while_it_wrote_its_steps_goes_on(tmp_path, table):
-    run = Followed(tmp_path)
-    run._insertAllSteps()
-    run._storeSteps()
-    run._stepsSet.close()
+    Stepped(tmp_path)._run()
+    assert [step.funcName.get() for step in Stepped(tmp_path).loadSteps()] == ["onlyStep"]
+    path = tmp_path / "steps.sqlite"
     if table:
-        with sqlite3.connect(run.getStepsFile()) as database:
+        with sqlite3.connect(path) as database:
             database.execute(f"DROP TABLE {table}")
         database.close()
     else:
-        Path(run.getStepsFile()).write_bytes(b"half of a page")
-    again = Followed(tmp_path)
-    assert again.loadSteps() == []
-    again._insertAllSteps()
-    again._storeSteps()
-    again._stepsSet.close()
-    assert [step.funcName.get() for step in again.loadSteps()] == ["followStep"]
-    assert os.path.getsize(again.getStepsFile()) > 1000
+        path.write_bytes(b"half of a page")
+    assert Stepped(tmp_path).loadSteps() == []
+    Stepped(tmp_path)._run()
+    assert [step.funcName.get() for step in Stepped(tmp_path).loadSteps()] == ["onlyStep"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Protocols that follow growing inputs: what their looks at Scipion's files say, and their runs by Scipion's own tests."""
 
 import errno
+import html
 import shutil
 import socket
 import sqlite3
+import threading
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,8 +16,9 @@ from aiosmtpd.controller import Controller
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from tomo_particles.core.errors import InputError
-    from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Source
-    from tomo_particles.runs.watching import Prepare
+    from tomo_particles.runs.ledger import LedgerFiles
+    from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Look, Source
+    from tomo_particles.runs.watching import VOTE, End, Prepare, Publish, Rules
     from xmipptomo.protocols import XmippProtMonitor3D, XmippProtPickingConsensus3D, XmippProtStreamingConsensus3D
     from xmipptomo.protocols.shared.program_steps import JobLost
     from xmipptomo.protocols.streaming.following_pickers import FollowsPickers
@@ -162,6 +165,56 @@ def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
     assert noted == ([] if passes else [("TS_1", str(error), 0)])
 
 
+class Followed(FollowsPickers):
+    """A protocol whose disk is full when it first publishes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._lock, self.settle = folder, threading.RLock(), SimpleNamespace(get=lambda: 0.03)
+        self.published: list[str] = []
+        self.tries, self.said = 0, list[str]()
+
+    def _getExtraPath(self, *parts: str) -> str:
+        return str(self.folder.joinpath(*parts))
+
+    _getPath = _getExtraPath
+
+    def warning(self, text: str) -> None:
+        self.said.append(text)
+
+    def _rules(self) -> Rules:
+        return Rules(("a", "b"), VOTE, settle=0.03, final=False)
+
+    def _begin(self) -> None:
+        """Nothing is there before."""
+
+    def _look(self) -> Look:
+        return Look(Source({"TS_1": "t"}, OVER), (Source({"TS_1": "p"}, OVER), Source({"TS_1": "q"}, OVER)))
+
+    def _do(self, action) -> bool:
+        match action:
+            case Prepare():
+                self._note("TS_1", revision=1, tomogram="t", digests=action.digests)
+            case Publish():
+                self.tries += 1
+                if self.tries < 3:
+                    raise full_disk()
+                self.published += action.tomo_ids
+                self._note("TS_1", published=True)
+            case End():
+                return True
+        return False
+
+
+def test_a_full_disk_is_waited_for_and_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("xmipptomo.protocols.streaming.following_pickers.AGAIN", 0.1)
+    run = Followed(tmp_path)
+    run.followStep("")
+    assert (run.tries, run.published) == (3, ["TS_1"])
+    said = "Publish: 'picks.xmd': the disk is full; free some space; it is tried again"
+    assert [text for text in run.said if "disk is full" in text] == [said]
+    assert run._keptLines() == [] and LedgerFiles(tmp_path / "ledger").read()["TS_1"].published
+
+
 def test_a_job_that_is_lost_three_times_is_lost_for_good():
     run = SimpleNamespace(_lost={})
     lost = [FollowsPickers._isLostForGood(run, "TS_1", JobLost("the job ended before its program did")) for _ in range(3)]
@@ -203,8 +256,8 @@ class TestStreamingConsensus3D(consensus_tests.TestStreamingConsensus3D):
             self.ended(monitor)
         finally:
             server.stop()
-        self.assertTrue(monitor.isFinished(), monitor.getErrorMessage())
-        text = page.read_text(encoding="utf-8")
+        self.assert_finished(monitor)
+        text = html.unescape(page.read_text(encoding="utf-8"))
         self.assertIn("4 of 4 tomograms", text)
         self.assertIn("Nothing is wrong" if not monitor._keptLines() else monitor._keptLines()[0], text)
         self.assertEqual(kept.mails[0][0], ["b@example.org", "c@example.org"])

@@ -12,8 +12,8 @@ from tomo_particles.reports.html_report import Picture, as_png, as_svg
 from tomo_particles.reports.map_pages import Page, Section, with_signs, write_page
 
 from .._shared.as_options import given_options
+from .branch_config import CONSENSUS, BranchesConfig
 from .branch_config import OPTIONS as OF_BRANCHES
-from .branch_config import BranchesConfig
 from .branch_runs import Compared, Run
 from .branch_table import equal_table, own_table
 from .options import OPTIONS as OF_SEARCH
@@ -34,7 +34,7 @@ def write_branch_page(path: Path, config: BranchesConfig, found: Sequence[Compar
         },
         [
             Section("At equal numbers of picks", _EQUAL if equal else _NO_EQUAL, _equal_pictures(found), equal),
-            Section("Each with all of its picks", _OWN, _own_pictures(found), _printed(own_table(found))),
+            Section("Each with all of its picks", _own_words(found), _own_pictures(found), _printed(own_table(found))),
         ],
         notes,
         given_options({**vars(config.average), **vars(config)}, {**OF_BRANCHES, **OF_SEARCH}),
@@ -49,8 +49,15 @@ def _printed(table: list[list[str]]) -> list[list[str]]:
 def _lead(found: Sequence[Compared], config: BranchesConfig) -> str:
     supported = [one.branch.name for one in found if one.verdict == "supported"]
     said = f"The halves agree for {len(supported)} of {len(found)} branches." if supported else "The halves of no branch agree."
-    shared = " Poses are shared: false picks take the shape of what all were aligned to, so that every FSC here is too good."
+    shared = (
+        " All picks were aligned together: false picks take the shape of what all were aligned to, so that every FSC here is too "
+        "good."
+    )
     return said + (shared if config.shared_poses else "")
+
+
+def _own_words(found: Sequence[Compared]) -> str:
+    return _OWN + _TO_CONSENSUS * any(CONSENSUS in one.others for one in found)
 
 
 def _equal_pictures(found: Sequence[Compared]) -> list[Picture]:
@@ -95,13 +102,13 @@ def _curves(runs: dict[str, Run], name: str) -> list[Picture]:
 _EQUAL = (
     "More picks give a finer resolution, whether the picks are better or not. Here each branch has as many picks as the smallest "
     "one of 40 or more, drawn at random with the same share of each tomogram, three times, each with its own start. Mean and "
-    "standard deviation. The order is that of FSC 0.5. The FSC alone is no verdict: look at the maps."
+    "standard deviation. The order is that of FSC 0.5. The FSC alone is no verdict: look at the maps. FSC 0.5 and 0.143: the "
+    "resolution at which the correlation of the halves falls to this value. FSO 0.5: the resolution at which half of the "
+    "directions agree."
 )
 _NO_EQUAL = "No branch has enough picks for halves."
-_OWN = (
-    "Resolutions of different numbers of picks cannot be compared. The branch of noise shows what picks of nothing give. "
-    "Averages of shared picks share their noise, so that their correlation with the consensus is too good."
-)
+_OWN = "Resolutions of different numbers of picks cannot be compared. The branch of noise shows what picks of nothing give."
+_TO_CONSENSUS = " Averages of shared picks share their noise, so that their correlation with the consensus is too good."
 _MAPS = (
     "Central slices of the filtered averages (bright), all in one frame and at one grey scale, in deviations of the noise of the "
     "tomograms. A weak map is made of fewer particles per pick, or of worse centres and turns; a flat one has "

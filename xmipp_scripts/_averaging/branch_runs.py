@@ -106,8 +106,9 @@ class Comparison:
         if self.config.shared_poses:
             self._share(list(boxes.values()))
         else:
-            own = {name: len(of_branch) for name, of_branch in boxes.items()}
-            self.pace.begin([*own.values(), *(DRAWS * [self.equal] * sum(self.equal and n >= self.equal for n in own.values()))])
+            counts = list(map(len, boxes.values()))
+            drawn = sum(n >= self.equal for n in counts) if self.equal else 0
+            self.pace.begin([*counts, *(DRAWS * [self.equal] * drawn)])
         runs = {branch.name: self._average(boxes[branch.name], f"'{branch.name}'", 0) for branch in branches}
         frame = self._frame(branches, runs, reference)
         found = []

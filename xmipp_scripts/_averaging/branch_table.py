@@ -22,6 +22,7 @@ MEASURES: dict[str, Callable[[MapResolution], float]] = {
     "local_median": lambda found: found.extent / found.local_spread[1],
 }
 EQUAL = ("FSC_0.5", "FSC_0.143", "FSO_0.5", "local_median")  # what is measured on the draws, too
+LOCAL = "local resolution, median"
 
 
 def frequency(fsc: np.ndarray, threshold: float) -> float:
@@ -69,7 +70,7 @@ def own_table(found: Sequence[Compared]) -> list[list[str]]:
     """Of all picks of each branch, in words, the header first."""
     others = list(dict.fromkeys(name for one in found for name in one.others))
     truth = any(one.hits is not None for one in found)
-    header = ["branch", "picks", "halves", "FSC 0.5", "FSC 0.143", "FSO 0.5", "FSO 0.9 to 0.1", "local median"]
+    header = ["branch", "picks", "halves", "FSC 0.5", "FSC 0.143", "FSO 0.5", "FSO 0.9 to 0.1", LOCAL]
     header += [f"FSC 0.5 to the {name}" for name in others]
     header += ["hits", "centres as picked, A", "aligned, A"] if truth else []
     rows = []
@@ -97,7 +98,8 @@ def equal_table(found: Sequence[Compared]) -> list[list[str]]:
     for one, row in zip(found, map(_row, found), strict=True):
         if one.draws:
             rows.append([one.branch.name, f"{row['equal_picks']}", *(_spread(row, name, len(one.draws)) for name in EQUAL)])
-    return [["branch", "picks", *(name.replace("_", " ") for name in EQUAL)], *rows] if rows else []
+    names = [LOCAL if name == "local_median" else name.replace("_", " ") for name in EQUAL]
+    return [["branch", "picks", *names], *rows] if rows else []
 
 
 def _spread(row: dict, name: str, draws: int) -> str:

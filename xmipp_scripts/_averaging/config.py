@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tomo_particles.core.errors import InputError, parameter
 
-from .._shared.averaging_options import TILTS, check_tilts
+from .._shared.averaging_options import TILTS, pairs_of
 from .._shared.picker_output import require_distinct
 from .._shared.program import require_positive
 
@@ -66,20 +66,9 @@ class AverageConfig:
             )
         if self.finest is not None and self.finest > self.lowpass:
             raise InputError(f"--finest: {self.finest:g} Å are coarser than --lowpass, {self.lowpass:g} Å; lower it")
-        self._check_tilts()
-
-    def _check_tilts(self) -> None:
-        n = len(self.tomograms)
-        if len(self.tilts) not in (2, 2 * n):
-            raise InputError(
-                f"--tilts: give the first and the last tilt, once for all or once for each of the {n} tomograms; "
-                f"received {len(self.tilts)} numbers"
-            )
-        for pair in self.pairs:
-            check_tilts(pair, "--tilts")
+        pairs_of(self.tilts, len(self.tomograms))
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
         """First and last tilt of each tomogram."""
-        every = list(zip(self.tilts[::2], self.tilts[1::2], strict=True))
-        return every * len(self.tomograms) if len(every) == 1 else every
+        return pairs_of(self.tilts, len(self.tomograms))

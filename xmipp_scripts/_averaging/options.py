@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tomo_particles.core.errors import InputError
-
-from .._shared.averaging_options import TILTS
+from .._shared.averaging_options import TILTS, read_each_tilts
 from .._shared.program import Program
 
 PARTICLE_OPTIONS = (
@@ -54,7 +52,7 @@ def read_averaging_options(program: Program) -> dict[str, Any]:
         "tomograms": tuple(program.optional_list("--tomograms")),
         "odir": program.getParam("--odir"),
         "diameter": program.number("--diameter"),
-        "tilts": _tilts(program),
+        "tilts": read_each_tilts(program) or TILTS,
         "symmetry": program.getParam("--symmetry"),
         "lowpass": program.number("--lowpass"),
         "finest": optional("--finest"),
@@ -66,11 +64,3 @@ def read_averaging_options(program: Program) -> dict[str, Any]:
         "threads": program.integer("--threads"),
         "seed": program.integer("--seed"),
     }
-
-
-def _tilts(program: Program) -> tuple[float, ...]:
-    texts = program.optional_list("--tilts") or list(map(str, TILTS))
-    try:
-        return tuple(float(text) for text in texts)
-    except ValueError as error:
-        raise InputError(f"--tilts: expected numbers, received '{' '.join(texts)}'") from error

@@ -95,8 +95,8 @@ def _refuse_no_halves(config: ResolutionConfig, one: np.ndarray, other: np.ndarr
         if (shell := emptied_from(volume, filtered)) is not None:
             path = config.half1 if second == "--half1" else config.half2
             raise InputError(
-                f"{second}: '{path}' holds nothing finer than {volume.shape[0] * rate / shell:.1f} A, the map of {first} does: it "
-                "is filtered, as an average is, and no half; give the half map as it was made"
+                f"{second}: '{path}' holds nothing finer than {volume.shape[0] * rate / shell:.1f} A, the map of {first} does: "
+                "it is filtered, as an average is, and no half; give the half map as it was made"
             )
 
 

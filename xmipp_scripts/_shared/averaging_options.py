@@ -20,6 +20,28 @@ def read_tilts(program: Program) -> tuple[float, float]:
     return first, last
 
 
+def read_each_tilts(program: Program) -> tuple[float, ...]:
+    """First and last tilt of --tilts, once for all tomograms or once for each, degrees; empty where it is not given."""
+    texts = program.optional_list("--tilts")
+    try:
+        return tuple(float(text) for text in texts)
+    except ValueError as error:
+        raise InputError(f"--tilts: expected numbers, received '{' '.join(texts)}'") from error
+
+
+def pairs_of(tilts: tuple[float, ...], count: int) -> list[tuple[float, float]]:
+    """First and last tilt of each of `count` tomograms. Raises InputError unless they are given once, or once for each."""
+    if len(tilts) not in (2, 2 * count):
+        raise InputError(
+            f"--tilts: give the first and the last tilt, once for all or once for each of the {count} tomograms; "
+            f"received {len(tilts)} numbers"
+        )
+    pairs = list(zip(tilts[::2], tilts[1::2], strict=True))
+    for pair in pairs:
+        check_tilts(pair, "--tilts")
+    return pairs * count if len(pairs) == 1 else pairs
+
+
 def check_tilts(tilts: tuple[float, float], option: str) -> None:
     """Raises InputError unless they are a rising pair of angles in degrees."""
     first, last = tilts

@@ -13,11 +13,10 @@ from tomo_particles.core.coordinates import same_sampling_rate
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.picks import Picks
-from tomo_particles.core.tomograms import Tomogram, each_tomogram, open_tomogram, tomogram_id, write_volume
+from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id, write_volume
 from tomo_particles.fourier.ctf import CTF
 from tomo_particles.geometry.orientations import angles_of
 from tomo_particles.learning.training_time import in_minutes
-from tomo_particles.pickers.template_kernels import density_diameter
 from tomo_particles.pickers.template_matching import PreparedTomogram, ScoreMap
 from tomo_particles.pickers.template_search import SearchSettings, Template, edges, search
 
@@ -25,6 +24,7 @@ from .._shared.mask_option import bad_voxels_of, mask_of
 from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
+from .._shared.templates import check_template_sizes, read_density, read_templates
 from .config import TemplateMatchingConfig
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
     """Search from files to a file; returns the picks of each tomogram. All input is checked before the first search."""
     notes: list[str] = []
     masks = masks_by_tomogram(config.mask, [tomogram_id(path) for path in config.tomograms], "--mask")
-    templates = read_templates(config.templates, config.diameters, config.template_sampling_rate, notes)
+    templates = read_templates(config.templates, config.diameters, config.template_sampling_rate, notes, "--templates")
     template_mask = _read_template_mask(config, templates, notes) if config.template_mask else None
     for tomogram in each_tomogram(config.tomograms, config.tomogram_sampling_rate, "--tomograms", notes):
-        check_template_sizes(tomogram, templates)
+        check_template_sizes(tomogram, templates, "--templates")
         mask_of(masks, tomogram)
     print_notes(notes)
     ctf = None
@@ -89,36 +89,10 @@ def time_line(seconds: float, config: TemplateMatchingConfig, templates: Sequenc
     return line
 
 
-def read_templates(
-    paths: Sequence[str], diameters: Sequence[float], sampling_rate: float | None, notes: list[str], option: str = "--templates"
-) -> list[Template]:
-    """The templates of the files. diameters: Å, one for all or one each; without, they are measured. notes: receives notes."""
-    templates = []
-    for number, path in enumerate(paths):
-        density, rate = _read_density(path, sampling_rate, option, notes)
-        if density.max() <= density.min():
-            raise InputError(f"{option}: '{path}' holds one grey value only; give the density of a particle")
-        if diameters:
-            diameter = diameters[number % len(diameters)]
-        else:
-            diameter = density_diameter(density, rate)
-        templates.append(Template(Path(path).stem, Path(path), density, rate, diameter))
-    return templates
-
-
-def _read_density(path: str, sampling_rate: float | None, option: str, notes: list[str]) -> tuple[np.ndarray, float]:
-    with open_tomogram(path, sampling_rate, option, "--templateSamplingrate") as volume:
-        density, rate = np.array(volume.data, dtype=np.float32), volume.sampling_rate
-        notes += volume.notes
-    if not np.isfinite(density).all():
-        raise InputError(f"{option}: '{path}' has voxels that are not numbers; repair the file")
-    return density, rate
-
-
 def _read_template_mask(config: TemplateMatchingConfig, templates: list[Template], notes: list[str]) -> np.ndarray:
     """(n,) the mask's value at 0, 1, 2... template voxels from its centre."""
     option = "--templateMask"
-    mask, _ = _read_density(str(config.template_mask), config.template_sampling_rate or templates[0].rate, option, notes)
+    mask, _ = read_density(str(config.template_mask), config.template_sampling_rate or templates[0].rate, option, notes)
     for template in templates:
         if mask.shape != template.density.shape:
             raise InputError(
@@ -141,27 +115,6 @@ def _read_template_mask(config: TemplateMatchingConfig, templates: list[Template
             "normalisation needs one mask for all rotations; leave it out and give --diameter"
         )
     return profile / profile.max()
-
-
-def check_template_sizes(tomogram: Tomogram, templates: Sequence[Template], option: str = "--templates") -> None:
-    """Raise InputError for a template that cannot be in the tomogram. option: of the templates."""
-    smallest = min(tomogram.size) * tomogram.sampling_rate
-    for template in templates:
-        box = min(template.density.shape) * template.rate
-        if template.diameter > smallest:
-            raise InputError(
-                f"{option}: '{template.path}', {template.diameter:.0f} Å in diameter, is bigger than '{tomogram.path}' is "
-                f"thick ({smallest:.0f} Å); check both sampling rates, or lower --diameter"
-            )
-        if template.diameter > 2 * box:
-            raise InputError(
-                f"--diameter: {template.diameter:g} Å are more than twice the box of '{template.path}' ({box:g} Å); lower it"
-            )
-        if template.diameter < 2 * tomogram.sampling_rate:
-            raise InputError(
-                f"--diameter: {template.diameter:g} Å are less than two voxels of '{tomogram.path}' "
-                f"({tomogram.sampling_rate:g} Å/voxel); raise it or check the sampling rates"
-            )
 
 
 def _write_score_map(

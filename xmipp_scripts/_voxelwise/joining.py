@@ -117,8 +117,8 @@ def _of_templates(config: JoinConfig, tomogram: Tomogram, tomo_id: str, position
     paths = sorted(Path(config.template_maps).glob(f"{tomo_id}_*_scores.mrc"))
     if not paths:
         raise InputError(
-            f"--templateMaps: '{config.template_maps}' has no '{tomo_id}_<template>_scores.mrc'; give the folder of --scoremaps "
-            "of xmipp_template_matching_tomo"
+            f"--templateMaps: '{config.template_maps}' has no '{tomo_id}_<template>_scores.mrc'; give the folder of score "
+            "maps of xmipp_template_matching_tomo"
         )
     every = []
     for path in paths:

@@ -22,7 +22,7 @@ from .._shared.mask_option import bad_voxels_of, mask_of
 from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
 from .._shared.program import print_notes, say
-from .._template_matching.files import check_template_sizes, read_templates
+from .._shared.templates import check_template_sizes, read_templates
 from .pick_config import DeepPickConfig
 from .picks import as_picks, box_diameter, candidates_of
 

@@ -2,6 +2,7 @@
 
 from .averaging.protocol_average_subtomograms3d import XmippProtAverageSubtomograms3D
 from .averaging.protocol_compare_branches3d import XmippProtCompareBranches3D
+from .classification.protocol_split_subtomograms3d import XmippProtSplitSubtomograms3D
 from .coordinates.protocol_export_coordinates3d import XmippProtExportCoordinates3D
 from .coordinates.protocol_import_coordinates3d import XmippProtImportCoordinates3D
 from .deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
@@ -24,6 +25,6 @@ __all__ = ["XmippProtAverageSubtomograms3D", "XmippProtCompareBranches3D", "Xmip
            "XmippProtDeepPick3D",
            "XmippProtEvaluatePicking3D", "XmippProtExportCoordinates3D", "XmippProtImportCoordinates3D",
            "XmippProtMaskTomograms3D", "XmippProtMonitor3D", "XmippProtPickBlobs3D", "XmippProtPickingConsensus3D",
-           "XmippProtRelease3D", "XmippProtSimulateTomograms", "XmippProtStreamingConsensus3D", "XmippProtTemplateMatching3D",
-           "XmippProtTrainPicker3D",
-           "XmippProtTrigger3D", "XmippProtWatchPicks3D", "XmippProtWatchTomograms"]
+           "XmippProtRelease3D", "XmippProtSimulateTomograms", "XmippProtSplitSubtomograms3D", "XmippProtStreamingConsensus3D",
+           "XmippProtTemplateMatching3D", "XmippProtTrainPicker3D", "XmippProtTrigger3D", "XmippProtWatchPicks3D",
+           "XmippProtWatchTomograms"]

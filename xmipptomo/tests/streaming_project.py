@@ -15,6 +15,7 @@ from pyworkflow.protocol import MODE_RESUME
 
 from ..files import RunFiles
 from ..protocols import XmippProtRelease3D
+from ..protocols.streaming.set_looks import state_of_producer
 from .consensus_project import ConsensusProject
 
 TIMED = {".json", ".txt", ".done", ".html", ".csv"}  # endings of files that hold times or paths
@@ -45,9 +46,14 @@ class StreamingProject(ConsensusProject):
             time.sleep(0.5)
 
     def ended(self, protocol, seconds: float = 600.0):
-        """Wait until a run has ended."""
-        self.until(lambda: not self.updated(protocol).isActive(), seconds)
-        return protocol
+        """Wait until a run has ended, by its own database: one that ends while Scipion looks at it passes for failed."""
+        self.until(lambda: state_of_producer(protocol._getPath("any")) in ("finished", "failed", "aborted"), seconds)
+        protocol.lastUpdateTimeStamp.set(None)
+        return self.updated(protocol)
+
+    def assert_finished(self, protocol) -> None:
+        """It ended well."""
+        self.assertEqual(state_of_producer(protocol._getPath("any")), "finished", protocol.getErrorMessage())
 
     def form(self, kind: type, pickers, **parameters):
         """A form of a consensus of the outputs of runs."""
@@ -72,6 +78,7 @@ class StreamingProject(ConsensusProject):
         protocol.setAborted()
         protocol.runMode.set(MODE_RESUME)
         self.proj.launchProtocol(protocol, force=True)
+        self.until(lambda: state_of_producer(protocol._getPath("any")) != "aborted")
         return protocol
 
     def rows(self, protocol, name: str) -> list[tuple]:

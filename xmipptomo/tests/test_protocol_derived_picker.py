@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from pyworkflow.object import Pointer
+from tomo.constants import SCIPION
 
 from tomo_particles.formats.xmd import read_picks
 from tomo_particles.regions.classes import USER
@@ -75,7 +76,7 @@ class TestDerivedPicker(ConsensusProject):
                 self.assertEqual(Path(path).read_bytes(), Path(same).read_bytes())
         self.assertEqual(one.reliability.read_bytes(), other.reliability.read_bytes())
         self.assertEqual(one.verdict.read_bytes(), other.verdict.read_bytes())
-        scores = [{(c.getTomoId(), c._pickers.get(), round(c.getX(), 3)): c.getScore()
+        scores = [{(c.getTomoId(), c._pickers.get(), c.getPosition(SCIPION)): c.getScore()
                    for c in run.scoredCoordinates.iterCoordinates() if "derived" not in c._pickers.get()}
                   for run in (self.without, self.with_)]
         self.assertEqual(*scores)

@@ -82,11 +82,11 @@ class TestSecondLook(ConsensusProject):
             return "\n".join(self.protocol(inputSets=self.pickers, **values).validate())
 
         for diameter in (0, -5, 300):
-            self.assertIn("*Diameter (A)* must be greater than 0 and at most the common box of 20 voxels of 10 Å = 200 Å",
+            self.assertIn("*Diameter (Å)* must be greater than 0 and at most the common box of 20 voxels of 10 Å = 200 Å",
                           errors(diameter=diameter))
         for first, last in ((60, -60), (-60, -60), (-100, 60), (None, 95)):
             self.assertIn("*Last tilt (degrees)* must lie between -90 and 90", errors(firstTilt=first, lastTilt=last))
         self.assertEqual(errors(diameter=120, firstTilt=-50), "")
-        self.assertIn("*Diameter (A)*", errors(diameter=-1, doVoting=True))
+        self.assertIn("*Diameter (Å)*", errors(diameter=-1, doVoting=True))
         for choice in ({"secondLook": False}, {"recipe": RECIPES.index("paper")}):
             self.assertEqual(errors(diameter=-1, firstTilt=95, **choice), "")  # not shown, not checked

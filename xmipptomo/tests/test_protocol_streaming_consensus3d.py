@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from pyworkflow.object import Pointer
 
+from ..constants import MODEL_EXISTING
+from ..files import RunFiles
 from ..protocols import XmippProtStreamingConsensus3D
 from .streaming_project import StreamingProject
 
@@ -53,7 +55,7 @@ class TestStreamingConsensus3D(StreamingProject):
             kills += 1
             self.continued(live)
         self.ended(live)
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_finished(live)
         self.assertGreater(kills, 2)
         self.assert_published_once(live, TS_IDS)
         batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], doVoting=True, **QUICK)
@@ -71,15 +73,18 @@ class TestStreamingConsensus3D(StreamingProject):
         finally:
             aside.rename(path)
         self.ended(live)
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_finished(live)
         self.assert_published_once(live, TS_IDS[:3])
         self.assertEqual(sorted(live.coordinates.getTSIds()), sorted(TS_IDS))
         rows = self.rows(live, "liveCoordinates")
-        live.votingAgreement.set(2)
-        self.continued(live)  # all over: the final pass alone is done again
-        self.ended(live)
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
-        self.assertEqual(self.rows(live, "liveCoordinates")[: len(rows)], rows)  # TS_3 comes behind
+        table = Path(RunFiles(live._getExtraPath()).consensus("TS_1"))
+        merged_at = table.stat().st_mtime_ns
+        live.writeReport.set(True)
+        self.ended(self.continued(live))  # of the final pass what depends on it, and nothing else
+        self.assert_finished(live)
+        self.assertEqual(self.rows(live, "liveCoordinates"), rows)
+        self.assertEqual(table.stat().st_mtime_ns, merged_at)
+        self.assertTrue(Path(RunFiles(live._getExtraPath()).report).exists())
         live.consensusRadius.set(0.1)  # another merging: what is published would be a mixture
         self.ended(self.continued(live))
         self.assertTrue(live.isFailed())
@@ -97,9 +102,22 @@ class TestStreamingConsensus3D(StreamingProject):
             self.killed(live)
             self.continued(live)
         self.ended(live)
-        self.assertTrue(live.isFinished(), live.getErrorMessage())
+        self.assert_finished(live)
         self.assert_published_once(live, TS_IDS)
         batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], **QUICK)
         self.assert_same_end(live, batch)
         models = {item._model.get() for item in live.liveCoordinates.iterItems()}
         self.assertTrue(models <= {1, 2} and models, models)
+
+    def test_a_given_model_scores_from_the_first_tomogram(self):
+        batch = self.launch(inputSets=self.pickers, secondLook=False, **QUICK)
+        sources = [self.released(picker, interval=3.0, objLabel=picker.getObjValue().getRunName()) for picker in self.pickers]
+        given = self.form(XmippProtStreamingConsensus3D, sources, modelType=MODEL_EXISTING, skipTraining=True, finalPass=False,
+                          **QUICK, **SOON)
+        given.modelRun.set(batch)
+        self.assertEqual(given.validate(), [])
+        self.launchProtocol(given)
+        self.assert_published_once(given, TS_IDS)
+        rows = [(item._model.get(), item.getScore() >= 0.5) for item in given.liveCoordinates.iterItems()]
+        self.assertEqual(set(rows), {(1, True)})
+        self.assertFalse(hasattr(given, "coordinates"))

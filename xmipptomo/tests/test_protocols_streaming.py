@@ -99,7 +99,8 @@ class TestStreaming(StreamingProject):
         self.assertEqual(len(protocol.released.getTSIds()), 1)
         self.ended(self.continued(protocol))
         released = protocol.released
-        self.assertTrue(protocol.isFinished() and not released.isStreamOpen())
+        self.assert_finished(protocol)
+        self.assertFalse(released.isStreamOpen())
         self.assertEqual(len(released.getTSIds()), 2)
         for ts_id in released.getTSIds():
             self.assert_at_particles(released, ts_id)
@@ -122,10 +123,39 @@ class TestStreaming(StreamingProject):
         self.until(lambda: any("outside" in line for line in protocol.summary()))
         (folder / "TS_3.csv").write_text("x,y,z\n" + "\n".join(rows["TS_3"]) + "\n")
         self.ended(protocol)
-        self.assertTrue(protocol.isFinished(), protocol.getErrorMessage())
+        self.assert_finished(protocol)
         for ts_id in TS_IDS:
             self.assert_at_particles(protocol.coordinates, ts_id)
         self.assertFalse(protocol.coordinates.isStreamOpen())
+
+    def test_agreed_picks_are_handed_on_while_they_come_and_after_kills(self):
+        tomograms = self.tomograms("tomograms of two pickers", *TS_IDS)
+        given = [self.coordinates(f"picker {n} of two", tomograms, 20) for n in (1, 2)]
+        sources = [self.released(given[0], interval=6.0), self.released(given[1], interval=7.0, lacking=1)]
+        agreed = self.form(XmippProtPickingConsensus3D, sources, numbers="1,2", settle=1.0)
+        self.proj.launchProtocol(agreed)
+        self.until(lambda: self.updated(agreed).hasAttribute("agreed1"))
+        trigger = self.newProtocol(XmippProtTrigger3D, settle=1.0, kind=1, tomograms=2)
+        trigger.inputSet.set(agreed)
+        trigger.inputSet.setExtended("agreed1")
+        self.assertTrue(agreed.agreed1.isStreamOpen())
+        self.proj.launchProtocol(trigger)
+        self.killed(agreed)
+        self.continued(agreed)
+        self.until(lambda: self.updated(trigger).hasAttribute("released1"))
+        self.killed(trigger)
+        self.continued(trigger)
+        for run in (agreed, trigger):
+            self.ended(run)
+            self.assert_finished(run)
+        for ts_id in TS_IDS:
+            self.assert_at_particles(agreed.agreed1, ts_id)
+        self.assertEqual(len(agreed.agreed2.getTSIds()), 2)  # AND is empty where a picker lacks the tomogram
+        handed = [trigger.released1, trigger.released2]
+        self.assertEqual([len(own.getTSIds()) for own in handed], [2, 1])
+        self.assertEqual(sorted(ts_id for own in handed for ts_id in own.getTSIds()), list(TS_IDS))
+        self.assertEqual(sum(own.getSize() for own in handed), agreed.agreed1.getSize())
+        self.assertFalse(any(own.isStreamOpen() for own in (*handed, agreed.agreed1, agreed.agreed2)))
 
     def test_a_picker_follows_tomograms(self):
         given = self.tomograms("all tomograms", *TS_IDS)
@@ -138,7 +168,7 @@ class TestStreaming(StreamingProject):
         self.assertTrue(picker.coordinates.isStreamOpen())
         self.killed(picker)
         self.ended(self.continued(picker))
-        self.assertTrue(picker.isFinished(), picker.getErrorMessage())
+        self.assert_finished(picker)
         batch = self.newProtocol(XmippProtPickBlobs3D, diameter=100.0, binThreads=1)
         batch.inputTomograms.set(given.getObjValue())
         batch.inputTomograms.setExtended(given.getExtended())

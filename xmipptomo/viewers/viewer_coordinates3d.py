@@ -16,8 +16,10 @@ from ..convert import picks_of_set, tomogram_of
 from ..protocols import (
     XmippProtImportCoordinates3D,
     XmippProtPickBlobs3D,
+    XmippProtPickingConsensus3D,
     XmippProtSimulateTomograms,
     XmippProtTemplateMatching3D,
+    XmippProtWatchPicks3D,
 )
 from .figure_window import FigureWindow
 
@@ -49,7 +51,8 @@ class Coordinates3DViewer(ProtocolViewer):
     """Opens from _analyse results_ of what picks, imports or simulates coordinates."""
 
     _label = "viewer of coordinates 3D"
-    _targets = [XmippProtImportCoordinates3D, XmippProtPickBlobs3D, XmippProtSimulateTomograms, XmippProtTemplateMatching3D]
+    _targets = [XmippProtImportCoordinates3D, XmippProtPickBlobs3D, XmippProtPickingConsensus3D, XmippProtSimulateTomograms,
+                XmippProtTemplateMatching3D, XmippProtWatchPicks3D]
     _environments = [DESKTOP_TKINTER]
 
     def _defineParams(self, form):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from scipy.ndimage import affine_transform
@@ -51,7 +52,17 @@ def laid_on(target: np.ndarray, made: Averages, boxes: PickedBoxes, settings: Se
     return SetAverage(boxes, settings, made.resolution, made.resolution, 0, halves=False).of(poses, made.half)
 
 
-def in_box(volume: np.ndarray, rate: float, boxes: PickedBoxes) -> np.ndarray:
+class Box(Protocol):
+    """A cubic box of `edge` voxels of `rate` Å."""
+
+    @property
+    def edge(self) -> int: ...
+
+    @property
+    def rate(self) -> float: ...
+
+
+def in_box(volume: np.ndarray, rate: float, boxes: Box) -> np.ndarray:
     """A map (z, y, x) of `rate` Å/voxel in the box of a set, centre voxel on centre voxel; beyond it its border's grey."""
     fine = np.asarray(volume, dtype=np.float32)
     if not same_sampling_rate(rate, boxes.rate):

@@ -40,12 +40,8 @@ def emptied_from(one: np.ndarray, other: np.ndarray) -> int | None:
     """The first shell from which on a filter emptied `other` (n, n, n), while `one` holds something; None for none."""
     shells, weights = half_shells(one.shape[0])
     count = one.shape[0] // 2 + 1
-    power = [
-        np.bincount(
-            shells.ravel(), (np.square(np.abs(scipy.fft.rfftn(np.asarray(v, dtype=np.float64)))) * weights).ravel(), count
-        )
-        for v in (one, other)
-    ]
+    transforms = [scipy.fft.rfftn(np.asarray(volume, dtype=np.float64)) for volume in (one, other)]
+    power = [np.bincount(shells.ravel(), (np.square(np.abs(own)) * weights).ravel(), count) for own in transforms]
     first, second = (own / max(float(own.max()), 1e-300) for own in power)
     held = first > NOTHING
     full = np.flatnonzero(held & (second > EMPTY * first))

@@ -13,12 +13,15 @@ from ..runs.session import Session, TomogramStory
 from .pages import write_html
 
 RELOAD = 30  # seconds after which a browser asks for the page again
-WIDTH, HEIGHT = 520, 130  # of a chart, in its own units
+WIDTH, HEIGHT, MARGIN = 520, 130, 10  # of a chart, in its own units
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A value of each tomogram, in order. points: of a line.  most: the value at the upper edge.  last: the last value."""
+    """A value of each tomogram, in order.
+
+    points: of a line; the lower edge of the chart is 0.  most: the highest value, near the upper edge.  last: the last value.
+    """
 
     title: str
     points: str
@@ -39,7 +42,7 @@ def write_monitor(
     latencies = [own.latency for own in published if own.latency is not None]
     charts = [
         _chart("Accepted picks of each tomogram", [float(own.live or 0) for own in published], "{:.0f}"),
-        _chart("Latency of each tomogram (s)", latencies, "{:.0f}"),
+        _chart("Waiting time of each tomogram (s)", latencies, "{:.0f}"),
         _chart("Mean score of each tomogram", [own.score for own in published if own.score is not None], "{:.2f}"),
         _chart("Free disk (GB)", [free / 1e9 for _, free in session.disk], "{:.1f}"),
     ]
@@ -96,6 +99,6 @@ def _chart(title: str, values: Sequence[float], form: str) -> Chart | None:
         return None
     most = max(values) or 1.0
     step = WIDTH / (len(values) - 1)
-    heights = [HEIGHT * (1 - max(0.0, value) / most) for value in values]
+    heights = [MARGIN + (HEIGHT - MARGIN) * (1 - max(0.0, value) / most) for value in values]
     points = " ".join(f"{step * i:.1f},{height:.1f}" for i, height in enumerate(heights))
     return Chart(title, points, form.format(most), form.format(values[-1]))

@@ -12,14 +12,17 @@ import numpy as np
 
 from ..consensus.answered_scores import answered_scores, contradicted, evidence_of
 from ..consensus.answers import Answer, AnsweredPicks, answered_picks
+from ..consensus.chance_agreement import agreement_informs
 from ..consensus.informative_picks import AGAIN, ANY_SCORE, Proposal, informative_picks
-from ..consensus.merged_picks import MergedPicks, references_of
+from ..consensus.merged_picks import POSITIVE, MergedPicks, references_of
+from ..consensus.training_examples import contrast_outliers_of
 from ..core.errors import InputError, parameter
 from ..formats.xmd import read_table
 from .answers_file import add_answer, read_answers, take_back
 from .results import RunResults, layout_of, read_run
 
 AT_A_TIME = 5  # picks that are proposed before the scores are fitted again
+OUTLYING = "stands out by its contrast, as gold or ice does"
 RADIUS = 0.35  # of the box, where the run does not say: the default of the consensus
 
 
@@ -41,13 +44,15 @@ def radius_of(run: RunResults) -> float:
 class Curation:
     """The state of a window in which one person answers; every answer is in the file of the run before `answer` returns.
 
-    file: of the answers.  picks: m merged picks with the scores that the run gave without answers.  who: name of the person.
+    file: of the answers.  picks: m merged picks with the scores that the run gave without answers.  outlying: (m,) bool, those
+    that stand out by their contrast.  who: name of the person.
     seed: of the choice of picks.  probability: (m,) with the answers.  answered: what was answered, also in earlier sessions.
     """
 
     run: RunResults
     file: Path
     picks: MergedPicks
+    outlying: np.ndarray
     who: str
     seed: int
     answers: list[Answer] = field(default_factory=list)
@@ -168,5 +173,8 @@ def open_curation(
             f"{option}: the run in '{folder}' voted; its shares of votes cannot learn from answers; run it again with "
             "the network, or with a second look"
         )
-    picks = MergedPicks.from_columns(read_table(layout.scored, option))
-    return Curation(run, Path(answers or layout.answers), picks, who, seed)
+    columns = read_table(layout.scored, option)
+    picks = MergedPicks.from_columns(columns)
+    typical = picks.label == POSITIVE if agreement_informs(columns) else np.ones(len(picks), dtype=bool)  # as in the training
+    outlying = contrast_outliers_of(columns, typical)
+    return Curation(run, Path(answers or layout.answers), picks, outlying, who, seed)

@@ -7,6 +7,8 @@ from matplotlib.backend_bases import KeyEvent, MouseButton, MouseEvent, Navigati
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tomo_particles.consensus.informative_picks import DOUBTFUL, Proposal
+from tomo_particles.formats.xmd import read_table, write_table
 from tomo_particles.reports.curation.window import SIZE, CurationWindow
 from tomo_particles.runs.answers_file import read_answers
 from tomo_particles.runs.curation import open_curation
@@ -115,3 +117,54 @@ def test_when_every_pick_was_shown_the_window_says_so(window):
     assert window._question._figure.get_suptitle() == "Every pick of this run was shown."
     press(window, "y")
     assert answers(window) == []
+
+
+def test_what_lies_outside_the_tomogram_is_not_drawn_as_a_part_of_it(window):
+    """Boxes of 16 voxels around picks of a tomogram of 40 x 32 x 24."""
+    inside = window._opened.around("TS_1", np.array([20.0, 16.0, 12.0]))
+    assert not any(np.isnan(image).any() for image in inside.values())
+    corner = window._opened.around("TS_1", np.array([37.0, 16.0, 2.0]))
+    outside = {axes: np.isnan(image) for axes, image in corner.items()}  # the middle of a box is its voxel 8
+    assert outside["x, y"].sum() == 5 * 16 and outside["x, y"][:, 11:].all()  # x from 29 to 44: five beyond 39
+    assert outside["y, z"].sum() == 6 * 16 and outside["y, z"][:6].all()  # z from -6 to 9
+    assert outside["x, z"].sum() == 5 * 16 + 6 * 11
+    for axes, image in corner.items():
+        window._question._draw(window._question._panels[0], axes, image, -1.0, 1.0)
+        assert window._question._panels[0].get_title() == f"{axes} (blue: outside)"
+
+
+def test_a_pick_that_stands_out_by_its_contrast_is_a_diamond_and_the_question_says_so(tmp_path):
+    folder = make_run(tmp_path)
+    scored = folder / "scored" / "merged.xmd"
+    columns = read_table(scored, "merged")
+    columns["comment"] = ["1+2+3"] * len(columns["x"])
+    columns["enabled"] = [1] * len(columns["x"])
+    columns["min"] = [-3.0 + 0.01 * (row % 7) for row in range(len(columns["x"]))]
+    columns["max"] = [3.0] * len(columns["x"])
+    columns["min"][0] = -40.0  # gold
+    write_table(scored, columns)
+    figure = Figure(figsize=SIZE)
+    FigureCanvasAgg(figure)
+    window = CurationWindow(figure, open_curation(folder, "Ana", 1))
+    assert np.flatnonzero(window.curation.outlying).tolist() == [0]
+    title = window._question._text(Proposal(0, DOUBTFUL))
+    assert title.endswith("stands out by its contrast, as gold or ice does")
+    assert "most doubtful of the picks left (nearest to 0.5)" in title
+    assert "contrast" not in window._question._text(Proposal(1, DOUBTFUL))
+    x, y, z = window.curation.picks.positions[0]
+    window._tomogram.show("TS_1", z)
+    diamonds = [own for own in window._axes.collections if len(own.get_offsets()) and len(own.get_paths()[0].vertices) < 10]
+    assert [own.get_offsets().tolist() for own in diamonds] == [[pytest.approx([x, y], abs=1e-3)]]
+    assert "Diamond: stands out by its contrast" in window._status.get_text()
+
+
+def test_every_line_of_the_window_is_inside_it_and_above_the_pictures(window):
+    window._question._figure.suptitle(f"{window._question._text(Proposal(0, DOUBTFUL))}")
+    window.figure.canvas.draw()
+    edge = window.figure.bbox
+    said = window._status.get_window_extent()
+    assert edge.x0 <= said.x0 and said.x1 <= edge.x1 and edge.y0 <= said.y0
+    assert all(said.y1 < button.ax.get_window_extent().y0 for button in window._buttons)
+    title = window._question._figure._suptitle.get_window_extent()
+    assert title.y1 <= edge.y1
+    assert all(panel.title.get_window_extent().y1 < title.y0 for panel in window._question._panels)

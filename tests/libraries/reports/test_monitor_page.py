@@ -30,7 +30,7 @@ def test_it_says_what_came_what_is_published_and_why_not(tmp_path):
     write_monitor(page, session, {"disk": "only 5.0 GB are free"}, f"Session {HOSTILE}", 2, "the server does not answer")
     text = page.read_text()
     plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", text))
-    for words in ("3 published", "4 tomograms seen", "1 left out", "4 s latency (median)", "only 5.0 GB are free", "1 5",
+    for words in ("3 published", "4 tomograms seen", "1 left out", "4 s waiting time (median)", "only 5.0 GB are free", "1 5",
                   "the run running", "2 mails wait for the server: the server does not answer", "left out: it holds",
                   "The newest network: the network separates"):  # fmt: skip
         assert re.search(re.escape(words).replace(r"\ ", r"\s*"), plain), words
@@ -44,3 +44,11 @@ def test_a_long_session_is_a_small_page_written_soon(tmp_path):
     write_monitor(page, session_of(200), {}, "Session")
     assert page.stat().st_size < 1_000_000  # five times as many tomograms: below 5 MB
     assert page.read_text().count("<tr>") == 200 + 1 + 1 + 1 + 1  # rows, one network, and three heads
+
+
+def test_a_curve_does_not_hide_on_the_edge_of_its_chart(tmp_path):
+    page = tmp_path / "monitor.html"
+    write_monitor(page, session_of(8), {}, "Session")
+    heights = [float(y) for y in re.findall(r"[\d.]+,([\d.]+)", re.search(r'points="([^"]+)"', page.read_text())[1])]
+    assert min(heights) == 10.0 and max(heights) < 130.0  # 26 and 20 accepted picks
+    assert "highest 26, last 20; the lower edge is 0" in page.read_text()

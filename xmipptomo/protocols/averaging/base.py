@@ -45,7 +45,10 @@ class AveragingProtocol(ProgramSteps, EMProtocol, ProtTomoBase):
     # ---- form
     def _defineParticle(self, form: params.Form) -> None:
         form.addParam("diameter", params.FloatParam, default=250.0, label="Particle diameter (Å)", important=True,
-                      help=f"Largest extent of the particle. The box of the average has {AVERAGED_BOX:g} diameters.")
+                      allowsPointers=True,  # to that of a consensus, in the templates
+                      help=f"Largest extent of the particle. The box of the average has {AVERAGED_BOX:g} diameters. In a "
+                           "template the value is that of another run, such as _deep consensus.diameter_: change it there, or "
+                           "type a number here.")
         ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))
         for name, which, extreme, usual in ends:
             form.addParam(name, OptionalFloatParam, label=f"{which} tilt (degrees, optional)",

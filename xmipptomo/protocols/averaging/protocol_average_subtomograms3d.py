@@ -86,9 +86,9 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
                       important=True, help="Particles of one kind. Their tomograms are used at the sampling rate that they have; "
                                            "10 Å/voxel are enough for a resolution of 20 Å.")
         self._defineParticle(form)
-        form.addParam("start", params.EnumParam, choices=["Free", "Angles of the coordinates"], default=STARTS.index("free"),
-                      display=params.EnumParam.DISPLAY_HLIST, label="Start",
-                      help="_Free_: random angles; all rotations are searched.\n_Angles of the coordinates_: only small "
+        form.addParam("start", params.EnumParam, choices=["No angles", "Angles of the coordinates"], default=STARTS.index("free"),
+                      display=params.EnumParam.DISPLAY_HLIST, label="Start from",
+                      help="_No angles_: random angles; all rotations are searched.\n_Angles of the coordinates_: only small "
                            "rotations are searched, from the orientations of the coordinates. Both halves then share what gave "
                            "the angles.")
         form.addParam("weighByScore", params.BooleanParam, default=False, label="Weigh by score?",

@@ -92,7 +92,7 @@ class XmippProtImportCoordinates3D(ProgramSteps, EMProtocol, ProtTomoBase):
                            "extension and content. A folder with files of several formats needs a pattern.")
         form.addParam("fileFormat", params.EnumParam, choices=["Automatic", *PACKAGES.values()], default=0, label="Format",
                       help="_Automatic_: by content and extension. If a file fits several formats, choose one here.")
-        form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)",
+        form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)", allowsPointers=True,
                       help="Box size in voxels of the tomograms, rounded to an even number. The consensus cuts boxes of this "
                            "size: 1.5 to 2 particle diameters are right. The coordinates themselves do not depend on it.")
         form.addParam("species", params.StringParam, default="", label="Classes (optional)",

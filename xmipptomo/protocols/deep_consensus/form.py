@@ -153,9 +153,9 @@ def _define_second_look(form: params.Form) -> None:
                         "and the picks move towards the centre of the average. If the two averages do not agree, nothing is "
                         "changed, and the summary says so. This needs at least 40 accepted picks in tomograms of one sampling "
                         "rate.")
-    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (A, optional)",
-                   expertLevel=params.LEVEL_ADVANCED,
-                   help="Diameter of the particle in A. Empty: half of the common box, because 1.5 to 2 particle diameters are "
+    group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (Å, optional)",
+                   expertLevel=params.LEVEL_ADVANCED, allowsPointers=True,
+                   help="Diameter of the particle in Å. Empty: half of the common box, because 1.5 to 2 particle diameters are "
                         "right for the box; with voting: no second look. The summary says which diameter was used. If you change "
                         "it and continue the run, nothing is trained again.")
     ends = (("firstTilt", "First", "smallest", TILTS[0]), ("lastTilt", "Last", "largest", TILTS[1]))

@@ -137,16 +137,16 @@ def _diameter_errors(protocol: EMProtocol, inputs: InputSets) -> list[str]:
     diameter = protocol.diameter.get()
     rate, box = _common_grid(protocol, inputs)
     if diameter is not None and not 0 < diameter <= rate * box:
-        return [f"*Diameter (A)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
+        return [f"*Diameter (Å)* must be greater than 0 and at most the common box of {box} voxels of {rate:.4g} Å = "
                 f"{rate * box:.0f} Å, received {diameter:g}; leave it empty for half of the box."]
     looked = HALF_BOX * rate * box if diameter is None else diameter
     for tomograms in inputs.image_sets():
         own, size = tomograms.getSamplingRate(), tomograms.getDim()  # from the set: no file is opened here
         if size and (edge := averaged_box(looked, own)) > min(size):
-            return [f"*Diameter (A)*: the average of a particle of {looked:g} Å needs a box of {edge} voxels, which does not "
+            return [f"*Diameter (Å)*: the average of a particle of {looked:g} Å needs a box of {edge} voxels, which does not "
                     f"fit in a tomogram of {' x '.join(map(str, size))} voxels of {own:.4g} Å; lower it."]
         if looked < LEAST_VOXELS * own:
-            return [f"*Diameter (A)*: a particle of {looked:g} Å has less than {LEAST_VOXELS} voxels of {own:.4g} Å; raise it, "
+            return [f"*Diameter (Å)*: a particle of {looked:g} Å has less than {LEAST_VOXELS} voxels of {own:.4g} Å; raise it, "
                     "or choose no second look."]
     return []
 

@@ -106,12 +106,14 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
                       help="How places are found in the map. The scores were measured for the way of the training.")
         form.addParam("bandwidth", OptionalFloatParam, condition=f"cluster == {MEAN_SHIFT}", label="Bandwidth (Å, optional)",
                       expertLevel=params.LEVEL_ADVANCED, help="Radius of the mean shift. Empty: that of the training.")
-        form.addParam("turns", params.BooleanParam, default=False, label="Look four times?", expertLevel=params.LEVEL_ADVANCED,
-                      help="Yes: the mean over the four half turns of the tomogram; four times as long.")
+        form.addParam("turns", params.BooleanParam, default=False, label="Average four orientations?",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="Yes: each tomogram is picked in four orientations (half turns about its axes), and the mean "
+                           "score counts. It takes four times as long.")
         form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Yes: write the probability of any particle at every voxel into picking/score_maps of the extra "
-                           "folder. _Analyse results_ shows them.")
+                           "folder. _Analyze results_ shows them.")
         form.addParam("boxFactor", params.FloatParam, default=1.6, label="Box size (diameters)",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Box size of the output: 1.5 to 2 particle diameters are right for the consensus.")

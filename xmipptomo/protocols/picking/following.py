@@ -43,6 +43,8 @@ class PicksWhatComes(Following):
 
     def followStep(self, _: str) -> None:
         """Pick each tomogram as it comes, until no more come."""
+        self._refuseOtherValues((*self._selectionParams, *self._stepParams, *self._outputParams),
+                                self._givenPointers())
         self._prepare()  # what all tomograms need
         output = GrowingOutput(self, OUTPUT, SetOfCoordinates3D, self._prepareOutput)
         output.adopt()

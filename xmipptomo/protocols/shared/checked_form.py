@@ -1,8 +1,10 @@
-"""A form that is checked field by field, then as a whole: in the window, and again when it runs."""
+"""What all protocols share: a form that is checked field by field, then as a whole, in the window and again when it runs; one
+process for each run; steps that can be read after a kill."""
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import Any
 
@@ -10,11 +12,17 @@ from pyworkflow.exceptions import ValidationException
 from pyworkflow.object import Float
 from pyworkflow.protocol import Protocol, params
 
+from .one_process import end_older_processes
+
+FIELD_OF_RUN = r"\d+\.[A-Za-z]\w*"
 GPU_FIELD = "*GPU IDs*"  # as Scipion's window calls the list of GPUs, whatever label its parameter has
 
 
 class _Number(Float):
-    """A number that may be empty. Words become NaN: Scipion's window would take them for an empty field, without a message."""
+    """A number that may be empty. Words become NaN: Scipion's window would take them for an empty field, without a message.
+
+    A field of another run, as '3.diameter' in a workflow template, is refused: Scipion then makes a pointer of it.
+    """
 
     def getClassName(self) -> str:
         return "Float"  # what a project stores, and finds again
@@ -23,6 +31,8 @@ class _Number(Float):
         try:
             return float(value)
         except ValueError:
+            if re.fullmatch(FIELD_OF_RUN, value):
+                raise
             return math.nan
 
 
@@ -62,7 +72,20 @@ class CheckedForm:
         """Check the form where nobody pressed _Execute_: a template starts runs whose forms were never open."""
         if errors := self.validate():
             raise ValidationException("; ".join(errors))
+        end_older_processes()
+        if self._stepsOrNone() is None:
+            os.remove(self.getStepsFile())
         super()._run()
+
+    def loadSteps(self) -> list[Any]:
+        """No steps where the table of a run cannot be read: it was killed while it wrote it, or writes it now."""
+        return self._stepsOrNone() or []
+
+    def _stepsOrNone(self) -> list[Any] | None:
+        try:
+            return list(super().loadSteps())
+        except Exception:  # pyworkflow has no narrower one
+            return None
 
 
 def field_name(param: params.Param) -> str:

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from pyworkflow.object import Pointer
 from pyworkflow.utils import cleanPath
 
 from tomo_particles.core.files import written_aside
@@ -22,8 +22,6 @@ class Following:
     """Part of a protocol with one step, `followStep`, that looks at the inputs, does what can be done, and looks again."""
 
     def _insertAllSteps(self) -> None:
-        if self._stepsOrNone() is None:
-            os.remove(self.getStepsFile())
         # The time makes it another step: Continue does it again, and it goes on from what is written.
         self._insertFunctionStep(self.followStep, str(datetime.now()), needsGPU=False)
 
@@ -32,15 +30,18 @@ class Following:
         if self._newSteps:
             self.updateSteps()
 
-    def loadSteps(self) -> list[Any]:
-        """No steps where the table of a run cannot be read: it was killed while it wrote it, or writes it now."""
-        return self._stepsOrNone() or []
-
-    def _stepsOrNone(self) -> list[Any] | None:
-        try:
-            return list(super().loadSteps())
-        except Exception:  # pyworkflow has no narrower one
-            return None
+    def _refuseOtherValues(self, names: Iterable[str], pointers: Iterable[Pointer]) -> None:
+        """Refuse to go on with other parameters or inputs than those of the beginning: the output would be a mixture."""
+        values = {name: self.getAttributeValue(name) for name in names}
+        values = json.loads(json.dumps({**values, "inputs": [pointer.getUniqueId() for pointer in pointers]}))
+        path = Path(self._getExtraPath("parameters.json"))
+        if not path.exists():
+            with written_aside(path) as aside:
+                aside.write_text(json.dumps(values, indent=1), encoding="utf-8")
+            return
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if changed := sorted(name for name in values if values[name] != before.get(name)):
+            raise RuntimeError(f"The run was begun with other values of {', '.join(changed)}: use the same, or copy the run.")
 
     def _isToFinish(self) -> bool:
         """Whether somebody wants an end of all waiting."""

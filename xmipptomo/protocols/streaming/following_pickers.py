@@ -34,6 +34,7 @@ class FollowsPickers(Following):
     _ledger: Ledger
     _ledgerFiles: LedgerFiles
     _busy: set[str]
+    _lastLook: Look
 
     def _rules(self) -> Rules:
         raise NotImplementedError
@@ -60,7 +61,8 @@ class FollowsPickers(Following):
         seen = Seen.nothing(len(rules.pickers))
         while True:
             now = time.monotonic()
-            seen = seen.seen_again(self._look(), now)
+            self._lastLook = self._look()
+            seen = seen.seen_again(self._lastLook, now)
             held = {name for name, (until, _) in self._held.items() if until > now}
             decision = decide(rules, self._ledger, seen, now, self._busy | held)
             self._keepLines([*decision.alerts, *(reason for name, (_, reason) in self._held.items() if name in held)])

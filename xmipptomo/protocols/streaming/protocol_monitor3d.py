@@ -70,13 +70,16 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
         form.addParam("publish", params.StringParam, default="", label="Command to publish the page (optional)",
                       help="Runs after each new page. {page} stands for the file, for example _rsync -a {page} web:/var/www/_. "
                            "The words are not read by a shell.")
-        form.addSection(label="Conditions")
-        form.addParam("idle", params.FloatParam, default=60, label="No tomogram for (min)", help="Longer is worth a mail.")
-        form.addParam("behind", params.IntParam, default=5, label="Picker behind by",
-                      help="Number of tomograms that a picker may lack of those that another one has.")
+        form.addSection(label="Warnings")
+        form.addParam("idle", params.FloatParam, default=60, label="No new tomogram for (min)",
+                      help="After this time there is a warning on the page, and a mail if you give a server.")
+        form.addParam("behind", params.IntParam, default=5, label="Picker behind by (tomograms)",
+                      help="There is a warning if a picker lacks more tomograms than this of those that another one has.")
         form.addParam("minScore", params.FloatParam, default=0, label="Lowest mean score",
-                      help="Of the last ten tomograms. 0: any. A fall of 0.1 is said in any case.")
-        form.addParam("reserve", params.FloatParam, default=10, label="Free disk (GB)", help="Less is worth a mail.")
+                      help="There is a warning if the mean score of the last ten tomograms is lower. 0: none. There is one in "
+                           "any case if it falls by 0.1.")
+        form.addParam("reserve", params.FloatParam, default=10, label="Least free disk (GB)",
+                      help="There is a warning if less is free.")
         form.addSection(label="Mail")
         form.addParam("mailServer", params.StringParam, default="", label="Mail server (optional)",
                       help="Name of the SMTP server. Empty: no mails.")
@@ -94,12 +97,17 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
                       help="Name of an environment variable, or of a file that only you can read (chmod 600), that holds the "
                            "password. The password itself is never stored in the project.")
 
+    @property
+    def page(self) -> str:
+        """HTML page of the session."""
+        return self._getExtraPath("monitor.html")
+
     # ---- steps
     def followStep(self, _: str):
         """Look, write page and mails, until the run has ended."""
         run, session = self.inputRun.get(), self._read()
         looks, outbox, server = RunLooks(run), Outbox(self._getExtraPath("outbox")), self._server()
-        page = os.path.abspath(self._getExtraPath("monitor.html"))
+        page = os.path.abspath(self.page)
         courier = Courier(*([lambda: outbox.deliver(server)] if server else []),
                           *([lambda: run_words(self.publish.get().replace("{page}", shlex.quote(page)))]
                             if self.publish.get() else []))
@@ -110,9 +118,9 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
             session.note(looks.look(), now)
             held = conditions(session, limits, now)
             mail = letter(session, held, title, now)
-            self._write(session)
             if mail and server:
                 outbox.put(server, *mail)
+            self._write(session)  # after the mail: one that is killed in between writes it twice, and not never
             write_monitor(page, session, held, title, len(outbox.waiting), courier.trouble)
             courier.send()
             self._keepLines(held.values())
@@ -163,5 +171,4 @@ class XmippProtMonitor3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
         return errors
 
     def _summary(self):
-        page = self._getExtraPath("monitor.html")
-        return [*([f"Page: {page}"] if os.path.exists(page) else ["Nothing was seen yet."]), *self._keptLines()]
+        return [*([f"Page: {self.page}"] if os.path.exists(self.page) else ["Nothing was seen yet."]), *self._keptLines()]

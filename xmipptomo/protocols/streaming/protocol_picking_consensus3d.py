@@ -62,7 +62,8 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
 
     *Practical recommendations*
 
-    - A tomogram waits for all pickers. If a picker is slow, set _Enough pickers_: the others are then waited for _Patience_ only.
+    - A tomogram waits for all pickers. If a picker is slow, set _Pickers that are enough_: the others are then
+    waited for only for some hours.
     - A picker that finds nothing in a tomogram is known only when its set is closed.
     - After an interruption use Continue: nothing is added twice.
     """
@@ -101,6 +102,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
         return f"{OUTPUT}{min(self._numbers())}"
 
     def _begin(self) -> None:
+        self._refuseOtherValues(("numbers", "ofThose", "radius", "representative", "symmetry"), self.inputSets)
         self._growing = {number: GrowingOutput(self, f"{OUTPUT}{number}", SetOfCoordinates3D, self._prepareOutput)
                          for number in self._numbers()}
         for output in self._growing.values():
@@ -200,7 +202,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
         if wrong:
             errors.append(f"*Pickers that must agree*: give numbers from 1 to {n}, separated by commas.")
         if not 0 <= (self.enough.get() or 0) <= n or self.enough.get() == 1:
-            errors.append(f"*Enough pickers*: must be 0, or 2 to {n}.")
+            errors.append(f"*Pickers that are enough*: must be 0, or 2 to {n}.")
         for i, own in enumerate(self._sets(), start=1):
             if not own.isStreamOpen():  # of a set that still grows it is not known yet
                 errors += [f"*Coordinates of the pickers*: set {i}: {error}" for error in set_errors(own)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pyworkflow.protocol import params
+from pyworkflow.protocol import Step, params
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, Tomogram
 
 from tomo_particles.consensus.model_verdict import why_unfit
@@ -15,11 +15,12 @@ from tomo_particles.consensus.verdict import can_learn
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import written_aside
 from tomo_particles.runs.ledger import VOTES, LedgerFiles, Milestone
+from tomo_particles.runs.sightings import Look
 from tomo_particles.runs.watching import GIVEN, LEARN, TRAINING, VOTE, Action, End, FinalPass, Prepare, Publish, Rules, Train
 
-from ...constants import MODEL_ATTRIBUTE, RECIPES
-from ...convert import append_picks, even_box_size, names_of_pickers, species_of, tomogram_of, tomogram_sources
-from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, LiveFiles, RunFiles
+from ...constants import MODEL_ATTRIBUTE, NETWORK_PROGRAM, RECIPES, SPECIES_ATTRIBUTE
+from ...convert import append_picks, even_box_size, names_of_pickers, tomogram_of, tomogram_sources
+from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RunFiles
 from ..deep_consensus import commands
 from ..deep_consensus.form import NETWORK_PARAMS, PREPROCESS_PARAMS
 from ..deep_consensus.inputs import count_rows, write_common_grid, write_tomogram
@@ -32,10 +33,12 @@ from .collected import Collected
 from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
+from .live_files import LiveFiles
 from .set_looks import look_at_set
 from .streaming_form import LIMITS, define_streaming
 
 LIVE = "liveCoordinates"  # the output that grows
+FOLLOWING = ("followStep", "prepareStep", "trainLiveStep")  # the steps before the final pass
 AT_ONCE = 100  # tomograms that are scored by one process
 
 
@@ -61,16 +64,18 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
 
     *Practical recommendations*
 
-    - A tomogram waits for all pickers. If a picker is slow, set _Enough pickers_: the others are then waited for _Patience_ only.
+    - A tomogram waits for all pickers. If a picker is slow, set _Pickers that are enough_: the others are then
+    waited for only for some hours.
     - With an existing model and _Skip training_, tomograms are scored from the first one on. The model must know these pickers.
     - Before the first network nothing is added, unless you choose to publish by votes.
     - A file called _finish_ in the folder of the run ends all waiting.
-    - After an interruption use Continue. Nothing is added twice, and the final pass is done again if it had begun.
+    - After an interruption use Continue. Nothing is added twice. If the final pass had begun, it goes on.
     """
 
     _label = "streaming deep consensus 3D"
     _possibleOutputs = {LIVE: SetOfCoordinates3D, **XmippProtDeepConsensusPicking3D._possibleOutputs}
     _liveFiles: LiveFiles | None = None  # while it follows its inputs; not in the final pass
+    _onlyFinal = False  # whether this process does nothing but the final pass
 
     def _defineParams(self, form: params.Form) -> None:
         super()._defineParams(form)
@@ -98,12 +103,36 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
     def _tomogramSet(self) -> SetOfTomograms:
         return next((pointer.get() for pointer in self._imagePointers()), None) or super()._tomogramSet()
 
+    def _insertAllSteps(self) -> None:
+        """Where all was followed to its end before, Continue goes on with the final pass, step by step as the batch run."""
+        self._onlyFinal = self._isFollowed()
+        if self._onlyFinal:
+            self._refuseOthers()
+            super(Following, self)._insertAllSteps()
+        else:
+            super()._insertAllSteps()
+
+    def loadSteps(self) -> list[Step]:
+        """Those that the steps of this process may repeat."""
+        steps = super().loadSteps()
+        return [step for step in steps if step.funcName.get() not in FOLLOWING] if self._onlyFinal else steps
+
+    def _isFollowed(self) -> bool:
+        """Whether the final pass was begun with the inputs as they are now."""
+        path = LiveFiles(self._getExtraPath()).followed
+        return path.exists() and path.read_text(encoding="utf-8") == _text_of(self._look())
+
+    def _refuseOthers(self) -> None:
+        given = [self.modelRun] if self.modelRun.get() is not None else []
+        self._refuseOtherValues((*PREPROCESS_PARAMS, *NETWORK_PARAMS), [*self._sourcePointers(), *given])
+
     def _begin(self) -> None:
         files = self._liveFiles = LiveFiles(self._getExtraPath())
-        self._checkSameParameters(files)
+        self._refuseOthers()
         if not files.common_grid.exists():
             grid = self._inputSets().common_grid(self.samplingRateChoice.get(), self.boxSizeChoice.get())
-            write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), [])
+            write_common_grid(files.common_grid, *grid, names_of_pickers(self.inputSets), [],
+                              names_of_pickers(self._derivedPointers()))
         milestones = tuple(Milestone(own.number, tuple(own.learned_from())) for own in files.trainings())
         self._ledger = replace(self._ledger, milestones=milestones)
         self._preparing: dict[str, Prepare] = {}
@@ -112,19 +141,6 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         for ts_id, entry in self._ledger.entries.items():
             if entry.rows is not None and not entry.published and (ts_id in self._live.ts_ids or not entry.rows):
                 self._note(ts_id, published=True)
-
-    def _checkSameParameters(self, files: LiveFiles) -> None:
-        """Refuse to go on with other parameters: what is published would be a mixture."""
-        values = {name: self.getAttributeValue(name) for name in (*PREPROCESS_PARAMS, *NETWORK_PARAMS)}
-        values["model"] = self._modelFile()
-        values["inputs"] = [pointer.getUniqueId() for pointer in self._sourcePointers()]
-        if files.begun_with.exists():
-            before = json.loads(files.begun_with.read_text(encoding="utf-8"))
-            if changed := sorted(name for name in values if values[name] != before.get(name)):
-                raise RuntimeError(f"The run was begun with other values of {', '.join(changed)}: use the same, or copy the run.")
-            return
-        with written_aside(files.begun_with) as aside:
-            aside.write_text(json.dumps(values, indent=1), encoding="utf-8")
 
     def _do(self, action: Action) -> bool:
         match action:
@@ -145,6 +161,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
                 self._live.close()
                 self._hasFinished()
                 if isinstance(action, FinalPass):
+                    with written_aside(self._liveFiles.followed) as aside:
+                        aside.write_text(_text_of(self._lastLook), encoding="utf-8")
                     self._liveFiles = None
                     super(Following, self)._insertAllSteps()  # those of the batch run
                 elif action.failed:
@@ -247,16 +265,23 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         if model == VOTES:
             return merged_picks(files, ts_ids, None, len(grid.names))
         given = self._modelFile() if self._skipsTraining() else str(self._liveFiles.training(model).model)
-        self._runNetwork(lambda gpus: [*commands.scoring_arguments(
-            given, self._boxesOf(ts_ids, *MERGED), str(files.scored), noise=self._boxesOf(ts_ids, NOISE),
-            recipe=RECIPES[self.recipe.get()], grid=(grid.sampling_rate, grid.box_size), gpus=gpus,
-            threads=self.binThreads.get()), "--pickers", *grid.names], job="scoring")
+
+        def arguments(gpus: str) -> list:
+            return [*commands.scoring_arguments(
+                given, self._boxesOf(ts_ids, *MERGED), str(files.scored), noise=self._boxesOf(ts_ids, NOISE),
+                recipe=RECIPES[self.recipe.get()], grid=(grid.sampling_rate, grid.box_size), gpus=gpus,
+                threads=self.binThreads.get()), "--pickers", *grid.names]
+
+        if TRAINING in self._busy:  # the GPUs are its own
+            self._runProgram(NETWORK_PROGRAM, arguments(""), job="scoring")
+        else:
+            self._runNetwork(arguments, job="scoring")
         return merged_picks(files, ts_ids, self._threshold(), len(grid.names))
 
     def _liveItems(self, ts_id: str, of: TomogramPicks, model: int) -> Iterator[Coordinate3D]:
         tomograms = super()._tomogramSet()
         collected = Collected(tomograms.getSamplingRate())
-        with_species = any(species_of(coordinates) for coordinates in self._inputSets().all)
+        with_species = any(hasattr(own.getFirstItem(), SPECIES_ATTRIBUTE) for own in self._inputSets().all)
         attributes = of.attributes(self._grid().every_name, with_species) | {MODEL_ATTRIBUTE: [model] * len(of)}
         tomogram: Tomogram = tomogram_of(tomograms, ts_id)
         append_picks(collected, tomogram, of.picks, of.merged.score, attributes)
@@ -275,10 +300,10 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         if not errors and self._skipsTraining() and (why := why_unfit(self._modelFile(), names_of_pickers(self.inputSets))):
             errors.append(f"*Model file*: {why}; call the pickers as in the run that trained it, or train a new one.")
         if self.enough.get() and not (1 if self._skipsTraining() else 2) <= self.enough.get() <= n:
-            errors.append(f"*Enough pickers*: must be 0, or 2 to {n}.")
-        references = [p.get() for pointers in (self.positiveReferences, self.negativeReferences) for p in pointers]
-        if any(own is not None and own.isStreamOpen() for own in references):
-            errors.append("*Positive references* and *Negative references* must be complete: wait until their sets are closed.")
+            errors.append(f"*Pickers that are enough*: must be 0, or 2 to {n}.")
+        others = [*self.positiveReferences, *self.negativeReferences, *self._derivedPointers(), *self._maskPointers()]
+        if any(pointer.get() is not None and pointer.get().isStreamOpen() for pointer in others):
+            errors.append("References, derived pickers and masks must be complete: wait until their sets are closed.")
         return errors
 
     def _warnings(self) -> list[str]:
@@ -293,3 +318,9 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
             lines.append(f"*Networks*: {len(trainings)}, the last one in {trainings[-1].model}")
         final = super()._summary() if Path(super()._files().root).exists() else []
         return [*lines, *self._keptLines(), *final]
+
+
+def _text_of(look: Look) -> str:
+    """The same for the same inputs in the same state."""
+    return json.dumps([None if own is None else [dict(sorted(own.items.items())), own.state]
+                       for own in (look.tomograms, *look.pickers)])

@@ -81,7 +81,7 @@ class XmippProtWatchPicks3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
                       help="Which files of the folder to read, for example _*.cbox_. Empty: all that are coordinates.")
         form.addParam("pickerName", params.StringParam, default="", label="Picker name (optional)",
                       help="What a consensus calls these coordinates. Empty: the name of the run.")
-        form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)",
+        form.addParam("boxSize", params.FloatParam, default=20, label="Box size (voxels)", allowsPointers=True,
                       help="Box size in voxels of the tomograms, rounded to an even number: 1.5 to 2 particle diameters.")
         form.addParam("samplingRate", params.FloatParam, default=0, label="Sampling rate of the coordinates (Å/voxel)",
                       expertLevel=params.LEVEL_ADVANCED, help="0: as in the files, otherwise that of the tomograms.")

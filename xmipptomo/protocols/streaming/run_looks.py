@@ -8,15 +8,16 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyworkflow.protocol import getProtocolFromDb
+from pyworkflow.protocol import Protocol, getProtocolFromDb
 
 from tomo_particles.consensus.model_verdict import verdict_in
 from tomo_particles.runs.ledger import LedgerFiles
 from tomo_particles.runs.session import SessionLook
 
 from ...convert import names_of_pickers
-from ...files import LiveFiles, RunFiles
+from ...files import RunFiles
 from .following_pickers import LOOKED, FollowsPickers
+from .live_files import LiveFiles
 from .set_looks import look_at_set, state_of_producer
 
 SILENT = 900.0  # seconds without a look after which a run is taken for lost
@@ -35,7 +36,7 @@ class RunLooks:
         """What is there now. What cannot be read at the moment is missing."""
         free = shutil.disk_usage(os.curdir).free
         if not self.hasBegun():
-            return SessionLook(states={self._run.getRunName(): self.state()}, free=free)
+            return SessionLook(states={**self._statesBefore(), self._run.getRunName(): self.state()}, free=free)
         run = self._run
         names = names_of_pickers(run.inputSets)
         paths = dict(zip(names, (own.getFileName() for own in run._sets()), strict=True))
@@ -55,6 +56,12 @@ class RunLooks:
             self._run = getProtocolFromDb(os.getcwd(), self._run.getDbPath(), self._run.getObjId())
             self._isLoaded = True
         return self._isLoaded
+
+    def _statesBefore(self) -> dict[str, str]:
+        """The states of the runs that this one waits for: one that has failed will never give it an input."""
+        runs = {pointer.getObjValue() for pointer in self._run.inputSets if isinstance(pointer.getObjValue(), Protocol)}
+        states = {run.getRunName(): state_of_producer(run._getPath("any")) for run in runs}
+        return {name: state for name, state in sorted(states.items()) if state}
 
     def _states(self, paths: Mapping[str, str]) -> dict[str, str]:
         sources = {"tomograms": self._run._tomogramSet().getFileName(), **paths}

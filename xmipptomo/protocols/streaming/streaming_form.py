@@ -13,13 +13,15 @@ LIMITS = {"enough": (0, None, True), "patience": (0, None, True), "settle": (0, 
 
 def define_waiting(form: params.Form) -> None:
     """Add the parameters of all protocols that follow pickers."""
-    form.addParam("enough", params.IntParam, default=0, label="Enough pickers",
-                  help="If so many pickers have a tomogram, the others are waited for _Patience_ only. 0: all pickers.")
-    form.addParam("patience", params.FloatParam, default=2, label="Patience (hours)", condition="enough",
+    form.addParam("enough", params.IntParam, default=0, label="Pickers that are enough",
+                  help="If so many pickers have a tomogram, the others are waited for only for some hours (next field). "
+                       "0: all pickers.")
+    form.addParam("patience", params.FloatParam, default=2, label="Wait for the other pickers (hours)", condition="enough",
                   help="How long the other pickers are waited for. 0: for ever.")
     form.addParam("settle", params.FloatParam, default=30, label="Unchanged for (s)", expertLevel=params.LEVEL_ADVANCED,
                   help="Coordinates of a tomogram that have not changed for so many seconds are complete.")
-    form.addParam("grace", params.FloatParam, default=2, label="Grace (hours)", expertLevel=params.LEVEL_ADVANCED,
+    form.addParam("grace", params.FloatParam, default=2, label="Wait for a failed run (hours)",
+                  expertLevel=params.LEVEL_ADVANCED,
                   help="How long a run that failed or was stopped is waited for. After that, its set counts as complete.")
 
 
@@ -36,7 +38,7 @@ def define_streaming(form: params.Form) -> None:
                   help="Together with the next number. The networks are trained again whenever the tomograms have doubled.")
     form.addParam("firstAgreed", params.IntParam, default=200, label="Agreed picks of the first training, at least",
                   condition=TRAINING, help="Picks on which enough pickers agree.")
-    form.addParam("publishVotes", params.BooleanParam, default=False, label="Publish by votes before?",
+    form.addParam("publishVotes", params.BooleanParam, default=False, label="Publish by votes before the training?",
                   condition=TRAINING,
                   help="Yes: before the first network, coordinates on which enough pickers agree are added to liveCoordinates. "
                        "No: tomograms wait for the first network.")

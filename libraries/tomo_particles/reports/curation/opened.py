@@ -41,7 +41,10 @@ class OpenedTomogram:
         return self._tomogram
 
     def around(self, tomo_id: str, position: np.ndarray) -> dict[str, np.ndarray]:
-        """The three orthogonal slices through a place, by their axes: "x, y", "x, z" and "y, z"; the second axis is the rows."""
+        """The three orthogonal slices through a place, by their axes: "x, y", "x, z" and "y, z"; the second axis is the rows.
+
+        NaN: outside the tomogram.
+        """
         from scipy.ndimage import gaussian_filter
 
         tomogram, size = self.of(tomo_id), self._run.box_size
@@ -50,7 +53,11 @@ class OpenedTomogram:
         half, middle = max(1, size // THICKNESS), CONTEXT * size // 2
         near = slice(middle - half, middle + half + 1)
         images = {"x, y": box[near].mean(axis=0), "x, z": box[:, near].mean(axis=1), "y, z": box[:, :, near].mean(axis=2)}
-        return {axes: gaussian_filter(image, size / SMOOTHING) for axes, image in images.items()}
+        extent = np.array(tomogram.size) * tomogram.sampling_rate / self._run.sampling_rate
+        offsets = np.arange(CONTEXT * size) - middle
+        x, y, z = ((at + offsets < 0) | (at + offsets > end - 1) for at, end in zip(np.rint(position), extent, strict=True))
+        outside = {"x, y": y[:, None] | x, "x, z": z[:, None] | x, "y, z": z[:, None] | y}
+        return {axes: np.where(outside[axes], np.nan, gaussian_filter(image, size / SMOOTHING)) for axes, image in images.items()}
 
     def at_depth(self, tomo_id: str, z: float) -> np.ndarray:
         """The slice (y, x) of the tomogram at a depth, in its own voxels, of the thickness of those of a pick."""

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...consensus.informative_picks import Proposal
+from ...consensus.informative_picks import ANY_SCORE, DOUBTFUL, LOOKALIKE, Proposal
 from ...consensus.merged_picks import named_pickers
 from ...core.errors import InputError
 from ...core.names import drawn
-from ...runs.curation import Curation
+from ...runs.curation import OUTLYING, Curation
 from ..figures._style import short
 from .opened import CONTEXT, OpenedTomogram
 
@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
 
 GREY_PERCENTILES = (0.5, 99.5)
-RING = "#e69f00"
+RING, OUTSIDE = "#e69f00", "#b7d3ea"
 MOST_NAMES = 60  # letters of all pickers' names
+WHY = {
+    DOUBTFUL: "most doubtful of the picks left (nearest to 0.5)",
+    ANY_SCORE: "drawn from all scores, as a test",
+    LOOKALIKE: "best rejected pick of its pickers",
+}
 
 
 class QuestionView:
@@ -48,18 +53,19 @@ class QuestionView:
         except InputError as error:
             self._panels[0].text(0, 0.5, f"The pick cannot be shown: {error}", fontsize=9, wrap=True)
             return
-        low, high = np.percentile(np.concatenate([image.ravel() for image in images.values()]), GREY_PERCENTILES)
+        low, high = np.nanpercentile(np.concatenate([image.ravel() for image in images.values()]), GREY_PERCENTILES)
         for axes, (name, image) in zip(self._panels, images.items(), strict=True):
             self._draw(axes, name, image, low, high)
 
     def _draw(self, axes: Axes, name: str, image: np.ndarray, low: float, high: float) -> None:
+        from matplotlib import colormaps
         from matplotlib.patches import Circle
 
-        axes.imshow(image, cmap="gray", vmin=low, vmax=high)
+        axes.imshow(image, cmap=colormaps["gray"].with_extremes(bad=OUTSIDE), vmin=low, vmax=high)
         middle = len(image) // 2
         ring = len(image) / CONTEXT / 4
         axes.add_patch(Circle((middle, middle), ring, fill=False, edgecolor=RING, linewidth=1.2, linestyle=(0, (2, 3))))
-        axes.set_title(name, fontsize=9)
+        axes.set_title(f"{name} (blue: outside)" if np.isnan(image).any() else name, fontsize=9)
 
     def _text(self, proposal: Proposal) -> str:
         picks, row = self._curation.picks, proposal.row
@@ -67,5 +73,6 @@ class QuestionView:
         pickers = short(named_pickers(picks.comments[row], self._names), MOST_NAMES)
         return (
             f"Is this a particle?  {short(picks.tomo_id[row])}, ({x}, {y}, {z})\n"
-            f"{drawn(proposal.why)}; score {self._curation.probability[row]:.2f}; seen by {pickers}"
+            f"Score {self._curation.probability[row]:.2f}; {WHY.get(proposal.why, drawn(proposal.why))}\n"
+            f"Seen by {pickers}{'; ' + OUTLYING if self._curation.outlying[row] else ''}"
         )

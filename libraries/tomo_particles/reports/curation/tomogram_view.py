@@ -22,7 +22,10 @@ SIZE = 90  # area of a circle, points squared
 
 
 class TomogramView:
-    """One slice. Circles: picks within a quarter of a box of it, coloured by score; thick ones were answered."""
+    """One slice. Circles: picks within a quarter of a box of it, coloured by score; thick ones were answered.
+
+    Diamonds: picks that stand out by their contrast.
+    """
 
     def __init__(self, axes: Axes, curation: Curation, opened: OpenedTomogram) -> None:
         self._axes, self._curation, self._opened = axes, curation, opened
@@ -48,12 +51,13 @@ class TomogramView:
         places = self._opened.in_voxels(tomo_id, curation.picks.positions[rows])
         said = [curation.of_row(row) for row in rows]
         score = curation.probability[rows]
-        for answer, colour in ((True, ACCEPTED), (False, REJECTED)):
-            own = np.array([one is answer for one in said], dtype=bool)
-            _rings(axes, places[own], colour, 3)
-        own = np.array([one is None for one in said], dtype=bool)
-        colours = [to_hex(colormaps["cool"](value)) for value in score[own]]
-        _rings(axes, places[own], colours, 1.3)
+        for marker, shaped in (("o", ~curation.outlying[rows]), ("D", curation.outlying[rows])):
+            for answer, colour in ((True, ACCEPTED), (False, REJECTED)):
+                own = shaped & np.array([one is answer for one in said], dtype=bool)
+                _rings(axes, places[own], colour, 3, marker)
+            own = shaped & np.array([one is None for one in said], dtype=bool)
+            colours = [to_hex(colormaps["cool"](value)) for value in score[own]]
+            _rings(axes, places[own], colours, 1.3, marker)
         _rings(axes, self._added(), ACCEPTED, 3, "s")
         if at is not None:
             x, y, _ = self._opened.in_voxels(tomo_id, at[None])[0]

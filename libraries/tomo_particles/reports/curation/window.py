@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ...core.errors import InputError
-from ...runs.curation import Curation
+from ...runs.curation import OUTLYING, Curation
 from .opened import OpenedTomogram
 from .question_view import QuestionView
 from .tomogram_view import TomogramView
@@ -38,13 +38,13 @@ class CurationWindow:
         figure.set_layout_engine("none")
         left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
         upper, lower = left.subfigures(2, 1, height_ratios=(2.5, 1))
-        upper.subplots_adjust(left=0.02, right=0.98, wspace=0.06, hspace=0.16, top=0.83, bottom=0.02)
+        upper.subplots_adjust(left=0.02, right=0.98, wspace=0.06, hspace=0.16, top=0.8, bottom=0.02)
         self._question = QuestionView(upper, curation, self._opened)
         axes = right.add_axes((0.02, 0.12, 0.96, 0.8))
         self._tomogram = TomogramView(axes, curation, self._opened)
         self._axes = axes
         self._buttons = self._add_buttons(lower)
-        self._status = lower.text(0.03, 0.5, "", fontsize=10, va="top", linespacing=1.5)
+        self._status = lower.text(0.03, 0.6, "", fontsize=9.5, va="top", linespacing=1.4)
         self._slider = self._add_slider(right)
         self._did = ""
         self._actions: dict[str, Callable[[], object]] = {
@@ -128,7 +128,7 @@ class CurationWindow:
 
         made = []
         for i, (label, key, colour) in enumerate(BUTTONS):
-            axes = figure.add_axes((0.03 + 0.24 * i, 0.66, 0.22, 0.26))
+            axes = figure.add_axes((0.03 + 0.24 * i, 0.68, 0.22, 0.24))
             button = Button(axes, label, color=colour, hovercolor="0.85")
             button.on_clicked(partial(self._press, key))
             made.append(button)
@@ -163,8 +163,9 @@ class CurationWindow:
         lines = [
             f"{len(answered.rows)} picks answered, {yes} of them particles; {len(answered.added)} particles added. {self._did}",
             f"Saved at once in {self.curation.file.name}. To learn from them, continue the run.",
-            KEYS,
-            "Circles: blue 0 to pink 1 is the score; thick green: accepted, thick orange: rejected, square: added.",
+            KEYS + ".",
+            "Blue (0) to pink (1): score. Thick green: accepted; thick orange: rejected; square: added.",
+            f"Diamond: {OUTLYING}.",
             "A click on a circle accepts or rejects it, a click elsewhere adds a particle.",
         ]
         self._status.set_text("\n".join(lines))

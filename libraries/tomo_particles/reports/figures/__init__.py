@@ -1,6 +1,7 @@
 """Pictures of runs and averages, for reports and viewers: data in, matplotlib Figure out, nothing written."""
 
 from .branches import plot_maps
+from .classes import plot_log_odds, plot_nulls
 from .gallery import gallery_rows, plot_gallery
 from .patches import plot_patches
 from .picker_training import fill_picker_thresholds, plot_picker_thresholds, plot_picker_training
@@ -23,7 +24,9 @@ __all__ = [
     "plot_expected_counts",
     "plot_gallery",
     "plot_local",
+    "plot_log_odds",
     "plot_maps",
+    "plot_nulls",
     "plot_occupancy",
     "plot_patches",
     "plot_picker_thresholds",

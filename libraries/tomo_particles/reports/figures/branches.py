@@ -42,8 +42,8 @@ def plot_maps(maps: Mapping[str, np.ndarray], titles: Mapping[str, str] | None =
                 if np.ptp(np.percentile(maps[name], GREY_PERCENTILES)) < FLAT * (high - low):
                     axes.text(0.5, 0.5, "flat", color="0.8", ha="center", va="center", transform=axes.transAxes)
                 if column == 0:
-                    axes.set_ylabel(f"centre of {axis}", fontsize=9)
+                    axes.set_ylabel(f"middle slice along {axis}", fontsize=8)
                 if line == 0:
                     below = f"\n{titles[name]}" if titles and titles.get(name) else ""
-                    axes.set_title(f"{short(name, 18)}{below}", fontsize=9)
+                    axes.set_title(f"{short(name, 22)}{below}", fontsize=9)
     return figure

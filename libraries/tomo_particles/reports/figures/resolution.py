@@ -53,7 +53,7 @@ def plot_directions(table: pd.DataFrame) -> Figure:
     x, y, z = (table[axis].to_numpy() for axis in "xyz")
     flat = 1 / np.sqrt(1 + z)  # equal areas stay equal
     known = np.isfinite(table["resolution"].to_numpy())
-    axes.plot((x * flat)[~known], (y * flat)[~known], "x", color="0.35", markersize=5, label="none")
+    axes.plot((x * flat)[~known], (y * flat)[~known], "x", color="0.35", markersize=5, label="no agreement")
     found = table["resolution"].to_numpy()[known]
     drawn = axes.scatter((x * flat)[known], (y * flat)[known], c=1 / found, s=58, **_colours(found))
     circle = np.linspace(0, 2 * np.pi, 200)
@@ -79,7 +79,7 @@ def plot_local(average: np.ndarray, local: np.ndarray) -> Figure:
     for column, (axis, name) in enumerate(zip("zyx", ("x right, y down", "x right, z down", "y right, z down"), strict=True)):
         middle = local.shape[column] // 2
         grid[0, column].imshow(np.take(average, middle, axis=column), cmap="gray", vmin=low, vmax=high)
-        grid[0, column].set_title(f"centre of {axis}; {name}", fontsize=10)
+        grid[0, column].set_title(f"middle slice along {axis}; {name}", fontsize=10)
         cut = np.take(frequency, middle, axis=column)
         shown = grid[1, column].imshow(np.ma.masked_equal(cut, 0), **colours)
     for axes in grid.ravel():
@@ -122,6 +122,6 @@ def _frequency_axes(axes: Axes, label: str, thresholds: Sequence[float] = THRESH
         axes.axhline(threshold, color=F1, linewidth=1, linestyle="--")
         axes.annotate(f"{threshold:g}", (0, threshold), xytext=(2, 2), textcoords="offset points", fontsize=8, color=F1)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{1 / value:.0f}" if value > 0 else ""))
-    axes.set(xlabel="resolution (Å)", ylabel=label, ylim=(-0.08, 1.05))
+    axes.set(xlabel="resolution (Å)", ylabel=label, ylim=(min(-0.08, axes.dataLim.y0 - 0.03), 1.05))  # noise falls below zero
     axes.set_xlim(left=0)
     thin_axes(axes, "both")

@@ -1,0 +1,51 @@
+"""Directions of view that cover the hemisphere evenly, and the particles that were seen from near each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+
+@dataclass(frozen=True)
+class Cone:
+    """Particles seen from near one direction. rows: (n,) of the set.  mirrored: (n,) bool, seen from the other side.
+
+    rotations: (n,) of the axes of the images into the volume, after the mirroring, in the copy of the symmetry that is nearest:
+    their rows are the axes x, y of an image and the view.
+    """
+
+    rows: np.ndarray
+    mirrored: np.ndarray
+    axes: np.ndarray
+
+
+def view_directions(step: float) -> np.ndarray:
+    """(n, 3) unit vectors x, y, z >= 0 of a spiral, about `step` degrees apart: 2 pi over the square of the step in radians."""
+    count = max(1, round(2 * np.pi / np.radians(step) ** 2))
+    index = np.arange(count) + 0.5
+    z = 1 - index / count
+    turn = np.pi * (1 + np.sqrt(5)) * index
+    return np.stack([np.sqrt(1 - z**2) * np.cos(turn), np.sqrt(1 - z**2) * np.sin(turn), z], axis=1)
+
+
+def axes_of(rotations: Rotation) -> np.ndarray:
+    """(n, 3, 3) the axes x, y of each image and its view, as rows in the volume; rotations: from `geometry.rotation_of`."""
+    return rotations.as_matrix().reshape(-1, 3, 3)
+
+
+def cone_of(direction: np.ndarray, axes: np.ndarray, distance: float, symmetry: Rotation) -> Cone:
+    """The particles seen from within `distance` degrees of a direction (3,), or of its opposite, in any copy of the symmetry.
+
+    axes: (n, 3, 3) from `axes_of`.  symmetry: from `symmetry_group`.
+    """
+    copies = symmetry.as_matrix().reshape(-1, 3, 3)
+    products = np.einsum("i,gij,nj->ng", direction, copies, axes[:, 2])
+    best = np.abs(products).argmax(axis=1)
+    nearest = products[np.arange(len(axes)), best]
+    rows = np.flatnonzero(np.abs(nearest) >= np.cos(np.radians(distance)))
+    own = np.einsum("nij,nkj->nik", axes[rows], copies[best[rows]])  # R g^T
+    mirrored = nearest[rows] < 0
+    own[mirrored] *= np.array([-1.0, 1.0, -1.0])[:, None]
+    return Cone(rows, mirrored, own)

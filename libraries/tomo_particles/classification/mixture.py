@@ -1,0 +1,62 @@
+"""Two normal distributions of one width in one row of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+ROUNDS, CHANGE = 500, 1e-9
+LEAST_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """low, high: the means.  variance: of both.  share: of the numbers that belong to `high`."""
+
+    low: float
+    high: float
+    variance: float
+    share: float
+
+    def log_odds(self, values: np.ndarray) -> np.ndarray:
+        """(n,) logarithm of how much more probable `high` is than `low`."""
+        distance, middle = self.high - self.low, (self.high + self.low) / 2
+        return np.asarray(distance * (values - middle) / self.variance + np.log(self.share / (1 - self.share)))
+
+    def log_likelihood(self, values: np.ndarray) -> float:
+        """Of all values together."""
+        each = [
+            np.log(share) - (values - mean) ** 2 / (2 * self.variance)
+            for mean, share in ((self.low, 1 - self.share), (self.high, self.share))
+        ]
+        return float((np.logaddexp(*each) - 0.5 * np.log(2 * np.pi * self.variance)).sum())
+
+
+def fit_mixture(values: np.ndarray) -> Mixture:
+    """By expectation and maximisation, from the quartiles. values: (n,), not all equal."""
+    low, high = np.quantile(values, (0.25, 0.75))
+    fit = Mixture(float(low), float(high), _floored(float(values.var()) / 2, values), 0.5)
+    for _ in range(ROUNDS):
+        of_high = expit(np.asarray(fit.log_odds(values), dtype=float))
+        share = float(np.clip(of_high.mean(), LEAST_SHARE, 1 - LEAST_SHARE))
+        means = [float((weights @ values) / max(weights.sum(), 1e-12)) for weights in (1 - of_high, of_high)]
+        variance = float(((1 - of_high) @ (values - means[0]) ** 2 + of_high @ (values - means[1]) ** 2) / len(values))
+        new = Mixture(means[0], means[1], _floored(variance, values), share)
+        done = abs(new.share - fit.share) < CHANGE and abs(new.high - fit.high) < CHANGE * max(1.0, abs(fit.high))
+        fit = new
+        if done:
+            break
+    return fit if fit.high >= fit.low else Mixture(fit.high, fit.low, fit.variance, 1 - fit.share)
+
+
+def _floored(variance: float, values: np.ndarray) -> float:
+    return max(variance, 1e-6 * float(values.var()), 1e-30)
+
+
+def is_one_normal(values: np.ndarray) -> bool:
+    """Whether one normal distribution describes the numbers better than two of one width, by the Bayesian criterion."""
+    n, variance = len(values), max(float(values.var()), 1e-30)
+    alone = -0.5 * n * (np.log(2 * np.pi * variance) + 1)
+    return bool(-2 * alone + 2 * np.log(n) <= -2 * fit_mixture(values).log_likelihood(values) + 4 * np.log(n))

@@ -1,0 +1,1 @@
+"""Splitting a set of aligned particles into classes, from files to files."""

@@ -1,0 +1,80 @@
+"""The report of xmipp_split_subtomograms_tomo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tomo_particles.classification.split_set import SplitSet
+from tomo_particles.reports import figures
+from tomo_particles.reports.html_report import Picture, as_png, as_svg
+from tomo_particles.reports.map_pages import Page, Section, write_page
+
+
+def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.DataFrame, found: SplitSet, summary: dict) -> None:
+    """Classes, their difference, and what speaks for and against them. maps: by name.  curves: of fsc.csv."""
+    one, two = summary["particlesOfClass"]
+    supported = summary["verdict"] == "supported"
+    nulls = summary["agreementsOfOneStructure"]
+    frequency = curves["frequency"].to_numpy()
+    lines = {name: (frequency, curves[name].to_numpy()) for name in ("class_1", "class_2", "difference")}
+    page = Page(
+        "Two structures in one set?",
+        str(path.parent.resolve()),
+        "Supported: two halves that never met find the same difference."
+        if supported
+        else "Not supported: nothing says that there are two structures. Do not interpret the classes.",
+        {
+            "agreement of the halves": f"{summary['agreement']:.2f}",
+            "at most, with one structure": f"{max(nulls):.2f}",
+            "particles of class 1": f"{one}",
+            "particles of class 2": f"{two}",
+        },
+        [
+            Section(
+                "Classes",
+                pictures=[
+                    Picture(
+                        "Slices of the classes",
+                        as_png(figures.plot_maps({name: maps[name] for name in ("class_1", "class_2")})),
+                        "Central slices, each class filtered by the correlation of its half maps.",
+                    ),
+                    Picture(
+                        "Slices of the difference", as_png(figures.plot_maps({"difference": maps["difference"]})), _DIFFERENCE
+                    ),
+                ],
+            ),
+            Section(
+                "By shell", pictures=[Picture("Correlations", as_svg(figures.plot_several(lines, "FSC of the halves")), _SHELLS)]
+            ),
+            Section(
+                "Particles",
+                pictures=[
+                    Picture("Log odds", as_svg(figures.plot_log_odds(found.log_odds)), _ODDS),
+                    Picture("Agreement", as_svg(figures.plot_nulls(summary["agreement"], nulls)), _NULLS),
+                ],
+            ),
+            Section(
+                "Nuisances",
+                _NUISANCES,
+                table=[["nuisance", "rank correlation"]]
+                + [[name, f"{value:.2f}"] for name, value in summary["nuisances"].items()],
+            ),
+        ],
+        summary["notes"],
+        {name: value for name, value in summary["parameters"].items() if value is not None},
+    )
+    write_page(path, page)
+
+
+_DIFFERENCE = "Class 1 less class 2, bright where class 1 has more, as far as the differences of the two halves agree."
+_SHELLS = (
+    "Half maps and differences come from two halves of the particles that were split each by itself; the classes were named "
+    "alike afterwards."
+)
+_ODDS = "Of each particle the logarithm of how much more probable class 1 is than class 2. Two groups are two classes."
+_NULLS = "Grey: 20 sets of one structure, simulated with the same poses and noise, and split in the same way."
+_NUISANCES = "How far the log odds follow something that is no structure; above 0.3 the classes are doubtful."

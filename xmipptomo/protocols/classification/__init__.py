@@ -1,0 +1,1 @@
+"""Two structures in one set of subtomograms."""
