@@ -50,7 +50,7 @@ class LearnAnswersTomo(Program):
     def run(self) -> None:
         from ._curation.learn import write_learned
 
-        write_learned(self.config, say)
+        say(f"answers: {write_learned(self.config)['text']}")
 
 
 def main() -> int:

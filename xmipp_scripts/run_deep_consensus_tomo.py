@@ -191,11 +191,12 @@ class RunDeepConsensusTomo(Program):
         if summary is None:
             say(f"done; the accepted picks: {self.config.odir}/live/picks.csv")
             return
-        if verdict := summary["verdict"]:
-            say(f"verdict: {verdict['text']}")
-        if look := summary["secondLook"]:
+        verdict = summary["verdict"]["text"] if summary["verdict"] else ""
+        if verdict:
+            say(f"verdict: {verdict}")
+        if (look := summary["secondLook"]) and look["reason"] not in verdict:
             say(f"second look: {look['reason']}")
-        if answers := summary["answers"]:
+        if (answers := summary["answers"]) and answers["text"] not in verdict:
             say(f"answers: {answers['text']}")
         for tomo_id, counts in summary["tomograms"].items():
             say("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))

@@ -63,7 +63,7 @@ class SecondLookTomo(Program):
     def run(self) -> None:
         from ._averaging.second_look import write_second_look
 
-        write_second_look(self.config, say)
+        say(f"second look: {write_second_look(self.config, say)['reason']}")
 
 
 def main() -> int:

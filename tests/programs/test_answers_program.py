@@ -58,7 +58,7 @@ def test_the_same_command_learns_from_the_answers_and_does_nothing_else_again(do
     curation.mark(curation.run.tomograms[0].tomo_id, FAR, True, "clicked in the tomogram")
     answers = curation.file.read_bytes()
     said = done(*command)
-    assert "answers: 12 picks were judged by a person, 6 of them particles" in said and "1 particles were added" in said
+    assert said.count("12 picks were judged by a person, 6 of them particles") == 1 and "1 particles were added" in said
     assert not any(word in said for word in ("extract ", "consensus ", "noise ", "fold", "scored "))
     assert {path: path.stat().st_mtime_ns for path in made} == made
     assert curation.file.read_bytes() == answers
@@ -79,7 +79,7 @@ def test_the_same_command_learns_from_the_answers_and_does_nothing_else_again(do
     assert "12 picks were judged" in summary["verdict"]["text"]
     # a third time nothing is done, and the same comes out
     whole = (out / "accepted.csv").read_bytes()
-    assert "answers: " in done(*command) and (out / "accepted.csv").read_bytes() == whole != before
+    assert "12 picks were judged" in done(*command) and (out / "accepted.csv").read_bytes() == whole != before
     # without the answers the run is what it was
     curation.file.rename(folder / "kept.csv")
     done(*command)

@@ -140,7 +140,7 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     if isinstance(compared, str):
         found = {"used": False, "reason": compared}
     else:
-        found = _record(compared)
+        found = _record(compared, config.diameter)
         if found["used"] and joined is None:
             found["reason"] = f"{found['reason']}; the votes do not distinguish the picks, so that their scores stay as they were"
         _write_looks(config, columns, compared, joined[0] if joined else columns.get(NETWORK, np.nan))
@@ -154,7 +154,6 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
         aside.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     write_beside(config.output, scores.verdict, scores.pickers)
     write_table(config.output, columns)
-    progress(f"second look: {found['reason']}")
     return found
 
 
@@ -254,10 +253,11 @@ def _places(columns: Columns, tomograms: Mapping[str, Tomogram]) -> np.ndarray:
     return places
 
 
-def _record(compared: Compared) -> dict:
+def _record(compared: Compared, diameter: float) -> dict:
     looks, first, second = compared.looks, *compared.references
     shown = f"the averages of two halves ({first} and {second} accepted picks) agree with a correlation of {looks.agreement:.2f}"
     needed = f"{AGREEMENT[0]:g} is needed: many accepted picks are false, or too faint, or there are two kinds of particle"
+    needed += f", or the particle is not {diameter:g} A in diameter"
     reason = shown if compared.worth else f"none, because {shown} only; {needed}"
     if compared.second_kind:
         unlike = f"about {compared.second_kind:.0%} of the accepted picks look unlike the rest"

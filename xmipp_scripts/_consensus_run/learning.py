@@ -101,7 +101,7 @@ class Learning:
         )
         _forget_damaged(verdict_beside(learning.output))
         inputs: list[str | Path] = [learning.input, learning.answers, verdict_beside(learning.input)]
-        steps.run("answers", learning, inputs, list(layout.of_answers), lambda: write_learned(learning, self.progress))
+        steps.run("answers", learning, inputs, list(layout.of_answers), lambda: write_learned(learning))
 
     def _looks_twice(self, model: str) -> bool:
         """Whether there is a second look: the diameter is known, and a network scored the picks, or votes shall do."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tomo_particles import __version__
 from tomo_particles.core.files import remove_leftovers
+from tomo_particles.core.subtomograms import box_note
 from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.runs.notes import program_notes
 
@@ -72,13 +73,18 @@ class Pipeline:
         if not config.voting:
             trains = not config.skip_training
             check_training(config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, trains=trains)
-        notes = [*self.tomogram_notes, *self._notes_on_answers()]
+        notes = [*self.tomogram_notes, *self._notes_on_answers(), *self._notes_on_box()]
         picks = self._read_picks(notes)
         if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
             # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
             prepare_training(config.training, config.threads)
         with alone_in(self.layout.root, "--odir"):
             return self._run(picks, notes, started)
+
+    def _notes_on_box(self) -> list[str]:
+        """A note where the box is far from what the particle needs."""
+        note = box_note(self.config.box_size, self.rate, self.config.diameter)
+        return [f"--boxsize: {note}"] if note else []
 
     def _notes_on_answers(self) -> list[str]:
         """Refuses damaged answers before anything is computed."""
@@ -130,6 +136,7 @@ class Pipeline:
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
         if self.workers:
             prepare_elsewhere(self.workers, preparation, tomograms, picks, steps)
+            remove_leftovers(self.layout.root)  # of workers that were killed
         for tomogram in tomograms:  # what was prepared elsewhere is done
             preparation.prepare(tomogram, picks, steps)
         return tomograms

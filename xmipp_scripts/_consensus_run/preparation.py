@@ -11,7 +11,7 @@ from tomo_particles.runs.layout import ProgramLayout
 
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
 from ..pick_noise_tomo import NoiseConfig, write_noise
-from ..tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+from ..tomo_extract_subtomograms import Extracted, ExtractionConfig, write_subtomograms
 from .config import PipelineConfig
 from .learning import MERGED_SETS
 from .steps import Steps
@@ -56,9 +56,12 @@ class Preparation:
             return
         self._pick_noise(tomogram, collected["avoid"], steps)
         sets = LABELS if self.config.voting else SETS if "derived" in collected else SETS[:-1]
+        cut: dict[str, Extracted] = {}
         for name in sets:
             coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
-            self._extract(tomogram, name, coordinates, steps)
+            self._extract(tomogram, name, coordinates, steps, cut)
+        if cut:
+            self.progress(f"extract {tomogram.tomo_id}: {extracted_text(cut)}")
 
     def _collect(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> dict[str, Path]:
         """XMD files at the common sampling rate: every raw pick, references, and all of them, for the noise to avoid."""
@@ -142,13 +145,14 @@ class Preparation:
         )
 
         def pick() -> None:
-            count, note = write_noise(noise)
-            self.progress(f"noise {tomogram.tomo_id}: {count}" + (f" ({note})" if note else ""))
+            count, _ = write_noise(noise)  # the note is told at the end, once for all tomograms that have it
+            self.progress(f"noise {tomogram.tomo_id}: {count}")
 
         inputs: list[str | Path] = [avoid, *([noise.mask] if noise.mask else [])]
         steps.run(f"noise {tomogram.tomo_id}", noise, inputs, [noise.output, note_file], pick)
 
-    def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps) -> None:
+    def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps, cut: dict[str, Extracted]) -> None:
+        """Cut the boxes of one set. cut: receives what came of it, if it was done now."""
         config = self.config
         note = str(self.layout.boxes_note(tomogram.tomo_id, name))
         extraction = ExtractionConfig(
@@ -165,13 +169,25 @@ class Preparation:
             network=self.network,
             note=note,
         )
+
+        def extract() -> None:
+            cut[name] = write_subtomograms(extraction, tomogram.grey_scale)
+
         steps.run(
             f"extract {name} {tomogram.tomo_id}",
             extraction,
             [coordinates, tomogram.path],
             [f"{extraction.base}.xmd", f"{extraction.base}.mrcs", note],
-            lambda: self.progress(f"extract {name} {tomogram.tomo_id}: {write_subtomograms(extraction, tomogram.grey_scale)}"),
+            extract,
         )
+
+
+def extracted_text(cut: dict[str, Extracted]) -> str:
+    """How many boxes each set has, and what is unusual about them."""
+    written = ", ".join(f"{of_set.written} {name}" for name, of_set in cut.items())
+    dropped = "".join(f"; {name}: {of_set.dropped} dropped at the border" for name, of_set in cut.items() if of_set.dropped)
+    remarks = "".join(f"; {name}: {', '.join(of_set.remarks)}" for name, of_set in cut.items() if of_set.remarks)
+    return f"boxes of {written} picks{dropped}{remarks}"
 
 
 def _nothing(_: str) -> None:

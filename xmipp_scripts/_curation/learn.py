@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,7 +60,7 @@ class LearnConfig:
         return Path(self.output).with_name(f"{Path(self.output).stem}_learned.json")
 
 
-def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda line: None) -> dict:
+def write_learned(config: LearnConfig) -> dict:
     """Score merged picks with the answers; returns what the record says."""
     columns = read_table(config.input, parameter("input"))
     if missing := [name for name in NEEDED if name not in columns]:
@@ -98,7 +98,6 @@ def write_learned(config: LearnConfig, progress: Callable[[str], None] = lambda 
     with written_aside(config.record) as aside:
         aside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     write_table(config.output, answered_table(columns, score, answered))
-    progress(f"answers: {record['text']}")
     return record
 
 

@@ -11,6 +11,7 @@ from .errors import InputError, parameter
 # Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
 # the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
 MAX_RELATIVE_SAMPLING_MISMATCH = 1e-3
+ORDERS = {"z, y, x": [2, 1, 0], "x, z, y": [0, 2, 1], "y, x, z": [1, 0, 2]}  # of axes, other than x, y, z
 MIN_SPREAD = 0.1  # of an edge: picks that reach less far along all three axes are rarely right
 
 
@@ -51,8 +52,11 @@ def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate
     """
     outside = np.flatnonzero(~inside_volume(positions, size))
     if len(outside):
-        angstrom = rate is not None and _looks_like_angstrom(positions, size, rate)
+        # Å would lie far outside in any order of the axes: an order that fits is the likelier mistake
+        order = next((name for name, axes in ORDERS.items() if inside_volume(positions[:, axes], size).all()), "")
+        angstrom = not order and rate is not None and _looks_like_angstrom(positions, size, rate)
         hint = f"they would fit as Å: divide them by {rate:g}; else " if angstrom else ""
+        hint = f"they would fit with the axes in the order {order}: exchange the columns; else " if order else hint
         x, y, z = positions[outside[0]]
         edges = " x ".join(f"{edge:.0f}" for edge in size)
         raise InputError(

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from .coordinates import inside_volume, same_sampling_rate
+from .coordinates import ORDERS, inside_volume, same_sampling_rate
 from .picks import Picks
 
 SPARSE = 0.1  # of the edge of a tomogram: picks that fill less along all three axes are rarely right
 FEW = 3  # picks: fewer often lie close together by chance, so that only their distance from the origin tells something
 MANY = 20  # picks: so many rarely lie in a plane, or in the first or middle third of each edge
 THIRD, HALF = 0.35, 0.55  # of each edge; the half where two known voxel sizes explain it
-ORDERS = {"z, y, x": [2, 1, 0], "x, z, y": [0, 2, 1], "y, x, z": [1, 0, 2]}  # of axes, other than x, y, z
 
 
 def extent_line(picks: Picks, size: Sequence[int] | None = None) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from .coordinates import rescale_positions, same_sampling_rate
 
 MINIMAL_DEVIATION = 1e-6  # grey-scale deviation under which a box holds no signal to normalise
+LEAST_DIAMETERS, MOST_DIAMETERS = 1.3, 2.6  # edge of a box in diameters of the particle: 1.5 to 2 are good, others far from it
 
 
 @dataclass(frozen=True)
@@ -129,3 +130,14 @@ def _normalise(box: np.ndarray) -> np.ndarray:
     else:
         box[...] = 0
     return box
+
+
+def box_note(box_size: int, rate: float, diameter: float | None) -> str:
+    """What to say of a box (voxels of `rate` Å) that is far from 1.5 to 2 diameters (Å) of the particle; '' for nothing."""
+    if diameter is None or LEAST_DIAMETERS <= (share := box_size * rate / diameter) <= MOST_DIAMETERS:
+        return ""
+    low, high = (2 * round(factor * diameter / rate / 2) for factor in (1.5, 2))
+    return (
+        f"a box of {box_size} voxels of {rate:g} A is {share:.1f} diameters of a particle of {diameter:g} A; 1.5 to 2 diameters "
+        f"are {low} to {high} voxels: check the box, the diameter and the sampling rates"
+    )

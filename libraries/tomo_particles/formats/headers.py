@@ -17,6 +17,10 @@ REQUIRED = ("tomo_id", "x", "y", "z")
 ANGLES = ("rot", "tilt", "psi")
 OPTIONAL = ("score", "class", *ANGLES, "group", "samplingRate")
 SEPARATORS = (",", "\t", ";")
+OUR_RESULTS = {  # columns of our own tables that say how a pick was found, and are no part of it
+    *("support", "pickers", "picker_scores", "orientation_disagreement", "network", "picker_score"),
+    *("half", "ccc", "shift", "x_picked", "y_picked", "z_picked"),
+}
 COUNT = "particle"  # the running number of a particle in our own ground truth: nothing is lost without it
 # Other names of a score, taken where a table has no column score: crYOLO's, pytom-match-pick's, Xmipp's and what people write.
 SCORE_NAMES = ("confidence", "probability", "cc", "ccc", "lcc", "lccmax", "fom")

@@ -23,6 +23,7 @@ from .headers import (
     ANGLES,
     COUNT,
     OPTIONAL,
+    OUR_RESULTS,
     RATE_NAMES,
     REQUIRED,
     first_line,
@@ -256,7 +257,9 @@ def _read_csv(path: ReadOnce, option: str, notes: list[str] | None, unread: bool
         raise InputError(f"{option}: '{path}' has the column {twice[0]} twice; remove one")
     if notes is not None:
         notes += filter(None, [other_names(names)])
-        if unread and (others := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT)]):
+        if unread and (
+            others := [label for label, name in names.items() if name not in (*REQUIRED, *OPTIONAL, COUNT, *OUR_RESULTS)]
+        ):
             notes.append(f"columns not read: {listed(others, 12, '')}")
         notes += [
             f"column {label} is not read; if the coordinates are in voxels of this size, call it samplingRate"
