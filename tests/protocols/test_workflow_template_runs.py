@@ -75,7 +75,7 @@ def test_one_command_leads_from_the_files_of_pickers_to_a_star_file_and_an_avera
             for file_name, text in files.items():
                 (tmp_path / picker / file_name).write_text(text)
     entries = rendered(templates[name], **given)
-    entries[-3].update(doVoting=True)  # the network has tests of its own
+    entries[-3].update(doVoting=True, keepCentres=True)  # the network and the second look's centres have tests of their own
     project = run_scheduled(entries, "TestTemplateFromFiles", tmp_path)
     (star,) = project.glob("Runs/*ExportCoordinates3D/extra/export/files/*.star")
     known = {
@@ -85,8 +85,11 @@ def test_one_command_leads_from_the_files_of_pickers_to_a_star_file_and_an_avera
     written = read(star, Context(known))
     for ts_id, places in scene.places.items():
         found = written[ts_id].at_sampling_rate(RATE).positions
-        np.testing.assert_allclose(sorted(found.tolist()), sorted(places.tolist()), atol=0.01)
-    assert (averaged(project)["picks"], averaged(project)["verdict"]) == (50, "supported")
+        assert len(found) >= len(places) - 1  # the second look may reject one
+        assert all(np.abs(places - place).max(axis=1).min() < 0.01 for place in found)
+    (summary,) = project.glob("Runs/*DeepConsensusPicking3D/extra/consensus/summary.json")
+    assert json.loads(summary.read_text(encoding="utf-8"))["secondLook"]["diameter"] == DIAMETER  # as the average
+    assert averaged(project)["picks"] >= 48 and averaged(project)["verdict"] == "supported"
 
 
 def averaged(project: Path) -> dict:
