@@ -13,7 +13,7 @@ import pytest
 
 NAME = "run_deep_consensus_tomo"
 PICKERS = ("one", "two", "three")
-TIMED = {"summary.json", "steps.json", ".lock"}  # they hold seconds, dates, times of files
+TIMED = {".xmipp_run_deep_consensus_tomo.json", "summary.json", "steps.json", ".lock"}  # they hold seconds, dates, times of files
 PIPED = {"capture_output": True, "text": True, "check": False}
 
 
