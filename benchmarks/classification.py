@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, default=Path("../shared/data/maps_10A"), help="folder with 4v4r.mrc")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--homogeneous", type=int, default=10, help="seeds of the case with one structure")
+    parser.add_argument("--homogeneous", type=int, default=3, help="seeds of the case with one structure")
     parser.add_argument("--write", action="store_true", help="keep the result in results/classification.md")
     options = parser.parse_args()
     say = lambda line: print(line, flush=True)  # noqa: E731

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
+from ._shared.output_folder import Written
 from ._shared.program import Program, require_positive, run, say
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ class Aligned2DClassification(Program):
 
     name = "xmipp_aligned_2d_classification"
     outputs = {"--odir": "folder"}
+    written = Written(FILES, ("summary.json", "informativeDirections"))
     parameters = {"input": "-i"}
 
     def defineParams(self) -> None:

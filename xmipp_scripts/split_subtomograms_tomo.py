@@ -6,6 +6,7 @@ import sys
 
 from ._classification.config import SplitConfig
 from ._shared.averaging_options import read_each_tilts
+from ._shared.output_folder import Written
 from ._shared.program import Program, run, say
 
 
@@ -14,6 +15,10 @@ class SplitSubtomograms(Program):
 
     name = "xmipp_split_subtomograms_tomo"
     outputs = {"--odir": "folder"}
+    written = Written(
+        ("class_[12]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html"),
+        ("summary.json", "agreementsOfOneStructure"),
+    )
     parameters = {"input": "-i"}
 
     def defineParams(self) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 NAME = "run_deep_consensus_tomo"
 PICKERS = ("one", "two", "three")
-TIMED = {".xmipp_run_deep_consensus_tomo.json", "summary.json", "steps.json", ".lock"}  # they hold seconds, dates, times of files
+# They hold seconds, dates, times of files, and the command itself
+TIMED = {"summary.json", "steps.json", ".lock", ".xmipp_run_deep_consensus_tomo.json"}
 PIPED = {"capture_output": True, "text": True, "check": False}
 
 

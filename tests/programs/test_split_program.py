@@ -171,6 +171,15 @@ def test_a_split_does_not_replace_what_it_reads(divided, program):
     assert run.returncode == 2 and "--mask: " in run.stderr and (divided[0] / "classes.xmd").read_bytes() == before
 
 
+def test_a_split_replaces_an_earlier_one_and_nothing_else(divided, program, tmp_path):
+    (tmp_path / "fsc.csv").write_text("of an average")
+    run = program(SPLIT, "-i", "a.xmd", "--odir", tmp_path)
+    assert run.returncode == 2 and "holds files that this program did not write: 'fsc.csv'" in run.stderr
+    assert (tmp_path / "fsc.csv").read_text() == "of an average"
+    run = program(SPLIT, "-i", "a.xmd", "--odir", divided[0])
+    assert "a.xmd" in run.stderr  # its own folder is no obstacle
+
+
 def test_truth_of_another_set_is_refused(divided, program, tmp_path):
     write_table(tmp_path / "truth.xmd", {"itemId": [1, 2], "ref3d": [1, 2]})
     run = program(EVALUATE, "-i", divided[0] / "classes.xmd", "--truth", tmp_path / "truth.xmd", "-o", tmp_path / "r.json")

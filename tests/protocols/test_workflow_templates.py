@@ -33,6 +33,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
         XmippProtAverageSubtomograms3D,
         XmippProtDeepConsensusPicking3D,
         XmippProtImportCoordinates3D,
+        XmippProtSimulateTomograms,
         XmippProtWatchPicks3D,
     )
 
@@ -83,6 +84,20 @@ def test_the_simulation_matches_the_template_of_its_target(templates):
     assert evaluation["targetSpecies"] == simulation["targetComplex"]
     assert average["diameter"] == float(matching["diameters"])
     assert len(simulation["counts"].split()) == len(BUILTIN_COMPLEXES)
+
+
+@pytest.mark.parametrize("name", [*BATCH, LEARNED])
+def test_one_run_is_the_first_of_all(templates, name):
+    """Scipion's command schedules what follows from two first runs twice, and the two of them fail."""
+    first = {}
+    for entry in rendered(templates[name]):
+        values = [value for given in entry.values() for value in (given if isinstance(given, list) else [given])]
+        before = {own.partition(".")[0] for own in values if isinstance(own, str) and re.fullmatch(r"\d+\.[A-Za-z][\w.]*", own)}
+        before |= {entry[key] for key in ("inputRun", "modelRun") if entry.get(key)}
+        found = [first[own] for own in before if own in first]
+        first[entry["object.id"]] = set().union(*found) if found else {entry["object.id"]}
+    shared = {number: roots for number, roots in first.items() if len(roots) > 1}
+    assert shared == {}
 
 
 @pytest.mark.parametrize("name", BATCH)
@@ -178,7 +193,8 @@ def test_a_workflow_has_one_diameter_and_one_box(templates, name, project):
 def test_a_field_that_points_to_another_run_can_be_edited(project):
     """Scipion's window shows the pointer and takes a number instead only where the field allows both."""
     for kind, name in ((XmippProtAverageSubtomograms3D, "diameter"), (XmippProtImportCoordinates3D, "boxSize"),
-                       (XmippProtWatchPicks3D, "boxSize"), (XmippProtDeepConsensusPicking3D, "diameter")):  # fmt: skip
+                       (XmippProtWatchPicks3D, "boxSize"), (XmippProtDeepConsensusPicking3D, "diameter"),
+                       (XmippProtSimulateTomograms, "samplingRate")):  # fmt: skip
         assert project.newProtocol(kind).getParam(name).allowsPointers
 
 

@@ -136,6 +136,7 @@ class Pipeline:
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
         if self.workers:
             prepare_elsewhere(self.workers, preparation, tomograms, picks, steps)
+            remove_leftovers(self.layout.root)  # of workers that were killed
         for tomogram in tomograms:  # what was prepared elsewhere is done
             preparation.prepare(tomogram, picks, steps)
         return tomograms

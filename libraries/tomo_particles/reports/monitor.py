@@ -97,8 +97,8 @@ def clock(at: float | None, form: str = "%H:%M:%S") -> str:
 def _chart(title: str, values: Sequence[float], form: str) -> Chart | None:
     if len(values) < 2:
         return None
-    most = max(values) or 1.0
+    most = max(values)
     step = WIDTH / (len(values) - 1)
-    heights = [MARGIN + (HEIGHT - MARGIN) * (1 - max(0.0, value) / most) for value in values]
+    heights = [MARGIN + (HEIGHT - MARGIN) * (1 - max(0.0, value) / (most or 1.0)) for value in values]
     points = " ".join(f"{step * i:.1f},{height:.1f}" for i, height in enumerate(heights))
     return Chart(title, points, form.format(most), form.format(values[-1]))

@@ -52,3 +52,17 @@ def test_a_curve_does_not_hide_on_the_edge_of_its_chart(tmp_path):
     heights = [float(y) for y in re.findall(r"[\d.]+,([\d.]+)", re.search(r'points="([^"]+)"', page.read_text())[1])]
     assert min(heights) == 10.0 and max(heights) < 130.0  # 26 and 20 accepted picks
     assert "highest 26, last 20; the lower edge is 0" in page.read_text()
+    session = session_of(3)
+    for own in session.tomograms.values():
+        own.latency = 0.0
+    write_monitor(page, session, {}, "Session")
+    assert "highest 0, last 0" in page.read_text()  # of the waiting times
+
+
+def test_the_state_of_a_tomogram_keeps_its_words_on_a_narrow_screen(tmp_path):
+    """A cell that may break anywhere shrinks to one letter a line, unless it has a width of its own."""
+    page = tmp_path / "monitor.html"
+    write_monitor(page, session_of(2), {}, "Session")
+    text = page.read_text()
+    assert re.search(r"\.status \{[^}]*min-width: 9em", text)
+    assert text.count('<td class="status">published</td>') == 2 and '<th class="text status">state</th>' in text

@@ -71,7 +71,7 @@ def _define_content(form: params.Form) -> None:
     line.addParam("sizeX", params.IntParam, default=256, label="x")
     line.addParam("sizeY", params.IntParam, default=256, label="y")
     line.addParam("sizeZ", params.IntParam, default=100, label="z")
-    form.addParam("samplingRate", params.FloatParam, default=10.0, label="Sampling rate (Å/voxel)",
+    form.addParam("samplingRate", params.FloatParam, default=10.0, label="Sampling rate (Å/voxel)", allowsPointers=True,
                   help="Sampling rate of the tomograms. Maps are resampled to it.")
     form.addParam("prefix", params.StringParam, default="tomo", label="Name", expertLevel=params.LEVEL_ADVANCED,
                   help="Tomograms are called name_1, name_2, ...")

@@ -79,7 +79,7 @@ def plot_local(average: np.ndarray, local: np.ndarray) -> Figure:
     for column, (axis, name) in enumerate(zip("zyx", ("x right, y down", "x right, z down", "y right, z down"), strict=True)):
         middle = local.shape[column] // 2
         grid[0, column].imshow(np.take(average, middle, axis=column), cmap="gray", vmin=low, vmax=high)
-        grid[0, column].set_title(f"middle slice along {axis}; {name}", fontsize=10)
+        grid[0, column].set_title(f"middle slice along {axis}; {name}", fontsize=9)
         cut = np.take(frequency, middle, axis=column)
         shown = grid[1, column].imshow(np.ma.masked_equal(cut, 0), **colours)
     for axes in grid.ravel():
