@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 NAME = "run_deep_consensus_tomo"
-TIMED = {"summary.json", "report.html", "training_log.csv", "steps.json", ".lock"}  # they hold seconds, dates, times of files
+TIMED = {
+    ".xmipp_run_deep_consensus_tomo.json",
+    "summary.json",
+    "report.html",
+    "training_log.csv",
+    "steps.json",
+    ".lock",
+}  # they hold seconds, dates, times of files
 
 
 @pytest.fixture

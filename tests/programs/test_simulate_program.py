@@ -66,7 +66,7 @@ def folder(done, tmp_path_factory):
 
 
 def test_every_promised_file_is_there_and_nothing_else(folder):
-    files = {str(path.relative_to(folder[0])) for path in folder[0].rglob("*") if path.is_file()}
+    files = {str(path.relative_to(folder[0])) for path in folder[0].rglob("[!.]*") if path.is_file()}
     once = {"ground_truth.csv", "ground_truth.xmd", "classes.csv", "simulation.json"}
     templates = {f"templates/{which.name}.mrc" for which in builtin_complexes(10.0)}
     each = {

@@ -21,7 +21,14 @@ from tomo_particles.regions.region_mask import RegionMask
 
 NAME = "run_deep_consensus_tomo"
 PICKERS = ("one", "two", "three")
-TIMED = {"summary.json", "report.html", "training_log.csv", "steps.json", ".lock"}  # they hold seconds, dates, times of files
+TIMED = {
+    ".xmipp_run_deep_consensus_tomo.json",
+    "summary.json",
+    "report.html",
+    "training_log.csv",
+    "steps.json",
+    ".lock",
+}  # they hold seconds, dates, times of files
 PIPED = {"capture_output": True, "text": True, "check": False}
 QUICK = ("--settle", 0.6, "--noReport", "--boxsize", 12, "--seed", 3, "--threads", 1)
 
