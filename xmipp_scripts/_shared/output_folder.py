@@ -15,7 +15,7 @@ from pathlib import Path
 from tomo_particles.core.errors import InputError, listed, one_line
 from tomo_particles.core.files import written_aside
 
-WITHOUT_RESULT = {"--odir", "--threads", "--gpus", "--noReport"}  # options that change no result
+WITHOUT_RESULT = {"odir", "threads", "gpus", "noReport"}  # options that change no result, without their dashes
 MOST_VALUES = 3  # of an option that a note tells
 
 
@@ -55,7 +55,7 @@ class OutputFolder:
 
     def claim(self) -> str:
         """Record the options, before the first file is written; returns what to tell of an earlier run, '' for nothing."""
-        now = {name: list(values) for name, values in self.options.items() if name not in WITHOUT_RESULT}
+        now = {name: list(values) for name, values in self.options.items() if name.lstrip("-") not in WITHOUT_RESULT}
         before = _read(self._record)
         with written_aside(self._record) as aside:
             aside.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8")

@@ -31,7 +31,7 @@ class Program(XmippScript):
     parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
     renamed_options: Mapping[str, str] = {}  # option of before: its name now
     outputs: Mapping[str, Place] = {}  # options that name what the program writes
-    written: Written | None = None  # into the folder --odir
+    written: Written | None = None  # into the folder of the first of the outputs
     goes_on = False  # whether the same command goes on after an interruption
     replacing = ""  # the option by which a user asks to replace what is there, if there is one
 
@@ -105,9 +105,10 @@ class Program(XmippScript):
 
     def _check_folder(self) -> None:
         """Refuse to replace what others wrote into the output folder."""
-        if self.written and "--odir" in self.given:
-            folder = OutputFolder(Path(self.given["--odir"][0]), self.name, self.written, self.given)
-            folder.refuse_foreign("--odir")
+        option = next(iter(self.outputs), "")
+        if self.written and option in self.given:
+            folder = OutputFolder(Path(self.given[option][0]), self.name, self.written, self.given)
+            folder.refuse_foreign(option)
             expect(folder)
 
     def _check_values(self, name: str, values: list[str], see: str) -> None:
