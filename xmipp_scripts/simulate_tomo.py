@@ -116,7 +116,6 @@ def simulate(config: SimulationConfig, say: Callable[[str], None] = say) -> None
     complexes = _complexes(config)
     counts = config.counts_of(len(complexes))
     say(f"{sum(counts)} particles a tomogram: " + ", ".join(f"{n} {c.name}" for n, c in zip(counts, complexes, strict=True)))
-    print_notes(claimed(folder))
     truths, reports = [], []
     for name in config.names:
         truth, report = _simulate_one(config, name, complexes, counts, imaging)
@@ -179,6 +178,7 @@ def _simulate_one(config: SimulationConfig, name: str, complexes: list, counts: 
         contaminants=config.contaminants,
         rng=rng,
     )
+    print_notes(claimed(config.odir))  # before the first file, and not where the first tomogram fits no particle
     if config.density:
         outputs.write_density(config.odir, sample)
     add_ice_noise(sample, config.ice_noise, rng=rng)

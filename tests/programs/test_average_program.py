@@ -168,6 +168,7 @@ def test_few_picks_give_an_average_without_halves_and_no_file_of_before_stays(kn
     (folder / "again").mkdir()
     for name in ("half1.mrc", "fsc.csv"):
         (folder / "again" / name).write_text("of an earlier average")
+    (folder / "again" / f".xmipp_{NAME}.json").write_text("{}")  # the record of that average
     printed = done(
         NAME,
         "--tomograms",

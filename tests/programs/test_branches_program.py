@@ -113,6 +113,7 @@ def test_a_consensus_gives_its_pickers_votes_and_accepted_picks(folder, done):
     done("run_deep_consensus_tomo", *run, "--odir", "consensus", cwd=folder)
     (folder / "shared" / "maps").mkdir(parents=True)
     (folder / "shared" / "maps" / "old_average.mrc").write_text("of an earlier comparison")
+    (folder / "shared" / f".xmipp_{NAME}.json").write_text("{}")  # the record of that comparison
     options = ("--consensus", "consensus", "--branches", "hand=truth.csv", "--sharedPoses", "--odir", "shared")
     printed = done(NAME, *COMMON, *options, cwd=folder)
     table = pd.read_csv(folder / "shared" / "branches.csv").set_index("branch")

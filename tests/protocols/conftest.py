@@ -9,10 +9,19 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
+    from pwem.objects import Transform
     from pyworkflow import Config
     from pyworkflow.template import LocalTemplate, TemplateList
     from tomo.constants import BOTTOM_LEFT_CORNER
-    from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
+    from tomo.objects import (
+        Coordinate3D,
+        SetOfCoordinates3D,
+        SetOfSubTomograms,
+        SetOfTomograms,
+        SubTomogram,
+        TomoAcquisition,
+        Tomogram,
+    )
 
     from xmipptomo.files import RunFiles
 
@@ -76,6 +85,22 @@ class SetMaker:
                 coordinates.append(coordinate)
         coordinates.write()
         return coordinates
+
+    def subtomograms(self, count: int, rate: float) -> SetOfSubTomograms:
+        """Aligned subtomograms that say their tilts; their images are not there."""
+        subtomograms = SetOfSubTomograms(filename=self._file())
+        subtomograms.setSamplingRate(rate)
+        acquisition = TomoAcquisition(-60.0, 60.0)
+        subtomograms.setAcquisition(acquisition)
+        for number in range(1, count + 1):
+            item = SubTomogram()
+            item.setLocation(number, str(self.folder / "subtomograms.mrcs"))
+            item.setSamplingRate(rate)
+            item.setAcquisition(acquisition)
+            item.setTransform(Transform(np.eye(4)))
+            subtomograms.append(item)
+        subtomograms.write()
+        return subtomograms
 
     def empty_coordinates(self, tomograms: SetOfTomograms, box_size: int = 20) -> SetOfCoordinates3D:
         coordinates = SetOfCoordinates3D(filename=self._file())

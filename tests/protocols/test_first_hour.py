@@ -139,6 +139,7 @@ def filled(sets, tmp_path):
     volume = Volume(location=str(tmp_path / "map.mrc"))
     volume.setSamplingRate(RATE)
     (tmp_path / "picks.csv").write_text("tomo_id,x,y,z\nTS_1,10,20,30\n")
+    subtomograms = sets.subtomograms(100, RATE)
     model = VoxelModel("unet", "sphere", "ce", 48, RATE, (ParticleClass("particle", 43.0),), 1, 1)
     with h5py.File(tmp_path / "model.h5", "w") as file:
         file.attrs[ATTRIBUTE] = model.to_json()
@@ -146,7 +147,7 @@ def filled(sets, tmp_path):
         "inputModel": PickerModel(str(tmp_path / "model.h5")), "inputRun": XmippProtStreamingConsensus3D(),
         "inputTomograms": tomograms, "inputCoordinates": first, "inputSets": [first, second], "inputPickings": [first],
         "inputBranches": [first, second], "reference": second, "inputSet": first, "folder": str(tmp_path),
-        "inputTemplates": [volume],
+        "inputTemplates": [volume], "inputSubtomograms": subtomograms,
         "filesPath": str(tmp_path / "picks.csv"), "diameter": 100.0, "lowPass": 40.0,
     }  # fmt: skip
 

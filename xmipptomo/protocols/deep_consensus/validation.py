@@ -37,9 +37,10 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets, growing: bool = F
     errors += _contradictory(inputs) + _derived_errors(inputs) + _mask_errors(protocol, inputs)
     errors += _agreement_errors(protocol, inputs)
     errors += _tilt_errors(protocol)
+    if errors:  # what follows reads the sets
+        return errors
     of_now = [] if growing else [*_version_errors(inputs), *_unshared_errors(protocol, inputs)]
-    return errors or [*of_now, *_box_errors(protocol, inputs), *_diameter_errors(protocol, inputs),
-                      *_fit_errors(protocol, inputs)]
+    return [*of_now, *_box_errors(protocol, inputs), *_diameter_errors(protocol, inputs), *_fit_errors(protocol, inputs)]
 
 
 def _repeated(field: str, sets: list[SetOfCoordinates3D]) -> list[str]:
