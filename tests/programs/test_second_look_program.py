@@ -136,6 +136,7 @@ def test_again_it_does_nothing_and_other_options_train_nothing(looked, folder, d
     assert state(out)[model] == before[model]
 
 
+@pytest.mark.slow
 def test_votes_gain_it_too_without_a_network(folder, done):
     out, votes = folder / "votes", [option if option != "out" else "votes" for option in command("--voting")]
     printed = done(RUN, *votes, "--diameter", DIAMETER, cwd=folder)

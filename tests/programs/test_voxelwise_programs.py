@@ -137,6 +137,7 @@ def test_nothing_is_picked_in_bad_regions(learned, done, tmp_path):
     assert "nothing was picked: look at the masks of --mask first, then lower --threshold" in printed
 
 
+@pytest.mark.slow
 def test_templates_name_the_picks_and_turn_them(learned, done, program, tmp_path):
     """Each pick gets the template that it is like; place and score stay those of the network."""
     z, y, x = np.indices((17, 17, 17)) - 8
@@ -237,6 +238,7 @@ def test_a_recipe_learns_to_remove_noise_from_a_simulation(learned, done, tmp_pa
     assert summary["steps"] == [1] and summary["classes"]["rod"]["particles"] == 6
 
 
+@pytest.mark.slow
 def test_a_heatmap_is_learned(learned, done, tmp_path):
     options = ("--classes", learned.folder / "classes.csv", *QUICK, "--target", "heatmap", "--loss", "bce")
     done(TRAIN, *learned.sources, *options, "-o", tmp_path / "m.h5")

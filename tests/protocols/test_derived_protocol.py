@@ -10,7 +10,10 @@ with warnings.catch_warnings():  # of Scipion's own modules
 
 TestDerivedPicker = scipion_tests.TestDerivedPicker
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # Scipion leaves databases open and uses what Python deprecates
+    pytest.mark.slow,  # three runs; the same on the command line is quick
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
