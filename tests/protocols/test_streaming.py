@@ -3,7 +3,6 @@
 import errno
 import html
 import shutil
-import socket
 import sqlite3
 import threading
 import warnings
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiosmtpd.controller import Controller
+from mail_server import Kept, free_port
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
@@ -112,23 +112,6 @@ class TestStreaming(scipion_tests.TestStreaming):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(".")
             yield
-
-
-class Kept:
-    """What a mail server received."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[list[str], str]] = []
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802  a name of aiosmtpd
-        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))
-        return "250 OK"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def full_disk() -> InputError:

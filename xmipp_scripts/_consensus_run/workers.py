@@ -109,10 +109,6 @@ def prepare_one(
     return {name: own for name, own in steps.of(tomogram.tomo_id).items() if own != done.get(name)}, said
 
 
-def _only(tomo_id: str, found: dict[str, Any]) -> dict[str, Any]:
-    return {tomo_id: found[tomo_id]} if tomo_id in found else {}
-
-
 @contextmanager
 def _client(workers: Workers) -> Iterator[Client]:
     from distributed import Client, LocalCluster

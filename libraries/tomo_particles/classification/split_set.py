@@ -12,9 +12,9 @@ from ..averaging.band import Band
 from ..averaging.poses import Poses
 from ..core.errors import InputError, parameter
 from ..core.memory import lacking
+from ..core.mixture import is_one_normal
 from .class_maps import Boxes
 from .independent_halves import Halves, is_supported, judged_by_the_other, null_agreements, split_halves
-from .mixture import is_one_normal
 from .observations import Space, observe
 from .residuals import consensus_of, residuals_of
 from .two_classes import posterior, refined

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.special import expit
 
 from ..averaging.band import Band
+from ..core.mixture import fit_mixture
 from ..fourier.shell_correlation import shell_correlation
-from .mixture import fit_mixture
 from .observations import dot
 from .principal_component import NOISE, principal_component
 from .residuals import Residuals

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from .mixture import fit_mixture
+from ..core.mixture import fit_mixture
 
 FOLDS = 5
 LEAST_IN_CONE = 20

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.mixture import evidence_of_two, fit_mixture
+
 # Chosen on simulated tomograms of seeds 1 and 11; benchmarks/results/second_kind.md has these and others.
 LEAST_APART = 2.5  # distance of the groups in their width; one skewed group is divided into two that are nearer
 LEAST_SHARE = 0.18  # of the smaller group: a tenth of the accepted picks is often false
@@ -18,7 +20,6 @@ LEAST_SHARE = 0.18  # of the smaller group: a tenth of the accepted picks is oft
 LEAST_EVIDENCE = 6.0
 FEWEST = 40  # picks
 STARTS = (0.2, 0.35, 0.5, 0.65, 0.8)  # quantiles at which the groups are divided first
-STEPS = 200
 
 
 def second_kind(features: np.ndarray) -> float:
@@ -46,26 +47,9 @@ class Groups:
 
 def two_groups(values: np.ndarray) -> Groups:
     """The best division of values (n,) in two groups: expectation and maximisation from several starts."""
-    n, spread = len(values), float(values.std())
-    if not spread > 0:
+    if not values.std() > 0:
         return Groups(0.0, 0.0, -np.inf)
-    z = (values - values.mean()) / spread
-    share, apart, likelihood = max((_divided(z, z > np.quantile(z, start)) for start in STARTS), key=lambda one: one[2])
-    of_one = -(z**2).sum() / 2
-    return Groups(min(share, 1 - share), apart, float(2 * (likelihood - of_one) - 2 * np.log(n)))
-
-
-def _divided(z: np.ndarray, upper: np.ndarray) -> tuple[float, float, float]:
-    """Share of the upper of two groups that begin as `upper` (n,) bool, their distance, and the log-likelihood but for a
-    constant."""
-    weight = np.where(upper, 0.95, 0.05)
-    for _ in range(STEPS):
-        share = weight.mean()
-        high, low = np.average(z, weights=weight), np.average(z, weights=1 - weight)
-        variance = max(float((weight * (z - high) ** 2 + (1 - weight) * (z - low) ** 2).mean()), 1e-3)
-        of_high, of_low = (np.log(part) - (z - mean) ** 2 / (2 * variance) for part, mean in ((share, high), (1 - share, low)))
-        total = np.logaddexp(of_high, of_low)
-        before, weight = weight, np.clip(np.exp(of_high - total), 1e-6, 1 - 1e-6)
-        if np.abs(weight - before).max() < 1e-6:
-            break
-    return float(share), float(abs(high - low) / np.sqrt(variance)), float(total.sum() - len(z) * np.log(variance) / 2)
+    fits = [fit_mixture(values, values > np.quantile(values, start)) for start in STARTS]
+    best = max(fits, key=lambda fit: fit.log_likelihood(values))
+    apart = (best.high - best.low) / np.sqrt(best.variance)
+    return Groups(min(best.share, 1 - best.share), float(apart), evidence_of_two(values, best))

@@ -12,12 +12,12 @@ from tomo_particles.averaging.band import Band, in_wedge
 from tomo_particles.averaging.poses import Poses
 from tomo_particles.averaging.search import soft_ball
 from tomo_particles.classification.independent_halves import is_supported, judged_by_the_other, split_halves
-from tomo_particles.classification.mixture import fit_mixture, is_one_normal
 from tomo_particles.classification.nuisances import nuisances_of
 from tomo_particles.classification.observations import Observations, Space, dot, observe
 from tomo_particles.classification.principal_component import principal_component
 from tomo_particles.classification.residuals import consensus_of, residuals_of
 from tomo_particles.classification.two_classes import classes_of, posterior, refined
+from tomo_particles.core.mixture import fit_mixture, is_one_normal
 from tomo_particles.evaluation.class_agreement import adjusted_rand_index, balanced_accuracy, matched_classes, right
 
 EDGE, RATE, RESOLUTION = 20, 20.0, 80.0

@@ -7,28 +7,12 @@ import time
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+from mail_server import Kept, free_port
 
 from tomo_particles.core.errors import InputError
 from tomo_particles.runs.mails import PLAIN, Outbox, Server
 
 ADDRESSES = ("session@example.org", ("one@example.org", "two@example.org"))
-
-
-class Kept:
-    """What a server received."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[list[str], str]] = []
-
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802  a name of aiosmtpd
-        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))
-        return "250 OK"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def started(kept: Kept, port: int, **options) -> Controller:

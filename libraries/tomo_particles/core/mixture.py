@@ -34,10 +34,15 @@ class Mixture:
         return float((np.logaddexp(*each) - 0.5 * np.log(2 * np.pi * self.variance)).sum())
 
 
-def fit_mixture(values: np.ndarray) -> Mixture:
-    """By expectation and maximisation, from the quartiles. values: (n,), not all equal."""
-    low, high = np.quantile(values, (0.25, 0.75))
-    fit = Mixture(float(low), float(high), _floored(float(values.var()) / 2, values), 0.5)
+def fit_mixture(values: np.ndarray, begin: np.ndarray | None = None) -> Mixture:
+    """By expectation and maximisation. values: (n,), not all equal.  begin: (n,) bool, those that are `high` at first; without,
+    the means begin at the quartiles."""
+    if begin is None or begin.all() or not begin.any():
+        (low, high), variance, share = np.quantile(values, (0.25, 0.75)), values.var() / 2, 0.5
+    else:
+        low, high, share = values[~begin].mean(), values[begin].mean(), float(begin.mean())
+        variance = np.where(begin, (values - high) ** 2, (values - low) ** 2).mean()
+    fit = Mixture(float(low), float(high), _floored(float(variance), values), share)
     for _ in range(ROUNDS):
         of_high = expit(np.asarray(fit.log_odds(values), dtype=float))
         share = float(np.clip(of_high.mean(), LEAST_SHARE, 1 - LEAST_SHARE))
@@ -55,8 +60,13 @@ def _floored(variance: float, values: np.ndarray) -> float:
     return max(variance, 1e-6 * float(values.var()), 1e-30)
 
 
-def is_one_normal(values: np.ndarray) -> bool:
-    """Whether one normal distribution describes the numbers better than two of one width, by the Bayesian criterion."""
+def evidence_of_two(values: np.ndarray, fit: Mixture) -> float:
+    """That two normal distributions describe the numbers better than one: difference of the Bayesian information criteria."""
     n, variance = len(values), max(float(values.var()), 1e-30)
     alone = -0.5 * n * (np.log(2 * np.pi * variance) + 1)
-    return bool(-2 * alone + 2 * np.log(n) <= -2 * fit_mixture(values).log_likelihood(values) + 4 * np.log(n))
+    return float(2 * (fit.log_likelihood(values) - alone) - 2 * np.log(n))
+
+
+def is_one_normal(values: np.ndarray) -> bool:
+    """Whether one normal distribution describes the numbers better than two of one width, by the Bayesian criterion."""
+    return evidence_of_two(values, fit_mixture(values)) <= 0
