@@ -20,7 +20,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Look, Source
     from tomo_particles.runs.watching import VOTE, End, Prepare, Publish, Rules
     from xmipptomo.protocols import XmippProtMonitor3D, XmippProtPickingConsensus3D, XmippProtStreamingConsensus3D
-    from xmipptomo.protocols.shared.program_steps import JobLost
+    from xmipptomo.protocols.shared.queue_jobs import JobLost
     from xmipptomo.protocols.streaming.following_pickers import FollowsPickers
     from xmipptomo.protocols.streaming.set_looks import SetLook, look_at_input, look_at_set
     from xmipptomo.tests import test_protocol_streaming_consensus3d as consensus_tests
@@ -127,6 +127,7 @@ def full_disk() -> InputError:
         (OSError(errno.EIO, "Input/output error"), True),
         (full_disk(), True),
         (InputError("tomogram 'TS_1': the file TS_1.mrc does not exist"), False),
+        (JobLost("the job of preparation_TS_1 was gone before its end, 3 times"), False),
     ],
 )
 def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
@@ -140,7 +141,6 @@ def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
         _sets=broken,
         _note=lambda ts_id, **changes: noted.append((ts_id, changes["left_out"], changes["revision"])),
         _hold=lambda ts_id, error: held.append((ts_id, error)),
-        _isLostForGood=lambda ts_id, error: False,
         error=lambda text: None,
     )
     XmippProtPickingConsensus3D._merge(run, Prepare("TS_1", 1, "t", {1: "p", 2: "q"}))
@@ -196,13 +196,6 @@ def test_a_full_disk_is_waited_for_and_said(tmp_path, monkeypatch):
     said = "Publish: 'picks.xmd': the disk is full; free some space; it is tried again"
     assert [text for text in run.said if "disk is full" in text] == [said]
     assert run._keptLines() == [] and LedgerFiles(tmp_path / "ledger").read()["TS_1"].published
-
-
-def test_a_job_that_is_lost_three_times_is_lost_for_good():
-    run = SimpleNamespace(_lost={})
-    lost = [FollowsPickers._isLostForGood(run, "TS_1", JobLost("the job ended before its program did")) for _ in range(3)]
-    assert lost == [False, False, True]
-    assert not FollowsPickers._isLostForGood(run, "TS_2", OSError("the disk did not answer"))
 
 
 @pytest.mark.slow
