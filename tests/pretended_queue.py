@@ -11,7 +11,7 @@ PARALLEL_COMMAND = mpirun -np %_(JOB_NODES)d %_(COMMAND)s
 NAME = PRETENDED
 MANDATORY = 0
 SUBMIT_COMMAND = bash {folder}/send %_(JOB_SCRIPT)s
-CANCEL_COMMAND = kill -9 -- -$(cat {folder}/%_(JOB_ID)s)
+CANCEL_COMMAND = bash {folder}/cancel %_(JOB_ID)s
 CHECK_COMMAND = bash {folder}/check %_(JOB_ID)s
 SUBMIT_TEMPLATE = #!/bin/bash
     ## %_(JOB_NAME)s
@@ -25,6 +25,7 @@ JOB_ID=$id bash $1 > /dev/null 2>&1 < /dev/null &
 echo $! > {folder}/$id
 echo "Submitted batch job $id"
 """
+CANCEL = "kill -9 -- -$(cat {folder}/$1)\n"
 CHECK = """[ -e {folder}/broken ] && echo 'Unable to contact the controller' >&2 && exit 1
 pid=$(cat {folder}/$1)
 if grep -qs '^State:\\s[RSD]' /proc/$pid/status; then echo "$1 R"; fi
@@ -37,7 +38,7 @@ class PretendedQueue:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        for name, text in (("send", SEND), ("check", CHECK), ("hosts.conf", HOSTS)):
+        for name, text in (("send", SEND), ("check", CHECK), ("cancel", CANCEL), ("hosts.conf", HOSTS)):
             (folder / name).write_text(text.format(folder=folder))
         self.host = HostConfig.load(str(folder / "hosts.conf"))["localhost"]
 

@@ -22,7 +22,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.protocols import XmippProtMonitor3D, XmippProtPickingConsensus3D, XmippProtStreamingConsensus3D
     from xmipptomo.protocols.shared.queue_jobs import JobLost
     from xmipptomo.protocols.streaming.following_pickers import FollowsPickers
-    from xmipptomo.protocols.streaming.set_looks import SetLook, look_at_input, look_at_set
+    from xmipptomo.protocols.streaming.set_looks import SetLook, SetLooks, look_at_input, look_at_set
     from xmipptomo.tests import test_protocol_streaming_consensus3d as consensus_tests
     from xmipptomo.tests import test_protocols_streaming as scipion_tests
     from xmipptomo.tests.test_protocol_streaming_consensus3d import QUICK, SOON
@@ -69,10 +69,10 @@ def test_a_set_is_looked_at_without_scipion(coordinates, sets, tmp_path):
 def test_a_locked_set_is_unknown_and_not_closed(coordinates):
     writer = sqlite3.connect(coordinates.getFileName(), isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")
-    assert look_at_set(coordinates.getFileName()) is None and look_at_input(coordinates.getFileName()) is None
+    assert look_at_set(coordinates.getFileName()) is None and look_at_input(SetLooks(coordinates.getFileName())) is None
     writer.execute("ROLLBACK")
     writer.close()
-    found = look_at_input(coordinates.getFileName())
+    found = look_at_input(SetLooks(coordinates.getFileName()))
     assert set(found.items) == {"TS_1", "TS_2"} and found.state == OVER
 
 
@@ -91,13 +91,13 @@ def test_a_locked_set_is_unknown_and_not_closed(coordinates):
 def test_a_set_is_over_only_if_its_run_has_finished_too(coordinates, tmp_path, state, is_open, expected):
     coordinates.setStreamState(coordinates.STREAM_OPEN if is_open else coordinates.STREAM_CLOSED)
     coordinates.write()
-    assert look_at_input(in_run(tmp_path, coordinates, state)).state == expected
+    assert look_at_input(SetLooks(in_run(tmp_path, coordinates, state))).state == expected
 
 
 def test_a_finished_run_without_a_single_item_is_over(coordinates, sets, tmp_path):
     empty = sets.empty_coordinates(coordinates.getPrecedents())
     empty.write()
-    assert look_at_input(in_run(tmp_path, empty, "finished")) == Source({}, OVER)
+    assert look_at_input(SetLooks(in_run(tmp_path, empty, "finished"))) == Source({}, OVER)
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ from .validation import validation_errors, validation_warnings
 logger = logging.getLogger(__name__)
 
 
-class XmippProtDeepConsensusPicking3D(PreparesTomograms, LearnsAndScores, LearnsFromAnswers, GrowingOutputs, EMProtocol,
+class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, GrowingOutputs, PreparesTomograms, EMProtocol,
                                       ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 

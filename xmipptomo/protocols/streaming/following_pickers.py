@@ -74,7 +74,7 @@ class FollowsPickers(Following):
 
     def _look(self) -> Look:
         paths = [self._tomogramSet().getFileName(), *(own.getFileName() for own in self._sets())]
-        tomograms, *pickers = map(look_at_input, paths)
+        tomograms, *pickers = (look_at_input(self._looksAt(path)) for path in paths)
         room = shutil.disk_usage(self._getExtraPath()).free > RESERVE
         return Look(tomograms, tuple(pickers), self._isToFinish(), room)
 

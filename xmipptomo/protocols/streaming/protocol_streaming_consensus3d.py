@@ -34,7 +34,6 @@ from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
 from .live_files import LiveFiles
-from .set_looks import look_at_set
 from .streaming_form import LIMITS, define_streaming
 
 LIVE = "liveCoordinates"  # the output that grows
@@ -207,7 +206,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         """Raise InputError for a tomogram that the set of the pickers does not have, or has twice."""
         tomograms = super()._tomogramSet()
         tomogram_of(tomograms, ts_id)
-        look = look_at_set(tomograms.getFileName())
+        look = self._looksAt(tomograms.getFileName()).look()
         if look and look.counts.get(ts_id, 0) > 1:
             raise InputError(f"the set of tomograms has '{ts_id}' {look.counts[ts_id]} times; ids must differ")
 
