@@ -119,7 +119,8 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _values(self, names: Sequence[str]) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
-        return depends_on({"inputs": self._givenPointers()}, {name: self.getAttributeValue(name) for name in names})
+        values = {name: self.getAttributeValue(name) for name in names}
+        return depends_on({"inputs": self._givenPointers()}, values, list(filter(None, [values.get("templateFile")])))
 
     def _givenPointers(self) -> list:
         return [pointer for pointer in self._inputPointers() if pointer.get() is not None]
