@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -85,6 +86,22 @@ def test_a_set_that_is_written_again_is_seen_at_once(growing):
     assert looks.look().counts == {"TS_1": 40} and looks.look() == look_at_set(growing.path)
     other.do("DELETE FROM Objects WHERE id > 10")
     assert looks.look().counts == {"TS_1": 10}
+
+
+def test_what_a_writer_wrote_half_before_it_was_killed_is_taken_back(growing, tmp_path):
+    growing.add("TS_1")
+    before = look_at_set(growing.path)
+    writer = sqlite3.connect(growing.path, isolation_level=None)
+    writer.execute("PRAGMA cache_size = 1")  # so that a part of it reaches the file before the commit
+    writer.execute("BEGIN")
+    writer.executemany(ADD, [("TS_2", 1.0, 1.0, 1.0, 0.5, "[1, 0]")] * 5000)
+    killed = tmp_path / "killed.sqlite"
+    for ending in ("", "-journal"):
+        shutil.copy(growing.path + ending, f"{killed}{ending}")
+    assert killed.stat().st_size > 50_000
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert look_at_set(str(killed)) == before == look_at_set(growing.path)
 
 
 def calls_to_read() -> int:
