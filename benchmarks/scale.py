@@ -1,10 +1,10 @@
 """More workers, and a queue: what they gain and what they cost.
 
-Part *workers*: the 24 000-pick job (`job.py`) with 1, 2 and 4 local workers of one thread (`--workers`), until the training begins:
-merging, noise and boxes are what workers share. Efficiency: seconds of one worker, divided by those of n workers and by n.
+Part *workers*: the 24 000-pick job (`job.py`) with 1, 2 and 4 local workers of one thread (`--workers`), until the training
+begins: merging, noise and boxes are what workers share. Efficiency: seconds of one worker, divided by those of n and by n.
 
-Part *slurm*: many small tomograms, one job for each, sent by Scipion to a SLURM of one node: jobs that were sent, seconds from the
-first job to the last, seconds in jobs, and whether the result is that of a run without a queue. It needs slurm-wlm, and root.
+Part *slurm*: many small tomograms, one job for each, sent by Scipion to a SLURM of one node: jobs that were sent, seconds of the
+run, and whether the result is that of a run without a queue. It needs slurm-wlm, and root.
 """
 
 from __future__ import annotations

@@ -156,7 +156,8 @@ def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kill
     page, session = stage.page(), json.loads((stage.folder / "live_run" / "live" / "session.json").read_text())
     assert "2 of 2 tomograms" in page and "'finished'" not in page and "finished" in page
     seen = session["tomograms"]["TS_1"]
-    assert seen["live"] == accepted["TS_1"] and seen["picks"] == {name: len(stage.scene.picks[name]["TS_1"][0]) for name in PICKERS}
+    counts = {name: len(stage.scene.picks[name]["TS_1"][0]) for name in PICKERS}
+    assert seen["live"] == accepted["TS_1"] and seen["picks"] == counts
     again = finished(stage.watch(*options))
     assert "published" not in again and "final pass" not in again and "merged picks accepted" in again
     answers = "tomo_id,x,y,z,samplingRate,answer,who,when,why,score\nTS_1,20,20,20,10,yes,me,now,,0.5\n"

@@ -18,7 +18,8 @@ VOLUMES = "Volume, SetOfVolumes, AverageSubTomogram, SetOfAverageSubTomograms"
 LIMITS = {
     "tiltFirst": (-89, 89, True), "tiltLast": (-89, 89, True), "angularStep": (0, 90, True), "lowPass": (0, None, True),
     "defocus": (0, None, False), "voltage": (0, None, False), "sphericalAberration": (0, None, True),
-    "amplitudeContrast": (0, 1, True), "boxSize": (0, None, True), "threshold": (-1, 0.99, True), "templateRate": (0, None, False),
+    "amplitudeContrast": (0, 1, True), "boxSize": (0, None, True), "threshold": (-1, 0.99, True),
+    "templateRate": (0, None, False),
 }
 
 
@@ -35,8 +36,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
     *Inputs*
 
     - A SetOfTomograms.
-    - One or more templates: volumes or averages, at any sampling rate, with the particle bright on a dark background, or one file.
-    The name of a template (its label, else its file's name) becomes the class of its picks.
+    - One or more templates: volumes or averages, at any sampling rate, with the particle bright on a dark background, or one
+    file. The name of a template (its label, else its file's name) becomes the class of its picks.
     - Optionally, a mask: the region in which template and tomogram are compared.
 
     *Outputs*
@@ -58,8 +59,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
 
     _label = "template matching 3D"
     _program = TEMPLATE_PROGRAM
-    _stepParams = ("templateFile", "templateRate", "diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf", "defocus", "voltage",
-                   "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
+    _stepParams = ("templateFile", "templateRate", "diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf",
+                   "defocus", "voltage", "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
     _outputParams = ("boxSize",)
     _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--templateMask": "mask",
                      "--diameter": "diameters",
