@@ -91,3 +91,9 @@ def cones_of(axes: np.ndarray, step: float, distance: float, symmetry: Rotation)
                 f"the {len(axes)} particles; give more"
             )
         distance = min(WIDEST, distance * WIDER)
+
+
+def rot_tilt(directions: np.ndarray) -> np.ndarray:
+    """(k, 2) degrees of directions (k, 3)."""
+    x, y, z = directions.T
+    return np.stack([np.degrees(np.arctan2(y, x)), np.degrees(np.arccos(np.clip(z, -1, 1)))], axis=1)

@@ -44,6 +44,18 @@ def images_of(packed: np.ndarray, band: Band) -> np.ndarray:
     return scipy.fft.irfft2(half, s=(edge, edge), axes=(-2, -1))
 
 
+def resized(images: np.ndarray, edge: int) -> np.ndarray:
+    """Images (n, box, box) scaled down to `edge` pixels, both even, by cropping their spectra; the centre pixel stays that."""
+    box = images.shape[-1]
+    kept = np.r_[0 : edge // 2, box - edge // 2 : box]
+    parts = []
+    for first in range(0, len(images), AT_ONCE):
+        spectra = scipy.fft.rfft2(np.asarray(images[first : first + AT_ONCE], dtype=np.float32), axes=(-2, -1))
+        cropped = spectra[:, kept, : edge // 2 + 1] * np.float32((edge / box) ** 2)
+        parts.append(scipy.fft.irfft2(cropped, s=(edge, edge), axes=(-2, -1)))
+    return np.concatenate(parts)
+
+
 @lru_cache(maxsize=32)
 def _sign(band: Band) -> np.ndarray:
     return np.where(plane_of(band).sum(axis=1) % 2, -1, 1).astype(np.float32)

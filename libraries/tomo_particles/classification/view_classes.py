@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from ..core.mixture import fit_mixture
 
 FOLDS = 5
+CHANGE = 1e-4  # of share and mean in a round of the mixture, at which it ends: there are hundreds of mixtures
 MARGIN = 2.02  # of the scale of the largest eigenvalue of noise: 99 of 100 stay below (Tracy-Widom)
 
 
@@ -35,12 +36,12 @@ def view_classes(images: np.ndarray, mask: np.ndarray, *, cross_fit: bool) -> Vi
     cross_fit: each fifth is judged by component and mixture of the other four, so that no image judges itself.
     """
     pixels = images[:, mask].astype(float)
-    mean, direction, spread = _component(pixels)
+    mean, direction, spread = component(pixels)
     odds = _odds(pixels, pixels, mean, direction)
     if cross_fit:
         for fold in range(FOLDS):
             own = np.arange(len(pixels)) % FOLDS == fold
-            centre, other, _ = _component(pixels[~own])
+            centre, other, _ = component(pixels[~own])
             odds[own] = _odds(pixels[own], pixels[~own], centre, other * (1 if other @ direction >= 0 else -1))
     eigenimage, average = np.zeros(mask.shape), np.zeros(mask.shape)
     eigenimage[mask], average[mask] = direction, mean
@@ -56,7 +57,7 @@ class Spread:
     squares: float
 
 
-def _component(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, Spread]:
+def component(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, Spread]:
     """Mean and first principal component of pixels (k, p), and its variance among all; its largest pixel is positive."""
     mean, count = pixels.mean(axis=0), max(1, len(pixels) - 1)
     centred = pixels - mean
@@ -71,7 +72,7 @@ def _component(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, Spread]:
 
 
 def _odds(pixels: np.ndarray, among: np.ndarray, mean: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    return fit_mixture((among - mean) @ direction).log_odds((pixels - mean) @ direction)
+    return fit_mixture((among - mean) @ direction, change=CHANGE).log_odds((pixels - mean) @ direction)
 
 
 def is_informative(spread: Spread, count: int, pixels: int) -> bool:

@@ -10,8 +10,8 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.transform import Rotation
 
 from ..geometry.orientations import turned
-from .directions import Cone, Cones, cones_of
-from .in_plane import aligned_images, frame_of
+from .directions import Cones, cones_of
+from .in_plane import aligned_images, frame_of, splines
 from .max_cut import Cut, low_rank_cut
 from .view_classes import ViewClasses, evidence, graph_of, view_classes
 
@@ -67,21 +67,17 @@ def view_graph(
     Raises InputError if even the widest cones hold too few particles.
     """
     cones = cones_of(axes, views.step, views.distance, views.symmetry)
+    coefficients = splines(images)
     found = [
-        classes_from(direction, cone, images, shifts, mask, cross_fit=views.cross_fit)
+        view_classes(
+            aligned_images(coefficients, cone, direction, shifts), pixels_of(direction, mask), cross_fit=views.cross_fit
+        )
         for direction, cone in zip(cones.directions, cones.cones, strict=True)
     ]
     odds = evidence([cone.rows for cone in cones.cones], found, len(images), every=not views.cross_fit)
     weights = graph_of(odds)
     cut = low_rank_cut(weights, PLANES, seed)
     return ViewGraph(cones, found, odds, weights, cut, particle_odds(odds, cut, joined))
-
-
-def classes_from(
-    direction: np.ndarray, cone: Cone, images: np.ndarray, shifts: np.ndarray, mask: np.ndarray, *, cross_fit: bool
-) -> ViewClasses:
-    """The classes of one direction, by the pixels that the mask covers."""
-    return view_classes(aligned_images(images, cone, direction, shifts), pixels_of(direction, mask), cross_fit=cross_fit)
 
 
 def pixels_of(direction: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -104,9 +100,3 @@ def particle_odds(odds: csr_matrix, cut: Cut, joined: Callable[[np.ndarray, np.n
                 signs[cut.pieces == piece] *= -1
     count = np.maximum(np.diff(counted.indptr), 1)
     return np.asarray(counted @ signs) / count
-
-
-def rot_tilt(directions: np.ndarray) -> np.ndarray:
-    """(k, 2) degrees of directions (k, 3)."""
-    x, y, z = directions.T
-    return np.stack([np.degrees(np.arctan2(y, x)), np.degrees(np.arccos(np.clip(z, -1, 1)))], axis=1)
