@@ -36,7 +36,7 @@ from .methods import methods_text
 from .notes import orientation_notes
 from .outputs import derived_counts, disagreements, expected, merged_picks
 from .preparation import PreparesTomograms
-from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
+from .second_look import box_notes, diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .training import settings_file, tuned_fields, tuned_note
 from .validation import validation_errors, validation_warnings
@@ -251,8 +251,9 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
         derived = derived_counts(merged.values(), grid)
         settings["settings"] |= (tuned := tuned_fields(self, files))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
-                        orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
-                                          self.symmetry.get()) + tuned_note(tuned),
+                        box_notes(self, grid.sampling_rate, grid.box_size) + tuned_note(tuned)
+                        + orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
+                                            self.symmetry.get()),
                         settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
