@@ -158,6 +158,8 @@ def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kill
     seen = session["tomograms"]["TS_1"]
     counts = {name: len(stage.scene.picks[name]["TS_1"][0]) for name in PICKERS}
     assert seen["live"] == accepted["TS_1"] and seen["picks"] == counts
+    final_pass = (stage.folder / "live_run" / "accepted.csv").stat().st_mtime
+    assert seen["live_at"] < final_pass < session["looked_at"]  # the waiting time ends before the final pass
     again = finished(stage.watch(*options))
     assert "published" not in again and "final pass" not in again and "merged picks accepted" in again
     answers = "tomo_id,x,y,z,samplingRate,answer,who,when,why,score\nTS_1,20,20,20,10,yes,me,now,,0.5\n"

@@ -43,17 +43,14 @@ class SessionPage:
         free: int,
         now: bool = False,
     ) -> None:
-        """Write the page, if it is time.
+        """Note what there is, and write the page if it is time.
 
         state: of the run.  live: number and mean score of the published picks of each tomogram.  model: file of the newest
         one, or empty.  free: bytes on the disk.  now: whether it is time in any case.
         """
-        if not now and time.monotonic() < self._next:
-            return
         from tomo_particles.reports.monitor import write_monitor
         from tomo_particles.runs.conditions import Limits, conditions
 
-        self._next = time.monotonic() + EVERY
         at = time.time()
         self._session.note(
             SessionLook(
@@ -70,6 +67,9 @@ class SessionPage:
             ),
             at,
         )
+        if not now and time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY
         held = conditions(self._session, Limits(), at)
         self._session.conditions = {key: (text, self._session.conditions.get(key, ("", at))[1]) for key, text in held.items()}
         with written_aside(self._file) as aside:

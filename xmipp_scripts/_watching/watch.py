@@ -127,6 +127,7 @@ class Watch:
                     case FinalPass():
                         with written_aside(over) as aside:
                             aside.write_text(self.inputs.digest)
+                        self._show("running", now=True)  # it takes long, and nobody looks meanwhile
                         self._final_pass(action)
                     case _:
                         self._do(action)
