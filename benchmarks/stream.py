@@ -88,7 +88,11 @@ def session(folder: Path, options: argparse.Namespace) -> tuple[dict[str, object
     except KeyboardInterrupt:
         numbers["ended by hand after (s)"] = time.monotonic() - watched.begun
         for run in (*releases, live, monitor):
-            project.stopProtocol(run)
+            project._updateProtocol(run)
+            if run.isActive():
+                project.stopProtocol(run)
+        while any(os.path.exists(f"/proc/{run.getPid() or 'none'}") for run in (live, monitor)):
+            time.sleep(1)
     project._updateProtocol(live)
     picks = {}
     if hasattr(live, "liveCoordinates"):
@@ -171,7 +175,7 @@ def main() -> None:
     from tests.faults.scipion import _set_environment
 
     here = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         _set_environment(Path(folder))
         result = session(Path(folder), options)
         os.chdir(here)
