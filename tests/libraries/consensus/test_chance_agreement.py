@@ -59,7 +59,15 @@ def test_the_expected_pairs_are_those_of_random_places():
     radius = 5.0
     volume = np.prod(SIZE)
     expected = 2000 * 2000 * 4 / 3 * np.pi * radius**3 / volume  # a little less: spheres at the upper and lower border are cut
-    assert 0.85 * expected < pairs_by_chance(positions, np.array(["a"] * 4000), seen, radius) < 1.02 * expected
+    assert 0.85 * expected < pairs_by_chance(positions, np.array(["a"] * 4000), seen, radius)[0, 1] < 1.02 * expected
+
+
+def test_two_pickers_that_see_the_particles_are_enough():
+    """Five random pickers beside them bring the pairs of all down to chance."""
+    rng = np.random.default_rng(4)
+    particles, random = anywhere(rng, 30), [anywhere(rng, 150) for _ in range(5)]
+    of_two = [np.r_[particles + rng.normal(0, 1, particles.shape), anywhere(rng, 20)] for _ in range(2)]
+    assert agreement_informs(table([*of_two, *random])) and not agreement_informs(table(random))
 
 
 def test_a_few_agreed_among_many_say_nothing_but_a_few_of_a_few_do():
