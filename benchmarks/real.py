@@ -36,7 +36,7 @@ in tomogram TS_6_6, and picker B none of beta-galactosidase: there nothing is ag
 
 There is no cure without other evidence, and nothing is promised: the programs state no precision from votes alone. Since November 2026
 they say how many picks only one of two pickers found, that votes cannot tell errors from particles that the other missed, and in which
-tomograms only one picker has picks (`consensus.chance_agreement.notes_on_votes`). With tomograms a network or a second look judges the
+tomograms only one picker has picks (`consensus.disagreement`). With tomograms a network or a second look judges the
 picks of one picker."""
 
 

@@ -7,13 +7,13 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..core.errors import listed, parameter
+from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .merged_picks import NEGATIVE, references_of, votes_of
 from .picker_reliability import votes_of_witnesses
@@ -59,29 +59,11 @@ def agreement_informs(columns: Mapping[str, list]) -> bool:
     return bool(above.any() or pairs.sum() > TIMES * chance.sum() + ERRORS * np.sqrt(chance.sum()))
 
 
-def notes_on_votes(columns: Mapping[str, list], names: Sequence[str]) -> list[str]:
-    """What merged picks that were only voted on cannot tell, a sentence each. names: (K,) of the pickers.
-
-    That the votes contain no information; in which tomograms one picker alone has picks; and that the votes of two pickers are
-    three numbers: picks of both, and of each alone. Picks of one alone are what the other missed, or errors: both give the same
-    numbers. In benchmarks/results/real.md 7 to 50 % of them are particles, and the numbers are alike.
-    """
-    comments = columns.get("comment", [])
-    if len(comments) >= FEWEST_UNCONFIRMED and not agreement_informs(columns):
-        return ["the pickers agree no more often than by chance; one file may have another origin, unit or binning"]
-    found, seen = [], votes_of(comments, np.arange(1, len(names) + 1))[0]
-    of_tomogram = np.array(columns.get("tiltSeriesId", [""] * len(seen)), dtype=object)
-    present = {tomo_id: np.flatnonzero(seen[of_tomogram == tomo_id].any(axis=0)) for tomo_id in dict.fromkeys(of_tomogram)}
-    if alone := [f"tomogram {tomo_id} ('{names[of[0]]}')" for tomo_id, of in present.items() if len(of) == 1 < len(names)]:
-        found.append(f"only one picker has picks in {listed(alone, quote='')}: nothing there is agreed on")
-    single = int((seen.sum(axis=1) == 1).sum())
-    if len(names) == 2 and single:
-        found.append(
-            f"two pickers: only one of them found {single} of the {len(seen)} merged picks. Votes cannot tell whether these are "
-            "errors, or particles that the other missed; in the second case all picks of one picker are the better set. A third "
-            "picker, a network or a second look can tell"
-        )
-    return found
+def chance_note(columns: Mapping[str, list]) -> str:
+    """What to say of merged picks that were only voted on, if the votes contain no information; empty otherwise."""
+    if len(columns.get("comment", [])) < FEWEST_UNCONFIRMED or agreement_informs(columns):
+        return ""
+    return "the pickers agree no more often than by chance; one file may have another origin, unit or binning"
 
 
 def pairs_by_chance(positions: np.ndarray, tomo_ids: np.ndarray, seen: np.ndarray, radius: float) -> np.ndarray:
@@ -94,12 +76,19 @@ def pairs_by_chance(positions: np.ndarray, tomo_ids: np.ndarray, seen: np.ndarra
     for tomo_id in np.unique(tomo_ids):
         own = tomo_ids == tomo_id
         places, found = positions[own], seen[own]
-        lowest, extent = places.min(axis=0)[:2], np.maximum(np.ptp(places, axis=0)[:2], 1e-9)
         trees = [cKDTree(places[of_picker]) for of_picker in found.T]
         for shift in SHIFTS:
-            moved = places.copy()
-            moved[:, :2] = lowest + (places[:, :2] - lowest + np.array(shift) * extent) % extent
+            moved = shifted(places, shift)
             others = [cKDTree(moved[of_picker]) for of_picker in found.T]
             for a, b in combinations(range(len(trees)), 2):
                 pairs[a, b] += trees[a].count_neighbors(others[b], radius)
     return pairs / len(SHIFTS)
+
+
+def shifted(places: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
+    """Places (n, 3), moved by one of SHIFTS within their own extent."""
+    moved = places.copy()
+    if len(places):
+        lowest, extent = places.min(axis=0)[:2], np.maximum(np.ptp(places, axis=0)[:2], 1e-9)
+        moved[:, :2] = lowest + (places[:, :2] - lowest + np.array(shift) * extent) % extent
+    return moved

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tomo_particles.consensus.chance_agreement import agreement_informs, notes_on_votes, pairs_by_chance
+from tomo_particles.consensus.chance_agreement import agreement_informs, pairs_by_chance
 
 BOX, SIZE = 20, np.array([200.0, 200.0, 60.0])
 
@@ -90,18 +90,3 @@ def test_a_picker_given_twice_does_not_agree_with_itself():
     twin, other = anywhere(rng, 100), anywhere(rng, 100)
     assert not agreement_informs(table([twin, twin + rng.normal(0, 0.1, twin.shape), other]))
     assert agreement_informs(table([twin, twin + rng.normal(0, 0.1, twin.shape)]))  # one witness: nothing can be known
-
-
-def test_what_votes_cannot_tell_is_said():
-    """By real pickings of apoferritin (benchmarks/real.py): one picker misses particles, and has no picks in a tomogram."""
-    both, one, other = anywhere(np.random.default_rng(1), 90), *(anywhere(np.random.default_rng(k), 40) for k in (2, 3))
-    columns = table([np.r_[both, one], np.r_[both, other]])
-    seen, n = [comment.split("+") for comment in columns["comment"]], len(columns["comment"])
-    single = sum(len(own) == 1 for own in seen)
-    (note,) = notes_on_votes(columns, ("a", "b"))
-    assert f"only one of them found {single} of the {n} merged picks" in note and 0 < single < n
-    columns["tiltSeriesId"] = ["c" if own == ["2"] else "a" for own in seen]
-    first, _ = notes_on_votes(columns, ("a", "b"))
-    assert first == "only one picker has picks in tomogram c ('b'): nothing there is agreed on"
-    assert len(notes_on_votes(columns, ("a", "b", "third"))) == 1 and not notes_on_votes(columns, ("alone",))
-    assert not notes_on_votes(table([both, both]), ("a", "b")) and not notes_on_votes({}, ("a", "b"))
