@@ -27,17 +27,18 @@ RADII = {
 }  # Å
 BOX_SIZE = 24  # voxels of 10 Å, twice the diameter of apoferritin
 
-WHY = """The votes of two pickers are three numbers: merged picks of both, of A alone, of B alone. A model of the votes has more
-unknowns (recall of each, errors of each, how many are shared), so that assumptions decide. Ours expects that a good picker finds 0.7 of
-the particles. Then picks of one alone are mostly errors, and only what both found is accepted. For thyroglobulin that is right. For
-apo-ferritin picker B finds a third of what A finds, and half of the picks of A alone are particles: what both found has a lower F1 than
-all picks of A. The numbers of both species are alike, so that no rule on votes alone can tell them apart. Picker A has no picks
-in tomogram TS_6_6, and picker B none of beta-galactosidase: there nothing is agreed on.
+WHY = """The votes of two pickers are three numbers: merged picks of both, of A alone, of B alone. A model of the votes has
+more unknowns (recall of each, errors of each, how many are shared), so that assumptions decide. Ours expects that a good
+picker finds 0.7 of the particles. Then picks of one alone are mostly errors, and only what both found is accepted. For
+thyroglobulin that is right. For apo-ferritin picker B finds a third of what A finds, and half of the picks of A alone are
+particles: what both found has a lower F1 than all picks of A. The numbers of both species are alike, so that no rule on
+votes alone can tell them apart. Picker A has no picks in tomogram TS_6_6, and picker B none of beta-galactosidase: there
+nothing is agreed on.
 
-There is no cure without other evidence, and nothing is promised: the programs state no precision from votes alone. Since November 2026
-they say how many picks only one of two pickers found, that votes cannot tell errors from particles that the other missed, and in which
-tomograms only one picker has picks (`consensus.disagreement`). With tomograms a network or a second look judges the
-picks of one picker."""
+There is no cure without other evidence, and nothing is promised: the programs state no precision from votes alone. Since
+November 2026 they say how many picks only one of two pickers found, that votes cannot tell errors from particles that the
+other missed, and in which tomograms only one picker has picks (`consensus.disagreement`). With tomograms a network or a
+second look judges the picks of one picker."""
 
 
 def pickings(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
