@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core.extent import moved
-from .chance_agreement import RADIUS, SHIFTS, TIMES, shifted
+from .chance_agreement import RADII, SHIFTS, TIMES, shifted
 from .merged_picks import MergedPicks, references_of, votes_of
 from .verdict import FEWEST_AGREED
 
@@ -49,7 +49,7 @@ def other_readings(columns: Mapping[str, list], sizes: Mapping[str, Sequence[flo
     if len(pickers) < 2 or "particleSize" not in columns:
         return []
     seen &= ~references_of(merged.comments)[:, None]
-    radius = RADIUS * float(max(columns["particleSize"]))
+    radius = RADII[0] * float(max(columns["particleSize"]))
     found: list[OtherReading] = []
     for k, picker in enumerate(pickers):
         others = seen[:, np.arange(len(pickers)) != k].any(axis=1)
