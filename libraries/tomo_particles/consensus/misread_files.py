@@ -100,7 +100,7 @@ def _better(pairs: Sequence[_Tomogram], radius: float) -> tuple[str, int, int] |
 
 
 def _agreed(places: Sequence[tuple[np.ndarray, np.ndarray]], radius: float) -> int:
-    """How many picks have one of the other side within the radius, of the side that has fewer such: of many near one, one counts."""
+    """How many picks have one of the other side near them, of the side that has fewer such: of many near one, one counts."""
     near = np.zeros(2, dtype=int)
     for own, others in places:
         if len(own) and len(others):

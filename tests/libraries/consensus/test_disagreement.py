@@ -1,4 +1,4 @@
-"""Pick files that were read in the wrong way, and pickers with few picks, on drawn places; and no alarm where nothing is wrong."""
+"""Pick files that were read in the wrong way, and pickers with few picks; no alarm where nothing is wrong."""
 
 from collections.abc import Callable
 
