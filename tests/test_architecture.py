@@ -86,6 +86,7 @@ LIBRARY_FOR_PLUGIN = {
     "runs.ledger",
     "runs.mails",
     "runs.notes",
+    "runs.queued_jobs",
     "runs.releases",
     "runs.results",
     "runs.session",
