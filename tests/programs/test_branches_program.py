@@ -22,7 +22,7 @@ COMMON = (
     "--finest",
     40,
     "--iter",
-    3,
+    2,
     "--starts",
     1,
 )
