@@ -22,7 +22,7 @@ COMMON = (
     "--finest",
     40,
     "--iter",
-    2,
+    3,
     "--starts",
     1,
 )

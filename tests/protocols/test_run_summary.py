@@ -97,4 +97,4 @@ def test_a_file_with_exchanged_axes_is_named_by_its_run(tmp_path):
     grid = CommonGrid(10.0, 12, ["xmipptomo - LoG", "template"], {"TS": one})
     for votes_only in (True, False):
         (note,) = vote_notes(files, grid, ["TS"], votes_only)
-        assert note.startswith("60 of the 60 picks of 'xmipptomo - LoG' agree with those of 'template' if taken with the axes in")
+        assert note.startswith("60 of the 60 merged picks of 'xmipptomo - LoG' agree with those of 'template' if taken")
