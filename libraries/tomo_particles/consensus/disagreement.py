@@ -44,8 +44,8 @@ def _few_picks(columns: Mapping[str, list], names: Sequence[str]) -> list[str]:
             continue
         where = set(tomo_ids[seen[:, pickers == number].any(axis=1)])
         found.append(
-            f"'{name}' has only {n} merged pick{'s' * (n != 1)}, in {len(where)} of {len(set(tomo_ids))} tomograms; another picker "
-            f"has {most}: it confirms hardly any of them"
+            f"'{name}' has only {n} merged pick{'s' * (n != 1)}, in {len(where)} of {len(set(tomo_ids))} tomograms; another "
+            f"picker has {most}: it confirms hardly any of them"
         )
     return found
 
