@@ -13,14 +13,11 @@ import numpy as np
 import pandas as pd
 
 from tomo_particles import __version__
-from tomo_particles.averaging.branches import in_box
-from tomo_particles.averaging.search import mask_of
 from tomo_particles.averaging.second_look import is_dark
 from tomo_particles.classification.class_maps import weighted_sums
 from tomo_particles.classification.nuisances import STRONG, nuisances_of
 from tomo_particles.classification.split_set import SplitSet, split_set
 from tomo_particles.classification.two_classes import agreement_of
-from tomo_particles.core.density_files import open_density
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.tomograms import write_volume
@@ -29,6 +26,7 @@ from tomo_particles.fourier.shell_correlation import last_shell, resolution_text
 
 from .config import SplitConfig
 from .inputs import SplitInput, read_input
+from .masks import mask_on
 from .page import write_split_page
 
 DETAILS = 5.0  # the default resolution in diameters
@@ -56,10 +54,10 @@ def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
                 f"--maxResolution: must lie between {2 * boxes.rate:g} Å, two voxels, and {given.diameter / 1.5:.0f} Å, at which "
                 f"the particle is a ball; received {resolution:g}"
             )
-        mask = _mask(config, given)
+        mask = mask_on(config.mask, given.diameter, boxes)
         found = split_set(boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, say)
         maps, curves = _maps(given, found, mask, resolution)
-    nuisances = nuisances_of(found.log_odds, found.contrast, given.poses.rotations, given.names)
+    nuisances = nuisances_of(found.log_odds, {"contrast": found.contrast}, given.poses.rotations, {"tomogram": given.names})
     notes += [
         f"the classes follow the {name} of the particles (rank correlation {value:.2f}): {MEANING[name]}"
         for name, value in nuisances.items()
@@ -99,23 +97,6 @@ def _keep_inputs(config: SplitConfig) -> None:
     for option, path in (("-i", config.input), ("--mask", config.mask)):
         if path and Path(path).resolve() in written:
             raise InputError(f"{option}: '{path}' would be replaced by the result; give another folder with --odir")
-
-
-def _mask(config: SplitConfig, given: SplitInput) -> np.ndarray:
-    """(edge,) * 3 on the grid of the boxes."""
-    boxes = given.boxes
-    if config.mask is None:
-        return mask_of(boxes.band(2 * boxes.rate), given.diameter, boxes.edge)
-    with open_density(config.mask, "--mask") as density:
-        data, rate = np.array(density.data, dtype=np.float32), float(density.voxel[0] or boxes.rate)
-    if data.ndim != 3 or not np.isfinite(data).all() or data.max() <= 0:
-        raise InputError(f"--mask: '{config.mask}' is no volume with values above 0; give a mask that is 1 inside")
-    if abs(data.shape[0] * rate - boxes.edge * boxes.rate) > 2 * max(rate, boxes.rate):
-        raise InputError(
-            f"--mask: '{config.mask}' is {data.shape[0] * rate:.0f} Å wide, the boxes are {boxes.edge * boxes.rate:.0f} Å; give "
-            "a mask of the box of the particles"
-        )
-    return np.clip(in_box(data / data.max(), rate, boxes), 0, 1)
 
 
 def _maps(given: SplitInput, found: SplitSet, mask: np.ndarray, resolution: float) -> tuple[dict[str, np.ndarray], pd.DataFrame]:

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from ..core.mixture import fit_mixture
 
 FOLDS = 5
-CHANGE = 1e-4  # of share and mean in a round of the mixture, at which it ends: there are hundreds of mixtures
+CHANGE = 1e-3  # of share and mean in a round of the mixture, at which it ends: there are hundreds of mixtures
 MARGIN = 2.02  # of the scale of the largest eigenvalue of noise: 99 of 100 stay below (Tracy-Widom)
 
 

@@ -38,3 +38,32 @@ def plot_nulls(agreement: float, nulls: Sequence[float]) -> Figure:
     axes.legend(frameon=False, fontsize=9)
     thin_axes(axes)
     return figure
+
+
+EDGES = 150  # of a graph that are drawn: the heaviest
+
+
+def plot_views(directions: np.ndarray, informative: np.ndarray, signs: np.ndarray, weights: np.ndarray) -> Figure:
+    """Directions of view (k, 3) on the hemisphere from above, by their sign, and the heaviest weights (k, k) between them.
+
+    informative: (k,) bool; the others are grey. Weights that the signs do not satisfy are broken lines.
+    """
+    figure = new_figure(5.6, 5.2)
+    axes = figure.add_subplot(aspect="equal")
+    x, y, z = directions.T
+    flat = np.stack([x, y], axis=1) / np.sqrt(1 + np.clip(z, 0, 1))[:, None]  # equal areas
+    one, other = np.nonzero(np.triu(weights, 1))
+    size = np.abs(weights[one, other])
+    for row in np.argsort(-size)[:EDGES]:
+        ends = flat[[one[row], other[row]]]
+        agrees = weights[one[row], other[row]] * signs[one[row]] * signs[other[row]] > 0
+        strength = float(size[row] / size.max())
+        axes.plot(*ends.T, color="0.4" if agrees else ACCEPTED, linewidth=0.3 + 1.7 * strength,
+                  linestyle="-" if agrees else ":", zorder=1)  # fmt: skip
+    for sign, colour in ((1, PRECISION), (-1, RECALL)):
+        kept = informative & (signs == sign)
+        axes.scatter(*flat[kept].T, s=26, color=colour, zorder=2, label=f"sign {'+' if sign > 0 else '-'}")
+    axes.scatter(*flat[~informative].T, s=14, color="0.75", zorder=2, label="no more than noise")
+    axes.set_axis_off()
+    axes.legend(frameon=False, fontsize=9, loc="upper right")
+    return figure
