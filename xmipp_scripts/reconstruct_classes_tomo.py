@@ -68,7 +68,7 @@ def reconstruct(config: ReconstructConfig) -> list[str]:
         for half_number, volume in enumerate(one.halves, start=1):
             write_volume(folder / f"class_{number}_half{half_number}.mrc", volume, rate)
         table[f"class_{number}"] = one.fsc[shells]
-        resolution = resolution_text(one.fsc[shells], 0.143, edge * rate)
+        resolution = resolution_text(one.fsc, 0.143, edge * rate)
         said.append(f"class {number}: {weights[:, number - 1].sum():.0f} particles, FSC 0.143: {resolution}")
     write_csv_table(folder / "fsc.csv", pd.DataFrame(table))
     return [*said, f"{covered:.0%} of Fourier space was seen; maps in '{config.odir}'"]

@@ -41,7 +41,7 @@ class RunSplitVolume(Program):
         self.addParamsLine(" [--diameter <double>] : diameter of that ball in A; default: the largest in a box")
         self.addParamsLine(" [--symmetry <name=c1>] : symmetry of the particle: c1, c2, ..., d2, ..., t, o, i1, i2")
         self.addParamsLine(
-            " [--angularSampling <double>] : degrees between two directions of view; default: as their cones, at most 15"
+            " [--angularSampling <double>] : degrees between two directions of view; default: as their cones, at most 22.5"
         )
         self.addParamsLine(
             " [--angularDistance <double>] : degrees of a view from its direction, at most; default: where the components of two "

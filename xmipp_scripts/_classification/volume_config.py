@@ -8,11 +8,11 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.geometry.symmetry import symmetry_group
 
 from .._shared.program import require_positive
+from .config import MOST_CLASSES
 
 RECIPES = ("crossfit", "thesis")
 FINEST, COARSEST = 2.0, 45.0  # degrees of the angular sampling
 WIDEST = 45.0  # degrees
-MOST_CLASSES = 8
 PUBLISHED = 7.5  # degrees, of sampling and distance
 
 

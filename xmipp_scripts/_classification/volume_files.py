@@ -14,6 +14,7 @@ import pandas as pd
 
 from tomo_particles import __version__
 from tomo_particles.averaging.second_look import is_dark
+from tomo_particles.classification.cutoff_search import LARGEST_STEP
 from tomo_particles.classification.nuisances import STRONG, nuisances_of
 from tomo_particles.classification.projections import Projections
 from tomo_particles.classification.reconstruction import ClassMap, class_maps
@@ -28,6 +29,7 @@ from tomo_particles.formats.xmd import write_table
 from tomo_particles.fourier.shell_correlation import resolution_text
 from tomo_particles.geometry.symmetry import symmetry_group
 
+from .files import classes_text, verdict_text
 from .graph_files import GRAPH_FILES, write_graph
 from .masks import mask_on
 from .projections import ProjectionInput, read_projections
@@ -95,7 +97,7 @@ def _divided(
 ) -> Divided:
     thesis = config.recipe == "thesis"
     distance = config.distance or config.step or PUBLISHED
-    views = Views(config.step or min(distance, 15.0), distance, symmetry_group(config.symmetry), cross_fit=not thesis)
+    views = Views(config.step or min(distance, LARGEST_STEP), distance, symmetry_group(config.symmetry), cross_fit=not thesis)
     if thesis:
         graph = published(particles, mask, views, config.seed)
         first = posterior(graph.log_odds if graph.log_odds.mean() >= 0 else -graph.log_odds)
@@ -182,7 +184,7 @@ def _summary(
         "informativeDirections": graph.informative,
         "angularDistance": round(graph.cones.distance, 2),
         "cut": {"value": graph.cut.value, "bound": graph.cut.bound, "frustration": round(graph.cut.frustration, 4)},
-        "resolution": {f"class_{c}": resolution_text(curves[f"class_{c}"].to_numpy(), 0.143, extent) for c in range(1, k + 1)},
+        "resolution": {f"class_{c}": resolution_text(np.r_[1.0, curves[f"class_{c}"]], 0.143, extent) for c in range(1, k + 1)},
         "nuisances": nuisances,
     }
 
@@ -243,24 +245,9 @@ def _write(
         aside.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def volume_verdict(summary: dict) -> str:
-    """Whether there are two structures, in a sentence."""
-    if summary["verdict"] == "not tested":
-        return "not tested: the recipe of the thesis does not ask whether there are two structures; use the other recipe for that"
-    nulls = summary["agreementsOfOneStructure"]
-    compared = f"{summary['agreement']:.2f}; sets of one structure reach {max(nulls):.2f}"
-    if summary["verdict"] == "supported":
-        return f"supported: two halves that never met find the same difference (mean correlation {compared})"
-    return f"not supported: nothing says that there are two structures (mean correlation of two halves {compared})"
-
-
 def volume_text(summary: dict, odir: str) -> str:
     """The main results for the terminal, the verdict first."""
-    classes = "; ".join(
-        f"class {number}: {count} particles, FSC 0.143 {summary['resolution'][f'class_{number}']}"
-        for number, count in enumerate(summary["particlesOfClass"], start=1)
-    )
-    lines = [volume_verdict(summary), classes]
+    lines = [verdict_text(summary), classes_text(summary)]
     lines.append(
         f"{summary['informativeDirections']} of {summary['directions']} directions in cones of {summary['angularDistance']:g} "
         f"degrees are more than noise; {summary['cut']['frustration']:.3f} of the weights of the graph are not satisfied"

@@ -25,7 +25,7 @@ DETAILS = 3.0
 AS_GOOD = 0.9  # of the best agreement: the finest resolution that reaches it, because finer ones hold more of the difference
 APART = 45.0  # degrees between the directions that are tried
 MOST = 4000  # particles that are looked at
-LARGEST_STEP = 15.0  # degrees between two directions of the graph
+LARGEST_STEP = 22.5  # degrees between two directions of the graph: 15 takes twice the time and gives the same classes
 WIDTHS = [NARROWEST * STEP**power for power in range(round(np.log(WIDEST / NARROWEST) / np.log(STEP)) + 1)]
 
 

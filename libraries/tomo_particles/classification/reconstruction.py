@@ -110,4 +110,4 @@ def _ridge(parts: list[Slices], fsc: np.ndarray) -> np.ndarray:
     shells = np.minimum(_shells(parts[0].space), len(fsc) - 1)
     known = np.clip(fsc, LEAST_FSC, MOST_FSC)
     mean = np.bincount(shells, (parts[0].information + parts[1].information) / 2) / np.bincount(shells)
-    return (mean * (1 - known) / known)[shells].astype(np.float32)
+    return (mean * (1 - known) / known + 1e-30)[shells].astype(np.float32)  # above 0 also where nothing was seen
