@@ -90,8 +90,8 @@ class ReconstructClasses(Program):
             "itemId). Writes class_1.mrc, class_1_half1.mrc, class_1_half2.mrc, and so on, and fsc.csv."
         )
         self.addParamsLine(
-            "  -i <file> : XMD of classified projections, as classes.xmd of xmipp_run_split_volume: itemId, image, angles, shifts, "
-            "ref3d, and if wanted weight and the CTF"
+            "  -i <file> : XMD of classified projections, as classes.xmd of xmipp_run_split_volume: itemId, image, angles, "
+            "shifts, ref3d, and if wanted weight and the CTF"
         )
         self.addParamsLine("  --odir <folder> : output folder; earlier maps in it are replaced")
         self.addParamsLine(" [--diameter <double>] : of the mask for the correlation, A; default: the largest ball in a box")

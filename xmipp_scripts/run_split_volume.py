@@ -48,8 +48,8 @@ class RunSplitVolume(Program):
             "halves agree best"
         )
         self.addParamsLine(
-            " [--maxResolution <double>] : finest resolution at which particles are compared, A; default: where the components of "
-            "two halves agree best"
+            " [--maxResolution <double>] : finest resolution at which particles are compared, A; default: where the components "
+            "of two halves agree best"
         )
         self.addParamsLine(" [--resize <pixels>] : edge to which the images are scaled down before, even")
         self.addParamsLine(" [--samplingrate <double>] : A/pixel, if table and images do not say it")

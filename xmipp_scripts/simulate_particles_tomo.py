@@ -74,7 +74,9 @@ class ParticlesConfig:
         if not self.projections and (self.defocus or self.contrast):
             raise InputError(f"{'--defocus' if self.defocus else '--contrast'}: only of projections; add --projections")
         if self.defocus and not 0 < self.defocus[0] <= self.defocus[1] <= 10:
-            raise InputError(f"--defocus: must be the least and the most in µm, up to 10, received {listed(map(str, self.defocus))}")
+            raise InputError(
+                f"--defocus: must be the least and the most in µm, up to 10, received {listed(map(str, self.defocus))}"
+            )
         if not 0 <= self.contrast <= 0.5:
             raise InputError(f"--contrast: must lie between 0 and 0.5, received {self.contrast:g}")
         if self.angle_error < 0 or self.seed < 0:
@@ -88,7 +90,7 @@ def simulate(config: ParticlesConfig, say: Callable[[str], None] = say) -> None:
     from tomo_particles import __version__
     from tomo_particles.core.files import written_aside
     from tomo_particles.core.tomograms import image_name, write_volume
-    from tomo_particles.formats.xmd import Columns, write_table
+    from tomo_particles.formats.xmd import write_table
     from tomo_particles.geometry.orientations import angles_of
     from tomo_particles.simulation.labelled_subtomograms import Series
 

@@ -20,8 +20,8 @@ PUBLISHED = 7.5  # degrees, of sampling and distance
 class VolumeConfig:
     """A split of projections; lengths in Å, angles in degrees.
 
-    step, distance, resolution None: as data say; with the recipe of the thesis 7.5 degrees and all pixels.  diameter None: that of
-    the largest ball in a box.  resize: pixels.  flipped: whether phases were corrected.  rounds: of refinement.
+    step, distance, resolution None: as data say; with the recipe of the thesis 7.5 degrees and all pixels.  diameter None: that
+    of the largest ball in a box.  resize: pixels.  flipped: whether phases were corrected.  rounds: of refinement.
     """
 
     input: str
@@ -62,4 +62,6 @@ class VolumeConfig:
             raise InputError(f"{'--iter' if self.rounds < 0 else '--seed'}: must be 0 or more")
         if self.recipe == "thesis" and (self.classes > 2 or self.max_resolution is not None):
             option = "--classes" if self.classes > 2 else "--maxResolution"
-            raise InputError(f"{option}: the recipe of the thesis has no such step; leave the option out, or use the other recipe")
+            raise InputError(
+                f"{option}: the recipe of the thesis has no such step; leave the option out, or use the other recipe"
+            )

@@ -189,16 +189,15 @@ def _summary(
     }
 
 
-def _notes(
-    given: ProjectionInput, divided: Divided, nuisances: dict[str, float], seen: float, config: VolumeConfig
-) -> list[str]:
+def _notes(given: ProjectionInput, divided: Divided, nuisances: dict[str, float], seen: float, config: VolumeConfig) -> list[str]:
     notes = []
     if given.left_out:
         notes.append(f"{given.left_out} images are empty or hold values that are no numbers: they are left out")
     if not given.particles.ctfs:
         notes.append("the table has no CTF (ctfDefocusU): images are taken as if they had none")
-    if config.distance is not None and divided.graph.cones.distance > config.distance:
-        notes.append(f"cones of {config.distance:g} degrees hold too few particles: they are {divided.graph.cones.distance:.1f} degrees wide")  # fmt: skip
+    wide = divided.graph.cones.distance
+    if config.distance is not None and wide > config.distance:
+        notes.append(f"cones of {config.distance:g} degrees hold too few particles: they are {wide:.1f} degrees wide")
     if divided.graph.cones.lost:
         notes.append(f"{divided.graph.cones.lost} particles lie in no cone with enough others")
     if seen < COVERED:

@@ -51,18 +51,21 @@ def write_volume_page(
         Section(
             "Classes",
             pictures=[
-                Picture("Slices of the classes", slices, "Central slices, particle bright, filtered by the correlation of halves."),
+                Picture(
+                    "Slices of the classes", slices, "Central slices, particle bright, filtered by the correlation of halves."
+                ),
                 Picture("Slices of the difference", difference, _DIFFERENCE),
             ],
         ),
-        Section("By shell", pictures=[Picture("Correlations", as_svg(figures.plot_several(lines, "FSC of the halves")))]),
+        Section(
+            "By shell", pictures=[Picture("Correlations", as_svg(figures.plot_several(lines, "FSC of the halves")), _SHELLS)]
+        ),
         Section("Particles", pictures=particles),
-        Section("Directions of view", _VIEWS, [Picture("Graph of the directions", as_svg(views))]),
+        Section("Directions of view", pictures=[Picture("Graph of the directions", as_svg(views), _VIEWS)]),
         Section(
             "Nuisances",
             "How far the classes follow something that is no structure; above 0.3 they are doubtful.",
-            table=[["nuisance", "rank correlation"]]
-            + [[name, f"{value:.2f}"] for name, value in summary["nuisances"].items()],
+            table=[["nuisance", "rank correlation"]] + [[name, f"{value:.2f}"] for name, value in summary["nuisances"].items()],
         ),
     ]
     parameters = {name: value for name, value in summary["parameters"].items() if value is not None}
@@ -74,6 +77,7 @@ def write_volume_page(
 
 
 _DIFFERENCE = "Class 1 less class 2, bright where class 1 has more, as far as the differences of the two halves agree."
+_SHELLS = "Half maps come from every other particle; with two classes and a verdict from halves that were split each by itself."
 _ODDS = "Of each particle the logarithm of how much more probable class 1 is (with more than two classes: its own class)."
 _NULLS = "Grey: 20 sets of one structure, simulated with the same poses, CTF and noise, and split in the same way."
 _VIEWS = (

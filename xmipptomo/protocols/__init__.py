@@ -24,10 +24,28 @@ from .streaming.protocol_trigger3d import XmippProtTrigger3D
 from .streaming.protocol_watch_picks3d import XmippProtWatchPicks3D
 from .streaming.protocol_watch_tomograms import XmippProtWatchTomograms
 
-__all__ = ["XmippProtAverageSubtomograms3D", "XmippProtCompareBranches3D", "XmippProtDeepConsensusPicking3D",
-           "XmippProtDeepPick3D", "XmippProtEvaluateClassification", "XmippProtSimulateParticles", "XmippProtSplitVolume",
-           "XmippProtEvaluatePicking3D", "XmippProtExportCoordinates3D", "XmippProtImportCoordinates3D",
-           "XmippProtMaskTomograms3D", "XmippProtMonitor3D", "XmippProtPickBlobs3D", "XmippProtPickingConsensus3D",
-           "XmippProtRelease3D", "XmippProtSimulateTomograms", "XmippProtSplitSubtomograms3D", "XmippProtStreamingConsensus3D",
-           "XmippProtTemplateMatching3D", "XmippProtTrainPicker3D", "XmippProtTrigger3D", "XmippProtWatchPicks3D",
-           "XmippProtWatchTomograms"]
+__all__ = [
+           "XmippProtAverageSubtomograms3D",
+           "XmippProtCompareBranches3D",
+           "XmippProtDeepConsensusPicking3D",
+           "XmippProtDeepPick3D",
+           "XmippProtEvaluateClassification",
+           "XmippProtEvaluatePicking3D",
+           "XmippProtExportCoordinates3D",
+           "XmippProtImportCoordinates3D",
+           "XmippProtMaskTomograms3D",
+           "XmippProtMonitor3D",
+           "XmippProtPickBlobs3D",
+           "XmippProtPickingConsensus3D",
+           "XmippProtRelease3D",
+           "XmippProtSimulateParticles",
+           "XmippProtSimulateTomograms",
+           "XmippProtSplitSubtomograms3D",
+           "XmippProtSplitVolume",
+           "XmippProtStreamingConsensus3D",
+           "XmippProtTemplateMatching3D",
+           "XmippProtTrainPicker3D",
+           "XmippProtTrigger3D",
+           "XmippProtWatchPicks3D",
+           "XmippProtWatchTomograms",
+]

@@ -90,5 +90,7 @@ def try_views(
         found += new
         if new:
             best = max(new, key=lambda one: one.agreement)
-            say(f"up to {resolution:.0f} A components of two halves agree to {best.agreement:.2f}, at {best.distance:.1f} degrees")
+            say(
+                f"up to {resolution:.0f} A components of two halves agree to {best.agreement:.2f}, at {best.distance:.1f} degrees"
+            )
     return found

@@ -17,8 +17,8 @@ def nuisances_of(
     """|rank correlation| of log odds (n,) with each nuisance, 0 to 1; for groups the root of the share that they explain, less
     that of chance.
 
-    numbers: (n,) of each, as the contrast or the defocus.  rotations: (n,) of the average onto the particles.  groups: (n,) names,
-    as of the tomogram or the micrograph.
+    numbers: (n,) of each, as contrast or defocus.  rotations: (n,) of the average onto the particles.  groups: (n,) names, as of
+    the tomogram or the micrograph.
     """
     ranks = rankdata(log_odds)
     beam = rotations.inv().apply([0.0, 0.0, 1.0])  # the direction of view, and along which a wedge opens, in the average's frame

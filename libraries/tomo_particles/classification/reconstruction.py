@@ -18,7 +18,7 @@ LEAST_FSC, MOST_FSC = 1e-3, 0.999
 
 @dataclass(frozen=True)
 class Slices:
-    """spectrum: (grid^3,) sum of weighted slices times the CTF.  information: (grid^3,) sum of the weighted squares of the CTF."""
+    """spectrum: (grid^3,) sum of weighted slices times the CTF.  information: (grid^3,) sum of weighted squares of the CTF."""
 
     space: Space
     spectrum: np.ndarray

@@ -58,9 +58,7 @@ def view_component(images: np.ndarray, mask: np.ndarray, *, cross_fit: bool) -> 
     along = (pixels - mean) @ direction
     eigenimage, average = np.zeros(mask.shape), np.zeros(mask.shape)
     eigenimage[mask], average[mask] = direction, mean
-    return ViewComponent(
-        len(pixels), parts or [(rows, along, along)], average, eigenimage, is_informative(spread, *pixels.shape)
-    )
+    return ViewComponent(len(pixels), parts or [(rows, along, along)], average, eigenimage, is_informative(spread, *pixels.shape))
 
 
 def judged(components: Sequence[ViewComponent]) -> list[ViewClasses]:

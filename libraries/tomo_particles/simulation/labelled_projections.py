@@ -121,7 +121,7 @@ def _views(
         if label is not None and drawn.labels[row] != label:
             continue
         backwards = drawn.rotations[row].inv().as_matrix()[::-1, ::-1]
-        offset = centre - backwards @ (centre + [0.0, *drawn.shifts[row][::-1]])
+        offset = centre - backwards @ (centre + np.array([0.0, *drawn.shifts[row][::-1]]))
         image = affine_transform(coefficients, backwards, offset, prefilter=False, output=np.float32).sum(axis=0)
         if drawn.ctfs:
             ctf, (half, azimuth) = drawn.ctfs[row], drawn.astigmatism[row]

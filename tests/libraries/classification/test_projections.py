@@ -24,6 +24,7 @@ from tomo_particles.geometry.symmetry import symmetry_group
 from tomo_particles.simulation.labelled_projections import Microscope, draw_projections, projections
 
 EDGE, RATE = 20, 10.0
+IDEAL = Microscope()
 C1 = symmetry_group("c1")
 
 
@@ -35,7 +36,7 @@ def blob(x, y, z, width):
 BODY = blob(-2, 0, 0, 2.2) + blob(2, 2, 0, 1.8) + blob(0.5, -2.5, 1.5, 1.6)
 
 
-def seen_projections(count, separation=1e6, microscope=Microscope(), structures=(BODY,), seed=1):
+def seen_projections(count, separation=1e6, microscope=IDEAL, structures=(BODY,), seed=1):
     """Simulated in real space, by another way than the one under test."""
     drawn = draw_projections(structures, (1,) * len(structures), count, RATE, separation, 2 * RATE, 0.0, microscope, seed)
     images = np.stack(list(projections(structures, drawn, RATE, seed)))
@@ -43,7 +44,7 @@ def seen_projections(count, separation=1e6, microscope=Microscope(), structures=
     return Projections(images, RATE, axes_of(drawn.given), -drawn.shifts * RATE, drawn.ctfs, astigmatism), drawn
 
 
-@pytest.mark.parametrize("microscope", [Microscope(), Microscope((1.0, 3.0))])
+@pytest.mark.parametrize("microscope", [IDEAL, Microscope((1.0, 3.0))])
 def test_a_projection_is_a_slice_of_the_spectrum_times_the_ctf(microscope):
     particles, _ = seen_projections(12, microscope=microscope)
     band = particles.band(2 * RATE)

@@ -12,7 +12,7 @@ CTF = ("ctfDefocusU", "ctfDefocusV", "ctfDefocusAngle", "ctfVoltage", "ctfSpheri
 
 
 def projection_columns(particles: SetOfParticles) -> Columns:
-    """The table of a set with projection alignment: images, poses in pixels and degrees, micrographs, and the CTF if it has one."""
+    """The table of a set with projection alignment: images, poses in pixels and degrees, micrographs, and the CTF if any."""
     names = ["itemId", "image", "micrograph", "angleRot", "angleTilt", "anglePsi", "shiftX", "shiftY"]
     with_ctf = particles.hasCTF()
     rows = []

@@ -24,8 +24,8 @@ class XmippProtEvaluateClassification(ProgramSteps, EMProtocol):
 
     *Overview*
 
-    Particles of _simulate particles_ know their structure (_trueClass), and keep it in every set that is made of them. Classes are
-    named so that most particles are right.
+    Particles of _simulate particles_ know their structure (_trueClass), and keep it in every set that is made of them. Classes
+    are named so that most particles are right.
 
     *Inputs*
 

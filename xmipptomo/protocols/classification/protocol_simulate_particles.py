@@ -18,7 +18,7 @@ from tomo_particles.formats.xmd import ANGLES, Columns, read_table
 
 from ...constants import SIMULATE_PARTICLES_PROGRAM, TRUE_CLASS_ATTRIBUTE
 from ...convert import matrix_of
-from ...maps import names_of, volumes_of, write_maps
+from ...maps import volumes_of, write_maps
 from ..shared.form_checks import limit_errors
 from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.progress import unfinished_lines
@@ -32,6 +32,7 @@ PARAMS = ("kind", "absent", "count", "boxSize", "samplingRate", "separation", "m
 LIMITS = {"absent": (0, 0.9, True), "count": (1, None, True), "boxSize": (8, None, True), "samplingRate": (0, None, False),
           "separation": (0, None, False), "maxResolution": (0, None, False), "angleError": (0, 90, True),
           "leastDefocus": (0, 10, True), "mostDefocus": (0, 10, True), "contrast": (0, 0.5, True), "randomSeed": (0, None, True)}
+OPTICS = 300.0, 2.7, 0.08  # kV, mm, share: of images without a CTF, which a set of Scipion must name
 PARTICLES, STRUCTURES = "particles", "structures"
 
 
@@ -114,7 +115,7 @@ class XmippProtSimulateParticles(ProgramSteps, EMProtocol, ProtTomoBase):
         files = self._files()
         cleanPath(str(files.root))
         volumes = list(volumes_of(pointer.get() for pointer in self.inputVolumes))
-        maps = write_maps(files.maps, volumes, names_of(volumes)) if volumes else []
+        maps = write_maps(files.maps, volumes) if volumes else []
         projections = self.kind.get() == PROJECTIONS
         defocus = (self.leastDefocus.get(), self.mostDefocus.get()) if projections and self.mostDefocus.get() else None
         self._runProgram(SIMULATE_PARTICLES_PROGRAM, simulation_arguments(
@@ -145,8 +146,10 @@ class XmippProtSimulateParticles(ProgramSteps, EMProtocol, ProtTomoBase):
         particles.setAlignmentProj()
         with_ctf = "ctfDefocusU" in table
         particles.setHasCTF(with_ctf)
-        optics = [float(table[name][0]) for name in ("ctfVoltage", "ctfSphericalAberration", "ctfQ0")] if with_ctf else (300, 2.7, 0.08)
-        acquisition = Acquisition(voltage=optics[0], sphericalAberration=optics[1], amplitudeContrast=optics[2])
+        voltage, aberration, contrast = OPTICS
+        if with_ctf:
+            voltage, aberration, contrast = (float(table[name][0]) for name in ("ctfVoltage", "ctfSphericalAberration", "ctfQ0"))
+        acquisition = Acquisition(voltage=voltage, sphericalAberration=aberration, amplitudeContrast=contrast)
         particles.setAcquisition(acquisition)
         for row, number in enumerate(true):
             item = Particle()
@@ -183,7 +186,7 @@ class XmippProtSimulateParticles(ProgramSteps, EMProtocol, ProtTomoBase):
                                                    or self.leastDefocus.get() == self.mostDefocus.get() == 0):
             errors.append("*Least defocus (µm)* must be above 0 and at most *Most defocus (µm)*; enter 0 in both for no CTF.")
         if self.kind.get() == SUBTOMOGRAMS and not -80 <= self.firstTilt.get() < self.lastTilt.get() <= 80:
-            errors.append("*First tilt (degrees)* and *Last tilt (degrees)* must lie within -80 and 80, the first below the last.")
+            errors.append("*First tilt (degrees)* and *Last tilt (degrees)* must lie within -80 and 80, the first lower.")
         return errors
 
     def _summary(self):

@@ -26,8 +26,8 @@ from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.progress import unfinished_lines
 from .commands import split_arguments
 from .files import SplitFiles
-from .summary import split_lines
 from .subtomograms import Tilts, subtomogram_columns, tilts_of_item
+from .summary import split_lines
 
 PARAMS = ("diameter", "maxResolution", "firstTilt", "lastTilt", "numberOfClasses", "randomSeed")
 LIMITS = {"diameter": (0, None, False), "maxResolution": (0, None, False), "randomSeed": (0, None, True),
@@ -60,8 +60,9 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Outputs*
 
-    - classes: two classes, or more if asked for and supported; class 1 is the largest. Each particle has its log odds of class 1 (_logOdds) and the probability
-    of its class (_classProbability) besides. The transformations stay as they were.
+    - classes: two classes, or more if asked for and supported; class 1 is the largest. Each particle has its log odds of class 1
+    (_logOdds; with more classes: of its class) and the probability of its class (_classProbability) besides. The transformations
+    stay as they were.
     - averages: of the classes, filtered by the FSC of their half maps; the half maps are not filtered.
     - fscs: the FSC of the half maps of each class, and the correlation of the differences of the two halves.
     - In the folder extra/split/output: all maps, also the difference, report.html and summary.json.

@@ -30,8 +30,8 @@ from .summary import split_lines
 PARAMS = ("diameter", "symmetry", "angularSampling", "angularDistance", "maxResolution", "resize", "numberOfClasses", "recipe",
           "rounds", "randomSeed")
 LIMITS = {"diameter": (0, None, False), "angularSampling": (2, 45, True), "angularDistance": (0, 45, False),
-          "maxResolution": (0, None, False), "resize": (8, None, True), "numberOfClasses": (2, 8, True), "rounds": (0, None, True),
-          "randomSeed": (0, None, True), "numberOfThreads": (1, None, True)}
+          "maxResolution": (0, None, False), "resize": (8, None, True), "numberOfClasses": (2, 8, True),
+          "rounds": (0, None, True), "randomSeed": (0, None, True), "numberOfThreads": (1, None, True)}
 OURS, THESIS = 0, 1
 
 
@@ -85,7 +85,8 @@ class XmippProtSplitVolume(ProgramSteps, EMProtocol):
     def _defineParams(self, form):
         form.addSection(label="Input")
         form.addParam("inputParticles", params.PointerParam, pointerClass="SetOfParticles", pointerCondition="hasAlignmentProj",
-                      label="Particles", important=True, help="Particles with projection alignment, with their CTF if they have one.")
+                      label="Particles", important=True,
+                      help="Particles with projection alignment, with their CTF if they have one.")
         form.addParam("diameter", OptionalFloatParam, label="Particle diameter (Å, optional)",
                       help="Largest extent of the particle. Structures are compared in a ball of this diameter. Empty: the "
                            "largest ball in a box.")
@@ -110,7 +111,7 @@ class XmippProtSplitVolume(ProgramSteps, EMProtocol):
         form.addParam("angularSampling", OptionalFloatParam, label="Between two directions (degrees, optional)",
                       expertLevel=params.LEVEL_ADVANCED, help="Empty: as the width of the cones, at most 22.5.")
         form.addParam("rounds", params.IntParam, default=2, label="Rounds of refinement", expertLevel=params.LEVEL_ADVANCED,
-                      condition=f"recipe == {OURS}", help="In each, a fifth of the particles is judged by the classes of the rest.")
+                      condition=f"recipe == {OURS}", help="In each, every fifth of the particles is judged by the rest.")
         form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
                       help="Seed of every random choice. The same seed gives the same result.")
         form.addParallelSection(threads=2, mpi=0)
@@ -197,7 +198,8 @@ class XmippProtSplitVolume(ProgramSteps, EMProtocol):
         if particles is None:
             return errors
         if particles.getSize() < LEAST_TO_SPLIT:
-            errors.append(f"*Particles*: the set has {particles.getSize()} particles; two classes need at least {LEAST_TO_SPLIT}.")
+            errors.append(f"*Particles*: the set has {particles.getSize()} particles; two classes need at least "
+                          f"{LEAST_TO_SPLIT}.")
         if not particles.hasAlignmentProj():
             errors.append("*Particles*: the set has no projection alignment; align the particles to a volume first.")
         if self.recipe.get() == THESIS and self.numberOfClasses.get() > 2:
