@@ -90,8 +90,8 @@ class RefineClasses(Program):
         self.addUsageLine("Refine the classes of projections; the poses stay as they are.")
         self.addUsageLine(
             "Each fifth of the particles is judged by the classes of the other four, on what the average of all does not "
-            "explain. Writes the table with new classes (ref3d, logLikelihood, weight), the largest class first. Whether there are "
-            "several structures at all is not asked: see xmipp_run_split_volume."
+            "explain. Writes the table with new classes (ref3d, logLikelihood, weight), the largest class first. Whether there "
+            "are several structures at all is not asked: see xmipp_run_split_volume."
         )
         self.addParamsLine(
             "  -i <file> : XMD of classified projections: itemId, image, angles, shifts, ref3d, and if wanted weight and the CTF"

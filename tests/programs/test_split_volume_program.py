@@ -84,7 +84,11 @@ def test_the_recipe_of_the_thesis_splits_and_says_that_it_does_not_test(simulate
     )
     assert printed.startswith("not tested: the recipe of the thesis")
     assert json.loads((out / "summary.json").read_text())["verdict"] == "not tested"
-    assert measured(done, simulated, out / "classes.xmd", tmp_path)["accuracy"] > 0.75
+    table = read_table(out / "classes.xmd")
+    assert table["ref3d"].count(1) >= COUNT / 2 and min(table["weight"]) >= 0.5
+    assert (out / "difference.mrc").exists() and "Not tested" in (out / "report.html").read_text()
+    # In wide cones the first component of whole images is the view (critique 2): why residuals are the default
+    assert measured(done, simulated, out / "classes.xmd", tmp_path)["accuracy"] < 0.8
 
 
 def test_maps_and_better_classes_come_from_the_table_alone(divided, simulated, done, tmp_path):

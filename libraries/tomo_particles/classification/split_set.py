@@ -71,7 +71,10 @@ def split_set(
     say: Callable[[str], None] = lambda line: None,
     classes: int = 2,
 ) -> SplitSet:
-    """half: (n,) 0 or 1.  mask: (edge,) * 3 on the grid of the boxes, 0 to 1.  resolution: Å, nothing finer counts.  classes: at most."""
+    """half: (n,) 0 or 1.  mask: (edge,) * 3 on the grid of the boxes, 0 to 1.  resolution: Å, nothing finer counts.
+
+    classes: at most.
+    """
     n, band = len(boxes), boxes.band(resolution)
     if n < LEAST_PARTICLES:
         raise InputError(f"{parameter('input')}: two classes need at least {LEAST_PARTICLES} particles, found {n}; give more")
