@@ -103,7 +103,8 @@ class Aligned2DClassification(Program):
             "Directions cover the hemisphere. The images seen from near a direction, or from its opposite, are laid on one "
             "frame. Their first principal component and a mixture of two normal distributions give each the log odds of one "
             "class. Writes directions.xmd (enabled: 1 where the component is more than white noise; weight: its sign), "
-            "means.mrcs, eigenimages.mrcs, graph.npz (L: log odds of each particle in each direction; W: how far two "
+            "means.mrcs, eigenimages.mrcs, graph.npz (L: log odds of each particle in each direction; rho: where it lies along "
+            "the component; W: how far two "
             "directions agree, for xmipp_graph_max_cut) and summary.json. Images must be corrected for the CTF before."
         )
         self.addParamsLine("  -i <file> : XMD of aligned particles: itemId, image, angleRot, angleTilt, anglePsi, shiftX, shiftY")

@@ -29,8 +29,8 @@ class RunSplitVolume(Program):
             "two halves that never met agree better than those of 20 simulated sets of one structure. Writes classes.xmd (ref3d: "
             "class 1 is the largest; logLikelihood: log odds of class 1; weight: probability of its class), class_1.mrc, "
             "class_2.mrc and their half maps, difference.mrc, mask.mrc, fsc.csv, directions.xmd, means.mrcs, eigenimages.mrcs, "
-            "graph.npz, summary.json and report.html. The poses stay as they are. What breaks the symmetry needs particles "
-            "expanded by it, and c1."
+            "graph.npz (as xmipp_aligned_2d_classification writes it), summary.json and report.html. The poses stay as they "
+            "are. What breaks the symmetry needs particles expanded by it, and c1."
         )
         self.addParamsLine(
             "  -i <file> : XMD of aligned particles: itemId, image, angleRot, angleTilt, anglePsi, shiftX, shiftY; for the CTF "

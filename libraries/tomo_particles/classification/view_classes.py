@@ -17,13 +17,15 @@ MARGIN = 2.02  # of the scale of the largest eigenvalue of noise: 99 of 100 stay
 
 @dataclass(frozen=True)
 class ViewClasses:
-    """Of k images of a direction. log_odds: (k,) of the class at the positive end of the eigenimage.
+    """Of k images of a direction. log_odds: (k,) of the class at the positive end of the eigenimage.  places: (k,)
+    along it.
 
     mean, eigenimage: (n, n); the eigenimage has the norm 1 and is 0 outside the mask.  informative: whether it is more
     than noise.
     """
 
     log_odds: np.ndarray
+    places: np.ndarray
     mean: np.ndarray
     eigenimage: np.ndarray
     informative: bool
@@ -31,10 +33,10 @@ class ViewClasses:
 
 @dataclass(frozen=True)
 class ViewComponent:
-    """Of k images of a direction, before the mixtures. parts: of each fit the rows (n,) that it judges, where these lie along its
-    component, and where those lie that it is fitted to."""
+    """Of k images of a direction, before the mixtures. places: (k,) along the eigenimage.  parts: of each fit the rows (n,) that
+    it judges, where these lie along its component, and where those lie that it is fitted to."""
 
-    count: int
+    places: np.ndarray
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
     mean: np.ndarray
     eigenimage: np.ndarray
@@ -58,7 +60,7 @@ def view_component(images: np.ndarray, mask: np.ndarray, *, cross_fit: bool) -> 
     along = (pixels - mean) @ direction
     eigenimage, average = np.zeros(mask.shape), np.zeros(mask.shape)
     eigenimage[mask], average[mask] = direction, mean
-    return ViewComponent(len(pixels), parts or [(rows, along, along)], average, eigenimage, is_informative(spread, *pixels.shape))
+    return ViewComponent(along, parts or [(rows, along, along)], average, eigenimage, is_informative(spread, *pixels.shape))
 
 
 def judged(components: Sequence[ViewComponent]) -> list[ViewClasses]:
@@ -66,10 +68,10 @@ def judged(components: Sequence[ViewComponent]) -> list[ViewClasses]:
     fits = iter(fit_mixtures([among for one in components for _, _, among in one.parts]))
     found = []
     for one in components:
-        odds = np.empty(one.count)
+        odds = np.empty(len(one.places))
         for rows, along, _ in one.parts:
             odds[rows] = next(fits).log_odds(along)
-        found.append(ViewClasses(odds, one.mean, one.eigenimage, one.informative))
+        found.append(ViewClasses(odds, one.places, one.mean, one.eigenimage, one.informative))
     return found
 
 

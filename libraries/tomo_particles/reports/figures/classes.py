@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.mixture import fit_mixture
 from ._style import ACCEPTED, PRECISION, RECALL, new_figure, thin_axes
 
 if TYPE_CHECKING:
@@ -66,4 +67,40 @@ def plot_views(directions: np.ndarray, informative: np.ndarray, signs: np.ndarra
     axes.scatter(*flat[~informative].T, s=14, color="0.75", zorder=2, label="no more than noise")
     axes.set_axis_off()
     axes.legend(frameon=False, fontsize=9, loc="upper right")
+    return figure
+
+
+def plot_direction(places: np.ndarray, mean: np.ndarray, eigenimage: np.ndarray) -> Figure:
+    """The images of one direction: where they lie along their component (k,), with the mixture, and what a place looks like.
+
+    mean, eigenimage: (n, n). In a window the line can be dragged: the third image is mean + place * eigenimage.
+    """
+    figure = new_figure(8.6, 5.4)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.2, 1))
+    axes = top.add_subplot()
+    _, edges, _ = axes.hist(places, bins=40, density=True, color="0.8")
+    fit, x = fit_mixture(places), np.linspace(edges[0], edges[-1], 300)
+    for centre, share, colour in ((fit.low, 1 - fit.share, RECALL), (fit.high, fit.share, PRECISION)):
+        curve = share * np.exp(-((x - centre) ** 2) / (2 * fit.variance)) / np.sqrt(2 * np.pi * fit.variance)
+        axes.plot(x, curve, color=colour, linewidth=1.9)
+    axes.set(xlabel="place along the component", ylabel="density of images")
+    thin_axes(axes)
+    line = axes.axvline(fit.high, color=ACCEPTED, linewidth=2.4)
+    shown = {"mean": mean, "component": eigenimage, "mean + place * component": mean + fit.high * eigenimage}
+    drawn = None
+    for picture, (name, image) in zip(bottom.subplots(1, 3), shown.items(), strict=True):
+        drawn = picture.imshow(image, cmap="gray")
+        picture.set(title=name, xticks=[], yticks=[])
+
+    def dragged(event: object) -> None:
+        if getattr(event, "inaxes", None) is not axes or getattr(event, "button", None) is None:
+            return
+        place = float(event.xdata)  # type: ignore[attr-defined]
+        line.set_xdata([place, place])
+        drawn.set_data(mean + place * eigenimage)
+        drawn.autoscale()
+        figure.canvas.draw_idle()
+
+    for name in ("button_press_event", "motion_notify_event"):
+        figure.canvas.mpl_connect(name, dragged)
     return figure
