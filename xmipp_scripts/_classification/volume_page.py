@@ -81,6 +81,6 @@ _SHELLS = "Half maps come from every other particle; with two classes and a verd
 _ODDS = "Of each particle the logarithm of how much more probable class 1 is (with more than two classes: its own class)."
 _NULLS = "Grey: 20 sets of one structure, simulated with the same poses, CTF and noise, and split in the same way."
 _VIEWS = (
-    "Directions on the hemisphere, seen from above. Red and blue: the two signs; grey: no more than noise. Lines: the strongest "
+    "Directions on the hemisphere, seen from above. Blue and pink: the two signs; grey: no more than noise. Lines: the strongest "
     "weights between directions; broken where the signs do not satisfy them."
 )
