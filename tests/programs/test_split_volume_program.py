@@ -179,3 +179,26 @@ def test_options_of_projections_alone_are_refused_for_subtomograms(program, tmp_
     assert run.returncode == 2 and "--defocus: only of projections; add --projections" in run.stderr
     run = program(SIMULATE, "--odir", tmp_path, "--projections", "--defocus", 20000, 30000)
     assert run.returncode == 2 and "--defocus: must be the least and the most in µm" in run.stderr
+
+
+def test_one_structure_is_not_supported_and_what_was_not_seen_is_said(done, tmp_path):
+    done(SIMULATE, "--odir", tmp_path / "one", *SMALL, "--absent", 0)
+    table = read_table(tmp_path / "one" / "particles.xmd")
+    narrow = {**table, "angleTilt": [abs(tilt - 90) / 4 for tilt in table["angleTilt"]]}  # all seen from near z, wrongly
+    write_table(tmp_path / "narrow.xmd", narrow)
+    printed = done(SPLIT, "-i", tmp_path / "one" / "particles.xmd", "--odir", tmp_path / "split", *PARTICLE, *CONES)
+    assert "\nnot supported: nothing says" in printed and "note: the table has no CTF (ctfDefocusU)" in printed
+    assert "preferred views" not in printed
+    assert "Not supported" in (tmp_path / "split" / "report.html").read_text()
+    printed = done(SPLIT, "-i", tmp_path / "narrow.xmd", "--odir", tmp_path / "out", *PARTICLE, *CONES, "--recipe", "thesis")
+    assert "note: preferred views: only " in printed and "of Fourier space was seen" in printed
+
+
+@pytest.mark.slow
+def test_order_and_threads_change_nothing(divided, simulated, done, tmp_path):
+    table = read_table(simulated / "two" / "particles.xmd")
+    shuffled = np.random.default_rng(3).permutation(COUNT)
+    write_table(tmp_path / "shuffled.xmd", {name: [values[row] for row in shuffled] for name, values in table.items()})
+    done(SPLIT, "-i", tmp_path / "shuffled.xmd", "--odir", tmp_path / "again", *PARTICLE, *CONES, "--threads", 1)
+    for name in ("classes.xmd", "class_1.mrc", "difference.mrc", "fsc.csv", "eigenimages.mrcs", "graph.npz"):
+        assert (tmp_path / "again" / name).read_bytes() == (divided[0] / name).read_bytes(), name
