@@ -38,7 +38,7 @@ def test_images_that_judge_themselves_look_like_two_classes_in_noise():
     fitted = np.concatenate([among for found in every for _, _, among in found.parts])
     expected = (1 + np.sqrt(EDGE**2 / 64)) ** 2  # of random matrices; of images that had no part in it: 1
     assert fitted.var() == pytest.approx(expected, rel=0.25) and own.var() == pytest.approx(1, abs=0.2)
-    assert not any(found.informative for found in every)
+    assert sum(found.informative for found in every) <= 1  # at 99 %
 
 
 def test_classes_are_found_up_to_their_name(residuals):
