@@ -190,8 +190,11 @@ def test_one_structure_is_not_supported_and_what_was_not_seen_is_said(done, tmp_
     assert "\nnot supported: nothing says" in printed and "note: the table has no CTF (ctfDefocusU)" in printed
     assert "preferred views" not in printed
     assert "Not supported" in (tmp_path / "split" / "report.html").read_text()
-    printed = done(SPLIT, "-i", tmp_path / "narrow.xmd", "--odir", tmp_path / "out", *PARTICLE, *CONES, "--recipe", "thesis")
+    printed = done(SPLIT, "-i", tmp_path / "narrow.xmd", "--odir", tmp_path / "out", *PARTICLE[:2], *CONES, "--recipe", "thesis")
     assert "note: preferred views: only " in printed and "of Fourier space was seen" in printed
+    wrong = ("--recipe", "thesis", "--symmetry", "c5")
+    printed = done(SPLIT, "-i", tmp_path / "one" / "particles.xmd", "--odir", tmp_path / "c5", *PARTICLE[:2], *CONES, *wrong)
+    assert "note: the halves of the average agree less with the symmetry c5" in printed
 
 
 @pytest.mark.slow

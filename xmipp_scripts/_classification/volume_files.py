@@ -82,9 +82,10 @@ def write_volume_split(config: VolumeConfig, say: Callable[[str], None]) -> dict
     sign = np.float32(-1.0 if is_dark(sum(one.whole for one in maps), diameter / particles.rate) else 1.0)
     volumes, curves = _volumes(particles, divided, maps, mask, sign)
     nuisances = _nuisances(given, divided)
+    lost = _lost_by_symmetry(particles, half, mask, config)
     summary = _summary(config, given, divided, curves, nuisances) | {
         "covered": round(seen, 3),
-        "notes": _notes(given, divided, nuisances, seen, config),
+        "notes": [*_notes(given, divided, nuisances, seen, config), *lost],
         "parameters": asdict(config),
         "seconds": round(time.perf_counter() - begin, 1),
     }
@@ -112,6 +113,23 @@ def _divided(
     two = partition.probabilities.shape[1] == 2
     alone = np.stack([in_halves, 1 - in_halves], axis=1) if two else partition.probabilities
     return Divided(partition, found.graph, alone, found)
+
+
+def _lost_by_symmetry(particles: Projections, half: np.ndarray, mask: np.ndarray, config: VolumeConfig) -> list[str]:
+    """What to tell if the halves of the consensus agree less with the symmetry than without it."""
+    if config.symmetry.lower() == "c1":
+        return []
+    ones = np.ones((len(particles), 1))
+    means = []
+    for name in ("c1", config.symmetry):
+        (consensus,), _ = class_maps(particles, ones, ones, half, mask, symmetry_group(name))
+        means.append(float(consensus.fsc[1 : particles.edge // 2].mean()))
+    if means[1] >= means[0]:
+        return []
+    return [
+        f"the halves of the average agree less with the symmetry {config.symmetry} (mean FSC {means[1]:.2f}) than without it "
+        f"({means[0]:.2f}): it may be wrong"
+    ]
 
 
 def _keep_inputs(config: VolumeConfig) -> None:
