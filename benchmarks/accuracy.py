@@ -11,7 +11,19 @@ from pathlib import Path
 import _accuracy_data as data
 import numpy as np
 import pandas as pd
-from _accuracy_methods import ABLATIONS, BASELINES, BEFORE, OWN, PAPER, VOTES_WITH_LOOK, Case, ablate, looks_alone, run_case, run_paper
+from _accuracy_methods import (
+    ABLATIONS,
+    BASELINES,
+    BEFORE,
+    OWN,
+    PAPER,
+    VOTES_WITH_LOOK,
+    Case,
+    ablate,
+    looks_alone,
+    run_case,
+    run_paper,
+)
 from _report import RESULTS, as_markdown, finish
 
 # Recipe and constants were chosen on seed 1 (and on other simulations); these seeds were looked at only when all was fixed.

@@ -94,7 +94,7 @@ class Aligned2DClassification(Program):
 
     name = "xmipp_aligned_2d_classification"
     outputs = {"--odir": "folder"}
-    written = Written(FILES, ("summary.json", "informativeDirections"))
+    written = Written(FILES, ("summary.json", "inNoDirection"))
     parameters = {"input": "-i"}
 
     def defineParams(self) -> None:

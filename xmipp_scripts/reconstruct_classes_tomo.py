@@ -79,7 +79,7 @@ class ReconstructClasses(Program):
 
     name = "xmipp_reconstruct_classes_tomo"
     outputs = {"--odir": "folder"}
-    written = Written(FILES, ("fsc.csv", "class_1"))
+    written = Written(FILES, ("fsc.csv", "written by xmipp_reconstruct_classes_tomo"))  # no version wrote it without a record
     parameters = {"input": "-i"}
 
     def defineParams(self) -> None:

@@ -17,7 +17,7 @@ class SplitSubtomograms(Program):
     outputs = {"--odir": "folder"}
     written = Written(
         ("class_[1-8]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html"),
-        ("summary.json", "agreementsOfOneStructure"),
+        ("summary.json", '"tomograms"'),
     )
     parameters = {"input": "-i"}
 

@@ -169,6 +169,9 @@ def test_a_split_replaces_nothing_that_it_reads_or_others_wrote(divided, program
     run = program(SPLIT, "-i", divided[0] / "classes.xmd", "--odir", divided[0])
     assert run.returncode == 2 and "would be replaced by the result" in run.stderr
     assert (divided[0] / "classes.xmd").read_bytes() == before
+    for name in (RECONSTRUCT, "split_subtomograms_tomo", "aligned_2d_classification"):
+        run = program(name, "-i", "a.xmd", "--odir", divided[0])
+        assert run.returncode == 2 and "holds files of xmipp_run_split_volume" in run.stderr, run.stderr
     (tmp_path / "fsc.csv").write_text("of an average")
     run = program(SPLIT, "-i", "a.xmd", "--odir", tmp_path)
     assert run.returncode == 2 and "holds files that this program did not write: 'fsc.csv'" in run.stderr

@@ -106,7 +106,7 @@ def _divided(
         if first.mean() < 0.5:
             partition = Partition(partition.probabilities[:, ::-1], [])
         return Divided(partition, graph, partition.probabilities, None)
-    chosen = config.distance is not None
+    chosen = config.distance is not None or config.step is not None
     how = How(config.max_resolution, views, chosen, None, config.rounds, config.classes)
     found = split_projections(particles, half, mask, how, config.seed, config.threads, say)
     partition, in_halves = found.split.partition, found.split.in_halves

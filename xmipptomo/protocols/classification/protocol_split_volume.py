@@ -106,8 +106,8 @@ class XmippProtSplitVolume(ProgramSteps, EMProtocol):
         form.addParam("maxResolution", OptionalFloatParam, label="Finest resolution (Å, optional)", condition=f"recipe == {OURS}",
                       help="Particles are compared up to this resolution. Empty: where the components of two halves agree best.")
         form.addParam("angularDistance", OptionalFloatParam, label="Width of the cones (degrees, optional)",
-                      help="Most degrees between the view of a particle and a direction. Empty: where the components of two "
-                           "halves agree best; as published: 7.5.")
+                      help="Most degrees between the view of a particle and a direction. Empty: as the next field, else where "
+                           "the components of two halves agree best; as published: 7.5.")
         form.addParam("angularSampling", OptionalFloatParam, label="Between two directions (degrees, optional)",
                       expertLevel=params.LEVEL_ADVANCED, help="Empty: as the width of the cones, at most 22.5.")
         form.addParam("rounds", params.IntParam, default=2, label="Rounds of refinement", expertLevel=params.LEVEL_ADVANCED,
