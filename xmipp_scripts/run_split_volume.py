@@ -44,8 +44,8 @@ class RunSplitVolume(Program):
             " [--angularSampling <double>] : degrees between two directions of view; default: as their cones, at most 22.5"
         )
         self.addParamsLine(
-            " [--angularDistance <double>] : degrees of a view from its direction, at most; default: as --angularSampling, else where "
-            "the components of two halves agree best"
+            " [--angularDistance <double>] : degrees of a view from its direction, at most; default: as --angularSampling, else "
+            "where the components of two halves agree best"
         )
         self.addParamsLine(
             " [--maxResolution <double>] : finest resolution at which particles are compared, A; default: where the components "

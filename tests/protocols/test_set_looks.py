@@ -20,13 +20,10 @@ class GrowingSet:
 
     def __init__(self, path: Path) -> None:
         self.path, self.random = str(path), random.Random(1)
-        self.do(
-            "CREATE TABLE Properties (key TEXT, value TEXT)",
-            "INSERT INTO Properties VALUES ('_streamState', '1')",
-            "CREATE TABLE Classes (label_property TEXT, column_name TEXT)",
-            *(f"INSERT INTO Classes VALUES ('{label}', '{column}')" for label, column in LABELS.items()),
-            "CREATE TABLE Objects (id INTEGER PRIMARY KEY, c01 TEXT, c02 REAL, c03 REAL, c04 REAL, c05 REAL, c06 TEXT)",
-        )
+        self.do("CREATE TABLE Properties (key TEXT, value TEXT)", "INSERT INTO Properties VALUES ('_streamState', '1')",
+                "CREATE TABLE Classes (label_property TEXT, column_name TEXT)",
+                *(f"INSERT INTO Classes VALUES ('{label}', '{column}')" for label, column in LABELS.items()),
+                "CREATE TABLE Objects (id INTEGER PRIMARY KEY, c01 TEXT, c02 REAL, c03 REAL, c04 REAL, c05 REAL, c06 TEXT)")
 
     def do(self, *commands: str) -> None:
         with closing(sqlite3.connect(self.path)) as database:
@@ -60,14 +57,8 @@ def test_a_look_at_what_was_appended_is_a_first_look(growing):
     assert all(0.3 < score < 0.7 for score in found.scores.values())
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE Objects SET c02 = c02 + 0.01 WHERE id = 31",
-        "DELETE FROM Objects WHERE id = 31",
-        "UPDATE Objects SET c06 = '[2]' WHERE id = 31",
-    ],
-)
+@pytest.mark.parametrize("change", ["UPDATE Objects SET c02 = c02 + 0.01 WHERE id = 31", "DELETE FROM Objects WHERE id = 31",
+                                    "UPDATE Objects SET c06 = '[2]' WHERE id = 31"])
 def test_what_changes_in_place_is_seen_after_some_looks_and_at_once_when_the_set_is_closed(growing, change):
     looks = SetLooks(growing.path)
     for number in range(20):

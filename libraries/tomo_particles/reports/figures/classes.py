@@ -63,8 +63,8 @@ def plot_views(directions: np.ndarray, informative: np.ndarray, signs: np.ndarra
                   linestyle="-" if agrees else ":", zorder=1)  # fmt: skip
     for sign, colour in ((1, PRECISION), (-1, RECALL)):
         kept = informative & (signs == sign)
-        axes.scatter(*flat[kept].T, s=26, color=colour, zorder=2, label=f"sign {'+' if sign > 0 else '-'}")
-    axes.scatter(*flat[~informative].T, s=14, color="0.75", zorder=2, label="no more than noise")
+        axes.scatter(flat[kept, 0], flat[kept, 1], s=26, color=colour, zorder=2, label=f"sign {'+' if sign > 0 else '-'}")
+    axes.scatter(flat[~informative, 0], flat[~informative, 1], s=14, color="0.75", zorder=2, label="no more than noise")
     axes.set_axis_off()
     axes.legend(frameon=False, fontsize=9, loc="upper right")
     return figure
@@ -87,9 +87,9 @@ def plot_direction(places: np.ndarray, mean: np.ndarray, eigenimage: np.ndarray)
     thin_axes(axes)
     line = axes.axvline(fit.high, color=ACCEPTED, linewidth=2.4)
     shown = {"mean": mean, "component": eigenimage, "mean + place * component": mean + fit.high * eigenimage}
-    drawn = None
-    for picture, (name, image) in zip(bottom.subplots(1, 3), shown.items(), strict=True):
-        drawn = picture.imshow(image, cmap="gray")
+    pictures = bottom.subplots(1, 3)
+    drawn = [picture.imshow(image, cmap="gray") for picture, image in zip(pictures, shown.values(), strict=True)]
+    for picture, name in zip(pictures, shown, strict=True):
         picture.set(title=name, xticks=[], yticks=[])
 
     def dragged(event: object) -> None:
@@ -97,8 +97,8 @@ def plot_direction(places: np.ndarray, mean: np.ndarray, eigenimage: np.ndarray)
             return
         place = float(event.xdata)  # type: ignore[attr-defined]
         line.set_xdata([place, place])
-        drawn.set_data(mean + place * eigenimage)
-        drawn.autoscale()
+        drawn[-1].set_data(mean + place * eigenimage)
+        drawn[-1].autoscale()
         figure.canvas.draw_idle()
 
     for name in ("button_press_event", "motion_notify_event"):
