@@ -1,4 +1,4 @@
-"""Pick files that were read in the wrong way, and pickers with few picks, on drawn places; and no alarm where nothing is wrong."""
+"""Pick files read in the wrong way, pickers with few picks, what votes cannot tell; and no alarm where nothing is wrong."""
 
 from collections.abc import Callable
 
@@ -120,3 +120,17 @@ def test_the_references_of_the_user_are_no_picker_and_an_empty_table_says_nothin
     columns["comment"] = ["0+" + comment if comment == "2" else comment for comment in columns["comment"]]
     assert other_readings(columns, SIZES) == []
     assert other_readings({}, SIZES) == []
+
+
+def test_what_votes_cannot_tell_is_said():
+    """As the real pickings of apoferritin (benchmarks/real.py): one picker misses particles, and has no picks in a tomogram."""
+    columns = table([anywhere(np.random.default_rng(1), 150)])
+    columns |= {"comment": ["1+2"] * 80 + ["1"] * 50 + ["2"] * 20, "enabled": [1] * 80 + [0] * 70}
+    told = disagreement_notes(columns, SIZES, ["a", "b"], votes_only=True)
+    assert len(told) == 1 and "two pickers: only one of them found 70 of the 150 merged picks" in told[0]
+    assert disagreement_notes(columns, SIZES, ["a", "b"], votes_only=False) == []
+    columns["tiltSeriesId"] = ["a"] * 130 + ["c"] * 20
+    first, second = disagreement_notes(columns, SIZES | {"c": SIZE}, ["a", "b"], votes_only=True)
+    assert first == "only one picker has picks in tomogram c ('b'): nothing there is agreed on" and second == told[0]
+    columns["comment"] = ["1+2"] * 150
+    assert disagreement_notes(columns, SIZES | {"c": SIZE}, ["a", "b"], votes_only=True) == []
