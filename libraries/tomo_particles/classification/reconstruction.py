@@ -30,8 +30,8 @@ class Slices:
     def volume(self, ridge: np.ndarray | None = None) -> np.ndarray:
         """(edge,) * 3. ridge: (grid^3,) beside the information, of the size of noise over signal; None: very little."""
         edge, grid = self.space.band.edge, self.space.grid
-        ridge = LITTLE * float(self.information.mean()) + 1e-30 if ridge is None else ridge
-        return self.space.adjoint(self.spectrum / (self.information + ridge)) * np.float32(edge**6 / grid**3)
+        beside = LITTLE * float(self.information.mean()) + 1e-30 if ridge is None else ridge
+        return self.space.adjoint(self.spectrum / (self.information + beside)) * np.float32(edge**6 / grid**3)
 
 
 @dataclass(frozen=True)
