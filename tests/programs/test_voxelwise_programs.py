@@ -233,7 +233,7 @@ def test_a_recipe_learns_to_remove_noise_from_a_simulation(learned, done, tmp_pa
     printed = done(TRAIN, "--simulation", tmp_path, *options, "-o", tmp_path / "m.h5")
     assert "training 1 network(s) 'dn3dunet', 1 steps each, on 1 tomogram(s)" in printed
     curve = pd.read_csv(tmp_path / "m_training.csv")
-    assert curve["step"].tolist() == [1] and np.isfinite(curve["loss"]).all() and (curve["loss"] > 1).all()  # dice and noise
+    assert curve["step"].tolist() == [1] and np.isfinite(curve["loss"]).all() and (curve["loss"] > 1).all()  # classes and noise
     summary = json.loads((tmp_path / "m_summary.json").read_text())
     assert summary["steps"] == [1] and summary["classes"]["rod"]["particles"] == 6
 

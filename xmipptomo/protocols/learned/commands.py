@@ -11,7 +11,7 @@ from ..shared.program_steps import Arguments
 
 @dataclass(frozen=True)
 class LearnedFrom:
-    """What is learned from: coordinates (XMD) in tomograms of `rate` Å/voxel, or the folder of a consensus.
+    """What is learned from: coordinates (XMD) in tomograms of `rate` Å/voxel, or the folder of a consensus or of a simulation.
 
     partial: whether the coordinates are a part of the particles.  soft: whether doubtful picks of the consensus teach softly.
     diameter: Å, or None with a table of classes.
@@ -25,10 +25,13 @@ class LearnedFrom:
     soft: bool = False
     diameter: float | None = None
     classes: str = ""
+    simulation: str = ""
 
     def arguments(self) -> Arguments:
         if self.consensus:
             found: Arguments = ["--consensus", self.consensus, "--doubtful", "soft" if self.soft else "ignore"]
+        elif self.simulation:
+            found = ["--simulation", self.simulation]
         else:
             found = ["--coordinates", self.coordinates, "--labels", "partial" if self.partial else "all", "--tomograms",
                      *self.tomograms, "--tomogramSamplingrate", self.rate]
@@ -40,6 +43,8 @@ class TrainingOptions:
     """How to train; 0 and '' for what the recipe or the program has."""
 
     recipe: str
+    target: str
+    loss: str
     minutes: float
     steps: int
     folds: int
@@ -59,7 +64,8 @@ def training_arguments(model: str, notes: str, source: LearnedFrom, options: Tra
     arguments: Arguments = [*source.arguments(), "-o", model, "--note", notes, "--recipe", options.recipe, "--folds",
                             options.folds, "--width", options.width, "--beta", options.beta]
     arguments += ["--steps", options.steps] if options.steps else ["--minutes", options.minutes]
-    for option, value in (("--patch", options.patch), ("--batch", options.batch), ("--learningRate", options.learning_rate),
+    for option, value in (("--target", options.target), ("--loss", options.loss), ("--patch", options.patch),
+                          ("--batch", options.batch), ("--learningRate", options.learning_rate),
                           ("--inputModel", options.input_model), ("--mask", masks)):
         arguments += [option, value] if value else []
     arguments += ["--mirror"] if options.mirror else []
