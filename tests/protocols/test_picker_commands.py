@@ -112,6 +112,9 @@ ALL = {
     + training(FROM_CONSENSUS, replace(TRAINING, steps=0))
     + training(learned.LearnedFrom(simulation="s", classes="c.csv")),
     constants.DEEP_PICK_PROGRAM: deep_picking(),
+    constants.JOIN_PROGRAM: learned.joining_arguments(
+        ["t.mrc"], 10.0, ("n.xmd", "maps"), ("t.xmd", "maps"), "o.csv", diameter=100.0, fit="f.json", truth="k.xmd", threshold=0.5
+    ),
     constants.SIMULATION_PROGRAM: commands.simulation_arguments(SIMULATION),
     constants.MASK_PROGRAM: commands.mask_arguments(
         "t.mrc", "masks", rate=10.0, bead=50.0, membrane_bad=True, bright=True, user="u.mrc", threads=2

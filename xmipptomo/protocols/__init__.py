@@ -8,6 +8,7 @@ from .coordinates.protocol_import_coordinates3d import XmippProtImportCoordinate
 from .deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
 from .evaluation.protocol_evaluate_picking3d import XmippProtEvaluatePicking3D
 from .learned.protocol_deep_pick3d import XmippProtDeepPick3D
+from .learned.protocol_join_picks3d import XmippProtJoinPicks3D
 from .learned.protocol_train_picker3d import XmippProtTrainPicker3D
 from .picking.protocol_pick_blobs3d import XmippProtPickBlobs3D
 from .picking.protocol_template_matching3d import XmippProtTemplateMatching3D
@@ -24,6 +25,7 @@ from .streaming.protocol_watch_tomograms import XmippProtWatchTomograms
 __all__ = ["XmippProtAverageSubtomograms3D", "XmippProtCompareBranches3D", "XmippProtDeepConsensusPicking3D",
            "XmippProtDeepPick3D",
            "XmippProtEvaluatePicking3D", "XmippProtExportCoordinates3D", "XmippProtImportCoordinates3D",
+           "XmippProtJoinPicks3D",
            "XmippProtMaskTomograms3D", "XmippProtMonitor3D", "XmippProtPickBlobs3D", "XmippProtPickingConsensus3D",
            "XmippProtRelease3D", "XmippProtSimulateTomograms", "XmippProtSplitSubtomograms3D", "XmippProtStreamingConsensus3D",
            "XmippProtTemplateMatching3D", "XmippProtTrainPicker3D", "XmippProtTrigger3D", "XmippProtWatchPicks3D",

@@ -110,3 +110,14 @@ def picking_arguments(tomogram: str, output: str, note: str, options: PickingOpt
     arguments += ["--tta"] if options.turns else []
     arguments += ["--scoremaps", score_maps] if score_maps else []
     return [*arguments, *options.of_templates(), "--threads", threads]
+
+
+def joining_arguments(tomograms: Sequence[str], rate: float, network: tuple[str, str], template: tuple[str, str], output: str, *,
+                      diameter: float, fit: str, truth: str, threshold: float | None) -> Arguments:
+    """Join two pickers in tomograms of `rate` Å/voxel. network, template: picks and folder of score maps.  truth: '' where `fit`
+    is read."""
+    arguments: Arguments = ["--tomograms", *tomograms, "--tomogramSamplingrate", rate, "--network", network[0], "--networkMaps",
+                            network[1], "--template", template[0], "--templateMaps", template[1], "--diameter", diameter,
+                            "--fit", fit, "-o", output]
+    arguments += ["--truth", truth] if truth else []
+    return arguments + (["--threshold", threshold] if threshold is not None else [])
