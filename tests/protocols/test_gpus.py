@@ -30,7 +30,7 @@ def protocol(monkeypatch, tmp_path):
     files.root.mkdir()
     ran = []
 
-    def run(program, arguments, job):
+    def run(program, arguments, job, about="", results=()):
         ran.append(arguments[arguments.index("--gpus") + 1])
         if ran[-1] and protocol.refuse:
             raise RuntimeError(protocol.refuse)

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from tomo_particles import __version__
-from tomo_particles.consensus.chance_agreement import chance_note
 from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, SPREAD, identity_columns
 from tomo_particles.consensus.orientation_agreement import notes_of_pickers
@@ -58,8 +57,6 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
-    elif config.votes_only and (note := chance_note(merged)):
-        notes = [*notes, note]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
     notes = [*notes, *notes_of_pickers(orientations.get("pickers", {}), symmetry_group(config.symmetry))]

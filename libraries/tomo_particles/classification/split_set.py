@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import affine_transform
@@ -15,9 +15,9 @@ from ..core.memory import lacking
 from ..core.mixture import is_one_normal
 from .class_maps import Boxes
 from .independent_halves import Halves, is_supported, judged_by_the_other, null_agreements, split_halves
-from .observations import Space, observe
+from .observations import Observations, Space, observe
 from .residuals import consensus_of, residuals_of
-from .two_classes import posterior, refined
+from .two_classes import FOLDED, Start, by_component, posterior, refined
 
 LEAST_PARTICLES = 80  # 20 in each part of each half
 BYTES = 3 * 64 + 12 * 8  # of each frequency of each particle: its places in a spectrum, thrice, and what is worked with
@@ -41,6 +41,9 @@ class SplitSet:
     supported: bool
     continuous: bool
     attracted: bool
+
+    def __getitem__(self, rows: np.ndarray) -> SplitSet:
+        return replace(self, log_odds=self.log_odds[rows], in_halves=self.in_halves[rows], contrast=self.contrast[rows])
 
     @property
     def first(self) -> np.ndarray:
@@ -70,23 +73,40 @@ def split_set(
     rows = [np.flatnonzero(half == number) for number in (0, 1)]
     order = np.concatenate(rows)
     everyone = observe(boxes.particles(band, order, whitened=False), poses[order], space)
-    halves = (everyone[np.arange(len(rows[0]))], everyone[np.arange(len(rows[0]), n)])
-    found = split_halves(halves, seed)
+    found = split_observations(everyone, half[order], seed, threads, say)
+    return found[np.argsort(order)]
+
+
+def split_observations(
+    seen: Observations,
+    half: np.ndarray,
+    seed: int,
+    threads: int,
+    say: Callable[[str], None],
+    start: Start = by_component,
+    rounds: int = FOLDED,
+) -> SplitSet:
+    """The same of what was seen of each particle, those of half 0 first.
+
+    start: the first partition of each half.  rounds: of refinement, after the halves have met.
+    """
+    n, first = len(seen), int((half == 0).sum())
+    halves = (seen[np.arange(first)], seen[np.arange(first, n)])
+    found = split_halves(halves, seed, start)
     say(f"the differences of the halves agree to {found.mean:.3f}")
     log_odds = np.concatenate(judged_by_the_other(halves, found))
-    consensus = consensus_of(everyone)
-    residuals = residuals_of(everyone, consensus)
-    log_odds, attracted = refined(residuals, log_odds)
-    nulls = null_agreements(halves, residuals, consensus, seed, threads)
+    consensus = consensus_of(seen)
+    residuals = residuals_of(seen, consensus)
+    log_odds, attracted = refined(residuals, log_odds, rounds)
+    nulls = null_agreements(halves, residuals, consensus, seed, threads, start)
     say(f"those of sets of one structure agree to {nulls.mean():.3f}, at most {nulls.max():.3f}")
     in_halves = np.concatenate([one.first for one in found.halves])
     if posterior(log_odds).mean() < 0.5:  # class 1 is the larger one
         log_odds, in_halves = -log_odds, 1 - in_halves
-    back = np.argsort(order)
     return SplitSet(
-        log_odds[back],
-        in_halves[back],
-        residuals.contrast[back],
+        log_odds,
+        in_halves,
+        residuals.contrast,
         found,
         nulls,
         is_supported(found.mean, nulls),

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 
 from ..core.mixture import fit_mixture
 
 FOLDS = 5
-LEAST_IN_CONE = 20
+CHANGE = 1e-4  # of share and mean in a round of the mixture, at which it ends: there are hundreds of mixtures
 MARGIN = 2.02  # of the scale of the largest eigenvalue of noise: 99 of 100 stay below (Tracy-Widom)
 
 
@@ -35,42 +36,57 @@ def view_classes(images: np.ndarray, mask: np.ndarray, *, cross_fit: bool) -> Vi
     cross_fit: each fifth is judged by component and mixture of the other four, so that no image judges itself.
     """
     pixels = images[:, mask].astype(float)
-    mean, direction, variances = _component(pixels)
+    mean, direction, spread = component(pixels)
     odds = _odds(pixels, pixels, mean, direction)
     if cross_fit:
         for fold in range(FOLDS):
             own = np.arange(len(pixels)) % FOLDS == fold
-            centre, other, _ = _component(pixels[~own])
+            centre, other, _ = component(pixels[~own])
             odds[own] = _odds(pixels[own], pixels[~own], centre, other * (1 if other @ direction >= 0 else -1))
     eigenimage, average = np.zeros(mask.shape), np.zeros(mask.shape)
     eigenimage[mask], average[mask] = direction, mean
-    return ViewClasses(odds, average, eigenimage, is_informative(variances, *pixels.shape))
+    return ViewClasses(odds, average, eigenimage, is_informative(spread, *pixels.shape))
 
 
-def _component(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean and first principal component of pixels (k, p), and all variances; its largest pixel is positive."""
-    mean = pixels.mean(axis=0)
-    _, sizes, rows = np.linalg.svd(pixels - mean, full_matrices=False)
-    first = rows[0] * (1 if rows[0][np.argmax(np.abs(rows[0]))] > 0 else -1)
-    return mean, first, sizes**2 / max(1, len(pixels) - 1)
+@dataclass(frozen=True)
+class Spread:
+    """Of the variances along all principal components: the largest, their sum, and the sum of their squares."""
+
+    largest: float
+    total: float
+    squares: float
+
+
+def component(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, Spread]:
+    """Mean and first principal component of pixels (k, p), and its variance among all; its largest pixel is positive."""
+    mean, count = pixels.mean(axis=0), max(1, len(pixels) - 1)
+    centred = pixels - mean
+    wide = pixels.shape[1] > len(pixels)
+    products = (centred @ centred.T if wide else centred.T @ centred) / count
+    last = len(products) - 1
+    variance, vector = eigh(products, subset_by_index=(last, last))
+    first = centred.T @ vector[:, 0] if wide else vector[:, 0]
+    first = first / max(float(np.linalg.norm(first)), 1e-30)
+    spread = Spread(float(variance[0]), float(np.trace(products)), float(np.square(products).sum()))
+    return mean, first * (1 if first[np.argmax(np.abs(first))] > 0 else -1), spread
 
 
 def _odds(pixels: np.ndarray, among: np.ndarray, mean: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    return fit_mixture((among - mean) @ direction).log_odds((pixels - mean) @ direction)
+    return fit_mixture((among - mean) @ direction, change=CHANGE).log_odds((pixels - mean) @ direction)
 
 
-def is_informative(variances: np.ndarray, count: int, pixels: int) -> bool:
+def is_informative(spread: Spread, count: int, pixels: int) -> bool:
     """Whether the largest variance is more than that of noise in `count` images of `pixels` pixels.
 
     Interpolation makes white noise smooth: it has as many independent pixels as the spread of the other variances says.
     """
-    others = variances[1:]
-    spread = float(np.square(others).sum()) / max(float(others.sum()) ** 2, 1e-300) - 1 / (count - 1)
-    independent = float(np.clip(1 / max(spread, 1e-12), 1, pixels))
-    noise = float(variances.sum()) / independent
+    others, squares = spread.total - spread.largest, spread.squares - spread.largest**2
+    uneven = squares / max(others**2, 1e-300) - 1 / (count - 1)
+    independent = float(np.clip(1 / max(uneven, 1e-12), 1, pixels))
+    noise = spread.total / independent
     edge = np.sqrt(count - 1) + np.sqrt(independent)
     scale = edge * (1 / np.sqrt(count - 1) + 1 / np.sqrt(independent)) ** (1 / 3)
-    return bool(noise > 0 and count * variances[0] / noise > edge**2 + MARGIN * scale)
+    return bool(noise > 0 and count * spread.largest / noise > edge**2 + MARGIN * scale)
 
 
 def evidence(rows: Sequence[np.ndarray], found: Sequence[ViewClasses], count: int, *, every: bool) -> csr_matrix:

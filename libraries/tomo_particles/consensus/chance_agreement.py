@@ -69,11 +69,18 @@ def pairs_by_chance(positions: np.ndarray, tomo_ids: np.ndarray, seen: np.ndarra
     for tomo_id in np.unique(tomo_ids):
         own = tomo_ids == tomo_id
         places, found = positions[own], seen[own]
-        lowest, extent = places.min(axis=0)[:2], np.maximum(np.ptp(places, axis=0)[:2], 1e-9)
         trees = [cKDTree(places[of_picker]) for of_picker in found.T]
         for shift in SHIFTS:
-            moved = places.copy()
-            moved[:, :2] = lowest + (places[:, :2] - lowest + np.array(shift) * extent) % extent
+            moved = shifted(places, shift)
             others = [cKDTree(moved[of_picker]) for of_picker in found.T]
             pairs += sum(trees[a].count_neighbors(others[b], radius) for a, b in combinations(range(len(trees)), 2))
     return pairs / len(SHIFTS)
+
+
+def shifted(places: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
+    """Places (n, 3), moved by one of SHIFTS within their own extent."""
+    moved = places.copy()
+    if len(places):
+        lowest, extent = places.min(axis=0)[:2], np.maximum(np.ptp(places, axis=0)[:2], 1e-9)
+        moved[:, :2] = lowest + (places[:, :2] - lowest + np.array(shift) * extent) % extent
+    return moved

@@ -34,30 +34,27 @@ class Mixture:
         return float((np.logaddexp(*each) - 0.5 * np.log(2 * np.pi * self.variance)).sum())
 
 
-def fit_mixture(values: np.ndarray, begin: np.ndarray | None = None) -> Mixture:
+def fit_mixture(values: np.ndarray, begin: np.ndarray | None = None, change: float = CHANGE) -> Mixture:
     """By expectation and maximisation. values: (n,), not all equal.  begin: (n,) bool, those that are `high` at first; without,
-    the means begin at the quartiles."""
+    the means begin at the quartiles.  change: of share and mean in a round, at which it ends."""
     if begin is None or begin.all() or not begin.any():
         (low, high), variance, share = np.quantile(values, (0.25, 0.75)), values.var() / 2, 0.5
     else:
         low, high, share = values[~begin].mean(), values[begin].mean(), float(begin.mean())
         variance = np.where(begin, (values - high) ** 2, (values - low) ** 2).mean()
-    fit = Mixture(float(low), float(high), _floored(float(variance), values), share)
+    floor = max(1e-6 * float(values.var()), 1e-30)
+    fit = Mixture(float(low), float(high), max(float(variance), floor), share)
     for _ in range(ROUNDS):
         of_high = expit(np.asarray(fit.log_odds(values), dtype=float))
         share = float(np.clip(of_high.mean(), LEAST_SHARE, 1 - LEAST_SHARE))
         means = [float((weights @ values) / max(weights.sum(), 1e-12)) for weights in (1 - of_high, of_high)]
         variance = float(((1 - of_high) @ (values - means[0]) ** 2 + of_high @ (values - means[1]) ** 2) / len(values))
-        new = Mixture(means[0], means[1], _floored(variance, values), share)
-        done = abs(new.share - fit.share) < CHANGE and abs(new.high - fit.high) < CHANGE * max(1.0, abs(fit.high))
+        new = Mixture(means[0], means[1], max(variance, floor), share)
+        done = abs(new.share - fit.share) < change and abs(new.high - fit.high) < change * max(1.0, abs(fit.high))
         fit = new
         if done:
             break
     return fit if fit.high >= fit.low else Mixture(fit.high, fit.low, fit.variance, 1 - fit.share)
-
-
-def _floored(variance: float, values: np.ndarray) -> float:
-    return max(variance, 1e-6 * float(values.var()), 1e-30)
 
 
 def evidence_of_two(values: np.ndarray, fit: Mixture) -> float:

@@ -113,7 +113,11 @@ class GrowingPicks:
                 stale = before.known < len(tomograms) and several
             files[path] = self._read(path, state, tomograms) if stale or before is None else before
         self._files = files
-        return {tomo_id: _joined(tomo_id, files) for tomo_id in sorted({one for own in files.values() for one in own.of})}
+        of: dict[str, dict[Path, _Read]] = {}  # the files of each tomogram
+        for path, own in files.items():
+            for tomo_id in own.of:
+                of.setdefault(tomo_id, {})[path] = own
+        return {tomo_id: _joined(tomo_id, of[tomo_id]) for tomo_id in sorted(of)}
 
     def picks_of(self, tomo_id: str, tomograms: Sizes) -> Picks | None:
         """The picks of a tomogram as the last look found them; None if there are none, or if a file has changed since."""

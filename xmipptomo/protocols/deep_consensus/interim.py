@@ -14,7 +14,8 @@ from .inputs import CommonGrid, read_common_grid
 from .notes import run_notes
 
 DOING = {"convertInputStep": "reading the inputs", "gpuStep": "trying the GPUs", "consensusStep": "merging picks",
-         "noiseStep": "picking noise", "extractionStep": "extracting subtomograms", "trainStep": "training the networks",
+         "noiseStep": "picking noise", "extractionStep": "extracting subtomograms",
+         "prepareInQueueStep": "merging picks and extracting subtomograms", "trainStep": "training the networks",
          "scoreStep": "scoring the picks", "secondLookStep": "second look", "answersStep": "learning from answers",
          "createOutputStep": "writing the results"}
 

@@ -35,7 +35,7 @@ def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], ac
         counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
         tomograms[ts_id] = {"picks": grid.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
                             "left_out": grid.tomograms[ts_id].left_out}
-    votes = vote_notes(files, ts_ids) if settings["threshold"] is None else []
+    votes = vote_notes(files, grid, ts_ids, votes_only=settings["threshold"] is None)
     content = {"version": __version__, **settings, "samplingRate": grid.sampling_rate, "boxSize": grid.box_size,
                "pickers": grid.names, "tomograms": tomograms,
                "failures": list(failures), "notes": notes + votes + run_notes(files, grid, ts_ids),

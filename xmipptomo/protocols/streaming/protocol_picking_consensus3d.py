@@ -153,12 +153,13 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
                                 False, [len(own) for own in picks], left_out)
             arguments = consensus_arguments(files, about, radius=self.radius.get(), number=2,
                                             representative=self.representative.get(), symmetry=self.symmetry.get())
-            self._runProgram(CONSENSUS_PROGRAM, arguments, job=f"consensus {ts_id}")
+            self._runProgram(CONSENSUS_PROGRAM, arguments, f"consensus {ts_id}", json.dumps([action.tomogram, action.digests]),
+                             [files.consensus(ts_id)])
             prepared["agreed"] = count_rows(files.labelled(ts_id, "positive"))
             if lacking := sorted(set(range(1, len(sets) + 1)) - set(numbers)):
                 self.info(f"{ts_id}: no coordinates of set {', '.join(map(str, lacking))}")
         except Exception as error:
-            if is_passing(error) and not self._isLostForGood(ts_id, error):
+            if is_passing(error):
                 self._hold(ts_id, error)
                 return
             self.error(f"{ts_id} is left out: {error}")
