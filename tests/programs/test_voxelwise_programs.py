@@ -10,11 +10,15 @@ import pytest
 
 from tomo_particles.core.tomograms import open_tomogram, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.learning.voxels.description import VoxelModel
+from tomo_particles.learning.voxels.targets import ParticleClass
 from tomo_particles.regions.classes import USER
 from tomo_particles.regions.mask_files import write_mask
 from tomo_particles.regions.region_mask import RegionMask
 from tomo_particles.testing.agreement import agreement
 from tomo_particles.testing.synthetic import simulate_tomogram
+from xmipp_scripts._voxelwise.pick_config import DeepPickConfig
+from xmipp_scripts._voxelwise.picking import _with_rule
 
 TRAIN, PICK = "train_picker_tomo", "deep_pick_tomo"
 RATE = 10.0
