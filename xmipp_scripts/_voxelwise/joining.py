@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def join_picks(config: JoinConfig) -> pd.DataFrame:
     return accepted
 
 
-def _opened(config: JoinConfig, path: str) -> Tomogram:
+def _opened(config: JoinConfig, path: str) -> AbstractContextManager[Tomogram]:
     return open_tomogram(path, config.tomogram_sampling_rate, "--tomograms")
 
 

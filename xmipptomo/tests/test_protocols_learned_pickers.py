@@ -15,15 +15,8 @@ from tomo_particles.regions.mask_files import write_mask
 from tomo_particles.regions.region_mask import RegionMask
 
 from ..objects import PickerModel
-from ..protocols import (
-    XmippProtDeepPick3D,
-    XmippProtJoinPicks3D,
-    XmippProtSimulateTomograms,
-    XmippProtTemplateMatching3D,
-    XmippProtTrainPicker3D,
-)
+from ..protocols import XmippProtDeepPick3D, XmippProtSimulateTomograms, XmippProtTrainPicker3D
 from ..protocols.learned.network_form import LOSSES, NETWORKS, TARGETS
-from ..protocols.learned.protocol_join_picks3d import LEARNED
 from ..protocols.learned.protocol_train_picker3d import CONSENSUS, PART
 from ..protocols.picking.base import KEEP_NUMBER, KEEP_THRESHOLD
 from ..viewers import DeepPick3DViewer, TrainPicker3DViewer
@@ -152,45 +145,11 @@ class TestLearnedPickers(ConsensusProject):
         self.assertIsInstance(window, FigureWindow)
         self.assertEqual(len(window.figure.axes), 6)
 
-    def ball(self):
+    def test_templates_name_and_turn_the_picks(self):
         path = os.path.abspath("ball.mrc")
         z, y, x = np.indices((15, 15, 15)) - 7
         write_volume(path, ((x**2 + y**2 + z**2 <= 16) & (x > -2)).astype(np.float32), RATE)
-        return add_volume(self.proj, "ball", path, RATE)
-
-    def test_picks_are_joined_with_those_of_template_matching(self):
-        matching = self.form_of(XmippProtTemplateMatching3D, {"inputTomograms": self.new}, keep=KEEP_NUMBER, number=25,
-                                angularStep=60.0, lowPass=45.0, scoreMaps=True)
-        matching.inputTemplates.append(self.ball())
-        pointers = {"inputNetwork": Pointer(self.picking, extended="coordinates"),
-                    "inputTemplate": Pointer(self.launchProtocol(matching), extended="coordinates")}
-        known = self.coordinates("all", self.new, 20)
-        joined = self.run_of(XmippProtJoinPicks3D, {**pointers, "known": known}, diameter=100.0)
-        found = [(c._foundBy.get(), c.getGroupId(), c._species.get()) for c in joined.coordinates.iterCoordinates()]
-        self.assertLessEqual(set(found), {("both", 1, "ball"), ("tm", 2, "ball"), ("dl", 3, "particle")})
-        self.assertGreater(len(found), 20)  # 44 particles, and template matching alone finds most of them
-        for ts_id in ("TS_1", "TS_3"):
-            away = np.linalg.norm(self.picked(joined.coordinates, ts_id)[:, None] - self.simulated[ts_id].truth, axis=2)
-            self.assertGreater((away.min(axis=1) < 5).mean(), 0.8)
-        self.assertEqual(joined.coordinates.getBoxSize(), 16)
-        summary = "\n".join(joined.summary())
-        self.assertRegex(summary, rf"joined: {len(found)} picks, {len(found)} accepted, precision \d\.\d+, recall")
-        self.assertRegex(summary, r"tm alone: \d+ picks, \d+ accepted, precision")
-
-        fit = os.path.abspath(joined._files().fit)
-        again = self.run_of(XmippProtJoinPicks3D, pointers, diameter=100.0, source=LEARNED, fitFile=fit)
-        self.assertNotIn("precision", "\n".join(again.summary()))
-        exchanged = {"inputNetwork": pointers["inputTemplate"], "inputTemplate": pointers["inputNetwork"]}
-        for given, parameters, word in (
-                (exchanged, {"source": LEARNED, "fitFile": fit}, "must come from _pick with a trained picker 3D_ with *Keep the"),
-                (pointers, {}, "*Known particles* cannot be EMPTY"),
-                (pointers, {"source": LEARNED, "fitFile": "/no/fit.json"}, "*File of the joint score* does not exist"),
-                ({**pointers, "known": self.expert}, {}, "*Known particles* has none in TS_3")):
-            errors = self.form_of(XmippProtJoinPicks3D, given, diameter=100.0, **parameters).validate()
-            self.assertIn(word, errors[0])
-
-    def test_templates_name_and_turn_the_picks(self):
-        template = self.ball()
+        template = add_volume(self.proj, "ball", path, RATE)
         form = self.form_of(XmippProtDeepPick3D, {"inputTomograms": self.new, "inputModel": self.model}, useGpu=False,
                             keep=KEEP_NUMBER, number=4, angularStep=60.0, lowPass=45.0)
         form.inputTemplates.append(template)
