@@ -165,6 +165,16 @@ def test_templates_name_the_picks_and_turn_them(learned, done, program, tmp_path
         assert finished.returncode == 2 and word in finished.stderr, finished.stderr
 
 
+def test_a_model_that_was_never_validated_or_calibrated_is_said():
+    model = VoxelModel("unet", "sphere", "ce", 48, 10.0, (ParticleClass("a", 40.0),), folds=1, seed=1, tested=False)
+    assert not model.rule.scores  # as where all scores are equal
+    _, notes = _with_rule(DeepPickConfig(("t.mrc",), "m.h5", "p.csv"), model)
+    assert notes == [
+        "'m.h5' is untested: no particle was left to validate it on",
+        "'m.h5' is uncalibrated: its scores are not probabilities",
+    ]
+
+
 def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):
     write_volume(tmp_path / "flat.mrc", np.full((20, 24, 24), 3.0), RATE)
     with open_tomogram(learned.folder / "TS_3.mrc") as opened:
