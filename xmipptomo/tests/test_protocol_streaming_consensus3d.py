@@ -15,7 +15,7 @@ from .streaming_project import StreamingProject
 
 TS_IDS = ("TS_1", "TS_10", "TS_2", "TS_3")
 QUICK = {"epochs": 1, "folds": 2, "batchSize": 32, "writeReport": False, "binThreads": 1, "numberOfThreads": 3,
-         "scoreRawPicks": False}
+         "scoreRawPicks": False, "useGpu": False}
 SOON = {"settle": 1.0, "firstTomograms": 2, "firstAgreed": 10}
 
 
