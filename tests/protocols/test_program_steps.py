@@ -1,5 +1,6 @@
 """Programs run by steps: what a queue is asked for, and that a program which failed there is not taken for done."""
 
+import re
 import subprocess
 from threading import RLock
 
@@ -106,8 +107,10 @@ def test_programs_run_one_after_the_other_in_a_queue_as_one_job(per_step, tmp_pa
     monkeypatch.chdir(tmp_path)
     steps = Steps(tmp_path, per_step)
     programs = [Command("bash", ["-c", f"echo {name} >> names"], f"it's {name}") for name in ("one", "two")]
-    steps._runPrograms(programs, "both")
+    steps._runPrograms(programs, "TS '1")
     assert (tmp_path / "names").read_text() == "one\ntwo\n"
+    for script in tmp_path.glob("12-*.job"):  # the queue sees plain names only
+        assert re.search(r"^# 12-TS__1_[0-9a-f]{8}\.[0-9a-f]{8}$", script.read_text(), re.MULTILINE)
     failing = Command("bash", ["-c", "echo 'program: error: --radius: is too large' >&2; exit 2"], "failing")
     with pytest.raises(RuntimeError, match="--radius: is too large"):
         steps._runPrograms([programs[1], failing, programs[0]], "all")

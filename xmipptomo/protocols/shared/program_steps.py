@@ -166,6 +166,7 @@ class ProgramSteps(CheckedForm):
             if self.useQueueForSteps():
                 self._runInQueue(commands, messages, job, about, results)
                 return
+            self._jobFiles(job).forget()  # a job that an earlier run sent, and that still waits, shall do nothing
             cleanPath(*messages)
             for command, path in zip(commands, messages, strict=True):
                 self.runJob(command.program, command_line(command.arguments) + file_aside(path))
@@ -189,11 +190,14 @@ class ProgramSteps(CheckedForm):
         lines = [f"rm -f {command_line(messages)}"]  # of an earlier run
         lines += [buildRunCommand(command.program, command_line(command.arguments), 1, host, env) + file_aside(path)
                   for command, path in zip(commands, messages, strict=True)]
-        files, key = JobFiles(Path(self._files().messages(job)).with_suffix(".job")), key_of(about, *lines)
+        files, key = self._jobFiles(job), key_of(about, *lines)
         code = run_in_queue(Queue(host, values, env), files, key, job, lines, results, self._jobBegins, self._jobEnds)
         files.forget()
         if code:
             raise RuntimeError(f"the job of {job} ended with exit code {code}: see the .err files in {self._getLogsPath()}")
+
+    def _jobFiles(self, job: str) -> JobFiles:
+        return JobFiles(Path(self._files().messages(job)).with_suffix(".job"))
 
     def _jobBegins(self, job: int) -> None:
         """*Stop* cancels these jobs."""

@@ -39,9 +39,10 @@ class Queue:
 
     def send(self, sending: Sending, name: str) -> None:
         """Send a job. The shell writes the queue's answer to a file: it lasts if this process is killed meanwhile."""
-        logs = Path(self._values["JOB_SCRIPT"]).absolute().parent / f"{self._values['JOB_NAME']}-{sending.folder.name}"
-        values = {**self._values, "JOB_NAME": f"{self._values['JOB_NAME']}-{name}", "JOB_SCRIPT": f"{logs}.job",
-                  "JOB_LOGS": str(logs), "JOB_COMMAND": f"bash {_quoted(sending.script)}"}
+        plain = f"{self._values['JOB_NAME']}-{sending.folder.name}"  # of letters that every queue takes
+        logs = Path(self._values["JOB_SCRIPT"]).absolute().parent / plain
+        values = {**self._values, "JOB_NAME": plain, "JOB_SCRIPT": f"{logs}.job", "JOB_LOGS": str(logs),
+                  "JOB_COMMAND": f"bash {_quoted(sending.script)}"}
         Path(values["JOB_SCRIPT"]).write_text(self._host.getSubmitTemplate() % values + "\n\n", encoding="utf-8")
         command = f"( {self._host.getSubmitCommand() % values} ) > {_quoted(sending.answer)}"
         until = time.monotonic() + PATIENCE
