@@ -35,8 +35,6 @@ def mask_on(path: str | None, diameter: float, boxes: Framed) -> np.ndarray:
     if data.ndim != 3 or not np.isfinite(data).all() or data.max() <= 0:
         raise InputError(f"{parameter('mask')}: '{path}' is no volume with values above 0; give a mask that is 1 inside")
     if abs(data.shape[0] * rate - boxes.edge * boxes.rate) > 2 * max(rate, boxes.rate):
-        raise InputError(
-            f"{parameter('mask')}: '{path}' is {data.shape[0] * rate:.0f} Å wide, the boxes are {boxes.edge * boxes.rate:.0f} Å; give "
-            "a mask of the box of the particles"
-        )
+        widths = f"{data.shape[0] * rate:.0f} Å wide, the boxes are {boxes.edge * boxes.rate:.0f} Å"
+        raise InputError(f"{parameter('mask')}: '{path}' is {widths}; give a mask of the box of the particles")
     return np.clip(in_box(data / data.max(), rate, boxes), 0, 1)
