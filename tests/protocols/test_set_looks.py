@@ -119,6 +119,18 @@ def calls_to_read() -> int:
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/io"), reason="needs Linux")
+def test_a_run_that_is_continued_reads_a_long_set_once(growing):
+    growing.add("TS_0", 20_000)
+    looks, reads = SetLooks(growing.path), []
+    for number in range(4):
+        growing.add(f"TS_{number + 1}")
+        before = calls_to_read()
+        found = looks.look()
+        reads.append(calls_to_read() - before)
+    assert reads[0] > 10 * max(reads[1:]) and found == look_at_set(growing.path)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/io"), reason="needs Linux")
 def test_a_look_reads_as_much_of_a_long_set_as_of_a_short_one(growing):
     looks, reads = SetLooks(growing.path), []
     for number in range(120):

@@ -80,8 +80,9 @@ class SetLooks:
         end = database.execute("SELECT MAX(id) FROM Objects").fetchone()[0] or 0
         if not (is_open and now == self._of and end >= self._end and self._is_as_before(database, asked)):
             self._of, self._parts = now, []
-        if end > (after := self._end):
-            self._parts.append(_read(database, asked, after, end))
+        while end > (after := self._end):
+            last = database.execute("SELECT id FROM Objects WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?", (after, AT_ONCE - 1))
+            self._parts.append(_read(database, asked, after, (last.fetchone() or (end,))[0]))
             if len(self._parts) > 1 and sum(part.size for part in self._parts[-2:]) <= AT_ONCE:
                 self._parts[-2:] = [self._parts[-2].with_next(self._parts[-1])]
         return self._seen(is_open, "_score" in columns)
