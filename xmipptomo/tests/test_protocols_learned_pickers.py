@@ -202,6 +202,7 @@ class TestNetworksOfSimulations(ConsensusProject):
             XmippProtSimulateTomograms, numberOfTomograms=1, sizeX=96, sizeY=96, sizeZ=48, counts="1", beads=0, vesicles=0,
             tiltStep=20.0, density=True))
         network = {**QUICK, "recipe": NETWORKS.index("dn3dunet"), "folds": 1, "width": 0.1}
+
         def form(output, **parameters):
             training = self.newProtocol(XmippProtTrainPicker3D, **{**network, **parameters})
             training.inputCoordinates.set(simulation)
