@@ -94,7 +94,7 @@ class Aligned2DClassification(Program):
 
     name = "xmipp_aligned_2d_classification"
     outputs = {"--odir": "folder"}
-    written = Written(FILES, ("summary.json", "informativeDirections"))
+    written = Written(FILES, ("summary.json", "inNoDirection"))
     parameters = {"input": "-i"}
 
     def defineParams(self) -> None:
@@ -102,9 +102,10 @@ class Aligned2DClassification(Program):
         self.addUsageLine(
             "Directions cover the hemisphere. The images seen from near a direction, or from its opposite, are laid on one "
             "frame. Their first principal component and a mixture of two normal distributions give each the log odds of one "
-            "class. Writes directions.xmd (enabled: 1 where the component is more than white noise; weight: its sign), means.mrcs, "
-            "eigenimages.mrcs, graph.npz (L: log odds of each particle in each direction; W: how far two directions agree, for "
-            "xmipp_graph_max_cut) and summary.json. Images must be corrected for the CTF before."
+            "class. Writes directions.xmd (enabled: 1 where the component is more than white noise; weight: its sign), "
+            "means.mrcs, eigenimages.mrcs, graph.npz (L: log odds of each particle in each direction; rho: where it lies along "
+            "the component; W: how far two "
+            "directions agree, for xmipp_graph_max_cut) and summary.json. Images must be corrected for the CTF before."
         )
         self.addParamsLine("  -i <file> : XMD of aligned particles: itemId, image, angleRot, angleTilt, anglePsi, shiftX, shiftY")
         self.addParamsLine("  --odir <folder> : output folder; an earlier result in it is replaced")

@@ -198,7 +198,7 @@ def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):
     assert (tmp_path / "p.csv").read_text().splitlines() == ["tomo_id,x,y,z,score,samplingRate"]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_classes_are_learned(learned, done, tmp_path):
+def test_the_same_seed_gives_the_same_bytes_and_classes_are_learned(own_process, learned, done, tmp_path):
     for name in ("one", "two"):
         done(
             TRAIN,

@@ -24,7 +24,10 @@ def write_graph(folder: Path, graph: ViewGraph, ids: list[int], pixel: float) ->
             file.set_image_stack()
             file.voxel_size = pixel
             without_date(file)
-    arrays = {"W": graph.weights, "L": graph.odds.toarray().astype(np.float32), "itemId": np.array(ids)}
+    places = np.full(graph.odds.shape, np.nan, dtype=np.float32)
+    for number, (cone, one) in enumerate(zip(graph.cones.cones, graph.found, strict=True)):
+        places[cone.rows, number] = one.places
+    arrays = {"rho": places, "W": graph.weights, "L": graph.odds.toarray().astype(np.float32), "itemId": np.array(ids)}
     with written_aside(folder / GRAPH) as aside, open(aside, "wb") as stream:
         np.savez(stream, **arrays)
     rot, tilt = rot_tilt(graph.cones.directions).T

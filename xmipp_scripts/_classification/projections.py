@@ -154,3 +154,19 @@ def _images(table: Columns, path: str) -> tuple[np.ndarray, np.ndarray, float]:
     edge = found.shape[-1] - found.shape[-1] % 2  # the centre pixel stays the centre pixel
     kept = np.isfinite(found).all(axis=(1, 2)) & (np.ptp(found, axis=(1, 2)) > 0)
     return found[:, :edge, :edge], kept, known[0] if known else 0.0
+
+
+def class_weights(table: Columns, path: str) -> np.ndarray:
+    """(n, k) how much each particle belongs to each class, by ref3d and weight: what its class leaves is shared by the others."""
+    if "ref3d" not in table:
+        raise InputError(f"-i: '{path}' has no column ref3d; give classified particles")
+    labels = np.array(table["ref3d"], dtype=int)
+    count = int(labels.max())
+    if labels.min() < 1 or len(set(labels.tolist())) < count:
+        raise InputError(f"-i: the classes (ref3d) of '{path}' must be 1, 2 and so on, without a gap; correct it")
+    own = with_nan(table.get("weight", [1.0] * len(labels)))
+    if not np.isfinite(own).all() or own.min() < 0 or own.max() > 1:
+        raise InputError(f"-i: the column weight of '{path}' must hold probabilities from 0 to 1; correct or remove it")
+    weights = np.repeat(((1 - own) / max(count - 1, 1))[:, None], count, axis=1)
+    weights[np.arange(len(labels)), labels - 1] = own
+    return weights

@@ -2,7 +2,10 @@
 
 from .averaging.protocol_average_subtomograms3d import XmippProtAverageSubtomograms3D
 from .averaging.protocol_compare_branches3d import XmippProtCompareBranches3D
+from .classification.protocol_evaluate_classification import XmippProtEvaluateClassification
+from .classification.protocol_simulate_particles import XmippProtSimulateParticles
 from .classification.protocol_split_subtomograms3d import XmippProtSplitSubtomograms3D
+from .classification.protocol_split_volume import XmippProtSplitVolume
 from .coordinates.protocol_export_coordinates3d import XmippProtExportCoordinates3D
 from .coordinates.protocol_import_coordinates3d import XmippProtImportCoordinates3D
 from .deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
@@ -22,11 +25,29 @@ from .streaming.protocol_trigger3d import XmippProtTrigger3D
 from .streaming.protocol_watch_picks3d import XmippProtWatchPicks3D
 from .streaming.protocol_watch_tomograms import XmippProtWatchTomograms
 
-__all__ = ["XmippProtAverageSubtomograms3D", "XmippProtCompareBranches3D", "XmippProtDeepConsensusPicking3D",
+__all__ = [
+           "XmippProtAverageSubtomograms3D",
+           "XmippProtCompareBranches3D",
+           "XmippProtDeepConsensusPicking3D",
            "XmippProtDeepPick3D",
-           "XmippProtEvaluatePicking3D", "XmippProtExportCoordinates3D", "XmippProtImportCoordinates3D",
+           "XmippProtEvaluateClassification",
+           "XmippProtEvaluatePicking3D",
+           "XmippProtExportCoordinates3D",
+           "XmippProtImportCoordinates3D",
            "XmippProtJoinPicks3D",
-           "XmippProtMaskTomograms3D", "XmippProtMonitor3D", "XmippProtPickBlobs3D", "XmippProtPickingConsensus3D",
-           "XmippProtRelease3D", "XmippProtSimulateTomograms", "XmippProtSplitSubtomograms3D", "XmippProtStreamingConsensus3D",
-           "XmippProtTemplateMatching3D", "XmippProtTrainPicker3D", "XmippProtTrigger3D", "XmippProtWatchPicks3D",
-           "XmippProtWatchTomograms"]
+           "XmippProtMaskTomograms3D",
+           "XmippProtMonitor3D",
+           "XmippProtPickBlobs3D",
+           "XmippProtPickingConsensus3D",
+           "XmippProtRelease3D",
+           "XmippProtSimulateParticles",
+           "XmippProtSimulateTomograms",
+           "XmippProtSplitSubtomograms3D",
+           "XmippProtSplitVolume",
+           "XmippProtStreamingConsensus3D",
+           "XmippProtTemplateMatching3D",
+           "XmippProtTrainPicker3D",
+           "XmippProtTrigger3D",
+           "XmippProtWatchPicks3D",
+           "XmippProtWatchTomograms",
+]

@@ -66,7 +66,7 @@ class Projections:
     """images: (n, box, box), bright, box even.  rate: Å/pixel.  axes: (n, 3, 3) from `axes_of`.
 
     shifts: (n, 2) x, y, Å, by which content is moved to be centred.  ctfs: of each image, with the mean defocus, or empty.
-    astigmatism: (n, 2) half the difference of the largest and the smallest defocus, µm, and the direction of the largest, degrees.
+    astigmatism: (n, 2) half the difference of the extremes of the defocus, µm, and the direction of the largest, degrees.
     flipped: whether the phases were corrected.
     """
 

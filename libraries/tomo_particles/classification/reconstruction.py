@@ -18,7 +18,7 @@ LEAST_FSC, MOST_FSC = 1e-3, 0.999
 
 @dataclass(frozen=True)
 class Slices:
-    """spectrum: (grid^3,) sum of weighted slices times the CTF.  information: (grid^3,) sum of the weighted squares of the CTF."""
+    """spectrum: (grid^3,) sum of weighted slices times the CTF.  information: (grid^3,) sum of weighted squares of the CTF."""
 
     space: Space
     spectrum: np.ndarray
@@ -30,13 +30,8 @@ class Slices:
     def volume(self, ridge: np.ndarray | None = None) -> np.ndarray:
         """(edge,) * 3. ridge: (grid^3,) beside the information, of the size of noise over signal; None: very little."""
         edge, grid = self.space.band.edge, self.space.grid
-        ridge = LITTLE * float(self.information.mean()) + 1e-30 if ridge is None else ridge
-        return self.space.adjoint(self.spectrum / (self.information + ridge)) * np.float32(edge**6 / grid**3)
-
-    def covered(self) -> float:
-        """Share of the frequencies up to Nyquist of which anything was seen."""
-        inside = _shells(self.space) <= self.space.band.edge // 2 - 1
-        return float((self.information[inside] > LITTLE * self.information[inside].mean()).mean())
+        beside = LITTLE * float(self.information.mean()) + 1e-30 if ridge is None else ridge
+        return self.space.adjoint(self.spectrum / (self.information + beside)) * np.float32(edge**6 / grid**3)
 
 
 @dataclass(frozen=True)
@@ -46,42 +41,57 @@ class ClassMap:
     whole: np.ndarray
     halves: tuple[np.ndarray, np.ndarray]
     fsc: np.ndarray
-    covered: float
 
 
-def class_map(particles: Projections, weights: np.ndarray, half: np.ndarray, mask: np.ndarray, symmetry: Rotation,
-              alone: np.ndarray | None = None) -> ClassMap:  # fmt: skip
-    """The map of a class. weights: (n,) how much each particle belongs to it.  half: (n,) 0 or 1.  mask: (edge,) * 3, soft.
+def class_maps(
+    particles: Projections,
+    weights: np.ndarray,
+    alone: np.ndarray,
+    half: np.ndarray,
+    mask: np.ndarray,
+    symmetry: Rotation,
+) -> tuple[list[ClassMap], float]:
+    """The map of each class, and the share of all frequencies of which anything was seen.
 
-    alone: (n,) the same for the half maps, where the halves were classified each by itself.
+    weights: (n, k) how much each particle belongs to each class.  alone: (n, k) the same for the half maps, which may come from
+    halves that were classified each by itself.  half: (n,) 0 or 1.  mask: (edge,) * 3, soft.
     """
-    kept = weights if alone is None else alone
-    parts = [slices_of(particles[half == number], kept[half == number], symmetry) for number in (0, 1)]
-    shells, counts = half_shells(particles.edge)
-    rough = [np.fft.rfftn(mask * part.volume()) for part in parts]
-    fsc = np.nan_to_num(shell_correlation(rough[0], rough[1], shells, counts))
-    ridge = _ridge(parts, fsc)
-    whole = parts[0] + parts[1] if alone is None else slices_of(particles, weights, symmetry)
-    return ClassMap(whole.volume(ridge), (parts[0].volume(ridge), parts[1].volume(ridge)), fsc, whole.covered())
+    parts = [alone * (half == number)[:, None] for number in (0, 1)]
+    sums = slices_of(particles, np.concatenate([weights, *parts], axis=1), symmetry)
+    k, (shells, counts) = weights.shape[1], half_shells(particles.edge)
+    maps = []
+    for whole, *halves in zip(sums[:k], sums[k : 2 * k], sums[2 * k :], strict=True):
+        one, other = (np.fft.rfftn(mask * part.volume()) for part in halves)
+        fsc = np.nan_to_num(shell_correlation(one, other, shells, counts))
+        ridge = _ridge(halves, fsc)
+        maps.append(ClassMap(whole.volume(ridge), (halves[0].volume(ridge), halves[1].volume(ridge)), fsc))
+    return maps, covered(sums[0] if k == 1 else sums[0] + sums[1])
 
 
-def slices_of(particles: Projections, weights: np.ndarray, symmetry: Rotation) -> Slices:
-    """All particles, in every copy of the symmetry."""
+def covered(seen: Slices) -> float:
+    """Share of the frequencies up to Nyquist of which anything was seen."""
+    information = seen.information[_shells(seen.space) < seen.space.band.edge // 2]
+    return float((information > LITTLE * information.mean()).mean())
+
+
+def slices_of(particles: Projections, weights: np.ndarray, symmetry: Rotation) -> list[Slices]:
+    """All particles in every copy of the symmetry, for each column of weights (n, k)."""
     space = Space(particles.band(2 * particles.rate), np.ones((particles.edge,) * 3, dtype=np.float32))
-    plane, size = plane_of(space.band), space.grid**3
-    spectrum, information = np.zeros(size, dtype=np.complex64), np.zeros(size, dtype=np.float32)
+    plane, k = plane_of(space.band), weights.shape[1]
+    spectrum = np.zeros((space.grid**3, k), dtype=np.complex64)
+    information = np.zeros((space.grid**3, k), dtype=np.float32)
     for first in range(0, len(particles), AT_ONCE):
         some = particles[np.arange(first, min(first + AT_ONCE, len(particles)))]
-        values, transfer = some.spectra(space.band), some.transfer(space.band)
-        own = np.repeat(weights[first : first + AT_ONCE, None], len(plane), axis=1).astype(np.float32)
-        squared = own if transfer is None else own * transfer**2
-        seen = (values * own if transfer is None else values * own * transfer).ravel()
+        own = np.repeat(weights[first : first + AT_ONCE].astype(np.float32), len(plane), axis=0)
+        values, transfer = some.spectra(space.band).ravel(), some.transfer(space.band)
+        known = np.ones(len(own), dtype=np.float32) if transfer is None else transfer.ravel()
         for copy in symmetry.as_matrix().reshape(-1, 3, 3):
             points = np.einsum("mi,nij->nmj", plane, (some.axes @ copy.T)[:, :2]).reshape(-1, 3) * PADDED
             places = samples_around(points, np.ones(len(points), dtype=bool), space.grid)
-            spectrum += places.T @ seen
-            information += places.T @ squared.ravel()
-    return Slices(space, _both(spectrum, space.grid), _both(information, space.grid))
+            spectrum += places.T @ (own * (values * known)[:, None])
+            information += places.T @ (own * (known**2)[:, None])
+    grid = space.grid
+    return [Slices(space, _both(one, grid), _both(other, grid)) for one, other in zip(spectrum.T, information.T, strict=True)]
 
 
 def _both(values: np.ndarray, grid: int) -> np.ndarray:
@@ -100,4 +110,4 @@ def _ridge(parts: list[Slices], fsc: np.ndarray) -> np.ndarray:
     shells = np.minimum(_shells(parts[0].space), len(fsc) - 1)
     known = np.clip(fsc, LEAST_FSC, MOST_FSC)
     mean = np.bincount(shells, (parts[0].information + parts[1].information) / 2) / np.bincount(shells)
-    return (mean * (1 - known) / known)[shells].astype(np.float32)
+    return (mean * (1 - known) / known + 1e-30)[shells].astype(np.float32)  # above 0 also where nothing was seen

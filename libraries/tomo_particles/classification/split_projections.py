@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.errors import InputError, parameter
 from ..core.memory import lacking
-from .cutoff_search import LARGEST_STEP, Tried, try_views
+from .cutoff_search import LARGEST_STEP, WIDTHS, Tried, best_of, coarsest_for, try_views
 from .detectability import Detectability, detectability
 from .observations import Observations, Space, dot
 from .principal_component import NOISE
@@ -22,23 +22,25 @@ from .view_graph import ViewGraph, Views, view_graph
 
 @dataclass(frozen=True)
 class How:
-    """resolution: Å, and views: None for those that data choose.  start: `graph` or `component`, the first partition of a half.
+    """resolution: Å, None: data choose it.  views: of which data choose distance and step, unless `chosen`.
 
-    rounds: of refinement, after the halves have met.
+    start: what gives the first partition of a half; None: the graph of views.  rounds: of refinement, after the halves have met.
+    classes: at most.
     """
 
     resolution: float | None
     views: Views
     chosen: bool
-    start: str = "graph"
+    start: Start | None = None
     rounds: int = FOLDED
+    classes: int = 2
 
 
 @dataclass(frozen=True)
 class SplitProjections:
     """What comes of n projections. split: classes and verdict.  graph: of all particles, for those who want to look at it.
 
-    tried: resolutions and widths of cones, best first; empty if they were given.  covered: share of the spectrum that was seen.
+    tried: resolutions and widths of cones; empty if they were given.
     """
 
     split: SplitSet
@@ -50,10 +52,11 @@ class SplitProjections:
 
 
 def by_graph(views: Views) -> Start:
-    """The first partition of a set by its graph of views."""
+    """The first partition of a set by its graph of views; by the principal component of all where no direction has a say."""
 
     def start(residuals: Residuals, seed: int) -> np.ndarray:
-        return posterior(graph_of_residuals(residuals, views, seed).log_odds)
+        graph = graph_of_residuals(residuals, views, seed)
+        return posterior(graph.log_odds) if graph.log_odds.any() else by_component(residuals, seed)
 
     return start
 
@@ -82,17 +85,7 @@ def split_projections(
     n = len(particles)
     if n < LEAST_PARTICLES:
         raise InputError(f"{parameter('input')}: two classes need at least {LEAST_PARTICLES} particles, found {n}; give more")
-    resolution, views, tried = how.resolution, how.views, []
-    if resolution is None or not how.chosen:
-        finest, coarsest = 2 * particles.rate, 16 * particles.rate
-        tried = try_views(particles, mask, resolution or finest, resolution or coarsest, views, seed, say)
-        if how.chosen:
-            tried = [one for one in tried if abs(one.distance - views.distance) < 1] or tried
-        if tried:
-            resolution = resolution or tried[0].resolution
-            if not how.chosen:
-                views = replace(views, distance=tried[0].distance, step=min(tried[0].distance, LARGEST_STEP))
-    resolution = resolution or 2 * particles.rate
+    resolution, views, tried = _chosen(in_all_copies(particles, how.views), mask, how, seed, say)
     band = particles.band(resolution)
     if lacks := lacking(BYTES * n * len(plane_of(band))):
         raise InputError(
@@ -100,14 +93,37 @@ def split_projections(
         )
     say(f"compared up to {resolution:.1f} A in cones of {views.distance:.1f} degrees, {views.step:.1f} degrees apart")
     order = np.argsort(half, kind="stable")
-    seen = particles[order].observed(Space(band, on_grid_of(band, mask)))
-    start = by_graph(views) if how.start == "graph" else by_component
-    split = split_observations(seen, half[order], seed, threads, say, start, how.rounds)
+    seen = in_all_copies(particles, views)[order].observed(Space(band, on_grid_of(band, mask)))
+    split = split_observations(seen, half[order], seed, threads, say, how.start or by_graph(views), how.rounds, how.classes)
     residuals = residuals_of(seen, consensus_of(seen))
     graph = graph_of_residuals(residuals, views, seed)
     found = _detectability(residuals, seen, split, graph)
     back = np.argsort(order)
     return SplitProjections(split[back], reordered(graph, back), resolution, views, tried, found)
+
+
+def _chosen(
+    particles: Projections, mask: np.ndarray, how: How, seed: int, say: Callable[[str], None]
+) -> tuple[float, Views, list[Tried]]:
+    """The resolution and the cones: as given, else where components of two halves agree best."""
+    finest = 2 * particles.rate
+    if how.resolution is not None and how.chosen:
+        return how.resolution, how.views, []
+    widths = [how.views.distance] if how.chosen else WIDTHS
+    limits = (how.resolution or finest, how.resolution or coarsest_for(mask, particles.rate, finest))
+    tried = try_views(particles, mask, limits, widths, how.views.symmetry, seed, say)
+    if not tried:  # too few particles even in the widest cones: the graph says so
+        return how.resolution or finest, how.views, []
+    best = best_of(tried)
+    resolution, distance = best.resolution, best.distance
+    views = how.views if how.chosen else replace(how.views, distance=distance, step=min(distance, LARGEST_STEP))
+    return resolution, views, tried
+
+
+def in_all_copies(particles: Projections, views: Views) -> Projections:
+    """The particles in turn in each copy of the symmetry: poses of one unit cell alone would see a part of the spectrum."""
+    copies = views.symmetry.as_matrix().reshape(-1, 3, 3)
+    return replace(particles, axes=particles.axes @ copies[np.arange(len(particles)) % len(copies)].transpose(0, 2, 1))
 
 
 def reordered(graph: ViewGraph, back: np.ndarray) -> ViewGraph:
@@ -126,3 +142,10 @@ def _detectability(residuals: Residuals, seen: Observations, split: SplitSet, gr
     pixels = 2 * float(expected.shape[1]) * float(seen.space.mask.any(axis=0).mean())
     count = float(np.median([len(cone.rows) for cone in graph.cones.cones]))
     return detectability(separation, classes.share, count, pixels)
+
+
+def published(particles: Projections, mask: np.ndarray, views: Views, seed: int) -> ViewGraph:
+    """The thesis' recipe: images as they are, with the CTF undone, all pixels, one graph for all particles, no refinement."""
+    band = particles.band(2 * particles.rate)
+    still = np.zeros((len(particles), 2))
+    return view_graph(particles.corrected(band), particles.axes, still, on_grid_of(band, mask), views, seed)

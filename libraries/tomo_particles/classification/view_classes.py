@@ -9,43 +9,70 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix
 
-from ..core.mixture import fit_mixture
+from ..core.mixture import fit_mixtures
 
 FOLDS = 5
-CHANGE = 1e-4  # of share and mean in a round of the mixture, at which it ends: there are hundreds of mixtures
 MARGIN = 2.02  # of the scale of the largest eigenvalue of noise: 99 of 100 stay below (Tracy-Widom)
 
 
 @dataclass(frozen=True)
 class ViewClasses:
-    """Of k images of a direction. log_odds: (k,) of the class at the positive end of the eigenimage.
+    """Of k images of a direction. log_odds: (k,) of the class at the positive end of the eigenimage.  places: (k,)
+    along it.
 
     mean, eigenimage: (n, n); the eigenimage has the norm 1 and is 0 outside the mask.  informative: whether it is more
     than noise.
     """
 
     log_odds: np.ndarray
+    places: np.ndarray
     mean: np.ndarray
     eigenimage: np.ndarray
     informative: bool
 
 
-def view_classes(images: np.ndarray, mask: np.ndarray, *, cross_fit: bool) -> ViewClasses:
-    """The classes of aligned images (k, n, n) by their pixels in a mask (n, n) bool.
+@dataclass(frozen=True)
+class ViewComponent:
+    """Of k images of a direction, before the mixtures. places: (k,) along the eigenimage.  parts: of each fit the rows (n,) that
+    it judges, where these lie along its component, and where those lie that it is fitted to."""
+
+    places: np.ndarray
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    mean: np.ndarray
+    eigenimage: np.ndarray
+    informative: bool
+
+
+def view_component(images: np.ndarray, mask: np.ndarray, *, cross_fit: bool) -> ViewComponent:
+    """The principal component of aligned images (k, n, n) by their pixels in a mask (n, n) bool.
 
     cross_fit: each fifth is judged by component and mixture of the other four, so that no image judges itself.
     """
     pixels = images[:, mask].astype(float)
     mean, direction, spread = component(pixels)
-    odds = _odds(pixels, pixels, mean, direction)
-    if cross_fit:
-        for fold in range(FOLDS):
-            own = np.arange(len(pixels)) % FOLDS == fold
-            centre, other, _ = component(pixels[~own])
-            odds[own] = _odds(pixels[own], pixels[~own], centre, other * (1 if other @ direction >= 0 else -1))
+    rows = np.arange(len(pixels))
+    parts = []
+    for fold in range(FOLDS if cross_fit else 0):
+        own = rows % FOLDS == fold
+        centre, other, _ = component(pixels[~own])
+        along = (pixels - centre) @ (other if other @ direction >= 0 else -other)
+        parts.append((rows[own], along[own], along[~own]))
+    along = (pixels - mean) @ direction
     eigenimage, average = np.zeros(mask.shape), np.zeros(mask.shape)
     eigenimage[mask], average[mask] = direction, mean
-    return ViewClasses(odds, average, eigenimage, is_informative(spread, *pixels.shape))
+    return ViewComponent(along, parts or [(rows, along, along)], average, eigenimage, is_informative(spread, *pixels.shape))
+
+
+def judged(components: Sequence[ViewComponent]) -> list[ViewClasses]:
+    """The log odds of all images of all directions, by a mixture of each part."""
+    fits = iter(fit_mixtures([among for one in components for _, _, among in one.parts]))
+    found = []
+    for one in components:
+        odds = np.empty(len(one.places))
+        for rows, along, _ in one.parts:
+            odds[rows] = next(fits).log_odds(along)
+        found.append(ViewClasses(odds, one.places, one.mean, one.eigenimage, one.informative))
+    return found
 
 
 @dataclass(frozen=True)
@@ -69,10 +96,6 @@ def component(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, Spread]:
     first = first / max(float(np.linalg.norm(first)), 1e-30)
     spread = Spread(float(variance[0]), float(np.trace(products)), float(np.square(products).sum()))
     return mean, first * (1 if first[np.argmax(np.abs(first))] > 0 else -1), spread
-
-
-def _odds(pixels: np.ndarray, among: np.ndarray, mean: np.ndarray, direction: np.ndarray) -> np.ndarray:
-    return fit_mixture((among - mean) @ direction, change=CHANGE).log_odds((pixels - mean) @ direction)
 
 
 def is_informative(spread: Spread, count: int, pixels: int) -> bool:

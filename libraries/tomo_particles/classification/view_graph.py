@@ -13,7 +13,7 @@ from ..geometry.orientations import turned
 from .directions import Cones, cones_of
 from .in_plane import aligned_images, frame_of, splines
 from .max_cut import Cut, low_rank_cut
-from .view_classes import ViewClasses, evidence, graph_of, view_classes
+from .view_classes import ViewClasses, evidence, graph_of, judged, view_component
 
 PLANES = 100  # random ones that round the signs
 SHALLOW = 0.05  # of the deepest ray through the mask: pixels of shallower rays hold nothing of the particle
@@ -68,12 +68,14 @@ def view_graph(
     """
     cones = cones_of(axes, views.step, views.distance, views.symmetry)
     coefficients = splines(images)
-    found = [
-        view_classes(
-            aligned_images(coefficients, cone, direction, shifts), pixels_of(direction, mask), cross_fit=views.cross_fit
-        )
-        for direction, cone in zip(cones.directions, cones.cones, strict=True)
-    ]
+    found = judged(
+        [
+            view_component(
+                aligned_images(coefficients, cone, direction, shifts), pixels_of(direction, mask), cross_fit=views.cross_fit
+            )
+            for direction, cone in zip(cones.directions, cones.cones, strict=True)
+        ]
+    )
     odds = evidence([cone.rows for cone in cones.cones], found, len(images), every=not views.cross_fit)
     weights = graph_of(odds)
     cut = low_rank_cut(weights, PLANES, seed)

@@ -11,7 +11,7 @@ from ..core.grey_values import robust_scale
 
 MAX_DEVIATIONS = 6.0  # robust deviations from the agreed picks' contrast: far beyond the spread of one kind of particle
 # and by their own contrast once more: the deviation of a few picks varies, and neighbours differ. In simulated tomograms (signal
-# to noise 0.02 to 0.2) all 360 gold beads differ by 1.2 times and more.
+# to noise 0.02 to 0.2) all 252 gold beads do.
 LEAST_EXCESS = 1.0
 MIN_AGREED = 10  # with fewer agreed picks in a tomogram, no pick is an outlier
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..core.extent import moved
-from .chance_agreement import RADIUS, SHIFTS, TIMES, shifted
+from .chance_agreement import RADII, SHIFTS, TIMES, shifted
 from .merged_picks import MergedPicks, references_of, votes_of
 from .verdict import FEWEST_AGREED
 
@@ -45,11 +45,11 @@ def other_readings(columns: Mapping[str, list], sizes: Mapping[str, Sequence[flo
     columns: table of merged picks.  sizes: x, y, z of each tomogram, in voxels of the table.
     """
     merged = MergedPicks.from_columns(columns)
-    seen, pickers = votes_of(merged.comments)
+    seen, pickers = votes_of(merged.comments.tolist())
     if len(pickers) < 2 or "particleSize" not in columns:
         return []
     seen &= ~references_of(merged.comments)[:, None]
-    radius = RADIUS * float(max(columns["particleSize"]))
+    radius = RADII[0] * float(max(columns["particleSize"]))
     found: list[OtherReading] = []
     for k, picker in enumerate(pickers):
         others = seen[:, np.arange(len(pickers)) != k].any(axis=1)
@@ -100,7 +100,7 @@ def _better(pairs: Sequence[_Tomogram], radius: float) -> tuple[str, int, int] |
 
 
 def _agreed(places: Sequence[tuple[np.ndarray, np.ndarray]], radius: float) -> int:
-    """How many picks have one of the other side within the radius, of the side that has fewer such: of many near one, one counts."""
+    """How many picks have one of the other side within the radius; of the side with fewer such: of many near one, one counts."""
     near = np.zeros(2, dtype=int)
     for own, others in places:
         if len(own) and len(others):

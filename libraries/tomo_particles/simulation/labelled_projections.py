@@ -93,6 +93,22 @@ def projections(structures: Sequence[np.ndarray], drawn: LabelledProjections, ra
         yield (drawn.contrast[row] * image + drawn.noise * white).astype(np.float32)
 
 
+def ctf_columns(drawn: LabelledProjections) -> dict[str, list[float]]:
+    """What a table says of the CTF of each, in Å, degrees, kV and mm; nothing without a CTF."""
+    if not drawn.ctfs:
+        return {}
+    mean = np.array([ctf.defocus for ctf in drawn.ctfs])
+    half, azimuth = drawn.astigmatism.T
+    return {
+        "ctfDefocusU": ((mean + half) * 1e4).tolist(),
+        "ctfDefocusV": ((mean - half) * 1e4).tolist(),
+        "ctfDefocusAngle": azimuth.tolist(),
+        "ctfVoltage": [ctf.voltage for ctf in drawn.ctfs],
+        "ctfSphericalAberration": [ctf.spherical_aberration for ctf in drawn.ctfs],
+        "ctfQ0": [ctf.amplitude_contrast for ctf in drawn.ctfs],
+    }
+
+
 def _views(
     structure: np.ndarray, drawn: LabelledProjections, rows: range, rate: float, label: int | None = None
 ) -> Iterator[np.ndarray]:
@@ -105,7 +121,7 @@ def _views(
         if label is not None and drawn.labels[row] != label:
             continue
         backwards = drawn.rotations[row].inv().as_matrix()[::-1, ::-1]
-        offset = centre - backwards @ (centre + [0.0, *drawn.shifts[row][::-1]])
+        offset = centre - backwards @ (centre + np.array([0.0, *drawn.shifts[row][::-1]]))
         image = affine_transform(coefficients, backwards, offset, prefilter=False, output=np.float32).sum(axis=0)
         if drawn.ctfs:
             ctf, (half, azimuth) = drawn.ctfs[row], drawn.astigmatism[row]

@@ -1,4 +1,4 @@
-"""Pick files that were read in the wrong way, and pickers with few picks, on drawn places; and no alarm where nothing is wrong."""
+"""Pick files read in the wrong way, pickers with few picks, what votes cannot tell; and no alarm where nothing is wrong."""
 
 from collections.abc import Callable
 
@@ -56,7 +56,7 @@ def test_the_mistake_in_a_file_is_named(what: str):
 def test_of_two_pickers_one_is_named_and_the_other_may_be_it():
     one, two = pickers(0, 2)
     (note,) = disagreement_notes(table([one, two[:, [1, 0, 2]]]), SIZES, ["log", "tm"], votes_only=True)
-    assert "picks of 'log' agree with those of 'tm' if taken with the axes in the order y, x, z" in note
+    assert "merged picks of 'log' agree with those of 'tm' if taken with the axes in the order y, x, z" in note
     assert "the file of 'log', or of 'tm', may have another order of its axes" in note and "Nothing was changed" in note
 
 
@@ -105,9 +105,9 @@ def test_no_alarm_for_pickers_that_agree(number: int):
 def test_a_picker_with_three_picks_is_named_and_no_other_cause():
     one, two = pickers(2, 2)
     (note,) = disagreement_notes(table([one, two[:3]]), SIZES, ["log", "tm"], votes_only=True)
-    assert note.startswith(f"'tm' has only 3 picks, in 1 of 1 tomograms; another picker has {len(one)}")
+    assert note.startswith(f"'tm' has only 3 merged picks, in 1 of 1 tomograms; another picker has {len(one)}")
     (note,) = disagreement_notes(table([one]), SIZES, ["log", "none"], votes_only=True)
-    assert note.startswith("'none' has only 0 picks, in 0 of 1 tomograms")
+    assert note.startswith("'none' has only 0 merged picks, in 0 of 1 tomograms")
     assert disagreement_notes(table([one[:8], two[:3]]), SIZES, ["log", "tm"], votes_only=False) == []  # few, like the others
     random = [anywhere(np.random.default_rng(k), 80) for k in range(2)]
     notes = disagreement_notes(table([*random, two[:3]]), SIZES, ["x", "y", "tm"], votes_only=True)
@@ -120,3 +120,17 @@ def test_the_references_of_the_user_are_no_picker_and_an_empty_table_says_nothin
     columns["comment"] = ["0+" + comment if comment == "2" else comment for comment in columns["comment"]]
     assert other_readings(columns, SIZES) == []
     assert other_readings({}, SIZES) == []
+
+
+def test_what_votes_cannot_tell_is_said():
+    """As the real pickings of apoferritin (benchmarks/real.py): one picker misses particles, and has no picks in a tomogram."""
+    columns = table([anywhere(np.random.default_rng(1), 150)])
+    columns |= {"comment": ["1+2"] * 80 + ["1"] * 50 + ["2"] * 20, "enabled": [1] * 80 + [0] * 70}
+    told = disagreement_notes(columns, SIZES, ["a", "b"], votes_only=True)
+    assert len(told) == 1 and "two pickers: only one of them found 70 of the 150 merged picks" in told[0]
+    assert disagreement_notes(columns, SIZES, ["a", "b"], votes_only=False) == []
+    columns["tiltSeriesId"] = ["a"] * 130 + ["c"] * 20
+    first, second = disagreement_notes(columns, SIZES | {"c": SIZE}, ["a", "b"], votes_only=True)
+    assert first == "only one picker has picks in tomogram c ('b'): nothing there is agreed on" and second == told[0]
+    columns["comment"] = ["1+2"] * 150
+    assert disagreement_notes(columns, SIZES | {"c": SIZE}, ["a", "b"], votes_only=True) == []

@@ -212,4 +212,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
     def _summary(self):
         lines = [f"{getattr(self, name).getSize()} coordinates: {name.removeprefix(OUTPUT)} pickers agree"
                  for name in map("".join, ((OUTPUT, str(number)) for number in self._numbers())) if hasattr(self, name)]
+        if lines and len(self.inputSets) == 2:
+            lines.append("Two pickers: votes cannot tell whether what only one of them found are errors, or particles that the "
+                         "other missed.")
         return [*lines, *self._keptLines()] or ["Nothing is ready yet."]
