@@ -9,6 +9,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.tests import test_protocols_learned_pickers as scipion_tests
 
 TestLearnedPickers = scipion_tests.TestLearnedPickers
+TestNetworksOfSimulations = scipion_tests.TestNetworksOfSimulations
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 

@@ -87,7 +87,7 @@ class TestJoinPicks(ConsensusProject):
                 (self.form(self.template, self.network, self.known), "must come from _pick with a trained picker 3D_ with *Keep"),
                 (self.form(self.network, self.known, self.known), "must come from _template matching 3D_ with *Keep the score"),
                 (self.form(self.network, self.template), "*Known particles* cannot be EMPTY"),
-                (self.form(self.network, self.template, part), "*Known particles* has none in TS_2"),
+                (self.form(self.network, self.template, part), "*Known particles* has none in 'TS_2'"),
                 (self.form(self.network, self.template, source=LEARNED, fitFile="/no/fit.json"), "does not exist: '/no/fit"),
                 (self.form(self.network, self.template, self.known, threshold=2.0), "must be at least 0 and at most 1")):
             self.assertIn(word, form.validate()[0])

@@ -106,18 +106,6 @@ class TestLearnedPickers(ConsensusProject):
         (picture,) = shown["showPatches"]()
         self.assertEqual(len(picture.getFigure().axes), 1)
 
-    def test_a_network_that_removes_noise_learns_from_a_simulation(self):
-        simulation = self.launchProtocol(self.newProtocol(
-            XmippProtSimulateTomograms, numberOfTomograms=1, sizeX=96, sizeY=96, sizeZ=48, counts="1", beads=0, vesicles=0,
-            tiltStep=20.0, density=True))
-        particles = {"inputCoordinates": Pointer(simulation, extended="particles")}
-        network = {**QUICK, "recipe": NETWORKS.index("dn3dunet"), "folds": 1, "width": 0.1}
-        (error,) = self.form_of(XmippProtTrainPicker3D, particles, diameter=100.0, **network).validate()
-        self.assertIn("*Particle diameter (Å)* has no meaning with this network", error)
-        training = self.run_of(XmippProtTrainPicker3D, particles, **network)
-        self.assertIn("1 networks (dn3dunet) were trained on", training.methods()[0])
-        self.assertEqual(training.model._classes.get().count(","), len({c._species.get() for c in simulation.particles}) - 1)
-
     # ---- picking
     def test_pickings_have_scores_classes_and_relations(self):
         picks = self.picking.coordinates
@@ -200,3 +188,29 @@ class TestLearnedPickers(ConsensusProject):
         errors = self.form_of(XmippProtDeepPick3D, base, modelFrom=1, modelFile=self.simulated["TS_1"].path).validate()
         self.assertEqual(len(errors), 1, errors)
         self.assertIn("*Model file*", errors[0])
+
+
+class TestNetworksOfSimulations(ConsensusProject):
+    """Networks that also learn the density without noise."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.make_project(())
+
+    def test_a_network_that_removes_noise_learns_from_a_simulation(self):
+        simulation = self.launchProtocol(self.newProtocol(
+            XmippProtSimulateTomograms, numberOfTomograms=1, sizeX=96, sizeY=96, sizeZ=48, counts="1", beads=0, vesicles=0,
+            tiltStep=20.0, density=True))
+        network = {**QUICK, "recipe": NETWORKS.index("dn3dunet"), "folds": 1, "width": 0.1}
+
+        def form(output, **parameters):
+            training = self.newProtocol(XmippProtTrainPicker3D, **{**network, **parameters})
+            training.inputCoordinates.set(simulation)
+            training.inputCoordinates.setExtended(output)
+            return training
+
+        (error,) = form("particles", diameter=100.0).validate()
+        self.assertIn("*Particle diameter (Å)* has no meaning with this network", error)
+        training = self.launchProtocol(form("particles"))
+        self.assertIn("1 networks (dn3dunet) were trained on", training.methods()[0])
+        self.assertEqual(training.model._classes.get().count(","), len({c._species.get() for c in simulation.particles}) - 1)
