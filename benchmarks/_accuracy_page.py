@@ -106,8 +106,9 @@ def margins(table: pd.DataFrame) -> str:
     return (
         f"Ours is below the best vote of the very tomogram, in hindsight, on {(below > 1e-9).sum()} of {len(below)} tomograms, "
         f"by more than 0.02 on {(below > 0.02).sum()}, by at most {below.max():.3f}. {len(told)} of {len(own)} runs are "
-        f"supported; in {(high > 0.1).sum()} of these the mean score of the accepted picks is more than 0.10 above the true precision, at "
-        f"most {high.max():.2f}. The centres are as near as the best picker's or nearer in {nearer.sum()} of {len(own)} cases."
+        f"supported; in {(high > 0.1).sum()} of these the mean score of the accepted picks is more than 0.10 above the true "
+        f"precision, at most {high.max():.2f}. The centres are as near as the best picker's or nearer in {nearer.sum()} of "
+        f"{len(own)} cases."
     )
 
 

@@ -53,7 +53,7 @@ SUBMIT_TEMPLATE = #!/bin/bash
     ##SBATCH --output=%_(JOB_LOGS)s.out
     ##SBATCH --error=%_(JOB_LOGS)s.err
     %_(JOB_COMMAND)s
-QUEUES = { "main": [["JOB_MEMORY", "1000", "Memory (MB)"], ["JOB_TIME", "2", "Time (hours)"], ["QUEUE_FOR_JOBS", "N", "A job for each step (Y/N)"]] }
+QUEUES = { "main": [["JOB_MEMORY", "1000", "MB"], ["JOB_TIME", "2", "Hours"], ["QUEUE_FOR_JOBS", "N", "A job for each step"]] }
 """
 QUEUE = ["main", {"JOB_MEMORY": "1000", "JOB_TIME": "2", "QUEUE_FOR_JOBS": "Y"}]  # what a user chooses in the form
 

@@ -115,7 +115,7 @@ def test_two_pickers_are_enough(of_two):
     assert set(accepted["pickers"]) == {"one+two"} and len(accepted) > 30
 
 
-def test_the_same_seed_gives_the_same_files_and_the_order_of_pickers_the_same_picks(vote, of_three, scene):
+def test_the_same_seed_gives_the_same_files_and_the_order_of_pickers_the_same_picks(own_process, vote, of_three, scene):
     one, two = of_three, vote(odir="two")
     for name in ("accepted.csv", "scored.csv", "accepted.xmd", "scored.xmd", "picks.png", "voted/merged.xmd", "all/TS_1.xmd"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name

@@ -111,9 +111,10 @@ def files(tmp_path):
 
 def test_counts_notes_and_failures_are_there_before_the_run_has_finished(files):
     files.noise_note("a").write_text("the tomogram is crowded")
-    assert so_far(files, ["b: lost"]) == [
+    assert so_far(files, ["b: lost"], lambda rate, box: [f"a box of {box} voxels of {rate:g} Å"]) == [
         "*So far*: 4 merged picks in 1 of 2 tomograms; enough pickers agree on 1 of them; 2 noise picks",
         "- a: 3 + 2 picks, 1 positive, 3 doubtful",
+        "a box of 8 voxels of 10 Å",
         "Noise of 'a': the tomogram is crowded",
         "*Tomogram left out* b: lost",
     ]

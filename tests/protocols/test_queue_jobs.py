@@ -10,6 +10,7 @@ import pytest
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
     from pretended_queue import PretendedQueue
+
     from tomo_particles.runs import queued_jobs
     from tomo_particles.runs.queued_jobs import JobFiles
     from xmipptomo.protocols.shared import queue_jobs

@@ -88,11 +88,13 @@ def test_a_file_with_exchanged_axes_is_named_by_its_run(tmp_path):
     places = rng.random((60, 3)) * 79
     xyz = np.concatenate([places, places[:, [1, 0, 2]]])
     columns = {axis: xyz[:, k].tolist() for k, axis in enumerate("xyz")}
-    columns |= {"comment": ["1"] * 60 + ["2"] * 60, "enabled": [0] * 120, "tiltSeriesId": ["TS"] * 120, "particleSize": [12] * 120}
+    columns |= {"comment": ["1"] * 60 + ["2"] * 60, "enabled": [0] * 120}
+    columns |= {"tiltSeriesId": ["TS"] * 120, "particleSize": [12] * 120}
     files = RunFiles(str(tmp_path))
     write_table(files.consensus("TS"), columns)
-    one = RunTomogram("TS", "TS.mrc", 10.0, [80, 80, 80], 10.0, 12, 1, has_truth=False, has_lie=False, counts=[60, 60], left_out=0)
+    size, counts = [80, 80, 80], [60, 60]
+    one = RunTomogram("TS", "TS.mrc", 10.0, size, 10.0, 12, 1, has_truth=False, has_lie=False, counts=counts, left_out=0)
     grid = CommonGrid(10.0, 12, ["xmipptomo - LoG", "template"], {"TS": one})
     for votes_only in (True, False):
         (note,) = vote_notes(files, grid, ["TS"], votes_only)
-        assert note.startswith("60 of the 60 picks of 'xmipptomo - LoG' agree with those of 'template' if taken with the axes in")
+        assert note.startswith("60 of the 60 merged picks of 'xmipptomo - LoG' agree with those of 'template' if taken")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,10 +21,13 @@ class GrowingSet:
 
     def __init__(self, path: Path) -> None:
         self.path, self.random = str(path), random.Random(1)
-        self.do("CREATE TABLE Properties (key TEXT, value TEXT)", "INSERT INTO Properties VALUES ('_streamState', '1')",
-                "CREATE TABLE Classes (label_property TEXT, column_name TEXT)",
-                *(f"INSERT INTO Classes VALUES ('{label}', '{column}')" for label, column in LABELS.items()),
-                "CREATE TABLE Objects (id INTEGER PRIMARY KEY, c01 TEXT, c02 REAL, c03 REAL, c04 REAL, c05 REAL, c06 TEXT)")
+        self.do(
+            "CREATE TABLE Properties (key TEXT, value TEXT)",
+            "INSERT INTO Properties VALUES ('_streamState', '1')",
+            "CREATE TABLE Classes (label_property TEXT, column_name TEXT)",
+            *(f"INSERT INTO Classes VALUES ('{label}', '{column}')" for label, column in LABELS.items()),
+            "CREATE TABLE Objects (id INTEGER PRIMARY KEY, c01 TEXT, c02 REAL, c03 REAL, c04 REAL, c05 REAL, c06 TEXT)",
+        )
 
     def do(self, *commands: str) -> None:
         with closing(sqlite3.connect(self.path)) as database:
@@ -57,8 +61,14 @@ def test_a_look_at_what_was_appended_is_a_first_look(growing):
     assert all(0.3 < score < 0.7 for score in found.scores.values())
 
 
-@pytest.mark.parametrize("change", ["UPDATE Objects SET c02 = c02 + 0.01 WHERE id = 31", "DELETE FROM Objects WHERE id = 31",
-                                    "UPDATE Objects SET c06 = '[2]' WHERE id = 31"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE Objects SET c02 = c02 + 0.01 WHERE id = 31",
+        "DELETE FROM Objects WHERE id = 31",
+        "UPDATE Objects SET c06 = '[2]' WHERE id = 31",
+    ],
+)
 def test_what_changes_in_place_is_seen_after_some_looks_and_at_once_when_the_set_is_closed(growing, change):
     looks = SetLooks(growing.path)
     for number in range(20):
@@ -85,6 +95,22 @@ def test_a_set_that_is_written_again_is_seen_at_once(growing):
     assert looks.look().counts == {"TS_1": 40} and looks.look() == look_at_set(growing.path)
     other.do("DELETE FROM Objects WHERE id > 10")
     assert looks.look().counts == {"TS_1": 10}
+
+
+def test_what_a_writer_wrote_half_before_it_was_killed_is_taken_back(growing, tmp_path):
+    growing.add("TS_1")
+    before = look_at_set(growing.path)
+    writer = sqlite3.connect(growing.path, isolation_level=None)
+    writer.execute("PRAGMA cache_size = 1")  # so that a part of it reaches the file before the commit
+    writer.execute("BEGIN")
+    writer.executemany(ADD, [("TS_2", 1.0, 1.0, 1.0, 0.5, "[1, 0]")] * 5000)
+    killed = tmp_path / "killed.sqlite"
+    for ending in ("", "-journal"):
+        shutil.copy(growing.path + ending, f"{killed}{ending}")
+    assert killed.stat().st_size > 50_000
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert look_at_set(str(killed)) == before == look_at_set(growing.path)
 
 
 def calls_to_read() -> int:

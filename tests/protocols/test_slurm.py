@@ -17,7 +17,9 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.tests.streaming_project import StreamingProject
     from xmipptomo.tests.test_protocol_streaming_consensus3d import QUICK, SOON, TS_IDS
 
-CHECK = "#!/bin/bash\n[ -e {broken} ] && echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2 && exit 1\nexec squeue -h -j $1\n"
+CHECK = """[ -e {broken} ] && echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2 && exit 1
+exec squeue -h -j $1
+"""
 
 
 @pytest.mark.slow

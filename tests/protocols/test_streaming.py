@@ -188,6 +188,12 @@ class Followed(FollowsPickers):
         return False
 
 
+def test_a_run_as_one_job_of_a_queue_is_warned_of():
+    queue = SimpleNamespace(useQueueForProtocol=lambda: True)
+    assert "A job for each step: N" in FollowsPickers._warnings(queue)[0]
+    assert FollowsPickers._warnings(SimpleNamespace(useQueueForProtocol=lambda: False)) == []
+
+
 def test_a_full_disk_is_waited_for_and_said(tmp_path, monkeypatch):
     monkeypatch.setattr("xmipptomo.protocols.streaming.following_pickers.AGAIN", 0.1)
     run = Followed(tmp_path)

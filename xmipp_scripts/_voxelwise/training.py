@@ -181,6 +181,7 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
                     progress=checkpoint.current if fold == finished else None,
                     save=checkpoint.save,
                     report=report,
+                    makers=config.threads if config.gpus else 1,
                 )
                 checkpoint.add(trained)
             networks.append(trained.network)

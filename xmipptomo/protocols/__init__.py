@@ -11,6 +11,7 @@ from .coordinates.protocol_import_coordinates3d import XmippProtImportCoordinate
 from .deep_consensus.protocol_deep_consensus_picking3d import XmippProtDeepConsensusPicking3D
 from .evaluation.protocol_evaluate_picking3d import XmippProtEvaluatePicking3D
 from .learned.protocol_deep_pick3d import XmippProtDeepPick3D
+from .learned.protocol_join_picks3d import XmippProtJoinPicks3D
 from .learned.protocol_train_picker3d import XmippProtTrainPicker3D
 from .picking.protocol_pick_blobs3d import XmippProtPickBlobs3D
 from .picking.protocol_template_matching3d import XmippProtTemplateMatching3D
@@ -33,6 +34,7 @@ __all__ = [
            "XmippProtEvaluatePicking3D",
            "XmippProtExportCoordinates3D",
            "XmippProtImportCoordinates3D",
+           "XmippProtJoinPicks3D",
            "XmippProtMaskTomograms3D",
            "XmippProtMonitor3D",
            "XmippProtPickBlobs3D",

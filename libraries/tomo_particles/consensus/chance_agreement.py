@@ -20,9 +20,9 @@ from .picker_reliability import votes_of_witnesses
 from .verdict import FEWEST_AGREED, FEWEST_UNCONFIRMED
 
 # Fractions of the box within which two picks agree: the default radius of the consensus, and half of it. In a crowded tomogram
-# the spheres of the whole radius cover most of it: pickers of 4v94 (290 Å, benchmarks/accuracy.py, seeds 1 and 11) have 1.1 to 1.4
-# times the pairs by chance there, but 3.6 times or more within half of it. Pickers with a coarse centre may agree within the whole
-# radius alone.
+# the spheres of the whole radius cover most of it: pickers of 4v94 (290 Å, benchmarks/accuracy.py, seeds 1 and 11) have 1.1 to
+# 1.4 times the pairs by chance there, but 3.6 times or more within half of it. Pickers with a coarse centre may agree within
+# the whole radius alone.
 RADII = (0.35, 0.175)
 # The agreement is more than chance if there are this many times the pairs by chance, plus this many standard errors. Chosen on
 # seeds 1 and 2 of benchmarks/honesty.py: random pickers have 0.6 to 1.3 times the pairs by chance, pickers of particles 2.3 times

@@ -44,8 +44,8 @@ def _few_picks(columns: Mapping[str, list], names: Sequence[str]) -> list[str]:
             continue
         where = set(tomo_ids[seen[:, pickers == number].any(axis=1)])
         found.append(
-            f"'{name}' has only {n} pick{'s' * (n != 1)}, in {len(where)} of {len(set(tomo_ids))} tomograms; another picker has "
-            f"{most}: it confirms hardly any of them"
+            f"'{name}' has only {n} merged pick{'s' * (n != 1)}, in {len(where)} of {len(set(tomo_ids))} tomograms; another "
+            f"picker has {most}: it confirms hardly any of them"
         )
     return found
 
@@ -80,7 +80,7 @@ def _said(reading: OtherReading, names: Sequence[str]) -> str:
     name = f"'{names[reading.picker - 1]}'"
     others = f"'{names[2 - reading.picker]}'" if len(names) == 2 else "the other pickers"
     return (
-        f"{reading.agreed} of the {reading.picks} picks of {name} agree with those of {others} if taken {reading.what}, and "
-        f"{reading.before} as they are: the file of {name}, or of {others}, may have another order of its axes, origin or "
+        f"{reading.agreed} of the {reading.picks} merged picks of {name} agree with those of {others} if taken {reading.what}, "
+        f"and {reading.before} as they are: the file of {name}, or of {others}, may have another order of its axes, origin or "
         "binning. Nothing was changed; correct that file and run again"
     )

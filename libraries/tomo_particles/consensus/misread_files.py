@@ -45,7 +45,7 @@ def other_readings(columns: Mapping[str, list], sizes: Mapping[str, Sequence[flo
     columns: table of merged picks.  sizes: x, y, z of each tomogram, in voxels of the table.
     """
     merged = MergedPicks.from_columns(columns)
-    seen, pickers = votes_of(merged.comments)
+    seen, pickers = votes_of(merged.comments.tolist())
     if len(pickers) < 2 or "particleSize" not in columns:
         return []
     seen &= ~references_of(merged.comments)[:, None]

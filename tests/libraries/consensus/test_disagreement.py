@@ -56,7 +56,7 @@ def test_the_mistake_in_a_file_is_named(what: str):
 def test_of_two_pickers_one_is_named_and_the_other_may_be_it():
     one, two = pickers(0, 2)
     (note,) = disagreement_notes(table([one, two[:, [1, 0, 2]]]), SIZES, ["log", "tm"], votes_only=True)
-    assert "picks of 'log' agree with those of 'tm' if taken with the axes in the order y, x, z" in note
+    assert "merged picks of 'log' agree with those of 'tm' if taken with the axes in the order y, x, z" in note
     assert "the file of 'log', or of 'tm', may have another order of its axes" in note and "Nothing was changed" in note
 
 
@@ -105,9 +105,9 @@ def test_no_alarm_for_pickers_that_agree(number: int):
 def test_a_picker_with_three_picks_is_named_and_no_other_cause():
     one, two = pickers(2, 2)
     (note,) = disagreement_notes(table([one, two[:3]]), SIZES, ["log", "tm"], votes_only=True)
-    assert note.startswith(f"'tm' has only 3 picks, in 1 of 1 tomograms; another picker has {len(one)}")
+    assert note.startswith(f"'tm' has only 3 merged picks, in 1 of 1 tomograms; another picker has {len(one)}")
     (note,) = disagreement_notes(table([one]), SIZES, ["log", "none"], votes_only=True)
-    assert note.startswith("'none' has only 0 picks, in 0 of 1 tomograms")
+    assert note.startswith("'none' has only 0 merged picks, in 0 of 1 tomograms")
     assert disagreement_notes(table([one[:8], two[:3]]), SIZES, ["log", "tm"], votes_only=False) == []  # few, like the others
     random = [anywhere(np.random.default_rng(k), 80) for k in range(2)]
     notes = disagreement_notes(table([*random, two[:3]]), SIZES, ["x", "y", "tm"], votes_only=True)

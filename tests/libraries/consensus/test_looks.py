@@ -50,7 +50,7 @@ def test_references_are_not_fitted_but_scored():
 
 def test_picks_that_were_not_compared_are_not_fitted():
     """They may all have one label, as picks at the border that one picker takes: then zero would tell particles from the rest."""
-    true, network, features, agreement, noise, of_noise = drawn()
+    _true, network, features, agreement, noise, of_noise = drawn()
     alone = joined_scores(network, features, agreement, 1.0, noise, of_noise)
     border = [np.r_[network, np.full(200, 0.5)], np.r_[features, np.zeros((200, 2))], np.r_[agreement, np.zeros(200)]]
     joined, joined_noise = joined_scores(*border, 1.0, noise, of_noise)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
@@ -303,7 +304,8 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
         if files.summary.exists() and not (self.isActive() or self.isFailed() or self.isAborted()):
             lines = summary_lines(files)
         else:
-            lines = unfinished_lines(self, DOING, so_far=so_far(files, self._failureTexts()), details={
+            found = so_far(files, self._failureTexts(), partial(box_notes, self))
+            lines = unfinished_lines(self, DOING, so_far=found, details={
                 "trainStep": training_detail(files, self.folds.get(), self.epochs.get())})
         return [*lines, *self._gpuLines()]
 

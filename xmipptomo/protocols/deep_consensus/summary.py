@@ -15,6 +15,7 @@ from pyworkflow.protocol import params
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import FEWEST_PICKS, promise_text
 from tomo_particles.core.files import written_aside
+from tomo_particles.runs.notes import derived_note
 
 from ...constants import RECIPES
 from ...files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
@@ -100,7 +101,8 @@ def summary_lines(files: RunFiles) -> list[str]:
     if version := content.get("extractedFrom"):
         lines.append(f"Subtomograms are cut from: {version}")
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
-    lines += [f"{name}: found {of['alone']} places alone, {of['accepted']} of them accepted"
+    later = derived_note(content.get("secondLook"), content.get("answers"))
+    lines += [f"{name}: found {of['alone']} places alone, {of['accepted']} of them accepted{f'; {later}' if later else ''}"
               for name, of in content.get("derived", {}).items()]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
     if compared := content.get("orientations"):

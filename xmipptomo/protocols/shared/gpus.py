@@ -76,7 +76,7 @@ class NetworkOnGpus:
     def _gpuLines(self) -> list[str]:
         """What the summary says where the CPU worked instead."""
         without = Path(self._files().without_gpu)
-        return [f"*CPU instead of GPU* {without.read_text(encoding='utf-8')}"] if without.exists() else []
+        return [f"*CPU instead of GPU*: {without.read_text(encoding='utf-8')}"] if without.exists() else []
 
     @contextmanager
     def _cpuInstead(self) -> Iterator[None]:

@@ -99,6 +99,12 @@ def _content(item: Any) -> str:
     return digest_of(item.getFileName().rpartition("@")[2].partition(":")[0])
 
 
+def state_of(path: str) -> str:
+    """The same as long as nobody writes a file; it is not read, as tomograms are large."""
+    info = os.stat(path) if os.path.exists(path) else None
+    return f"{path} {info.st_size} {info.st_mtime_ns}" if info else path
+
+
 def tomogram_step(step: Callable) -> Callable:
     """Turn a method that works on one tomogram into a step of (tsId, values it depends on).
 

@@ -20,6 +20,8 @@ from .following import Following
 from .set_looks import look_at_input
 
 NO_FAULT = (OSError, sqlite3.Error)  # of a tomogram: it is tried again
+QUEUE_WARNING = ("*Use a queue engine?* with *A job for each step: N*: the queue ends the whole run when its time is over. "
+                 "Choose Y: then each tomogram is a job.")
 AGAIN = 60.0  # seconds until then
 LOOKED = "looked"  # a file that is touched at each look: a monitor sees by it that the run is alive
 
@@ -101,6 +103,9 @@ class FollowsPickers(Following):
     def _hold(self, name: str, error: Exception) -> None:
         """Try something again later. name: a tomogram, or what was tried."""
         self._held[name] = time.monotonic() + AGAIN, f"{name}: {error}; it is tried again"
+
+    def _warnings(self) -> list[str]:
+        return [QUEUE_WARNING] if self.useQueueForProtocol() else []
 
     def _note(self, ts_id: str, **changes: Any) -> None:
         """Change fields of the entry of a tomogram; after this they last. Steps of other threads do so, too."""

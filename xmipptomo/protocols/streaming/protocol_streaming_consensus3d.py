@@ -306,7 +306,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         return errors
 
     def _warnings(self) -> list[str]:
-        return validation_warnings(self, self._inputSets(), growing=True)
+        return [*FollowsPickers._warnings(self), *validation_warnings(self, self._inputSets(), growing=True)]
 
     def _summary(self) -> list[str]:
         entries = LedgerFiles(self._getExtraPath("ledger")).read().values()

@@ -191,14 +191,16 @@ def state_of_producer(path: str) -> str | None:
     return str(found[0]) if found else None
 
 
-def _ask(path: str, question: Callable[[sqlite3.Connection], Any], without_tables: Any) -> Any:
+def _ask(path: str, question: Callable[[sqlite3.Connection], Any], without_tables: Any, mode: str = "ro") -> Any:
     if not Path(path).is_file():
         return None
     try:
-        with closing(sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, timeout=WAIT)) as database:
+        with closing(sqlite3.connect(f"file:{quote(os.path.abspath(path))}?mode={mode}", uri=True, timeout=WAIT)) as database:
             database.execute("BEGIN")
             return question(database)
     except sqlite3.OperationalError as error:
+        if mode == "ro" and "readonly" in str(error):  # its writer was killed in a commit: SQLite takes back what is half-written
+            return _ask(path, question, without_tables, "rw")
         return without_tables if "no such table" in str(error) else None
     except (sqlite3.Error, StopIteration):
         return None
