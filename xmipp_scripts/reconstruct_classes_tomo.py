@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.output_folder import Written
-from ._shared.program import Program, require_positive, run, say
+from ._shared.output_folder import Written, claimed
+from ._shared.program import Program, print_notes, require_positive, run, say
 
 FILES = ("class_[1-9]*.mrc", "fsc.csv")
 
@@ -58,6 +58,7 @@ def reconstruct(config: ReconstructConfig) -> list[str]:
     mask, half = mask_on(None, diameter, particles), np.arange(len(particles)) % 2
     maps, covered = class_maps(particles, weights, weights, half, mask, symmetry_group(config.symmetry))
     folder = Path(config.odir)
+    print_notes(claimed(folder))
     for old in [one for pattern in FILES for one in folder.glob(pattern)]:
         old.unlink()  # of an earlier run: there may have been more classes
     shells = np.arange(1, edge // 2)

@@ -100,7 +100,8 @@ def test_maps_and_better_classes_come_from_the_table_alone(divided, simulated, d
     printed = done(REFINE, "-i", tmp_path / "worse.xmd", "-o", tmp_path / "refined.xmd", *PARTICLE)
     after = measured(done, simulated, tmp_path / "refined.xmd", tmp_path)["accuracy"]
     assert before < 0.87 and after > 0.95 and "of 240 particles changed their class; now" in printed
-    printed = done(RECONSTRUCT, "-i", tmp_path / "refined.xmd", "--odir", tmp_path / "maps", "--diameter", 300)
+    for _ in range(2):  # its own folder is no obstacle
+        printed = done(RECONSTRUCT, "-i", tmp_path / "refined.xmd", "--odir", tmp_path / "maps", "--diameter", 300)
     assert "of Fourier space was seen" in printed
     assert {path.name for path in (tmp_path / "maps").iterdir() if path.name[0] != "."} == {
         "fsc.csv", *(f"class_{k}{half}.mrc" for k in (1, 2) for half in ("", "_half1", "_half2"))
@@ -171,7 +172,7 @@ def test_a_split_replaces_nothing_that_it_reads_or_others_wrote(divided, program
     assert (divided[0] / "classes.xmd").read_bytes() == before
     for name in (RECONSTRUCT, "split_subtomograms_tomo", "aligned_2d_classification"):
         run = program(name, "-i", "a.xmd", "--odir", divided[0])
-        assert run.returncode == 2 and "holds files of xmipp_run_split_volume" in run.stderr, run.stderr
+        assert run.returncode == 2 and "holds files that this program did not write" in run.stderr, run.stderr
     (tmp_path / "fsc.csv").write_text("of an average")
     run = program(SPLIT, "-i", "a.xmd", "--odir", tmp_path)
     assert run.returncode == 2 and "holds files that this program did not write: 'fsc.csv'" in run.stderr

@@ -116,19 +116,19 @@ def _divided(
 
 
 def _lost_by_symmetry(particles: Projections, half: np.ndarray, mask: np.ndarray, config: VolumeConfig) -> list[str]:
-    """What to tell if the halves of the consensus agree less with the symmetry than without it."""
+    """What to tell if a half of the consensus without symmetry agrees less with the other half symmetrised than as it is."""
     if config.symmetry.lower() == "c1":
         return []
-    ones = np.ones((len(particles), 1))
-    means = []
-    for name in ("c1", config.symmetry):
-        (consensus,), _ = class_maps(particles, ones, ones, half, mask, symmetry_group(name))
-        means.append(float(consensus.fsc[1 : particles.edge // 2].mean()))
-    if means[1] >= means[0]:
+    ones, band = np.ones((len(particles), 1)), particles.band(2 * particles.rate)
+    (plain,), _ = class_maps(particles, ones, ones, half, mask, symmetry_group("c1"))
+    (whole,), _ = class_maps(particles, ones, ones, half, mask, symmetry_group(config.symmetry))
+    pairs = [(plain.halves[0], other) for other in (plain.halves[1], whole.halves[1])]
+    without, with_it = (float(agreement_of(one * mask, other * mask, band)[1:].mean()) for one, other in pairs)
+    if with_it >= without:
         return []
     return [
-        f"the halves of the average agree less with the symmetry {config.symmetry} (mean FSC {means[1]:.2f}) than without it "
-        f"({means[0]:.2f}): it may be wrong"
+        f"the halves of the average agree less with the symmetry {config.symmetry} (mean FSC {with_it:.2f}) than without it "
+        f"({without:.2f}): it may be wrong"
     ]
 
 

@@ -10,10 +10,9 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from .observations import dot
-from .residuals import Residuals
+from .residuals import NOISE, Residuals
 
 ROUNDS = 5
-NOISE = 0.5  # variance of the real and of the imaginary part of a residual
 EXACT = 1e-2  # of the eigenvalue
 
 

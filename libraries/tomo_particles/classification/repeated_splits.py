@@ -9,8 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from .observations import Observations, dot
-from .principal_component import NOISE
-from .residuals import Residuals, consensus_of, residuals_of
+from .residuals import NOISE, Residuals, consensus_of, residuals_of
 from .two_classes import FOLDED, LEAST_SHARE, folds
 
 LEAST_IN_CLASS = 100  # particles that each class keeps

@@ -18,6 +18,8 @@ from .observations import Observations, dot
 
 STEP = 3.0  # degrees: of the turn whose effect on the average is taken for that of any small turn
 PART = 1.0  # of the average's amplitude: how large the difference of two structures may well be
+NOISE = 0.5  # variance of the real and of the imaginary part of what is left, in units of the noise
+LEAST_ERROR = 1e-6  # of the square of the smallest error that one particle could show: as good as none
 CONTRASTS = (0.3, 3.0)  # of a particle over that of the average: what lies beyond is noise
 
 
@@ -105,7 +107,8 @@ def explained_by(consensus: Consensus) -> list[np.ndarray]:
 
 
 def residuals_of(seen: Observations, consensus: Consensus) -> Residuals:
-    """Least squares in units of the noise, of each particle where it was seen."""
+    """Least squares in units of the noise, of each particle where it was seen; errors of poses that may be exact only as large as
+    all of the particles together say that they are."""
     gains = (seen.seen / consensus.noise).astype(np.float32)
     values = seen.values * gains
     basis = [seen.of_volume(volume) * gains for volume in explained_by(consensus)]
@@ -113,8 +116,11 @@ def residuals_of(seen: Observations, consensus: Consensus) -> Residuals:
     normal = np.empty((len(seen), size, size))
     for i, j in zip(*np.triu_indices(size), strict=True):
         normal[:, i, j] = normal[:, j, i] = dot(basis[i], basis[j])
+    matched = np.stack([dot(values, one) for one in basis], axis=1)
     normal += 1e-6 * np.einsum("nii->ni", normal)[:, :, None] * np.eye(size) + 1e-30 * np.eye(size)
-    found = np.linalg.solve(normal, np.stack([dot(values, one) for one in basis], axis=1)[..., None])[..., 0]
+    if seen.sure:
+        normal[:, range(1, size), range(1, size)] += NOISE / _spread_of_errors(normal, matched)
+    found = np.linalg.solve(normal, matched[..., None])[..., 0]
     for amount, one in zip(found.T.astype(np.float32), basis, strict=True):
         values = values - amount[:, None] * one
     count = np.maximum(seen.seen.sum(axis=1), 1)
@@ -122,3 +128,16 @@ def residuals_of(seen: Observations, consensus: Consensus) -> Residuals:
     contrast = np.clip(found[:, 0], *CONTRASTS)
     gains *= contrast[:, None].astype(np.float32) / deviation
     return Residuals(seen, values / deviation, gains, contrast, deviation[:, 0], consensus.expected)
+
+
+def _spread_of_errors(normal: np.ndarray, matched: np.ndarray) -> np.ndarray:
+    """(k - 1,) mean square of the errors of the pose beyond what noise would give, each by itself after the contrast.
+
+    normal: (n, k, k), the contrast first.  matched: (n, k). If poses are exact, nothing is fitted: a difference of structures
+    looks a little like a shift or a turn, and would be taken for one.
+    """
+    contrast = normal[:, 0, 1:] / normal[:, :1, 0]
+    left = matched[:, 1:] - contrast * matched[:, :1]
+    information = np.einsum("nii->ni", normal)[:, 1:] - contrast * normal[:, 0, 1:]
+    square = (left**2 - NOISE * information).sum(axis=0) / np.maximum((information**2).sum(axis=0), 1e-30)
+    return np.maximum(square, LEAST_ERROR * NOISE / np.maximum(information.max(axis=0), 1e-30))

@@ -12,9 +12,8 @@ from ..core.memory import lacking
 from .cutoff_search import LARGEST_STEP, WIDTHS, Tried, best_of, coarsest_for, try_views
 from .detectability import Detectability, detectability
 from .observations import Observations, Space, dot
-from .principal_component import NOISE
 from .projections import Projections, plane_of, residual_images
-from .residuals import Residuals, consensus_of, residuals_of
+from .residuals import NOISE, Residuals, consensus_of, residuals_of
 from .split_set import BYTES, LEAST_PARTICLES, SplitSet, on_grid_of, split_observations
 from .two_classes import FOLDED, Start, by_component, classes_of, damped, posterior
 from .view_graph import ViewGraph, Views, view_graph

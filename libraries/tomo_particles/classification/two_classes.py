@@ -12,8 +12,8 @@ from ..averaging.band import Band
 from ..core.mixture import fit_mixture
 from ..fourier.shell_correlation import shell_correlation
 from .observations import dot
-from .principal_component import NOISE, principal_component
-from .residuals import Residuals
+from .principal_component import principal_component
+from .residuals import NOISE, Residuals
 
 ROUNDS = 3
 FOLDS, FOLDED = 5, 3

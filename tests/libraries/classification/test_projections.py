@@ -16,7 +16,9 @@ from tomo_particles.classification.max_cut import low_rank_cut
 from tomo_particles.classification.observations import Space
 from tomo_particles.classification.projections import Projections, images_of, packed_images, resized
 from tomo_particles.classification.reconstruction import class_maps
+from tomo_particles.classification.residuals import consensus_of, residuals_of
 from tomo_particles.classification.split_projections import in_all_copies
+from tomo_particles.classification.two_classes import classes_of
 from tomo_particles.classification.view_graph import Views, particle_odds
 from tomo_particles.core.mixture import fit_mixture, fit_mixtures
 from tomo_particles.fourier.ctf import CTF
@@ -135,3 +137,21 @@ def test_pieces_of_a_graph_are_joined_by_what_they_differ_in():
     odds = csr_matrix(np.array([[2.0, 4.0, 0, 0], [0, 0, 3.0, 1.0], [0, 0, 0, 0]]))
     assert particle_odds(odds, cut, lambda one, other: True).tolist() == [3, 2, 0]
     assert particle_odds(odds, cut, lambda one, other: False).tolist() in ([3, -2, 0], [-3, 2, 0])
+
+
+def test_errors_of_poses_are_fitted_where_there_are_any_and_a_difference_is_left():
+    part = blob(4, 4, -2, 1.4)
+    particles, drawn = seen_projections(200, 4.0, structures=(BODY, BODY + part))
+    moved = replace(particles, shifts=particles.shifts + 12 * np.random.default_rng(1).standard_normal((200, 2)))
+    band = particles.band(4 * RATE)
+    space = Space(band, soft_ball(band.edge, 0.42 * band.edge, 1.0))
+    seen = particles.observed(space)
+    consensus = consensus_of(seen)
+    exact, wrong = (residuals_of(one, consensus) for one in (seen, moved.observed(space)))
+    unfitted = residuals_of(replace(moved, shifts=particles.shifts).observed(space), consensus).deviation.mean()
+    assert wrong.deviation.mean() == pytest.approx(unfitted, rel=0.05)  # what is left is as if they had not been moved
+    freely = residuals_of(replace(seen, sure=False), consensus)
+    left = [classes_of(one, (drawn.labels == 1).astype(float)).difference for one in (exact, freely)]
+    true = band.volume(band.pack(part)) * space.mask
+    kept, lost = (float((one * true).sum() / (true**2).sum()) for one in left)
+    assert kept > 0.6 and kept > 1.15 * lost  # fitted freely, a part of the difference is taken for a shift
