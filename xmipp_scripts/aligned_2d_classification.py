@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 
 from ._shared.output_folder import Written
-from ._shared.program import Program, require_positive, run, say
+from ._shared.program import Program, require_positive, run, say_result
+from ._shared.progress import stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,12 +88,13 @@ def classify(config: ViewsConfig) -> dict:
         notes.append(f"cones of {config.distance:g} degrees hold too few particles: they are {distance:.1f} degrees wide")
     y, x = np.ogrid[:edge, :edge]
     mask = (x - edge // 2) ** 2 + (y - edge // 2) ** 2 <= (edge // 2 - 1) ** 2
-    found = [
-        view_classes(
-            aligned_images(images, cones[number], directions[number], shifts), mask, cross_fit=config.recipe == "crossfit"
-        )
-        for number in kept
-    ]
+    with stage("splitting", len(kept), "directions") as at:
+        found = [
+            view_classes(
+                aligned_images(images, cones[number], directions[number], shifts), mask, cross_fit=config.recipe == "crossfit"
+            )
+            for number in at.each(kept)
+        ]
     odds = evidence([cones[number].rows for number in kept], found, n, every=config.recipe == "thesis")
     informative = sum(one.informative for one in found)
     summary = {
@@ -243,7 +245,7 @@ class Aligned2DClassification(Program):
 
     def run(self) -> None:
         found = classify(self.config)
-        say(
+        say_result(
             f"{found['informativeDirections']} of {found['directions']} directions are more than noise; "
             f"{found['particles']} particles, {found['inNoDirection']} in no direction",
             *(f"note: {note}" for note in found["notes"]),

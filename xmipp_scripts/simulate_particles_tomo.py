@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError
 
 from ._shared.averaging_options import TILTS, check_tilts
-from ._shared.program import Program, require_box_size, require_positive, run, say
+from ._shared.program import Program, require_box_size, require_positive, run, say_result
+from ._shared.progress import stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +66,7 @@ class ParticlesConfig:
             raise InputError(f"{'--angleError' if self.angle_error < 0 else '--seed'}: must be 0 or more")
 
 
-def simulate(config: ParticlesConfig, say: Callable[[str], None] = say) -> None:
+def simulate(config: ParticlesConfig) -> None:
     """Write the subtomograms and their truth into `config.odir`."""
     import numpy as np
 
@@ -90,8 +90,11 @@ def simulate(config: ParticlesConfig, say: Callable[[str], None] = say) -> None:
         series, structures, shares, config.count, config.separation, config.max_resolution, config.angle_error, config.seed
     )
     stack = folder / FILES[0]
-    with new_stack(stack, config.count, config.box_size, config.sampling_rate) as made:
-        for row in range(config.count):
+    with (
+        new_stack(stack, config.count, config.box_size, config.sampling_rate) as made,
+        stage("simulating", config.count, "boxes") as at,
+    ):
+        for row in at.each(range(config.count)):
             made.write(row, labelled_box(series, structures, drawn, row, config.seed))
     for number, structure in enumerate(structures, start=1):
         write_volume(folder / f"structure_{number}.mrc", structure, config.sampling_rate)
@@ -110,7 +113,7 @@ def simulate(config: ParticlesConfig, say: Callable[[str], None] = say) -> None:
     said = {"version": __version__, "particlesOfStructure": counts, "noise": drawn.noise, "parameters": asdict(config)}
     with written_aside(folder / FILES[3]) as aside:
         aside.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-    say(f"{n} subtomograms of {len(structures)} structures ({' + '.join(map(str, counts))}) in '{config.odir}'")
+    say_result(f"{n} subtomograms of {len(structures)} structures ({' + '.join(map(str, counts))}) in '{config.odir}'")
 
 
 def _structures(config: ParticlesConfig, series: Series) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ import sys
 from tomo_particles.core.errors import InputError
 
 from ._shared.mask_option import MASK_HELP, nothing_picked
-from ._shared.program import Program, print_notes, run, say
+from ._shared.program import Program, print_notes, run, say_result
 from ._template_matching.config import TemplateMatchingConfig
 
 
@@ -115,7 +115,7 @@ class TemplateMatchingTomo(Program):
         from ._template_matching.files import write_matches
 
         pickings = write_matches(self.config)
-        say(f"{sum(map(len, pickings))} picks in {self.config.output}")
+        say_result(f"{sum(map(len, pickings))} picks in {self.config.output}")
         if not any(map(len, pickings)):
             remedies = "lower --threshold, give --number, or give --bright if particles are bright"
             print_notes([nothing_picked(remedies, bool(self.config.mask))])

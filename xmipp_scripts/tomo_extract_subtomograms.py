@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, print_notes, require_box_size, require_positive, run, say
+from ._shared.program import Program, print_notes, require_box_size, require_positive, run, say_result
+from ._shared.progress import stage
 
 BORDERS = ("pad", "drop")
 
@@ -75,10 +77,13 @@ class Extracted:
         return [gaps] * bool(self.with_gaps) + [flat] * bool(self.flat)
 
 
-def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | None = None) -> Extracted:
+def write_subtomograms(
+    config: ExtractionConfig, scale: tuple[float, float] | None = None, done: Callable[[float], None] = lambda share: None
+) -> Extracted:
     """Extract from file to files.
 
-    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.
+    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.  done: receives the share
+    of the boxes that is cut.
     """
     import numpy as np
 
@@ -112,6 +117,7 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
             threads=config.threads,
             individual=config.individual,
             scale=scale,
+            done=done,
         )
     rows: dict[str, Any] = {name: [values[row] for row in kept] for name, values in columns.items()}
     positions = picks.positions[kept]
@@ -198,9 +204,10 @@ class TomoExtractSubtomograms(Program):
         )
 
     def run(self) -> None:
-        found = write_subtomograms(self.config)
+        with stage("cutting boxes", 1, "tomogram") as at:
+            found = write_subtomograms(self.config, done=at.share)
         print_notes(found.notes)
-        say(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
+        say_result(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
         print_notes(found.remarks)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,7 @@ from tomo_particles.averaging.search import mask_of
 from tomo_particles.averaging.second_look import is_dark
 from tomo_particles.classification.class_maps import weighted_sums
 from tomo_particles.classification.nuisances import STRONG, nuisances_of
-from tomo_particles.classification.split_set import SplitSet, split_set
+from tomo_particles.classification.split_set import STEPS, SplitSet, split_set
 from tomo_particles.classification.two_classes import agreement_of
 from tomo_particles.core.density_files import open_density
 from tomo_particles.core.errors import InputError
@@ -27,6 +26,7 @@ from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import write_table
 from tomo_particles.fourier.shell_correlation import last_shell, resolution_text, shell_correlation
 
+from .._shared.progress import stage
 from .config import SplitConfig
 from .inputs import SplitInput, read_input
 from .page import write_split_page
@@ -42,7 +42,7 @@ MAPS = ("class_1", "class_2", "difference", "mask", *(f"class_{k}_half{h}" for k
 FILES = (*(f"{name}.mrc" for name in MAPS), "classes.xmd", "fsc.csv", "summary.json", "report.html")
 
 
-def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
+def write_split(config: SplitConfig) -> dict:
     """Split from files to files; returns what summary.json says. All input is checked before the work."""
     begin = time.perf_counter()
     _keep_inputs(config)
@@ -57,7 +57,8 @@ def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
                 f"the particle is a ball; received {resolution:g}"
             )
         mask = _mask(config, given)
-        found = split_set(boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, say)
+        with stage("splitting", STEPS, "steps") as at:
+            found = split_set(boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, at.step)
         maps, curves = _maps(given, found, mask, resolution)
     nuisances = nuisances_of(found.log_odds, found.contrast, given.poses.rotations, given.names)
     notes += [

@@ -19,6 +19,7 @@ from .observations import Space, observe
 from .residuals import consensus_of, residuals_of
 from .two_classes import posterior, refined
 
+STEPS = 2  # lines that are said on the way
 LEAST_PARTICLES = 80  # 20 in each part of each half
 BYTES = 3 * 64 + 12 * 8  # of each frequency of each particle: its places in a spectrum, thrice, and what is worked with
 
@@ -58,7 +59,10 @@ def split_set(
     threads: int = 1,
     say: Callable[[str], None] = lambda line: None,
 ) -> SplitSet:
-    """half: (n,) 0 or 1.  mask: (edge,) * 3 on the grid of the boxes, 0 to 1.  resolution: Å, nothing finer counts."""
+    """half: (n,) 0 or 1.  mask: (edge,) * 3 on the grid of the boxes, 0 to 1.  resolution: Å, nothing finer counts.
+
+    say: receives STEPS lines.
+    """
     n, band = len(boxes), boxes.band(resolution)
     if n < LEAST_PARTICLES:
         raise InputError(f"{parameter('input')}: two classes need at least {LEAST_PARTICLES} particles, found {n}; give more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -81,6 +82,7 @@ def search(
     keep: Callable[[Template, ScoreMap, Rotation, PreparedTomogram], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
     expect: Callable[[float], None] = lambda seconds: None,
+    done: Callable[[float], None] = lambda share: None,
 ) -> Picks:
     """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
 
@@ -88,7 +90,7 @@ def search(
     bad: (z, y, x) bool of the tomogram, where nothing may be picked; what is there changes no score beside it.
     keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
     progress: receives a line before and after each template.  expect: receives how long all templates take together, seconds,
-    before the first.
+    before the first.  done: receives the share of the work that is done, from several threads.
     """
     if bad is not None and bad.all():
         progress(f"{tomogram.path}: 0 picks, every voxel is in a bad region")
@@ -105,16 +107,27 @@ def search(
     plans = [_plan(template, mask, prepared, settings) for template in templates]
     expect(sum(plan.seconds for plan in plans))
     candidates = {}
+    turned = _Count(sum(len(plan.rotations) for plan in plans), done)
     for template, plan in zip(templates, plans, strict=True):
         rotations = plan.rotations
-        found = _match(settings, template, prepared, plan, progress)
+        found = _match(settings, template, prepared, plan, progress, turned.add)
         if keep:
             keep(template, found, rotations, prepared)
         candidates[template.name] = _picks(settings, tomogram, tomo_id, template, found, rotations)
     diameters = {template.name: template.diameter for template in templates}
-    picks = select(candidates, diameters, settings.select, settings.number)
-    progress(f"{tomogram.path}: {len(picks)} picks")
-    return picks
+    return select(candidates, diameters, settings.select, settings.number)
+
+
+class _Count:
+    """How many rotations of all are done, added up by several threads. done: receives the share."""
+
+    def __init__(self, total: int, done: Callable[[float], None]) -> None:
+        self._total, self._done, self._so_far, self._lock = total, done, 0, threading.Lock()
+
+    def add(self, rotations: int) -> None:
+        with self._lock:
+            self._so_far += rotations
+            self._done(self._so_far / self._total)
 
 
 @dataclass(frozen=True)
@@ -221,14 +234,19 @@ def _plan(template: Template, mask: np.ndarray | None, prepared: PreparedTomogra
 
 
 def _match(
-    settings: SearchSettings, template: Template, prepared: PreparedTomogram, plan: _Plan, progress: Callable[[str], None]
+    settings: SearchSettings,
+    template: Template,
+    prepared: PreparedTomogram,
+    plan: _Plan,
+    progress: Callable[[str], None],
+    done: Callable[[int], None],
 ) -> ScoreMap:
     progress(
         f"  {template.name}: {template.diameter:.0f} Å, {len(plan.rotations)} rotations of {plan.step:.1f} degrees, "
         f"about {plan.seconds:.0f} s"
     )
     start = time.perf_counter()
-    found = match_template(prepared, plan.kernels, plan.rotations, threads=settings.threads)
+    found = match_template(prepared, plan.kernels, plan.rotations, threads=settings.threads, progress=done)
     progress(
         f"  {template.name}: {time.perf_counter() - start:.0f} s, best score {found.score.max():.3f}, "
         f"noise threshold {found.automatic_threshold:.3f}"

@@ -75,11 +75,13 @@ def train_network(
     progress: Progress | None = None,
     save: Callable[[Progress], None] = lambda progress: None,
     report: Report = lambda row: None,
+    done: Callable[[float], None] = lambda share: None,
 ) -> Trained:
     """Train network `number` (from 0) of a model.
 
     start: weights to begin with.  progress: of an interrupted training, to go on with.  save: is given the progress every 5
-    minutes.  The same arguments with a budget of steps give the same weights on a CPU, interrupted or not.
+    minutes.  done: receives the share of the budget that is spent.
+    The same arguments with a budget of steps give the same weights on a CPU, interrupted or not.
     Raises InputError where the training diverges: a loss or a weight that is no number.
     """
     strategy = strategy or tf.distribute.get_strategy()
@@ -99,7 +101,7 @@ def train_network(
     size = -(-budget.batch // strategy.num_replicas_in_sync) * strategy.num_replicas_in_sync
     step = _Step(network, optimizer, LOSSES[model.loss], balance_of(model.loss, _target_voxels(learn)), strategy)
     checks = [validate.batch(k, size) for k in range(-(-VALIDATED // size))] if validate else []
-    _run(number, network, optimizer, step, learn, checks, size, budget, progress, save, report)
+    _run(number, network, optimizer, step, learn, checks, size, budget, progress, save, report, done)
     if progress.validated:
         network.set_weights(progress.best)
     _require_finite(network.get_weights(), number, progress.step)
@@ -118,6 +120,7 @@ def _run(
     progress: Progress,
     save: Callable[[Progress], None],
     report: Report,
+    done: Callable[[float], None],
 ) -> None:
     """Steps, validations and checkpoints until the budget is spent; `progress` holds what came of it."""
     began = time.perf_counter() - progress.seconds
@@ -131,6 +134,7 @@ def _run(
             progress.step += 1
             _require_finite(losses[-1:], number, progress.step)
             progress.seconds = time.perf_counter() - began
+            done(budget.spent(progress.step, progress.seconds))
             if budget.spent(progress.step, progress.seconds) * VALIDATIONS >= progress.validated + 1:
                 value = float(np.mean([step.look(check) for check in checks])) if checks else math.nan
                 if checks:
