@@ -2,6 +2,8 @@
 
 import json
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 
 import mrcfile
 import numpy as np
@@ -21,9 +23,9 @@ SMALL = {"size": (64, 48, 40), "counts": (2,), "beads": 1, "vesicles": 0, "tilts
 
 def simulated(folder, **options):
     """Run the program's file-to-file function, which costs less than a process; returns what it said."""
-    said = []
-    simulate(SimulationConfig(odir=str(folder), **(SMALL | options)), said.append)
-    return said
+    with redirect_stdout(StringIO()) as said:
+        simulate(SimulationConfig(odir=str(folder), **(SMALL | options)))
+    return said.getvalue().splitlines()
 
 
 def volume(path):

@@ -58,6 +58,7 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
         number=config.number,
         threshold=config.threshold,
         select=config.select,
+        exhaustive=config.exhaustive,
         threads=config.threads,
     )
     pickings: list[Picks] = []
