@@ -6,7 +6,7 @@ PYTHON ?=
 # Newest supported first: see python_requires in setup.py.
 CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.12 python3.11 python3.10 python3)
 
-.PHONY: help demo test test-all faults benchmark-shrec benchmark-accuracy benchmark-speed benchmark-job benchmark-honesty benchmark-stream lint clean distclean
+.PHONY: help demo test test-all faults benchmark-shrec benchmark-accuracy benchmark-speed benchmark-job benchmark-honesty benchmark-stream benchmark-scale lint clean distclean
 
 help:
 	@echo 'make demo       run the whole job on a simulated example; results in demo_output/'
@@ -17,6 +17,8 @@ help:
 	@echo 'make benchmark-job     the whole job of 24 000 picks in 7 tomograms beside the thesis'\'' network; ten minutes, 9 GB of disk'
 	@echo 'make benchmark-honesty   does it say so when there is nothing to see? ten minutes; ALL=1: every case, an hour, needs ../shared'
 	@echo 'make benchmark-stream   a session of 30 tomograms in Scipion: latency, memory, same end as the batch run; ten minutes'
+	@echo '                        TOMOGRAMS=1000 INTERVAL=3: a long one, hours; NETWORK=1: networks, live picks against the truth'
+	@echo 'make benchmark-scale   the 24 000-pick job on 1, 2, 4 local workers; 70 tomograms as jobs of SLURM; half an hour, 9 GB of disk'
 	@echo 'make benchmark-accuracy   species x noise x pickers x bad pickers; hours; goes on where it stopped; needs MAPS'
 	@echo 'make faults     kill runs, fill disks, mutate files, try odd names; five to ten minutes; SEED=2 tries others'
 	@echo 'make lint       ruff and mypy'
@@ -58,8 +60,13 @@ benchmark-job: $(VENV)/installed
 benchmark-honesty: $(VENV)/installed
 	@$(BIN)/python benchmarks/honesty.py $(if $(ALL),--all) --write
 
+TOMOGRAMS ?= 30
+INTERVAL ?= 12
 benchmark-stream: $(VENV)/installed
-	@nice -n 10 $(BIN)/python benchmarks/stream.py --write
+	@nice -n 10 $(BIN)/python benchmarks/stream.py --tomograms $(TOMOGRAMS) --interval $(INTERVAL) $(if $(NETWORK),--network) --write
+
+benchmark-scale: $(VENV)/installed
+	@$(BIN)/python benchmarks/scale.py --write
 
 benchmark-accuracy: $(VENV)/installed
 	@$(BIN)/python benchmarks/accuracy.py --maps $(MAPS) --ablations 3 --write

@@ -33,6 +33,9 @@ PROGRAMS = (
     "picking_consensus_tomo",
     "mask_tomo",
     "split_subtomograms_tomo",
+    "run_split_volume",
+    "reconstruct_classes_tomo",
+    "refine_classes_tomo",
     "simulate_particles_tomo",
     "evaluate_classification_tomo",
     "graph_max_cut",
@@ -86,9 +89,9 @@ DEPENDENCIES = [
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],  # the CUDA libraries as wheels; the driver is the machine's
     "cluster": ["distributed>=2024.1"],  # --workers and --scheduler: tomograms on several machines (Dask); pure Python
-    # aiosmtpd: a real mail server for the tests of the monitor; distributed: those of --workers
+    # aiosmtpd: a real mail server for the tests of the monitor; distributed: those of --workers; dask-jobqueue: those in SLURM
     # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: one process per core, half the time on two
-    "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5", "aiosmtpd>=1.4", "distributed>=2024.1"],
+    "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5", "aiosmtpd>=1.4", "distributed>=2024.1", "dask-jobqueue>=0.9"],
     "dev": ["ruff>=0.6", "mypy>=1.11"],  # make lint
 }
 

@@ -1,4 +1,6 @@
-"""What the accuracy bench is measured on: simulated tomograms that hold every species, and pickers of different kinds.
+"""What the accuracy bench is measured on: simulated tomograms of two worlds, and pickers of different kinds.
+
+Each world holds three of the species to pick, and other complexes of all sizes.
 
 Real pickers (template matching, LoG, DoG) err on what looks alike, and alike. Learned pickers are simulated: what one of them
 takes for the particle the other often does too, because an object that is easy for one is easy for both.
@@ -17,13 +19,31 @@ from scipy.special import ndtr
 
 from tomo_particles.core.files import write_csv_table
 
-# Species to pick: diameter (Å, of template and blobs) and box size (voxels). Two sizes, a compact, an elongated and a small one.
-SPECIES = {"4v4r": (260, 40), "4cr2": (220, 36), "1bxn": (130, 24)}
-OTHERS = ("1qvr", "3cf3", "2cg9", "1u6g", "1s3x")
-COUNTS = {**dict.fromkeys(SPECIES, 40), **dict.fromkeys(OTHERS, 14)}  # of each in a tomogram
+# Species to pick: diameter (Å, of template and blobs) and box size (voxels). Large and small ones alternate.
+SPECIES = {"4v4r": (260, 40), "1bxn": (130, 24), "4cr2": (220, 36), "1qvr": (150, 28), "4v94": (290, 44), "3cf3": (140, 24)}
+SMALL = ("1bxn", "1qvr", "3cf3")
+N_SOUGHT, N_OTHER = 40, 14  # particles of each complex in a tomogram
 SIZE = (224, 224, 80)  # voxels of 10 Å
 TOMOGRAMS, BEADS, VESICLES, ANGULAR_STEP = 3, 6, 1, 24
 SNRS = (0.2, 0.1, 0.05)
+
+
+@dataclass(frozen=True)
+class World:
+    """Which complexes lie together in tomograms. prefix: of their folder."""
+
+    sought: tuple[str, ...]
+    others: tuple[str, ...]
+    prefix: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Particles of each complex in a tomogram."""
+        return {**dict.fromkeys(self.sought, N_SOUGHT), **dict.fromkeys(self.others, N_OTHER)}
+
+
+FIRST = World(("4v4r", "4cr2", "1bxn"), ("1qvr", "3cf3", "2cg9", "1u6g", "1s3x"), "")
+SECOND = World(("4v94", "1qvr", "3cf3"), ("1bxn", "2cg9", "1u6g", "1s3x", "3d2f"), "second_")
 GOOD = {
     2: ("template", "learned_1"),
     3: ("template", "learned_1", "log"),
@@ -55,13 +75,14 @@ SIMULATED = {
 }
 
 
-def simulate(folder: Path, maps: Path, snr: float, seed: int) -> Path:
-    """The tomograms of one noise level and seed, simulated unless they are there; returns their folder."""
-    data = folder / f"snr_{snr}_seed_{seed}"
+def simulate(folder: Path, maps: Path, snr: float, seed: int, species: str = "4v4r") -> Path:
+    """The tomograms of one noise level and seed that hold a species, simulated unless they are there; returns their folder."""
+    world = FIRST if species in FIRST.sought else SECOND
+    data = folder / f"{world.prefix}snr_{snr}_seed_{seed}"
     if not (data / "ground_truth.csv").exists():
-        densities = [maps / f"{name}.mrc" for name in COUNTS]
-        options = ["--odir", data, "--tomograms", TOMOGRAMS, "--size", *SIZE, "--maps", *densities, "--counts", *COUNTS.values()]
-        options += ["--beads", BEADS, "--vesicles", VESICLES, "--snr", snr, "--seed", seed]
+        densities = [maps / f"{name}.mrc" for name in world.counts]
+        options = ["--odir", data, "--tomograms", TOMOGRAMS, "--size", *SIZE, "--maps", *densities]
+        options += ["--counts", *world.counts.values(), "--beads", BEADS, "--vesicles", VESICLES, "--snr", snr, "--seed", seed]
         run_program("simulate_tomo", *options, quiet=True)
     return data
 
@@ -118,7 +139,7 @@ def _simulate_pickers(data: Path, species: str, files: dict[str, Path], rng: np.
 
 def _empty(tomo_id: str, objects: np.ndarray, faults: PickerFaults, rng: np.random.Generator) -> pd.DataFrame:
     """False picks where nothing is."""
-    positions = rng.random((round(faults.noise * COUNTS["4v4r"]), 3)) * (np.array(SIZE) - 1)
+    positions = rng.random((round(faults.noise * N_SOUGHT), 3)) * (np.array(SIZE) - 1)
     positions = positions[cKDTree(objects).query(positions)[0] > 8]
     table = pd.DataFrame(positions, columns=["x", "y", "z"])
     return table.assign(tomo_id=tomo_id, score=rng.normal(size=len(table)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,16 +16,19 @@ from scipy.spatial.distance import cdist
 
 from tomo_particles.consensus import labels, training_examples
 from tomo_particles.consensus.final_score import score_merged_picks
+from tomo_particles.consensus.merged_picks import MergedPicks
 from tomo_particles.evaluation.calibration import expected_calibration_error, precision_recall
 from tomo_particles.formats.xmd import read_table
 from tomo_particles.learning import network_input
 from tomo_particles.network import data as network_data
+from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.testing.agreement import match_picks
 from xmipp_scripts._consensus_run.config import PipelineConfig
 from xmipp_scripts._consensus_run.pipeline import Pipeline
 from xmipp_scripts._shared.training_options import TrainingSettings
 
-OWN, PAPER = "ours", "paper's recipe"
+OWN, BEFORE, PAPER = "ours", "ours without the second look", "paper's recipe"
+VOTES_WITH_LOOK = "votes and the second look, no network"
 BASELINES = ("best picker", "AND", "OR", "best vote")
 
 
@@ -98,38 +102,78 @@ class Judge:
 
 
 def run_case(case: Case, tomograms: Path, odir: Path) -> list[dict]:
-    """The rows of every method; the networks are trained in `odir`."""
+    """The rows of every method but the paper's; the networks are trained in `odir`."""
     files = data.pick(tomograms, case.species, case.seed)
     judge = Judge(case, data.truth_of(tomograms, case.species))
     picks = {name: pd.read_csv(files[name], dtype={"tomo_id": str}) for name in case.pickers}
     singles = [judge.row(name, p, p["score"].to_numpy(), np.ones(len(p), dtype=bool)) for name, p in picks.items()]
     rows = [max(singles, key=lambda row: row["F1"]) | {"method": "best picker"}]
     rows[0]["least centre error"] = min(row["centre error"] for row in singles if row["F1"] > 0)
-    scored, seconds = run_recipe(case, tomograms, files, odir, "consensus")
-    rows += list(voting_rows(judge, scored, len(case.pickers)))
-    rows.append(reliability_row(judge, odir, scored))
+    run = run_recipe(case, tomograms, files, odir)
+    before = run.merged(run.first)  # as picked: the second look moves the centres
+    rows += voting_rows(judge, before, len(case.pickers))
+    rows.append(reliability_row(judge, run.first))
+    rows.append(run.row(judge, BEFORE, run.first))
+    rows.append(run.row(judge, OWN, run.layout.scored) | {"seconds": run.seconds, "merged": len(before), "look": run.look})
+    return [row | {"case": case.name} for row in rows]
+
+
+def run_paper(case: Case, tomograms: Path, odir: Path) -> list[dict]:
+    """The rows of the paper's recipe."""
+    files = data.pick(tomograms, case.species, case.seed)
+    judge = Judge(case, data.truth_of(tomograms, case.species))
+    run = run_recipe(case, tomograms, files, odir, diameter=None, training=TrainingSettings(recipe="paper", folds=1))
+    scored = run.merged(run.layout.scored)
     score = scored["score"].to_numpy()
-    rows.append(judge.row(OWN, scored, score, score >= 0.5, probability=True) | {"seconds": seconds, "merged": len(scored)})
-    scored, seconds = run_recipe(case, tomograms, files, odir, "paper")
-    score = scored["score"].to_numpy()
-    rows.append(judge.row(PAPER, scored, score, score >= 0.5, probability=True) | {"seconds": seconds})
+    rows = [judge.row(PAPER, scored, score, score >= 0.5, probability=True) | {"seconds": run.seconds}]
     rows.append(judge.row(f"{PAPER} at 0.75", scored, score, score >= 0.75))
     return [row | {"case": case.name} for row in rows]
 
 
-def run_recipe(case: Case, tomograms: Path, files: dict[str, Path], odir: Path, recipe: str) -> tuple[pd.DataFrame, float]:
-    """The scored picks of one run of the whole program, and its seconds."""
-    config = PipelineConfig(
-        tomograms=tuple(map(str, data.tomograms_of(tomograms))),
-        picks=tuple(str(files[name]) for name in case.pickers),
-        box_size=data.SPECIES[case.species][1],
-        odir=str(odir),
-        seed=case.seed,
-        training=TrainingSettings(recipe=recipe, folds=3 if recipe == "consensus" else 1),  # the paper has one network
-    )
+@dataclass(frozen=True)
+class Run:
+    """A run of the whole program. look: what came of the second look (agreement, reason); empty without one."""
+
+    layout: ProgramLayout
+    seconds: float
+    look: dict
+
+    @property
+    def first(self) -> Path:
+        """The picks scored without the second look, with the places of the pickers."""
+        return self.layout.scored_first if self.layout.scored_first.exists() else self.layout.scored
+
+    def merged(self, path: Path) -> pd.DataFrame:
+        """tomo_id, x, y, z, support, score of one table of scored picks."""
+        merged = MergedPicks.from_columns(read_table(path))
+        places = pd.DataFrame(merged.positions, columns=["x", "y", "z"])
+        return places.assign(tomo_id=merged.tomo_id, support=merged.support, score=merged.score)
+
+    def row(self, judge: Judge, method: str, path: Path) -> dict:
+        """What one table of scored picks accepts, its promise, and the verdict beside it."""
+        merged = MergedPicks.from_columns(read_table(path))
+        accepted = merged.accepted(0.5)
+        verdict = json.loads(path.with_name(f"{path.stem}_verdict.json").read_text(encoding="utf-8"))["kind"]
+        promised = float(merged.score[accepted].mean()) if accepted.any() else np.nan
+        row = judge.row(method, self.merged(path), merged.score, accepted, probability=True)
+        return row | {"verdict": verdict, "promised": promised}
+
+
+def run_recipe(case: Case, tomograms: Path, files: dict[str, Path], odir: Path, **choices: object) -> Run:
+    """One run of the whole program. choices: of its PipelineConfig, other than the default ones."""
+    given: dict = {
+        "tomograms": tuple(map(str, data.tomograms_of(tomograms))),
+        "picks": tuple(str(files[name]) for name in case.pickers),
+        "box_size": data.SPECIES[case.species][1],
+        "diameter": float(data.SPECIES[case.species][0]),
+        "odir": str(odir),
+        "seed": case.seed,
+        "report": False,
+    }
     start = time.perf_counter()
-    Pipeline(config, lambda line: None).run()
-    return pd.read_csv(odir / "scored.csv", dtype={"tomo_id": str}), time.perf_counter() - start
+    pipeline = Pipeline(PipelineConfig(**(given | choices)), lambda line: None)
+    look = pipeline.run()["secondLook"] or {}
+    return Run(pipeline.layout, time.perf_counter() - start, look)
 
 
 def voting_rows(judge: Judge, scored: pd.DataFrame, n_pickers: int) -> Iterator[dict]:
@@ -143,9 +187,9 @@ def voting_rows(judge: Judge, scored: pd.DataFrame, n_pickers: int) -> Iterator[
     yield max(votes, key=lambda row: row["F1"]) | {"method": "best vote", "tomograms": each}
 
 
-def reliability_row(judge: Judge, odir: Path, scored: pd.DataFrame) -> dict:
+def reliability_row(judge: Judge, scored: Path) -> dict:
     """What the pickers' votes alone say, each weighed by its estimated reliability."""
-    table = read_table(odir / "scored" / "merged.xmd")
+    table = read_table(scored)
     posterior = score_merged_picks(table["comment"], np.zeros(len(table["comment"]))).posterior
     picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
     return judge.row("reliability only", picks, posterior, posterior >= 0.5, probability=True)
@@ -191,16 +235,26 @@ def ablate(case: Case, tomograms: Path, odir: Path) -> list[dict]:
     for name, without in {OWN: nullcontext, **ABLATIONS}.items():
         network_data.tilt_axis_turns.cache_clear()  # the turns kept from the run before may be others
         with without():
-            scored, seconds = run_recipe(case, tomograms, files, odir / name.replace(" ", "_").replace(",", ""), "consensus")
-        score = scored["score"].to_numpy()
-        rows.append(judge.row(name, scored, score, score >= 0.5, probability=True) | {"seconds": seconds})
+            run = run_recipe(case, tomograms, files, odir / name.replace(" ", "_").replace(",", ""))
+        rows.append(run.row(judge, name, run.layout.scored) | {"seconds": run.seconds})
+        if name == OWN:
+            rows += [run.row(judge, BEFORE, run.first), *_scored_otherwise(judge, run.first)]
     network_data.tilt_axis_turns.cache_clear()
-    return [row | {"case": case.name} for row in (*rows, *_scored_otherwise(judge, odir / OWN))]
+    return [row | {"case": case.name} for row in (*rows, *looks_alone(case, tomograms, odir / "votes"))]
 
 
-def _scored_otherwise(judge: Judge, odir: Path) -> Iterator[dict]:
-    """The last step without one of its ingredients: no training is needed."""
-    table = read_table(odir / "scored" / "merged.xmd")
+def looks_alone(case: Case, tomograms: Path, odir: Path) -> list[dict]:
+    """The second look without a network."""
+    files = data.pick(tomograms, case.species, case.seed)
+    judge = Judge(case, data.truth_of(tomograms, case.species))
+    run = run_recipe(case, tomograms, files, odir, voting=True)
+    row = run.row(judge, VOTES_WITH_LOOK, run.layout.scored)
+    return [row | {"seconds": run.seconds, "look": run.look, "case": case.name}]
+
+
+def _scored_otherwise(judge: Judge, scored: Path) -> Iterator[dict]:
+    """The last step before the second look without one of its ingredients: no training is needed."""
+    table = read_table(scored)
     picks = pd.DataFrame({"tomo_id": table["tiltSeriesId"], **{axis: table[axis] for axis in "xyz"}})
     network_score = np.array(table["zScoreDeepLearning1"])
     score = score_merged_picks(table["comment"], np.zeros(len(network_score)), network_score, None).posterior

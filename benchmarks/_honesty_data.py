@@ -234,7 +234,7 @@ def tilt_series_case(maps: Path, store: Path, species: str, snr: float, seed: in
     """A simulated tilt series of the accuracy bench with its real and simulated pickers; kept in `store` for later cases."""
 
     def make(folder: Path, rng: np.random.Generator) -> Data:
-        data = tilt_series.simulate(store, maps, snr, seed)
+        data = tilt_series.simulate(store, maps, snr, seed, species)
         files = tilt_series.pick(data, species, seed)
         truth = {t: rows[["x", "y", "z"]].to_numpy() for t, rows in tilt_series.truth_of(data, species).groupby("tomo_id")}
         diameter, box_size = tilt_series.SPECIES[species]

@@ -34,7 +34,10 @@ TURN = ("rot", "tilt", "psi")
 
 @dataclass(frozen=True)
 class Case:
-    """species: of the picks; diameter: Å; simulate: options; jitter: of the picks, voxels an axis (None: noise picks)."""
+    """species: of the picks; diameter: Å; simulate: options; jitter: of the picks, voxels an axis (None: noise picks).
+
+    copies: picks of each particle, each with an error of its own: for seconds and memory, without more tomograms.
+    """
 
     name: str
     species: str
@@ -44,6 +47,7 @@ class Case:
     maps: tuple[str, ...]
     jitter: float | None = 1.0
     options: tuple = ()
+    copies: int = 1
 
 
 LARGE = ("--size", 320, 320, 128, "--snr", 0.05, "--beads", 3, "--vesicles", 0, "--counts", 150)
@@ -60,6 +64,7 @@ CASES = {
         Case("A given angles", "4v4r", 260, "c1", LARGE, ("4v4r",), options=("--start", "angles")),
         Case("B noise picks", "4v4r", 240, "c1", MIXED, SPECIES, jitter=None),
         Case("1000 to 60 A", "4v4r", 260, "c1", (*LARGE, "--tomograms", 7), ("4v4r",), options=("--finest", 60)),
+        Case("10000 to 60 A", "4v4r", 260, "c1", (*LARGE, "--tomograms", 7), ("4v4r",), options=("--finest", 60), copies=10),
         Case("1000 to the end", "4v4r", 260, "c1", (*LARGE, "--tomograms", 7), ("4v4r",)),
     )
 }
@@ -88,7 +93,8 @@ def picks_of(case: Case, data: Path, seed: int) -> pd.DataFrame:
     """The picks, with the place of the particle that each was made from."""
     truth = pd.read_csv(data / "ground_truth.csv", dtype={"tomo_id": str})
     rng = np.random.default_rng(seed)
-    own = truth[truth["class"] == case.species].reset_index(drop=True)
+    own = truth[truth["class"] == case.species]
+    own = pd.concat([own] * case.copies, ignore_index=True)
     own[["tx", "ty", "tz"]] = own[[*"xyz"]]
     if case.jitter is None:
         size = np.array(case.simulate[1:4])

@@ -42,7 +42,7 @@ def places_of(truth: pd.DataFrame, main: str, other: str, share: float, false: f
     at, kind = truth[["x", "y", "z"]].to_numpy(), truth["class"].to_numpy()
     rows = [np.flatnonzero(kind == main), np.flatnonzero(kind == other)]
     rows.append(np.flatnonzero(~np.isin(kind, [main, other, "vesicle", "bead"])))
-    n = data.COUNTS[main]
+    n = data.N_SOUGHT
     numbers = (n - round(share * n), round(share * n), round(false * n))
     picked = np.concatenate([rng.permutation(own)[:number] for own, number in zip(rows, numbers, strict=True)])
     empty = rng.random((400, 3)) * (np.array(data.SIZE) - 1)
@@ -106,7 +106,7 @@ def main() -> None:
     pairs = [(seed, case) for seed in options.seeds for case in CASES[: options.cases]]
     rows = [row_of(seed, case, *looked(options.folder, options.maps, seed, case)) for seed, case in pairs]
     text = (
-        f"Signal to noise {SNR}; three tomograms with {data.COUNTS['1bxn']} picks each and as many empty places. Picks lie "
+        f"Signal to noise {SNR}; three tomograms with {data.N_SOUGHT} picks each and as many empty places. Picks lie "
         f"{JITTER:g} voxel an axis beside the truth. Look: whether the averages of the halves agree, so that the look counts. "
         "Told: the share of the picks that are said to be unlike the rest; - if nothing is said."
     )

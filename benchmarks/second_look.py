@@ -37,7 +37,7 @@ def measure(maps: Path, folder: Path, snr: float, seed: int, species: str, n_pic
     from xmipp_scripts._consensus_run.config import PipelineConfig
     from xmipp_scripts._consensus_run.pipeline import Pipeline
 
-    simulated = data.simulate(folder / "tilt_series", maps, snr, seed)
+    simulated = data.simulate(folder / "tilt_series", maps, snr, seed, species)
     files = data.pick(simulated, species, seed)
     truth = {str(name): rows[["x", "y", "z"]].to_numpy() for name, rows in data.truth_of(simulated, species).groupby("tomo_id")}
     diameter, box_size = data.SPECIES[species]
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, default=Path("../shared/data/maps_10A"), help="folder of the densities")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--snrs", type=float, nargs="+", default=SNRS)
-    parser.add_argument("--species", nargs="+", default=list(data.SPECIES))
+    parser.add_argument("--species", nargs="+", default=list(data.FIRST.sought))
     parser.add_argument("--voting", action="store_true", help="votes and the second look score, no network")
     parser.add_argument("--folder", type=Path, default=Path("benchmark_output/second_look"), help="what is there stays")
     parser.add_argument("--write", action="store_true")

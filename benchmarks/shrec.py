@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from shrec_2020_tables import CLASSES, CLASSIFICATION, LOCALISATION, SIZE_GROUPS
 from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.learning.voxels.recipes import RECIPES
 from tomo_particles.pickers.template_selection import CANDIDATES, select
 
 MAP_OF = {"4d8q": "4v94"}  # the maps at hand hold TRiC under another entry
@@ -24,7 +26,8 @@ REDUCED, FULL = (224, 224, 80), (512, 512, 200)
 STEPS = {REDUCED: 22.0, FULL: 7.0}  # degrees: the small complexes need no finer ones at the CTF's first zero
 SEED = 2020
 BLOB_DIAMETER = 120  # Å: the complexes measure 70 to 250
-WIDTHS = {"deepfinder": 0.25}  # of the layers, relative to the recipe: what makes it small enough for two processor cores
+# Of the layers, relative to the recipe: what makes it small enough for two processor cores; on a GPU all have their full width
+WIDTHS = {"deepfinder": 0.25, "dn3dunet": 0.25, "umc": 0.125}
 COLUMNS = {
     "RR": "RR",
     "TP": "TP",
@@ -67,10 +70,23 @@ class Job:
         return [self.folder / "data" / f"{tomo_id}{ending}.mrc" for tomo_id in self.test_ids]
 
 
-def simulate(job: Job) -> Cost:
-    """The whole set, by xmipp_simulate_tomo; without beads and vesicles, which the paper does not have."""
+@dataclass(frozen=True)
+class Training:
+    """How pickers are trained: minutes of each of `folds` networks, on these GPUs or on the CPU ('')."""
+
+    minutes: float
+    folds: int
+    gpus: str
+
+    def width(self, recipe: str) -> float:
+        return 1.0 if self.gpus else WIDTHS.get(recipe, 1.0)
+
+
+def simulate(job: Job, density: bool) -> Cost:
+    """The whole set, by xmipp_simulate_tomo; without beads and vesicles, as in the paper. density: also without noise."""
     options = ["--odir", job.folder / "data", "--tomograms", job.tomograms, "--size", *job.size, "--samplingrate", RATE]
     options += ["--maps", *job.maps, "--beads", 0, "--vesicles", 0, "--snr", job.snr, "--seed", job.seed]
+    options += ["--density"] * density
     return once(job, "simulation", "simulate_tomo", options)
 
 
@@ -116,20 +132,31 @@ def pick(job: Job, table: pd.DataFrame) -> tuple[dict[str, Path], dict[str, Cost
     return files, costs
 
 
-def learn(job: Job, recipe: str, minutes: float) -> tuple[Path, Cost]:
+def learn(job: Job, recipe: str, how: Training) -> tuple[Path, Cost]:
     """The picks of a trained picker on the test tomograms, and the cost of training and picking; trained once per job."""
     model, picks = job.folder / recipe / "model.h5", job.folder / f"{recipe}.csv"
-    known = job.folder / recipe / "coordinates.csv"
-    known.parent.mkdir(exist_ok=True)
-    truth = pd.read_csv(job.folder / "data" / "ground_truth.csv", dtype={"class": str})
-    write_csv_table(known, truth[truth["tomo_id"].isin(job.learned_ids)])
-    tomograms = [job.folder / "data" / f"{tomo_id}.mrc" for tomo_id in job.learned_ids]
-    options = ["--tomograms", *tomograms, "--coordinates", known, "--classes", job.folder / "data" / "classes.csv"]
-    options += ["--recipe", recipe, "--minutes", minutes, "--seed", 1, "--width", WIDTHS.get(recipe, 1)]
-    trained = once(job, f"training {recipe} {minutes}", "train_picker_tomo", [*options, "-o", model])
-    picked = run_program("deep_pick_tomo", "--tomograms", *job.volumes(), "--model", model, "-o", picks)
+    model.parent.mkdir(exist_ok=True)
+    gpus = ["--gpus", how.gpus] if how.gpus else []
+    options = ["--simulation", learned_part(job), "--recipe", recipe, "--minutes", how.minutes, "--folds", how.folds]
+    options += ["--seed", 1, "--width", how.width(recipe), *gpus]
+    trained = once(job, f"training {recipe} {how}", "train_picker_tomo", [*options, "-o", model])
+    picked = run_program("deep_pick_tomo", "--tomograms", *job.volumes(), "--model", model, *gpus, "-o", picks)
     seconds = trained.seconds + picked.seconds
     return picks, Cost(seconds, max(trained.memory, picked.memory), trained.processor + picked.processor)
+
+
+def learned_part(job: Job) -> Path:
+    """A folder with the tomograms to learn from, as if they alone had been simulated."""
+    data, part = job.folder / "data", job.folder / "learned"
+    part.mkdir(exist_ok=True)
+    for tomo_id in job.learned_ids:
+        for path in data.glob(f"{tomo_id}*.mrc"):
+            if path.stem in (tomo_id, f"{tomo_id}_density") and not (part / path.name).exists():
+                (part / path.name).symlink_to(path.resolve())
+    shutil.copy(data / "classes.csv", part)
+    truth = pd.read_csv(data / "ground_truth.csv", dtype={"class": str})
+    write_csv_table(part / "ground_truth.csv", truth[truth["tomo_id"].isin(job.learned_ids)])
+    return part
 
 
 def write_selected(candidates: Path, output: Path, job: Job, selection: str, number: int) -> None:
@@ -221,14 +248,16 @@ def whole_counts(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: ["" if pd.isna(v) else str(int(v)) for v in table[name]] for name in counts})
 
 
-def about_training(job: Job, recipes: list[str], minutes: float) -> str:
+def about_training(job: Job, recipes: list[str], how: Training) -> str:
     """How the trained pickers were trained, of those that ran."""
     if not recipes:
         return ""
-    scaled = "".join(f"; {recipe} with layers of {WIDTHS[recipe]:g} times its width" for recipe in recipes if recipe in WIDTHS)
+    narrow = [recipe for recipe in recipes if how.width(recipe) != 1]
+    scaled = "".join(f"; {recipe} with layers of {how.width(recipe):g} times its width" for recipe in narrow)
     return (
-        f"Trained pickers learn from the other {job.tomograms - job.tested} tomograms, {minutes:g} minutes for each of three "
-        f"networks{scaled}. Their seconds are of training and picking together."
+        f"Trained pickers learn from the other {job.tomograms - job.tested} tomograms, {how.minutes:g} minutes for each of "
+        f"{how.folds} network(s){f' on GPU {how.gpus}' if how.gpus else ''}{scaled}. "
+        "Their seconds are of training and picking together."
     )
 
 
@@ -243,7 +272,9 @@ def main() -> None:
     parser.add_argument("--step", type=float, help="degrees between the rotations of template matching")
     parser.add_argument("--recipes", nargs="*", help="pickers to train on all tomograms but the tested ones; by default none")
     parser.add_argument("--learned", action="store_true", help="these pickers alone; by default unet")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of training, for each of the three networks of a recipe")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of training, for each network of a recipe")
+    parser.add_argument("--folds", type=int, default=3, help="networks of a recipe")
+    parser.add_argument("--gpus", default="", help="to train and pick on, such as 0; by default the CPU")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
@@ -252,12 +283,13 @@ def main() -> None:
     size = FULL if options.full else REDUCED
     maps = tuple(options.maps / f"{name}.mrc" for name in names)
     job = Job(options.odir, maps, size, options.tomograms, options.tested, options.snr, options.step or STEPS[size], options.seed)
-    cost = simulate(job)
+    how = Training(options.minutes, options.folds, options.gpus)
+    cost = simulate(job, any(RECIPES[recipe].denoises for recipe in recipes))
     truth = pd.read_csv(job.folder / "data" / "ground_truth.csv", dtype={"class": str})
     truth = truth[truth["class"].isin(names)]
     files, costs = ({}, {}) if options.learned else pick(job, truth)
     for recipe in recipes:
-        files[recipe], costs[recipe] = learn(job, recipe, options.minutes)
+        files[recipe], costs[recipe] = learn(job, recipe, how)
     pages = evaluate(job, files)
     n = len(truth[truth["tomo_id"].isin(job.test_ids)])
     size = " x ".join(map(str, job.size))
@@ -270,7 +302,7 @@ def main() -> None:
         "at hand for 4d8q (4v94) holds two copies with a gap between: by occupancy no pick of its centre hits "
         "it. The paper's rows are of its own tomogram of 512 x 512 x 512 voxels with 2782 particles and "
         "its own definition of the SNR: beside ours, not the same data. "
-        f"{about_training(job, recipes, options.minutes)}\n\n"
+        f"{about_training(job, recipes, how)}\n\n"
     )
     text += tables(pages, {"simulation": cost, **costs}, names)
     finish("shrec_learned" if options.learned else "shrec", text, options.write)

@@ -1,96 +1,31 @@
 """A session under load: sets that grow, the streaming consensus and its monitor in a real Scipion project.
 
 Three pickers release a tomogram in every interval. Measured: the time from the last picker's commit of a tomogram to the commit
-of its live coordinates, the memory and the open files of the consensus, and whether the end is that of the batch run. By votes:
-the network adds the time of a training and of a start of TensorFlow, both beside the tomograms.
+of its live coordinates, the memory, the open files, the processor seconds and the calls to read of the consensus, and whether the
+end is that of the batch run. With --network the tomograms show particles, networks are trained meanwhile, and the picks are
+compared with the truth as they were published, by the network that scored them, and after the final pass. Ctrl-C ends a session:
+what was measured so far is printed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sqlite3
 import sys
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from _report import as_markdown, finish
+from _session import Watched, make_inputs, quality, rows_of
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # for the environment that the tests of faults have
 
-SHAPE, RATE, BOX = (48, 96, 96), 10.0, 12  # z y x voxels, Å/voxel, voxels
-PICKERS = 3
 
-
-class Watched:
-    """When each tomogram was first seen in the sets, and what the consensus takes of the machine."""
-
-    def __init__(self, pickers: list[str], live: str) -> None:
-        self.pickers, self.live = pickers, live
-        self.picked: dict[str, float] = {}
-        self.published: dict[str, float] = {}
-        self.memory: list[tuple[int, float]] = []  # tomograms published, MB
-        self.files = 0
-
-    def look(self, pid: int) -> None:
-        now, counts = time.monotonic(), [ids_in(path) for path in self.pickers]
-        for ts_id in set.intersection(*counts) - set(self.picked):
-            self.picked[ts_id] = now
-        for ts_id in ids_in(self.live) - set(self.published):
-            self.published[ts_id] = now
-        status = Path(f"/proc/{pid}/status")
-        if pid and status.exists():
-            rss = next((line for line in status.read_text().splitlines() if line.startswith("VmRSS")), "VmRSS: 0")
-            self.memory.append((len(self.published), int(rss.split()[1]) / 1024))
-            self.files = max(self.files, len(os.listdir(f"/proc/{pid}/fd")))
-
-    @property
-    def latencies(self) -> np.ndarray:
-        return np.array([max(0.0, at - self.picked[ts_id]) for ts_id, at in self.published.items() if ts_id in self.picked])
-
-
-def ids_in(path: str) -> set[str]:
-    """The tomograms of a set, by an own connection that is closed at once."""
-    if not os.path.exists(path):
-        return set()
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1)) as database:
-            column = database.execute("SELECT column_name FROM Classes WHERE label_property = '_tomoId'").fetchone()[0]
-            return {row[0] for row in database.execute(f"SELECT DISTINCT {column} FROM Objects")}
-    except (sqlite3.Error, TypeError):
-        return set()
-
-
-def make_inputs(project, folder: Path, n: int, picks: int):
-    """Tomograms of noise, three pickers that see most of the same places, and a set of each."""
-    from tomo_particles.core.tomograms import write_volume
-    from xmipptomo.tests.simulated_project import add_coordinates, add_tomograms
-
-    rng = np.random.default_rng(0)
-    write_volume(folder / "noise.mrc", rng.normal(size=SHAPE).astype(np.float32), RATE)
-    names = [f"TS_{number:04d}" for number in range(n)]
-    for name in names:
-        (folder / f"{name}.mrc").symlink_to(folder / "noise.mrc")
-    tomograms = add_tomograms(project, "tomograms", {name: str(folder / f"{name}.mrc") for name in names}, RATE)
-    size = np.array(SHAPE[::-1])
-    grid = np.stack(np.meshgrid(*(np.arange(8, side - 8, 14) for side in size)), axis=-1).reshape(-1, 3)
-    truth = {name: rng.permutation(grid)[:picks] for name in names}
-    found = [{name: own + rng.normal(0, 0.4, own.shape) for name, own in truth.items()} for _ in range(PICKERS)]
-    return [add_coordinates(project, f"picker {number}", tomograms, own, BOX, score=0.5) for number, own in enumerate(found, 1)]
-
-
-def rows_of(path: str) -> list[tuple]:
-    with closing(sqlite3.connect(path)) as database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(Objects)") if row[1] != "creation"]
-        return database.execute(f"SELECT {', '.join(columns)} FROM Objects ORDER BY id").fetchall()
-
-
-def session(folder: Path, n: int, picks: int, interval: float) -> tuple[dict[str, object], list[str]]:
-    """Run it; the numbers of the page, and the lines of the logs that speak of locked databases."""
+def session(folder: Path, options: argparse.Namespace) -> tuple[dict[str, object], Watched, dict[str, pd.DataFrame]]:
+    """Run it; the numbers of the page, what was watched, and the quality of the picks."""
     from pyworkflow.config import Config
     from pyworkflow.object import Pointer
     from pyworkflow.project import Project
@@ -107,11 +42,12 @@ def session(folder: Path, n: int, picks: int, interval: float) -> tuple[dict[str
     project = Project(Config.getDomain(), str(folder / "project"))
     project.create()
     os.chdir(folder / "project")
+    given, truth = make_inputs(project, folder / "data", options.tomograms, options.picks, options.network)
     releases = []
-    for number, given in enumerate(make_inputs(project, folder / "data", n, picks)):
-        release = project.newProtocol(XmippProtRelease3D, interval=interval, jitter=0.5, seed=number, delay=5)
-        release.inputSet.set(given.getObjValue())
-        release.inputSet.setExtended(given.getExtended())
+    for number, pointer in enumerate(given):
+        release = project.newProtocol(XmippProtRelease3D, interval=options.interval, jitter=0.5, seed=number, delay=5)
+        release.inputSet.set(pointer.getObjValue())
+        release.inputSet.setExtended(pointer.getExtended())
         releases.append(release)
     for release in releases:
         project.launchProtocol(release)
@@ -121,70 +57,125 @@ def session(folder: Path, n: int, picks: int, interval: float) -> tuple[dict[str
             project._updateProtocol(release)
 
     def consensus(kind: type, **parameters: object):
-        form = project.newProtocol(kind, doVoting=True, writeReport=False, binThreads=1, **parameters)
+        form = project.newProtocol(kind, doVoting=not options.network, writeReport=False, binThreads=1, **parameters)
         form.inputSets.set([Pointer(release, extended="released") for release in releases])
-        form.numberOfThreads.set(3)
+        form.numberOfThreads.set(options.threads)
         return form
 
-    live = consensus(XmippProtStreamingConsensus3D, settle=5)
+    live = consensus(XmippProtStreamingConsensus3D, settle=5, finalPass=not options.no_final, firstAgreed=50)
     project.launchProtocol(live)
     monitor = project.newProtocol(XmippProtMonitor3D, every=10)
     monitor.inputRun.set(live)
     project.launchProtocol(monitor)
     watched = Watched([release.released.getFileName() for release in releases], live._getPath("liveCoordinates.sqlite"))
-    begun = time.monotonic()
-    while live.isActive():
-        watched.look(live.getPid() or 0)
-        time.sleep(0.5)
-        project._updateProtocol(live)
-    lasted = time.monotonic() - begun
-    batch = consensus(XmippProtDeepConsensusPicking3D)
-    project.launchProtocol(batch, wait=True)
-    outputs = [
-        [run._getPath("coordinates.sqlite") for run in (live, batch)],
-        [run._getPath("coordinatesScored.sqlite") for run in (live, batch)],
-    ]
-    equal = all(Path(one).exists() and rows_of(one) == rows_of(other) for one, other in outputs)
-    latencies, memory = watched.latencies, dict(watched.memory)
-    early = next((mb for k, mb in memory.items() if k >= min(100, n // 3)), 0.0)
+    numbers: dict[str, object] = {"tomograms": options.tomograms, "picks of a picker in each": options.picks}
+    numbers |= {"a tomogram in every (s)": options.interval, "Scipion threads": options.threads}
+    try:
+        while live.isActive():
+            watched.look(live.getPid() or 0, monitor.getPid() or 0)
+            if options.record and watched.record:
+                pd.DataFrame(watched.record).to_csv(options.record, index=False)
+                watched.latencies.to_csv(f"{options.record}.latencies", header=False)
+            time.sleep(1)
+            project._updateProtocol(live)
+            project._updateProtocol(monitor)
+        numbers |= {"whole session with the final pass (s)": time.monotonic() - watched.begun}
+        if not options.no_final:
+            batch = consensus(XmippProtDeepConsensusPicking3D)
+            project.launchProtocol(batch, wait=True)
+            outputs = [[run._getPath(f"{name}.sqlite") for run in (live, batch)] for name in ("coordinates", "coordinatesScored")]
+            numbers["end as the batch run"] = all(Path(one).exists() and rows_of(one) == rows_of(other) for one, other in outputs)
+    except KeyboardInterrupt:
+        numbers["ended by hand after (s)"] = time.monotonic() - watched.begun
+        for run in (*releases, live, monitor):
+            project.stopProtocol(run)
+    project._updateProtocol(live)
+    picks = {}
+    if hasattr(live, "liveCoordinates"):
+        picks["as published"] = quality(live.liveCoordinates, truth, "_model")
+    if hasattr(live, "coordinates"):
+        picks["final pass"] = quality(live.coordinates, truth)
     logs = [line for path in Path("Runs").glob("*/logs/run.std*") for line in path.read_text(errors="replace").splitlines()]
+    numbers["lines about locked databases in the logs"] = sum("locked" in line for line in logs)
+    return numbers, watched, picks
+
+
+def numbers_of(watched: Watched) -> dict[str, object]:
+    """Latency and what the consensus takes of the machine."""
+    latencies, record = watched.latencies, pd.DataFrame(watched.record)
+    following = record[record["published"] < record["published"].max()] if len(record) else record
+    most = float(following["MB"].max())
+    hundredth = record[record["published"] >= min(100, len(latencies) // 3)]["MB"].head(1) if len(record) else []
     return {
-        "tomograms": n,
-        "picks of a picker in each": picks,
-        "a tomogram in every (s)": interval,
         "published": len(watched.published),
-        "latency, median (s)": float(np.median(latencies)),
-        "latency, 95 % (s)": float(np.percentile(latencies, 95)),
+        "latency, median (s)": float(latencies.median()),
+        "latency, 95 % (s)": float(np.percentile(latencies, 95)) if len(latencies) else np.nan,
         "latency, most (s)": float(latencies.max()),
-        "memory of the consensus, most (MB)": max(memory.values(), default=0.0),
-        "more memory after the first third (MB)": max(memory.values(), default=0.0) - early,
-        "open files, most": watched.files,
-        "whole session with the final pass (s)": lasted,
-        "end as the batch run": equal,
-    }, [line for line in logs if "locked" in line]
+        "memory of the consensus, most (MB)": float(record["MB"].max()),
+        "of that while it follows (MB)": most,
+        "more memory while it follows, after the first 100, or third (MB)": most - float(hundredth.iloc[0]),
+        "open files, most": int(record["files"].max()),
+        "memory of the monitor, most (MB)": float(record["monitor MB"].max()),
+    }
+
+
+def over_time(watched: Watched, parts: int = 5) -> pd.DataFrame:
+    """A row for each part of the published tomograms: does anything grow with what is done?"""
+    latencies, record = watched.latencies, pd.DataFrame(watched.record)
+    rows = []
+    for part in np.array_split(np.arange(len(latencies)), parts):
+        if not len(part):
+            continue
+        own = record[(record["published"] >= part[0]) & (record["published"] <= part[-1] + 1)]
+        row: dict[str, object] = {"published": f"{part[0] + 1} to {part[-1] + 1}"}
+        row |= {f"latency, {p} % (s)": float(np.percentile(latencies.iloc[part], p)) for p in (50, 95)}
+        if len(own) > 1:
+            seconds = own["second"].iloc[-1] - own["second"].iloc[0]
+            row |= {"memory (MB)": own["MB"].max(), "load": own["load"].mean()}
+            for of, name in (("", "consensus"), ("monitor ", "monitor")):
+                row[f"{name}: CPU share"] = (own[f"{of}cpu"].iloc[-1] - own[f"{of}cpu"].iloc[0]) / seconds
+                row[f"{name}: reads a second"] = (own[f"{of}reads"].iloc[-1] - own[f"{of}reads"].iloc[0]) / seconds
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def page(numbers: dict[str, object], watched: Watched, picks: dict[str, pd.DataFrame]) -> str:
+    """The text of the result."""
+    table = pd.DataFrame([{"what": what, "value": value} for what, value in (numbers | numbers_of(watched)).items()])
+    parts = [
+        (__doc__ or "").strip(),
+        f"Load of the machine at the end: {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores, niceness {os.nice(0)}.",
+        as_markdown(table),
+        "Over time:",
+        as_markdown(over_time(watched)),
+    ]
+    if picks:
+        joined = pd.concat([own.assign(picks=name) for name, own in picks.items()])
+        joined = joined.rename(columns={"group": "network (0: votes, or the final one)"})
+        parts += ["Accepted picks against the truth:", as_markdown(joined[["picks", *joined.columns[:-1]]])]
+    return "\n\n".join(parts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tomograms", type=int, default=30)
-    parser.add_argument("--picks", type=int, default=30, help="of each picker in each tomogram")
+    parser.add_argument("--picks", type=int, default=30, help="particles in each tomogram")
     parser.add_argument("--interval", type=float, default=12.0, help="seconds")
+    parser.add_argument("--threads", type=int, default=4, help="Scipion threads of the consensus")
+    parser.add_argument("--network", action="store_true", help="particles in the tomograms, and networks in place of votes")
+    parser.add_argument("--no-final", action="store_true", help="no final pass, and no batch run beside it")
+    parser.add_argument("--record", type=Path, help="CSV that is written as the session goes on")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    options.record = options.record and options.record.absolute()
     from tests.faults.scipion import _set_environment
 
     here = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         _set_environment(Path(folder))
-        numbers, locked = session(Path(folder), options.tomograms, options.picks, options.interval)
+        result = session(Path(folder), options)
         os.chdir(here)
-    load = os.getloadavg()[1]
-    table = pd.DataFrame([{"what": what, "value": value} for what, value in numbers.items()])
-    text = (
-        f"{(__doc__ or '').strip()}\n\nLoad of the machine at the end: {load:.1f} on {os.cpu_count()} cores, "
-        f"with nice -n 10.\n\n{as_markdown(table)}\n\nLines in the logs about locked databases: {len(locked)}."
-    )
-    finish("stream", text, options.write)
+    finish("stream_network" if options.network else "stream", page(*result), options.write)
 
 
 if __name__ == "__main__":

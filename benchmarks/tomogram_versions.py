@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("benchmark_output/versions"), help="what is there stays")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--snr", type=float, nargs="+", default=SNRS)
-    parser.add_argument("--species", nargs="+", default=SPECIES, choices=list(data.SPECIES))
+    parser.add_argument("--species", nargs="+", default=SPECIES, choices=list(data.FIRST.sought))
     parser.add_argument("--most", type=int, help="measure at most so many cases more")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()

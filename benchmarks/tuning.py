@@ -31,7 +31,7 @@ def measure(options: argparse.Namespace, species: str, good: int, seed: int) -> 
     from xmipp_scripts._network.tuning import TuningConfig, tune_files
     from xmipp_scripts._shared.training_options import TrainingSettings
 
-    simulated = data.simulate(options.folder / "tilt_series", options.maps, SNR, seed)
+    simulated = data.simulate(options.folder / "tilt_series", options.maps, SNR, seed, species)
     files = data.pick(simulated, species, seed)
     truth = {str(name): rows[["x", "y", "z"]].to_numpy() for name, rows in data.truth_of(simulated, species).groupby("tomo_id")}
     diameter, box_size = data.SPECIES[species]

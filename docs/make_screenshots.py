@@ -1,7 +1,7 @@
 """Screenshots of the protocols in Scipion's real window, under Xvfb: python docs/make_screenshots.py [output folder [project]]
 
 Needs xvfb, xdotool, imagemagick and a small window manager: apt install xvfb xdotool imagemagick twm chromium.
-Four projects (screenshot_projects.py) are made in a temporary folder; nothing of the user's is touched. With the name of one of
+Six projects (screenshot_projects.py) are made in a temporary folder; nothing of the user's is touched. With the name of one of
 them only its pictures are taken.
 """
 
@@ -17,11 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from screenshot_projects import MAKE_AVERAGES, MAKE_BENCH, MAKE_CLASSES, MAKE_LEARNED, MAKE_PROJECT
+from screenshot_projects import MAKE_AVERAGES, MAKE_BENCH, MAKE_CLASSES, MAKE_LEARNED, MAKE_PROJECT, MAKE_PROJECTIONS
 
 DISPLAY = next(f":{n}" for n in range(97, 1000) if not Path(f"/tmp/.X{n}-lock").exists())
 PROJECT, BENCH, AVERAGES = "DeepConsensus", "SimulatePickEvaluate", "Averages"
-LEARNED, CLASSES = "TrainedPicker", "Classes"
+LEARNED, CLASSES, PROJECTIONS = "TrainedPicker", "Classes", "Projections"
 MAX_BYTES = 200_000
 FEWEST_COLOURS = 16  # of a window that shows anything
 # Places in the project window at the size given below.
@@ -32,7 +32,9 @@ BENCH_RUNS = {"simulate": (370, 226), "pick_blobs": (290, 292), "template_matchi
 LEARNED_RUNS = {"train_picker": (370, 292), "deep_pick": (370, 356)}
 AVERAGE_RUNS = {"average": (460, 292), "branches": (300, 350)}
 CLASS_RUNS = {"split": (380, 290)}
+PROJECTION_RUNS = {"split_volume": (380, 290)}
 ANALYZE_RESULTS = (1157, 572)
+DIRECTIONS_TAB = (110, 85)  # in the form of the viewer of a split of projections
 CLOSE_BUTTON, CLOSE_VIEWER = (294, 22), (52, 20)  # of a form and of the form of a viewer, from its lower right corner
 EYE_X, FIRST_EYE_Y, EYE_STEP = 562, 115, 30  # the eyes in the form of a viewer, from top to bottom
 SHOW_CURVES, SHOW_PICTURES, SHOW_NUMBERS, SHOW_SLICES = 0, 2, 3, 1  # the first three of an evaluation, the last of picks
@@ -368,6 +370,19 @@ def photograph_classes(desktop: Desktop, folder: Path) -> None:
         desktop.do("windowunmap", window)
 
 
+def photograph_projections(desktop: Desktop, folder: Path) -> None:
+    """The form of a split of projections, the graph of its directions and the images of one."""
+    main = open_tomography(desktop, PROJECTIONS)
+    photograph_forms(desktop, main, PROJECTION_RUNS, folder)
+    picture = Path(desktop.env["SCIPION_HOME"]) / "figure.png"
+    viewer = open_results(desktop, main, PROJECTION_RUNS["split_volume"], picture)
+    desktop.click(viewer, *DIRECTIONS_TAB)
+    for eye, title, name in ((0, "Graph of the directions", "split_views"), (2, "Direction 1", "split_direction")):
+        window = desktop.open_eye(viewer, eye, title)
+        desktop.photograph(window, folder / f"{name}.png")
+        desktop.do("windowunmap", window)
+
+
 def main() -> None:
     """Make the projects, open one after the other and take the pictures."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "images").resolve()
@@ -383,6 +398,7 @@ def main() -> None:
             (AVERAGES, MAKE_AVERAGES, photograph_averages),
             (LEARNED, MAKE_LEARNED, photograph_learned),
             (CLASSES, MAKE_CLASSES, photograph_classes),
+            (PROJECTIONS, MAKE_PROJECTIONS, photograph_projections),
         ):
             if len(sys.argv) > 2 and project != sys.argv[2]:
                 continue

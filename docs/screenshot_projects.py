@@ -175,3 +175,22 @@ split.inputSubtomograms.set(protocol)
 split.inputSubtomograms.setExtended("outputSubTomograms")
 project.launchProtocol(split, wait=True)
 """
+
+MAKE_PROJECTIONS = """
+import os, sys
+from pyworkflow.project import Manager
+from xmipptomo.protocols import *
+folder, name = sys.argv[1:]
+project = Manager().createProject(name)
+os.chdir(project.path)
+simulated = project.newProtocol(XmippProtSimulateParticles, count=240, boxSize=16, samplingRate=25.0, separation=10.0,
+                                maxResolution=80.0, leastDefocus=1.0, mostDefocus=2.0)
+simulated.setObjLabel("projections of two structures")
+project.launchProtocol(simulated, wait=True)
+split = project.newProtocol(XmippProtSplitVolume, diameter=300.0, maxResolution=80.0, angularDistance=40.0, numberOfThreads=2)
+split.setObjLabel("two in one set")
+split.inputParticles.set(simulated)
+split.inputParticles.setExtended("particles")
+project.launchProtocol(split, wait=True)
+assert split.isFinished(), split.getErrorMessage()
+"""

@@ -59,7 +59,7 @@ PROTOCOLS = {
 # What the plugin may know of the library: data, files, what a threshold promises and what comes next, never the algorithms
 LIBRARY_FOR_PLUGIN = {
     "consensus.answers",
-    "consensus.chance_agreement",
+    "consensus.disagreement",
     "consensus.expected_precision",
     "consensus.merged_picks",
     "consensus.model_verdict",
@@ -86,6 +86,7 @@ LIBRARY_FOR_PLUGIN = {
     "runs.ledger",
     "runs.mails",
     "runs.notes",
+    "runs.queued_jobs",
     "runs.releases",
     "runs.results",
     "runs.session",

@@ -7,7 +7,6 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
@@ -15,16 +14,9 @@ from ._shared.output_folder import Written
 from ._shared.program import Program, require_positive, run, say_result
 from ._shared.progress import stage
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    from tomo_particles.formats.xmd import Columns
-
 RECIPES = ("crossfit", "thesis")
 WIDEST = 45.0  # degrees
-MOST_LOST = 0.05  # of the particles that no cone holds
-WIDER = 2**0.5
-ALIKE = 1.0  # degrees: views that differ less are all the same
+SEED = 1  # of the planes that round the signs; xmipp_graph_max_cut finds those of any other
 FILES = ("directions.xmd", "means.mrcs", "eigenimages.mrcs", "graph.npz", "summary.json")
 FINEST, COARSEST = 2.0, 45.0  # degrees of the angular sampling
 
@@ -55,150 +47,48 @@ class ViewsConfig:
 
 def classify(config: ViewsConfig) -> dict:
     """From files to files; returns what summary.json says. Each image is read once."""
-    import numpy as np
-
     from tomo_particles import __version__
-    from tomo_particles.classification.directions import axes_of, cone_of, view_directions
-    from tomo_particles.classification.in_plane import aligned_images
-    from tomo_particles.classification.view_classes import LEAST_IN_CONE, evidence, graph_of, view_classes
-    from tomo_particles.formats.xmd import read_table
-    from tomo_particles.geometry.orientations import rotation_of
+    from tomo_particles.averaging.search import soft_ball
+    from tomo_particles.classification.view_graph import Views, view_graph
+    from tomo_particles.core.files import written_aside
     from tomo_particles.geometry.symmetry import symmetry_group
 
+    from ._classification.graph_files import write_graph
+    from ._classification.projections import read_projections
+
     begin, notes = time.perf_counter(), []
-    table = _ordered(read_table(config.input, "-i"), config.input)
-    axes = axes_of(rotation_of(_angles(table, config.input)))
-    images = _images(table["image"])
-    shifts = np.array([table.get(name, [0.0] * len(images)) for name in ("shiftX", "shiftY")], dtype=float).T
-    n, edge = len(images), images.shape[1]
-    directions, symmetry, distance = view_directions(config.step), symmetry_group(config.symmetry), config.distance
-    while True:
-        cones = [cone_of(direction, axes, distance, symmetry) for direction in directions]
-        kept = [number for number, cone in enumerate(cones) if len(cone.rows) >= LEAST_IN_CONE]
-        held = np.unique(np.concatenate([cones[number].rows for number in kept])) if kept else np.zeros(0)
-        if len(held) >= (1 - MOST_LOST) * n:
-            break
-        if distance >= WIDEST:
-            raise InputError(
-                f"-i: even cones of {WIDEST:g} degrees with {LEAST_IN_CONE} particles hold only {len(held)} of the {n} "
-                f"particles of '{config.input}'; give more"
-            )
-        distance = min(WIDEST, distance * WIDER)
-    if distance > config.distance:
-        notes.append(f"cones of {config.distance:g} degrees hold too few particles: they are {distance:.1f} degrees wide")
-    y, x = np.ogrid[:edge, :edge]
-    mask = (x - edge // 2) ** 2 + (y - edge // 2) ** 2 <= (edge // 2 - 1) ** 2
-    with stage("splitting", len(kept), "directions") as at:
-        found = [
-            view_classes(
-                aligned_images(images, cones[number], directions[number], shifts), mask, cross_fit=config.recipe == "crossfit"
-            )
-            for number in at.each(kept)
-        ]
-    odds = evidence([cones[number].rows for number in kept], found, n, every=config.recipe == "thesis")
-    informative = sum(one.informative for one in found)
+    given = read_projections(config.input, with_rate=False)
+    particles = given.particles
+    if given.left_out:
+        notes.append(f"{given.left_out} images are empty or hold values that are no numbers: they are left out")
+    ball = soft_ball(particles.edge, particles.edge // 2 - 2, 1.0)
+    views = Views(config.step, config.distance, symmetry_group(config.symmetry), config.recipe == "crossfit")
+    with stage("splitting", 1, "set"):
+        graph = view_graph(particles.images, particles.axes, particles.shifts / particles.rate, ball, views, SEED)
+    if graph.cones.distance > config.distance:
+        notes.append(
+            f"cones of {config.distance:g} degrees hold too few particles: they are {graph.cones.distance:.1f} degrees wide"
+        )
     summary = {
         "version": __version__,
-        "particles": n,
-        "directions": len(kept),
-        "informativeDirections": informative,
-        "dropped": len(directions) - len(kept),
-        "angularDistance": round(distance, 3),
-        "inNoDirection": n - len(held),
+        "particles": len(particles),
+        "directions": len(graph.found),
+        "informativeDirections": graph.informative,
+        "dropped": graph.cones.dropped,
+        "angularDistance": round(graph.cones.distance, 3),
+        "inNoDirection": graph.cones.lost,
         "notes": notes,
         "parameters": asdict(config),
     }
-    views = directions[kept]
-    columns = {
-        "angleRot": np.degrees(np.arctan2(views[:, 1], views[:, 0])).tolist(),
-        "angleTilt": np.degrees(np.arccos(np.clip(views[:, 2], -1, 1))).tolist(),
-        "anglePsi": [0.0] * len(kept),
-        "classCount": [len(cones[number].rows) for number in kept],
-        "enabled": [1 if one.informative else -1 for one in found],
-    }
-    stacks = {FILES[1]: [one.mean for one in found], FILES[2]: [one.eigenimage for one in found]}
-    arrays = {"W": graph_of(odds), "L": odds.toarray().astype(np.float32), "itemId": np.array(table["itemId"])}
-    _write(Path(config.odir), columns, stacks, arrays, summary | {"seconds": round(time.perf_counter() - begin, 1)})
-    return summary
-
-
-def _write(folder: Path, columns: Columns, stacks: dict[str, list], arrays: dict[str, np.ndarray], summary: dict) -> None:
-    import mrcfile
-    import numpy as np
-
-    from tomo_particles.core.files import written_aside
-    from tomo_particles.core.tomograms import image_name, without_date
-    from tomo_particles.formats.xmd import write_table
-
+    folder = Path(config.odir)
     for name in FILES:
         (folder / name).unlink(missing_ok=True)  # of an earlier run: it would pass for this one's
-    for name, images in stacks.items():
-        data = np.array(images, dtype=np.float32)
-        with written_aside(folder / name, data.nbytes) as aside, mrcfile.new(aside, data, overwrite=True) as file:
-            file.set_image_stack()
-            without_date(file)
-    with written_aside(folder / FILES[3]) as aside, open(aside, "wb") as stream:
-        np.savez(stream, **arrays)
-    write_table(folder / FILES[0], columns | {"image": [image_name(i, folder / FILES[1]) for i in range(1, len(images) + 1)]})
-    with written_aside(folder / FILES[4]) as aside:
-        aside.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-
-
-def _ordered(table: Columns, path: str) -> Columns:
-    """The table in the order of its ids. Raises InputError for what is no table of aligned particles."""
-    for name in ("image", "angleRot", "angleTilt", "anglePsi"):
-        if name not in table:
-            raise InputError(f"-i: '{path}' has no column {name}; give aligned particles")
-    ids = table.get("itemId", list(range(1, len(table["image"]) + 1)))
-    if len(set(ids)) < len(ids):
-        raise InputError(f"-i: '{path}' has an itemId more than once; give every particle its own")
-    order = sorted(range(len(ids)), key=lambda row: ids[row])
-    return {name: [values[row] for row in order] for name, values in {**table, "itemId": ids}.items()}
-
-
-def _angles(table: Columns, path: str) -> np.ndarray:
-    import numpy as np
-
-    from tomo_particles.formats.xmd import with_nan
-
-    angles = np.array([with_nan(table[name]) for name in ("angleRot", "angleTilt", "anglePsi")]).T.reshape(-1, 3)
-    if not np.isfinite(angles).all():
-        missing = int((~np.isfinite(angles).all(axis=1)).sum())
-        raise InputError(f"-i: {missing} of {len(angles)} particles of '{path}' have no angles; give aligned particles")
-    if any(table.get("flip", [])):
-        raise InputError(f"-i: '{path}' has mirrored particles (flip); write them mirrored, with flip 0")
-    spread = np.abs(np.exp(1j * np.radians(angles)) - np.exp(1j * np.radians(angles[:1])))
-    if len(angles) and spread.max() < np.radians(ALIKE):
-        raise InputError(f"-i: all particles of '{path}' have the same orientation; give aligned particles")
-    return angles
-
-
-def _images(names: list[str]) -> np.ndarray:
-    """(n, edge, edge) float32; every file is opened once."""
-    import numpy as np
-
-    from tomo_particles.core.density_files import open_density
-
-    rows: dict[str, list[tuple[int, int]]] = {}
-    for row, name in enumerate(names):
-        number, _, file = name.rpartition("@")
-        rows.setdefault(file, []).append((row, int(number) if number.isdecimal() else 1))
-    images: list[np.ndarray] = [np.zeros(0)] * len(names)
-    for file, own in rows.items():
-        with open_density(file, "-i") as density:
-            data = density.data if density.data.ndim == 3 else density.data.reshape(-1, *density.data.shape[-2:])
-            for row, index in own:
-                if not 0 < index <= len(data):
-                    raise InputError(f"-i: '{names[row]}' is none of the {len(data)} images of its stack; check the table")
-                images[row] = np.array(data[index - 1], dtype=np.float32)
-    shapes = {one.shape for one in images}
-    if len(shapes) != 1 or len(set(next(iter(shapes)))) != 1:
-        raise InputError("-i: the images must be squares of one size; scale them alike")
-    found = np.stack(images)
-    bad = ~np.isfinite(found).all(axis=(1, 2)) | (np.ptp(found, axis=(1, 2)) == 0)
-    if bad.any():
-        raise InputError(f"-i: {int(bad.sum())} images are empty or hold values that are no numbers; leave them out")
-    return found
+    write_graph(folder, graph, given.table["itemId"], particles.rate)
+    with written_aside(folder / FILES[-1]) as aside:
+        aside.write_text(
+            json.dumps(summary | {"seconds": round(time.perf_counter() - begin, 1)}, indent=1) + "\n", encoding="utf-8"
+        )
+    return summary
 
 
 class Aligned2DClassification(Program):
@@ -206,7 +96,7 @@ class Aligned2DClassification(Program):
 
     name = "xmipp_aligned_2d_classification"
     outputs = {"--odir": "folder"}
-    written = Written(FILES, ("summary.json", "informativeDirections"))
+    written = Written(FILES, ("summary.json", "inNoDirection"))
     parameters = {"input": "-i"}
 
     def defineParams(self) -> None:
@@ -214,9 +104,10 @@ class Aligned2DClassification(Program):
         self.addUsageLine(
             "Directions cover the hemisphere. The images seen from near a direction, or from its opposite, are laid on one "
             "frame. Their first principal component and a mixture of two normal distributions give each the log odds of one "
-            "class. Writes directions.xmd (enabled: 1 where the component is more than white noise), means.mrcs, "
-            "eigenimages.mrcs, graph.npz (L: log odds of each particle in each direction; W: how far two directions agree, for "
-            "xmipp_graph_max_cut) and summary.json. Images must be corrected for the CTF before."
+            "class. Writes directions.xmd (enabled: 1 where the component is more than white noise; weight: its sign), "
+            "means.mrcs, eigenimages.mrcs, graph.npz (L: log odds of each particle in each direction; rho: where it lies along "
+            "the component; W: how far two "
+            "directions agree, for xmipp_graph_max_cut) and summary.json. Images must be corrected for the CTF before."
         )
         self.addParamsLine("  -i <file> : XMD of aligned particles: itemId, image, angleRot, angleTilt, anglePsi, shiftX, shiftY")
         self.addParamsLine("  --odir <folder> : output folder; an earlier result in it is replaced")

@@ -70,7 +70,7 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
     from tomo_particles.consensus.labels import DOUBTFUL, NEGATIVE, POSITIVE
     from tomo_particles.consensus.merging import merge_picks
     from tomo_particles.consensus.references import label_with_references
-    from tomo_particles.formats.xmd import DISAGREEMENT
+    from tomo_particles.formats.xmd import DISAGREEMENT, SCATTER
     from tomo_particles.geometry.symmetry import symmetry_group
 
     symmetry = symmetry_group(config.symmetry)
@@ -98,6 +98,7 @@ def write_consensus(config: ConsensusConfig) -> dict[str, int]:
         "keywords": np.array([write_scores(of_pick) for of_pick in merged.scores], dtype=object),
         "CoordConsScore": np.minimum(1.0, merged.support / n_pickers),
         "enabled": merged.labels,
+        SCATTER: merged.scatter,
     }
     if np.isfinite(merged.picks.angles).any():
         extra[DISAGREEMENT] = merged.disagreement

@@ -21,7 +21,7 @@ class JoinPicksTomo(Program):
             "network alone). Both maps are read at every pick: the network's probability at the picks of the templates, the "
             "templates' best score at the picks of the network. A logistic regression joins the two. It is learned where the "
             "particles are known (--truth), each tomogram is scored by the others, and precision and F score of each group are "
-            "printed. Elsewhere it is read (--fit)."
+            "printed, and written beside the picks (<picks>_groups.csv). Elsewhere it is read (--fit)."
         )
         self.addParamsLine("  --tomograms <...> : tomograms, MRC")
         self.addParamsLine("  --network <file> : picks of xmipp_deep_pick_tomo; with a low --threshold, so that few are missing")
@@ -33,6 +33,9 @@ class JoinPicksTomo(Program):
         self.addParamsLine("  --fit <file> : how both are joined, .json; written with --truth, read without")
         self.addParamsLine(" [--truth <file>] : every particle of these tomograms, to learn from; two tomograms or more")
         self.addParamsLine(" [--threshold <double>] : lowest accepted score. Default: that of the best F score in the learning")
+        self.addParamsLine(
+            " [--tomogramSamplingrate <double>] : A/voxel, if the headers of the tomograms have none or a wrong one"
+        )
         self.addExampleLine(
             "xmipp_join_picks_tomo --tomograms TS_1.mrc TS_2.mrc --network dl.csv --networkMaps dl --template tm.csv "
             "--templateMaps tm --diameter 250 --truth known.csv --fit joint.json -o joined.csv"
@@ -50,6 +53,7 @@ class JoinPicksTomo(Program):
             fit=self.getParam("--fit"),
             truth=self.optional_path("--truth"),
             threshold=self.number("--threshold") if self.checkParam("--threshold") else None,
+            tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
         )
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""xmipp_simulate_particles_tomo: subtomograms of known class at known poses."""
+"""xmipp_simulate_particles_tomo: subtomograms or projections of known class at known poses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tomo_particles.core.errors import InputError
+from tomo_particles.core.errors import InputError, listed
 
 from ._shared.averaging_options import TILTS, check_tilts
 from ._shared.program import Program, require_box_size, require_positive, run, say_result
@@ -17,16 +17,22 @@ from ._shared.progress import stage
 if TYPE_CHECKING:
     import numpy as np
 
-    from tomo_particles.simulation.labelled_subtomograms import Series
+    from tomo_particles.formats.xmd import Columns
+    from tomo_particles.simulation.labelled_projections import LabelledProjections
+    from tomo_particles.simulation.labelled_subtomograms import Labelled, Series
 
 STEEPEST = 80.0  # degrees: beyond it rays through a slab become very long
 BUILTIN = "twosubunits"
-FILES = ("subtomograms.mrcs", "subtomograms.xmd", "truth.xmd", "simulation.json")
+IMAGES = {False: "subtomograms", True: "particles"}  # by whether they are projections
+TRUTH, SAID = "truth.xmd", "simulation.json"
 
 
 @dataclass(frozen=True)
 class ParticlesConfig:
-    """Lengths in Å, angles in degrees, rate in Å/voxel. absent: share of the mass that the second structure lacks."""
+    """Lengths in Å, angles in degrees, rate in Å/voxel. absent: share of the mass that the second structure lacks.
+
+    defocus (least and most, µm) and contrast (deviation over the mean) are of projections.
+    """
 
     odir: str
     maps: tuple[str, ...] = ()
@@ -40,6 +46,9 @@ class ParticlesConfig:
     separation: float = 4.0
     max_resolution: float = 53.0
     angle_error: float = 0.0
+    projections: bool = False
+    defocus: tuple[float, float] | tuple[()] = ()
+    contrast: float = 0.0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -62,58 +71,103 @@ class ParticlesConfig:
             )
         if not 0 <= self.absent < 0.9:
             raise InputError(f"--absent: must lie between 0 and 0.9, received {self.absent:g}")
+        if not self.projections and (self.defocus or self.contrast):
+            raise InputError(f"{'--defocus' if self.defocus else '--contrast'}: only of projections; add --projections")
+        if self.defocus and not 0 < self.defocus[0] <= self.defocus[1] <= 10:
+            raise InputError(
+                f"--defocus: must be the least and the most in µm, up to 10, received {listed(map(str, self.defocus))}"
+            )
+        if not 0 <= self.contrast <= 0.5:
+            raise InputError(f"--contrast: must lie between 0 and 0.5, received {self.contrast:g}")
         if self.angle_error < 0 or self.seed < 0:
             raise InputError(f"{'--angleError' if self.angle_error < 0 else '--seed'}: must be 0 or more")
 
 
 def simulate(config: ParticlesConfig) -> None:
-    """Write the subtomograms and their truth into `config.odir`."""
+    """Write the particles and their truth into `config.odir`."""
     import numpy as np
 
     from tomo_particles import __version__
     from tomo_particles.core.files import written_aside
-    from tomo_particles.core.tomograms import image_name, new_stack, write_volume
-    from tomo_particles.formats.xmd import Columns, write_table
+    from tomo_particles.core.tomograms import image_name, write_volume
+    from tomo_particles.formats.xmd import write_table
     from tomo_particles.geometry.orientations import angles_of
-    from tomo_particles.simulation.labelled_subtomograms import Series, draw_labelled, labelled_box
+    from tomo_particles.simulation.labelled_subtomograms import Series
 
-    folder = Path(config.odir)
-    if taken := [name for name in FILES if (folder / name).exists()]:
+    folder, kind = Path(config.odir), IMAGES[config.projections]
+    names = (f"{kind}.mrcs", f"{kind}.xmd", TRUTH, SAID)
+    if taken := [name for name in names if (folder / name).exists()]:
         raise InputError(f"--odir: '{config.odir}' already holds a {taken[0]}; give a new folder")
-    tilts = np.arange(config.tilts[0], config.tilts[1] + 1e-6, config.step)
-    series = Series(config.box_size, config.sampling_rate, tilts)
+    series = Series(config.box_size, config.sampling_rate, np.arange(config.tilts[0], config.tilts[1] + 1e-6, config.step))
     structures = _structures(config, series)
     shares = config.shares or (1.0,) * len(structures)
     if len(shares) != len(structures) or min(shares) <= 0:
         raise InputError(f"--shares: give a positive number for each of the {len(structures)} structures")
+    n, ids, stack = config.count, list(range(1, config.count + 1)), folder / names[0]
+    columns: Columns = {
+        "itemId": ids,
+        "image": [image_name(row, stack) for row in ids],
+        "samplingRate": [config.sampling_rate] * n,
+    }
+    make = _projections if config.projections else _subtomograms
+    drawn, further = make(config, structures, shares, series, stack)
+    for number, structure in enumerate(structures, start=1):
+        write_volume(folder / f"structure_{number}.mrc", structure, config.sampling_rate)
+    columns |= dict(zip(("angleRot", "angleTilt", "anglePsi"), angles_of(drawn.given).T.tolist(), strict=True))
+    columns |= dict(zip(("shiftX", "shiftY", "shiftZ"), (-drawn.shifts).T.tolist(), strict=False))
+    write_table(folder / names[1], columns | further)
+    write_table(folder / TRUTH, {"itemId": ids, "ref3d": (drawn.labels + 1).tolist()})
+    counts = np.bincount(drawn.labels, minlength=len(structures)).tolist()
+    said = {"version": __version__, "particlesOfStructure": counts, "noise": drawn.noise, "parameters": asdict(config)}
+    with written_aside(folder / SAID) as aside:
+        aside.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    what = "projections" if config.projections else "subtomograms"
+    say_result(f"{n} {what} of {len(structures)} structures ({' + '.join(map(str, counts))}) in '{config.odir}'")
+
+
+def _subtomograms(
+    config: ParticlesConfig, structures: list[np.ndarray], shares: tuple[float, ...], series: Series, stack: Path
+) -> tuple[Labelled, Columns]:
+    """Draw and write the boxes; also what the table says of their wedge."""
+    from tomo_particles.core.tomograms import new_stack
+    from tomo_particles.simulation.labelled_subtomograms import draw_labelled, labelled_box
+
     drawn = draw_labelled(
         series, structures, shares, config.count, config.separation, config.max_resolution, config.angle_error, config.seed
     )
-    stack = folder / FILES[0]
     with (
         new_stack(stack, config.count, config.box_size, config.sampling_rate) as made,
         stage("simulating", config.count, "boxes") as at,
     ):
         for row in at.each(range(config.count)):
             made.write(row, labelled_box(series, structures, drawn, row, config.seed))
-    for number, structure in enumerate(structures, start=1):
-        write_volume(folder / f"structure_{number}.mrc", structure, config.sampling_rate)
-    n, ids = config.count, list(range(1, config.count + 1))
-    columns: Columns = {
-        "itemId": ids,
-        "image": [image_name(row, stack) for row in ids],
-        "samplingRate": [config.sampling_rate] * n,
-    }
-    columns |= dict(zip(("angleRot", "angleTilt", "anglePsi"), angles_of(drawn.given).T.tolist(), strict=True))
-    columns |= dict(zip(("shiftX", "shiftY", "shiftZ"), (-drawn.shifts).T.tolist(), strict=True))
-    columns |= {"missingRegionThetaY0": [float(tilts[0])] * n, "missingRegionThetaYF": [float(tilts[-1])] * n}
-    write_table(folder / FILES[1], columns)
-    write_table(folder / FILES[2], {"itemId": ids, "ref3d": (drawn.labels + 1).tolist()})
-    counts = np.bincount(drawn.labels, minlength=len(structures)).tolist()
-    said = {"version": __version__, "particlesOfStructure": counts, "noise": drawn.noise, "parameters": asdict(config)}
-    with written_aside(folder / FILES[3]) as aside:
-        aside.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-    say_result(f"{n} subtomograms of {len(structures)} structures ({' + '.join(map(str, counts))}) in '{config.odir}'")
+    tilts = [[float(series.angles[end])] * config.count for end in (0, -1)]
+    return drawn, {"missingRegionThetaY0": tilts[0], "missingRegionThetaYF": tilts[1]}
+
+
+def _projections(
+    config: ParticlesConfig, structures: list[np.ndarray], shares: tuple[float, ...], series: Series, stack: Path
+) -> tuple[LabelledProjections, Columns]:
+    """Draw and write the images; also what the table says of their CTF."""
+    import mrcfile
+    import numpy as np
+
+    from tomo_particles.core.files import written_aside
+    from tomo_particles.core.tomograms import without_date
+    from tomo_particles.simulation.labelled_projections import Microscope, ctf_columns, draw_projections, projections
+
+    n, rate = config.count, config.sampling_rate
+    microscope = Microscope(config.defocus, config.contrast)
+    drawn = draw_projections(
+        structures, shares, n, rate, config.separation, config.max_resolution, config.angle_error, microscope, config.seed
+    )
+    with stage("simulating", n, "images") as at:
+        images = np.stack(list(at.each(projections(structures, drawn, rate, config.seed))))
+    with written_aside(stack, images.nbytes) as aside, mrcfile.new(aside, images, overwrite=True) as file:
+        file.set_image_stack()
+        file.voxel_size = rate
+        without_date(file)
+    return drawn, ctf_columns(drawn)
 
 
 def _structures(config: ParticlesConfig, series: Series) -> list[np.ndarray]:
@@ -151,12 +205,15 @@ class SimulateParticles(Program):
     outputs = {"--odir": "folder"}
 
     def defineParams(self) -> None:
-        self.addUsageLine("Simulate subtomograms of one or several structures at known poses, to try a classification.")
+        self.addUsageLine(
+            "Simulate subtomograms or projections of one or several structures at known poses, to try a classification."
+        )
         self.addUsageLine(
             "Each particle gets a tilt series of its own with white noise, which is back-projected into its box; there is no CTF "
             "and there are no neighbours. Writes subtomograms.mrcs (bright), subtomograms.xmd (poses and tilts, for "
             "xmipp_split_subtomograms_tomo), truth.xmd (ref3d: the structure of each), structure_1.mrc and so on, and "
-            "simulation.json."
+            "simulation.json. With --projections each particle is one image: particles.mrcs and particles.xmd, for "
+            "xmipp_run_split_volume."
         )
         self.addParamsLine("  --odir <folder> : folder for the results; it must not hold a simulation yet")
         self.addParamsLine(
@@ -178,19 +235,21 @@ class SimulateParticles(Program):
         )
         self.addParamsLine(" [--maxResolution <A=53>] : resolution up to which this norm is taken, A")
         self.addParamsLine(" [--angleError <degrees=0>] : deviation of the given orientation from the true one, about each axis")
+        self.addParamsLine(" [--projections] : one image of each particle instead of a tilt series")
+        self.addParamsLine(" [--defocus <...>] : of projections: the least and the most, um; default: no CTF")
+        self.addParamsLine(" [--contrast <share=0>] : of projections: deviation of that of the particles, over their mean")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice")
         self.addExampleLine("xmipp_simulate_particles_tomo --odir particles --separation 5")
 
     def readParams(self) -> None:
-        try:
-            shares = tuple(float(text) for text in self.optional_list("--shares"))
-        except ValueError as error:
-            raise InputError(f"--shares: expected numbers, received '{' '.join(self.optional_list('--shares'))}'") from error
+        defocus = self._numbers("--defocus")
+        if len(defocus) not in (0, 2):
+            raise InputError(f"--defocus: expected the least and the most in µm, received {len(defocus)} numbers")
         self.config = ParticlesConfig(
             odir=self.getParam("--odir"),
             maps=tuple(self.optional_list("--maps")),
             absent=self.number("--absent"),
-            shares=shares,
+            shares=self._numbers("--shares"),
             count=self.integer("--count"),
             box_size=self.integer("--boxsize"),
             sampling_rate=self.number("--samplingrate"),
@@ -199,8 +258,17 @@ class SimulateParticles(Program):
             separation=self.number("--separation"),
             max_resolution=self.number("--maxResolution"),
             angle_error=self.number("--angleError"),
+            projections=self.checkParam("--projections"),
+            defocus=(defocus[0], defocus[1]) if defocus else (),
+            contrast=self.number("--contrast"),
             seed=self.integer("--seed"),
         )
+
+    def _numbers(self, option: str) -> tuple[float, ...]:
+        try:
+            return tuple(float(text) for text in self.optional_list(option))
+        except ValueError as error:
+            raise InputError(f"{option}: expected numbers, received '{' '.join(self.optional_list(option))}'") from error
 
     def run(self) -> None:
         simulate(self.config)

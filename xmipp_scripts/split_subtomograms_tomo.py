@@ -16,8 +16,8 @@ class SplitSubtomograms(Program):
     name = "xmipp_split_subtomograms_tomo"
     outputs = {"--odir": "folder"}
     written = Written(
-        ("class_[12]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html"),
-        ("summary.json", "agreementsOfOneStructure"),
+        ("class_[1-8]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html"),
+        ("summary.json", '"tomograms"'),
     )
     parameters = {"input": "-i"}
 
@@ -53,6 +53,7 @@ class SplitSubtomograms(Program):
             " [--maxResolution <double>] : finest resolution at which particles are compared, A; default: a fifth of the diameter"
         )
         self.addParamsLine(" [--samplingrate <double>] : A/voxel of picks or subtomograms, if their files do not say it")
+        self.addParamsLine(" [--classes <int=2>] : at most; classes are split again as long as that is supported")
         self.addParamsLine(" [--threads <int=2>] : CPU threads; the result does not depend on them")
         self.addParamsLine(" [--seed <int=1>] : seed of every random choice")
         self.addExampleLine(
@@ -71,6 +72,7 @@ class SplitSubtomograms(Program):
             mask=self.optional_path("--mask"),
             max_resolution=optional("--maxResolution"),
             sampling_rate=optional("--samplingrate"),
+            classes=self.integer("--classes"),
             threads=self.integer("--threads"),
             seed=self.integer("--seed"),
         )

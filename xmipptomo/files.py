@@ -175,6 +175,31 @@ class PickerTrainingFiles(LinkedFiles):
         return self._at("notes.txt")
 
 
+class JoinFiles(LinkedFiles):
+    """Files of the joining of two pickers."""
+
+    folder = "joining"
+
+    def picks(self, role: str) -> str:
+        """XMD: the picks of the `network` or of the `template`, or the `truth`, all tomograms."""
+        return self._at(f"{role}.xmd")
+
+    @property
+    def fit(self) -> str:
+        """JSON: how both are joined, as learned here."""
+        return self._at("fit.json")
+
+    @property
+    def output(self) -> str:
+        """CSV: the accepted picks."""
+        return self._at("joined.csv")
+
+    @property
+    def groups(self) -> str:
+        """CSV that the program writes beside the picks: the numbers of each group."""
+        return self._at("joined_groups.csv")
+
+
 class MaskFiles(LinkedFiles):
     """Files of masks of regions; the program names what is in the folder of a tomogram."""
 

@@ -133,6 +133,37 @@ def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):
     assert out.split() == ["2", "2", "True", "True", "5"]
 
 
+def test_several_devices_train_a_voxelwise_network_and_its_checkpoint_goes_on():
+    out = run("""
+        import numpy as np, tensorflow as tf
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        from tomo_particles.learning.voxels.description import VoxelModel
+        from tomo_particles.learning.voxels.grey import seen_tomogram
+        from tomo_particles.learning.voxels.patches import PatchSource
+        from tomo_particles.learning.voxels.recipes import RECIPES
+        from tomo_particles.learning.voxels.targets import Labels, ParticleClass
+        from tomo_particles.network.voxels import Budget, train_network, training
+        training.SAVED_EVERY = 0.0
+        how, classes = RECIPES["unet"], (ParticleClass("a", 40.0),)
+        rng = np.random.default_rng(0)
+        seen = seen_tomogram("t", rng.normal(size=(16, 32, 32)).astype(np.float32), 10.0)
+        labels = Labels.certain(rng.integers(6, 10, (8, 3)).astype(float), np.ones(8, dtype=int))
+        source = PatchSource([seen], [labels], classes, how, patch=8, seed=1)
+        options = dict(sampling_rate=10.0, classes=classes, folds=1, seed=1, width=0.25, patch=8)
+        model = VoxelModel("unet", how.target, how.loss, **options)
+        strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+        rows, saved = [], []
+        options = dict(strategy=strategy, report=rows.append, save=saved.append)
+        trained = train_network(model, 0, source, source, Budget(3, 1e-2, steps=2), **options)
+        copies = trained.network.weights[0].value.values
+        on = train_network(model, 0, source, source, Budget(3, 1e-2, steps=3), progress=saved[-1], **options)
+        print(len(copies), np.array_equal(copies[0], copies[1]), trained.steps, on.steps, rows[0]["learning_rate"] == 0.01,
+              np.isfinite([row["val_loss"] for row in rows]).all())
+    """)
+    assert out.split() == ["2", "True", "2", "3", "True", "True"]
+
+
 @pytest.mark.slow
 def test_the_number_of_devices_does_not_change_the_model(blobs, tmp_path):
     """A batch is shared, not multiplied. Without dropout, whose random numbers depend on how: the rest agrees to rounding."""

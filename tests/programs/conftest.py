@@ -4,12 +4,13 @@ import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from program_server import OWN_PROCESS, ProgramServer
 
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
@@ -18,6 +19,7 @@ from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simula
 from xmipp_scripts._shared.program import Program
 
 RATE = 10.0  # Å/voxel
+WITH_TENSORFLOW = ("deep_pick_tomo", "deep_picking_consensus_tomo", "run_deep_consensus_tomo", "train_picker_tomo")
 BOX = 12
 PICKERS = {
     "one": SimulatedPicker(0.95, 0.5, noise=0.4),
@@ -37,12 +39,30 @@ def program_of(name: str) -> Program:
 
 
 @pytest.fixture(scope="session")
-def program() -> Callable[..., subprocess.CompletedProcess]:
+def servers() -> Iterator[Callable[[str], ProgramServer]]:
+    """The server that runs a program, started when it is first needed."""
+    started: dict[bool, ProgramServer] = {}
+
+    def server_of(name: str) -> ProgramServer:
+        heavy = name in WITH_TENSORFLOW
+        if heavy not in started:
+            started[heavy] = ProgramServer(heavy)
+        return started[heavy]
+
+    yield server_of
+    for server in started.values():
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def program(servers) -> Callable[..., subprocess.CompletedProcess]:
     """Run a program: program("pick_noise_tomo", "--input", path..., cwd=folder)."""
 
     def run(name: str, *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", f"xmipp_scripts.{name}", *map(str, arguments)]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        module, texts = f"xmipp_scripts.{name}", [*map(str, arguments)]
+        if (server := servers(name)).fits:
+            return server.run(module, texts, str(cwd or Path.cwd()))
+        return subprocess.run([sys.executable, "-m", module, *texts], cwd=cwd, capture_output=True, text=True, check=False)
 
     return run
 
@@ -57,6 +77,12 @@ def done(program) -> Callable[..., str]:
         return finished.stdout
 
     return run
+
+
+@pytest.fixture
+def own_process(monkeypatch) -> None:
+    """Programs start in processes of their own, with hash seeds of their own: for tests of what is the same in every run."""
+    monkeypatch.setenv(OWN_PROCESS, "1")
 
 
 @pytest.fixture(scope="session")

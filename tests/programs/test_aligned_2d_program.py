@@ -64,6 +64,13 @@ def test_noise_is_no_class(images, done, tmp_path):
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["informativeDirections"] <= 1
 
 
+def test_an_image_that_is_empty_is_left_out_and_counted(images, done, tmp_path):
+    write_volume(tmp_path / "flat.mrc", np.zeros((1, EDGE, EDGE)), 5.0)
+    write_table(tmp_path / "given.xmd", {**images[1], "image": [str(tmp_path / "flat.mrc"), *images[1]["image"][1:]]})
+    printed = done(NAME, "-i", tmp_path / "given.xmd", "--odir", tmp_path / "out", *CONES)
+    assert "499 particles" in printed and "note: 1 images are empty" in printed
+
+
 def test_narrow_cones_are_made_wider_and_this_is_said(images, done, tmp_path):
     printed = done(NAME, "-i", images[0] / "particles.xmd", "--odir", tmp_path, "--angularSampling", 30, "--angularDistance", 10)
     assert "note: cones of 10 degrees hold too few particles: they are " in printed
@@ -77,7 +84,7 @@ def test_narrow_cones_are_made_wider_and_this_is_said(images, done, tmp_path):
         (lambda t: {**t, **{name: [5.0] * COUNT for name in ("angleRot", "angleTilt", "anglePsi")}}, "the same orientation"),
         (lambda t: {**t, "itemId": [1] * COUNT}, "an itemId more than once"),
         (lambda t: {**t, "flip": [1] * COUNT}, "has mirrored particles"),
-        (lambda t: {**t, "image": ["flat.mrc", *t["image"][1:]]}, "1 images are empty"),
+        (lambda t: {**t, "image": ["flat.mrc"] * 300 + t["image"][300:]}, "300 of 500 images"),
         (lambda t: {**t, "image": ["wide.mrc", *t["image"][1:]]}, "must be squares of one size"),
         (lambda t: {name: values[:30] for name, values in t.items()}, "even cones of 45 degrees"),
     ],

@@ -101,6 +101,8 @@ def test_score_and_group_of_the_nearest_pick_and_the_mean_orientation_stay_with_
     assert (table["fom"], table["ref2"], table["imageRef"]) == ([0.2], [11], ["ribosome"])  # 12 is not of that class
     assert (table["angleRot"][0], table["angleTilt"][0], table["anglePsi"][0]) == pytest.approx((30, 25, 10), abs=1e-3)
     assert table["angleDiff"] == [pytest.approx(10 / 3, abs=1e-3)]
+    x = table["x"][0]
+    assert table["shiftDiff"] == [pytest.approx(np.mean([abs(x - place) for place in (10, 10.4, 11)]), abs=1e-4)]
     assert table["tiltSeriesId"] == ["TS_1"] and table["tomogramVolume"] == ["TS_1.mrc"] and table["particleSize"] == [12]
 
 

@@ -18,7 +18,7 @@ TIMED = {
 
 
 @pytest.fixture
-def run(done, scene, tmp_path):
+def run(own_process, done, scene, tmp_path):
     """Run in a folder of its own, where `out` is the output; gives the output folder."""
 
     def run(name: str, *options: object, order=("one", "two", "three")) -> Path:

@@ -59,6 +59,9 @@ def test_the_joint_score_is_learned_out_of_fold_and_beats_either(folder, done):
     assert "tm alone: " in printed and "found by both: " in printed
     table = pd.read_csv(folder / "joined.csv")
     assert set(table["found_by"]) == {"both", "tm", "dl"} and set(table["tomo_id"]) == {"TS_1", "TS_2"}
+    groups = pd.read_csv(folder / "joined_groups.csv", index_col="group")
+    assert groups.loc["union", "picks"] == groups.loc[["both", "tm alone", "dl alone"], "picks"].sum()
+    assert groups.loc["joined", "accepted"] == len(table) and groups.loc["joined", "F1"] == pytest.approx(joined, abs=5e-4)
     both = table[table["found_by"] == "both"]
     assert (both["class"] == "ribosome").all() and both[["rot", "tilt", "psi"]].notna().all().all()
     assert set(table.loc[table["found_by"] == "dl", "class"]) == {"particle"}
@@ -75,6 +78,27 @@ def test_another_tomogram_is_joined_by_what_was_learned(folder, done):
     away = np.linalg.norm(table[["x", "y", "z"]].to_numpy()[:, None] - truth[["x", "y", "z"]].to_numpy(), axis=2)
     assert len(table) == 11 and (away.min(axis=1) < 1).all()
     assert table["score"].is_monotonic_decreasing and table["score"].between(0, 1).all()
+
+
+def test_maps_of_a_tomogram_whose_name_begins_alike_are_not_read(folder, done, tmp_path):
+    for kind in ("dl", "tm"):
+        ending = "_scores.mrc" if kind == "dl" else "_ribosome_scores.mrc"
+        for name, of in (("TS", "TS_1"), ("TS_1", "TS_2")):
+            target = tmp_path / f"{kind}_maps" / f"{name}{ending}"
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes((folder / f"{kind}_maps" / f"{of}{ending}").read_bytes())
+            (tmp_path / f"{name}.mrc").write_bytes((folder / f"{of}.mrc").read_bytes())
+        table = pd.read_csv(folder / f"{kind}.csv")
+        table = table[table["tomo_id"].isin(["TS_1", "TS_2"])]
+        table["tomo_id"] = table["tomo_id"].map({"TS_1": "TS", "TS_2": "TS_1"})
+        table.to_csv(tmp_path / f"{kind}.csv", index=False)
+    done(NAME, *options(folder, "TS_1", "TS_2"), "--truth", folder / "truth.csv")
+    (tmp_path / "fit.json").write_bytes((folder / "fit.json").read_bytes())
+    done(NAME, *options(folder, "TS_1", output="alone.csv"))
+    done(NAME, *options(tmp_path, "TS", "TS_1"))
+    alone, both = pd.read_csv(folder / "alone.csv"), pd.read_csv(tmp_path / "joined.csv")
+    both = both[both["tomo_id"] == "TS"].drop(columns="tomo_id").reset_index(drop=True)
+    pd.testing.assert_frame_equal(both, alone.drop(columns="tomo_id"))
 
 
 def test_what_cannot_be_joined_is_refused_in_one_line(folder, program, tmp_path):

@@ -105,7 +105,7 @@ def test_a_trained_model_scores_the_picks_of_one_picker(done, scene, learned, tm
     assert "epoch" not in text
 
 
-def test_the_same_seed_gives_the_same_files(learn, learned, tmp_path):
+def test_the_same_seed_gives_the_same_files(own_process, learn, learned, tmp_path):
     out, _ = learned
     learn(tmp_path / "again")
     for name in ("scored.csv", "accepted.csv", "scored_raw.csv", "accepted.xmd", "scored.xmd"):

@@ -49,6 +49,18 @@ def test_a_tomogram_that_a_picker_missed(done, scene, inputs, tmp_path):
     assert kept.groupby("tomo_id")["support"].unique().map(list).to_dict() == {"TS_1": [3], "TS_10": [2]}
 
 
+def test_two_pickers_and_what_their_votes_cannot_tell(done, scene, tmp_path):
+    blind = tmp_path / "blind.csv"
+    blind.write_text(scene.text({"TS_1": scene.picks["three"]["TS_1"]}))
+    options = ("--tomograms", *scene.tomograms, "--picks", *scene.csv("one"), blind, "--boxsize", 12)
+    said = done(NAME, *options, "--odir", tmp_path / "out")
+    merged = table(tmp_path / "out" / "merged.csv")
+    single = f"only one of them found {(merged['support'] == 1).sum()} of the {len(merged)} merged picks"
+    assert "only one picker has picks in tomogram TS_10 ('one'): nothing there is agreed on" in said and single in said
+    voted = done("run_deep_consensus_tomo", *options, "--voting", "--noReport", "--odir", tmp_path / "voted")
+    assert single in voted and "nothing there is agreed on" in voted
+
+
 @pytest.mark.parametrize(("number", "words"), [(0, ["--number: must be 1 to 3"]), (4, ["--number: must be 1 to 3"])])
 def test_a_number_that_cannot_be_is_refused(refused, inputs, tmp_path, number, words):
     refused(NAME, *inputs, "--number", number, "--odir", tmp_path / "out", words=words, folder=tmp_path)

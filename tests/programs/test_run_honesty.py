@@ -1,6 +1,7 @@
 """A run with nothing to see, trained for real: it says so first, promises nothing, and ends well."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -200,3 +201,23 @@ def test_a_vote_of_pickers_that_agree_by_chance_says_so(done, noise, tmp_path):
     assert "agree no more often than by chance" in text
     text = done("run_deep_consensus_tomo", *random, "--picks", noise / "a.csv", noise / "b.csv", "--odir", tmp_path / "y")
     assert "by chance" not in text
+
+
+def test_a_file_with_exchanged_axes_is_named_and_nothing_is_changed(done, noise, tmp_path):
+    rng = np.random.default_rng(4)
+    places = pd.DataFrame(rng.random((60, 3)) * (np.array(SIZE) - 1), columns=["x", "y", "z"]).assign(tomo_id="TS_1")
+    exchanged = places.rename(columns={"x": "y", "y": "x"})
+    for name, table in (("log", places), ("tm", exchanged)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    two = ("--tomograms", noise / "TS_1.mrc", "--boxsize", BOX, "--picks", tmp_path / "log.csv")
+    text = done("run_deep_consensus_tomo", "--voting", *two, tmp_path / "tm.csv", "--odir", tmp_path / "x")
+    (found,) = (line for line in summary_of(tmp_path / "x")["notes"] if "agree with those" in line)
+    agreed, picks, before = map(int, re.findall(r"\b\d+\b", found)[:3])
+    assert before < 20 < 55 < agreed == picks <= 60  # picks that lie near each other were merged
+    assert "'log' agree with those of 'tm' if taken with the axes in the order y, x, z, and" in found and "by chance" not in text
+    assert f"note: {found}" in text and "in the order y, x, z" in (tmp_path / "x" / "report.html").read_text()
+    given = pd.read_csv(tmp_path / "x" / "scored.csv")
+    of_tm = given[given["pickers"] == "tm"]
+    assert np.isclose(of_tm[["x", "y"]].to_numpy()[:, None], exchanged[["x", "y"]].to_numpy()).all(axis=2).any(axis=1).all()
+    text = done("picking_consensus_tomo", *two, tmp_path / "tm.csv", "--odir", tmp_path / "k")
+    assert f"note: {found}" in text

@@ -150,6 +150,7 @@ def without(table, *names):
         (lambda t: t, ("--tilts", 60, -60), "--tilts: expected the first and the last tilt"),
         (lambda t: t, ("--tilts", -60, 60, -50, 50), "received 4 numbers"),
         (lambda t: t, ("--diameter", 500), "--diameter: 500 Å do not fit in the boxes"),
+        (lambda t: t, ("--classes", 9), "--classes: must lie between 2 and 8, received 9"),
         (lambda t: t, ("--tomograms", "flat.mrc"), "--diameter: needed to cut particles"),
         (lambda t: t, ("--tomograms", "flat.mrc", "--diameter", 300), "--tilts: nothing says what the tilt series saw"),
     ],

@@ -10,11 +10,15 @@ import pytest
 
 from tomo_particles.core.tomograms import open_tomogram, write_volume
 from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.learning.voxels.description import VoxelModel
+from tomo_particles.learning.voxels.targets import ParticleClass
 from tomo_particles.regions.classes import USER
 from tomo_particles.regions.mask_files import write_mask
 from tomo_particles.regions.region_mask import RegionMask
 from tomo_particles.testing.agreement import agreement
 from tomo_particles.testing.synthetic import simulate_tomogram
+from xmipp_scripts._voxelwise.pick_config import DeepPickConfig
+from xmipp_scripts._voxelwise.picking import _with_rule
 
 TRAIN, PICK = "train_picker_tomo", "deep_pick_tomo"
 RATE = 10.0
@@ -161,6 +165,16 @@ def test_templates_name_the_picks_and_turn_them(learned, done, program, tmp_path
         assert finished.returncode == 2 and word in finished.stderr, finished.stderr
 
 
+def test_a_model_that_was_never_validated_or_calibrated_is_said():
+    model = VoxelModel("unet", "sphere", "ce", 48, 10.0, (ParticleClass("a", 40.0),), folds=1, seed=1, tested=False)
+    assert not model.rule.scores  # as where all scores are equal
+    _, notes = _with_rule(DeepPickConfig(("t.mrc",), "m.h5", "p.csv"), model)
+    assert notes == [
+        "'m.h5' is untested: no particle was left to validate it on",
+        "'m.h5' is uncalibrated: its scores are not probabilities",
+    ]
+
+
 def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):
     write_volume(tmp_path / "flat.mrc", np.full((20, 24, 24), 3.0), RATE)
     with open_tomogram(learned.folder / "TS_3.mrc") as opened:
@@ -184,7 +198,7 @@ def test_nothing_to_see_and_inverted_contrast_are_said(learned, done, tmp_path):
     assert (tmp_path / "p.csv").read_text().splitlines() == ["tomo_id,x,y,z,score,samplingRate"]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_classes_are_learned(learned, done, tmp_path):
+def test_the_same_seed_gives_the_same_bytes_and_classes_are_learned(own_process, learned, done, tmp_path):
     for name in ("one", "two"):
         done(
             TRAIN,
@@ -233,7 +247,7 @@ def test_a_recipe_learns_to_remove_noise_from_a_simulation(learned, done, tmp_pa
     printed = done(TRAIN, "--simulation", tmp_path, *options, "-o", tmp_path / "m.h5")
     assert "training 1 network(s) 'dn3dunet', 1 steps each, on 1 tomogram(s)" in printed
     curve = pd.read_csv(tmp_path / "m_training.csv")
-    assert curve["step"].tolist() == [1] and np.isfinite(curve["loss"]).all() and (curve["loss"] > 1).all()  # dice and noise
+    assert curve["step"].tolist() == [1] and np.isfinite(curve["loss"]).all() and (curve["loss"] > 1).all()  # classes and noise
     summary = json.loads((tmp_path / "m_summary.json").read_text())
     assert summary["steps"] == [1] and summary["classes"]["rod"]["particles"] == 6
 

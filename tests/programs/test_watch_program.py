@@ -1,6 +1,7 @@
 """xmipp_run_deep_consensus_tomo --watch: tomograms and picks that arrive give, at the end, the files of the batch run."""
 
 import csv
+import html
 import json
 import os
 import shutil
@@ -82,6 +83,10 @@ class Stage:
         with open(self.folder / "live_run" / "live" / "picks.csv", newline="") as file:
             return Counter(row["tomo_id"] for row in csv.DictReader(file))
 
+    def page(self) -> str:
+        """What the page of the session says."""
+        return html.unescape((self.folder / "live_run" / "live" / "monitor.html").read_text(encoding="utf-8"))
+
     def wait_for(self, name: str, seconds: float = 300.0) -> Path:
         path = self.folder / "live_run" / "live" / name
         end = time.monotonic() + seconds
@@ -148,6 +153,13 @@ def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kill
     with open(stage.folder / "live_run" / "accepted.csv", newline="") as file:
         accepted = Counter(row["tomo_id"] for row in csv.DictReader(file))
     assert stage.published() == accepted and set(accepted) == {"TS_1", "TS_10"}
+    page, session = stage.page(), json.loads((stage.folder / "live_run" / "live" / "session.json").read_text())
+    assert "2 of 2 tomograms" in page and "'finished'" not in page and "finished" in page
+    seen = session["tomograms"]["TS_1"]
+    counts = {name: len(stage.scene.picks[name]["TS_1"][0]) for name in PICKERS}
+    assert seen["live"] == accepted["TS_1"] and seen["picks"] == counts
+    final_pass = (stage.folder / "live_run" / "accepted.csv").stat().st_mtime
+    assert seen["live_at"] < final_pass < session["looked_at"]  # the waiting time ends before the final pass
     again = finished(stage.watch(*options))
     assert "published" not in again and "final pass" not in again and "merged picks accepted" in again
     answers = "tomo_id,x,y,z,samplingRate,answer,who,when,why,score\nTS_1,20,20,20,10,yes,me,now,,0.5\n"
@@ -216,6 +228,8 @@ def test_what_cannot_be_used_is_said_and_the_file_finish_ends_all_waiting(stage)
     assert "agreed, no picks of picker 'three'\n" in said and "by votes, no picks of picker 'three'\n" in said
     assert f"note: tomogram 'half' is left out: it holds {len(whole) // 2} of {len(whole)} bytes\n" in said
     assert "note: files of picker 'three' are not used (of no tomogram that came: 'grid5_a.csv')\n" in said
+    page = stage.page()
+    assert "left out: " in page and "with --tomogramSamplingrate" in page and "picker 'three'" not in page
     assert "published TS_1:" in said and "done; the accepted picks: live_run/live/picks.csv" in said
     assert not (stage.folder / "live_run" / "finish").exists() and not (stage.folder / "live_run" / "accepted.csv").exists()
 

@@ -290,6 +290,8 @@ class TestAverageProtocols(BaseTest):
                              ("First and last tilt (degrees)", "-60, 60, -60, 60")):  # fmt: skip
             self.assertIn(f'<tr><td>{label}</td><td class="text">{value}</td></tr>', page)
         self.assertNotIn("<td>--", page)
+        self.assertIn('<td>Coordinates to compare</td><td class="text">particles, random places</td>', page)
+        self.assertNotIn(".xmd", page)
 
     # ---- what the form refuses
     def refused(self, text, protocol):

@@ -5,13 +5,17 @@ import re
 import subprocess
 import sys
 import warnings
+from html import unescape
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 from tomo_particles.core.errors import InputError
+from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 
@@ -20,7 +24,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo import constants
     from xmipptomo.files import AveragingFiles
     from xmipptomo.protocols import XmippProtAverageSubtomograms3D
-    from xmipptomo.protocols.averaging import commands, results
+    from xmipptomo.protocols.averaging import commands, names, results
     from xmipptomo.protocols.shared.form_checks import averaged_box
     from xmipptomo.viewers import AverageSubtomograms3DViewer, CompareBranches3DViewer, browser, viewer_averages3d
     from xmipptomo.viewers.figure_window import FigureWindow
@@ -50,6 +54,24 @@ def test_the_command_lines():
     assert branches[:3] == ["--branches", "a b=p.xmd", "2: c=q.xmd"] and branches[-1] == "--sharedPoses"
     plain = commands.average_arguments("p.xmd", "out", OPTIONS, start="free", weigh_by_score=False)
     assert "--weighByScore" not in plain and plain[-2:] == ["--start", "free"]
+
+
+def test_notes_and_page_have_the_ids_of_tilt_series_and_the_labels_of_runs(tmp_path):
+    files = AveragingFiles(str(tmp_path))
+    stem, label = file_stem("TS 1 'left'"), "Jo's picks"
+    ids = names.names_of_tomograms(files, ["TS 1 'left'", "TS_2"])
+    assert ids == {files.tomogram("TS 1 'left'"): "TS 1 'left'", stem: "TS 1 'left'", files.tomogram("TS_2"): "TS_2"}
+    notes = [f"noise in '{stem}': crowded", f"'{files.picks(1)}' names no tomogram of these", "nothing of 'TS_2'"]
+    settings = f"{label}={files.picks(1)}, b={files.picks(2)}; {files.tomogram('TS_2')}"
+    Path(files.output).mkdir(parents=True)
+    Path(files.summary).write_text(json.dumps({"order": [label], "notes": notes}))
+    Path(files.report).write_text(str(escape("; ".join([*notes, settings]))), encoding="utf-8")
+    of_sets = {f"{label}={files.picks(1)}": label, files.picks(1): label, f"b={files.picks(2)}": "b"}
+    names.rename_results(files, {**ids, **of_sets})
+    found = json.loads(Path(files.summary).read_text())
+    told = ["noise in 'TS 1 'left'': crowded", f"'{label}' names no tomogram of these", "nothing of 'TS_2'"]
+    assert found == {"order": [label], "notes": told}
+    assert unescape(Path(files.report).read_text(encoding="utf-8")) == "; ".join([*told, f"{label}, b; TS_2"])
 
 
 @pytest.mark.parametrize("program", [constants.AVERAGE_PROGRAM, constants.BRANCHES_PROGRAM, constants.RESOLUTION_PROGRAM])

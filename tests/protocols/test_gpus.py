@@ -30,7 +30,7 @@ def protocol(monkeypatch, tmp_path):
     files.root.mkdir()
     ran = []
 
-    def run(program, arguments, job):
+    def run(program, arguments, job, about="", results=()):
         ran.append(arguments[arguments.index("--gpus") + 1])
         if ran[-1] and protocol.refuse:
             raise RuntimeError(protocol.refuse)
@@ -60,7 +60,7 @@ def test_gpus_that_the_program_refuses_leave_the_work_to_the_cpu_and_the_summary
     assert REFUSED in caplog.text
     protocol._runNetwork(arguments, "training")
     assert protocol.ran == ["0,1", ""]  # it is not tried again
-    assert protocol._summary()[-1] == f"*CPU instead of GPU* {LABEL}: {REFUSED}"
+    assert protocol._summary()[-1] == f"*CPU instead of GPU*: {LABEL}: {REFUSED}"
 
 
 def test_a_gpu_that_became_full_or_is_missing_on_the_machine_of_a_queue_does_not_end_the_run(protocol):

@@ -1,6 +1,10 @@
 """A set that grows: each tomogram once and whole, whatever fails, also for the process that continues the run."""
 
+import os
+import random
+import signal
 import sqlite3
+import time
 import warnings
 from pathlib import Path
 
@@ -23,7 +27,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
         XmippProtWatchTomograms,
     )
     from xmipptomo.protocols.shared.checked_form import CheckedForm
-    from xmipptomo.protocols.streaming.growing_output import GrowingOutput
+    from xmipptomo.protocols.streaming.growing_output import GrowingOutput, new_ones
     from xmipptomo.protocols.streaming.set_items import items_of, prepare_alike
     from xmipptomo.protocols.streaming.set_looks import look_at_set
 
@@ -117,6 +121,40 @@ def test_a_file_without_items_is_what_a_kill_left(given, tmp_path):
     output.adopt()
     output.append("TS_1", items_of(given, "TS_1"))
     assert counts(run) == {"TS_1": 2}
+
+
+def test_a_process_that_is_killed_at_any_moment_leaves_whole_tomograms_and_the_next_one_goes_on(sets, tmp_path):
+    """SIGKILL before, in and after commits, between tomograms, and while the set is closed."""
+    names = [f"TS_{number:02d}" for number in range(24)]
+    tomograms = sets.tomograms(dict.fromkeys(names, (20, 20, 20)), 10.0)
+    given = sets.coordinates(tomograms, {name: [[1, 2, k % 18] for k in range(40)] for name in names})
+    items, waits, whole = {name: items_of(given, name) for name in names}, random.Random(3), 0
+    for wait in (*(waits.uniform(0.01, 0.25) for _ in range(12)), None):
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                output = output_of(Run(tmp_path), given)
+                output.adopt()
+                for name in new_ones(names, output):
+                    for item in items[name]:
+                        item.setObjId(None)
+                    output.append(name, items[name])
+                output.close()
+                code = 0
+            finally:
+                os._exit(code)
+        if wait is not None:
+            time.sleep(wait)
+            os.kill(child, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in (0, -signal.SIGKILL)
+        path = Path(tmp_path, f"{NAME}.sqlite")
+        there = counts(Run(tmp_path)) if path.exists() else {}  # a look also brings a transaction to its end that was cut off
+        assert set(there.values()) <= {40} and list(there) == names[: len(there)] and len(there) >= whole
+        whole = len(there)
+    look = look_at_set(str(path))
+    assert code == 0 and list(look.counts) == names and not look.is_open
 
 
 class Stepped(CheckedForm, Protocol):

@@ -36,6 +36,7 @@ SIMULATION = commands.SimulationOptions(
     ice_noise=0.01,
     structural_noise=0.04,
     multislice=True,
+    density=True,
     prefix="tomo",
     threads=2,
     seed=1,
@@ -84,7 +85,7 @@ def evaluation(**changes):
 
 FROM_PICKS = learned.LearnedFrom("p.xmd", ["a.mrc", "b.mrc"], 10.0, partial=True, classes="c.csv")
 FROM_CONSENSUS = learned.LearnedFrom(consensus="run", soft=True, diameter=120.0)
-TRAINING = learned.TrainingOptions("unet", 10.0, 5, 3, 0.5, 32, 4, 1e-3, 2.0, True, "start.h5", 7)
+TRAINING = learned.TrainingOptions("unet", "heatmap", "bce", 10.0, 5, 3, 0.5, 32, 4, 1e-3, 2.0, True, "start.h5", 7)
 PICKING = learned.PickingOptions(
     "m.h5", commands.Selection(number=5), ["0.5", "a:0.7"], "meanshift", 60.0, True, ["a.mrc"], (-50.0, 60.0), 15.0, 40.0
 )
@@ -107,8 +108,13 @@ def deep_picking(options=PICKING, **changes):
 
 
 ALL = {
-    constants.TRAIN_PROGRAM: training() + training(FROM_CONSENSUS, replace(TRAINING, steps=0)),
+    constants.TRAIN_PROGRAM: training()
+    + training(FROM_CONSENSUS, replace(TRAINING, steps=0))
+    + training(learned.LearnedFrom(simulation="s", classes="c.csv")),
     constants.DEEP_PICK_PROGRAM: deep_picking(),
+    constants.JOIN_PROGRAM: learned.joining_arguments(
+        ["t.mrc"], 10.0, ("n.xmd", "maps"), ("t.xmd", "maps"), "o.csv", diameter=100.0, fit="f.json", truth="k.xmd", threshold=0.5
+    ),
     constants.SIMULATION_PROGRAM: commands.simulation_arguments(SIMULATION),
     constants.MASK_PROGRAM: commands.mask_arguments(
         "t.mrc", "masks", rate=10.0, bead=50.0, membrane_bad=True, bright=True, user="u.mrc", threads=2
@@ -178,9 +184,9 @@ def test_the_simulation_gets_everything_that_the_form_says():
         "--seed": 1,
     }
     assert {option: value_of(arguments, option) for option in expected} == expected
-    assert "--multislice" in arguments
-    plain = commands.simulation_arguments(replace(SIMULATION, maps=[], counts=[], multislice=False))
-    assert not {"--maps", "--counts", "--multislice"} & {a for a in plain if isinstance(a, str)}
+    assert {"--multislice", "--density"} <= {a for a in arguments if isinstance(a, str)}
+    plain = commands.simulation_arguments(replace(SIMULATION, maps=[], counts=[], multislice=False, density=False))
+    assert not {"--maps", "--counts", "--multislice", "--density"} & {a for a in plain if isinstance(a, str)}
 
 
 def test_a_picker_is_told_one_way_to_choose_picks():
@@ -205,13 +211,17 @@ def test_matching_leaves_out_what_is_automatic():
 
 
 def test_a_training_learns_from_one_source_for_steps_or_minutes():
-    picks, consensus = training(), training(FROM_CONSENSUS, replace(TRAINING, steps=0, patch=0, input_model=""), masks="")
+    picks, consensus = (
+        training(),
+        training(FROM_CONSENSUS, replace(TRAINING, steps=0, patch=0, input_model="", target="", loss=""), masks=""),
+    )
+    assert (value_of(picks, "--target"), value_of(picks, "--loss")) == ("heatmap", "bce")
+    assert training(learned.LearnedFrom(simulation="s", classes="c.csv"))[:4] == ["--simulation", "s", "--classes", "c.csv"]
     assert value_of(picks, "--labels") == "partial" and value_of(picks, "--classes") == "c.csv"
     assert value_of(picks, "--steps") == 5 and "--minutes" not in picks and "--diameter" not in picks
     assert value_of(consensus, "--doubtful") == "soft" and value_of(consensus, "--minutes") == 10.0
-    assert not {"--coordinates", "--tomograms", "--steps", "--patch", "--inputModel", "--mask", "--classes"} & {
-        a for a in consensus if isinstance(a, str)
-    }
+    left_out = {"--coordinates", "--tomograms", "--steps", "--patch", "--inputModel", "--mask", "--classes", "--target", "--loss"}
+    assert not left_out & {a for a in consensus if isinstance(a, str)}
 
 
 def test_a_trained_picker_leaves_out_what_is_as_in_the_training():

@@ -20,7 +20,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.protocols.deep_consensus.commands import RunTomogram
     from xmipptomo.protocols.deep_consensus.inputs import write_common_grid
     from xmipptomo.protocols.deep_consensus.interim import DOING, so_far, training_detail
-    from xmipptomo.protocols.shared.program_steps import CommandLog, files_aside, without_files_aside
+    from xmipptomo.protocols.shared.program_steps import CommandLog, file_aside, without_file_aside
     from xmipptomo.protocols.shared.progress import unfinished_lines
 
 START = datetime(2026, 1, 1)
@@ -111,9 +111,10 @@ def files(tmp_path):
 
 def test_counts_notes_and_failures_are_there_before_the_run_has_finished(files):
     files.noise_note("a").write_text("the tomogram is crowded")
-    assert so_far(files, ["b: lost"]) == [
+    assert so_far(files, ["b: lost"], lambda rate, box: [f"a box of {box} voxels of {rate:g} Å"]) == [
         "*So far*: 4 merged picks in 1 of 2 tomograms; enough pickers agree on 1 of them; 2 noise picks",
         "- a: 3 + 2 picks, 1 positive, 3 doubtful",
+        "a box of 8 voxels of 10 Å",
         "Noise of 'a': the tomogram is crowded",
         "*Tomogram left out* b: lost",
     ]
@@ -132,9 +133,9 @@ def test_commands_in_the_log_are_those_that_a_user_would_type(caplog):
     log = CommandLog(logging.getLogger("protocol"), {})
     with caplog.at_level(logging.INFO):
         for messages in ("Runs/1/messages/noise_a.txt", "my runs/it's.txt"):
-            command = "xmipp_x --input 'a b.xmd'" + files_aside(messages, f"{messages}.done")
+            command = "xmipp_x --input 'a b.xmd'" + file_aside(messages)
             log.info(f"\x1b[32m{command}\x1b[0m", extra={"mark": 1})
     assert {record.message for record in caplog.records} == {"\x1b[32mxmipp_x --input 'a b.xmd'\x1b[0m"}
     assert caplog.records[0].mark == 1
-    error = f"Command 'xmipp_x{files_aside('a.txt', 'a.done')}' returned non-zero exit status 137."
-    assert without_files_aside(error) == "Command 'xmipp_x' returned non-zero exit status 137."
+    error = f"Command 'xmipp_x{file_aside('a.txt')}' returned non-zero exit status 137."
+    assert without_file_aside(error) == "Command 'xmipp_x' returned non-zero exit status 137."

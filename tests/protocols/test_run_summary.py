@@ -2,10 +2,17 @@
 
 import warnings
 
+import numpy as np
 import pytest
+
+from tomo_particles.formats.xmd import write_table
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
+    from xmipptomo.files import RunFiles
+    from xmipptomo.protocols.deep_consensus.commands import RunTomogram
+    from xmipptomo.protocols.deep_consensus.inputs import CommonGrid
+    from xmipptomo.protocols.deep_consensus.notes import vote_notes
     from xmipptomo.protocols.deep_consensus.summary import summary_lines
 
 COUNTS = {"picks": [30, 20], "positive": 25, "doubtful": 10, "negative": 0, "noise": 40, "accepted": 24, "left_out": 0}
@@ -74,3 +81,20 @@ def test_it_promises_nothing_where_scores_are_no_probabilities(summary, changes)
 def test_runs_of_earlier_versions_have_a_summary(summary):
     text = summary(expected=None, threshold=None)
     assert "by voting" in text and "Expected" not in text
+
+
+def test_a_file_with_exchanged_axes_is_named_by_its_run(tmp_path):
+    rng = np.random.default_rng(0)
+    places = rng.random((60, 3)) * 79
+    xyz = np.concatenate([places, places[:, [1, 0, 2]]])
+    columns = {axis: xyz[:, k].tolist() for k, axis in enumerate("xyz")}
+    columns |= {"comment": ["1"] * 60 + ["2"] * 60, "enabled": [0] * 120}
+    columns |= {"tiltSeriesId": ["TS"] * 120, "particleSize": [12] * 120}
+    files = RunFiles(str(tmp_path))
+    write_table(files.consensus("TS"), columns)
+    size, counts = [80, 80, 80], [60, 60]
+    one = RunTomogram("TS", "TS.mrc", 10.0, size, 10.0, 12, 1, has_truth=False, has_lie=False, counts=counts, left_out=0)
+    grid = CommonGrid(10.0, 12, ["xmipptomo - LoG", "template"], {"TS": one})
+    for votes_only in (True, False):
+        (note,) = vote_notes(files, grid, ["TS"], votes_only)
+        assert note.startswith("60 of the 60 merged picks of 'xmipptomo - LoG' agree with those of 'template' if taken")

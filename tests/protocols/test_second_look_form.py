@@ -15,8 +15,16 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from xmipptomo.protocols import XmippProtDeepConsensusPicking3D
     from xmipptomo.protocols.deep_consensus.commands import RunTomogram
     from xmipptomo.protocols.deep_consensus.inputs import CommonGrid
-    from xmipptomo.protocols.deep_consensus.second_look import diameter_of, is_asked, outcome, tilts_of_run, votes_only, why_none
-    from xmipptomo.protocols.deep_consensus.validation import _diameter_errors
+    from xmipptomo.protocols.deep_consensus.second_look import (
+        box_notes,
+        diameter_of,
+        is_asked,
+        outcome,
+        tilts_of_run,
+        votes_only,
+        why_none,
+    )
+    from xmipptomo.protocols.deep_consensus.validation import _diameter_errors, validation_warnings
 from xmipp_scripts._shared.averaging_options import TILTS as TILTS_OF_THE_PROGRAM
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -56,6 +64,22 @@ def test_a_diameter_that_no_tomogram_can_take_is_refused_before_anything_is_comp
     inputs = SimpleNamespace(common_grid=lambda *choices: (10.0, 20), image_sets=lambda: [tomograms])
     errors = _diameter_errors(form(diameter=diameter), inputs)
     assert len(errors) == bool(words) and words in "".join(errors)
+
+
+def test_a_box_that_is_far_from_what_the_diameter_needs_is_a_warning_of_the_form_and_a_note_of_the_run():
+    note = (
+        "*Diameter (Å)*: a box of 20 voxels of 10 A is 4.0 diameters of a particle of 50 A; 1.5 to 2 diameters are 8 to 10 "
+        "voxels: check the box, the diameter and the sampling rates"
+    )
+    assert box_notes(form(diameter=50.0), 10.0, 20) == [note]
+    for silent in ({"diameter": 100.0}, {"diameter": None}, {"diameter": 50.0, "secondLook": False}):
+        assert box_notes(form(**silent), 10.0, 20) == []
+    picks = SimpleNamespace(getSize=lambda: 5, getTSIds=lambda: ["TS_1"])
+    inputs = SimpleNamespace(pickers=[picks, picks], extract_from=None, common_grid=lambda *choices: (10.0, 20))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xmipptomo.protocols.deep_consensus.validation.set_errors", lambda coordinates: [])
+        assert validation_warnings(form(diameter=50.0), inputs) == [note]
+        assert validation_warnings(form(diameter=50.0), inputs, growing=True) == []
 
 
 def test_tilts_are_those_of_the_form_or_of_the_tomograms_or_the_usual_ones():

@@ -20,9 +20,9 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from tomo_particles.runs.sightings import FAILED, OPEN, OVER, Look, Source
     from tomo_particles.runs.watching import VOTE, End, Prepare, Publish, Rules
     from xmipptomo.protocols import XmippProtMonitor3D, XmippProtPickingConsensus3D, XmippProtStreamingConsensus3D
-    from xmipptomo.protocols.shared.program_steps import JobLost
+    from xmipptomo.protocols.shared.queue_jobs import JobLost
     from xmipptomo.protocols.streaming.following_pickers import FollowsPickers
-    from xmipptomo.protocols.streaming.set_looks import SetLook, look_at_input, look_at_set
+    from xmipptomo.protocols.streaming.set_looks import SetLook, SetLooks, look_at_input, look_at_set
     from xmipptomo.tests import test_protocol_streaming_consensus3d as consensus_tests
     from xmipptomo.tests import test_protocols_streaming as scipion_tests
     from xmipptomo.tests.test_protocol_streaming_consensus3d import QUICK, SOON
@@ -69,10 +69,10 @@ def test_a_set_is_looked_at_without_scipion(coordinates, sets, tmp_path):
 def test_a_locked_set_is_unknown_and_not_closed(coordinates):
     writer = sqlite3.connect(coordinates.getFileName(), isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")
-    assert look_at_set(coordinates.getFileName()) is None and look_at_input(coordinates.getFileName()) is None
+    assert look_at_set(coordinates.getFileName()) is None and look_at_input(SetLooks(coordinates.getFileName())) is None
     writer.execute("ROLLBACK")
     writer.close()
-    found = look_at_input(coordinates.getFileName())
+    found = look_at_input(SetLooks(coordinates.getFileName()))
     assert set(found.items) == {"TS_1", "TS_2"} and found.state == OVER
 
 
@@ -91,13 +91,13 @@ def test_a_locked_set_is_unknown_and_not_closed(coordinates):
 def test_a_set_is_over_only_if_its_run_has_finished_too(coordinates, tmp_path, state, is_open, expected):
     coordinates.setStreamState(coordinates.STREAM_OPEN if is_open else coordinates.STREAM_CLOSED)
     coordinates.write()
-    assert look_at_input(in_run(tmp_path, coordinates, state)).state == expected
+    assert look_at_input(SetLooks(in_run(tmp_path, coordinates, state))).state == expected
 
 
 def test_a_finished_run_without_a_single_item_is_over(coordinates, sets, tmp_path):
     empty = sets.empty_coordinates(coordinates.getPrecedents())
     empty.write()
-    assert look_at_input(in_run(tmp_path, empty, "finished")) == Source({}, OVER)
+    assert look_at_input(SetLooks(in_run(tmp_path, empty, "finished"))) == Source({}, OVER)
 
 
 @pytest.mark.slow
@@ -127,6 +127,7 @@ def full_disk() -> InputError:
         (OSError(errno.EIO, "Input/output error"), True),
         (full_disk(), True),
         (InputError("tomogram 'TS_1': the file TS_1.mrc does not exist"), False),
+        (JobLost("the job of preparation_TS_1 was gone before its end, 3 times"), False),
     ],
 )
 def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
@@ -140,7 +141,6 @@ def test_a_tomogram_is_left_out_for_its_own_faults_only(error, passes):
         _sets=broken,
         _note=lambda ts_id, **changes: noted.append((ts_id, changes["left_out"], changes["revision"])),
         _hold=lambda ts_id, error: held.append((ts_id, error)),
-        _isLostForGood=lambda ts_id, error: False,
         error=lambda text: None,
     )
     XmippProtPickingConsensus3D._merge(run, Prepare("TS_1", 1, "t", {1: "p", 2: "q"}))
@@ -188,6 +188,12 @@ class Followed(FollowsPickers):
         return False
 
 
+def test_a_run_as_one_job_of_a_queue_is_warned_of():
+    queue = SimpleNamespace(useQueueForProtocol=lambda: True)
+    assert "A job for each step: N" in FollowsPickers._warnings(queue)[0]
+    assert FollowsPickers._warnings(SimpleNamespace(useQueueForProtocol=lambda: False)) == []
+
+
 def test_a_full_disk_is_waited_for_and_said(tmp_path, monkeypatch):
     monkeypatch.setattr("xmipptomo.protocols.streaming.following_pickers.AGAIN", 0.1)
     run = Followed(tmp_path)
@@ -196,13 +202,6 @@ def test_a_full_disk_is_waited_for_and_said(tmp_path, monkeypatch):
     said = "Publish: 'picks.xmd': the disk is full; free some space; it is tried again"
     assert [text for text in run.said if "disk is full" in text] == [said]
     assert run._keptLines() == [] and LedgerFiles(tmp_path / "ledger").read()["TS_1"].published
-
-
-def test_a_job_that_is_lost_three_times_is_lost_for_good():
-    run = SimpleNamespace(_lost={})
-    lost = [FollowsPickers._isLostForGood(run, "TS_1", JobLost("the job ended before its program did")) for _ in range(3)]
-    assert lost == [False, False, True]
-    assert not FollowsPickers._isLostForGood(run, "TS_2", OSError("the disk did not answer"))
 
 
 @pytest.mark.slow

@@ -130,8 +130,8 @@ def test_one_command_follows_a_folder_to_its_end(templates, tmp_path):
     given = {"tomograms": str(folder), "map": str(tmp_path / "template.mrc"), "diameter": "100.0", "count": "2"}
     entries = rendered(templates["live_consensus_of_a_folder"], **given)
     entries[0].update(settle=2.0)
-    entries[3].update(angularStep=60.0)
-    entries[4].update(doVoting=True, settle=2.0, writeReport=False)  # the network has tests of its own
+    entries[2].update(angularStep=60.0)
+    entries[3].update(doVoting=True, settle=2.0, writeReport=False)  # the network has tests of its own
     write_volume(folder / "TS_1.mrc", volume, 10.0)
     later = threading.Timer(60, write_volume, (folder / "TS_2.mrc", simulated(rng), 10.0))
     later.start()

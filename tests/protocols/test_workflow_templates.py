@@ -86,7 +86,7 @@ def test_the_simulation_matches_the_template_of_its_target(templates):
     assert len(simulation["counts"].split()) == len(BUILTIN_COMPLEXES)
 
 
-@pytest.mark.parametrize("name", [*BATCH, LEARNED])
+@pytest.mark.parametrize("name", NAMES)
 def test_one_run_is_the_first_of_all(templates, name):
     """Scipion's command schedules what follows from two first runs twice, and the two of them fail."""
     first = {}
@@ -136,7 +136,7 @@ def test_a_project_reads_those_of_a_session(templates, name, project):
     ours = [entry for entry in entries if entry["object.className"].startswith("Xmipp")]
     assert [loaded[entry["object.id"]].getRunName() for entry in ours] == [entry["object.label"] for entry in ours]
     waits = [own.getClassName() for own in loaded.values() if not own.worksInStreaming()]
-    assert set(waits) <= {"ProtImportVolumes", "XmippProtDeepConsensusPicking3D"}  # of what is complete
+    assert set(waits) <= {"XmippProtDeepConsensusPicking3D"}  # of what is complete
     monitor, live = loaded[entries[-1]["object.id"]], loaded[entries[-2]["object.id"]]
     assert monitor.inputRun.get() == live
     sources = {entry["object.id"]: loaded[entry["object.id"]] for entry in entries}

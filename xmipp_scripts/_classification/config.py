@@ -10,6 +10,8 @@ from .._shared.averaging_options import pairs_of
 from .._shared.picker_output import require_distinct
 from .._shared.program import require_positive
 
+MOST_CLASSES = 8
+
 
 @dataclass(frozen=True)
 class SplitConfig:
@@ -27,6 +29,7 @@ class SplitConfig:
     mask: str | None = None
     max_resolution: float | None = None
     sampling_rate: float | None = None
+    classes: int = 2
     threads: int = 2
     seed: int = 1
 
@@ -40,6 +43,8 @@ class SplitConfig:
         ):
             if value is not None:
                 require_positive(value, option, unit)
+        if not 2 <= self.classes <= MOST_CLASSES:
+            raise InputError(f"--classes: must lie between 2 and {MOST_CLASSES}, received {self.classes}")
         if self.seed < 0:
             raise InputError(f"--seed: must be 0 or more, received {self.seed}")
         if self.tilts:

@@ -12,14 +12,11 @@ import numpy as np
 import pandas as pd
 
 from tomo_particles import __version__
-from tomo_particles.averaging.branches import in_box
-from tomo_particles.averaging.search import mask_of
 from tomo_particles.averaging.second_look import is_dark
 from tomo_particles.classification.class_maps import weighted_sums
 from tomo_particles.classification.nuisances import STRONG, nuisances_of
 from tomo_particles.classification.split_set import STEPS, SplitSet, split_set
 from tomo_particles.classification.two_classes import agreement_of
-from tomo_particles.core.density_files import open_density
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.tomograms import write_volume
@@ -29,6 +26,7 @@ from tomo_particles.fourier.shell_correlation import last_shell, resolution_text
 from .._shared.progress import stage
 from .config import SplitConfig
 from .inputs import SplitInput, read_input
+from .masks import mask_on
 from .page import write_split_page
 
 DETAILS = 5.0  # the default resolution in diameters
@@ -38,8 +36,7 @@ MEANING = {
     "direction of view": "they may be one structure seen from different sides",
     "tomogram": "they may be one structure in different tomograms",
 }
-MAPS = ("class_1", "class_2", "difference", "mask", *(f"class_{k}_half{h}" for k in (1, 2) for h in (1, 2)))
-FILES = (*(f"{name}.mrc" for name in MAPS), "classes.xmd", "fsc.csv", "summary.json", "report.html")
+FILES = ("class_[1-8]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html")
 
 
 def write_split(config: SplitConfig) -> dict:
@@ -56,11 +53,13 @@ def write_split(config: SplitConfig) -> dict:
                 f"--maxResolution: must lie between {2 * boxes.rate:g} Å, two voxels, and {given.diameter / 1.5:.0f} Å, at which "
                 f"the particle is a ball; received {resolution:g}"
             )
-        mask = _mask(config, given)
-        with stage("splitting", STEPS, "steps") as at:
-            found = split_set(boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, at.step)
+        mask = mask_on(config.mask, given.diameter, boxes)
+        with stage("splitting", STEPS + (STEPS + 1) * (config.classes - 2), "steps") as at:
+            found = split_set(
+                boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, at.step, config.classes
+            )
         maps, curves = _maps(given, found, mask, resolution)
-    nuisances = nuisances_of(found.log_odds, found.contrast, given.poses.rotations, given.names)
+    nuisances = nuisances_of(found.log_odds, {"contrast": found.contrast}, given.poses.rotations, {"tomogram": given.names})
     notes += [
         f"the classes follow the {name} of the particles (rank correlation {value:.2f}): {MEANING[name]}"
         for name, value in nuisances.items()
@@ -76,13 +75,15 @@ def write_split(config: SplitConfig) -> dict:
         "agreement": round(found.found.mean, 4),
         "agreementsOfOneStructure": np.round(found.nulls, 4).tolist(),
         "particles": len(boxes),
-        "particlesOfClass": [int((found.log_odds > 0).sum()), int((found.log_odds <= 0).sum())],
+        "splits": [asdict(one) for one in found.partition.attempts],
+        "particlesOfClass": np.bincount(found.partition.labels)[1:].tolist(),
         "leftOut": given.left_out,
         "maxResolution": round(resolution, 2),
         "box": boxes.edge,
         "samplingRate": boxes.rate,
         "resolution": {
-            name: resolution_text(curves[name].to_numpy(), 0.143, boxes.edge * boxes.rate) for name in ("class_1", "class_2")
+            name: resolution_text(np.r_[1.0, curves[name]], 0.143, boxes.edge * boxes.rate)  # the table begins with shell 1
+            for name in list(curves)[3:-1]
         },
         "nuisances": nuisances,
         "continuum": found.continuous,
@@ -96,62 +97,44 @@ def write_split(config: SplitConfig) -> dict:
 
 def _keep_inputs(config: SplitConfig) -> None:
     """Refuse an output folder in which a file that is read would be replaced."""
-    written = {(Path(config.odir) / name).resolve() for name in FILES}
+    written = {one.resolve() for pattern in FILES for one in Path(config.odir).glob(pattern)}
     for option, path in (("-i", config.input), ("--mask", config.mask)):
         if path and Path(path).resolve() in written:
             raise InputError(f"{option}: '{path}' would be replaced by the result; give another folder with --odir")
 
 
-def _mask(config: SplitConfig, given: SplitInput) -> np.ndarray:
-    """(edge,) * 3 on the grid of the boxes."""
-    boxes = given.boxes
-    if config.mask is None:
-        return mask_of(boxes.band(2 * boxes.rate), given.diameter, boxes.edge)
-    with open_density(config.mask, "--mask") as density:
-        data, rate = np.array(density.data, dtype=np.float32), float(density.voxel[0] or boxes.rate)
-    if data.ndim != 3 or not np.isfinite(data).all() or data.max() <= 0:
-        raise InputError(f"--mask: '{config.mask}' is no volume with values above 0; give a mask that is 1 inside")
-    if abs(data.shape[0] * rate - boxes.edge * boxes.rate) > 2 * max(rate, boxes.rate):
-        raise InputError(
-            f"--mask: '{config.mask}' is {data.shape[0] * rate:.0f} Å wide, the boxes are {boxes.edge * boxes.rate:.0f} Å; give "
-            "a mask of the box of the particles"
-        )
-    return np.clip(in_box(data / data.max(), rate, boxes), 0, 1)
-
-
 def _maps(given: SplitInput, found: SplitSet, mask: np.ndarray, resolution: float) -> tuple[dict[str, np.ndarray], pd.DataFrame]:
     """The maps by name, bright, and the table of their correlations."""
-    boxes, first, alone, half = given.boxes, found.first, found.in_halves, given.half
-    parts = [weight * (half == h) for weight in (alone, 1 - alone) for h in (0, 1)]
-    sums = weighted_sums(boxes, given.poses, np.stack([first, 1 - first, *parts], axis=1))
+    boxes, weights, half = given.boxes, found.partition.probabilities, given.half
+    k = weights.shape[1]
+    alone = np.stack([found.in_halves, 1 - found.in_halves], axis=1) if k == 2 else weights
+    parts = [alone * (half == h)[:, None] for h in (0, 1)]
+    sums = weighted_sums(boxes, given.poses, np.concatenate([weights, *parts], axis=1))
     full = boxes.band(2 * boxes.rate)
     volumes = [full.volume(one.average(), boxes.edge) for one in sums]
-    sign = -1.0 if is_dark(volumes[0] + volumes[1], given.diameter / boxes.rate) else 1.0
+    sign = -1.0 if is_dark(sum(volumes[:k]), given.diameter / boxes.rate) else 1.0
     volumes = [np.float32(sign) * one for one in volumes]
-    shells = np.arange(int(full.shells.max()) + 1)
+    wholes, halves = volumes[:k], (volumes[k : 2 * k], volumes[2 * k :])
+    shells, every = np.arange(int(full.shells.max()) + 1), np.ones(len(full.shells))
     correlations = {
-        f"class_{k}": shell_correlation(
-            full.pack(volumes[2 * k] * mask), full.pack(volumes[2 * k + 1] * mask), full.shells, np.ones(len(full.shells))
-        )
-        for k in (1, 2)
+        f"class_{c}": shell_correlation(full.pack(one * mask), full.pack(other * mask), full.shells, every)
+        for c, (one, other) in enumerate(zip(*halves, strict=True), start=1)
     }
-    differences = [volumes[2 + h] - volumes[4 + h] for h in (0, 1)]
+    differences = [own[0] - own[1] for own in halves]
     agreement = agreement_of(differences[0] * mask, differences[1] * mask, full)
     band = boxes.band(resolution)
-    known = np.clip(found.found.agreement, 0, 1)[band.shells]
-    difference = band.volume((band.pack((volumes[0] - volumes[1]) * mask) * known).astype(np.complex64), boxes.edge)
+    known = np.clip(found.found.agreement if k == 2 else agreement[: len(found.found.agreement)], 0, 1)[band.shells]
+    difference = band.volume((band.pack((wholes[0] - wholes[1]) * mask) * known).astype(np.complex64), boxes.edge)
     filtered = {
-        f"class_{k}": full.volume(
-            (full.pack(volumes[k - 1]) * _weights(correlations[f"class_{k}"])[full.shells]).astype(np.complex64)
-        )
-        for k in (1, 2)
+        name: full.volume((full.pack(one) * _weights(correlations[name])[full.shells]).astype(np.complex64))
+        for name, one in zip(correlations, wholes, strict=True)
     }
     extent = boxes.edge * boxes.rate
     table = {"shell": shells, "frequency": shells / extent, "resolution": extent / np.maximum(shells, 1)}
     table |= {**correlations, "difference": agreement}
-    halves = {f"class_{k}_half{h}": volumes[2 * k + h - 1] for k in (1, 2) for h in (1, 2)}
+    of_halves = {f"class_{c + 1}_half{h + 1}": halves[h][c] for c in range(k) for h in (0, 1)}
     curves = pd.DataFrame(table).iloc[1 : boxes.edge // 2]
-    return {**filtered, "difference": difference, "mask": mask, **halves}, curves
+    return {**filtered, "difference": difference, "mask": mask, **of_halves}, curves
 
 
 def _weights(fsc: np.ndarray) -> np.ndarray:
@@ -164,15 +147,16 @@ def _write(
     config: SplitConfig, given: SplitInput, found: SplitSet, maps: dict[str, np.ndarray], curves: pd.DataFrame, summary: dict
 ) -> None:
     folder = Path(config.odir)
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)  # of an earlier split: it would pass for this one's
+    for old in {one for pattern in FILES for one in folder.glob(pattern)}:
+        old.unlink()  # of an earlier split: it would pass for this one's
     for name, volume in maps.items():
         write_volume(folder / f"{name}.mrc", volume, given.boxes.rate)
-    first = found.first
+    partition = found.partition
+    two = partition.probabilities.shape[1] == 2
     table = given.table | {
-        "ref3d": np.where(found.log_odds > 0, 1, 2).tolist(),
-        "logLikelihood": found.log_odds.tolist(),
-        "weight": np.where(found.log_odds > 0, first, 1 - first).tolist(),
+        "ref3d": partition.labels.tolist(),
+        "logLikelihood": (found.log_odds if two else partition.log_odds()).tolist(),
+        "weight": partition.weights.tolist(),
     }
     write_table(folder / "classes.xmd", table)
     write_csv_table(folder / "fsc.csv", curves)
@@ -183,6 +167,8 @@ def _write(
 
 def verdict_text(summary: dict) -> str:
     """Whether there are two structures, in a sentence."""
+    if summary["verdict"] == "not tested":
+        return "not tested: the recipe of the thesis does not ask whether there are two structures; use the other recipe for that"
     nulls = summary["agreementsOfOneStructure"]
     compared = f"{summary['agreement']:.2f}; sets of one structure reach {max(nulls):.2f}"
     if summary["verdict"] == "supported":
@@ -190,14 +176,20 @@ def verdict_text(summary: dict) -> str:
     return f"not supported: nothing says that there are two structures (mean correlation of two halves {compared})"
 
 
+def classes_text(summary: dict) -> str:
+    """How many particles each class has, and its resolution."""
+    return "; ".join(
+        f"class {number}: {count} particles, FSC 0.143 {summary['resolution'][f'class_{number}']}"
+        for number, count in enumerate(summary["particlesOfClass"], start=1)
+    )
+
+
 def summary_text(summary: dict, odir: str) -> str:
     """The main results for the terminal, the verdict first."""
-    one, two = summary["particlesOfClass"]
-    resolution = "; ".join(f"class {name[-1]} {text}" for name, text in summary["resolution"].items())
     return "\n".join(
         [
             verdict_text(summary),
-            f"class 1: {one} particles, class 2: {two}; FSC 0.143: {resolution}",
+            classes_text(summary),
             f"classes and maps in '{odir}', compared up to {summary['maxResolution']:g} A, {summary['seconds']:g} s",
             *(f"note: {note}" for note in summary["notes"]),
         ]

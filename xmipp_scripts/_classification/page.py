@@ -16,11 +16,11 @@ from tomo_particles.reports.map_pages import Page, Section, write_page
 
 def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.DataFrame, found: SplitSet, summary: dict) -> None:
     """Classes, their difference, and what speaks for and against them. maps: by name.  curves: of fsc.csv."""
-    one, two = summary["particlesOfClass"]
     supported = summary["verdict"] == "supported"
     nulls = summary["agreementsOfOneStructure"]
     frequency = curves["frequency"].to_numpy()
-    lines = {name: (frequency, curves[name].to_numpy()) for name in ("class_1", "class_2", "difference")}
+    names = list(curves)[3:]
+    lines = {name: (frequency, curves[name].to_numpy()) for name in names}
     page = Page(
         "Two structures in one set?",
         str(path.parent.resolve()),
@@ -30,8 +30,7 @@ def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.Data
         {
             "agreement of the halves": f"{summary['agreement']:.2f}",
             "at most, with one structure": f"{max(nulls):.2f}",
-            "particles of class 1": f"{one}",
-            "particles of class 2": f"{two}",
+            **{f"particles of class {k}": f"{count}" for k, count in enumerate(summary["particlesOfClass"], start=1)},
         },
         [
             Section(
@@ -39,7 +38,7 @@ def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.Data
                 pictures=[
                     Picture(
                         "Slices of the classes",
-                        as_png(figures.plot_maps({name: maps[name] for name in ("class_1", "class_2")})),
+                        as_png(figures.plot_maps({name: maps[name] for name in names[:-1]})),
                         "Central slices, each class filtered by the correlation of its half maps.",
                     ),
                     Picture(
@@ -53,7 +52,7 @@ def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.Data
             Section(
                 "Particles",
                 pictures=[
-                    Picture("Log odds", as_svg(figures.plot_log_odds(found.log_odds)), _ODDS),
+                    Picture("Log odds", as_svg(figures.plot_log_odds(found.partition.log_odds())), _ODDS),
                     Picture("Agreement", as_svg(figures.plot_nulls(summary["agreement"], nulls)), _NULLS),
                 ],
             ),

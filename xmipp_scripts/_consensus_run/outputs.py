@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from tomo_particles import __version__
-from tomo_particles.consensus.chance_agreement import chance_note
 from tomo_particles.consensus.expected_precision import expected_precision_recall
 from tomo_particles.consensus.merged_picks import NEGATIVE, SPREAD, identity_columns
 from tomo_particles.consensus.orientation_agreement import notes_of_pickers
@@ -23,6 +22,7 @@ from tomo_particles.formats.xmd import join_tables, read_table
 from tomo_particles.geometry.symmetry import symmetry_group
 from tomo_particles.runs.doubts import doubts
 from tomo_particles.runs.layout import ProgramLayout, RunLayout
+from tomo_particles.runs.notes import derived_note
 from tomo_particles.runs.results import read_run
 
 from .finished import FinishedRun
@@ -57,14 +57,12 @@ def write_outputs(run: FinishedRun, scored: Path, notes: list[str], started: flo
         own = [name for name in identity_columns(of_pickers) if name != SPREAD]
         columns = ["tomo_id", "x", "y", "z", "score", "picker", "picker_score", *own]
         write_csv_table(layout.output("scored_raw", ".csv"), of_pickers[columns])
-    elif config.votes_only and (note := chance_note(merged)):
-        notes = [*notes, note]
     orientations = orientation_summary(run, table, good)
     draw(layout.picture, table, good, run.tomograms, config.box_size, run.sampling_rate)
     notes = [*notes, *notes_of_pickers(orientations.get("pickers", {}), symmetry_group(config.symmetry))]
-    derived, found = _derived(run, every)
-    notes += found
-    summary = _summary(run, table, good, notes) | {"derived": derived}
+    summary = _summary(run, table, good, notes)
+    summary["derived"], found = _derived(run, every, derived_note(summary["secondLook"], summary["answers"]))
+    summary["notes"] = [*notes, *found]
     summary |= {"orientations": orientations, "seconds": round(time.monotonic() - started, 1)}
     _write_summary(layout, summary)
     summary["doubts"] = doubts(read_run(layout.root))
@@ -82,8 +80,11 @@ def _with_derived(run: FinishedRun, merged: dict[str, list], table: pd.DataFrame
     return in_tomogram_voxels(join_tables([merged, read_table(path)]), run.tomograms, names, run.config.threshold)
 
 
-def _derived(run: FinishedRun, every: pd.DataFrame) -> tuple[dict[str, dict[str, int]], list[str]]:
-    """Of each derived picker, how many places it found alone and how many of them are accepted; and what to say of them."""
+def _derived(run: FinishedRun, every: pd.DataFrame, later: str) -> tuple[dict[str, dict[str, int]], list[str]]:
+    """Of each derived picker, how many places it found alone and how many of them are accepted; and what to say of them.
+
+    later: what their scores do not hold.
+    """
     if not run.config.derived:
         return {}, []
     if not run.layout.scored_derived.is_file():
@@ -94,7 +95,7 @@ def _derived(run: FinishedRun, every: pd.DataFrame) -> tuple[dict[str, dict[str,
         counts[name] = {"alone": int(own.sum()), "accepted": int((own & every["accepted"]).sum())}
     alone = ", ".join(f"{name} {of['alone']} ({of['accepted']} accepted)" for name, of in counts.items())
     text = f"found by derived pickers alone: {alone}. They are in accepted.csv and scored.csv, but in no other number or figure"
-    return counts, [text]
+    return counts, [f"{text}. They are {later}" if later else text]
 
 
 def _write_summary(layout: RunLayout, summary: dict) -> None:

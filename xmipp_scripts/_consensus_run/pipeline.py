@@ -109,6 +109,7 @@ class Pipeline:
         forget_outputs(self.layout)
         steps = self._begun()
         tomograms = self._prepared(picks, notes, steps)
+        notes += self._disagreement(tomograms)
         scored = (
             self._vote(tomograms, steps)
             if config.votes_only
@@ -147,6 +148,19 @@ class Pipeline:
                 preparation.prepare(tomogram, picks, steps)
                 at.done(f"prepared {tomogram.tomo_id}")
         return tomograms
+
+    def _disagreement(self, tomograms: Sequence[TomogramInfo]) -> list[str]:
+        """Why the pickers agree little; said at once where a network follows, because its training takes long."""
+        from tomo_particles.consensus.disagreement import disagreement_notes
+        from tomo_particles.core.coordinates import rescale_size
+        from tomo_particles.formats.xmd import join_tables, read_table
+
+        merged = join_tables([read_table(self.layout.consensus(tomogram.tomo_id)) for tomogram in tomograms])
+        sizes = {t.tomo_id: rescale_size(t.size, t.sampling_rate, self.rate) for t in tomograms}
+        found = disagreement_notes(merged, sizes, self.names, self.config.votes_only)
+        for note in [] if self.config.votes_only else found:
+            self.progress(f"note: {note}")
+        return found
 
     def _read_picks(self, notes: list[str]) -> dict[str, list]:
         """Picks of every picker, and the references (truth, lie), by tomogram; notes receives what files were left out."""

@@ -63,8 +63,10 @@ def write_k_of_n(config: KOfNConfig) -> dict[str, Any]:
     """Write merged.csv, agreed_K.csv and agreed_K.xmd of each k, and summary.json; returns the summary."""
     import numpy as np
 
+    from tomo_particles.consensus.disagreement import disagreement_notes
     from tomo_particles.consensus.k_of_n import agreed_by, shared_picks
     from tomo_particles.consensus.merged_picks import SCORE, MergedPicks, identity_columns, votes_of
+    from tomo_particles.core.coordinates import rescale_size
     from tomo_particles.formats.pick_folders import source_names
     from tomo_particles.formats.xmd import join_tables, read_table
 
@@ -90,6 +92,8 @@ def write_k_of_n(config: KOfNConfig) -> dict[str, Any]:
         for tomogram in tomograms:
             at.done(f"consensus {tomogram.tomo_id}: {_merge(config, layout, tomogram, rate, picks)} merged")
     merged = join_tables([read_table(layout.consensus(tomogram.tomo_id)) for tomogram in tomograms])
+    sizes = {t.tomo_id: rescale_size(t.size, t.sampling_rate, rate) for t in tomograms}
+    notes += disagreement_notes(merged, sizes, names, votes_only=True)
     merged[SCORE] = MergedPicks.from_columns(merged).vote_share(len(names)).tolist()
     table = in_tomogram_voxels(merged, tomograms, names_of(names), None)
     asked = np.array([n_with_picks[tomo_id] if config.of_those else len(names) for tomo_id in table["tomo_id"]], dtype=int)

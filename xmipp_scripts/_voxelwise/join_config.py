@@ -26,6 +26,7 @@ class JoinConfig:
     fit: str
     truth: str | None = None
     threshold: float | None = None
+    tomogram_sampling_rate: float | None = None
 
     def __post_init__(self) -> None:
         require_distinct(self.tomograms, "--tomograms", "tomogram")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,6 +26,14 @@ from .._shared.progress import stage
 from .join_config import JoinConfig
 
 GROUPS = (BOTH, TEMPLATE, NETWORK)
+SETS: dict[str, Sequence[str]] = {
+    "tm": (BOTH, TEMPLATE),
+    "dl": (BOTH, NETWORK),
+    "both": (BOTH,),
+    "tm alone": (TEMPLATE,),
+    "dl alone": (NETWORK,),
+    "union": GROUPS,
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ def join_picks(config: JoinConfig) -> pd.DataFrame:
     notes: list[str] = []
     rates, sizes, tables = {}, {}, []
     for path in config.tomograms:
-        with open_tomogram(path, None, "--tomograms") as opened:
+        with _opened(config, path) as opened:
             rates[tomogram_id(path)], sizes[tomogram_id(path)] = opened.sampling_rate, opened.size
     files = {"--network": config.network, "--template": config.template} | ({"--truth": config.truth} if config.truth else {})
     picks = {option: read_pick_file(path, rates, option=option, sizes=sizes, notes=notes) for option, path in files.items()}
@@ -66,7 +75,7 @@ def join_picks(config: JoinConfig) -> pd.DataFrame:
             tomo_id = tomogram_id(path)
             own = {option: of.get(tomo_id, Picks(tomo_id, np.zeros((0, 3)), rates[tomo_id])) for option, of in picks.items()}
             own = {option: one.at_sampling_rate(rates[tomo_id]) for option, one in own.items()}
-            with open_tomogram(path, None, "--tomograms") as opened:
+            with _opened(config, path) as opened:
                 tables.append(_union(config, opened, own["--network"], own["--template"]))
             if config.truth:
                 tables[-1]["true"] = _hits(tables[-1], own["--truth"].positions, config.diameter / 2 / rates[tomo_id])
@@ -79,12 +88,17 @@ def join_picks(config: JoinConfig) -> pd.DataFrame:
         table["score"] = fit.score.of(table["network"].to_numpy(), table["template"].to_numpy())
     lowest = fit.threshold if config.threshold is None else config.threshold
     accepted = table[table["score"] >= lowest].sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable")
+    _write_groups(config, table, accepted, sum(len(of) for of in picks["--truth"].values()) if config.truth else None)
     named = ["class"] * bool((accepted["class"] != "").any()) + ["rot", "tilt", "psi"] * bool(accepted["rot"].notna().any())
     write_csv_table(config.output, accepted[["tomo_id", "x", "y", "z", "score", "found_by", *named, "samplingRate"]])
     for group in GROUPS:
         every, good = (int((one["found_by"] == group).sum()) for one in (table, accepted))
         say_result(f"found by {group}: {every} picks, {good} accepted")
     return accepted
+
+
+def _opened(config: JoinConfig, path: str) -> AbstractContextManager[Tomogram]:
+    return open_tomogram(path, config.tomogram_sampling_rate, "--tomograms")
 
 
 def _union(config: JoinConfig, tomogram: Tomogram, network: Picks, template: Picks) -> pd.DataFrame:
@@ -116,7 +130,13 @@ def _of_network(config: JoinConfig, tomogram: Tomogram, tomo_id: str, positions:
 
 def _of_templates(config: JoinConfig, tomogram: Tomogram, tomo_id: str, positions: np.ndarray) -> np.ndarray:
     """(n,) the best score of any template near each position, in robust deviations of its map; map and tomogram share voxel 0."""
-    paths = sorted(Path(config.template_maps).glob(f"{tomo_id}_*_scores.mrc"))
+    # What begins with a longer id is of that tomogram: TS_1_b_ribosome_scores.mrc is of TS_1_b, not of TS_1
+    longer = tuple(f"{other}_" for path in config.tomograms if (other := tomogram_id(path)).startswith(f"{tomo_id}_"))
+    paths = sorted(
+        path
+        for path in Path(config.template_maps).glob("*_scores.mrc")
+        if path.name.startswith(f"{tomo_id}_") and not path.name.startswith(longer)
+    )
     if not paths:
         raise InputError(
             f"--templateMaps: '{config.template_maps}' has no '{tomo_id}_<template>_scores.mrc'; give the folder of score "
@@ -163,11 +183,24 @@ def _learned(config: JoinConfig, table: pd.DataFrame, particles: int) -> Fit:
     return fit
 
 
+def _write_groups(config: JoinConfig, table: pd.DataFrame, accepted: pd.DataFrame, particles: int | None) -> None:
+    """A row a group, beside the picks; particles: in the truth, None where it is unknown."""
+    own = {name: table[table["found_by"].isin(groups)] for name, groups in SETS.items()} | {"joined": accepted}
+    rows = []
+    for name, of in own.items():
+        row = {"group": name, "picks": len(of), "accepted": int(of.index.isin(accepted.index).sum())}
+        if particles is not None:
+            right = int(of["true"].sum())
+            row |= {"precision": right / max(len(of), 1), "recall": right / max(particles, 1)}
+            row |= {"F1": 2 * right / max(len(of) + particles, 1)}
+        rows.append(row)
+    write_csv_table(Path(config.output).with_name(f"{Path(config.output).stem}_groups.csv"), pd.DataFrame(rows))
+
+
 def _say_groups(table: pd.DataFrame, particles: int, best: float) -> None:
     """Precision and F score of the groups, of both pickers, of their union, and of the joint score (out of fold)."""
-    sets: dict[str, Sequence[str]] = {"tm": (BOTH, TEMPLATE), "dl": (BOTH, NETWORK), "both": (BOTH,), "union": GROUPS}
-    for name, groups in sets.items():
-        own = table[table["found_by"].isin(groups)]
+    for name in ("tm", "dl", "both", "union"):
+        own = table[table["found_by"].isin(SETS[name])]
         right = int(own["true"].sum())
         f_score = 2 * right / max(len(own) + particles, 1)
         precision, recall = right / max(len(own), 1), right / max(particles, 1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.learning.voxels.recipes import LOSSES, RECIPES, TARGETS, Recipe
+from tomo_particles.learning.voxels.recipes import LOSSES, RECIPES, TARGETS, Recipe, loss_fits
 
 from .._shared.picker_output import require_distinct
 from .._shared.program import require_positive
@@ -95,9 +95,9 @@ class TrainConfig:
         ):
             if value not in choices:
                 raise InputError(f"{option}: must be one of {', '.join(choices)}, received '{value}'")
-        if ((target := self.target or self.how.target) == "centre") != self.how.valid:
+        if not self.how.learns(target := self.target or self.how.target):
             raise InputError(f"--target: a network '{self.recipe}' cannot learn the target '{target}'; leave it out")
-        if (target == "heatmap") != ((self.loss or self.how.loss) == "bce"):
+        if not loss_fits(self.loss or self.how.loss, target):
             raise InputError("--loss: bce is the loss of --target heatmap, and of no other target; give both or none")
         if self.how.denoises and not self.simulation:
             raise InputError(f"--recipe: {self.recipe} learns from the noise-free density too, which only --simulation has")

@@ -185,6 +185,7 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
                     save=checkpoint.save,
                     report=report,
                     done=at.within,
+                    makers=config.threads if config.gpus else 1,
                 )
                 checkpoint.add(trained)
             networks.append(trained.network)

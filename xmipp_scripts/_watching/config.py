@@ -85,7 +85,8 @@ def define_options(program: Program) -> None:
     program.addParamsLine(
         " [--watch] : the tomograms are one folder (or a pattern in quotes) that grows, each picker a folder or a file that "
         "grows. Accepted picks of each tomogram are appended to live/picks.csv in the output folder, once, as soon as a first "
-        "network is trained; networks are trained again whenever the tomograms have doubled. At the end the whole run is done "
+        "network is trained; networks are trained again whenever the tomograms have doubled. live/monitor.html shows how it "
+        "goes. At the end the whole run is done "
         f"once more with all tomograms. A file named {FINISH} in the output folder ends all waiting. After an interruption, "
         "start the same command again"
     )

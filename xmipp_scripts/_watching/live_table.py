@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 COLUMNS = ("tomo_id", "x", "y", "z", "score", "support", "pickers", "picker_scores", "class", *ANGLES, "group", "model")
 
 
+def counted(table: pd.DataFrame) -> tuple[int, float]:
+    """Number and mean score of picks."""
+    return len(table), float(table["score"].mean()) if len(table) else 0.0
+
+
 class LiveTable:
     """The CSV of the published picks, with one writer."""
 
@@ -36,6 +41,16 @@ class LiveTable:
         lines = csv.reader(io.StringIO(content[:whole].decode("utf-8")))
         next(lines, None)
         return Counter(from_cell(line[0]) for line in lines)
+
+    def scores(self) -> dict[str, tuple[int, float]]:
+        """Number and mean score of the picks of each tomogram; of those that have some."""
+        import pandas as pd
+
+        if not self.rows():
+            return {}
+        table = pd.read_csv(self.path, usecols=["tomo_id", "score"], dtype={"tomo_id": str}, keep_default_na=False)
+        table["score"] = pd.to_numeric(table["score"], errors="coerce")
+        return {from_cell(str(cell)): counted(own) for cell, own in table.groupby("tomo_id")}
 
     def remove_last(self, tomo_id: str) -> None:
         """Remove the rows of a tomogram that was not written to its end; they are the last ones."""

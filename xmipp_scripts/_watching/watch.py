@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tomo_particles.core.errors import InputError, listed
+from tomo_particles.core.errors import InputError, listed, one_line
 from tomo_particles.core.files import remove_leftovers, written_aside
 from tomo_particles.runs.layout import ProgramLayout
 from tomo_particles.runs.ledger import VOTES, Entry, Ledger, LedgerFiles, Milestone
@@ -40,6 +41,8 @@ from .finished import FinishedPass
 from .inputs import Inputs
 from .jobs import Job
 from .live_run import LiveRun
+from .live_table import counted
+from .page import SessionPage
 
 LIVE = "live"  # folder below the output folder
 # Fields of the configuration that a run may change when it goes on
@@ -92,32 +95,45 @@ class Watch:
             self._say_what_is_looked_for()
             ledger = Ledger(self.files.read(), self._milestones(), self.finished.revisions())
             self.ledger = live.reconciled(ledger, self.files).trying_again()
-            seen = Seen.nothing(len(self.names))
-            while True:
-                seen = seen.seen_again(self.inputs.look(time.monotonic()), time.monotonic())
-                self._note_faults()
-                self._end_of_training()
-                busy = [TRAINING] if self._training else []
-                decision = decide(self.rules, self.ledger, seen, time.monotonic(), busy)
-                self._tell([*decision.alerts, *self.inputs.faults])
-                self._tell_once(self.inputs.notes)
-                for action in decision.actions:
-                    match action:
-                        case End():
-                            Path(self.config.odir, FINISH).unlink(missing_ok=True)
-                            self._tell_once(self._left_behind())
-                            if action.failed:
-                                raise InputError(f"--tomograms: '{self.config.tomograms[0]}': {action.failed}")
-                            return self._summary()
-                        case FinalPass():
-                            with written_aside(over) as aside:
-                                aside.write_text(self.inputs.digest)
-                            self._final_pass(action)
-                        case _:
-                            self._do(action)
-                if not decision.actions:
-                    self._say_who_is_waited_for(decision.waiting)
-                    time.sleep(self.watching.between_looks)
+            self._published = live.table.scores()
+            self.page = SessionPage(self.layout.root, self.config.odir, self.names)
+            try:
+                return self._follow(over)
+            except BaseException as error:
+                self._show("failed" if isinstance(error, Exception) else "aborted", now=True)
+                raise
+
+    def _follow(self, over: Path) -> dict[str, Any] | None:
+        """Look, decide and do, to the end. over: the file that says with which inputs the final pass was begun."""
+        seen = Seen.nothing(len(self.names))
+        while True:
+            seen = seen.seen_again(self.inputs.look(time.monotonic()), time.monotonic())
+            self._note_faults()
+            self._end_of_training()
+            busy = [TRAINING] if self._training else []
+            decision = decide(self.rules, self.ledger, seen, time.monotonic(), busy)
+            self._tell([*decision.alerts, *self.inputs.faults])
+            self._show("running")
+            self._tell_once(self.inputs.notes)
+            for action in decision.actions:
+                match action:
+                    case End():
+                        Path(self.config.odir, FINISH).unlink(missing_ok=True)
+                        self._tell_once(self._left_behind())
+                        if action.failed:
+                            raise InputError(f"--tomograms: '{self.config.tomograms[0]}': {action.failed}")
+                        self._show("finished", now=True)
+                        return self._summary()
+                    case FinalPass():
+                        with written_aside(over) as aside:
+                            aside.write_text(self.inputs.digest)
+                        self._show("running", now=True)  # it takes long, and nobody looks meanwhile
+                        self._final_pass(action)
+                    case _:
+                        self._do(action)
+            if not decision.actions:
+                self._say_who_is_waited_for(decision.waiting)
+                time.sleep(self.watching.between_looks)
 
     def _summary(self) -> dict[str, Any] | None:
         path = Path(self.config.odir, "summary.json")
@@ -158,6 +174,7 @@ class Watch:
             entry = replace(self.ledger.entry(tomo_id), rows=len(rows), model=model)
             self._note(entry)
             self.live.table.append(rows)
+            self._published[tomo_id] = counted(rows)
             self._note(replace(entry, published=True))
             by = "votes" if model == VOTES else f"model {model}"
             self.progress(f"published {tomo_id}: {len(rows)} picks by {by}{self.live.without(entry.digests)}")
@@ -288,6 +305,16 @@ class Watch:
         tomograms, picks = self.config.tomograms[0], listed(self.config.picks, most=len(self.config.picks))
         self.progress(f"looking for tomograms in '{tomograms}' and for picks in {picks}")
         self._tell_once(f"{absent} does not exist; it is waited for" for absent in self.inputs.absent)
+
+    def _show(self, state: str, now: bool = False) -> None:
+        """Write the page of the session, if it is time. The run does not depend on it."""
+        number = self.ledger.model or VOTES
+        model = self._model_file(number) if number or self.rules.scores == GIVEN else ""
+        try:
+            free = shutil.disk_usage(self.config.odir).free
+            self.page.write(state, self.inputs, self.ledger, self._published, model, sorted(self._alerts), free, now)
+        except (OSError, InputError) as error:
+            self._tell_once([f"the page of the session cannot be written: {one_line(str(error))}"])
 
     def _tell_once(self, notes: Iterable[str]) -> None:
         """Say each note that was not said yet."""

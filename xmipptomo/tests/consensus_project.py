@@ -49,11 +49,15 @@ class ConsensusProject(BaseTest):
         return add_coordinates(cls.proj, label, tomograms, found, box_size, **kwargs)
 
     def protocol(self, **parameters) -> XmippProtDeepConsensusPicking3D:
-        """A form with these parameters; each has pointers of its own, because Scipion stores them as parts of one protocol."""
+        """A form with these parameters; each has pointers of its own, because Scipion stores them as parts of one protocol.
+
+        No GPU is tried unless the parameters ask for it: TensorFlow starts for this alone.
+        """
         for name in ("inputSets", "positiveReferences", "negativeReferences", "derivedSets"):
             parameters[name] = [Pointer(p.getObjValue(), extended=p.getExtended()) for p in parameters.get(name, [])]
         single = {name: parameters.pop(name) for name, value in list(parameters.items()) if isinstance(value, Pointer)}
-        form = self.newProtocol(XmippProtDeepConsensusPicking3D, **{"numberOfThreads": 1, "binThreads": 2, **parameters})
+        quick = {"numberOfThreads": 1, "binThreads": 2, "useGpu": False}
+        form = self.newProtocol(XmippProtDeepConsensusPicking3D, **{**quick, **parameters})
         for name, pointer in single.items():  # not as parameters: Scipion forgets what these point to
             getattr(form, name).set(pointer.getObjValue())
             getattr(form, name).setExtended(pointer.getExtended())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import mrcfile
 import numpy as np
@@ -12,14 +13,17 @@ from pwem.convert.transformations import euler_matrix
 from pwem.objects import Volume
 from pyworkflow.object import Pointer, String
 from pyworkflow.project import Project
+from pyworkflow.protocol import Protocol
 from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, SetOfTomograms, SetOfTomoMasks, TomoAcquisition, Tomogram, TomoMask
 from tomo.protocols import ProtImportCoordinates3D, ProtImportTomograms
 
 from tomo_particles.core.coordinates import rescale_positions
+from tomo_particles.core.tomograms import write_volume
 from tomo_particles.testing.synthetic import simulate_tomogram
 
 from ..constants import SPECIES_ATTRIBUTE
+from ..files import PickingFiles
 
 RATE = 10.0  # Å/voxel of the simulated tomograms; their binned copies have twice that
 SIZE = (96, 80, 56)  # x, y, z: three different lengths, so that exchanged axes are seen
@@ -72,12 +76,15 @@ def add_tomograms(project: Project, label: str, paths: Mapping[str, str], rate: 
 
 
 def add_coordinates(project: Project, label: str, tomograms: Pointer, positions: Mapping[str, np.ndarray], box_size: int, *,
-                    score: float = 0.5, group: int = 0, tilt: float | None = None, species: str = "") -> Pointer:
+                    score: float = 0.5, group: int = 0, tilt: float | None = None, species: str = "",
+                    protocol: Protocol | None = None) -> Pointer:
     """Register a set of coordinates: positions by tsId, (n, 3) x, y, z in voxels of RATE whatever the tomograms' rate.
 
-    tilt: angle in degrees of the orientation that all of them get.  species: the class of all of them.
+    tilt: angle in degrees of the orientation that all of them get.  species: the class of all of them.  protocol: the run that
+    made them, a picker; None for an import.
     """
-    protocol = _saved(project, ProtImportCoordinates3D, label, importTomograms=tomograms)
+    name = "coordinates" if protocol else "outputCoordinates"
+    protocol = protocol or _saved(project, ProtImportCoordinates3D, label, importTomograms=tomograms)
     coordinates = SetOfCoordinates3D.create(protocol.getPath(), template="coordinates%s.sqlite")
     rate = tomograms.get().getSamplingRate()
     coordinates.setSamplingRate(rate)
@@ -95,7 +102,15 @@ def add_coordinates(project: Project, label: str, tomograms: Pointer, positions:
             if species:
                 setattr(coordinate, SPECIES_ATTRIBUTE, String(species))
             coordinates.append(coordinate)
-    return _registered(project, protocol, "outputCoordinates", coordinates)
+    return _registered(project, protocol, name, coordinates)
+
+
+def add_picker_run(project: Project, picker: type, label: str, maps: Mapping[str, np.ndarray]) -> Protocol:
+    """A run of a picker that kept its score maps, without running it. maps: of RATE, by the name of the file."""
+    protocol = _saved(project, picker, label, scoreMaps=True)
+    for name, volume in maps.items():
+        write_volume(Path(PickingFiles(protocol._getExtraPath()).score_maps) / name, volume, RATE)
+    return protocol
 
 
 def add_masks(project: Project, label: str, paths: Mapping[str, str], rate: float) -> Pointer:

@@ -63,7 +63,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
                 inputSets=[self.picker_a, self.picker_b], positiveReferences=[self.coordinates("by hand", self.fine, 20, truth)],
                 negativeReferences=[self.coordinates("beads", self.fine, 20, beads)], samplingRateChoice=SMALLEST,
                 boxSizeChoice=BIGGEST, noiseRadius=0.5, epochs=1, folds=2, batchSize=32, threshold=0.0, numberOfThreads=3,
-                writeReport=True)
+                writeReport=True, useGpu=True)
         return cls._trained
 
     # ------------------------------------------------------------------------------------------------- network
@@ -117,6 +117,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         expected = sum(label >= 0 and (score >= threshold or pickers.startswith("0+"))  # positive references always
                        for label, score, pickers in rows)
         protocol.threshold.set(threshold)
+        protocol.writeReport.set(False)
         resumed = self.launchProtocol(protocol)
         self.assertEqual(resumed.coordinates.getSize(), expected)
         self.assertLess(expected, 66)
@@ -127,6 +128,7 @@ class TestDeepConsensusPicking3D(ConsensusProject):
         self.assertIn(promise_text(promise),
                       "\n".join(resumed.summary()))
         resumed.threshold.set(0.0)
+        resumed.writeReport.set(True)
         self.assertIn(f"with a score of at least {threshold:g}", "\n".join(resumed.summary()))  # of the run, not of the form
         type(self)._trained = self.launchProtocol(resumed)
 

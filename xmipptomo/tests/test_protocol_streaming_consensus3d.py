@@ -15,7 +15,7 @@ from .streaming_project import StreamingProject
 
 TS_IDS = ("TS_1", "TS_10", "TS_2", "TS_3")
 QUICK = {"epochs": 1, "folds": 2, "batchSize": 32, "writeReport": False, "binThreads": 1, "numberOfThreads": 3,
-         "scoreRawPicks": False}
+         "scoreRawPicks": False, "useGpu": False}
 SOON = {"settle": 1.0, "firstTomograms": 2, "firstAgreed": 10}
 
 
@@ -41,6 +41,17 @@ class TestStreamingConsensus3D(StreamingProject):
         self.assert_same_end(live, batch)
         first = live.liveCoordinates.getFirstItem()
         self.assertEqual((first._model.get(), first._support.get(), first.getScore()), (0, 2, 1.0))
+
+    def test_votes_of_a_late_picker_in_another_order_and_of_one_that_is_blind_to_a_tomogram(self):
+        sources = [self.released(self.pickers[0], interval=1.0, delay=15, shuffled=True),
+                   self.released(self.pickers[1], interval=2.0, lacking=1, jitter=0.5, seed=3)]
+        live = self.form(XmippProtStreamingConsensus3D, sources, doVoting=True, **QUICK, **SOON)
+        self.launchProtocol(live)
+        both = sorted(set(sources[0].released.getTSIds()) & set(self.updated(sources[1]).released.getTSIds()))
+        self.assertEqual(len(both), 3)
+        self.assert_published_once(live, both)  # a single picker gives no agreed pick
+        batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], doVoting=True, **QUICK)
+        self.assert_same_end(live, batch)
 
     def test_votes_with_a_kill_every_few_seconds(self):
         sources = [self.released(self.pickers[0], interval=6.0, halves=True), self.released(self.pickers[1], interval=7.0)]

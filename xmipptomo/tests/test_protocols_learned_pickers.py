@@ -15,7 +15,8 @@ from tomo_particles.regions.mask_files import write_mask
 from tomo_particles.regions.region_mask import RegionMask
 
 from ..objects import PickerModel
-from ..protocols import XmippProtDeepPick3D, XmippProtTrainPicker3D
+from ..protocols import XmippProtDeepPick3D, XmippProtSimulateTomograms, XmippProtTrainPicker3D
+from ..protocols.learned.network_form import LOSSES, NETWORKS, TARGETS
 from ..protocols.learned.protocol_train_picker3d import CONSENSUS, PART
 from ..protocols.picking.base import KEEP_NUMBER, KEEP_THRESHOLD
 from ..viewers import DeepPick3DViewer, TrainPicker3DViewer
@@ -105,6 +106,18 @@ class TestLearnedPickers(ConsensusProject):
         (picture,) = shown["showPatches"]()
         self.assertEqual(len(picture.getFigure().axes), 1)
 
+    def test_a_network_that_removes_noise_learns_from_a_simulation(self):
+        simulation = self.launchProtocol(self.newProtocol(
+            XmippProtSimulateTomograms, numberOfTomograms=1, sizeX=96, sizeY=96, sizeZ=48, counts="1", beads=0, vesicles=0,
+            tiltStep=20.0, density=True))
+        particles = {"inputCoordinates": Pointer(simulation, extended="particles")}
+        network = {**QUICK, "recipe": NETWORKS.index("dn3dunet"), "folds": 1, "width": 0.1}
+        (error,) = self.form_of(XmippProtTrainPicker3D, particles, diameter=100.0, **network).validate()
+        self.assertIn("*Particle diameter (Å)* has no meaning with this network", error)
+        training = self.run_of(XmippProtTrainPicker3D, particles, **network)
+        self.assertIn("1 networks (dn3dunet) were trained on", training.methods()[0])
+        self.assertEqual(training.model._classes.get().count(","), len({c._species.get() for c in simulation.particles}) - 1)
+
     # ---- picking
     def test_pickings_have_scores_classes_and_relations(self):
         picks = self.picking.coordinates
@@ -162,6 +175,10 @@ class TestLearnedPickers(ConsensusProject):
                  ({"diameter": 100.0, "source": CONSENSUS}, "these are of no deep consensus"),
                  ({"diameter": 100.0, "patch": 20}, "must be a multiple of 8, or 0"),
                  ({"diameter": 100.0, "startModel": "/no/such/model.h5"}, "*Model to begin with*"),
+                 ({"diameter": 100.0, "target": 1 + TARGETS.index("centre")}, "the network unet cannot learn 'centre'"),
+                 ({"diameter": 100.0, "target": 1 + TARGETS.index("heatmap")}, "bce is the loss of the target heatmap"),
+                 ({"diameter": 100.0, "loss": 1 + LOSSES.index("bce")}, "bce is the loss of the target heatmap"),
+                 ({"diameter": 100.0, "recipe": NETWORKS.index("umc")}, "Choose all _particles_ of a simulation with"),
                  ({"classesFile": "/no/such/table.csv"}, "*Table of classes* does not exist"))
         for parameters, word in cases:
             errors = self.form_of(XmippProtTrainPicker3D, base, **parameters).validate()

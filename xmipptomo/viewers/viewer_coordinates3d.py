@@ -15,6 +15,7 @@ from tomo_particles.core.errors import InputError
 from ..convert import picks_of_set, tomogram_of
 from ..protocols import (
     XmippProtImportCoordinates3D,
+    XmippProtJoinPicks3D,
     XmippProtPickBlobs3D,
     XmippProtPickingConsensus3D,
     XmippProtSimulateTomograms,
@@ -51,8 +52,8 @@ class Coordinates3DViewer(ProtocolViewer):
     """Opens from _analyse results_ of what picks, imports or simulates coordinates."""
 
     _label = "viewer of coordinates 3D"
-    _targets = [XmippProtImportCoordinates3D, XmippProtPickBlobs3D, XmippProtPickingConsensus3D, XmippProtSimulateTomograms,
-                XmippProtTemplateMatching3D, XmippProtWatchPicks3D]
+    _targets = [XmippProtImportCoordinates3D, XmippProtJoinPicks3D, XmippProtPickBlobs3D, XmippProtPickingConsensus3D,
+                XmippProtSimulateTomograms, XmippProtTemplateMatching3D, XmippProtWatchPicks3D]
     _environments = [DESKTOP_TKINTER]
 
     def _defineParams(self, form):

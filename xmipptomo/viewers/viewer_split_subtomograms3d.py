@@ -1,4 +1,4 @@
-"""Viewer of a split: the classes and their difference, their correlations, the log odds of the particles, the report."""
+"""Viewers of splits: classes and their difference, correlations, log odds of the particles, directions of view, the report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
-from ..protocols import XmippProtSplitSubtomograms3D
+from ..protocols import XmippProtSplitSubtomograms3D, XmippProtSplitVolume
 from .browser import open_page
 from .figure_window import FigureWindow
 
@@ -23,7 +23,7 @@ class SplitSubtomograms3DViewer(ProtocolViewer):
     def _defineParams(self, form):
         form.addSection(label="Classes")
         form.addParam("showClasses", params.LabelParam, default=True, label="Classes",
-                      help="Central slices of both classes at one grey scale, particle bright.")
+                      help="Central slices of the classes at one grey scale, particle bright.")
         form.addParam("showDifference", params.LabelParam, label="Difference",
                       help="Class 1 less class 2: bright where class 1 has more, as far as two halves agree.")
         form.addParam("showFsc", params.LabelParam, label="Correlation of the halves (FSC)",
@@ -52,7 +52,8 @@ class SplitSubtomograms3DViewer(ProtocolViewer):
         return lambda: plot_maps({name: mrcfile.read(self.protocol._files().map(name)) for name in names})
 
     def _classes(self, _=None) -> list[View]:
-        return self._show("Classes", self._slices("class_1", "class_2"))
+        said = self.protocol._summaryContent() or {"particlesOfClass": []}
+        return self._show("Classes", self._slices(*(f"class_{k + 1}" for k in range(len(said["particlesOfClass"])))))
 
     def _difference(self, _=None) -> list[View]:
         return self._show("Difference", self._slices("difference"))
@@ -82,8 +83,65 @@ class SplitSubtomograms3DViewer(ProtocolViewer):
         from tomo_particles.reports.figures import plot_nulls
 
         said = self.protocol._summaryContent() or {}
+        if said.get("verdict") == "not tested":
+            return [self.infoMessage("The published recipe does not ask whether there are two structures.", "No agreement")]
         return self._show("Agreement", lambda: plot_nulls(said["agreement"], said["agreementsOfOneStructure"]))
 
     def _report(self, _=None) -> list[View]:
         path = Path(self.protocol._files().report)
         return open_page(self, path) if path.exists() else [self.infoMessage("The run has not finished.", "No report")]
+
+
+class SplitVolumeViewer(SplitSubtomograms3DViewer):
+    """Opens from _analyse results_ of a split of projections: also the graph of the directions, and each direction."""
+
+    _label = "viewer of a split of projections"
+    _targets = [XmippProtSplitVolume]
+
+    def _defineParams(self, form):
+        super()._defineParams(form)
+        form.addSection(label="Directions")
+        form.addParam("showViews", params.LabelParam, default=True, label="Graph of the directions",
+                      help="Directions on the hemisphere from above, coloured by their sign; grey: no more than noise. Lines: "
+                           "the strongest weights; broken where the signs do not satisfy them.")
+        form.addParam("direction", params.IntParam, default=1, label="Direction", help="Number of the direction below, from 1.")
+        form.addParam("showDirection", params.LabelParam, label="Images of the direction",
+                      help="Where the images lie along their principal component. Drag the line: the third image shows what a "
+                           "place looks like.")
+
+    def _getVisualizeDict(self) -> dict[str, Callable]:
+        return {**super()._getVisualizeDict(), "showViews": self._views, "showDirection": self._direction}
+
+    def _views(self, _=None) -> list[View]:
+        import numpy as np
+
+        from tomo_particles.formats.xmd import read_table
+        from tomo_particles.reports.figures import plot_views
+
+        def figure():
+            table = read_table(self.protocol._files().directions)
+            rot, tilt = (np.radians(table[name]) for name in ("angleRot", "angleTilt"))
+            views = np.stack([np.sin(tilt) * np.cos(rot), np.sin(tilt) * np.sin(rot), np.cos(tilt)], axis=1)
+            with np.load(self.protocol._files().graph, allow_pickle=False) as graph:
+                return plot_views(views, np.array(table["enabled"]) == 1, np.array(table["weight"]), graph["W"])
+
+        return self._show("Graph of the directions", figure)
+
+    def _direction(self, _=None) -> list[View]:
+        import mrcfile
+        import numpy as np
+
+        from tomo_particles.reports.figures import plot_direction
+
+        files, number = self.protocol._files(), self.direction.get()
+        count = (self.protocol._summaryContent() or {"directions": 0})["directions"]
+        if count and not 1 <= number <= count:
+            return [self.infoMessage(f"There are the directions 1 to {count}.", "No such direction")]
+
+        def figure():
+            with np.load(files.graph, allow_pickle=False) as graph:
+                places = graph["rho"][:, number - 1]
+            mean, component = (mrcfile.read(path)[number - 1] for path in (files.means, files.eigenimages))
+            return plot_direction(places[np.isfinite(places)].astype(float), mean, component)
+
+        return self._show(f"Direction {number}", figure)

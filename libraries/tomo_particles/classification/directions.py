@@ -7,6 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from ..core.errors import InputError, parameter
+
+LEAST_IN_CONE = 20
+WIDEST = 45.0  # degrees
+MOST_LOST = 0.05  # of the particles that no cone holds
+WIDER = 2**0.5
+
 
 @dataclass(frozen=True)
 class Cone:
@@ -49,3 +56,44 @@ def cone_of(direction: np.ndarray, axes: np.ndarray, distance: float, symmetry: 
     mirrored = nearest[rows] < 0
     own[mirrored] *= np.array([-1.0, 1.0, -1.0])[:, None]
     return Cone(rows, mirrored, own)
+
+
+@dataclass(frozen=True)
+class Cones:
+    """directions: (k, 3), each with its cone.  distance: degrees that a view may be from its direction.
+
+    dropped: directions with too few particles.  lost: particles in no cone.
+    """
+
+    directions: np.ndarray
+    cones: list[Cone]
+    distance: float
+    dropped: int
+    lost: int
+
+
+def cones_of(axes: np.ndarray, step: float, distance: float, symmetry: Rotation) -> Cones:
+    """The cones about all directions; wider ones where these hold too few of the particles.
+
+    Raises InputError if the widest do.
+    """
+    directions = view_directions(step)
+    while True:
+        cones = [cone_of(direction, axes, distance, symmetry) for direction in directions]
+        kept = [number for number, cone in enumerate(cones) if len(cone.rows) >= LEAST_IN_CONE]
+        held = np.unique(np.concatenate([cones[number].rows for number in kept])) if kept else np.zeros(0)
+        if len(held) >= (1 - MOST_LOST) * len(axes):
+            lost = len(axes) - len(held)
+            return Cones(directions[kept], [cones[number] for number in kept], distance, len(cones) - len(kept), lost)
+        if distance >= WIDEST:
+            raise InputError(
+                f"{parameter('input')}: even cones of {WIDEST:g} degrees with {LEAST_IN_CONE} particles hold only {len(held)} of "
+                f"the {len(axes)} particles; give more"
+            )
+        distance = min(WIDEST, distance * WIDER)
+
+
+def rot_tilt(directions: np.ndarray) -> np.ndarray:
+    """(k, 2) degrees of directions (k, 3)."""
+    x, y, z = directions.T
+    return np.stack([np.degrees(np.arctan2(y, x)), np.degrees(np.arccos(np.clip(z, -1, 1)))], axis=1)

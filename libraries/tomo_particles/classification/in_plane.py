@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import affine_transform, spline_filter
+from scipy.ndimage import affine_transform, spline_filter1d
 
 from ..geometry.orientations import rotation_of
 from .directions import Cone, axes_of
@@ -22,27 +22,35 @@ def in_plane_angles(axes: np.ndarray, frame: np.ndarray) -> np.ndarray:
     return np.asarray(np.arctan2(turn[:, 1, 0] - turn[:, 0, 1], turn[:, 0, 0] + turn[:, 1, 1]))
 
 
-def aligned_image(image: np.ndarray, angle: float, mirrored: bool, shift: np.ndarray) -> np.ndarray:
+def splines(images: np.ndarray) -> np.ndarray:
+    """Coefficients of the cubic splines through images (..., n, n), to be turned and moved as often as needed."""
+    found = np.asarray(images, dtype=np.float32)
+    for axis in (-2, -1):
+        found = spline_filter1d(found, 3, axis, output=np.float32)
+    return found
+
+
+def aligned_image(coefficients: np.ndarray, angle: float, mirrored: bool, shift: np.ndarray) -> np.ndarray:
     """An image (n, n) on the frame of its cone: at v (x, y from the centre) it is I(F A v - t), one cubic interpolation.
 
-    A turns by `angle`; F mirrors x if `mirrored`; content moved by `shift`, t = (x, y), pixels, is centred.
+    coefficients: from `splines`.  A turns by `angle`; F mirrors x if `mirrored`; content moved by `shift`, t = (x, y), pixels, is
+    centred.
     """
     cos, sin = np.cos(angle), np.sin(angle)
     matrix = np.array([[cos, -sin], [sin, cos]])
     if mirrored:
         matrix = np.diag([-1.0, 1.0]) @ matrix
-    backwards, centre = matrix[::-1, ::-1], np.array(image.shape) // 2
+    backwards, centre = matrix[::-1, ::-1], np.array(coefficients.shape) // 2
     offset = centre - np.asarray(shift)[::-1] - backwards @ centre
-    coefficients = spline_filter(image.astype(np.float32), output=np.float32)
     return affine_transform(coefficients, backwards, offset, prefilter=False, output=np.float32)
 
 
-def aligned_images(images: np.ndarray, cone: Cone, direction: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """(k, n, n) of the images (all, n, n) of a cone; shifts: (all, 2) x, y."""
+def aligned_images(coefficients: np.ndarray, cone: Cone, direction: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """(k, n, n) of the images of a cone; coefficients: (all, n, n) from `splines`; shifts: (all, 2) x, y."""
     angles = in_plane_angles(cone.axes, frame_of(direction))
     return np.stack(
         [
-            aligned_image(images[row], angle, bool(mirrored), shifts[row])
+            aligned_image(coefficients[row], angle, bool(mirrored), shifts[row])
             for row, angle, mirrored in zip(cone.rows, angles, cone.mirrored, strict=True)
         ]
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from .observations import Observations, Space
 from .residuals import Consensus, Residuals, consensus_of, residuals_of
-from .two_classes import Classes, agreement_of, classes_of, damped, log_odds_of, split
+from .two_classes import Classes, Start, agreement_of, by_component, classes_of, damped, log_odds_of, split
 
 NULLS = 20  # sets of one structure with the same poses and noise, that are split too
 MARGIN = 3.0  # deviations of the nulls, by which two structures must agree better than they do in the mean
@@ -40,9 +40,9 @@ class Halves:
     mean: float
 
 
-def split_halves(halves: tuple[Observations, Observations], seed: int) -> Halves:
+def split_halves(halves: tuple[Observations, Observations], seed: int, start: Start = by_component) -> Halves:
     """From the particles of each half to its own average, residuals, and classes."""
-    one, other = (_split_half(half, seed) for half in halves)
+    one, other = (_split_half(half, seed, start) for half in halves)
     agreement = agreement_of(one.classes.difference, other.classes.difference, halves[0].space.band)
     mean = float(agreement[first_shell(halves[0].space) :].mean())
     if mean < 0:
@@ -56,10 +56,10 @@ def first_shell(space: Space) -> int:
     return min(max(1, round(DETAILS * space.band.extent / diameter)), int(space.band.shells.max()))
 
 
-def _split_half(seen: Observations, seed: int) -> Half:
+def _split_half(seen: Observations, seed: int, start: Start) -> Half:
     consensus = consensus_of(seen)
     residuals = residuals_of(seen, consensus)
-    first = split(residuals, seed)
+    first = split(residuals, seed, start)
     return Half(consensus, first, classes_of(residuals, first))
 
 
@@ -73,7 +73,12 @@ def judged_by_the_other(halves: tuple[Observations, Observations], found: Halves
 
 
 def null_agreements(
-    halves: tuple[Observations, Observations], residuals: Residuals, consensus: Consensus, seed: int, threads: int
+    halves: tuple[Observations, Observations],
+    residuals: Residuals,
+    consensus: Consensus,
+    seed: int,
+    threads: int,
+    start: Start = by_component,
 ) -> np.ndarray:
     """(NULLS,) mean agreement of halves of sets of one structure, `consensus`, seen as the particles of these halves were.
 
@@ -91,7 +96,7 @@ def null_agreements(
         for seen, (signal, noise) in zip(halves, models, strict=True):
             white = rng.standard_normal((*noise.shape, 2), dtype=np.float32).view(np.complex64)[..., 0] / np.float32(np.sqrt(2))
             made.append(replace(seen, values=(signal + noise * white).astype(np.complex64)))
-        return split_halves((made[0], made[1]), seed).mean
+        return split_halves((made[0], made[1]), seed, start).mean
 
     with ThreadPoolExecutor(threads) as pool:
         return np.array(list(pool.map(one, range(NULLS))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -11,17 +11,20 @@ from scipy.stats import rankdata
 STRONG = 0.3  # from here on a warning
 
 
-def nuisances_of(log_odds: np.ndarray, contrast: np.ndarray, rotations: Rotation, names: Sequence[str]) -> dict[str, float]:
-    """|rank correlation| of log odds (n,) with each nuisance, 0 to 1; for tomograms the root of the share that they explain,
-    less that of chance.
+def nuisances_of(
+    log_odds: np.ndarray, numbers: Mapping[str, np.ndarray], rotations: Rotation, groups: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+    """|rank correlation| of log odds (n,) with each nuisance, 0 to 1; for groups the root of the share that they explain, less
+    that of chance.
 
-    contrast: (n,).  rotations: (n,) of the average onto the particles.  names: (n,) tomogram of each.
+    numbers: (n,) of each, as contrast or defocus.  rotations: (n,) of the average onto the particles.  groups: (n,) names, as of
+    the tomogram or the micrograph.
     """
     ranks = rankdata(log_odds)
-    beam = rotations.inv().apply([0.0, 0.0, 1.0])  # along which the wedge of each particle opens, in the frame of the average
-    found = {"contrast": abs(_correlation(ranks, rankdata(contrast)))}
+    beam = rotations.inv().apply([0.0, 0.0, 1.0])  # the direction of view, and along which a wedge opens, in the average's frame
+    found = {name: abs(_correlation(ranks, rankdata(values))) for name, values in numbers.items()}
     found["direction of view"] = max(abs(_correlation(ranks, rankdata(np.abs(beam[:, axis])))) for axis in range(3))
-    found["tomogram"] = _explained_by_group(ranks, names)
+    found |= {name: _explained_by_group(ranks, names) for name, names in groups.items()}
     return {name: round(float(value), 3) for name, value in found.items()}
 
 

@@ -107,13 +107,18 @@ class Space:
 class Observations:
     """values: (n, m) complex64, spectra of the particles about their centres, packed, 0 where not seen.  seen: (n, m) bool.
 
-    places: (n * m, grid^3) sparse, which samples of the spectrum of a volume give what was seen of it.
+    places: (n * m, grid^3) sparse, which samples of the spectrum of a volume give what was seen of it.  cells: (m,) from 0,
+    frequencies with the same noise.  axes: (n, 3, 3) x, y, z of each particle, as rows in the volume.  transfer: (n, m) float32,
+    what the microscope multiplies the spectrum by (CTF); None: 1.
     """
 
     space: Space
     values: np.ndarray
     seen: np.ndarray
     places: csr_matrix
+    cells: np.ndarray
+    axes: np.ndarray
+    transfer: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -121,20 +126,29 @@ class Observations:
     def __getitem__(self, rows: np.ndarray) -> Observations:
         m = self.values.shape[1]
         return Observations(
-            self.space, self.values[rows], self.seen[rows], self.places[(rows[:, None] * m + np.arange(m)).ravel()]
+            self.space,
+            self.values[rows],
+            self.seen[rows],
+            self.places[(rows[:, None] * m + np.arange(m)).ravel()],
+            self.cells,
+            self.axes[rows],
+            None if self.transfer is None else self.transfer[rows],
         )
 
     def of_volume(self, volume: np.ndarray) -> np.ndarray:
         """(n, m) complex64, what would be seen of a volume without noise."""
-        return (self.places @ self.space.spectrum(volume)).reshape(self.values.shape)
+        return self._transferred((self.places @ self.space.spectrum(volume)).reshape(self.values.shape))
 
     def adjoint(self, values: np.ndarray) -> np.ndarray:
         """(edge,) * 3 the adjoint of `of_volume`."""
-        return self.space.adjoint(self.places.T @ values.ravel())
+        return self.space.adjoint(self.places.T @ self._transferred(values).ravel())
 
     def information(self, weights: np.ndarray) -> np.ndarray:
-        """(grid^3,) the sum of real weights (n, m) at each sample of the spectrum."""
-        return np.asarray(self.places.T @ weights.ravel())
+        """(grid^3,) the sum of real weights (n, m) of what was seen at each sample of the spectrum."""
+        return np.asarray(self.places.T @ self._transferred(self._transferred(weights)).ravel())
+
+    def _transferred(self, values: np.ndarray) -> np.ndarray:
+        return values if self.transfer is None else values * self.transfer
 
 
 def observe(particles: Particles, poses: Poses, space: Space) -> Observations:
@@ -142,11 +156,15 @@ def observe(particles: Particles, poses: Poses, space: Space) -> Observations:
     band = space.band
     seen = np.stack([in_wedge(band.frequencies, (first, last)) for first, last in particles.tilts])
     values = band.shifted(particles.spectra, -poses.shifts) * seen
-    turned = np.einsum("nji,mj->nmi", poses.rotations.as_matrix().reshape(-1, 3, 3), band.integers) * PADDED
-    return Observations(space, values.astype(np.complex64), seen, _between(turned.reshape(-1, 3), seen.ravel(), space.grid))
+    axes = poses.rotations.as_matrix().reshape(-1, 3, 3)
+    turned = np.einsum("nji,mj->nmi", axes, band.integers) * PADDED
+    x, y, z = band.integers.T  # noise by distance from the tilt axis and along it, as back-projection makes it
+    cells = np.rint(np.hypot(x, z)).astype(int) * (int(np.abs(y).max()) + 1) + np.abs(y)
+    places = samples_around(turned.reshape(-1, 3), seen.ravel(), space.grid)
+    return Observations(space, values.astype(np.complex64), seen, places, cells, axes)
 
 
-def _between(points: np.ndarray, kept: np.ndarray, grid: int) -> csr_matrix:
+def samples_around(points: np.ndarray, kept: np.ndarray, grid: int) -> csr_matrix:
     """(n, grid^3) weights of the eight samples around points (n, 3) x, y, z; rows that are not kept are empty."""
     own = points[kept].astype(np.float32)
     low = np.floor(own).astype(np.int32)

@@ -72,9 +72,8 @@ class Residuals:
 
 
 def consensus_of(seen: Observations) -> Consensus:
-    """The average of a set, and the noise of its particles by distance from the tilt axis and along it."""
-    x, y, z = seen.space.band.integers.T
-    cells = np.rint(np.hypot(x, z)).astype(int) * (int(np.abs(y).max()) + 1) + np.abs(y)
+    """The average of a set, and the noise of its particles in each cell of frequencies."""
+    cells = seen.cells
     noise = np.ones(len(cells), dtype=np.float32)
     for _ in range(2):  # the noise is that of what the average leaves, and weighs it
         weights = (seen.seen / noise**2).astype(np.float32)

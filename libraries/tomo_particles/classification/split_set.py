@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import affine_transform
@@ -15,9 +15,10 @@ from ..core.memory import lacking
 from ..core.mixture import is_one_normal
 from .class_maps import Boxes
 from .independent_halves import Halves, is_supported, judged_by_the_other, null_agreements, split_halves
-from .observations import Space, observe
+from .observations import Observations, Space, observe
+from .repeated_splits import Attempt, Partition, split_again
 from .residuals import consensus_of, residuals_of
-from .two_classes import posterior, refined
+from .two_classes import FOLDED, Start, by_component, posterior, refined
 
 STEPS = 2  # lines that are said on the way
 LEAST_PARTICLES = 80  # 20 in each part of each half
@@ -31,7 +32,8 @@ class SplitSet:
     log_odds: (n,) of class 1, the larger one.  in_halves: (n,) probability of class 1, found in the half of each alone.
     contrast: (n,) over that of the average.  found: the halves.  nulls: (20,) mean agreement of halves of one structure.
     supported: whether there are two structures.  continuous: whether one normal distribution describes the log odds better than
-    two.  attracted: whether one class took nearly all particles, so that an earlier partition stays.
+    two.  attracted: whether one class took nearly all particles, so that an earlier partition stays.  partition: the classes, two
+    or, where asked for and supported, more.
     """
 
     log_odds: np.ndarray
@@ -42,6 +44,16 @@ class SplitSet:
     supported: bool
     continuous: bool
     attracted: bool
+    partition: Partition
+
+    def __getitem__(self, rows: np.ndarray) -> SplitSet:
+        return replace(
+            self,
+            log_odds=self.log_odds[rows],
+            in_halves=self.in_halves[rows],
+            contrast=self.contrast[rows],
+            partition=replace(self.partition, probabilities=self.partition.probabilities[rows]),
+        )
 
     @property
     def first(self) -> np.ndarray:
@@ -58,10 +70,11 @@ def split_set(
     seed: int,
     threads: int = 1,
     say: Callable[[str], None] = lambda line: None,
+    classes: int = 2,
 ) -> SplitSet:
     """half: (n,) 0 or 1.  mask: (edge,) * 3 on the grid of the boxes, 0 to 1.  resolution: Å, nothing finer counts.
 
-    say: receives STEPS lines.
+    classes: at most.  say: receives STEPS lines, and STEPS + 1 for each class beyond two, at most.
     """
     n, band = len(boxes), boxes.band(resolution)
     if n < LEAST_PARTICLES:
@@ -74,28 +87,64 @@ def split_set(
     rows = [np.flatnonzero(half == number) for number in (0, 1)]
     order = np.concatenate(rows)
     everyone = observe(boxes.particles(band, order, whitened=False), poses[order], space)
-    halves = (everyone[np.arange(len(rows[0]))], everyone[np.arange(len(rows[0]), n)])
-    found = split_halves(halves, seed)
+    found = split_observations(everyone, half[order], seed, threads, say, classes=classes)
+    return found[np.argsort(order)]
+
+
+def split_observations(
+    seen: Observations,
+    half: np.ndarray,
+    seed: int,
+    threads: int,
+    say: Callable[[str], None],
+    start: Start = by_component,
+    rounds: int = FOLDED,
+    classes: int = 2,
+) -> SplitSet:
+    """The same of what was seen of each particle, those of half 0 first.
+
+    start: the first partition of each half.  rounds: of refinement, after the halves have met.  classes: at most; classes are
+    split again while that is supported.
+    """
+    found = _split_in_two(seen, half, seed, threads, say, start, rounds)
+    if classes <= 2 or not found.supported:
+        return found
+
+    def again(rows: np.ndarray) -> tuple[np.ndarray, Attempt]:
+        say(f"split of a class of {len(rows)} particles")
+        one = _split_in_two(seen[rows], half[rows], seed, threads, say, start, rounds)
+        return one.first, one.partition.attempts[0]
+
+    return replace(found, partition=split_again(seen, found.first, found.partition.attempts[0], classes, again))
+
+
+def _split_in_two(
+    seen: Observations, half: np.ndarray, seed: int, threads: int, say: Callable[[str], None], start: Start, rounds: int
+) -> SplitSet:
+    n, first = len(seen), int((half == 0).sum())
+    halves = (seen[np.arange(first)], seen[np.arange(first, n)])
+    found = split_halves(halves, seed, start)
     say(f"the differences of the halves agree to {found.mean:.3f}")
     log_odds = np.concatenate(judged_by_the_other(halves, found))
-    consensus = consensus_of(everyone)
-    residuals = residuals_of(everyone, consensus)
-    log_odds, attracted = refined(residuals, log_odds)
-    nulls = null_agreements(halves, residuals, consensus, seed, threads)
+    consensus = consensus_of(seen)
+    residuals = residuals_of(seen, consensus)
+    log_odds, attracted = refined(residuals, log_odds, rounds)
+    nulls = null_agreements(halves, residuals, consensus, seed, threads, start)
     say(f"those of sets of one structure agree to {nulls.mean():.3f}, at most {nulls.max():.3f}")
     in_halves = np.concatenate([one.first for one in found.halves])
     if posterior(log_odds).mean() < 0.5:  # class 1 is the larger one
         log_odds, in_halves = -log_odds, 1 - in_halves
-    back = np.argsort(order)
+    of_first, supported = posterior(log_odds), is_supported(found.mean, nulls)
     return SplitSet(
-        log_odds[back],
-        in_halves[back],
-        residuals.contrast[back],
+        log_odds,
+        in_halves,
+        residuals.contrast,
         found,
         nulls,
-        is_supported(found.mean, nulls),
+        supported,
         is_one_normal(log_odds),
         attracted,
+        Partition(np.stack([of_first, 1 - of_first], axis=1), [Attempt(n, found.mean, float(nulls.max()), supported)]),
     )
 
 

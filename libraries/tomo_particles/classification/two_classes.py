@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from .residuals import Residuals
 ROUNDS = 3
 FOLDS, FOLDED = 5, 3
 LEAST_SHARE = 0.02  # of a class: a smaller one was attracted by the other, and the partition before stays
+
+Start = Callable[[Residuals, int], np.ndarray]  # from residuals and a seed to (n,) probabilities of the first class
 
 
 @dataclass(frozen=True)
@@ -66,17 +69,26 @@ def damped(classes: Classes, agreement: np.ndarray, band: Band) -> Classes:
     return Classes(middle + half, middle - half, classes.share)
 
 
-def split(residuals: Residuals, seed: int) -> np.ndarray:
+def by_component(residuals: Residuals, seed: int) -> np.ndarray:
+    """(n,) probability of the first class, from the principal component of all particles together."""
+    _, places = principal_component(residuals, seed)
+    return posterior(fit_mixture(places).log_odds(places))
+
+
+def split(residuals: Residuals, seed: int, start: Start = by_component) -> np.ndarray:
     """(n,) probability of each particle of a set to be of one of two classes; which one is called first means nothing.
 
-    From the principal component; then each of two parts of the set is judged by the classes of the other, ROUNDS times.
+    From a start; then each of two parts of the set is judged by the classes of the other, ROUNDS times.
     """
-    _, places = principal_component(residuals, seed)
-    first = posterior(fit_mixture(places).log_odds(places))
+    return judged_by_parts(residuals, start(residuals, seed), ROUNDS)
+
+
+def judged_by_parts(residuals: Residuals, first: np.ndarray, rounds: int) -> np.ndarray:
+    """(n,) probability of the first class: each of two parts of the set is judged by the classes of the other, some times."""
     rows = [np.arange(number, len(residuals), 2) for number in (0, 1)]
     parts = [residuals[own] for own in rows]
     band = residuals.of.space.band
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         classes = [classes_of(part, first[own]) for part, own in zip(parts, rows, strict=True)]
         agreement = agreement_of(classes[0].difference, classes[1].difference, band)
         new = first.copy()
@@ -88,21 +100,25 @@ def split(residuals: Residuals, seed: int) -> np.ndarray:
     return first
 
 
-def refined(residuals: Residuals, log_odds: np.ndarray) -> tuple[np.ndarray, bool]:
-    """(n,) log odds of the first class, FOLDED times: each fifth of the set is judged by the classes of the other four.
+def refined(residuals: Residuals, log_odds: np.ndarray, rounds: int = FOLDED) -> tuple[np.ndarray, bool]:
+    """(n,) log odds of the first class, `rounds` times: each fifth of the set is judged by the classes of the other four.
 
     Also whether one class attracted nearly all, so that an earlier partition stays.
     """
-    rows = [np.arange(number, len(residuals), FOLDS) for number in range(FOLDS)]
-    others = [np.setdiff1d(np.arange(len(residuals)), own) for own in rows]
-    for _ in range(FOLDED):
+    for _ in range(rounds):
         first, new = posterior(log_odds), np.empty(len(residuals))
-        for own, other in zip(rows, others, strict=True):
+        for own, other in folds(len(residuals)):
             new[own] = log_odds_of(residuals[own], classes_of(residuals[other], first[other]))
         if attracted(posterior(new)):
             return log_odds, True
         log_odds = new
     return log_odds, False
+
+
+def folds(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Each fifth of the rows, and the other four."""
+    rows = [np.arange(number, count, FOLDS) for number in range(FOLDS)]
+    return [(own, np.setdiff1d(np.arange(count), own)) for own in rows]
 
 
 def attracted(first: np.ndarray) -> bool:

@@ -18,13 +18,15 @@ from .merging import Clusters
 
 @dataclass(frozen=True)
 class Identity:
-    """Of m merged picks: what Picks has of each, and disagreement, (m,) mean angle of the orientations to theirs in degrees.
+    """Of m merged picks: what Picks has of each, and how far their pickers are apart.
 
-    disagreement: NaN where fewer than two pickers gave an orientation.
+    disagreement: (m,) mean angle of the orientations to theirs, degrees; NaN where fewer than two pickers gave an orientation.
+    scatter: (m,) mean distance of the pickers' picks to theirs, voxels; 0 of one picker.
     """
 
     picks: Picks
     disagreement: np.ndarray
+    scatter: np.ndarray
 
 
 def merged_identity(picks: Picks, clusters: Clusters, symmetry: Rotation) -> Identity:
@@ -45,7 +47,17 @@ def merged_identity(picks: Picks, clusters: Clusters, symmetry: Rotation) -> Ide
         group=_groups(picks, clusters, species),
         species=species,
     )
-    return Identity(merged, mean.disagreement)
+    return Identity(merged, mean.disagreement, _scatter(picks, clusters))
+
+
+def _scatter(picks: Picks, clusters: Clusters) -> np.ndarray:
+    """(m,) mean distance of the pickers to their merged pick, voxels; of each picker its nearest pick counts."""
+    distance = np.linalg.norm(picks.positions - clusters.positions[clusters.labels], axis=1)
+    order = np.lexsort((distance, picks.picker, clusters.labels))
+    label, picker = clusters.labels[order], picks.picker[order]
+    nearest = order[np.r_[True, (np.diff(label) != 0) | (np.diff(picker) != 0)]] if len(order) else order
+    sums = np.bincount(clusters.labels[nearest], distance[nearest], minlength=len(clusters))
+    return sums / np.bincount(clusters.labels[nearest], minlength=len(clusters))
 
 
 def _one_pick_per_picker(picks: Picks, labels: np.ndarray, has_attribute: np.ndarray) -> np.ndarray:

@@ -31,19 +31,22 @@ def joined_scores(
 
     A logistic regression on the log-odds of the network score and on the features, with picker agreement as uncertain label.
     Without agreement (None: the pickers agree no more often than by chance) the label is pick or noise, as in
-    `final_probability_against_noise`. If all labels are the same (one picker, all agree on every pick, or no noise), nothing can
-    be fitted. Then, and if the look is worth nothing, the network scores are returned as they are.
+    `final_probability_against_noise`. Picks that were not compared are not fitted: their zeros are no
+    measurement. If all labels are the same (one picker, all agree on every pick, or no noise), nothing can be fitted. Then, and
+    if the look is worth nothing, the network scores are returned as they are.
 
     network: (m,), noise: (k,) network scores.  features: (m, F), noise_features: (k, F) of the second look, 0 where there is
     none.  agreement: (m,) training label from the votes, NaN for references, which are not fitted.  worth: weight of the result
     against the network score alone, as log-odds.
     """
     of_network = logit_of(np.concatenate([network, noise]))
-    every = np.column_stack([of_network, np.concatenate([features, noise_features])])
+    looked = np.concatenate([features, noise_features])
+    every, compared = np.column_stack([of_network, looked]), looked.any(axis=1)
     if agreement is None:
-        label, fitted = (np.arange(len(every)) < len(network)).astype(float), np.arange(len(every))
+        label, fitted = (np.arange(len(every)) < len(network)).astype(float), np.flatnonzero(compared)
+        label = label[fitted]
     else:
-        fitted = np.flatnonzero(np.isfinite(agreement))
+        fitted = np.flatnonzero(np.isfinite(agreement) & compared[: len(network)])
         label = agreement[fitted] ** 2
     if worth == 0 or not len(label) or np.ptp(label) == 0:
         return network, noise

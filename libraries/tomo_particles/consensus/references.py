@@ -21,6 +21,7 @@ class LabelledPicks:
     """n merged picks and references, each column of length n.
 
     labels: POSITIVE, DOUBTFUL or NEGATIVE.  disagreement: of the pickers' orientations, degrees, NaN for fewer than two.
+    scatter: mean distance of the pickers to it, voxels, NaN for a reference.
     pickers: ids of those that saw it, rising; REFERENCE is among them for a reference.  scores: what each of these gave, NaN for
     none.
     """
@@ -28,6 +29,7 @@ class LabelledPicks:
     picks: Picks
     labels: np.ndarray
     disagreement: np.ndarray
+    scatter: np.ndarray
     pickers: list[tuple[int, ...]]
     scores: list[tuple[float, ...]]
 
@@ -70,6 +72,7 @@ def label_with_references(
             ]
         ),
         np.concatenate([identity.disagreement[unexplained], *(disagreement for _, disagreement in completed)]),
+        np.r_[identity.scatter[unexplained], np.full(len(of_references), np.nan)],
         [seen_by[i] for i in unexplained] + of_references,
         [scores_by[i] for i in unexplained] + [(np.nan,) * len(ids) for ids in of_references],
     )

@@ -11,7 +11,13 @@ from .errors import InputError, parameter
 # Two sampling rates (Å/voxel) closer than this relative difference are the same: headers are rounded to
 # the third decimal, and 1 % over a 1000-voxel tomogram would be a shift of 10 voxels.
 MAX_RELATIVE_SAMPLING_MISMATCH = 1e-3
-ORDERS = {"z, y, x": [2, 1, 0], "x, z, y": [0, 2, 1], "y, x, z": [1, 0, 2]}  # of axes, other than x, y, z
+ORDERS = {  # of the columns of a file, other than x, y, z; the columns that hold x, y and z
+    "z, y, x": [2, 1, 0],
+    "x, z, y": [0, 2, 1],
+    "y, x, z": [1, 0, 2],
+    "z, x, y": [1, 2, 0],
+    "y, z, x": [2, 0, 1],
+}
 MIN_SPREAD = 0.1  # of an edge: picks that reach less far along all three axes are rarely right
 
 

@@ -91,8 +91,8 @@ def likely_mistake(picks: Picks, size: Sequence[int], rates: Iterable[float | No
     """
     positions, edges = picks.positions, np.asarray(size, dtype=float)
     if len(positions) >= MANY and inside_volume(positions, size).mean() < 0.75:
-        for what, moved in _moved(positions, edges):
-            if inside_volume(moved, size).all():
+        for what, places in moved(positions, edges):
+            if inside_volume(places, size).all():
                 return f", as if {what}"
     factors = _factors([picks.sampling_rate, *(rate for rate in rates if rate)])
     if (positions >= 0).all() and (positions <= 1).all():
@@ -114,8 +114,8 @@ def likely_mistake(picks: Picks, size: Sequence[int], rates: Iterable[float | No
     return found
 
 
-def _moved(positions: np.ndarray, edges: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Positions as other origins and orders of the axes have them, and what each would mean."""
+def moved(positions: np.ndarray, edges: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Positions (n, 3) as other origins and orders of the axes have them, and what each would mean. edges: (3,) voxels."""
     yield "counted from the centre", positions + edges / 2
     yield "counted from the corner, and read from the centre", positions - edges / 2
     for order, axes in ORDERS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +28,8 @@ Sizes = Mapping[str, tuple[float, tuple[int, int, int]]]  # sampling rate (Å/vo
 class _Read:
     """What one file says, in the state in which it was read.
 
-    known: how many tomograms were known.  of: digests by tomogram.  fault: why it cannot be read.
+    known: how many tomograms were known.  of: digests by tomogram.  counts: numbers of picks by tomogram.
+    fault: why it cannot be read.
     notes: what else to know of it.  later: which of its picks are of tomograms that have not come.
     content: digest of the bytes of a file with picks, else empty.  format: its name, of a file with picks in a folder.
     """
@@ -35,6 +37,7 @@ class _Read:
     state: tuple[int, int]
     known: int
     of: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
     fault: str = ""
     notes: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
@@ -68,6 +71,14 @@ class GrowingPicks:
     def notes(self) -> list[str]:
         """What else to know of the files, a line each."""
         return [note for own in self._files.values() for note in own.notes]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many picks there are of each tomogram."""
+        found: Counter[str] = Counter()
+        for own in self._files.values():
+            found.update(own.counts)
+        return dict(found)
 
     @property
     def later(self) -> list[str]:
@@ -113,7 +124,11 @@ class GrowingPicks:
                 stale = before.known < len(tomograms) and several
             files[path] = self._read(path, state, tomograms) if stale or before is None else before
         self._files = files
-        return {tomo_id: _joined(tomo_id, files) for tomo_id in sorted({one for own in files.values() for one in own.of})}
+        of: dict[str, dict[Path, _Read]] = {}  # the files of each tomogram
+        for path, own in files.items():
+            for tomo_id in own.of:
+                of.setdefault(tomo_id, {})[path] = own
+        return {tomo_id: _joined(tomo_id, of[tomo_id]) for tomo_id in sorted(of)}
 
     def picks_of(self, tomo_id: str, tomograms: Sizes) -> Picks | None:
         """The picks of a tomogram as the last look found them; None if there are none, or if a file has changed since."""
@@ -159,10 +174,12 @@ class GrowingPicks:
         try:
             if not tomograms or is_other_file(path):
                 return read
-            of = {tomo_id: digest_of_picks(own) for tomo_id, own in self._picks(file, tomograms, notes, later).items()}
+            picks = self._picks(file, tomograms, notes, later)
+            of = {tomo_id: digest_of_picks(own) for tomo_id, own in picks.items()}
+            counts = {tomo_id: len(own) for tomo_id, own in picks.items()}
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             kind = recognise(file, self.option).name if os.path.isdir(self.source) else ""
-            return replace(read, of=of, notes=tuple(notes), later=tuple(later), content=content, format=kind)
+            return replace(read, of=of, counts=counts, notes=tuple(notes), later=tuple(later), content=content, format=kind)
         except NoPicksError:
             named = [tomo_id for tomo_id, (rate, _) in tomograms.items() if bare(path.name, rate) == bare(tomo_id, rate)]
             return replace(read, of=dict.fromkeys(named[:1], NOTHING))

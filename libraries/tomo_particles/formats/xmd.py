@@ -29,7 +29,8 @@ _COORDINATES = ("x", "y", "z", "xcoor", "ycoor", "zcoor")
 NO_VALUE = sys.float_info.min
 ANGLES = ("angleRot", "angleTilt", "anglePsi")
 DISAGREEMENT = "angleDiff"  # mean angle, degrees, of the pickers' orientations to the merged one
-_MAY_LACK = {*ANGLES, DISAGREEMENT, "fom", "CoordConsScore", "zScoreDeepLearning1"}  # what not every pick has
+SCATTER = "shiftDiff"  # mean distance, voxels, of the pickers' picks to the merged one
+_MAY_LACK = {*ANGLES, DISAGREEMENT, SCATTER, "fom", "CoordConsScore", "zScoreDeepLearning1"}  # what not every pick has
 _KINDS: dict[int, Kind] = {
     xmippLib.LABEL_INT: int,
     xmippLib.LABEL_SIZET: int,

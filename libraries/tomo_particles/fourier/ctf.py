@@ -45,15 +45,22 @@ class CTF:
         volts = self.voltage * 1e3
         return WAVELENGTH_FACTOR / float(np.sqrt(volts * (1 + volts / (2 * ELECTRON_REST_ENERGY))))
 
-    def phase(self, k: np.ndarray) -> np.ndarray:
-        """Phase shift chi in radians at spatial frequencies k, 1/Å: pi lambda dz k^2 - pi/2 Cs lambda^3 k^4."""
-        lam, dz, cs = self.wavelength, self.defocus * 1e4, self.spherical_aberration * 1e7
+    def phase(self, k: np.ndarray, defocus: np.ndarray | None = None) -> np.ndarray:
+        """Phase shift chi in radians at spatial frequencies k, 1/Å: pi lambda dz k^2 - pi/2 Cs lambda^3 k^4.
+
+        defocus: µm at each frequency, where it depends on the direction (astigmatism).
+        """
+        lam, cs = self.wavelength, self.spherical_aberration * 1e7
+        dz = 1e4 * (self.defocus if defocus is None else defocus)
         return np.pi * lam * dz * k**2 - 0.5 * np.pi * cs * lam**3 * k**4
 
-    def transfer(self, k: np.ndarray) -> np.ndarray:
-        """CTF times envelope at frequencies k, 1/Å; positive at low frequency, so that dense regions stay bright. float32."""
+    def transfer(self, k: np.ndarray, defocus: np.ndarray | None = None) -> np.ndarray:
+        """CTF times envelope at frequencies k, 1/Å; positive at low frequency, so that dense regions stay bright. float32.
+
+        defocus: as in `phase`.
+        """
         w = self.amplitude_contrast
-        value = np.sin(self.phase(k) + np.arcsin(w)) * self.attenuation(k)
+        value = np.sin(self.phase(k, defocus) + np.arcsin(w)) * self.attenuation(k)
         return value.astype(np.float32)
 
     def attenuation(self, k: np.ndarray) -> np.ndarray:

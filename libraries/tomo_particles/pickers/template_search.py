@@ -146,6 +146,7 @@ class _Count:
 
         yield add
         self._before += seconds
+        self._done(min(1.0, self._before / self._total))
 
 
 @dataclass(frozen=True)

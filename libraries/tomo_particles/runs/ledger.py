@@ -103,19 +103,27 @@ class LedgerFiles:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self._known: dict[Path, tuple[tuple[int, int], Entry | None]] = {}  # state of each file, and its entry
 
     def read(self) -> dict[str, Entry]:
-        """All entries. A file that cannot be read is passed over: its tomogram is prepared again, and what is published of it is
-        counted before anything is written."""
-        entries = {}
-        for path in sorted(self.folder.glob("[!.]*.json")):
-            try:
-                entry = Entry.from_json(path.read_text(encoding="utf-8"))
-            except (ValueError, TypeError, RecursionError):
-                continue
-            if path == self._path(entry.tomo_id):
-                entries[entry.tomo_id] = entry
-        return entries
+        """All entries. Files that have not changed since they were read are not read again.
+
+        A file that cannot be read is passed over: its tomogram is prepared again, and what is published of it is counted before
+        anything is written.
+        """
+        self._known = {path: self._read(path) for path in sorted(self.folder.glob("[!.]*.json"))}
+        return {entry.tomo_id: entry for _, entry in self._known.values() if entry}
+
+    def _read(self, path: Path) -> tuple[tuple[int, int], Entry | None]:
+        info = path.stat()
+        state = info.st_ino, info.st_mtime_ns  # a file is never written in place
+        if path in self._known and self._known[path][0] == state:
+            return self._known[path]
+        try:
+            entry = Entry.from_json(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError, RecursionError):
+            return state, None
+        return state, entry if path == self._path(entry.tomo_id) else None
 
     def write(self, entry: Entry) -> None:
         """Write one entry; after this it lasts."""

@@ -25,6 +25,15 @@ def program_notes(layout: RunLayout, tomo_ids: Sequence[str], labels: Mapping[st
     return [f"{what} of {listed(names)}: {note}" for (what, note), names in of_note.items()] + [training] * bool(training)
 
 
+def derived_note(look: Mapping | None, answers: Mapping | None) -> str:
+    """What the scores of derived pickers do not hold, where those of the other picks do; '' for nothing.
+
+    look, answers: what the summary of a run says of the second look and of the answers of persons, None for none.
+    """
+    later = ["the second look"] * bool(look and look.get("used")) + ["the answers"] * bool(answers and answers.get("learned"))
+    return f"scored without {' and without '.join(later)}, unlike the other picks" if later else ""
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()

@@ -151,9 +151,9 @@ def test_nuisances_are_found_and_chance_is_not():
     rng = np.random.default_rng(5)
     odds, rotations = rng.normal(size=400), Rotation.from_quat(rng.standard_normal((400, 4)))
     names = np.array(["a", "b"])[(odds + rng.normal(size=400) > 0).astype(int)]
-    found = nuisances_of(odds, odds + 0.1 * rng.normal(size=400), rotations, names)
+    found = nuisances_of(odds, {"contrast": odds + 0.1 * rng.normal(size=400)}, rotations, {"tomogram": names})
     assert found["contrast"] > 0.95 and found["tomogram"] > 0.4 and found["direction of view"] < 0.2
-    assert nuisances_of(odds, rng.normal(size=400), rotations, ["a"] * 400)["tomogram"] == 0
+    assert nuisances_of(odds, {}, rotations, {"tomogram": ["a"] * 400})["tomogram"] == 0
 
 
 # ---- against the truth

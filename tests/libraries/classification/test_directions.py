@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tomo_particles.classification.directions import axes_of, cone_of, view_directions
-from tomo_particles.classification.in_plane import aligned_image, aligned_images, frame_of, in_plane_angles
+from tomo_particles.classification.in_plane import aligned_image, aligned_images, frame_of, in_plane_angles, splines
 from tomo_particles.geometry.orientations import rotation_of, turned
 from tomo_particles.geometry.symmetry import symmetry_group
 
@@ -71,7 +71,7 @@ def test_images_of_one_direction_are_laid_on_each_other(rot, psi):
     angle = in_plane_angles(axes_of(given), frame_of(direction))[0]
     assert np.exp(1j * angle) == pytest.approx(np.exp(-1j * np.radians(psi)))
     cone = cone_of(direction, axes_of(given), 5, symmetry_group("c1"))
-    found = aligned_images(projection(given[0], shift)[None], cone, direction, shift[None])[0]
+    found = aligned_images(splines(projection(given[0], shift)[None]), cone, direction, shift[None])[0]
     assert np.corrcoef(found.ravel(), projection(frame[0]).ravel())[0, 1] > 0.995
 
 
@@ -82,10 +82,10 @@ def test_an_image_from_the_other_side_is_mirrored():
     assert axes_of(opposite)[0, 2] == pytest.approx(-direction)
     cone = cone_of(direction, axes_of(opposite), 5, symmetry_group("c1"))
     assert cone.mirrored.tolist() == [True]
-    found = aligned_images(projection(opposite[0])[None], cone, direction, np.zeros((1, 2)))[0]
+    found = aligned_images(splines(projection(opposite[0])[None]), cone, direction, np.zeros((1, 2)))[0]
     assert np.corrcoef(found.ravel(), projection(frame[0]).ravel())[0, 1] > 0.995
 
 
 def test_without_a_turn_an_image_stays():
     image = projection(random_rotations(1)[0])
-    assert aligned_image(image, 0.0, False, np.zeros(2)) == pytest.approx(image, abs=1e-4)
+    assert aligned_image(splines(image), 0.0, False, np.zeros(2)) == pytest.approx(image, abs=1e-4)

@@ -36,6 +36,15 @@ def test_a_bead_is_an_outlier_and_particles_are_not():
     assert np.flatnonzero(contrast_outliers(tomo_ids, np.ones(80), -low, agreed)).tolist() == [5, 45], "bright ones too"
 
 
+def test_a_particle_with_a_bright_place_beside_it_is_none():
+    """From tests/averaged_scene.py, tomogram TS_2: the deviation of so few picks is small, and one is 8 deviations off."""
+    low = np.full(20, -2.5)
+    high = np.r_[np.linspace(0.36, 0.5, 19), 0.99]
+    assert not contrast_outliers(np.array(["TS_2"] * 20), low, high, np.ones(20, dtype=bool)).any()
+    high[-1] = 3.1
+    assert np.flatnonzero(contrast_outliers(np.array(["TS_2"] * 20), low, high, np.ones(20, dtype=bool))).tolist() == [19]
+
+
 def test_without_enough_agreed_picks_nothing_is_an_outlier():
     low = np.array([-3.0] * MIN_AGREED + [-3000.0])
     agreed = np.arange(len(low)) < MIN_AGREED - 1

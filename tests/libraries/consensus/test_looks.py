@@ -48,6 +48,16 @@ def test_references_are_not_fitted_but_scored():
     assert np.isfinite(joined).all()
 
 
+def test_picks_that_were_not_compared_are_not_fitted():
+    """They may all have one label, as picks at the border that one picker takes: then zero would tell particles from the rest."""
+    _true, network, features, agreement, noise, of_noise = drawn()
+    alone = joined_scores(network, features, agreement, 1.0, noise, of_noise)
+    border = [np.r_[network, np.full(200, 0.5)], np.r_[features, np.zeros((200, 2))], np.r_[agreement, np.zeros(200)]]
+    joined, joined_noise = joined_scores(*border, 1.0, noise, of_noise)
+    assert np.array_equal(joined[: len(network)], alone[0]) and np.array_equal(joined_noise, alone[1])
+    assert np.isfinite(joined).all() and np.ptp(joined[len(network) :]) == 0
+
+
 def test_without_agreement_picks_are_parted_from_noise():
     true, network, features, _, noise, of_noise = drawn()
     joined, joined_noise = joined_scores(network, features, None, 1.0, noise, of_noise)

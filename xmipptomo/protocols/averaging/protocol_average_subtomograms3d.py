@@ -20,6 +20,7 @@ from ..shared.progress import unfinished_lines
 from ..shared.sets import write_picking, write_picks_table
 from .base import AveragingProtocol, few_errors, few_warnings
 from .commands import average_arguments, boxes_arguments, resolution_arguments
+from .names import names_of_tomograms, rename_results
 from .results import CURVES, Aligned, average_lines, average_of, fscs_of, read_aligned, resolution_lines
 from .subtomograms import append_subtomograms
 
@@ -123,6 +124,7 @@ class XmippProtAverageSubtomograms3D(AveragingProtocol):
         self._runProgram(AVERAGE_PROGRAM, average_arguments(
             files.picks(), files.output, options, start=STARTS[self.start.get()], weigh_by_score=self.weighByScore.get()),
             job="average")
+        rename_results(files, names_of_tomograms(files, list(self._tomograms())))
 
     def resolutionStep(self, _: str):
         """Measure the resolution by direction and at each voxel, if there are halves."""

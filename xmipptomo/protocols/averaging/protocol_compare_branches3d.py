@@ -21,6 +21,7 @@ from ..shared.progress import unfinished_lines
 from ..shared.sets import write_picking
 from .base import AveragingProtocol, few_errors, few_warnings
 from .commands import branches_arguments
+from .names import names_of_tomograms, rename_results
 from .results import average_of, branch_lines, fscs_of
 
 SETTINGS = {  # on the page: options that no single field of the form sets
@@ -116,6 +117,8 @@ class XmippProtCompareBranches3D(AveragingProtocol):
         self._runProgram(BRANCHES_PROGRAM, branches_arguments(branches, files.output, options,
                                                               shared_poses=self.sharedPoses.get()), job="comparison")
         self._nameSettings()
+        of_sets = {said: name for name, path in branches.items() for said in (f"{name}={path}", path)}
+        rename_results(files, {**names_of_tomograms(files, list(tomograms)), **of_sets})
 
     def _nameSettings(self) -> None:
         """The settings on the page by the labels of the form: the program writes the names of its options."""

@@ -27,9 +27,11 @@ from ..shared.progress import unfinished_lines
 from .commands import split_arguments
 from .files import SplitFiles
 from .subtomograms import Tilts, subtomogram_columns, tilts_of_item
+from .summary import split_lines
 
-PARAMS = ("diameter", "maxResolution", "firstTilt", "lastTilt", "randomSeed")
+PARAMS = ("diameter", "maxResolution", "firstTilt", "lastTilt", "numberOfClasses", "randomSeed")
 LIMITS = {"diameter": (0, None, False), "maxResolution": (0, None, False), "randomSeed": (0, None, True),
+          "numberOfClasses": (2, 8, True),
           "numberOfThreads": (1, None, True)}
 
 
@@ -58,9 +60,10 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
 
     *Outputs*
 
-    - classes: two classes; class 1 is the larger one. Each particle has its log odds of class 1 (_logOdds) and the probability
-    of its class (_classProbability) besides. The transformations stay as they were.
-    - averages: of both classes, filtered by the FSC of their half maps; the half maps are not filtered.
+    - classes: two classes, or more if asked for and supported; class 1 is the largest. Each particle has its log odds of class 1
+    (_logOdds; with more classes: of its class) and the probability of its class (_classProbability) besides. The transformations
+    stay as they were.
+    - averages: of the classes, filtered by the FSC of their half maps; the half maps are not filtered.
     - fscs: the FSC of the half maps of each class, and the correlation of the differences of the two halves.
     - In the folder extra/split/output: all maps, also the difference, report.html and summary.json.
 
@@ -95,6 +98,8 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
             form.addParam(name, OptionalFloatParam, label=f"{which} tilt (degrees, optional)",
                           help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} "
                                "angle. Both define the missing wedge. Empty: as each subtomogram says (its acquisition).")
+        form.addParam("numberOfClasses", params.IntParam, default=2, label="Classes at most",
+                      help="2: one split. More: classes are split again as long as two halves that never met support it.")
         form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
                       help="Seed of the simulated sets of one structure. The same seed gives the same result.")
         form.addParallelSection(threads=2, mpi=0)
@@ -119,7 +124,7 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         self._runProgram(SPLIT_PROGRAM, split_arguments(
             files.table, files.output, rate=subtomograms.getSamplingRate(), diameter=self.diameter.get(),
             resolution=self.maxResolution.get(), mask=files.mask if mask is not None else "",
-            threads=self.numberOfThreads.get(), seed=self.randomSeed.get()), job="split")
+            classes=self.numberOfClasses.get(), threads=self.numberOfThreads.get(), seed=self.randomSeed.get()), job="split")
 
     def createOutputStep(self, _: str):
         """Register classes, averages and correlations."""
@@ -127,9 +132,10 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         rate = subtomograms.getSamplingRate()
         averages, fscs = self._createSetOfAverageSubTomograms(), self._createSetOfFSCs()
         averages.setSamplingRate(rate)
-        for number in (1, 2):
+        numbers = range(1, len(self._summaryContent()["particlesOfClass"]) + 1)
+        for number in numbers:
             averages.append(average_of(files.map(f"class_{number}"), self._halves(number), rate, f"class {number}"))
-        for fsc in fscs_of(files.fsc, {"class_1": "class 1", "class_2": "class 2", "difference": "difference"}):
+        for fsc in fscs_of(files.fsc, {f"class_{n}": f"class {n}" for n in numbers} | {"difference": "difference"}):
             fscs.append(fsc)
         outputs = {SplitOutputs.classes.name: self._classes(subtomograms), SplitOutputs.averages.name: averages,
                    SplitOutputs.fscs.name: fscs}
@@ -201,22 +207,14 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
         summary = self._summaryContent()
         if summary is None or not hasattr(self, SplitOutputs.classes.name):
             return unfinished_lines(self, {"splitStep": "splitting", "createOutputStep": "writing the results"})
-        nulls, (one, two) = summary["agreementsOfOneStructure"], summary["particlesOfClass"]
-        compared = f"mean correlation {summary['agreement']:.2f}; sets of one structure reach {max(nulls):.2f}"
-        verdict = (f"*Supported*: two halves that never met find the same difference ({compared})."
-                   if summary["verdict"] == "supported" else
-                   f"*Not supported*: nothing says that there are two structures ({compared}). Do not interpret the classes.")
-        resolution = summary["resolution"]
-        return [verdict, f"Class 1: {one} particles, FSC 0.143 at {resolution['class_1']}; class 2: {two} particles, "
-                         f"{resolution['class_2']}. Compared up to {summary['maxResolution']:g} Å.",
-                *summary["notes"], f"Report: {self._files().report}"]
+        return [*split_lines(summary), f"Report: {self._files().report}"]
 
     def _methods(self):
         summary = self._summaryContent()
         if summary is None or summary["verdict"] != "supported":
             return []
-        one, two = summary["particlesOfClass"]
-        return [f"{summary['particles']} subtomograms were split into two classes of {one} and {two} particles by the principal "
+        counts = " and ".join(map(str, summary["particlesOfClass"]))
+        return [f"{summary['particles']} subtomograms were split into classes of {counts} particles by the principal "
                 f"component of their differences from the average up to {summary['maxResolution']:g} Å. The differences of two "
                 f"halves that were split each by itself correlate to {summary['agreement']:.2f}; those of simulated sets of one "
                 f"structure to at most {max(summary['agreementsOfOneStructure']):.2f}."]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Callable
 
 from tomo_particles.learning.training_time import in_minutes, training_left
 
@@ -14,13 +15,17 @@ from .inputs import CommonGrid, read_common_grid
 from .notes import run_notes
 
 DOING = {"convertInputStep": "reading the inputs", "gpuStep": "trying the GPUs", "consensusStep": "merging picks",
-         "noiseStep": "picking noise", "extractionStep": "extracting subtomograms", "trainStep": "training the networks",
+         "noiseStep": "picking noise", "extractionStep": "extracting subtomograms",
+         "prepareInQueueStep": "merging picks and extracting subtomograms", "trainStep": "training the networks",
          "scoreStep": "scoring the picks", "secondLookStep": "second look", "answersStep": "learning from answers",
          "createOutputStep": "writing the results"}
 
 
-def so_far(files: RunFiles, failures: list[str]) -> list[str]:
-    """Counts of the tomograms whose picks are merged, what is unusual, and what failed."""
+def so_far(files: RunFiles, failures: list[str], of_grid: Callable[[float, int], list[str]] = lambda rate, box: []) -> list[str]:
+    """Counts of the tomograms whose picks are merged, what is unusual, and what failed.
+
+    of_grid: what is to be said of the common sampling rate (Å/voxel) and box size.
+    """
     try:
         grid = read_common_grid(files.common_grid)
     except (OSError, ValueError):  # not written yet, or removed by a step that is done again
@@ -35,7 +40,7 @@ def so_far(files: RunFiles, failures: list[str]) -> list[str]:
     lines += [_line(grid, ts_id, of) for ts_id, of in list(counts.items())[:MAX_TOMOGRAM_LINES]]
     if len(counts) > MAX_TOMOGRAM_LINES:
         lines.append(f"... and {len(counts) - MAX_TOMOGRAM_LINES} tomograms more")
-    lines += run_notes(files, grid, list(grid.tomograms))
+    lines += [*of_grid(grid.sampling_rate, grid.box_size), *run_notes(files, grid, list(grid.tomograms))]
     lines += [f"*Tomogram left out* {failure}" for failure in failures]
     return lines + [f"All scores: {files.scored}"] * files.scored.exists()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tomo_particles.consensus.chance_agreement import chance_note
+from tomo_particles.consensus.disagreement import disagreement_notes
 from tomo_particles.consensus.orientation_agreement import angles_to_merged, median_angles, notes_of_pickers
 from tomo_particles.formats.xmd import join_tables, read_picks, read_table
 from tomo_particles.geometry.symmetry import symmetry_group
@@ -27,10 +27,11 @@ def run_notes(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str]) -> list[
     return of_tomograms + [note[:1].upper() + note[1:] for note in found]
 
 
-def vote_notes(files: RunFiles, ts_ids: Sequence[str]) -> list[str]:
-    """What is to be said of votes that contain no information."""
-    note = chance_note(join_tables([read_table(files.consensus(ts_id)) for ts_id in ts_ids]))
-    return [note[:1].upper() + note[1:]] * bool(note)
+def vote_notes(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], votes_only: bool) -> list[str]:
+    """Why the pickers agree little."""
+    merged = join_tables([read_table(files.consensus(ts_id)) for ts_id in ts_ids])
+    sizes = {ts_id: grid.tomograms[ts_id].size for ts_id in ts_ids}
+    return [note[:1].upper() + note[1:] for note in disagreement_notes(merged, sizes, grid.names, votes_only)]
 
 
 def run_doubts(files: RunFiles, threshold: float | None) -> list[str]:

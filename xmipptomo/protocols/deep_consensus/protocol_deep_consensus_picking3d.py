@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
@@ -14,22 +15,17 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomograms
 from tomo.protocols import ProtTomoBase
 
 from tomo_particles.consensus.verdict import Verdict
-from tomo_particles.core.seeds import seed_of
 
 from ...constants import (
-    CONSENSUS_PROGRAM,
-    EXTRACTION_PROGRAM,
     MODEL_EXISTING,
     NETWORKS,
-    NOISE_PROGRAM,
     REPORT_PROGRAM,
     SECOND_LOOK_PROGRAM,
 )
 from ...convert import name_of, names_of_pickers, tomogram_sources
-from ...files import DERIVED, MERGED, NOISE, RAW, RunFiles
-from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
+from ...files import NOISE, RunFiles
+from ..shared.program_steps import depends_on
 from ..shared.progress import unfinished_lines
-from ..shared.sets import mask_file
 from . import commands
 from .answers import ANSWERED, LearnsFromAnswers, learned
 from .form import LOOK_PARAMS, NETWORK_PARAMS, OUTPUT_PARAMS, PREPROCESS_PARAMS, define_params
@@ -40,7 +36,8 @@ from .learning import LearnsAndScores
 from .methods import methods_text
 from .notes import orientation_notes
 from .outputs import derived_counts, disagreements, expected, merged_picks
-from .second_look import diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
+from .preparation import PreparesTomograms
+from .second_look import box_notes, diameter_of, is_asked, outcome, threshold_of, tilts_of_run, votes_only, why_none
 from .summary import collect_summary, settings_of, summary_lines
 from .training import settings_file, tuned_fields, tuned_note
 from .validation import validation_errors, validation_warnings
@@ -48,7 +45,8 @@ from .validation import validation_errors, validation_warnings
 logger = logging.getLogger(__name__)
 
 
-class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, GrowingOutputs, ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, GrowingOutputs, PreparesTomograms, EMProtocol,
+                                      ProtTomoBase):
     """Merges the coordinates that several 3D pickers found in the same tomograms into one scored set.
 
     *Overview*
@@ -188,13 +186,15 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
         gpu = self._usesGpus()
         if gpu:
             self._insertFunctionStep(self.gpuStep, self.gpuList.get(), prerequisites=[convert], needsGPU=True)
-        last = [self._insertFunctionStep(self.consensusStep, ts_id, prepared, prerequisites=[convert], needsGPU=False)
-                for ts_id in ts_ids]
-        if not votes_only(self):
+        in_queue = self.useQueueForSteps()
+        first, values = (self.prepareInQueueStep, extracted) if in_queue else (self.consensusStep, prepared)
+        last = [self._insertFunctionStep(first, ts_id, values, prerequisites=[convert], needsGPU=False) for ts_id in ts_ids]
+        if not (in_queue or votes_only(self)):
             last = [self._insertFunctionStep(self.noiseStep, ts_id, prepared, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
             last = [self._insertFunctionStep(self.extractionStep, ts_id, extracted, prerequisites=[step], needsGPU=False)
                     for ts_id, step in zip(ts_ids, last, strict=True)]
+        if not votes_only(self):
             if not (self.doVoting or self._skipsTraining()):
                 last = [self._insertFunctionStep(self.trainStep, trained, prerequisites=last, needsGPU=gpu)]
             last = [self._insertFunctionStep(self.scoreStep, scored, prerequisites=last, needsGPU=gpu)]
@@ -220,40 +220,6 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
                           names_of_pickers(self._derivedPointers()))
         if not tomograms:
             raise RuntimeError(f"No tomogram could be read: {self._failures()}")
-
-    @tomogram_step
-    def consensusStep(self, tomogram: commands.RunTomogram):
-        """Merge the picks of one tomogram and label them."""
-        number = self.votingAgreement.get() if self.doVoting else self.minPickers.get()
-        self._runProgram(CONSENSUS_PROGRAM, commands.consensus_arguments(
-            self._files(), tomogram, radius=self.consensusRadius.get(), number=number, representative=self.representative.get(),
-            symmetry=self.symmetry.get()), job=f"consensus_{tomogram.ts_id}")
-        if votes_only(self):
-            self._publishVoted()
-
-    @tomogram_step
-    def noiseStep(self, tomogram: commands.RunTomogram):
-        """Pick noise in one tomogram."""
-        self._runProgram(NOISE_PROGRAM, commands.noise_arguments(
-            self._files(), tomogram, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
-            static=self.noiseStatic.get(), threads=self.binThreads.get(),
-            seed=seed_of(self.randomSeed.get(), tomogram.ts_id),
-            mask=next((mask_file(pointer.get(), tomogram.ts_id) for pointer in self._maskPointers()), "")),
-            job=f"noise_{tomogram.ts_id}")
-
-    @tomogram_step
-    def extractionStep(self, tomogram: commands.RunTomogram):
-        """Extract the subtomograms that training and scoring need from one tomogram."""
-        files = self._files()
-        for label in self._extractedLabels():
-            if count_rows(files.labelled(tomogram.ts_id, label)):
-                self._runProgram(EXTRACTION_PROGRAM, commands.extraction_arguments(
-                    files, tomogram, label, network=self._network(), invert=self.invertContrast.get(),
-                    threads=self.binThreads.get()),
-                    job=f"extraction_{label}_{tomogram.ts_id}")
-
-    def _extractedLabels(self) -> list[str]:
-        return [*MERGED, NOISE, DERIVED, *([RAW] if self.scoreRawPicks and not self.doVoting else [])]
 
     def secondLookStep(self, _: str):
         """Compare the picks with averages of the accepted ones, score them again, and centre them."""
@@ -286,8 +252,9 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
         derived = derived_counts(merged.values(), grid)
         settings["settings"] |= (tuned := tuned_fields(self, files))
         collect_summary(files, grid, ts_ids, {ts_id: len(own) for ts_id, own in accepted.items()}, self._failureTexts(),
-                        orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
-                                          self.symmetry.get()) + tuned_note(tuned),
+                        box_notes(self, grid.sampling_rate, grid.box_size) + tuned_note(tuned)
+                        + orientation_notes(files, merged, grid.names, self.consensusRadius.get() * grid.box_size,
+                                            self.symmetry.get()),
                         settings | {"extractedFrom": next(map(name_of, self._imagePointers()), None),
                                     "orientations": disagreements(merged.values()),
                                     "verdict": verdict and json.loads(verdict.to_json()),
@@ -337,7 +304,8 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
         if files.summary.exists() and not (self.isActive() or self.isFailed() or self.isAborted()):
             lines = summary_lines(files)
         else:
-            lines = unfinished_lines(self, DOING, so_far=so_far(files, self._failureTexts()), details={
+            found = so_far(files, self._failureTexts(), partial(box_notes, self))
+            lines = unfinished_lines(self, DOING, so_far=found, details={
                 "trainStep": training_detail(files, self.folds.get(), self.epochs.get())})
         return [*lines, *self._gpuLines()]
 

@@ -11,6 +11,7 @@ from typing import Any
 from pwem.protocols import EMProtocol
 
 from tomo_particles.core.coordinates import same_sampling_rate
+from tomo_particles.core.subtomograms import box_note
 
 from ...constants import TILTS
 from ...files import RunFiles
@@ -58,6 +59,12 @@ def diameter_of(protocol: EMProtocol, grid: CommonGrid) -> float:
     """Å: that of the form, or half of the common box."""
     asked = protocol.diameter.get()
     return HALF_BOX * grid.box_size * grid.sampling_rate if asked is None else asked
+
+
+def box_notes(protocol: EMProtocol, rate: float, box_size: int) -> list[str]:
+    """A line where the common box (voxels of `rate` Å) is far from what the diameter of the form needs."""
+    note = box_note(box_size, rate, protocol.diameter.get()) if is_asked(protocol) else ""
+    return [f"*Diameter (Å)*: {note}"] if note else []
 
 
 def tilts_of_run(protocol: EMProtocol, tomograms: Sequence[RunTomogram]) -> tuple[float, float]:

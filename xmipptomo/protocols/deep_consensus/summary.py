@@ -15,6 +15,7 @@ from pyworkflow.protocol import params
 from tomo_particles import __version__
 from tomo_particles.consensus.expected_precision import FEWEST_PICKS, promise_text
 from tomo_particles.core.files import written_aside
+from tomo_particles.runs.notes import derived_note
 
 from ...constants import RECIPES
 from ...files import DOUBTFUL, LABELS, NOISE, POSITIVE, RunFiles
@@ -34,7 +35,7 @@ def collect_summary(files: RunFiles, grid: CommonGrid, ts_ids: Sequence[str], ac
         counts = {label: count_rows(files.labelled(ts_id, label)) for label in LABELS}
         tomograms[ts_id] = {"picks": grid.tomograms[ts_id].counts, **counts, "accepted": accepted[ts_id],
                             "left_out": grid.tomograms[ts_id].left_out}
-    votes = vote_notes(files, ts_ids) if settings["threshold"] is None else []
+    votes = vote_notes(files, grid, ts_ids, votes_only=settings["threshold"] is None)
     content = {"version": __version__, **settings, "samplingRate": grid.sampling_rate, "boxSize": grid.box_size,
                "pickers": grid.names, "tomograms": tomograms,
                "failures": list(failures), "notes": notes + votes + run_notes(files, grid, ts_ids),
@@ -100,7 +101,8 @@ def summary_lines(files: RunFiles) -> list[str]:
     if version := content.get("extractedFrom"):
         lines.append(f"Subtomograms are cut from: {version}")
     lines += [_picker_line(content, number) for number in range(1, len(content["pickers"]) + 1)]
-    lines += [f"{name}: found {of['alone']} places alone, {of['accepted']} of them accepted"
+    later = derived_note(content.get("secondLook"), content.get("answers"))
+    lines += [f"{name}: found {of['alone']} places alone, {of['accepted']} of them accepted{f'; {later}' if later else ''}"
               for name, of in content.get("derived", {}).items()]
     lines.append(f"Merged: {total[POSITIVE]} positive, {total[DOUBTFUL]} doubtful; noise: {total[NOISE]}; seed {content['seed']}")
     if compared := content.get("orientations"):

@@ -20,7 +20,7 @@ from ..shared.form_checks import averaged_box, limit_errors, symmetry_errors
 from ..shared.sets import set_errors
 from .form import EXTRACT_FROM, LIMITS
 from .inputs import InputSets
-from .second_look import HALF_BOX
+from .second_look import HALF_BOX, box_notes
 from .training import SETTINGS_FILE, settings_file
 
 
@@ -221,13 +221,13 @@ def validation_warnings(protocol: EMProtocol, inputs: InputSets, growing: bool =
         warnings.append("*Pickers that must agree* is 1: every pick of every picker trains the network as a particle.")
     if protocol.evalParamCondition("noiseRadius") and protocol.noiseRadius.get() < 0.5:
         warnings.append("*Noise picking evasion radius* is below 0.5: noise may show parts of particles.")
-    return warnings + ([] if growing else _version_warnings(inputs) + _lonely_warnings(inputs))
+    if growing or not inputs.pickers or any(set_errors(coordinates) for coordinates in inputs.pickers):
+        return warnings  # sets that change, or of which validation says what is wrong
+    return warnings + box_notes(protocol, *_common_grid(protocol, inputs)) + _version_warnings(inputs) + _lonely_warnings(inputs)
 
 
 def _lonely_warnings(inputs: InputSets) -> list[str]:
     """Sets that share no tomogram with any other."""
-    if any(set_errors(coordinates) for coordinates in inputs.pickers):
-        return []  # validation says it
     ids = [set(coordinates.getTSIds()) for coordinates in inputs.pickers]
     warnings = []
     for number, own in enumerate(ids, start=1):

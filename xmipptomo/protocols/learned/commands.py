@@ -11,7 +11,7 @@ from ..shared.program_steps import Arguments
 
 @dataclass(frozen=True)
 class LearnedFrom:
-    """What is learned from: coordinates (XMD) in tomograms of `rate` Å/voxel, or the folder of a consensus.
+    """What is learned from: coordinates (XMD) in tomograms of `rate` Å/voxel, or the folder of a consensus or of a simulation.
 
     partial: whether the coordinates are a part of the particles.  soft: whether doubtful picks of the consensus teach softly.
     diameter: Å, or None with a table of classes.
@@ -25,10 +25,13 @@ class LearnedFrom:
     soft: bool = False
     diameter: float | None = None
     classes: str = ""
+    simulation: str = ""
 
     def arguments(self) -> Arguments:
         if self.consensus:
             found: Arguments = ["--consensus", self.consensus, "--doubtful", "soft" if self.soft else "ignore"]
+        elif self.simulation:
+            found = ["--simulation", self.simulation]
         else:
             found = ["--coordinates", self.coordinates, "--labels", "partial" if self.partial else "all", "--tomograms",
                      *self.tomograms, "--tomogramSamplingrate", self.rate]
@@ -40,6 +43,8 @@ class TrainingOptions:
     """How to train; 0 and '' for what the recipe or the program has."""
 
     recipe: str
+    target: str
+    loss: str
     minutes: float
     steps: int
     folds: int
@@ -59,7 +64,8 @@ def training_arguments(model: str, notes: str, source: LearnedFrom, options: Tra
     arguments: Arguments = [*source.arguments(), "-o", model, "--note", notes, "--recipe", options.recipe, "--folds",
                             options.folds, "--width", options.width, "--beta", options.beta]
     arguments += ["--steps", options.steps] if options.steps else ["--minutes", options.minutes]
-    for option, value in (("--patch", options.patch), ("--batch", options.batch), ("--learningRate", options.learning_rate),
+    for option, value in (("--target", options.target), ("--loss", options.loss), ("--patch", options.patch),
+                          ("--batch", options.batch), ("--learningRate", options.learning_rate),
                           ("--inputModel", options.input_model), ("--mask", masks)):
         arguments += [option, value] if value else []
     arguments += ["--mirror"] if options.mirror else []
@@ -104,3 +110,14 @@ def picking_arguments(tomogram: str, output: str, note: str, options: PickingOpt
     arguments += ["--tta"] if options.turns else []
     arguments += ["--scoremaps", score_maps] if score_maps else []
     return [*arguments, *options.of_templates(), "--threads", threads]
+
+
+def joining_arguments(tomograms: Sequence[str], rate: float, network: tuple[str, str], template: tuple[str, str], output: str, *,
+                      diameter: float, fit: str, truth: str, threshold: float | None) -> Arguments:
+    """Join two pickers in tomograms of `rate` Å/voxel. network, template: picks and folder of score maps.  truth: '' where `fit`
+    is read."""
+    arguments: Arguments = ["--tomograms", *tomograms, "--tomogramSamplingrate", rate, "--network", network[0], "--networkMaps",
+                            network[1], "--template", template[0], "--templateMaps", template[1], "--diameter", diameter,
+                            "--fit", fit, "-o", output]
+    arguments += ["--truth", truth] if truth else []
+    return arguments + (["--threshold", threshold] if threshold is not None else [])

@@ -191,8 +191,8 @@ class XmippProtDeepPick3D(NetworkOnGpus, TomogramPicker):
         return commands.picking_arguments(link, picks, note, options, rate=self.inputTomograms.get().getSamplingRate(),
                                           score_maps=files.score_maps if self.scoreMaps else "", threads=self.binThreads.get())
 
-    def _runPicker(self, arguments: commands.Arguments, job: str) -> None:
-        self._runNetwork(lambda gpus: [*arguments, "--gpus", gpus], job=job)
+    def _runPicker(self, arguments: commands.Arguments, job: str, about: str, results: list[str]) -> None:
+        self._runNetwork(lambda gpus: [*arguments, "--gpus", gpus], job, about, results)
 
     # ---- information
     def _writeSummary(self, found: dict[str, Picks]) -> None:

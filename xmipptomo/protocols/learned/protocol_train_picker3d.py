@@ -16,11 +16,10 @@ from pyworkflow.utils import cleanPath, makeFilePath
 from tomo.objects import SetOfCoordinates3D
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.core.errors import InputError, listed
+from tomo_particles.core.errors import listed
 from tomo_particles.core.files import file_stem, written_aside
 from tomo_particles.core.picks import Picks
 from tomo_particles.learning.voxels.description import read_voxel_model
-from tomo_particles.learning.voxels.recipes import RECIPES
 
 from ...constants import LEAST_VOXELS, SPECIES_ATTRIBUTE, TRAIN_PROGRAM
 from ...convert import append_picks, picks_of_set, tomogram_of
@@ -33,21 +32,19 @@ from ..shared.gpus import NetworkOnGpus, define_gpus
 from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.progress import unfinished_lines
 from ..shared.sets import link_mask, link_tomogram, set_errors, write_picks_table
-from ..simulation.protocol_simulate_tomograms import species_table
+from ..simulation.protocol_simulate_tomograms import densities_folder, species_table
 from . import commands
+from .network_form import FROM_SIMULATIONS, NETWORK_PARAMS, NETWORKS, chosen, define_network, network_errors, recipe_of
 from .training import noted, out_of_fold_picks, read_summary, summary_lines, training_detail
 
 ALL, PART, CONSENSUS = range(3)
-FROM_SIMULATIONS = ("dn3dunet", "umc")  # recipes that learn the noise-free density, which no set of Scipion has
-TRAINED = tuple(name for name in RECIPES if name not in FROM_SIMULATIONS)
 FEW = 20  # particles
 LIMITS = {
     "diameter": (0, None, False), "minutes": (0, None, False), "folds": (1, 10, True), "width": (0.05, 4, True),
     "patch": (0, 512, True), "batch": (0, None, True), "learningRate": (0, None, True), "steps": (0, None, True),
     "beta": (0, None, False), "randomSeed": (0, None, True), "numberOfThreads": (1, None, True), "binThreads": (1, None, True),
 }
-PARAMS = ("source", "doubtful", "diameter", "classesFile", "recipe", "minutes", "folds", "width", "patch", "batch",
-          "learningRate", "steps", "beta", "mirror", "startModel", "randomSeed")
+PARAMS = ("source", "doubtful", "diameter", "classesFile", *NETWORK_PARAMS)
 
 
 class TrainingOutputs(Enum):
@@ -97,7 +94,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
     _possibleOutputs = TrainingOutputs
     _networkProgram = TRAIN_PROGRAM
     _optionFields = {"--coordinates": "inputCoordinates", "--tomograms": "inputCoordinates", "--consensus": "inputCoordinates",
-                     "--diameter": "diameter", "--classes": "classesFile", "--recipe": "recipe", "--minutes": "minutes",
+                     "--simulation": "inputCoordinates", "--diameter": "diameter", "--classes": "classesFile",
+                     "--recipe": "recipe", "--target": "target", "--loss": "loss", "--minutes": "minutes",
                      "--folds": "folds", "--patch": "patch", "--inputModel": "startModel", "--learningRate": "learningRate",
                      "--mask": "regionMasks"}
     stepsExecutionMode = STEPS_PARALLEL
@@ -133,42 +131,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
                       label="Masks of regions (optional)",
                       help="Masks of good and bad regions, of _mask tomograms 3D_. Nothing is learned in bad regions, and "
                            "coordinates there are ignored. Tomograms without a mask count as good everywhere.")
-        self._defineTraining(form)
+        define_network(form)
         form.addParallelSection(threads=1, mpi=0, binThreads=2, binThreadsHelp="Threads of the training.")
-
-    def _defineTraining(self, form: params.Form) -> None:
-        form.addSection(label="Training")
-        form.addParam("recipe", params.EnumParam, choices=list(TRAINED), default=0, label="Network",
-                      help="_unet_: a small U-Net, minutes on two processors.\n_deepfinder_: the U-Net of DeepFinder; without a "
-                           "GPU give it a width of 0.25.\n_msd_: mixed-scale dense network.\n_resnet_, _yopo_: classify patches "
-                           "by what is in their middle.\nOnly _unet_ was trained to a result here.")
-        form.addParam("minutes", params.FloatParam, default=10.0, label="Minutes for each network",
-                      help="Training time of each network, without the picking afterwards. The whole takes about this times the "
-                           "number of networks.")
-        form.addParam("folds", params.IntParam, default=3, label="Networks (folds)", expertLevel=params.LEVEL_ADVANCED,
-                      help="Number of networks. Each is trained without one part of the tomograms. With fewer tomograms than "
-                           "networks, each tomogram is cut into slabs.")
-        form.addParam("steps", params.IntParam, default=0, label="Steps of each network", expertLevel=params.LEVEL_ADVANCED,
-                      help="In place of the minutes: the same seed then gives the same model. 0: minutes count.")
-        form.addParam("width", params.FloatParam, default=1.0, label="Width of the layers", expertLevel=params.LEVEL_ADVANCED,
-                      help="Relative to the layers of the recipe.")
-        form.addParam("patch", params.IntParam, default=0, label="Patch (voxels)", expertLevel=params.LEVEL_ADVANCED,
-                      help="Edge of the patches that are learned from. 0: that of the recipe (unet: 48). Lower it for few or "
-                           "thin tomograms.")
-        form.addParam("batch", params.IntParam, default=0, label="Patches per step", expertLevel=params.LEVEL_ADVANCED,
-                      help="Over all GPUs. 0: that of the recipe (unet: 2).")
-        form.addParam("learningRate", params.FloatParam, default=0.0, label="Learning rate", expertLevel=params.LEVEL_ADVANCED,
-                      help="At the start; it decays to zero. 0: that of the recipe (unet: 0.002). Lower it if the training "
-                           "diverges.")
-        form.addParam("beta", params.FloatParam, default=1.0, label="Weight of recall", expertLevel=params.LEVEL_ADVANCED,
-                      help="Weight of recall against precision in the F score that chooses the thresholds. 2: rather more picks.")
-        form.addParam("mirror", params.BooleanParam, default=False, label="Learn mirror images too?",
-                      expertLevel=params.LEVEL_ADVANCED, help="More variety, but the hand of the particles is not learned.")
-        form.addParam("startModel", params.FileParam, label="Model to begin with (optional)", expertLevel=params.LEVEL_ADVANCED,
-                      help="File of a model of the same network and number of classes, such as one that learned from a "
-                           "simulation. Empty: the networks begin at random.")
-        form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
-                      help="Seed of every random choice; recorded in the model.")
 
     # ---- inputs
     def _files(self) -> PickerTrainingFiles:
@@ -212,8 +176,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
                 # A consensus knows its tomograms by their ids; other sources by the names of the links
                 name = ts_id if self.source.get() == CONSENSUS and "/" not in ts_id else file_stem(ts_id)
                 link_mask(self.regionMasks.get(), ts_id, str(Path(files.region_masks) / f"{name}_mask.mrc"))
-        if self.source.get() == CONSENSUS:
-            return
+        if self.source.get() == CONSENSUS or recipe_of(self).denoises:
+            return  # the program reads their folders
         found = {}
         for ts_id in sorted(coordinates.getTSIds()):
             if self._failed(ts_id):
@@ -238,15 +202,17 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
         if self.source.get() == CONSENSUS:
             return commands.LearnedFrom(consensus=str(self._consensus().root), soft=bool(self.doubtful.get()),
                                         diameter=self.diameter.get())
+        if recipe_of(self).denoises:
+            return commands.LearnedFrom(simulation=densities_folder(self.inputCoordinates), classes=self._classes())
         return commands.LearnedFrom(files.coordinates, sorted(map(str, Path(files.tomograms).glob("*.mrc"))),
                                     self.inputCoordinates.get().getSamplingRate(), partial=self.source.get() == PART,
                                     diameter=self.diameter.get(), classes=self._classes())
 
     def _options(self) -> commands.TrainingOptions:
         return commands.TrainingOptions(
-            TRAINED[self.recipe.get()], self.minutes.get(), self.steps.get(), self.folds.get(), self.width.get(),
-            self.patch.get(), self.batch.get(), self.learningRate.get(), self.beta.get(), self.mirror.get(),
-            self._text("startModel"), self.randomSeed.get())
+            NETWORKS[self.recipe.get()], chosen(self, "target"), chosen(self, "loss"), self.minutes.get(), self.steps.get(),
+            self.folds.get(), self.width.get(), self.patch.get(), self.batch.get(), self.learningRate.get(), self.beta.get(),
+            self.mirror.get(), self._text("startModel"), self.randomSeed.get())
 
     def createOutputStep(self, _: str):
         """Register the model, and the out-of-fold picks."""
@@ -293,8 +259,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
         if coordinates is None:
             return errors
         errors += [f"*Coordinates*: {error}" for error in set_errors(coordinates)]
-        return errors or [*self._sourceErrors(), *self._sizeErrors(coordinates.getSamplingRate()), *self._networkErrors(),
-                          *self._maskErrors()]
+        return errors or [*self._sourceErrors(), *self._sizeErrors(coordinates.getSamplingRate()), *self._densityErrors(),
+                          *network_errors(self, self._text("startModel")), *self._maskErrors()]
 
     def _sourceErrors(self) -> list[str]:
         if self.source.get() != CONSENSUS:
@@ -319,17 +285,16 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
             return ["*Particle diameter (Å)* cannot be EMPTY: give it, or the *Table of classes* (expert level advanced)."]
         return [] if os.path.isfile(table) else [f"*Table of classes* does not exist: {table}."]
 
-    def _networkErrors(self) -> list[str]:
-        how, patch, errors = RECIPES[TRAINED[self.recipe.get()]], self.patch.get(), []
-        if patch and (patch % how.multiple or (how.valid and patch != how.patch)):
-            wanted = f"{how.patch}, or 0" if how.valid else f"a multiple of {how.multiple}, or 0"
-            errors.append(f"*Patch (voxels)* must be {wanted} for this network, received {patch}.")
-        if start := self._text("startModel"):
-            try:
-                read_voxel_model(start, "*Model to begin with*")
-            except InputError as error:
-                errors.append(str(error))
-        return errors
+    def _densityErrors(self) -> list[str]:
+        """Where a network learns the density without noise, which no set of Scipion has."""
+        if not recipe_of(self).denoises:
+            return []
+        if self.source.get() != ALL or not densities_folder(self.inputCoordinates):
+            return [f"*Network*: {' and '.join(FROM_SIMULATIONS)} also learn the density without noise. Choose all _particles_ "
+                    "of a simulation with *Keep the densities without noise?* (expert level advanced), or another network."]
+        return [] if self.diameter.get() is None else [
+            "*Particle diameter (Å)* has no meaning with this network, which learns the classes of the simulation; leave it "
+            "empty."]
 
     def _maskErrors(self) -> list[str]:
         if self.regionMasks.get() is None or self._maskedTomograms():

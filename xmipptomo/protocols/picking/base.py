@@ -25,7 +25,7 @@ from ...convert import append_picks, even_box_size, tomogram_of
 from ...files import PickingFiles
 from ..shared.commands import Selection
 from ..shared.form_checks import limit_errors
-from ..shared.program_steps import ProgramSteps, depends_on, tomogram_step
+from ..shared.program_steps import ProgramSteps, depends_on, state_of, tomogram_step
 from ..shared.progress import rows_so_far, unfinished_lines
 from ..shared.sets import MAX_TOMOGRAM_LINES, link_mask, link_tomogram
 from .following import PicksWhatComes
@@ -119,7 +119,8 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
 
     def _values(self, names: Sequence[str]) -> str:
         """Parameters and inputs that a step depends on, as one of its arguments: if they change, resuming does it again."""
-        return depends_on({"inputs": self._givenPointers()}, {name: self.getAttributeValue(name) for name in names})
+        values = {name: self.getAttributeValue(name) for name in names}
+        return depends_on({"inputs": self._givenPointers()}, values, list(filter(None, [values.get("templateFile")])))
 
     def _givenPointers(self) -> list:
         return [pointer for pointer in self._inputPointers() if pointer.get() is not None]
@@ -150,12 +151,14 @@ class TomogramPicker(PicksWhatComes, ProgramSteps, EMProtocol, ProtTomoBase):
         makeFilePath(picks)
         link = link_tomogram(tomogram, self._files().tomogram(ts_id))
         arguments = self._arguments(tomogram, link, picks)
+        about = state_of(tomogram.getFileName())
         if self.regionMasks.get() is not None:
-            arguments += ["--mask", link_mask(self.regionMasks.get(), ts_id, self._files().region_mask(ts_id))]
-        self._runPicker(arguments, job=f"picking_{ts_id}")
+            mask = link_mask(self.regionMasks.get(), ts_id, self._files().region_mask(ts_id))
+            arguments, about = [*arguments, "--mask", mask], about + state_of(mask)
+        self._runPicker(arguments, f"picking_{ts_id}", about, [picks])
 
-    def _runPicker(self, arguments: list, job: str) -> None:
-        self._runProgram(self._program, arguments, job=job)
+    def _runPicker(self, arguments: list, job: str, about: str, results: list[str]) -> None:
+        self._runProgram(self._program, arguments, job, about, results)
 
     def createOutputStep(self, _: str):
         """Register the picks of all tomograms."""

@@ -35,7 +35,7 @@ class PicksWhatComes(Following):
 
     def _comes(self) -> bool:
         """Whether tomograms arrive one by one, now or when the run began."""
-        look = look_at_input(self.inputTomograms.get().getFileName())
+        look = look_at_input(self._looksAt(self.inputTomograms.get().getFileName()))
         return Path(self._files().root, "following").exists() or look is None or look.state != OVER
 
     def _pause(self) -> float:
@@ -52,7 +52,7 @@ class PicksWhatComes(Following):
         seen = SourceSeen()
         while True:
             now = time.monotonic()
-            seen = seen.seen_again(look_at_input(self.inputTomograms.get().getFileName()), now)
+            seen = seen.seen_again(look_at_input(self._looksAt(self.inputTomograms.get().getFileName())), now)
             new = [ts_id for ts_id in seen.items if ts_id not in found]
             for ts_id in new:
                 found[ts_id] = self._picked(ts_id, output)

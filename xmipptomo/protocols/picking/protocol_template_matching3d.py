@@ -19,6 +19,7 @@ LIMITS = {
     "tiltFirst": (-89, 89, True), "tiltLast": (-89, 89, True), "angularStep": (0, 90, True), "lowPass": (0, None, True),
     "defocus": (0, None, False), "voltage": (0, None, False), "sphericalAberration": (0, None, True),
     "amplitudeContrast": (0, 1, True), "boxSize": (0, None, True), "threshold": (-1, 0.99, True),
+    "templateRate": (0, None, False),
 }
 
 
@@ -35,8 +36,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
     *Inputs*
 
     - A SetOfTomograms.
-    - One or more templates: volumes or averages, at any sampling rate, with the particle bright on a dark background. The name of
-    a template (its label, else its file's name) becomes the class of its picks.
+    - One or more templates: volumes or averages, at any sampling rate, with the particle bright on a dark background, or one
+    file. The name of a template (its label, else its file's name) becomes the class of its picks.
     - Optionally, a mask: the region in which template and tomogram are compared.
 
     *Outputs*
@@ -58,8 +59,8 @@ class XmippProtTemplateMatching3D(TomogramPicker):
 
     _label = "template matching 3D"
     _program = TEMPLATE_PROGRAM
-    _stepParams = ("diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf", "defocus", "voltage",
-                   "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
+    _stepParams = ("templateFile", "templateRate", "diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf",
+                   "defocus", "voltage", "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
     _outputParams = ("boxSize",)
     _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--templateMask": "mask",
                      "--diameter": "diameters",
@@ -71,8 +72,13 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         form.addSection(label="Input")
         self._defineTomograms(form)
         form.addParam("inputTemplates", params.MultiPointerParam, pointerClass=VOLUMES, label="Templates", important=True,
-                      help="Densities of the particles, bright on dark, completely inside their box: volumes, averages, or sets "
-                           "of them. They are resampled to the sampling rate of the tomograms.")
+                      allowsNull=True, help="Densities of the particles, bright on dark, completely inside their box: volumes, "
+                                            "averages, or sets of them. They are resampled to the sampling rate of the "
+                                            "tomograms. Without any, give a _Template file_.")
+        form.addParam("templateFile", params.FileParam, default="", label="Template file (optional)",
+                      help="One more template, from a file: a map with the particle bright on dark, which need not be imported.")
+        form.addParam("templateRate", params.FloatParam, default=10.0, condition="templateFile",
+                      label="Sampling rate of the file (Å/voxel)", help="Of _Template file_.")
         self._defineRegions(form)
         form.addParam("mask", params.PointerParam, pointerClass="VolumeMask, Volume", allowsNull=True,
                       label="Mask of the templates (optional)", expertLevel=params.LEVEL_ADVANCED,
@@ -135,7 +141,11 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         return [self.inputTomograms, *self.inputTemplates, self.mask, self.regionMasks]
 
     def _volumes(self) -> list[Volume]:
-        return list(volumes_of(pointer.get() for pointer in self.inputTemplates if pointer.get() is not None))
+        volumes = list(volumes_of(pointer.get() for pointer in self.inputTemplates if pointer.get() is not None))
+        if path := self._text("templateFile"):
+            volumes.append(Volume(location=path))
+            volumes[-1].setSamplingRate(self.templateRate.get())
+        return volumes
 
     def _species(self) -> list[str]:
         return names_of(self._volumes())
@@ -171,8 +181,12 @@ class XmippProtTemplateMatching3D(TomogramPicker):
             errors.append(f"*Tilt range (degrees)*: the first tilt must be smaller than the last, received {first:g} and "
                           f"{last:g}.")
         volumes = self._volumes()
+        if any(pointer.get() is None for pointer in self.inputTemplates):
+            errors.append("*Templates* has an entry without data; remove it, or wait for its run.")
         if not volumes:
-            errors.append("*Templates* cannot be EMPTY: choose at least one volume.")
+            errors.append("*Templates* cannot be EMPTY: choose at least one volume, or a *Template file*.")
+        if (path := self._text("templateFile")) and not Path(path).is_file():
+            return [*errors, f"*Template file* does not exist: {path}."]
         errors += [f"*Templates*: {volume.getFileName()} has no sampling rate; import it again with one."
                    for volume in volumes if not volume.getSamplingRate()]
         try:

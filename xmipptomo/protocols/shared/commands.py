@@ -43,6 +43,7 @@ class SimulationOptions:
     ice_noise: float
     structural_noise: float
     multislice: bool
+    density: bool
     prefix: str
     threads: int
     seed: int
@@ -59,6 +60,7 @@ def simulation_arguments(options: SimulationOptions) -> Arguments:
                   *options.optics.arguments(), "--envelope", options.envelope, "--icenoise", options.ice_noise,
                   "--structuralnoise", options.structural_noise]
     arguments += ["--multislice"] if options.multislice else []
+    arguments += ["--density"] if options.density else []
     return [*arguments, "--prefix", options.prefix, "--threads", options.threads, "--seed", options.seed]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,21 +62,21 @@ class NetworkOnGpus:
             return ""
         return ",".join(str(gpu) for gpu in self.getExecutor().gpuList or [])
 
-    def _runNetwork(self, arguments: Callable[[str], Arguments], job: str) -> None:
+    def _runNetwork(self, arguments: Callable[[str], Arguments], job: str, about: str = "", results: Sequence[str] = ()) -> None:
         """Run the network's program with `arguments(gpus)`: on the GPUs of the form, or on the CPU where they cannot be used.
 
         They may have become full since gpuStep, or a queue may have put this job on another machine.
         """
         if gpus := self._gpus():
             with self._cpuInstead():
-                self._runProgram(self._networkProgram, arguments(gpus), job=job)
+                self._runProgram(self._networkProgram, arguments(gpus), job, about, results)
                 return
-        self._runProgram(self._networkProgram, arguments(""), job=job)
+        self._runProgram(self._networkProgram, arguments(""), job, about, results)
 
     def _gpuLines(self) -> list[str]:
         """What the summary says where the CPU worked instead."""
         without = Path(self._files().without_gpu)
-        return [f"*CPU instead of GPU* {without.read_text(encoding='utf-8')}"] if without.exists() else []
+        return [f"*CPU instead of GPU*: {without.read_text(encoding='utf-8')}"] if without.exists() else []
 
     @contextmanager
     def _cpuInstead(self) -> Iterator[None]:

@@ -8,29 +8,31 @@ import os
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from pyworkflow.constants import QUEUE_FOR_JOBS
 from pyworkflow.utils import cleanPath, makeFilePath
+from pyworkflow.utils.process import buildRunCommand
 
 from tomo_particles import __version__
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import digest_of
+from tomo_particles.runs.queued_jobs import JobFiles, key_of
 
 from ...files import ProtocolFiles
 from .checked_form import CheckedForm, field_name
+from .queue_jobs import JobLost, Queue, run_in_queue
 
 logger = logging.getLogger(__name__)
 
 Arguments = list[Any]
 
 LOOK = 60.0  # seconds that a form waits, at most, for a program that looks at its files
-PATIENCE = 60.0  # seconds until a file of another machine is seen here: as long as NFS may keep an old list of a folder
 
 
 def command_line(arguments: Sequence[Any]) -> str:
@@ -55,25 +57,30 @@ def in_terms_of_the_form(reason: str, labels: Mapping[str, str]) -> str:
     return found if found == reason else re.sub(r"^\S+: error: ", "", found)
 
 
-def files_aside(messages: str, done: str) -> str:
-    """The end of a command: its standard error goes to a file, and another file says that it succeeded."""
-    return f" 2> {shlex.quote(messages)} && touch {shlex.quote(done)}"
+def file_aside(messages: str) -> str:
+    """The end of a command: its standard error goes to a file."""
+    return f" 2> {shlex.quote(messages)}"
 
 
-def without_files_aside(text: str) -> str:
+def without_file_aside(text: str) -> str:
     """A command, or a text that cites it, as a user would type it."""
-    return re.sub(r" 2> .* && touch (?:'.*\.done'|[^\s']*\.done)", "", text)
+    return re.sub(r" 2> (?:'.*\.txt'|[^\s']*\.txt)", "", text)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program and its arguments. job: unique in the run, names the file of its messages."""
+
+    program: str
+    arguments: Arguments
+    job: str
 
 
 class CommandLog(logging.LoggerAdapter):
     """The log of a protocol, in which Scipion writes each command before it runs it."""
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        return (without_files_aside(msg) if isinstance(msg, str) else msg), kwargs
-
-
-class JobLost(RuntimeError):
-    """A job of a queue ended, and its program had not."""
+        return (without_file_aside(msg) if isinstance(msg, str) else msg), kwargs
 
 
 def depends_on(roles: Mapping[str, Sequence[Any]], values: Mapping[str, Any], files: Sequence[str] = ()) -> str:
@@ -92,12 +99,10 @@ def _content(item: Any) -> str:
     return digest_of(item.getFileName().rpartition("@")[2].partition(":")[0])
 
 
-def appears(path: str, patience: float) -> bool:
-    """Whether the file is there, or will be within so many seconds. Listing its folder makes a network disk look again."""
-    until = time.monotonic() + patience
-    while not (found := os.path.basename(path) in os.listdir(os.path.dirname(path))) and time.monotonic() < until:
-        time.sleep(1)
-    return found
+def state_of(path: str) -> str:
+    """The same as long as nobody writes a file; it is not read, as tomograms are large."""
+    info = os.stat(path) if os.path.exists(path) else None
+    return f"{path} {info.st_size} {info.st_mtime_ns}" if info else path
 
 
 def tomogram_step(step: Callable) -> Callable:
@@ -143,30 +148,63 @@ class ProgramSteps(CheckedForm):
             values["JOB_THREADS"] = values["JOB_CORES"] = at_once * max(1, self.getBinThreads())
         return values
 
-    def _runProgram(self, program: str, arguments: Arguments, job: str) -> None:
-        """Run a program; if it fails, raise with the reason that it gave.
+    def _runProgram(self, program: str, arguments: Arguments, job: str, about: str = "", results: Sequence[str] = ()) -> None:
+        """Run a program; if it fails, raise with the reason that it gave. about, results: as of `_runPrograms`."""
+        self._runPrograms([Command(program, arguments, job)], job, about, results)
 
-        Its standard error goes to a file of its own and from there to the log: Scipion's log of parallel steps would
-        not tell which tomogram a line belongs to. A program that succeeds leaves a file, because a step in a job of its own
-        never learns how the job ended (pyworkflow 3.11.7, `QueueStepExecutor`). The log shows the command without these two.
+    def _runPrograms(self, commands: Sequence[Command], job: str, about: str = "", results: Sequence[str] = ()) -> None:
+        """Run programs one after the other, in a queue as one job; if one fails, raise with the reason that it gave.
+
+        The standard error of each goes to a file of its own and from there to the log: Scipion's log of parallel steps would
+        not tell which tomogram a line belongs to. The log shows the commands without this.  job: names the job of a queue.
+        about, results: what the inputs are, and the files that are written: with them, a job of a queue that was sent before an
+        interruption is adopted.
         """
-        messages = self._files().messages(job)
-        done = f"{messages}.done"
-        makeFilePath(messages)
-        cleanPath(messages, done)
+        messages = [self._files().messages(command.job) for command in commands]
+        makeFilePath(*messages)
         try:
-            self.runJob(program, command_line(arguments) + files_aside(messages, done))
             if self.useQueueForSteps():
-                self._requireDone(done, messages, job)
+                self._runInQueue(commands, messages, job, about, results)
+                return
+            cleanPath(*messages)
+            for command, path in zip(commands, messages, strict=True):
+                self.runJob(command.program, command_line(command.arguments) + file_aside(path))
         except JobLost:
             raise
         except Exception as error:
-            reason = in_terms_of_the_form(reason_of(messages), self._labelsOfOptions())
-            raise RuntimeError(reason or without_files_aside(str(error))) from error
+            begun = [path for path in messages if os.path.exists(path)]  # the last of them failed
+            reason = in_terms_of_the_form(reason_of(begun[-1]) if begun else "", self._labelsOfOptions())
+            raise RuntimeError(reason or without_file_aside(str(error))) from error
         finally:
-            text = Path(messages).read_text(errors="replace").strip() if os.path.exists(messages) else ""
-            if text:
-                logger.info("%s wrote:\n%s", job, text)
+            for command, path in zip(commands, messages, strict=True):
+                text = Path(path).read_text(errors="replace").strip() if os.path.exists(path) else ""
+                if text:
+                    logger.info("%s wrote:\n%s", command.job, text)
+
+    def _runInQueue(self, commands: Sequence[Command], messages: Sequence[str], job: str, about: str,
+                    results: Sequence[str]) -> None:
+        host, env, values = self.getHostConfig(), self._getEnviron(), self.getSubmitDict()
+        for command in commands:
+            self.info(f"In the queue: {command.program} {command_line(command.arguments)}")
+        lines = [f"rm -f {command_line(messages)}"]  # of an earlier run
+        lines += [buildRunCommand(command.program, command_line(command.arguments), 1, host, env) + file_aside(path)
+                  for command, path in zip(commands, messages, strict=True)]
+        files, key = JobFiles(Path(self._files().messages(job)).with_suffix(".job")), key_of(about, *lines)
+        code = run_in_queue(Queue(host, values, env), files, key, job, lines, results, self._jobBegins, self._jobEnds)
+        files.forget()
+        if code:
+            raise RuntimeError(f"the job of {job} ended with exit code {code}: see the .err files in {self._getLogsPath()}")
+
+    def _jobBegins(self, job: int) -> None:
+        """*Stop* cancels these jobs."""
+        with self._lock:
+            self.appendJobId(job)
+            self._store(self._jobId)
+
+    def _jobEnds(self, job: int) -> None:
+        with self._lock:
+            self.removeJobId(job)
+            self._store(self._jobId)
 
     def _refusalOf(self, program: str, arguments: Callable[[], Arguments]) -> list[str]:
         """Why a program refuses what is on the form, while the user waits: its one line, or nothing. It must write nothing."""
@@ -183,14 +221,6 @@ class ProgramSteps(CheckedForm):
     def _text(self, name: str) -> str:
         """What is in a field for text; Scipion has None for an empty one of a project that was opened again."""
         return (self.getAttributeValue(name) or "").strip()
-
-    def _requireDone(self, done: str, messages: str, job: str) -> None:
-        reason = reason_of(messages)
-        named = ": error: " in reason
-        if not appears(done, 0 if named else PATIENCE):
-            raise RuntimeError(reason) if named else JobLost(
-                f"the job of {job} ended before its program did{f' ({reason})' if reason else ''}: see the .err files in "
-                f"{self._getLogsPath()}; Restart tries it again")
 
     def _labelsOfOptions(self) -> dict[str, str]:
         """How the form calls what an option sets, and where to find it."""

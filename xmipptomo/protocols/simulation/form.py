@@ -21,7 +21,7 @@ LIMITS = {
     "amplitudeContrast": (0, 1, True), "envelope": (0, None, False), "iceNoise": (0, None, True),
     "structuralNoise": (0, None, True), "randomSeed": (0, None, True), "numberOfThreads": (1, None, True),
 }
-PARAMS = ("source", "mapFiles", "counts", "prefix", "multislice",
+PARAMS = ("source", "mapFiles", "counts", "prefix", "multislice", "density",
           *(name for name in LIMITS if name != "numberOfThreads"))  # what the tomograms depend on
 
 
@@ -73,6 +73,10 @@ def _define_content(form: params.Form) -> None:
     line.addParam("sizeZ", params.IntParam, default=100, label="z")
     form.addParam("samplingRate", params.FloatParam, default=10.0, label="Sampling rate (Å/voxel)", allowsPointers=True,
                   help="Sampling rate of the tomograms. Maps are resampled to it.")
+    form.addParam("density", params.BooleanParam, default=False, label="Keep the densities without noise?",
+                  expertLevel=params.LEVEL_ADVANCED,
+                  help="Yes: a volume of each tomogram without noise is written beside it, NAME_density.mrc. The networks "
+                       "dn3dunet and umc of _train a picker 3D_ learn from it.")
     form.addParam("prefix", params.StringParam, default="tomo", label="Name", expertLevel=params.LEVEL_ADVANCED,
                   help="Tomograms are called name_1, name_2, ...")
     form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,

@@ -125,8 +125,8 @@ class XmippProtSimulateTomograms(ProgramSteps, EMProtocol, ProtTomoBase):
             optics=commands.Optics(self.defocus.get(), self.voltage.get(), self.sphericalAberration.get(),
                                    self.amplitudeContrast.get()),
             envelope=self.envelope.get(), ice_noise=self.iceNoise.get(), structural_noise=self.structuralNoise.get(),
-            multislice=self.multislice.get(), prefix=self.prefix.get(), threads=self.numberOfThreads.get(),
-            seed=self.randomSeed.get())
+            multislice=self.multislice.get(), density=self.density.get(), prefix=self.prefix.get(),
+            threads=self.numberOfThreads.get(), seed=self.randomSeed.get())
         self._runProgram(SIMULATION_PROGRAM, commands.simulation_arguments(options), job="simulation")
 
     def createOutputStep(self, _: str, target: str):
@@ -221,3 +221,11 @@ def species_table(pointer: Pointer) -> str:
         return ""
     table = SimulationFiles(parent._getExtraPath()).classes
     return table if os.path.exists(table) else ""
+
+
+def densities_folder(pointer: Pointer) -> str:
+    """The folder of the simulation that made these particles and kept their densities without noise; '' if none did."""
+    parent = pointer.getObjValue()
+    if not isinstance(parent, XmippProtSimulateTomograms) or pointer.getExtended() != PARTICLES or not parent.density:
+        return ""
+    return SimulationFiles(parent._getExtraPath()).output

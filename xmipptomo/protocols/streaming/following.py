@@ -13,6 +13,8 @@ from pyworkflow.utils import cleanPath
 
 from tomo_particles.core.files import written_aside
 
+from .set_looks import SetLooks
+
 FINISH = "finish"  # a file of this name in the folder of a run ends its waiting
 GRACE = 7200.0  # seconds for which a run that failed or was stopped is waited for: somebody may continue it
 LONGEST_PAUSE = 5.0  # seconds between two looks
@@ -42,6 +44,10 @@ class Following:
         before = json.loads(path.read_text(encoding="utf-8"))
         if changed := sorted(name for name in values if values[name] != before.get(name)):
             raise RuntimeError(f"The run was begun with other values of {', '.join(changed)}: use the same, or copy the run.")
+
+    def _looksAt(self, path: str) -> SetLooks:
+        """Looks at a set; the same each time, so that they need not read again what they know."""
+        return self.__dict__.setdefault("_looksAtSets", {}).setdefault(path, SetLooks(path))
 
     def _isToFinish(self) -> bool:
         """Whether somebody wants an end of all waiting."""

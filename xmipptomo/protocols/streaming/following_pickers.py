@@ -15,14 +15,15 @@ from tomo_particles.runs.ledger import Ledger, LedgerFiles
 from tomo_particles.runs.sightings import RESERVE, Look, Seen
 from tomo_particles.runs.watching import Action, LeaveOut, Rules, decide
 
-from ..shared.program_steps import JobLost
+from ..shared.queue_jobs import JobLost
 from .following import Following
 from .set_looks import look_at_input
 
-NO_FAULT = (OSError, sqlite3.Error, JobLost)  # of a tomogram: it is tried again
+NO_FAULT = (OSError, sqlite3.Error)  # of a tomogram: it is tried again
+QUEUE_WARNING = ("*Use a queue engine?* with *A job for each step: N*: the queue ends the whole run when its time is over. "
+                 "Choose Y: then each tomogram is a job.")
 AGAIN = 60.0  # seconds until then
 LOOKED = "looked"  # a file that is touched at each look: a monitor sees by it that the run is alive
-MOST_LOST = 3  # jobs of one tomogram; after that it is left out
 
 
 class FollowsPickers(Following):
@@ -55,7 +56,7 @@ class FollowsPickers(Following):
         """Look, decide and do until all inputs are over."""
         self._ledgerFiles = LedgerFiles(self._getExtraPath("ledger"))
         self._ledger = Ledger(self._ledgerFiles.read()).trying_again()
-        self._busy, self._held, self._lost = set(), dict[str, tuple[float, str]](), dict[str, int]()
+        self._busy, self._held = set(), dict[str, tuple[float, str]]()
         self._begin()
         rules = self._rules()
         seen = Seen.nothing(len(rules.pickers))
@@ -75,7 +76,7 @@ class FollowsPickers(Following):
 
     def _look(self) -> Look:
         paths = [self._tomogramSet().getFileName(), *(own.getFileName() for own in self._sets())]
-        tomograms, *pickers = map(look_at_input, paths)
+        tomograms, *pickers = (look_at_input(self._looksAt(path)) for path in paths)
         room = shutil.disk_usage(self._getExtraPath()).free > RESERVE
         return Look(tomograms, tuple(pickers), self._isToFinish(), room)
 
@@ -93,7 +94,7 @@ class FollowsPickers(Following):
         try:
             return self._do(action)
         except Exception as error:
-            if not is_passing(error):
+            if not (is_passing(error) or isinstance(error, JobLost)):
                 raise
             self._hold(type(action).__name__, error)
             time.sleep(self._pause())
@@ -103,10 +104,8 @@ class FollowsPickers(Following):
         """Try something again later. name: a tomogram, or what was tried."""
         self._held[name] = time.monotonic() + AGAIN, f"{name}: {error}; it is tried again"
 
-    def _isLostForGood(self, ts_id: str, error: Exception) -> bool:
-        """Whether the job of a tomogram was lost too often."""
-        self._lost[ts_id] = self._lost.get(ts_id, 0) + isinstance(error, JobLost)
-        return self._lost[ts_id] >= MOST_LOST
+    def _warnings(self) -> list[str]:
+        return [QUEUE_WARNING] if self.useQueueForProtocol() else []
 
     def _note(self, ts_id: str, **changes: Any) -> None:
         """Change fields of the entry of a tomogram; after this they last. Steps of other threads do so, too."""
@@ -117,5 +116,5 @@ class FollowsPickers(Following):
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether an error may pass by itself: a full disk, a locked database, a lost job."""
+    """Whether an error may pass by itself: a full disk, a locked database."""
     return isinstance(error, NO_FAULT) or isinstance(error.__cause__, NO_FAULT)

@@ -153,12 +153,13 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
                                 False, [len(own) for own in picks], left_out)
             arguments = consensus_arguments(files, about, radius=self.radius.get(), number=2,
                                             representative=self.representative.get(), symmetry=self.symmetry.get())
-            self._runProgram(CONSENSUS_PROGRAM, arguments, job=f"consensus {ts_id}")
+            self._runProgram(CONSENSUS_PROGRAM, arguments, f"consensus {ts_id}", json.dumps([action.tomogram, action.digests]),
+                             [files.consensus(ts_id)])
             prepared["agreed"] = count_rows(files.labelled(ts_id, "positive"))
             if lacking := sorted(set(range(1, len(sets) + 1)) - set(numbers)):
                 self.info(f"{ts_id}: no coordinates of set {', '.join(map(str, lacking))}")
         except Exception as error:
-            if is_passing(error) and not self._isLostForGood(ts_id, error):
+            if is_passing(error):
                 self._hold(ts_id, error)
                 return
             self.error(f"{ts_id} is left out: {error}")
@@ -211,4 +212,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
     def _summary(self):
         lines = [f"{getattr(self, name).getSize()} coordinates: {name.removeprefix(OUTPUT)} pickers agree"
                  for name in map("".join, ((OUTPUT, str(number)) for number in self._numbers())) if hasattr(self, name)]
+        if lines and len(self.inputSets) == 2:
+            lines.append("Two pickers: votes cannot tell whether what only one of them found are errors, or particles that the "
+                         "other missed.")
         return [*lines, *self._keptLines()] or ["Nothing is ready yet."]

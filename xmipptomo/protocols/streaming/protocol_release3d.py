@@ -109,7 +109,7 @@ class XmippProtRelease3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
                      self.lacking.get(), self.seed.get())
 
     def _released(self) -> dict[str, int]:
-        look = look_at_set(self._getPath(f"{ReleaseOutputs.released.name}.sqlite"))
+        look = self._looksAt(self._getPath(f"{ReleaseOutputs.released.name}.sqlite")).look()
         return look.counts if look else {}
 
     def _failOnce(self) -> None:

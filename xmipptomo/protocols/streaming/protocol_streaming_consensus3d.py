@@ -34,7 +34,6 @@ from .following import Following
 from .following_pickers import FollowsPickers, is_passing
 from .growing_output import GrowingOutput
 from .live_files import LiveFiles
-from .set_looks import look_at_set
 from .streaming_form import LIMITS, define_streaming
 
 LIVE = "liveCoordinates"  # the output that grows
@@ -176,10 +175,10 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         action = self._preparing[ts_id]
         done = {"tomogram": action.tomogram, "digests": action.digests, "revision": int(revision), "left_out": ""}
         try:
-            agreed = self._prepare(ts_id, sorted(action.digests))
+            agreed = self._prepare(action)
             self._note(ts_id, **done, agreed=agreed)
         except Exception as error:
-            if is_passing(error) and not self._isLostForGood(ts_id, error):
+            if is_passing(error):
                 self._hold(ts_id, error)
             else:
                 self.error(f"{ts_id} is left out: {error}")
@@ -188,18 +187,17 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         finally:
             self._busy.discard(ts_id)
 
-    def _prepare(self, ts_id: str, pickers: Sequence[int]) -> int:
+    def _prepare(self, action: Prepare) -> int:
         """Write the files of a tomogram; returns on how many picks enough pickers agree."""
-        files, grid = self._files(), self._grid()
+        files, grid, ts_id = self._files(), self._grid(), action.tomo_id
         with self._lock:  # one thread at a time reads the sets
             inputs = self._inputSets()
             self._requireOnce(ts_id)
             sources = tomogram_sources(inputs.image_sets(), [ts_id])[ts_id]
-            tomogram = write_tomogram(files, inputs, ts_id, sources, (grid.sampling_rate, grid.box_size), 1, pickers)
-        batch = XmippProtDeepConsensusPicking3D
-        steps = [batch.consensusStep] if self.doVoting else [batch.consensusStep, batch.noiseStep, batch.extractionStep]
-        for step in steps:
-            step.__wrapped__(self, tomogram)
+            tomogram = write_tomogram(files, inputs, ts_id, sources, (grid.sampling_rate, grid.box_size), 1,
+                                       sorted(action.digests))
+        about = json.dumps([action.tomogram, sorted(action.digests.items())])
+        self._runPreparation(tomogram, about, bool(self.doVoting))
         agreed = count_rows(files.labelled(ts_id, POSITIVE))
         self.info(f"{ts_id} is prepared: picks of each picker: {tomogram.counts}, agreed {agreed}")
         return agreed
@@ -208,7 +206,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         """Raise InputError for a tomogram that the set of the pickers does not have, or has twice."""
         tomograms = super()._tomogramSet()
         tomogram_of(tomograms, ts_id)
-        look = look_at_set(tomograms.getFileName())
+        look = self._looksAt(tomograms.getFileName()).look()
         if look and look.counts.get(ts_id, 0) > 1:
             raise InputError(f"the set of tomograms has '{ts_id}' {look.counts[ts_id]} times; ids must differ")
 
@@ -242,7 +240,8 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         self._runNetwork(lambda gpus: commands.training_arguments(
             training, options, recipe=RECIPES[self.recipe.get()], positive=self._boxesOf(ts_ids, POSITIVE),
             doubtful=self._boxesOf(ts_ids, DOUBTFUL), negative=self._boxesOf(ts_ids, NEGATIVE, NOISE), pickers=grid.names,
-            grid=(grid.sampling_rate, grid.box_size), gpus=gpus, threads=self.binThreads.get()), job=training.root.name)
+            grid=(grid.sampling_rate, grid.box_size), gpus=gpus, threads=self.binThreads.get()), training.root.name,
+            json.dumps([[ts_id, self._ledger.entry(ts_id).revision] for ts_id in ts_ids]), [str(training.model)])
 
     def _boxesOf(self, ts_ids: Sequence[str], *labels: str) -> list[str]:
         paths = [self._files().subtomograms(ts_id, label) for ts_id in ts_ids for label in labels]
@@ -307,7 +306,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
         return errors
 
     def _warnings(self) -> list[str]:
-        return validation_warnings(self, self._inputSets(), growing=True)
+        return [*FollowsPickers._warnings(self), *validation_warnings(self, self._inputSets(), growing=True)]
 
     def _summary(self) -> list[str]:
         entries = LedgerFiles(self._getExtraPath("ledger")).read().values()

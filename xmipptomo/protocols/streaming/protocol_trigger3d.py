@@ -22,7 +22,7 @@ from ..shared.form_checks import limit_errors
 from .following import GRACE, Following
 from .growing_output import GrowingOutput, new_ones
 from .set_items import items_of, prepare_alike
-from .set_looks import look_at_input, look_at_set
+from .set_looks import look_at_input
 
 KINDS = (DYNAMIC, MULTIPLEXING, STATIC)
 OUTPUT = "released"
@@ -93,7 +93,7 @@ class XmippProtTrigger3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
             self._output(number).adopt()
         while True:
             now = time.monotonic()
-            seen = seen.seen_again(look_at_input(self.inputSet.get().getFileName()), now)
+            seen = seen.seen_again(look_at_input(self._looksAt(self.inputSet.get().getFileName())), now)
             over = seen.unread_since is None and seen.is_over(now, GRACE)
             arrived = self._arrived(seen, over, now, first_seen)
             over = over and len(arrived) == len(seen.items)  # otherwise it takes one more look
@@ -110,7 +110,7 @@ class XmippProtTrigger3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
 
     def _arrived(self, seen: SourceSeen, over: bool, now: float, first_seen: dict[str, float]) -> list[Arrived]:
         """The tomograms that are complete, in the order in which the set has them."""
-        look = look_at_set(self.inputSet.get().getFileName())
+        look = self._looksAt(self.inputSet.get().getFileName()).look()
         arrived = []
         for ts_id in seen.items:
             first_seen.setdefault(ts_id, now)
@@ -133,7 +133,7 @@ class XmippProtTrigger3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
                 growing.close()
 
     def _is_open(self, name: str) -> bool:
-        look = look_at_set(self._getPath(f"{name}.sqlite"))
+        look = self._looksAt(self._getPath(f"{name}.sqlite")).look()
         return look is not None and look.is_open
 
     def _output(self, number: int) -> GrowingOutput:

@@ -102,7 +102,7 @@ class XmippProtWatchPicks3D(Following, CheckedForm, EMProtocol, ProtTomoBase):
         states, changed_at = None, time.monotonic()
         while True:
             now = time.monotonic()
-            tomograms = tomograms.seen_again(look_at_input(self.inputTomograms.get().getFileName()), now)
+            tomograms = tomograms.seen_again(look_at_input(self._looksAt(self.inputTomograms.get().getFileName())), now)
             sizes |= self._sizes(ts_id for ts_id in tomograms.items if ts_id not in sizes)
             picks = picks.seen_again(self._found(watched, sizes), now)
             if watched.states != states:

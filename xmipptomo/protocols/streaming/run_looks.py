@@ -18,7 +18,7 @@ from ...convert import names_of_pickers
 from ...files import RunFiles
 from .following_pickers import LOOKED, FollowsPickers
 from .live_files import LiveFiles
-from .set_looks import look_at_set, state_of_producer
+from .set_looks import state_of_producer
 
 SILENT = 900.0  # seconds without a look after which a run is taken for lost
 
@@ -29,6 +29,7 @@ class RunLooks:
     def __init__(self, run: FollowsPickers) -> None:
         self._run = run
         self._isLoaded = False
+        self._entries: LedgerFiles | None = None
         self._looked: tuple[int, float] = (0, time.monotonic())  # time of the run's last look, and since when it is the same
         self._verdict: tuple[int, str] = (0, "")  # of the network of this number
 
@@ -40,15 +41,20 @@ class RunLooks:
         run = self._run
         names = names_of_pickers(run.inputSets)
         paths = dict(zip(names, (own.getFileName() for own in run._sets()), strict=True))
-        tomograms = look_at_set(run._tomogramSet().getFileName())
-        live = look_at_set(run._getPath(f"{run.liveOutput()}.sqlite"))
-        picks = {name: found.counts for name, path in paths.items() if (found := look_at_set(path))}
+        tomograms = run._looksAt(run._tomogramSet().getFileName()).look()
+        live = run._looksAt(run._getPath(f"{run.liveOutput()}.sqlite")).look()
+        picks = {name: found.counts for name, path in paths.items() if (found := run._looksAt(path).look())}
         trainings = LiveFiles(run._getExtraPath()).trainings()
         return SessionLook(
             tuple(tomograms.counts) if tomograms else (), picks, live.counts if live else {}, live.scores if live else {},
-            LedgerFiles(run._getExtraPath("ledger")).read(),
+            self._ledger().read(),
             {own.number: len(own.learned_from()) for own in trainings}, self._states(paths), tuple(run._keptLines()),
             self._verdict_of(trainings), free)
+
+    def _ledger(self) -> LedgerFiles:
+        if self._entries is None:
+            self._entries = LedgerFiles(self._run._getExtraPath("ledger"))
+        return self._entries
 
     def hasBegun(self) -> bool:
         """Whether the run has begun: one that is scheduled may wait long for its inputs."""

@@ -35,6 +35,11 @@ def _convolution(
     return layers.Conv3D(max(1, round(filters)), width, **options)(x)
 
 
+def _density(filters: int, width: int | tuple[int, int, int], **options: object) -> layers.Layer:
+    """A layer for densities. It begins at zero: the squared errors of a deep network that knows nothing are hundreds."""
+    return layers.Conv3D(filters, width, padding="same", kernel_initializer="zeros", **options)
+
+
 def _unet(grey: keras.KerasTensor, width: float) -> keras.KerasTensor:
     """A small U-Net on folded voxels: 9 kFLOP a voxel of the tomogram, so that two processor cores can train it."""
     fine = _convolution(grey, 16 * width)
@@ -95,7 +100,7 @@ def _dn3dunet(grey: keras.KerasTensor, width: float) -> tuple[keras.KerasTensor,
     x = _convolution(grey, 64 * width, (1, 3, 3))
     for _ in range(18):
         x = _convolution(x, 64 * width, (1, 3, 3))
-    noise = _convolution(x, grey.shape[-1], (1, 3, 3), activation=None)
+    noise = _density(grey.shape[-1], (1, 3, 3))(x)
     density = layers.Subtract(name="density")([grey, noise])
     return _unet(_Apart()(density), width), density
 
@@ -125,7 +130,7 @@ def _umc(grey: keras.KerasTensor, width: float) -> tuple[keras.KerasTensor, kera
             x = two(layers.Concatenate()([layers.UpSampling3D(2)(x), *levels[level]]), filters[level])
             levels[level].append(x)
         features.append(x)
-    return features[1], layers.Conv3D(grey.shape[-1], 1, name="density")(features[0])
+    return features[1], _density(grey.shape[-1], 1, name="density")(features[0])
 
 
 NETWORKS: dict[str, Callable] = {

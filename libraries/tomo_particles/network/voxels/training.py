@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -76,11 +77,13 @@ def train_network(
     save: Callable[[Progress], None] = lambda progress: None,
     report: Report = lambda row: None,
     done: Callable[[float], None] = lambda share: None,
+    makers: int = 1,
 ) -> Trained:
     """Train network `number` (from 0) of a model.
 
     start: weights to begin with.  progress: of an interrupted training, to go on with.  save: is given the progress every 5
-    minutes.  done: receives the share of the budget that is spent.
+    minutes.  makers: threads that make batches while the network learns; a GPU learns faster than one thread makes them, and the
+    result does not depend on it.  done: receives the share of the budget that is spent.
     The same arguments with a budget of steps give the same weights on a CPU, interrupted or not.
     Raises InputError where the training diverges: a loss or a weight that is no number.
     """
@@ -101,7 +104,7 @@ def train_network(
     size = -(-budget.batch // strategy.num_replicas_in_sync) * strategy.num_replicas_in_sync
     step = _Step(network, optimizer, LOSSES[model.loss], balance_of(model.loss, _target_voxels(learn)), strategy)
     checks = [validate.batch(k, size) for k in range(-(-VALIDATED // size))] if validate else []
-    _run(number, network, optimizer, step, learn, checks, size, budget, progress, save, report, done)
+    _run(number, network, optimizer, step, learn, checks, size, budget, progress, save, report, done, makers)
     if progress.validated:
         network.set_weights(progress.best)
     _require_finite(network.get_weights(), number, progress.step)
@@ -121,15 +124,17 @@ def _run(
     save: Callable[[Progress], None],
     report: Report,
     done: Callable[[float], None],
+    makers: int,
 ) -> None:
     """Steps, validations and checkpoints until the budget is spent; `progress` holds what came of it."""
     began = time.perf_counter() - progress.seconds
     saved, losses = time.perf_counter(), []
-    with ThreadPoolExecutor(1) as ahead:  # the next batch is made while the network learns from this one
-        coming = ahead.submit(learn.batch, progress.step, size)
+    with ThreadPoolExecutor(makers) as pool:  # the next batches are made while the network learns from this one
+        batches = _made_ahead(pool, learn, progress.step, size, makers)
         while (spent := budget.spent(progress.step, progress.seconds)) < 1:
-            batch, coming = coming.result(), ahead.submit(learn.batch, progress.step + 1, size)
-            optimizer.learning_rate.assign(budget.learning_rate * 0.5 * (1 + math.cos(math.pi * spent)))
+            batch = next(batches)
+            rate = budget.learning_rate * 0.5 * (1 + math.cos(math.pi * spent))
+            optimizer.learning_rate.assign(rate)
             losses.append(step.learn(batch))
             progress.step += 1
             _require_finite(losses[-1:], number, progress.step)
@@ -142,7 +147,7 @@ def _run(
                     progress.validated = int(budget.spent(progress.step, progress.seconds) * VALIDATIONS)
                     if value < progress.best_loss or not progress.best:
                         progress.best_loss, progress.best = value, network.get_weights()
-                rate, seconds = float(optimizer.learning_rate), time.perf_counter() - began
+                seconds = time.perf_counter() - began
                 row = (number + 1, progress.step, float(np.mean(losses)), value, rate, seconds)
                 report(dict(zip(LOG_COLUMNS, row, strict=True)))
                 losses = []
@@ -153,6 +158,15 @@ def _run(
                 progress.optimizer = [np.array(variable) for variable in optimizer.variables]
                 save(progress)
                 saved = time.perf_counter()
+
+
+def _made_ahead(pool: ThreadPoolExecutor, source: PatchSource, first: int, size: int, ahead: int) -> Iterator[Batch]:
+    """Batch `first` and those after it, in their order; `ahead` of them are being made already."""
+    coming = deque(pool.submit(source.batch, first + k, size) for k in range(ahead))
+    while True:
+        coming.append(pool.submit(source.batch, first + len(coming), size))
+        yield coming.popleft().result()
+        first += 1
 
 
 def _require_finite(values: Sequence[np.ndarray | float], number: int, step: int) -> None:

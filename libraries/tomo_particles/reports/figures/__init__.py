@@ -1,7 +1,7 @@
 """Pictures of runs and averages, for reports and viewers: data in, matplotlib Figure out, nothing written."""
 
 from .branches import plot_maps
-from .classes import plot_log_odds, plot_nulls
+from .classes import plot_direction, plot_log_odds, plot_nulls, plot_views
 from .gallery import gallery_rows, plot_gallery
 from .patches import plot_patches
 from .picker_training import fill_picker_thresholds, plot_picker_thresholds, plot_picker_training
@@ -20,6 +20,7 @@ __all__ = [
     "fill_threshold",
     "gallery_rows",
     "plot_calibration",
+    "plot_direction",
     "plot_directions",
     "plot_expected_counts",
     "plot_gallery",
@@ -42,5 +43,6 @@ __all__ = [
     "plot_spacing",
     "plot_threshold",
     "plot_training",
+    "plot_views",
     "plot_votes",
 ]

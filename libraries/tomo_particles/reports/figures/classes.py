@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...core.mixture import fit_mixture
 from ._style import ACCEPTED, PRECISION, RECALL, new_figure, thin_axes
 
 if TYPE_CHECKING:
@@ -37,4 +38,69 @@ def plot_nulls(agreement: float, nulls: Sequence[float]) -> Figure:
     axes.set(xlabel="mean correlation of the differences of two halves", ylabel="sets", xlim=(0, 1))
     axes.legend(frameon=False, fontsize=9)
     thin_axes(axes)
+    return figure
+
+
+EDGES = 150  # of a graph that are drawn: the heaviest
+
+
+def plot_views(directions: np.ndarray, informative: np.ndarray, signs: np.ndarray, weights: np.ndarray) -> Figure:
+    """Directions of view (k, 3) on the hemisphere from above, by their sign, and the heaviest weights (k, k) between them.
+
+    informative: (k,) bool; the others are grey. Weights that the signs do not satisfy are broken lines.
+    """
+    figure = new_figure(5.6, 5.2)
+    axes = figure.add_subplot(aspect="equal")
+    x, y, z = directions.T
+    flat = np.stack([x, y], axis=1) / np.sqrt(1 + np.clip(z, 0, 1))[:, None]  # equal areas
+    one, other = np.nonzero(np.triu(weights, 1))
+    size = np.abs(weights[one, other])
+    for row in np.argsort(-size)[:EDGES]:
+        ends = flat[[one[row], other[row]]]
+        agrees = weights[one[row], other[row]] * signs[one[row]] * signs[other[row]] > 0
+        strength = float(size[row] / size.max())
+        axes.plot(*ends.T, color="0.4" if agrees else ACCEPTED, linewidth=0.3 + 1.7 * strength,
+                  linestyle="-" if agrees else ":", zorder=1)  # fmt: skip
+    for sign, colour in ((1, PRECISION), (-1, RECALL)):
+        kept = informative & (signs == sign)
+        axes.scatter(flat[kept, 0], flat[kept, 1], s=26, color=colour, zorder=2, label=f"sign {'+' if sign > 0 else '-'}")
+    axes.scatter(flat[~informative, 0], flat[~informative, 1], s=14, color="0.75", zorder=2, label="no more than noise")
+    axes.set_axis_off()
+    axes.legend(frameon=False, fontsize=9, loc="upper right")
+    return figure
+
+
+def plot_direction(places: np.ndarray, mean: np.ndarray, eigenimage: np.ndarray) -> Figure:
+    """The images of one direction: where they lie along their component (k,), with the mixture, and what a place looks like.
+
+    mean, eigenimage: (n, n). In a window the line can be dragged: the third image is mean + place * eigenimage.
+    """
+    figure = new_figure(8.6, 5.4)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.2, 1))
+    axes = top.add_subplot()
+    _, edges, _ = axes.hist(places, bins=40, density=True, color="0.8")
+    fit, x = fit_mixture(places), np.linspace(edges[0], edges[-1], 300)
+    for centre, share, colour in ((fit.low, 1 - fit.share, RECALL), (fit.high, fit.share, PRECISION)):
+        curve = share * np.exp(-((x - centre) ** 2) / (2 * fit.variance)) / np.sqrt(2 * np.pi * fit.variance)
+        axes.plot(x, curve, color=colour, linewidth=1.9)
+    axes.set(xlabel="place along the component", ylabel="density of images")
+    thin_axes(axes)
+    line = axes.axvline(fit.high, color=ACCEPTED, linewidth=2.4)
+    shown = {"mean": mean, "component": eigenimage, "mean + place * component": mean + fit.high * eigenimage}
+    pictures = bottom.subplots(1, 3)
+    drawn = [picture.imshow(image, cmap="gray") for picture, image in zip(pictures, shown.values(), strict=True)]
+    for picture, name in zip(pictures, shown, strict=True):
+        picture.set(title=name, xticks=[], yticks=[])
+
+    def dragged(event: object) -> None:
+        if getattr(event, "inaxes", None) is not axes or getattr(event, "button", None) is None:
+            return
+        place = float(event.xdata)  # type: ignore[attr-defined]
+        line.set_xdata([place, place])
+        drawn[-1].set_data(mean + place * eigenimage)
+        drawn[-1].autoscale()
+        figure.canvas.draw_idle()
+
+    for name in ("button_press_event", "motion_notify_event"):
+        figure.canvas.mpl_connect(name, dragged)
     return figure
