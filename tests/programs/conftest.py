@@ -107,7 +107,7 @@ def imported() -> Callable[..., tuple[subprocess.CompletedProcess, set[str]]]:
 
 
 @pytest.fixture(scope="session")
-def refused() -> Callable[..., str]:
+def refused(program) -> Callable[..., str]:
     """Run a program that must refuse: exit code 2, one line on stderr with all of `words`, and no file changed or written.
 
     The line names no option that the program does not have. A mistake is said before TensorFlow starts, which takes seconds;
@@ -123,7 +123,10 @@ def refused() -> Callable[..., str]:
         by_tensorflow: bool = False,
     ) -> str:
         before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-        finished, modules = imported_by(name, *arguments, cwd=cwd)
+        if name in WITH_TENSORFLOW:  # in a process of its own: the server has loaded TensorFlow
+            finished, modules = imported_by(name, *arguments, cwd=cwd)
+        else:
+            finished, modules = program(name, *arguments, cwd=cwd), set()
         after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
         assert ("tensorflow" in modules) == by_tensorflow
         lines = finished.stderr.strip().splitlines()

@@ -153,7 +153,8 @@ def _bars() -> Progress:
 
         def render(self, task: Task) -> Text:
             text = f"{task.completed:.{0 if task.completed % 1 < 0.05 else 1}f}/{task.total:.0f} {task.fields['items']}"
-            return Text(text + numbers(task.completed, task.total or 0, task.fields["seconds"], task.elapsed or 0.0))
+            now = task.finished_time if task.finished_time is not None else task.elapsed or 0.0
+            return Text(text + numbers(task.completed, task.total or 0, task.fields["seconds"], now))
 
     console = Console(highlight=False, markup=False)
     return Progress(TextColumn("{task.description}", markup=False), BarColumn(bar_width=24), Numbers(), console=console)
