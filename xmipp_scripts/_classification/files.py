@@ -112,7 +112,7 @@ def _maps(given: SplitInput, found: SplitSet, mask: np.ndarray, resolution: floa
     sums = weighted_sums(boxes, given.poses, np.concatenate([weights, *parts], axis=1))
     full = boxes.band(2 * boxes.rate)
     volumes = [full.volume(one.average(), boxes.edge) for one in sums]
-    sign = -1.0 if is_dark(sum(volumes[:k]), given.diameter / boxes.rate) else 1.0
+    sign = -1.0 if is_dark(np.sum(volumes[:k], axis=0), given.diameter / boxes.rate) else 1.0
     volumes = [np.float32(sign) * one for one in volumes]
     wholes, halves = volumes[:k], (volumes[k : 2 * k], volumes[2 * k :])
     shells, every = np.arange(int(full.shells.max()) + 1), np.ones(len(full.shells))

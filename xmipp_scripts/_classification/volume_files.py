@@ -81,7 +81,7 @@ def write_volume_split(config: VolumeConfig, say: Callable[[str], None]) -> dict
         divided = _divided(config, particles, half, mask, say)
     symmetry = symmetry_group(config.symmetry)
     maps, seen = class_maps(particles, divided.partition.probabilities, divided.alone, half, mask, symmetry)
-    sign = np.float32(-1.0 if is_dark(sum(one.whole for one in maps), diameter / particles.rate) else 1.0)
+    sign = np.float32(-1.0 if is_dark(np.sum([one.whole for one in maps], axis=0), diameter / particles.rate) else 1.0)
     volumes, curves = _volumes(particles, divided, maps, mask, sign)
     nuisances = _nuisances(given, divided)
     lost = _lost_by_symmetry(particles, half, mask, config)
