@@ -70,12 +70,14 @@ DEPENDENCIES = [
     "scipion-em>=3.11.1",  # pwem: the domain that plugins belong to
     "scipion-em-tomo>=3.12",  # SetOfTomograms, SetOfCoordinates3D
     "scipion-app>=3.8",  # the `scipion` command: configuration, windows, test runner
-    "pyxmipp3>=0.4",  # xmippLib (XMD tables) and XmippScript (base class of the programs)
+    "pyxmipp3>=0.4",  # xmippLib: XMD tables, and the parser of command lines of Xmipp's programs
     "tensorflow>=2.16",  # the network; 2.16 is the first with Keras 3, whose files (.h5, .keras) we write
     "numpy>=1.26",  # arrays; 1.26 is the first that runs on Python 3.12
     "pandas",  # pick files and result tables in CSV
     "h5py>=3.7",  # what a model file says of itself, read without TensorFlow, which brings it
     "mrcfile>=1.4",  # tomograms and subtomogram stacks, memory-mapped
+    # bars on a terminal; tqdm is smaller, but keras brings rich anyway, and rich keeps notes above the bars of several stages
+    "rich>=13",
     "jinja2>=3.1",  # the HTML report: escapes names of files and pickers; pure Python, one small dependency
     "psutil",  # the processes of a run that Scipion started twice; scipion-pyworkflow brings it
     "imodmodel>=0.1",  # IMOD models; it brings pydantic
@@ -83,7 +85,6 @@ DEPENDENCIES = [
     # k-d trees, distance transforms, rescaling; the trials of a tuning (scipy.stats.qmc): Optuna would bring SQLAlchemy, alembic
     # and three packages more; KerasTuner needs scikit-learn to search and, once killed, goes on with other trials
     "scipy>=1.10",
-    "setuptools",  # pyxmipp3 imports distutils, which Python >= 3.12 only has through setuptools
 ]
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],  # the CUDA libraries as wheels; the driver is the machine's

@@ -11,7 +11,8 @@ from pathlib import Path
 from tomo_particles.core.errors import InputError
 
 from ._shared.output_folder import Written
-from ._shared.program import Program, require_positive, run, say
+from ._shared.program import Program, require_positive, run, say_result
+from ._shared.progress import stage
 
 RECIPES = ("crossfit", "thesis")
 WIDEST = 45.0  # degrees
@@ -62,7 +63,8 @@ def classify(config: ViewsConfig) -> dict:
         notes.append(f"{given.left_out} images are empty or hold values that are no numbers: they are left out")
     ball = soft_ball(particles.edge, particles.edge // 2 - 2, 1.0)
     views = Views(config.step, config.distance, symmetry_group(config.symmetry), config.recipe == "crossfit")
-    graph = view_graph(particles.images, particles.axes, particles.shifts / particles.rate, ball, views, SEED)
+    with stage("splitting", 1, "set"):
+        graph = view_graph(particles.images, particles.axes, particles.shifts / particles.rate, ball, views, SEED)
     if graph.cones.distance > config.distance:
         notes.append(
             f"cones of {config.distance:g} degrees hold too few particles: they are {graph.cones.distance:.1f} degrees wide"
@@ -134,7 +136,7 @@ class Aligned2DClassification(Program):
 
     def run(self) -> None:
         found = classify(self.config)
-        say(
+        say_result(
             f"{found['informativeDirections']} of {found['directions']} directions are more than noise; "
             f"{found['particles']} particles, {found['inNoDirection']} in no direction",
             *(f"note: {note}" for note in found["notes"]),

@@ -7,7 +7,7 @@ import sys
 from ._averaging.config import AverageConfig
 from ._averaging.options import DATA_OPTIONS, PARTICLE_OPTIONS, SEARCH_OPTIONS, read_averaging_options
 from ._shared.output_folder import Written
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 
 
 class AverageSubtomograms(Program):
@@ -73,7 +73,7 @@ class AverageSubtomograms(Program):
     def run(self) -> None:
         from ._averaging.files import summary_text, write_average
 
-        say(*summary_text(write_average(self.config), self.config.odir).split("\n"))
+        say_result(*summary_text(write_average(self.config), self.config.odir).split("\n"))
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from ._averaging.branch_config import BranchesConfig, named_files
 from ._averaging.config import AverageConfig
 from ._averaging.options import DATA_OPTIONS, PARTICLE_OPTIONS, SEARCH_OPTIONS, read_averaging_options
 from ._shared.output_folder import Written
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 
 
 class CompareBranchesTomo(Program):
@@ -78,7 +78,7 @@ class CompareBranchesTomo(Program):
     def run(self) -> None:
         from ._averaging.branch_files import write_comparison
 
-        say(*write_comparison(self.config).split("\n"))
+        say_result(*write_comparison(self.config).split("\n"))
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.program import Program, require_positive, run, say
+from ._shared.program import Program, require_positive, run, say_result
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class ConsensusReportTomo(Program):
         from tomo_particles.reports.html_report import write_report
 
         config = self.config
-        say(f"report: {write_report(config.run, config.threshold, config.path, config.truth, config.hit_radius)}")
+        say_result(f"report: {write_report(config.run, config.threshold, config.path, config.truth, config.hit_radius)}")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError, listed
 
-from ._shared.program import Program, require_positive, run, say
+from ._shared.program import Program, require_positive, run, say_result
 
 if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
@@ -363,7 +363,7 @@ class ConvertCoordinatesTomo(Program):
         )
 
     def run(self) -> None:
-        say(*convert(self.config))
+        say_result(*convert(self.config))
 
 
 def main() -> int:

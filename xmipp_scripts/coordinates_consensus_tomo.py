@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tomo_particles.consensus.merged_picks import REFERENCE, write_pickers, write_scores
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, require_box_size, require_positive, run, say
+from ._shared.program import Program, require_box_size, require_positive, run, say_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -275,7 +275,7 @@ class CoordinatesConsensusTomo(Program):
 
     def run(self) -> None:
         counts = write_consensus(self.config)
-        say(", ".join(f"{count} {name}" for name, count in counts.items()))
+        say_result(", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
 def main() -> int:

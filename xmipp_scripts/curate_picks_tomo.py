@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 
 if TYPE_CHECKING:
     from tomo_particles.runs.curation import Curation
@@ -56,7 +56,7 @@ class CuratePicksTomo(Program):
             edit_in_napari(curation, self.tomogram, "--napari")
         else:
             _open_window(curation)
-        say(
+        say_result(
             f"{len(curation.answers) - before} answers were saved in {curation.file}, which holds {len(curation.answers)}",
             "to learn from them, give the command of the run again with the same options, or choose Continue in Scipion",
         )

@@ -8,7 +8,7 @@ from tomo_particles.core.errors import InputError
 
 from ._shared.averaging_options import read_tilts
 from ._shared.mask_option import MASK_HELP, nothing_picked
-from ._shared.program import Program, notes_in_file, print_notes, run, say
+from ._shared.program import Program, notes_in_file, print_notes, run, say_result
 from ._voxelwise.pick_config import DeepPickConfig, read_thresholds
 
 
@@ -87,7 +87,7 @@ class DeepPickTomo(Program):
 
         with notes_in_file(self.optional_path("--note")):
             pickings = pick_files(self.config)
-            say(f"{sum(map(len, pickings))} picks in {self.config.output}")
+            say_result(f"{sum(map(len, pickings))} picks in {self.config.output}")
             if not any(map(len, pickings)):
                 remedies = "lower --threshold, or see with --scoremaps what the networks saw"
                 print_notes([nothing_picked(remedies, bool(self.config.mask))])

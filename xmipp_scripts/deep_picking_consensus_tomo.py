@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from tomo_particles.core.errors import InputError
 
 from ._network.files import ScoringConfig, score_files, train_files
-from ._shared.program import Program, require_place, require_positive, run, say
+from ._shared.program import Program, require_place, require_positive, run, say_result
+from ._shared.progress import say_on_the_way
 from ._shared.training_options import TRAINING_OPTIONS, TrainingSettings, given_settings, read_training_settings
 
 NEEDS = {  # the options that each mode needs
@@ -243,7 +244,7 @@ class DeepPickingConsensusTomo(Program):
             from tomo_particles.network import select_devices
 
             select_devices(gpus := self.getParam("--gpus"), self.threads)
-            say(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
+            say_result(f"these GPUs can be used: {gpus}" if gpus else "the CPU is used")
         elif self.mode == "tuning":
             from ._network.tuning import TuningConfig, tune_files
 
@@ -258,7 +259,7 @@ class DeepPickingConsensusTomo(Program):
                 seed=self.integer("--seed"),
                 threads=self.threads,
             )
-            say(tune_files(tuning), f"settings: {tuning.output}, trials: {tuning.table}")
+            say_result(tune_files(tuning), f"settings: {tuning.output}, trials: {tuning.table}")
         elif self.mode == "training":
             written = train_files(
                 self._learned_from,
@@ -273,7 +274,7 @@ class DeepPickingConsensusTomo(Program):
                 several_machines=True,
                 pickers=self.pickers,
             )
-            say(f"model written to {self.model}" if written else "done; the first machine writes the model")
+            say_result(f"model written to {self.model}" if written else "done; the first machine writes the model")
         else:
             config = ScoringConfig(
                 tuple(self.getListParam("--input")),
@@ -291,7 +292,7 @@ class DeepPickingConsensusTomo(Program):
                 derived_output=self.optional_path("--outputDerived"),
                 pickers=tuple(self.pickers),
             )
-            say(f"{score_files(config, say)} subtomograms scored: {config.output}")
+            say_result(f"{score_files(config, say_on_the_way)} subtomograms scored: {config.output}")
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError, listed
 
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,8 +146,10 @@ class EvaluateClassification(Program):
     def run(self) -> None:
         result = evaluate(self.config)
         numbers = ("accuracy", "balancedAccuracy", "adjustedRandIndex", "calibrationError")
-        say(f"{result['particles']} particles: " + ", ".join(f"{name} {result[name]:.3f}" for name in numbers if name in result))
-        say(*(f"{name}: correlation 0.5 with the truth at {text}" for name, text in result.get("resolution", {}).items()))
+        say_result(
+            f"{result['particles']} particles: " + ", ".join(f"{name} {result[name]:.3f}" for name in numbers if name in result)
+        )
+        say_result(*(f"{name}: correlation 0.5 with the truth at {text}" for name, text in result.get("resolution", {}).items()))
 
 
 def main() -> int:

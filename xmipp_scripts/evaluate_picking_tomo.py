@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tomo_particles.core.errors import InputError
 
 from ._shared.mask_option import MASK_HELP
-from ._shared.program import Program, require_positive, run, say
+from ._shared.program import Program, require_positive, run, say_result
+from ._shared.progress import stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,17 +100,17 @@ def _compared(inputs: Inputs, seed: int, of_case: Callable[[Case], tuple[Picks, 
     from tomo_particles.core.tomograms import open_tomogram
     from tomo_particles.evaluation.report import compare
 
-    comparisons = {}
-    for tomo_id, case in inputs.cases.items():
+    def compared(tomo_id: str, case: Case) -> Comparison:
         # From the name and not from the order: a tomogram's baseline is the same whatever else is evaluated
         rng = np.random.default_rng(seed_of(seed, tomo_id))
         occupancy = open_tomogram(case.occupancy, case.truth.sampling_rate, "--occupancy") if case.occupancy else nullcontext()
         with occupancy as opened:
             picks, target = of_case(case)
-            comparisons[tomo_id] = compare(
-                picks, case.truth, target, case.radii, rng=rng, size=case.size, volume=opened.data if opened else None
-            )
-    return comparisons
+            volume = opened.data if opened else None
+            return compare(picks, case.truth, target, case.radii, rng=rng, size=case.size, volume=volume)
+
+    with stage("comparing", len(inputs.cases), "tomograms") as at:
+        return {tomo_id: compared(tomo_id, case) for tomo_id, case in at.each(inputs.cases.items())}
 
 
 def page_of(config: EvaluationConfig, inputs: Inputs, comparisons: dict[str, Comparison]) -> dict[str, Any]:
@@ -204,8 +205,8 @@ class EvaluatePickingTomo(Program):
 
     def run(self) -> None:
         written, text = evaluate(self.config)
-        say(*text.split("\n"))
-        say("written: " + " ".join(written))
+        say_result(*text.split("\n"))
+        say_result("written: " + " ".join(written))
 
 
 def main() -> int:

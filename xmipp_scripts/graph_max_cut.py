@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.program import Program, require_positive, run, say
+from ._shared.program import Program, require_positive, run, say_result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,9 +91,9 @@ class GraphMaxCut(Program):
         table = pd.DataFrame({"node": range(1, len(weights) + 1), "sign": cut.signs, "part": cut.pieces + 1})
         write_csv_table(self.getParam("-o"), table)
         told = "no signs are better" if cut.optimal else "better signs may exist"
-        say(f"value {cut.value:.6g}, bound {cut.bound:.6g}: {told}; not satisfied: {cut.frustration:.3f} of the weights")
+        say_result(f"value {cut.value:.6g}, bound {cut.bound:.6g}: {told}; not satisfied: {cut.frustration:.3f} of the weights")
         if (parts := int(cut.pieces.max()) + 1) > 1:
-            say(f"note: the graph has {parts} parts without edges between them; signs of different parts do not compare")
+            say_result(f"note: the graph has {parts} parts without edges between them; signs of different parts do not compare")
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 from ._voxelwise.join_config import JoinConfig
 
 
@@ -59,7 +59,7 @@ class JoinPicksTomo(Program):
     def run(self) -> None:
         from ._voxelwise.joining import join_picks
 
-        say(f"{len(join_picks(self.config))} picks in {self.config.output}")
+        say_result(f"{len(join_picks(self.config))} picks in {self.config.output}")
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 
 
 class LearnAnswersTomo(Program):
@@ -50,7 +50,7 @@ class LearnAnswersTomo(Program):
     def run(self) -> None:
         from ._curation.learn import write_learned
 
-        say(f"answers: {write_learned(self.config)['text']}")
+        say_result(f"answers: {write_learned(self.config)['text']}")
 
 
 def main() -> int:

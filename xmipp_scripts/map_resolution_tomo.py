@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ._shared.output_folder import Written
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 
 
 class MapResolutionTomo(Program):
@@ -79,7 +79,7 @@ class MapResolutionTomo(Program):
             f"directions: FSO 0.5 at {fso['0.5']}, from 0.9 to 0.1 at {' to '.join(fso['band'])}",
             f"local resolution: median {local['median']:g} A, 80 % of the voxels from {local['10%']:g} to {local['90%']:g} A",
         ]
-        say(*lines, *(f"note: {note}" for note in summary["notes"]))
+        say_result(*lines, *(f"note: {note}" for note in summary["notes"]))
 
 
 def main() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,8 @@ from tomo_particles.core.errors import InputError, listed
 from ._shared.masks import masks_by_tomogram
 from ._shared.output_folder import Written, claimed
 from ._shared.picker_output import require_distinct
-from ._shared.program import Program, print_notes, require_positive, run, say
+from ._shared.program import Program, print_notes, require_positive, run, say_result
+from ._shared.progress import stage
 
 if TYPE_CHECKING:
     from tomo_particles.core.tomograms import Tomogram
@@ -47,7 +47,7 @@ class MaskConfig:
             raise InputError(f"--bad: must be {' or '.join(MORE_BAD)}, received '{wrong[0]}'; the other classes are bad anyway")
 
 
-def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> dict[str, RegionMask]:
+def write_masks(config: MaskConfig) -> dict[str, RegionMask]:
     """Write `<id>_mask.mrc` of each tomogram and a table of the shares of the classes; returns the masks by tomogram.
 
     Every input is checked before the first mask is made.
@@ -82,14 +82,15 @@ def write_masks(config: MaskConfig, progress: Callable[[str], None] = say) -> di
     claimed(config.odir)  # what is replaced is told by its name
     masks: dict[str, RegionMask] = {}
     said: dict[str, list[str]] = {tomo_id: [] for tomo_id in ids}
-    for tomo_id, path in zip(ids, config.tomograms, strict=True):
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            mask = _mask(config, tomogram, marked.get(tomo_id), said[tomo_id])
-            write_mask(outputs[tomo_id], mask)
-            masks[tomo_id] = read_mask(outputs[tomo_id], tomogram.size, tomogram.sampling_rate)
-        there = {name: share for name, share in mask.shares().items() if share > 0}
-        progress(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in there.items()))
-        print_notes(f"'{path}': {note}" for note in said[tomo_id])
+    with stage("finding regions", len(ids), "tomograms") as at:
+        for tomo_id, path in zip(ids, config.tomograms, strict=True):
+            with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+                mask = _mask(config, tomogram, marked.get(tomo_id), said[tomo_id])
+                write_mask(outputs[tomo_id], mask)
+                masks[tomo_id] = read_mask(outputs[tomo_id], tomogram.size, tomogram.sampling_rate)
+            there = {name: share for name, share in mask.shares().items() if share > 0}
+            at.done(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in there.items()))
+            print_notes(f"'{path}': {note}" for note in said[tomo_id])
     table = pd.DataFrame(
         [{"tomo_id": tomo_id, **mask.shares(), NOTES: "; ".join(said[tomo_id])} for tomo_id, mask in masks.items()]
     )
@@ -174,7 +175,7 @@ class MaskTomo(Program):
 
     def run(self) -> None:
         masks = write_masks(self.config)
-        say(f"{len(masks)} masks in {self.config.odir}")
+        say_result(f"{len(masks)} masks in {self.config.odir}")
 
 
 def main() -> int:

@@ -12,7 +12,8 @@ from ._shared.diameter import check_particle_size
 from ._shared.mask_option import MASK_HELP, bad_voxels_of, mask_of, nothing_picked
 from ._shared.masks import masks_by_tomogram
 from ._shared.picker_output import require_distinct, require_pick_file, write_pickings
-from ._shared.program import Program, print_notes, require_positive, run, say
+from ._shared.program import Program, print_notes, require_positive, run, say_result
+from ._shared.progress import stage
 
 if TYPE_CHECKING:
     from tomo_particles.core.picks import Picks
@@ -66,10 +67,11 @@ def write_blobs(config: BlobConfig) -> list[Picks]:
         mask_of(masks, tomogram)
     print_notes(notes)
     pickings = []
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            pickings.append(_pick(config, tomogram, mask_of(masks, tomogram)))
-        say(f"{path}: {len(pickings[-1])} picks")
+    with stage("picking", len(config.tomograms), "tomograms") as at:
+        for path in config.tomograms:
+            with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+                pickings.append(_pick(config, tomogram, mask_of(masks, tomogram)))
+            at.done(f"{path}: {len(pickings[-1])} picks")
     write_pickings(config.output, pickings, config.tomograms, config.diameter)
     return pickings
 
@@ -145,7 +147,7 @@ class PickBlobsTomo(Program):
 
     def run(self) -> None:
         pickings = write_blobs(self.config)
-        say(f"{sum(map(len, pickings))} picks in {self.config.output}")
+        say_result(f"{sum(map(len, pickings))} picks in {self.config.output}")
         if not any(map(len, pickings)):
             remedies = "lower --threshold, check --diameter, or give --bright if particles are bright"
             print_notes([nothing_picked(remedies, bool(self.config.mask))])

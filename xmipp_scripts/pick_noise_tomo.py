@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, require_box_size, require_positive, run, say
+from ._shared.program import Program, require_box_size, require_positive, run, say_result
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class PickNoiseTomo(Program):
 
     def run(self) -> None:
         count, note = write_noise(self.config)
-        say(f"{count} noise picks" + (f" ({note})" if note else ""))
+        say_result(f"{count} noise picks" + (f" ({note})" if note else ""))
 
 
 def main() -> int:

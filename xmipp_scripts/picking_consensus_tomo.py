@@ -7,7 +7,7 @@ from itertools import combinations
 
 from ._picking_consensus.k_of_n import KOfNConfig, write_k_of_n
 from ._shared.output_folder import Written
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 from .coordinates_consensus_tomo import SYMMETRY_HELP
 
 
@@ -84,14 +84,15 @@ class PickingConsensusTomo(Program):
         )
 
     def run(self) -> None:
-        summary = write_k_of_n(self.config, say)
+        summary = write_k_of_n(self.config)
         for (i, one), (j, other) in combinations(enumerate(summary["pickers"]), 2):
             shared = summary["shared"][i][j]
-            say(f"{one} and {other} share {0 if shared is None else shared:.0%} of their picks")
+            say_result(f"{one} and {other} share {0 if shared is None else shared:.0%} of their picks")
         for note in summary["notes"]:
-            say(f"note: {note}")
+            say_result(f"note: {note}")
         for number, count in summary["accepted"].items():
-            say(f"{count} of {summary['merged']} merged picks: {number} pickers agree: {self.config.odir}/agreed_{number}.csv")
+            agreed = f"{count} of {summary['merged']} merged picks: {number} pickers agree"
+            say_result(f"{agreed}: {self.config.odir}/agreed_{number}.csv")
 
 
 def main() -> int:

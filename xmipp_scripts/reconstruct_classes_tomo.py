@@ -9,7 +9,8 @@ from pathlib import Path
 from tomo_particles.core.errors import InputError
 
 from ._shared.output_folder import Written, claimed
-from ._shared.program import Program, print_notes, require_positive, run, say
+from ._shared.program import Program, print_notes, require_positive, run, say_result
+from ._shared.progress import stage
 
 FILES = ("class_[1-9]*.mrc", "fsc.csv")
 
@@ -56,7 +57,8 @@ def reconstruct(config: ReconstructConfig) -> list[str]:
     if diameter > edge * rate:
         raise InputError(f"--diameter: {diameter:g} Å do not fit in the images, which are {edge * rate:g} Å wide; lower it")
     mask, half = mask_on(None, diameter, particles), np.arange(len(particles)) % 2
-    maps, covered = class_maps(particles, weights, weights, half, mask, symmetry_group(config.symmetry))
+    with stage("reconstructing", 1, "set"):
+        maps, covered = class_maps(particles, weights, weights, half, mask, symmetry_group(config.symmetry))
     folder = Path(config.odir)
     print_notes(claimed(folder))
     for old in [one for pattern in FILES for one in folder.glob(pattern)]:
@@ -115,7 +117,7 @@ class ReconstructClasses(Program):
         )
 
     def run(self) -> None:
-        say(*reconstruct(self.config))
+        say_result(*reconstruct(self.config))
 
 
 def main() -> int:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tomo_particles.core.errors import InputError
 
-from ._shared.program import Program, require_positive, run, say
+from ._shared.program import Program, require_positive, run, say_result
+from ._shared.progress import stage
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def refine(config: RefineConfig) -> list[str]:
                          f"{resolution:g}")  # fmt: skip
     band = particles.band(resolution)
     space = Space(band, on_grid_of(band, mask_on(config.mask, diameter, particles)))
-    after = judged_together(particles.observed(space), before, config.rounds)
+    with stage("refining", 1, "set"):
+        after = judged_together(particles.observed(space), before, config.rounds)
     if after is before:
         note = ["note: one class attracted nearly all particles: all stay as they were"]
     else:
@@ -121,7 +123,7 @@ class RefineClasses(Program):
         )
 
     def run(self) -> None:
-        say(*refine(self.config))
+        say_result(*refine(self.config))
 
 
 def main() -> int:

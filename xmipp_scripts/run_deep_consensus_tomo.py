@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from tomo_particles.consensus.expected_precision import promise_text
 from tomo_particles.core.errors import InputError
 
 from ._consensus_run.config import PipelineConfig
-from ._consensus_run.pipeline import Pipeline
 from ._consensus_run.workers import define_workers, read_workers
 from ._shared.averaging_options import read_tilts
 from ._shared.mask_option import MASK_HELP
 from ._shared.output_folder import Written
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 from ._shared.training_options import TRAINING_OPTIONS, read_training_settings
 from ._watching.config import define_options, read_options
 from .coordinates_consensus_tomo import SYMMETRY_HELP
@@ -187,27 +185,31 @@ class RunDeepConsensusTomo(Program):
             said = lambda error: error.said(self.option_of)  # noqa: E731
             summary = Watch(self.config, self.watching, said, workers=self.workers).run()
         else:
+            from ._consensus_run.pipeline import Pipeline
+
             summary = Pipeline(self.config, workers=self.workers).run()
         if summary is None:
-            say(f"done; the accepted picks: {self.config.odir}/live/picks.csv")
+            say_result(f"done; the accepted picks: {self.config.odir}/live/picks.csv")
             return
         verdict = summary["verdict"]["text"] if summary["verdict"] else ""
         if verdict:
-            say(f"verdict: {verdict}")
+            say_result(f"verdict: {verdict}")
         if (look := summary["secondLook"]) and look["reason"] not in verdict:
-            say(f"second look: {look['reason']}")
+            say_result(f"second look: {look['reason']}")
         if (answers := summary["answers"]) and answers["text"] not in verdict:
-            say(f"answers: {answers['text']}")
+            say_result(f"answers: {answers['text']}")
         for tomo_id, counts in summary["tomograms"].items():
-            say("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
+            say_result("{}: {picks} picks, {merged} merged, {accepted} accepted".format(tomo_id, **counts))
         for name, of_picker in summary["reliability"].items():
-            say("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
+            say_result("picker {}: estimated precision {precision:.2f}, recall {recall:.2f}".format(name, **of_picker))
         if expected := summary["expected"]:
-            say(f"expected of the accepted picks: {promise_text(expected)}")
+            from tomo_particles.consensus.expected_precision import promise_text
+
+            say_result(f"expected of the accepted picks: {promise_text(expected)}")
         for note in [*summary["doubts"], *summary["notes"]]:
-            say(f"note: {note}")
+            say_result(f"note: {note}")
         why = f"{self.config.number} pickers agree" if self.config.votes_only else f"score >= {summary['threshold']}"
-        say(
+        say_result(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
             f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "
             f"{self.config.odir}/{'report.html' if self.config.report else 'picks.png'}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from ._shared.output_folder import Written
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
+from ._shared.progress import say_on_the_way
 
 
 class RunSplitVolume(Program):
@@ -90,7 +91,7 @@ class RunSplitVolume(Program):
     def run(self) -> None:
         from ._classification.volume_files import volume_text, write_volume_split
 
-        say(*volume_text(write_volume_split(self.config, say), self.config.odir).split("\n"))
+        say_result(*volume_text(write_volume_split(self.config, say_on_the_way), self.config.odir).split("\n"))
 
 
 def main() -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
+from ._shared.progress import say_on_the_way
 
 
 class SecondLookTomo(Program):
@@ -63,7 +64,7 @@ class SecondLookTomo(Program):
     def run(self) -> None:
         from ._averaging.second_look import write_second_look
 
-        say(f"second look: {write_second_look(self.config, say)['reason']}")
+        say_result(f"second look: {write_second_look(self.config, say_on_the_way)['reason']}")
 
 
 def main() -> int:

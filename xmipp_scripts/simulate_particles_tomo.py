@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING
 from tomo_particles.core.errors import InputError, listed
 
 from ._shared.averaging_options import TILTS, check_tilts
-from ._shared.program import Program, require_box_size, require_positive, run, say
+from ._shared.program import Program, require_box_size, require_positive, run, say_result
+from ._shared.progress import stage
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +83,7 @@ class ParticlesConfig:
             raise InputError(f"{'--angleError' if self.angle_error < 0 else '--seed'}: must be 0 or more")
 
 
-def simulate(config: ParticlesConfig, say: Callable[[str], None] = say) -> None:
+def simulate(config: ParticlesConfig) -> None:
     """Write the particles and their truth into `config.odir`."""
     import numpy as np
 
@@ -122,7 +122,7 @@ def simulate(config: ParticlesConfig, say: Callable[[str], None] = say) -> None:
     with written_aside(folder / SAID) as aside:
         aside.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     what = "projections" if config.projections else "subtomograms"
-    say(f"{n} {what} of {len(structures)} structures ({' + '.join(map(str, counts))}) in '{config.odir}'")
+    say_result(f"{n} {what} of {len(structures)} structures ({' + '.join(map(str, counts))}) in '{config.odir}'")
 
 
 def _subtomograms(
@@ -135,8 +135,11 @@ def _subtomograms(
     drawn = draw_labelled(
         series, structures, shares, config.count, config.separation, config.max_resolution, config.angle_error, config.seed
     )
-    with new_stack(stack, config.count, config.box_size, config.sampling_rate) as made:
-        for row in range(config.count):
+    with (
+        new_stack(stack, config.count, config.box_size, config.sampling_rate) as made,
+        stage("simulating", config.count, "boxes") as at,
+    ):
+        for row in at.each(range(config.count)):
             made.write(row, labelled_box(series, structures, drawn, row, config.seed))
     tilts = [[float(series.angles[end])] * config.count for end in (0, -1)]
     return drawn, {"missingRegionThetaY0": tilts[0], "missingRegionThetaYF": tilts[1]}
@@ -158,7 +161,8 @@ def _projections(
     drawn = draw_projections(
         structures, shares, n, rate, config.separation, config.max_resolution, config.angle_error, microscope, config.seed
     )
-    images = np.stack(list(projections(structures, drawn, rate, config.seed)))
+    with stage("simulating", n, "images") as at:
+        images = np.stack(list(at.each(projections(structures, drawn, rate, config.seed))))
     with written_aside(stack, images.nbytes) as aside, mrcfile.new(aside, images, overwrite=True) as file:
         file.set_image_stack()
         file.voxel_size = rate

@@ -7,7 +7,6 @@ import json
 import sys
 import time
 import zlib
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,8 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import require_file
 
 from ._shared.output_folder import Written, claimed
-from ._shared.program import Program, print_notes, require_positive, run, say
+from ._shared.program import Program, print_notes, require_positive, run
+from ._shared.progress import say_on_the_way, stage
 
 if TYPE_CHECKING:
     from tomo_particles.simulation import Complex, Imaging
@@ -104,7 +104,7 @@ class SimulationConfig:
         return list(self.counts) * (classes if len(self.counts) == 1 else 1)
 
 
-def simulate(config: SimulationConfig, say: Callable[[str], None] = say) -> None:
+def simulate(config: SimulationConfig) -> None:
     """Write the tomograms with all that is known of them into `config.odir`, one after the other."""
     from tomo_particles.simulation import outputs
 
@@ -115,13 +115,15 @@ def simulate(config: SimulationConfig, say: Callable[[str], None] = say) -> None
     imaging = _imaging(config)
     complexes = _complexes(config)
     counts = config.counts_of(len(complexes))
-    say(f"{sum(counts)} particles a tomogram: " + ", ".join(f"{n} {c.name}" for n, c in zip(counts, complexes, strict=True)))
+    of_each = ", ".join(f"{n} {c.name}" for n, c in zip(counts, complexes, strict=True))
+    say_on_the_way(f"{sum(counts)} particles a tomogram: {of_each}")
     truths, reports = [], []
-    for name in config.names:
-        truth, report = _simulate_one(config, name, complexes, counts, imaging)
-        truths.append(truth)
-        reports.append(report)
-        say(f"{name}: " + "; ".join([f"{report['objects']} objects", *report["notes"], f"{report['seconds']:.1f} s"]))
+    with stage("simulating", len(config.names), "tomograms") as at:
+        for name in config.names:
+            truth, report = _simulate_one(config, name, complexes, counts, imaging)
+            truths.append(truth)
+            reports.append(report)
+            at.done(f"{name}: " + "; ".join([f"{report['objects']} objects", *report["notes"], f"{report['seconds']:.1f} s"]))
     outputs.write_templates(folder, complexes)
     outputs.write_classes(folder, complexes)
     _write_parameters(config, reports, time.perf_counter() - start)

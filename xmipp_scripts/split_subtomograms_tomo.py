@@ -7,7 +7,7 @@ import sys
 from ._classification.config import SplitConfig
 from ._shared.averaging_options import read_each_tilts
 from ._shared.output_folder import Written
-from ._shared.program import Program, run, say
+from ._shared.program import Program, run, say_result
 
 
 class SplitSubtomograms(Program):
@@ -80,7 +80,7 @@ class SplitSubtomograms(Program):
     def run(self) -> None:
         from ._classification.files import summary_text, write_split
 
-        say(*summary_text(write_split(self.config, say), self.config.odir).split("\n"))
+        say_result(*summary_text(write_split(self.config), self.config.odir).split("\n"))
 
 
 def main() -> int:

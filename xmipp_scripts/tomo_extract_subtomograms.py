@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tomo_particles.core.errors import InputError, parameter
 
-from ._shared.program import Program, print_notes, require_box_size, require_positive, run, say
+from ._shared.program import Program, print_notes, require_box_size, require_positive, run, say_result
+from ._shared.progress import stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tomo_particles.core.picks import Picks
+    from tomo_particles.core.tomograms import Tomogram
+    from tomo_particles.learning.box_extraction import WrittenBoxes
 
 BORDERS = ("pad", "drop")
 
@@ -75,50 +84,95 @@ class Extracted:
         return [gaps] * bool(self.with_gaps) + [flat] * bool(self.flat)
 
 
-def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | None = None) -> Extracted:
+def write_subtomograms(
+    config: ExtractionConfig, scale: tuple[float, float] | None = None, done: Callable[[float], None] = lambda share: None
+) -> Extracted:
     """Extract from file to files.
 
-    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.
+    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.  done: receives the share
+    of the boxes that is cut.
     """
+    return write_sets([config], scale, done)[0]
+
+
+def write_sets(
+    configs: Sequence[ExtractionConfig],
+    scale: tuple[float, float] | None = None,
+    done: Callable[[float], None] = lambda share: None,
+) -> list[Extracted]:
+    """As `write_subtomograms`, for several sets of picks of one tomogram, which is read once.
+
+    configs: they differ in coordinates, border and note alone.
+    """
+    from tomo_particles.core.subtomograms import Cutter
+    from tomo_particles.core.tomograms import open_tomogram
+    from tomo_particles.learning.box_extraction import BoxSet, write_boxes
+
+    one = configs[0]
+    with open_tomogram(one.tomogram, one.tomogram_sampling_rate) as tomogram:
+        read = [_read(config, tomogram) for config in configs]
+        normalise = one.normalise and one.network is None  # the input of a network is always normalised
+        written = write_boxes(
+            tomogram,
+            [BoxSet(config.base, own.picks[own.kept]) for config, own in zip(configs, read, strict=True)],
+            Cutter(one.box_size, read[0].picks.sampling_rate, normalise, one.invert, one.factor),
+            network=one.network,
+            threads=one.threads,
+            individual=one.individual,
+            scale=scale,
+            done=done,
+        )
+        return [
+            _write_table(config, own, boxes, tomogram.notes) for config, own, boxes in zip(configs, read, written, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class _Set:
+    """columns: of the coordinates file.  picks: all of it, at the sampling rate of the boxes.  kept: (n,) numbers of those whose
+    boxes are cut."""
+
+    columns: dict[str, list]
+    picks: Picks
+    kept: np.ndarray
+
+
+def _read(config: ExtractionConfig, tomogram: Tomogram) -> _Set:
+    """Raises InputError for boxes that do not fit, and for picks outside the tomogram."""
     import numpy as np
 
     from tomo_particles.core.coordinates import check_inside, rescale_size
-    from tomo_particles.core.files import written_aside
-    from tomo_particles.core.subtomograms import Cutter, fits_inside
-    from tomo_particles.core.tomograms import open_tomogram
-    from tomo_particles.formats.xmd import picks_of, read_table, write_table
-    from tomo_particles.learning.box_extraction import write_boxes
+    from tomo_particles.core.subtomograms import fits_inside
+    from tomo_particles.formats.xmd import picks_of, read_table
 
     columns = read_table(config.coordinates, parameter("coordinates"))
-    with open_tomogram(config.tomogram, config.tomogram_sampling_rate) as tomogram:
-        picks = picks_of(columns, config.coordinates, parameter("coordinates"), config.sampling_rate or tomogram.sampling_rate)
-        picks = picks.at_sampling_rate(config.sampling_rate or picks.sampling_rate)
-        size = rescale_size(tomogram.size, tomogram.sampling_rate, picks.sampling_rate)
-        if min(size) < config.box_size:
-            raise InputError(
-                f"{parameter('box_size')}: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
-                f"({' x '.join(f'{s:.0f}' for s in size)} voxels at that sampling rate); lower it"
-            )
-        check_inside(picks.positions, size, f"{parameter('coordinates')}: '{config.coordinates}' in '{config.tomogram}'")
-        inside = fits_inside(picks.positions, size, config.box_size)
-        kept = np.flatnonzero(inside | (config.border == "pad"))
-        normalise = config.normalise and config.network is None  # the input of a network is always normalised
-        images, contrast, gaps = write_boxes(
-            config.base,
-            tomogram,
-            picks[kept],
-            Cutter(config.box_size, picks.sampling_rate, normalise, config.invert, config.factor),
-            network=config.network,
-            threads=config.threads,
-            individual=config.individual,
-            scale=scale,
+    picks = picks_of(columns, config.coordinates, parameter("coordinates"), config.sampling_rate or tomogram.sampling_rate)
+    picks = picks.at_sampling_rate(config.sampling_rate or picks.sampling_rate)
+    size = rescale_size(tomogram.size, tomogram.sampling_rate, picks.sampling_rate)
+    if min(size) < config.box_size:
+        raise InputError(
+            f"{parameter('box_size')}: a box of {config.box_size} voxels does not fit in '{config.tomogram}' "
+            f"({' x '.join(f'{s:.0f}' for s in size)} voxels at that sampling rate); lower it"
         )
-    rows: dict[str, Any] = {name: [values[row] for row in kept] for name, values in columns.items()}
+    check_inside(picks.positions, size, f"{parameter('coordinates')}: '{config.coordinates}' in '{config.tomogram}'")
+    inside = fits_inside(picks.positions, size, config.box_size)
+    return _Set(columns, picks, np.flatnonzero(inside | (config.border == "pad")))
+
+
+def _write_table(config: ExtractionConfig, own: _Set, boxes: WrittenBoxes, notes: tuple[str, ...]) -> Extracted:
+    """The XMD of a set: its coordinates with the names of the boxes and their contrast."""
+    import numpy as np
+
+    from tomo_particles.core.files import written_aside
+    from tomo_particles.formats.xmd import write_table
+
+    kept, picks, contrast = own.kept, own.picks, boxes.contrast
+    rows: dict[str, Any] = {name: [values[row] for row in kept] for name, values in own.columns.items()}
     positions = picks.positions[kept]
     for axis, name in enumerate("xyz"):  # the boxes' own sampling rate is the one the rows must state
         rows[name], rows[f"{name}coor"] = positions[:, axis], np.rint(positions[:, axis]).astype(int)
     rows |= {
-        "image": images,
+        "image": boxes.images,
         "samplingRate": [picks.sampling_rate] * len(kept),
         "particleSize": [config.box_size] * len(kept),
         "min": contrast[:, 0],
@@ -126,7 +180,7 @@ def write_subtomograms(config: ExtractionConfig, scale: tuple[float, float] | No
     }
     write_table(f"{config.base}.xmd", rows)
     flat = contrast[:, 0] == contrast[:, 1]
-    found = Extracted(len(kept), len(picks) - len(kept), int((gaps > 0).sum()), int(flat.sum()), tomogram.notes)
+    found = Extracted(len(kept), len(picks) - len(kept), int((boxes.gaps > 0).sum()), int(flat.sum()), notes)
     if config.note:
         with written_aside(config.note) as aside:
             aside.write_text("; ".join(found.remarks), encoding="utf-8")
@@ -198,9 +252,10 @@ class TomoExtractSubtomograms(Program):
         )
 
     def run(self) -> None:
-        found = write_subtomograms(self.config)
+        with stage("cutting boxes", 1, "tomogram") as at:
+            found = write_subtomograms(self.config, done=at.share)
         print_notes(found.notes)
-        say(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
+        say_result(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
         print_notes(found.remarks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ._shared.mask_option import MASK_HELP
-from ._shared.program import Program, notes_in_file, run, say
+from ._shared.program import Program, notes_in_file, run, say_result
 from ._voxelwise.train_config import TrainConfig
 
 
@@ -143,7 +143,7 @@ class TrainPickerTomo(Program):
 
         with notes_in_file(self.optional_path("--note")):
             train_picker(self.config)
-        say(f"model written to {self.config.output}")
+        say_result(f"model written to {self.config.output}")
 
 
 def main() -> int:

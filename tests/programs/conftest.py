@@ -34,7 +34,7 @@ def program_of(name: str) -> Program:
     """A program of xmipp_scripts with its options defined."""
     module = importlib.import_module(f"xmipp_scripts.{name}")
     found = next(value for value in vars(module).values() if getattr(value, "name", "") == f"xmipp_{name}")()
-    found.defineParams()
+    found.define()
     return found
 
 
@@ -91,17 +91,37 @@ def defined() -> Callable[[str], Program]:
     return program_of
 
 
+def imported_by(name: str, *arguments: object, cwd: Path | None = None) -> tuple[subprocess.CompletedProcess, set[str]]:
+    """A finished program without Python's lines on imports in its stderr, and the modules that it had imported by its end."""
+    command = [sys.executable, "-X", "importtime", "-m", f"xmipp_scripts.{name}", *map(str, arguments)]
+    finished = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    modules = set(re.findall(r"^import time:.*\|\s*(\S+)$", finished.stderr, re.MULTILINE))
+    finished.stderr = re.sub(r"^import time:.*\n", "", finished.stderr, flags=re.MULTILINE)
+    return finished, modules
+
+
+@pytest.fixture(scope="session")
+def imported() -> Callable[..., tuple[subprocess.CompletedProcess, set[str]]]:
+    """Run a program: it, finished, and the modules that it imported."""
+    return imported_by
+
+
 @pytest.fixture(scope="session")
 def refused(program) -> Callable[..., str]:
     """Run a program that must refuse: exit code 2, one line on stderr with all of `words`, and no file changed or written.
 
-    The line names no option that the program does not have.
+    The line names no option that the program does not have. A mistake is said before TensorFlow starts, which takes seconds,
+    unless TensorFlow is what says it.
     """
 
     def run(name: str, *arguments: object, words: Sequence[object], folder: Path, cwd: Path | None = None) -> str:
         before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-        finished = program(name, *arguments, cwd=cwd)
+        if name in WITH_TENSORFLOW:  # in a process of its own: the server has loaded TensorFlow
+            finished, modules = imported_by(name, *arguments, cwd=cwd)
+        else:
+            finished, modules = program(name, *arguments, cwd=cwd), set()
         after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        assert ("tensorflow" in modules) == any("TensorFlow" in str(word) for word in words)
         lines = finished.stderr.strip().splitlines()
         assert finished.returncode == 2, finished.stdout + finished.stderr
         assert len(lines) == 1 and lines[0].startswith(f"xmipp_{name}: error: "), finished.stderr

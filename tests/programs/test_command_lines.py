@@ -1,42 +1,20 @@
 """What all programs share: help, exit codes, and one line for a wrong command line."""
 
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import xmipp_scripts
 from tomo_particles.core.tomograms import write_volume
 
-PROGRAMS = (
-    "simulate_tomo",
-    "pick_blobs_tomo",
-    "template_matching_tomo",
-    "coordinates_consensus_tomo",
-    "mask_tomo",
-    "pick_noise_tomo",
-    "tomo_extract_subtomograms",
-    "deep_picking_consensus_tomo",
-    "run_deep_consensus_tomo",
-    "consensus_report_tomo",
-    "evaluate_picking_tomo",
-    "convert_coordinates_tomo",
-    "average_subtomograms",
-    "map_resolution_tomo",
-    "compare_branches_tomo",
-    "learn_answers_tomo",
-    "curate_picks_tomo",
-    "split_subtomograms_tomo",
-    "run_split_volume",
-    "reconstruct_classes_tomo",
-    "refine_classes_tomo",
-    "simulate_particles_tomo",
-    "evaluate_classification_tomo",
-    "graph_max_cut",
-    "aligned_2d_classification",
-)
+PROGRAMS = sorted(path.stem for path in Path(xmipp_scripts.__file__).parent.glob("[!_]*.py") if path.stem != "demo")
 HEAVY = ("tensorflow", "keras", "scipy", "pandas", "matplotlib")
 REPORT = """
 import sys, importlib
@@ -55,11 +33,17 @@ def loaded_by(name: str, *arguments: str) -> tuple[subprocess.CompletedProcess, 
     return finished, re.search(r"^LOADED(.*)$", finished.stderr, re.MULTILINE)[1].split()
 
 
+@pytest.fixture(scope="module")
+def help_of(imported) -> Callable[[str], tuple[subprocess.CompletedProcess, set[str]]]:
+    """What a program writes for --help, and what it imports for that."""
+    return cache(lambda name: imported(name, "--help"))
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_help_explains_every_option_and_loads_nothing_heavy(name):
+def test_help_explains_every_option_and_loads_nothing_heavy(help_of, name):
     # STYLE flaw: Keras imported before the arguments are parsed
-    finished, loaded = loaded_by(name, "--help")
-    assert finished.returncode == 0 and loaded == []
+    finished, modules = help_of(name)
+    assert finished.returncode == 0 and not modules & set(HEAVY)
     assert "\x1b" not in finished.stdout  # no colours where nobody looks
     usage, options = finished.stdout.split("OPTIONS")
     assert f"xmipp_{name}" in usage and len(usage.split("USAGE")[1].strip()) > 60
@@ -72,6 +56,33 @@ def test_help_explains_every_option_and_loads_nothing_heavy(name):
     assert len(explained) >= 3
     for option, explanation in explained:
         assert len(explanation) > 3 and not explanation.startswith("["), f"{option} has no explanation"
+
+
+@pytest.fixture(scope="module")
+def of_xmipp() -> set[str]:
+    """The modules that Xmipp's parser needs, numpy among them."""
+    code = "import sys, xmippLib; print(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_help_needs_few_modules_beside_those_of_xmipps_parser(help_of, of_xmipp, name):
+    # Each of them is a millisecond or two of the quarter of a second that --help may take
+    own = help_of(name)[1] - of_xmipp
+    assert "xmipp_scripts._shared.parser" in own
+    assert len(own) <= 60 and not own & {"setuptools", "pkg_resources", "distutils"}, sorted(own)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_example_of_the_help_without_its_files_is_one_line_before_tensorflow(imported, help_of, tmp_path, name):
+    shown = " ".join(help_of(name)[0].stdout.partition("EXAMPLES")[2].split())
+    example = shlex.split(re.match(rf"xmipp_{name} (.*?)(?= xmipp_|$)", shown)[1])
+    if name.startswith("simulate"):  # their example needs no file
+        example += ["--maps", "lost.mrc"]
+    finished, modules = imported(name, *example, cwd=tmp_path)
+    assert finished.returncode == 2 and len(finished.stderr.splitlines()) == 1, finished.stderr
+    assert finished.stderr.startswith(f"xmipp_{name}: error: --" if "-i" not in example else f"xmipp_{name}: error: -")
+    assert not modules & {"tensorflow", "keras"} and not list(tmp_path.iterdir())
 
 
 def test_extraction_at_the_tomograms_own_rate_loads_nothing_heavy(tmp_path, picks_xmd):

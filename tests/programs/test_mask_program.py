@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
     grey[:, :, 66:] = 0
     write_volume(folder / "TS_1.mrc", grey, RATE)
     write_volume(folder / "TS_2.mrc", np.zeros((20, 20, 20)), RATE)
-    write_masks(MaskConfig((str(folder / "TS_1.mrc"), str(folder / "TS_2.mrc")), str(folder / "masks")), lambda line: None)
+    write_masks(MaskConfig((str(folder / "TS_1.mrc"), str(folder / "TS_2.mrc")), str(folder / "masks")))
     return folder
 
 
@@ -71,7 +71,7 @@ def test_each_tomogram_has_a_mask_and_a_row_in_the_table(folder):
 
 def test_the_same_tomogram_gives_the_same_bytes_with_any_threads(folder):
     for name, threads in (("one", 1), ("two", 2)):
-        write_masks(MaskConfig((str(folder / "TS_1.mrc"),), str(folder / name), threads=threads), lambda line: None)
+        write_masks(MaskConfig((str(folder / "TS_1.mrc"),), str(folder / name), threads=threads))
     written = [(folder / name / "TS_1_mask.mrc").read_bytes() for name in ("masks", "one", "two")]
     assert written[0] == written[1] == written[2]
 
@@ -80,9 +80,7 @@ def test_the_user_marks_places_and_may_call_membranes_bad(folder, tmp_path):
     own = np.zeros(SIZE[::-1], dtype=np.float32)
     own[10:14, 10:20, 10:20] = 1
     write_volume(tmp_path / "TS_1.mrc", own, 1.0)  # the rate of the header is wrong: the shape counts
-    write_masks(
-        MaskConfig((str(folder / "TS_1.mrc"),), str(tmp_path / "m"), user=(str(tmp_path),), bad=("membrane",)), lambda line: None
-    )
+    write_masks(MaskConfig((str(folder / "TS_1.mrc"),), str(tmp_path / "m"), user=(str(tmp_path),), bad=("membrane",)))
     mask = read_mask(tmp_path / "m" / "TS_1_mask.mrc", SIZE, RATE)
     assert mask.classes_at([PARTICLES[0]], RATE) == [USER] and MEMBRANE in mask.bad
     with pytest.raises(InputError, match="would be lost"):
@@ -91,7 +89,7 @@ def test_the_user_marks_places_and_may_call_membranes_bad(folder, tmp_path):
 
 def test_masks_may_lie_beside_their_tomograms(folder, tmp_path):
     shutil.copy(folder / "TS_1.mrc", tmp_path)
-    write_masks(MaskConfig((str(tmp_path / "TS_1.mrc"),), str(tmp_path)), lambda line: None)
+    write_masks(MaskConfig((str(tmp_path / "TS_1.mrc"),), str(tmp_path)))
     found = masks_by_tomogram([str(tmp_path)], ["TS_1"], "--mask")
     assert found == {"TS_1": str(tmp_path / "TS_1_mask.mrc")}
 

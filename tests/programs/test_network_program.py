@@ -206,7 +206,7 @@ def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned,
         ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),
     ],
 )
-def test_a_model_or_input_that_does_not_fit_is_refused(program, learned, tmp_path, changed, words):
+def test_a_model_or_input_that_does_not_fit_is_refused(imported, learned, tmp_path, changed, words):
     (tmp_path / "text.h5").write_text("not a model")
     write_table(tmp_path / "plain.xmd", {"x": [1.0], "y": [1.0], "z": [1.0]})
     shutil.copy(learned[0] / "boxes" / "pos" / "TS_1.xmd", tmp_path / "again.xmd")
@@ -220,7 +220,8 @@ def test_a_model_or_input_that_does_not_fit_is_refused(program, learned, tmp_pat
         "--boxsize": BOX,
         "--samplingrate": 10,
     } | changed
-    finished = program(NETWORK, *(word for pair in options.items() for word in pair), cwd=tmp_path)
+    finished, modules = imported(NETWORK, *(word for pair in options.items() for word in pair), cwd=tmp_path)
+    assert ("tensorflow" in modules) == ("TensorFlow" in words[0])
     assert finished.returncode == 2 and "Traceback" not in finished.stderr, finished.stderr
     message = finished.stderr.strip().splitlines()[-1]
     assert message.startswith(f"xmipp_{NETWORK}: error: ") and all(word in message for word in words), message

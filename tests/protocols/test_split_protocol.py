@@ -46,7 +46,7 @@ class TestSplitProtocol(BaseTest):
         config = ParticlesConfig(
             cls.folder, count=COUNT, box_size=20, sampling_rate=RATE, step=6.0, separation=8.0, max_resolution=80.0, shares=(2, 1)
         )
-        simulate(config, say=lambda line: None)
+        simulate(config)
         cls.table = read_table(os.path.join(cls.folder, "subtomograms.xmd"))
         cls.two = cls.add_set("two structures", (-60.0, 60.0))
         cls.without_tilts = cls.add_set("no tilts", None)

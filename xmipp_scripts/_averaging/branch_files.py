@@ -14,7 +14,8 @@ from tomo_particles.core.tomograms import open_tomogram, tomogram_id, write_volu
 from tomo_particles.fourier.shell_correlation import fsc_table
 
 from .._shared.output_folder import claimed
-from .._shared.program import print_notes, say
+from .._shared.program import print_notes
+from .._shared.progress import say_on_the_way, stage
 from .branch_config import BranchesConfig
 from .branch_page import write_branch_page
 from .branch_runs import Compared, Comparison
@@ -37,8 +38,9 @@ def write_comparison(config: BranchesConfig) -> str:
             )
             for path, tilts in zip(average.tomograms, average.pairs, strict=True)
         }
-        comparison = Comparison(config, opened, headers, say)
-        found = ordered(comparison.run())
+        with stage("averaging", 1, "comparison") as at:
+            comparison = Comparison(config, opened, headers, say_on_the_way, at.share)
+            found = ordered(comparison.run())
     _write(config, found, comparison.notes, time.perf_counter() - begin)
     comparison.kept.forget()
     lines = [_as_text(table) for table in (equal_table(found), own_table(found)) if table]

@@ -77,14 +77,16 @@ class Comparison:
         tomograms: dict[str, tuple[Tomogram, tuple[float, float]]],
         headers: dict[str, Header],
         say: Say,
+        done: Callable[[float], None] = lambda share: None,
     ) -> None:
+        """done: receives the share of the averages that is made."""
         self.config, self.tomograms, self.headers, self.say = config, tomograms, headers, say
         self.notes: list[str] = []
         average = config.average
         symmetry = symmetry_group(average.symmetry)
         self.settings = Settings(average.diameter, average.rounds, average.starts, symmetry, average.threads)
         self.kept = KeptPoses(average)
-        self.pace = Pace(say)
+        self.pace = Pace(say, done)
         self.shared: dict[tuple, int] = {}  # of each pick its row in `shared_poses`
         self.equal = 0
 

@@ -31,6 +31,7 @@ from tomo_particles.geometry.symmetry import symmetry_group
 
 from .._shared.output_folder import claimed
 from .._shared.program import print_notes
+from .._shared.progress import stage
 from .agreement import mean_agreement, verdict_of
 from .config import AverageConfig
 from .headers import FAULTS, Header, read_headers
@@ -71,9 +72,10 @@ def write_average(config: AverageConfig) -> dict:
                 "both halves started from the given angles: beyond the resolution of whatever gave them (a template) "
                 "their correlation counts, below it does not"
             )
-        made = SetAverage(
-            boxes, settings, config.lowpass, config.finest or 2 * rate, config.seed, halves=halves, start=start
-        ).run()
+        average = SetAverage(boxes, settings, config.lowpass, config.finest or 2 * rate, config.seed, halves=halves, start=start)
+        with stage("averaging", average.most_lines, "rounds") as at:
+            average.say = at.step
+            made = average.run()
     notes += [made.stopped] if made.stopped else []
     aligned = _aligned(boxes, made, picked)
     notes += _outside(aligned, headers) + _near(aligned, config.diameter / 2)

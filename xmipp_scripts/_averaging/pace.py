@@ -13,11 +13,12 @@ LONG = 600  # seconds: longer work comes with advice
 
 
 class Pace:
-    """The time of an average grows with its picks. say: receives lines."""
+    """The time of an average grows with its picks. say: receives lines.  made: receives the share that is done."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
+    def __init__(self, say: Callable[[str], None], made: Callable[[float], None] = lambda share: None) -> None:
+        self.say, self.made = say, made
         self.picks = self.averages = 0  # to do
+        self.all = 0  # picks of all averages
         self.done = 0  # picks that took `seconds`
         self.seconds = 0.0
         self.advised = False
@@ -25,6 +26,7 @@ class Pace:
     def begin(self, picks: Sequence[int]) -> None:
         """picks: of every average."""
         self.picks, self.averages = sum(picks), len(picks)
+        self.all = self.picks
         self.say(f"{self.averages} averages; how long they take is known after the first")
 
     @contextmanager
@@ -35,6 +37,8 @@ class Pace:
         self.picks, self.averages = self.picks - picks, self.averages - 1
         if not kept:
             self.done, self.seconds = self.done + picks, self.seconds + time.monotonic() - start
+        if self.all:
+            self.made(1 - self.picks / self.all)
 
     def left(self) -> str:
         """What to add to the line of an average."""

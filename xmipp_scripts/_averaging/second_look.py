@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tomo_particles.averaging.alignment import Settings
+from tomo_particles.averaging.alignment import Settings, most_rounds
 from tomo_particles.averaging.picked_boxes import PickedBoxes, Source
 from tomo_particles.averaging.poses import split_halves
-from tomo_particles.averaging.second_look import LEAST_OF_HALF, Looks, best_references, memory_of, second_look
+from tomo_particles.averaging.second_look import LEAST_OF_HALF, LOCAL_ROUNDS, Looks, best_references, memory_of, second_look
 from tomo_particles.consensus.chance_agreement import agreement_informs
 from tomo_particles.consensus.labels import agreement_of
 from tomo_particles.consensus.looks import AGREEMENT, joined_scores, moved_midway, worth_of
@@ -32,6 +32,7 @@ from tomo_particles.learning.model_files import folds_of
 
 from .._shared.averaging_options import TILTS, check_diameter, check_tilts
 from .._shared.program import require_positive
+from .._shared.progress import stage
 from .._shared.scored_files import write_beside
 
 ACCEPTED = 0.5  # score of the picks that are averaged
@@ -234,7 +235,8 @@ def _compared(
         return f"none, because to compare {len(boxes)} picks of {config.diameter:g} Å {lacks}"
     progress(f"second look: averages of {count[0]} and {count[1]} picks")
     settings = Settings(config.diameter, threads=config.threads)
-    looks = second_look(boxes, half, references, rows < m, settings, config.seed)
+    with stage("second look", 2 * most_rounds(settings, LOCAL_ROUNDS), "rounds") as at:
+        looks = second_look(boxes, half, references, rows < m, settings, config.seed, lambda line: at.done())
     features, ccc, shifts = np.zeros((len(names), 3)), np.full(len(names), np.nan), np.zeros((len(names), 3))
     features[rows], ccc[rows], shifts[rows] = looks.features, looks.ccc, looks.shifts
     shifts = shifts[:m] / np.array(columns["samplingRate"])[:, None]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +15,7 @@ from tomo_particles import __version__
 from tomo_particles.averaging.second_look import is_dark
 from tomo_particles.classification.class_maps import weighted_sums
 from tomo_particles.classification.nuisances import STRONG, nuisances_of
-from tomo_particles.classification.split_set import SplitSet, split_set
+from tomo_particles.classification.split_set import STEPS, SplitSet, split_set
 from tomo_particles.classification.two_classes import agreement_of
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.files import write_csv_table, written_aside
@@ -24,6 +23,7 @@ from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import write_table
 from tomo_particles.fourier.shell_correlation import last_shell, resolution_text, shell_correlation
 
+from .._shared.progress import stage
 from .config import SplitConfig
 from .inputs import SplitInput, read_input
 from .masks import mask_on
@@ -39,7 +39,7 @@ MEANING = {
 FILES = ("class_[1-8]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html")
 
 
-def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
+def write_split(config: SplitConfig) -> dict:
     """Split from files to files; returns what summary.json says. All input is checked before the work."""
     begin = time.perf_counter()
     _keep_inputs(config)
@@ -54,7 +54,10 @@ def write_split(config: SplitConfig, say: Callable[[str], None]) -> dict:
                 f"the particle is a ball; received {resolution:g}"
             )
         mask = mask_on(config.mask, given.diameter, boxes)
-        found = split_set(boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, say, config.classes)
+        with stage("splitting", STEPS + (STEPS + 1) * (config.classes - 2), "steps") as at:
+            found = split_set(
+                boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, at.step, config.classes
+            )
         maps, curves = _maps(given, found, mask, resolution)
     nuisances = nuisances_of(found.log_odds, {"contrast": found.contrast}, given.poses.rotations, {"tomogram": given.names})
     notes += [

@@ -29,6 +29,7 @@ from tomo_particles.formats.xmd import write_table
 from tomo_particles.fourier.shell_correlation import resolution_text
 from tomo_particles.geometry.symmetry import symmetry_group
 
+from .._shared.progress import stage
 from .files import classes_text, verdict_text
 from .graph_files import GRAPH_FILES, write_graph
 from .masks import mask_on
@@ -76,7 +77,8 @@ def write_volume_split(config: VolumeConfig, say: Callable[[str], None]) -> dict
             f"particle is a ball; received {resolution:g}"
         )
     mask, half = mask_on(config.mask, diameter, particles), np.arange(n) % 2
-    divided = _divided(config, particles, half, mask, say)
+    with stage("splitting", 1, "set"):
+        divided = _divided(config, particles, half, mask, say)
     symmetry = symmetry_group(config.symmetry)
     maps, seen = class_maps(particles, divided.partition.probabilities, divided.alone, half, mask, symmetry)
     sign = np.float32(-1.0 if is_dark(np.sum([one.whole for one in maps], axis=0), diameter / particles.rate) else 1.0)

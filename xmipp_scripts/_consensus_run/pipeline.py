@@ -16,6 +16,7 @@ from tomo_particles.runs.notes import program_notes
 from .._network.files import check_training, prepare_training
 from .._shared.output_folder import claimed
 from .._shared.program import print_notes, say
+from .._shared.progress import say_on_the_way, stage
 from .config import PipelineConfig
 from .learning import Learning
 from .preparation import LABELS, Preparation
@@ -27,7 +28,9 @@ from .workers import Workers, prepare_elsewhere
 class Pipeline:
     """Runs the steps of one output folder in order; files are the only thing that passes between them."""
 
-    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = say, workers: Workers | None = None) -> None:
+    def __init__(
+        self, config: PipelineConfig, progress: Callable[[str], None] = say_on_the_way, workers: Workers | None = None
+    ) -> None:
         """workers: where the tomograms are prepared; None: here, one after the other."""
         from tomo_particles.formats.pick_folders import source_names
 
@@ -115,14 +118,15 @@ class Pipeline:
         if not config.votes_only:
             notes += program_notes(self.layout, [t.tomo_id for t in tomograms], LABELS)
         finished = FinishedRun(config, self.layout, self.names, tomograms, self.rate, self.model)
-        return write_outputs(finished, scored, notes, started)
+        with stage("writing the results", 1, "run"):
+            return write_outputs(finished, scored, notes, started)
 
     def _begun(self) -> Steps:
         """The record of the steps of the output folder, in order for this run."""
         remove_leftovers(self.layout.root)
         steps = Steps(self.layout.root)
         if steps.other_version:
-            self.progress(
+            say(
                 f"note: version {steps.other_version} of this program worked in '{self.config.odir}', this is {__version__}: "
                 "every step is done again"
             )
@@ -136,10 +140,13 @@ class Pipeline:
         network = "" if self.config.votes_only else self.network
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
         if self.workers:
-            prepare_elsewhere(self.workers, preparation, tomograms, picks, steps)
+            with stage("preparing on workers", len(tomograms), "tomograms") as at:
+                prepare_elsewhere(self.workers, preparation, tomograms, picks, steps, at.done)
             remove_leftovers(self.layout.root)  # of workers that were killed
-        for tomogram in tomograms:  # what was prepared elsewhere is done
-            preparation.prepare(tomogram, picks, steps)
+        with stage("preparing", len(tomograms), "tomograms") as at:
+            for tomogram in tomograms:  # what was prepared elsewhere is done
+                preparation.prepare(tomogram, picks, steps)
+                at.done(f"prepared {tomogram.tomo_id}")
         return tomograms
 
     def _disagreement(self, tomograms: Sequence[TomogramInfo]) -> list[str]:

@@ -11,10 +11,10 @@ from tomo_particles.runs.layout import ProgramLayout
 
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
 from ..pick_noise_tomo import NoiseConfig, write_noise
-from ..tomo_extract_subtomograms import Extracted, ExtractionConfig, write_subtomograms
+from ..tomo_extract_subtomograms import Extracted, ExtractionConfig, write_sets
 from .config import PipelineConfig
 from .learning import MERGED_SETS
-from .steps import Steps
+from .steps import Step, Steps
 from .tomograms import TomogramInfo
 
 LABELS = {"pos": "positive", "doubt": "doubtful", "neg": "negative", "noise": "noise"}
@@ -56,11 +56,8 @@ class Preparation:
             return
         self._pick_noise(tomogram, collected["avoid"], steps)
         sets = LABELS if self.config.voting else SETS if "derived" in collected else SETS[:-1]
-        cut: dict[str, Extracted] = {}
-        for name in sets:
-            coordinates = collected["picks"] if name == "raw" else self.layout.labelled(tomogram.tomo_id, name)
-            self._extract(tomogram, name, coordinates, steps, cut)
-        if cut:
+        coordinates = {name: self.layout.labelled(tomogram.tomo_id, name) for name in sets} | {"raw": collected["picks"]}
+        if cut := self._extract(tomogram, {name: coordinates[name] for name in sets}, steps):
             self.progress(f"extract {tomogram.tomo_id}: {extracted_text(cut)}")
 
     def _collect(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> dict[str, Path]:
@@ -151,11 +148,27 @@ class Preparation:
         inputs: list[str | Path] = [avoid, *([noise.mask] if noise.mask else [])]
         steps.run(f"noise {tomogram.tomo_id}", noise, inputs, [noise.output, note_file], pick)
 
-    def _extract(self, tomogram: TomogramInfo, name: str, coordinates: Path, steps: Steps, cut: dict[str, Extracted]) -> None:
-        """Cut the boxes of one set. cut: receives what came of it, if it was done now."""
+    def _extract(self, tomogram: TomogramInfo, coordinates: dict[str, Path], steps: Steps) -> dict[str, Extracted]:
+        """Cut the boxes of all sets in one pass over the tomogram; returns what came of those that were cut now."""
+        sets = {name: self._extraction(tomogram, name, path) for name, path in coordinates.items()}
+        found: list[Extracted] = []
+        done = steps.run_together(
+            [
+                Step(
+                    f"extract {name} {tomogram.tomo_id}",
+                    one,
+                    [one.coordinates, tomogram.path],
+                    [f"{one.base}.xmd", f"{one.base}.mrcs", one.note or ""],
+                )
+                for name, one in sets.items()
+            ],
+            lambda left: found.extend(write_sets([sets[_of(step)] for step in left], tomogram.grey_scale)),
+        )
+        return {_of(step): one for step, one in zip(done, found, strict=True)}
+
+    def _extraction(self, tomogram: TomogramInfo, name: str, coordinates: Path) -> ExtractionConfig:
         config = self.config
-        note = str(self.layout.boxes_note(tomogram.tomo_id, name))
-        extraction = ExtractionConfig(
+        return ExtractionConfig(
             tomogram=tomogram.path,
             coordinates=str(coordinates),
             box_size=config.box_size,
@@ -167,18 +180,7 @@ class Preparation:
             border="drop" if name == "noise" else config.border,
             threads=config.threads,
             network=self.network,
-            note=note,
-        )
-
-        def extract() -> None:
-            cut[name] = write_subtomograms(extraction, tomogram.grey_scale)
-
-        steps.run(
-            f"extract {name} {tomogram.tomo_id}",
-            extraction,
-            [coordinates, tomogram.path],
-            [f"{extraction.base}.xmd", f"{extraction.base}.mrcs", note],
-            extract,
+            note=str(self.layout.boxes_note(tomogram.tomo_id, name)),
         )
 
 
@@ -188,6 +190,11 @@ def extracted_text(cut: dict[str, Extracted]) -> str:
     dropped = "".join(f"; {name}: {of_set.dropped} dropped at the border" for name, of_set in cut.items() if of_set.dropped)
     remarks = "".join(f"; {name}: {', '.join(of_set.remarks)}" for name, of_set in cut.items() if of_set.remarks)
     return f"boxes of {written} picks{dropped}{remarks}"
+
+
+def _of(step: Step) -> str:
+    """The set of an extraction."""
+    return step.name.split()[1]
 
 
 def _nothing(_: str) -> None:

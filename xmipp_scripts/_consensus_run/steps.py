@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tomo_particles import __version__
 from tomo_particles.core.errors import InputError, one_line
@@ -19,6 +19,15 @@ Inputs = Sequence[str | os.PathLike]
 LOCK = ".lock"
 VERSION = "version"  # the entry of the record that is no step
 _END = 1 << 20  # bytes of the beginning and of the end of a file that its state holds
+
+
+class Step(NamedTuple):
+    """What a step is called, what it depends on besides its input files, and the files that it reads and writes."""
+
+    name: str
+    settings: object
+    inputs: Inputs
+    outputs: Inputs
 
 
 @contextmanager
@@ -59,15 +68,24 @@ class Steps:
 
     def run(self, name: str, settings: object, inputs: Inputs, outputs: Inputs, action: Callable[[], object]) -> bool:
         """Do `action` unless the step is done already; returns whether it was done now."""
-        if self.is_done(name, settings, inputs, outputs):
-            return False
-        if self._done.pop(name, None):
+        return bool(self.run_together([Step(name, settings, inputs, outputs)], lambda _: action()))
+
+    def run_together(self, steps: Sequence[Step], action: Callable[[list[Step]], object]) -> list[Step]:
+        """Do by one `action` those of the steps that are not done already; returns them."""
+        left = [step for step in steps if not self.is_done(*step)]
+        if not left:
+            return []
+        known = [step.name for step in left if step.name in self._done]
+        for name in known:
+            del self._done[name]
+        if known:
             self._write()
-        made_of = _made_of(settings, inputs)  # an input that changes meanwhile is another one
-        action()
-        self._done[name] = [made_of, _left(outputs)]
+        made_of = [_made_of(step.settings, step.inputs) for step in left]  # an input that changes meanwhile is another one
+        action(left)
+        for step, made in zip(left, made_of, strict=True):
+            self._done[step.name] = [made, _left(step.outputs)]
         self._write()
-        return True
+        return left
 
     def of(self, tomo_id: str) -> dict[str, Any]:
         """The record of what is done of one tomogram."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,12 +13,13 @@ from tomo_particles import __version__
 from tomo_particles.core.errors import InputError, listed, one_line
 
 from .._shared.program import Program, require_positive
-from .preparation import Preparation
-from .steps import Steps
-from .tomogram_info import TomogramInfo
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from .preparation import Preparation
+    from .steps import Steps
+    from .tomogram_info import TomogramInfo
 
 WAIT = 60.0  # seconds for a scheduler to answer
 
@@ -61,12 +62,17 @@ def read_workers(program: Program) -> Workers | None:
 
 
 def prepare_elsewhere(
-    workers: Workers, preparation: Preparation, tomograms: Sequence[TomogramInfo], picks: dict[str, list], steps: Steps
+    workers: Workers,
+    preparation: Preparation,
+    tomograms: Sequence[TomogramInfo],
+    picks: dict[str, list],
+    steps: Steps,
+    done: Callable[[], None],
 ) -> None:
     """Prepare tomograms by workers and take what they did into the record.
 
     What no worker could finish is left to be done here: workers die, and a tomogram that cannot be prepared shall give the error
-    that it gives without workers.
+    that it gives without workers.  done: is called for each tomogram.
     """
     from distributed import as_completed
 
@@ -85,8 +91,9 @@ def prepare_elsewhere(
             if future.status != "finished":
                 failed.append((futures[future], one_line(str(future.exception()))))
                 continue
-            done, said = future.result()
-            steps.take(done)
+            own, said = future.result()
+            steps.take(own)
+            done()
             for line in said:
                 progress(line)
         if failed:
@@ -100,6 +107,8 @@ def prepare_one(
 
     version: of the program that asks.  folder: that its paths are relative to.  done: what is done of it already.
     """
+    from .steps import Steps
+
     if version != __version__:
         raise InputError(f"a worker has version {__version__} of the programs, not {version}")
     os.chdir(folder)

@@ -12,7 +12,7 @@ from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 
 from .._shared.model_scores import add_network_scores, check_names, learned_scores, scores_in
-from .._shared.program import say
+from .._shared.progress import say_on_the_way, stage
 from .._shared.training_options import TrainingSettings
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def train_files(
     threads: int,
     several_machines: bool = False,
     pickers: Sequence[str] = (),
-    progress: Callable[[str], None] = say,
+    progress: Callable[[str], None] = say_on_the_way,
 ) -> bool:
     """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
 
@@ -124,7 +124,10 @@ def train_files(
     unusual = f"{n_outliers} agreed picks stand out by their contrast (gold beads, ice): taken as negatives" if n_outliers else ""
     if unusual:
         progress(unusual)
-    ensemble = train(examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress)
+    with stage("training", network.folds * training.epochs, "epochs") as at:
+        ensemble = train(
+            examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress, done=at.share
+        )
     if leads := works_alone_or_leads(strategy):
         if several_machines and os.environ.get("TF_CONFIG"):  # the others have ended: score without them
             save_model(model, ensemble)

@@ -21,7 +21,7 @@ from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import digest_of, require_file, write_csv_table
 from tomo_particles.learning.tuned_settings import TUNED, Settings, write_settings
 
-from .._shared.program import say
+from .._shared.progress import say_on_the_way, stage
 from .._shared.training_options import TrainingSettings
 from .files import check_training, prepare_training
 
@@ -91,13 +91,14 @@ class Trial:
         return {name: getattr(self, name) for name in TUNED}
 
 
-def tune_files(config: TuningConfig, progress: Callable[[str], None] = say) -> str:
+def tune_files(config: TuningConfig, progress: Callable[[str], None] = say_on_the_way) -> str:
     """Do the trials that are not done yet, and write the settings file; returns what came of it, in a line."""
     for paths in config.inputs.values():
         for path in paths:
             require_file(path, parameter("positives"))
     tuning = _Tuning(config, progress)
-    first, *others = (tuning.row(number, SEARCH) for number in range(1, config.trials + 1))
+    with stage("tuning", config.trials, "trials") as at:
+        first, *others = (tuning.row(number, SEARCH) for number in at.each(range(1, config.trials + 1)))
     best = max(others, key=_likelihood, default=first)
     chosen, text = first, f"the defaults are kept: none of {len(others)} other trials is better"
     if _likelihood(best) > _likelihood(first):

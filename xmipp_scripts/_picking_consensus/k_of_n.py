@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from tomo_particles.runs.layout import ProgramLayout
 from .._consensus_run.tomogram_info import TomogramInfo
 from .._shared.output_folder import claimed
 from .._shared.program import print_notes, require_box_size, require_positive
+from .._shared.progress import stage
 from ..coordinates_consensus_tomo import ConsensusConfig, write_consensus
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class KOfNConfig:
             raise InputError(f"{rates}: give one value a pick file ({n}), received {len(self.picks_sampling_rates)}")
 
 
-def write_k_of_n(config: KOfNConfig, progress: Callable[[str], None]) -> dict[str, Any]:
+def write_k_of_n(config: KOfNConfig) -> dict[str, Any]:
     """Write merged.csv, agreed_K.csv and agreed_K.xmd of each k, and summary.json; returns the summary."""
     import numpy as np
 
@@ -87,8 +88,9 @@ def write_k_of_n(config: KOfNConfig, progress: Callable[[str], None]) -> dict[st
     n_with_picks = {t.tomo_id: sum(t.tomo_id in of_picker for of_picker in picks) for t in tomograms}
     notes += [f"tomogram '{tomo_id}' has no picks and is left out" for tomo_id, n in n_with_picks.items() if not n]
     tomograms = [tomogram for tomogram in tomograms if n_with_picks[tomogram.tomo_id]]
-    for tomogram in tomograms:
-        progress(f"consensus {tomogram.tomo_id}: {_merge(config, layout, tomogram, rate, picks)} merged")
+    with stage("merging", len(tomograms), "tomograms") as at:
+        for tomogram in tomograms:
+            at.done(f"consensus {tomogram.tomo_id}: {_merge(config, layout, tomogram, rate, picks)} merged")
     merged = join_tables([read_table(layout.consensus(tomogram.tomo_id)) for tomogram in tomograms])
     sizes = {t.tomo_id: rescale_size(t.size, t.sampling_rate, rate) for t in tomograms}
     notes += disagreement_notes(merged, sizes, names, votes_only=True)

@@ -58,12 +58,16 @@ def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int = 6
     from tomo_particles.formats.xmd import positions_of
     from tomo_particles.network import score
 
+    from .progress import stage
+
     images = columns.get("image", [])
     columns[NETWORK] = []
     if images:
         tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(images)), dtype=str)
         positions = positions_of(columns, columns["image"][0], parameter("input"))
-        columns[NETWORK] = score(images, tomo_ids, positions, ensemble, batch_size=batch_size).tolist()
+        with stage("scoring", len(images), "boxes") as at:
+            scores = score(images, tomo_ids, positions, ensemble, batch_size=batch_size, done=at.share)
+        columns[NETWORK] = scores.tolist()
 
 
 def scores_in(model: str, names: Sequence[str], columns: Columns) -> FittedScore:

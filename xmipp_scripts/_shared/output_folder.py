@@ -15,7 +15,7 @@ from pathlib import Path
 from tomo_particles.core.errors import InputError, listed, one_line
 from tomo_particles.core.files import written_aside
 
-WITHOUT_RESULT = {"odir", "threads", "gpus", "noReport"}  # options that change no result, without their dashes
+WITHOUT_RESULT = {"odir", "threads", "gpus", "noReport", "quiet"}  # options that change no result, without their dashes
 MOST_VALUES = 3  # of an option that a note tells
 
 

@@ -12,20 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from xmipp_script import XmippScript
-
 from tomo_particles.core.errors import InputError, NoNumbersError, one_line, parameter
 from tomo_particles.core.files import remove_unfinished, written_aside
 
+from . import progress
 from .output_folder import OutputFolder, Written, expect
+from .parser import Parser
 
 EXIT_INPUT_ERROR = 2
 Place = Literal["file", "folder", "base"]  # what an output option names; base: the beginning of the names of several files
 _OPTION = re.compile(r"^\s*(?P<optional>\[)?\s*(?P<name>--?[A-Za-z]\w*)")
 
 
-class Program(XmippScript):
-    """An XmippScript whose user errors are one line on stderr and exit code 2, never a traceback or an abort."""
+class Program(Parser):
+    """A program whose user errors are one line on stderr and exit code 2, never a traceback or an abort."""
 
     name = ""
     parameters: Mapping[str, str] = {}  # option of a parameter whose neutral name (of `InputError`) is not the option's
@@ -124,33 +124,60 @@ class Program(XmippScript):
         if wrong := [value for value in values if value not in choices]:
             raise InputError(f"{name}: must be one of {', '.join(choices)}, received '{wrong[0]}'")
 
+    def define(self) -> None:
+        """Add what this program has, and what every program has."""
+        self.defineParams()
+        self.addParamsLine("== What is printed ==")
+        self.addParamsLine(
+            " [--quiet] : show no progress: no bars on a terminal, and elsewhere no line for each tomogram or epoch. Notes and "
+            "results are still printed"
+        )
+
+    def defineParams(self) -> None:
+        """Add the usage, the options and the examples."""
+        raise NotImplementedError
+
+    def readParams(self) -> None:
+        """Read the options into the program's configuration."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        """Do the work."""
+        raise NotImplementedError
+
     def tryRun(self) -> int:
         """defineParams, read, readParams, run; returns the exit code."""
         try:
-            self.defineParams()
+            self.define()
             self._check_command_line(sys.argv[1:])
-            if self._prog.read([self.name, *sys.argv[1:]]):
+            if self.parse([self.name, *sys.argv[1:]]):
+                if self.checkParam("--quiet"):
+                    progress.be_quiet()
                 self.readParams()
                 self._check_folder()
                 self.run()
+                progress.close()
                 print_notes(f"'{path}' was there before and is replaced" for path in self._replaced)
         except InputError as error:
-            print(f"{self.name}: error: {error.said(self.option_of)}", file=sys.stderr)
+            self._fail(error.said(self.option_of))
             return EXIT_INPUT_ERROR
         except NoNumbersError:  # of a copy of a tomogram: nothing says of which
-            print(
-                f"{self.name}: error: a tomogram holds no numbers, only NaN or infinite voxels; reconstruct it again",
-                file=sys.stderr,
-            )
+            self._fail("a tomogram holds no numbers, only NaN or infinite voxels; reconstruct it again")
             return EXIT_INPUT_ERROR
         except MemoryError:
-            print(f"{self.name}: error: the memory of this machine is used up; give fewer or smaller files", file=sys.stderr)
+            self._fail("the memory of this machine is used up; give fewer or smaller files")
             return EXIT_INPUT_ERROR
         except OSError as error:  # no right to write, disk full, a file where a folder should be
             named = f": '{error.filename}'" if error.filename else ""
-            print(one_line(f"{self.name}: error: {error.strerror or error}{named}"), file=sys.stderr)
+            self._fail(f"{error.strerror or error}{named}")
             return EXIT_INPUT_ERROR
+        finally:
+            progress.close()
         return 0
+
+    def _fail(self, why: str) -> None:
+        progress.close()
+        print(one_line(f"{self.name}: error: {why}"), file=sys.stderr)
 
     def option_of(self, parameter: str) -> str | None:
         """The option that sets a parameter: --boxsize for box_size; None if the program has none."""
@@ -177,12 +204,18 @@ class Program(XmippScript):
 
     def optional_list(self, option: str) -> list[str]:
         """The values after an option, empty where it was not given."""
-        return list(self.getListParam(option)) if self.checkParam(option) else []
+        return self.getListParam(option) if self.checkParam(option) else []
 
 
 def say(*lines: str) -> None:
     """Print lines, whatever names are in them."""
-    print("\n".join(map(one_line, lines)))
+    progress.write("\n".join(map(one_line, lines)))
+
+
+def say_result(*lines: str) -> None:
+    """Print what the work gave, below the bars."""
+    progress.close()
+    say(*lines)
 
 
 def print_notes(notes: Iterable[str]) -> None:
@@ -251,6 +284,7 @@ def _stop_in_one_line(program: Program) -> None:
 
     def stop(number: int, _: object) -> None:
         remove_unfinished()
+        progress.abandon()
         said = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         kept = "what is finished is kept, start the same command again"
         told = kept if program.goes_on else "nothing half-written stays; the same command begins anew"

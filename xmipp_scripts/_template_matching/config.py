@@ -35,6 +35,7 @@ class TemplateMatchingConfig:
     scoremaps: str | None = None
     bright: bool = False
     whiten: bool = True
+    exhaustive: bool = False
     template_sampling_rate: float | None = None
     tomogram_sampling_rate: float | None = None
     threads: int = 1

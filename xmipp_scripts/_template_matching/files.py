@@ -23,7 +23,8 @@ from tomo_particles.pickers.template_search import SearchSettings, Template, edg
 from .._shared.mask_option import bad_voxels_of, mask_of
 from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
-from .._shared.program import print_notes, say
+from .._shared.program import print_notes
+from .._shared.progress import say_on_the_way, stage
 from .._shared.templates import check_template_sizes, read_density, read_templates
 from .config import TemplateMatchingConfig
 
@@ -57,22 +58,36 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
         number=config.number,
         threshold=config.threshold,
         select=config.select,
+        exhaustive=config.exhaustive,
         threads=config.threads,
     )
     pickings: list[Picks] = []
 
     def expect(seconds: float) -> None:
         if not pickings:  # the others take about as long as the first
-            say(time_line(seconds, config, templates))
+            say_on_the_way(time_line(seconds, config, templates))
 
-    for path in config.tomograms:
-        keep = partial(_write_score_map, Path(config.scoremaps), tomogram_id(path)) if config.scoremaps else None
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            mask = mask_of(masks, tomogram)
-            bad = bad_voxels_of(mask, tomogram)
-            pickings.append(search(tomogram, templates, settings, template_mask, bad=bad, keep=keep, progress=say, expect=expect))
-            if mask is not None:  # a peak may be refined into a bad voxel
-                pickings[-1] = pickings[-1][~mask.is_bad_at(pickings[-1].positions, tomogram.sampling_rate)]
+    with stage("template matching", len(config.tomograms), "tomograms") as at:
+        for path in config.tomograms:
+            keep = partial(_write_score_map, Path(config.scoremaps), tomogram_id(path)) if config.scoremaps else None
+            with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+                mask = mask_of(masks, tomogram)
+                bad = bad_voxels_of(mask, tomogram)
+                picks = search(
+                    tomogram,
+                    templates,
+                    settings,
+                    template_mask,
+                    bad=bad,
+                    keep=keep,
+                    progress=say_on_the_way,
+                    expect=expect,
+                    done=at.within,
+                )
+                if mask is not None:  # a peak may be refined into a bad voxel
+                    picks = picks[~mask.is_bad_at(picks.positions, tomogram.sampling_rate)]
+            pickings.append(picks)
+            at.done(f"{path}: {len(picks)} picks")
     write_pickings(config.output, pickings, config.tomograms, max(template.diameter for template in templates))
     return pickings
 

@@ -21,7 +21,8 @@ from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.pickers.joined import BOTH, NETWORK, TEMPLATE, JointScore, near_value, paired
 from tomo_particles.pickers.voxelwise.calibration import best_threshold
 
-from .._shared.program import print_notes, say
+from .._shared.program import print_notes, say_result
+from .._shared.progress import stage
 from .join_config import JoinConfig
 
 GROUPS = (BOTH, TEMPLATE, NETWORK)
@@ -69,14 +70,15 @@ def join_picks(config: JoinConfig) -> pd.DataFrame:
             rates[tomogram_id(path)], sizes[tomogram_id(path)] = opened.sampling_rate, opened.size
     files = {"--network": config.network, "--template": config.template} | ({"--truth": config.truth} if config.truth else {})
     picks = {option: read_pick_file(path, rates, option=option, sizes=sizes, notes=notes) for option, path in files.items()}
-    for path in config.tomograms:
-        tomo_id = tomogram_id(path)
-        own = {option: of.get(tomo_id, Picks(tomo_id, np.zeros((0, 3)), rates[tomo_id])) for option, of in picks.items()}
-        own = {option: one.at_sampling_rate(rates[tomo_id]) for option, one in own.items()}
-        with _opened(config, path) as opened:
-            tables.append(_union(config, opened, own["--network"], own["--template"]))
-        if config.truth:
-            tables[-1]["true"] = _hits(tables[-1], own["--truth"].positions, config.diameter / 2 / rates[tomo_id])
+    with stage("joining", len(config.tomograms), "tomograms") as at:
+        for path in at.each(config.tomograms):
+            tomo_id = tomogram_id(path)
+            own = {option: of.get(tomo_id, Picks(tomo_id, np.zeros((0, 3)), rates[tomo_id])) for option, of in picks.items()}
+            own = {option: one.at_sampling_rate(rates[tomo_id]) for option, one in own.items()}
+            with _opened(config, path) as opened:
+                tables.append(_union(config, opened, own["--network"], own["--template"]))
+            if config.truth:
+                tables[-1]["true"] = _hits(tables[-1], own["--truth"].positions, config.diameter / 2 / rates[tomo_id])
     print_notes(notes)
     table = pd.concat(tables, ignore_index=True)
     if config.truth:
@@ -91,7 +93,7 @@ def join_picks(config: JoinConfig) -> pd.DataFrame:
     write_csv_table(config.output, accepted[["tomo_id", "x", "y", "z", "score", "found_by", *named, "samplingRate"]])
     for group in GROUPS:
         every, good = (int((one["found_by"] == group).sum()) for one in (table, accepted))
-        say(f"found by {group}: {every} picks, {good} accepted")
+        say_result(f"found by {group}: {every} picks, {good} accepted")
     return accepted
 
 
@@ -202,8 +204,8 @@ def _say_groups(table: pd.DataFrame, particles: int, best: float) -> None:
         right = int(own["true"].sum())
         f_score = 2 * right / max(len(own) + particles, 1)
         precision, recall = right / max(len(own), 1), right / max(particles, 1)
-        say(f"{name}: {len(own)} picks, precision {precision:.3f}, recall {recall:.3f}, F {f_score:.3f}")
+        say_result(f"{name}: {len(own)} picks, precision {precision:.3f}, recall {recall:.3f}, F {f_score:.3f}")
     for group in (TEMPLATE, NETWORK):
         own = table[table["found_by"] == group]
-        say(f"{group} alone: {len(own)} picks, precision {own['true'].sum() / max(len(own), 1):.3f}")
-    say(f"joined, each tomogram scored by the others: F {best:.3f}")
+        say_result(f"{group} alone: {len(own)} picks, precision {own['true'].sum() / max(len(own), 1):.3f}")
+    say_result(f"joined, each tomogram scored by the others: F {best:.3f}")

@@ -21,7 +21,8 @@ from tomo_particles.pickers.template_search import SearchSettings, Template, ide
 from .._shared.mask_option import bad_voxels_of, mask_of
 from .._shared.masks import masks_by_tomogram
 from .._shared.picker_output import write_pickings
-from .._shared.program import print_notes, say
+from .._shared.program import print_notes
+from .._shared.progress import say_on_the_way, stage
 from .._shared.templates import check_template_sizes, read_templates
 from .pick_config import DeepPickConfig
 from .picks import as_picks, box_diameter, candidates_of
@@ -55,15 +56,16 @@ def pick_files(config: DeepPickConfig) -> list[Picks]:
     strategy = select_devices(config.gpus, config.threads)
     networks = load_voxel_model(config.model, strategy=strategy, option="--model")[1]
     pickings, paths = [], []
-    for path in config.tomograms:
-        with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
-            picks = _pick(config, tomogram, mask_of(masks, tomogram), model, networks, thresholds)
-            if picks is not None and templates:
-                picks = _identified(config, tomogram, picks, templates, model.bright)
-        if picks is not None:
-            pickings.append(picks)
-            paths.append(path)
-            say(f"{path}: {len(picks)} picks")
+    with stage("picking", len(config.tomograms), "tomograms") as at:
+        for path in config.tomograms:
+            with open_tomogram(path, config.tomogram_sampling_rate, "--tomograms") as tomogram:
+                picks = _pick(config, tomogram, mask_of(masks, tomogram), model, networks, thresholds)
+                if picks is not None and templates:
+                    picks = _identified(config, tomogram, picks, templates, model.bright)
+            if picks is not None:
+                pickings.append(picks)
+                paths.append(path)
+            at.done(f"{path}: {'left out' if picks is None else f'{len(picks)} picks'}")
     if not pickings:
         raise InputError("--tomograms: no tomogram holds anything to see; reconstruct them again")
     write_pickings(config.output, pickings, paths, box_diameter(model))
@@ -141,7 +143,7 @@ def _identified(config: DeepPickConfig, tomogram: Tomogram, picks: Picks, templa
         threads=config.threads,
     )
     seed = seed_of(config.seed, picks.tomo_id)
-    found = identify(tomogram, picks.positions, templates, settings, seed=seed, progress=say)
+    found = identify(tomogram, picks.positions, templates, settings, seed=seed, progress=say_on_the_way)
     return replace(picks, species=np.where(found.names == "", picks.species, found.names), angles=found.angles)
 
 

@@ -17,7 +17,7 @@ from tomo_particles.learning.voxels.description import VoxelModel
 from tomo_particles.learning.voxels.patches import PatchSource
 from tomo_particles.pickers.voxelwise.choice import Judged, Known
 
-from .._shared.program import say
+from .._shared.program import say_result
 from .picks import probabilities_of, sizes_of
 from .sources import TrainingSet
 from .train_config import TrainConfig
@@ -71,7 +71,7 @@ def write_summary(
     with written_aside(config.beside("_summary.json")) as aside:
         aside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     write_csv_table(config.beside("_thresholds.csv"), _thresholds(found.judged, model))
-    say(
+    say_result(
         f"out of fold: F {found.f_score:.3f} of places, whatever the class; {sum(map(len, pickings))} picks of "
         f"{int(labelled.sum())} labelled particles"
     )

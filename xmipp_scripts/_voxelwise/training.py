@@ -26,7 +26,8 @@ from tomo_particles.pickers.voxelwise.candidates import Candidates
 from tomo_particles.pickers.voxelwise.choice import Clustering, Known, calibrate, clusterings, f_of_classes, judge, quality
 
 from .._shared.picker_output import write_pickings
-from .._shared.program import print_notes, say
+from .._shared.program import print_notes
+from .._shared.progress import say_on_the_way, stage
 from .picks import as_picks, box_diameter, candidates_of, sizes_of
 from .records import OutOfFold, write_patches, write_summary
 from .sources import TrainingSet, read_training_set
@@ -52,7 +53,7 @@ def train_picker(config: TrainConfig) -> VoxelModel:
         model = _description(config, data, notes)
         print_notes(notes)
         networks, model, checkpoint = _train(config, data, model)
-        say("picking the training tomograms out of fold")
+        say_on_the_way("picking the training tomograms out of fold")
         model, known, found = _choose(config, data, model, networks)
         from tomo_particles.network.voxels import save_voxel_model
 
@@ -142,7 +143,7 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
     )
     finished = checkpoint.read(model, "-o")
     length = f"{config.steps} steps" if config.steps else f"{config.minutes:g} minutes"
-    say(f"training {config.folds} network(s) '{config.recipe}', {length} each, on {len(data.tomograms)} tomogram(s)")
+    say_on_the_way(f"training {config.folds} network(s) '{config.recipe}', {length} each, on {len(data.tomograms)} tomogram(s)")
     if blind := [fold + 1 for fold, (_, validate) in enumerate(sources) if validate is None]:
         print_notes(
             [
@@ -152,9 +153,11 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
         )
     networks, steps = [], []
     Path(config.output).parent.mkdir(parents=True, exist_ok=True)
-    with open(
-        config.beside("_training.csv"), "a" if finished or checkpoint.current else "w", newline="", encoding="utf-8"
-    ) as log:
+    kept = finished or checkpoint.current
+    with (
+        open(config.beside("_training.csv"), "a" if kept else "w", newline="", encoding="utf-8") as log,
+        stage("training", config.folds, "networks") as at,
+    ):
         curve = csv.DictWriter(log, LOG_COLUMNS)
         if log.tell() == 0:
             curve.writeheader()
@@ -163,12 +166,12 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
             curve.writerow({name: f"{value:.6g}" for name, value in row.items()})
             log.flush()
             line = "network {network:g}/{folds} step {step:g}: loss {loss:.4f}, validation {val_loss:.4f}; {seconds:.0f} s"
-            say(line.format(folds=config.folds, **row))
+            say_on_the_way(line.format(folds=config.folds, **row))
 
-        for fold, (learn, validate) in enumerate(sources):
+        for fold, (learn, validate) in at.each(enumerate(sources)):
             if fold < finished:
                 trained = checkpoint.finished(fold, build_voxel_network(model, f"network_{fold}"))
-                say(f"network {fold + 1}/{config.folds} is there from before")
+                say_on_the_way(f"network {fold + 1}/{config.folds} is there from before")
             else:
                 trained = train_network(
                     model,
@@ -181,6 +184,7 @@ def _train(config: TrainConfig, data: TrainingSet, model: VoxelModel) -> tuple[l
                     progress=checkpoint.current if fold == finished else None,
                     save=checkpoint.save,
                     report=report,
+                    done=at.within,
                     makers=config.threads if config.gpus else 1,
                 )
                 checkpoint.add(trained)
@@ -270,15 +274,19 @@ def _choose(
     def map_of(k: int) -> ScoreMap:
         return predict_out_of_fold(data.tomograms[k], networks, model)
 
-    looked = {k: map_of(k) for k in places[:: max(1, len(places) // CHOSEN_ON)][:CHOSEN_ON]}
+    chosen_on = places[:: max(1, len(places) // CHOSEN_ON)][:CHOSEN_ON]
+    with stage("choosing how to pick", len(chosen_on), "tomograms") as at:
+        looked = {k: map_of(k) for k in at.each(chosen_on)}
     tried = list(clusterings([name for name in CLUSTERINGS if name in model.how.clusterings], min(sizes.radii)))
     scored = [quality(judge([known(k, found, how) for k, found in looked.items()], sizes, _hits), config.beta) for how in tried]
     best = tried[int(np.argmax(scored))]
     for how, value in zip(tried, scored, strict=True):
-        say(f"{how.cluster}, tau {how.tau:g}, bandwidth {how.bandwidth:.0f} A: F {value:.3f}{' (chosen)' if how is best else ''}")
+        chosen = " (chosen)" if how is best else ""
+        say_on_the_way(f"{how.cluster}, tau {how.tau:g}, bandwidth {how.bandwidth:.0f} A: F {value:.3f}{chosen}")
     every: list[Known | None] = [None] * len(data.tomograms)
-    for k in places:
-        every[k] = known(k, looked.pop(k) if k in looked else map_of(k), best)
+    with stage("picking out of fold", len(places), "tomograms") as at:
+        for k in at.each(places):
+            every[k] = known(k, looked.pop(k) if k in looked else map_of(k), best)
     picked = [one for one in every if one]
     judged = judge(picked, sizes, _hits)
     found = calibrate(judged, len(model.classes), config.beta)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.runs.watching import GIVEN, LEARN, VOTE, Rules
 
 from .._consensus_run.config import PipelineConfig
 from .._shared.program import Program, require_positive
+
+if TYPE_CHECKING:
+    from tomo_particles.runs.watching import Rules
 
 OPTIONS = (
     "--count",
@@ -58,6 +61,8 @@ class WatchConfig:
 
     def rules(self, config: PipelineConfig, names: Sequence[str]) -> Rules:
         """The rules of the decisions. Raises InputError for options that do not fit those of the run."""
+        from tomo_particles.runs.watching import GIVEN, LEARN, VOTE, Rules
+
         least = 1 if config.skip_training else 2
         if self.enough is not None and not least <= self.enough <= len(names):
             raise InputError(f"--enough: must be {least} to {len(names)}, the number of pickers, received {self.enough}")

@@ -112,6 +112,12 @@ def free_start(
     return free_rounds(particles, best.poses, range(first, settings.rounds), amplitude, settings, rng, say)
 
 
+def most_rounds(settings: Settings, local: int) -> int:
+    """The most lines that `free_start` and then `local` rounds say."""
+    first = settings.rounds // 2 if settings.starts > 1 else 0
+    return (settings.starts * (1 + first) if settings.starts > 1 else 0) + settings.rounds - first + local
+
+
 def changes(before: Poses, after: Poses, symmetry: Rotation) -> tuple[float, float]:
     """Medians over the picks: Å moved, degrees turned."""
     moved = np.linalg.norm(after.shifts - before.shifts, axis=1)

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from ..core.errors import InputError, parameter
 from ..core.memory import lacking
 from ..fourier.shell_correlation import COVERED, HalfMapCorrelation, correlate_halves, last_shell
-from .alignment import Settings, free_start, local_rounds, reference_of
+from .alignment import Settings, free_start, local_rounds, most_rounds, reference_of
 from .average import CHUNK, Sum, summed
 from .band import Band
 from .halves import rigid_motion
@@ -93,6 +93,12 @@ class SetAverage:
                 f"{parameter('lowpass')}: to compare {n} picks of {settings.diameter:g} Å at {lowpass:g} Å {lacks}; "
                 "give fewer picks, or a coarser filter"
             )
+
+    @property
+    def most_lines(self) -> int:
+        """The most lines that `run` says."""
+        free = 1 + most_rounds(self.settings, 0) if self.start is None else 0
+        return len(self.rows) * (free + 3 + (2 * STAGES if len(self.rows) > 1 else 0))
 
     def run(self) -> Averages:
         """Align, then average."""

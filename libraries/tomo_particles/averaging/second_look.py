@@ -19,6 +19,7 @@ from .search import correlation_coefficients, mask_of, search_everywhere
 
 LEAST_OF_HALF = 20  # references in each half
 MOST_OF_HALF = 400  # more do not make the average better, at this resolution, but take time
+LOCAL_ROUNDS = 2  # each at half the angle of the one before
 COARSEST = 60.0  # Å; at 80 to 100 a ribosome is a ball
 DETAILS = 3.0  # the low-pass in diameters, so that a small particle is no ball
 GRID = 24.0  # degrees
@@ -120,7 +121,7 @@ def _average(
     starts = [random_turns(names, places, seed + 1000 * start) for start in range(settings.starts)]
     poses = free_start(own, starts, amplitude, settings, seed, say).poses
     angle = float(np.degrees(particles.band.resolution / settings.diameter))
-    poses = local_rounds(own, poses, (angle, angle / 2), amplitude, settings, say).poses
+    poses = local_rounds(own, poses, [angle / 2**number for number in range(LOCAL_ROUNDS)], amplitude, settings, say).poses
     return reference_of(own, poses, settings).average()
 
 

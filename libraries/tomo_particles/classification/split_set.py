@@ -20,6 +20,7 @@ from .repeated_splits import Attempt, Partition, split_again
 from .residuals import consensus_of, residuals_of
 from .two_classes import FOLDED, Start, by_component, posterior, refined
 
+STEPS = 2  # lines that are said on the way
 LEAST_PARTICLES = 80  # 20 in each part of each half
 BYTES = 3 * 64 + 12 * 8  # of each frequency of each particle: its places in a spectrum, thrice, and what is worked with
 
@@ -73,7 +74,7 @@ def split_set(
 ) -> SplitSet:
     """half: (n,) 0 or 1.  mask: (edge,) * 3 on the grid of the boxes, 0 to 1.  resolution: Å, nothing finer counts.
 
-    classes: at most.
+    classes: at most.  say: receives STEPS lines, and STEPS + 1 for each class beyond two, at most.
     """
     n, band = len(boxes), boxes.band(resolution)
     if n < LEAST_PARTICLES:

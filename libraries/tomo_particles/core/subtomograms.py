@@ -9,6 +9,7 @@ import numpy as np
 from .coordinates import rescale_positions, same_sampling_rate
 
 MINIMAL_DEVIATION = 1e-6  # grey-scale deviation under which a box holds no signal to normalise
+BESIDE = 4  # voxels more than its edge that a resampled box is made of
 LEAST_DIAMETERS, MOST_DIAMETERS = 1.3, 2.6  # edge of a box in diameters of the particle: 1.5 to 2 are good, others far from it
 
 
@@ -60,13 +61,20 @@ class Cutter:
         step = self.sampling_rate / volume_rate  # volume voxels per voxel of the box
         centre = rescale_positions(position, self.sampling_rate, volume_rate)
         whole = np.rint(centre).astype(int)
-        reach = int(np.ceil(self.box_size * step)) + 4
+        reach = int(np.ceil(self.box_size * step)) + BESIDE
         source, gaps = counted_crop(volume, whole, reach)
         if step > 1:  # a low-pass like the average over `step` voxels: a Gaussian of the same variance
             source = gaussian_filter(source, np.sqrt((step**2 - 1) / 12))
         axis = (np.arange(self.box_size) - self.box_size // 2) * step + reach // 2
         grid = np.meshgrid(*(axis + offset for offset in (centre - whole)[::-1]), indexing="ij")
         return map_coordinates(source, grid, order=1, mode="nearest").astype(np.float32), gaps
+
+
+def reach_of(box_size: int, sampling_rate: float, volume_rate: float) -> int:
+    """How many voxels of a volume on each side of its centre a box may need: box_size voxels of `sampling_rate` Å."""
+    if same_sampling_rate(volume_rate, sampling_rate):
+        return box_size // 2
+    return -(-(int(np.ceil(box_size * sampling_rate / volume_rate)) + BESIDE) // 2)
 
 
 def crop(volume: np.ndarray, centre: np.ndarray, box_size: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,15 @@ def read_ahead(path: str | os.PathLike) -> None:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
     finally:
         os.close(descriptor)
+
+
+def release(volume: np.ndarray) -> None:
+    """Let go of the memory of what was read so far of a memory-mapped volume; it can be read again."""
+    owner: object = None if volume.flags.writeable else volume  # what was changed would be lost
+    while owner is not None and not isinstance(owner, mmap.mmap):
+        owner = getattr(owner, "base", None)
+    if owner is not None:
+        owner.madvise(mmap.MADV_DONTNEED)
 
 
 @contextmanager

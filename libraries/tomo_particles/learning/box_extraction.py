@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -11,79 +14,129 @@ import numpy as np
 from ..core.coordinates import rescale_positions, same_sampling_rate
 from ..core.grey_values import extremes, grey_scale
 from ..core.picks import Picks
-from ..core.subtomograms import Cutter, fits_inside
+from ..core.subtomograms import Cutter, fits_inside, reach_of
 from ..core.tomograms import Tomogram, image_name, new_stack, read_ahead, write_volume
 from .network_input import input_edge, input_sampling_rate, network_input
+from .slabs import slabs
+
+Write = Callable[[int, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class BoxSet:
+    """Picks whose boxes go into files of one name. base: of the file names."""
+
+    base: Path
+    picks: Picks
+
+
+@dataclass(frozen=True)
+class WrittenBoxes:
+    """images: Xmipp's names.  contrast: (n, 2) lowest and highest grey value.  gaps: (n,) how many voxels were no numbers."""
+
+    images: list[str]
+    contrast: np.ndarray
+    gaps: np.ndarray
 
 
 def write_boxes(
-    base: Path,
     tomogram: Tomogram,
-    picks: Picks,
+    sets: Sequence[BoxSet],
     cutter: Cutter,
     *,
     network: str | None = None,
     threads: int = 1,
     individual: bool = False,
     scale: tuple[float, float] | None = None,
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Write the boxes of all picks; returns their image names, (n, 2) contrast, lowest and highest grey value, and (n,) how many
-    voxels were no numbers there.
+    done: Callable[[float], None] = lambda share: None,
+) -> list[WrittenBoxes]:
+    """Write the boxes of all sets, in one pass over the tomogram: one stack BASE.mrcs for each set, or if `individual` one volume
+    per pick, BASE_000001.mrc and so on.
 
-    base: of the file names: one stack BASE.mrcs, or if `individual` one volume per pick, BASE_000001.mrc and so on.
     cutter: of the sampling rate of the picks.  network: write what this network sees of the boxes, which it normalises itself.
-    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.
+    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.  done: receives the share
+    of the boxes that is cut, from several threads.
     """
     edge, rate = cutter.box_size, cutter.sampling_rate
     if network is not None:
         edge, rate = input_edge(network, edge), input_sampling_rate(network, edge, rate)
-    if len(picks) * cutter.box_size**3 > tomogram.data.size:
-        read_ahead(tomogram.path)
-    if individual:
-        images = [f"{base}_{row + 1:06d}.mrc" for row in range(len(picks))]
-        write = lambda row, box: write_volume(images[row], box, rate)  # noqa: E731
-        return images, *cut_boxes(tomogram, picks, cutter, write, network, threads, scale)
-    contrast, gaps = np.zeros((0, 2)), np.zeros(0, dtype=int)
-    if len(picks):
-        with new_stack(f"{base}.mrcs", len(picks), edge, rate) as stack:
-            contrast, gaps = cut_boxes(tomogram, picks, cutter, stack.write, network, threads, scale)
-    return [image_name(row + 1, f"{base}.mrcs") for row in range(len(picks))], contrast, gaps
+    own = [(number, row) for number, one in enumerate(sets) for row in range(len(one.picks))]
+    images = [[_image(one.base, row, individual) for row in range(len(one.picks))] for one in sets]
+    with ExitStack() as stack:
+        writers: list[Write] = []
+        for one, names in zip(sets, images, strict=True):
+            if individual or not names:
+                writers.append(lambda row, box, names=names: write_volume(names[row], box, rate))  # type: ignore[misc]
+            else:
+                writers.append(stack.enter_context(new_stack(f"{one.base}.mrcs", len(names), edge, rate)).write)
+
+        def write(row: int, box: np.ndarray) -> None:
+            number, of_set = own[row]
+            writers[number](of_set, box)
+
+        positions = np.concatenate([one.picks.positions for one in sets])
+        contrast, gaps = cut_boxes(tomogram, positions, cutter, write, network, threads, scale, done)
+    ends = np.cumsum([len(one.picks) for one in sets])[:-1]
+    return list(map(WrittenBoxes, images, np.split(contrast, ends), np.split(gaps, ends)))
+
+
+def _image(base: Path, row: int, individual: bool) -> str:
+    return f"{base}_{row + 1:06d}.mrc" if individual else image_name(row + 1, f"{base}.mrcs")
 
 
 def cut_boxes(
     tomogram: Tomogram,
-    picks: Picks,
+    positions: np.ndarray,
     cutter: Cutter,
-    write: Callable[[int, np.ndarray], None],
+    write: Write,
     network: str | None = None,
     threads: int = 1,
     scale: tuple[float, float] | None = None,
+    done: Callable[[float], None] = lambda share: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cut the boxes of all picks and give each, with its row, to `write`; returns their contrast and gaps, as `write_boxes`.
+    """Cut the boxes at positions (n, 3), x, y, z, voxels of the cutter's rate, and give each, with its row, to `write`; returns
+    their contrast and gaps, as `WrittenBoxes`.
 
-    `write` is called by several threads, in the order of the slices.
+    Positions with the same box are cut once: a raw pick and the merged pick that it is.  `write` is called by several threads.
     """
-    size = cutter.box_size
+    size, rate, own_rate = cutter.box_size, cutter.sampling_rate, tomogram.sampling_rate
+    n, same = len(positions), same_sampling_rate(rate, own_rate)
     scale = scale or grey_scale(tomogram.data)
-    own_positions = rescale_positions(picks.positions, picks.sampling_rate, tomogram.sampling_rate)
-    reach = max(1, round(size / 4 * picks.sampling_rate / tomogram.sampling_rate))
+    own_positions = rescale_positions(positions, rate, own_rate)
+    reach = max(1, round(size / 4 * rate / own_rate))
     # A whole box at the sampling rate of the tomogram holds all voxels needed for the contrast: they are not read again.
-    whole = fits_inside(own_positions, tomogram.size, size)
-    whole &= same_sampling_rate(picks.sampling_rate, tomogram.sampling_rate) and 2 * (reach + 1) <= size
+    whole = fits_inside(own_positions, tomogram.size, size) & (same and 2 * (reach + 1) <= size)
     centre = np.full(3, size // 2)
-    contrast, gaps = np.zeros((len(picks), 2)), np.zeros(len(picks), dtype=int)
+    places = np.rint(positions) if same else positions
+    _, first_rows, group = np.unique(places, axis=0, return_index=True, return_inverse=True)
+    rows_of = np.split(np.argsort(group.ravel(), kind="stable"), np.cumsum(np.bincount(group.ravel()))[:-1])
+    contrast, gaps = np.zeros((n, 2)), np.zeros(n, dtype=int)
+    counted = count(1)
 
-    def work(rows: np.ndarray) -> None:
-        memory = np.empty((size,) * 3, dtype=np.float32)
-        for row in rows.tolist():
-            box, gaps[row] = cutter.raw(tomogram.data, picks.positions[row], tomogram.sampling_rate, memory)
-            seen = (box, centre) if whole[row] else (tomogram.data, own_positions[row])
-            contrast[row] = extremes(seen[0], seen[1], reach, scale)
-            box = cutter.finish(box)
-            write(row, box if network is None else network_input(box[None], network)[0])
+    # What a box needs of the planes: itself, and what its contrast is measured in
+    middle = np.rint(own_positions[first_rows, 2]).astype(int)
+    away = max(reach_of(size, rate, own_rate), reach + 2)
+    low, high = (np.clip(middle + side, 0, tomogram.data.shape[0]) for side in (-away, away + 1))
 
-    # In the order of the slices, so that the tomogram is read once from front to back, by all threads in step.
-    order = np.argsort(picks.positions[:, 2], kind="stable")
+    if n * size**3 > tomogram.data.size:
+        read_ahead(tomogram.path)
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, [order[start::threads] for start in range(threads)]))
+        for slab in slabs(tomogram.data, low, high, size**3, pool):
+            in_slab = np.array([0, 0, slab.first])
+
+            def work(numbers: np.ndarray, slab=slab, in_slab=in_slab) -> None:  # type: ignore[no-untyped-def]
+                memory = np.empty((size,) * 3, dtype=np.float32)
+                for number in numbers.tolist():
+                    row, rows = first_rows[number], rows_of[number]
+                    place = positions[row] - in_slab * (own_rate / rate if not same else 1)
+                    box, gaps[rows] = cutter.raw(slab.grey, place, own_rate, memory)
+                    seen = (box, centre) if whole[row] else (slab.grey, own_positions[row] - in_slab)
+                    contrast[rows] = extremes(seen[0], seen[1], reach, scale)
+                    box = cutter.finish(box)
+                    made = box if network is None else network_input(box[None], network, own=True)[0]
+                    for one in rows.tolist():
+                        write(one, made)
+                        done(next(counted) / n)
+
+            list(pool.map(work, [slab.rows[start::threads] for start in range(threads)]))
     return contrast, gaps

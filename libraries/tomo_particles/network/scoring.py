@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -23,16 +23,19 @@ def score(
     *,
     batch_size: int = 64,
     option: str = parameter("input"),
+    done: Callable[[float], None] = lambda share: None,
 ) -> np.ndarray:
     """(n,) float32: the probability in [0, 1] that each box holds a particle; empty for no boxes.
 
     A pick in the region of fold k is scored by network k alone, which was not trained there; any other pick gets
     the mean of all networks. Neither the order nor the batch size changes a score.
 
-    Parameters: images (n,) Xmipp names "000012@stack.mrcs"; tomo_ids (n,); positions (n, 3) x, y, z, voxels.
+    Parameters: images (n,) Xmipp names "000012@stack.mrcs"; tomo_ids (n,); positions (n, 3) x, y, z, voxels; done receives the
+    share of the boxes that is scored.
     Raises InputError naming `option` for images that cannot be read or have another box size.
     """
     scores = np.zeros(len(images), dtype=np.float32)
+    scored = 0
     folds = fold_of(ensemble.config.regions, np.asarray(tomo_ids, dtype=str), positions)
     for fold in np.unique(folds):
         networks = ensemble.networks if fold < 0 else ensemble.networks[fold : fold + 1]
@@ -41,6 +44,8 @@ def score(
             chunk = indices[start : start + BOXES_AT_ONCE]
             boxes = read_boxes([images[i] for i in chunk], ensemble.config, option)
             scores[chunk] = np.mean([_predict(network, boxes, batch_size) for network in networks], axis=0)
+            scored += len(chunk)
+            done(scored / len(images))
     return scores
 
 

@@ -47,17 +47,19 @@ def train(
     start: Ensemble | None = None,
     log_path: str | os.PathLike | None = None,
     progress: Callable[[str], None] = print,
+    done: Callable[[float], None] = lambda share: None,
 ) -> Ensemble:
     """Train `config.folds` networks; network k is not trained in the regions of fold k, which the result holds.
 
     start: a model to continue from, of the same box size, sampling rate, architecture and number of folds; its regions
     are kept.  log_path: CSV with one row per epoch, LOG_COLUMNS; on several machines only the first writes it and reports
-    progress.  The same arguments give the same weights on a CPU.
+    progress.  done: receives the share of the epochs that is done; networks that stop early make it jump.
+    The same arguments give the same weights on a CPU.
     Raises InputError where the examples are too few or `start` does not fit.
     """
     strategy = strategy or tf.distribute.get_strategy()
     if not works_alone_or_leads(strategy):
-        log_path, progress = None, lambda line: None
+        log_path, progress, done = None, lambda line: None, lambda share: None
     require_enough(examples)
     if start:
         check_start(config, start.config)
@@ -67,7 +69,7 @@ def train(
     if config.folds == 1:
         progress("One network sees all examples: its scores of these are not out-of-fold. Train 3 folds for honest ones.")
     networks = []
-    with together(strategy), _Log(log_path, config.folds, training.epochs, progress) as report:
+    with together(strategy), _Log(log_path, config.folds, training.epochs, progress, done) as report:
         for fold in range(config.folds):
             allowed = _training_part(config, fold, examples)
             networks.append(
@@ -168,8 +170,15 @@ class _Epochs(keras.callbacks.Callback):
 class _Log:
     """One line per epoch for the user, and one row per epoch in the CSV file, readable while the training runs."""
 
-    def __init__(self, path: str | os.PathLike | None, folds: int, epochs: int, progress: Callable[[str], None]) -> None:
-        self._path, self._folds, self._epochs, self._progress = path, folds, epochs, progress
+    def __init__(
+        self,
+        path: str | os.PathLike | None,
+        folds: int,
+        epochs: int,
+        progress: Callable[[str], None],
+        done: Callable[[float], None],
+    ) -> None:
+        self._path, self._folds, self._epochs, self._progress, self._done = path, folds, epochs, progress, done
         self._seconds: list[float] = []
 
     def __enter__(self) -> Report:
@@ -194,6 +203,7 @@ class _Log:
         self._seconds.append(row["seconds"])
         left = in_minutes(training_left(self._seconds, int(row["fold"]), int(row["epoch"]), self._folds, self._epochs))
         self._progress(line.format(folds=self._folds, epochs=self._epochs, left=left, **row))
+        self._done((row["fold"] - 1 + row["epoch"] / self._epochs) / self._folds)
 
 
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:

@@ -29,7 +29,7 @@ SLAB_BYTES = 1 << 20  # of a spectrum, processed at once: fits in the cache of t
 NOISE_ROTATIONS = 64  # about so many rotations give the histogram of noise scores
 NOISE_STEP = 2  # every second voxel along each axis counts for it
 BINS = 4000  # of the histogram of scores from -1 to 1
-WINDOW_BYTES, ROTATIONS_AT_ONCE = 1e8, 256  # what is held at once where single places are compared
+WINDOW_BYTES, KERNEL_BYTES = 3e7, 2e8  # what is held at once where single places are compared: by each thread, by all
 MAX_OVERHANG = 0.5  # of the mask's radius: centres nearer than that to the border are not scored
 
 
@@ -201,39 +201,58 @@ def match_template_at(
 ) -> LocalScores:
     """The scores of `match_template` within `reach` of the positions (n, 3) x, y, z alone; both in voxels of the tomogram.
 
-    Every rotation is made once for all places, and compared with their windows in one product of matrices.
+    Every rotation is made once for all places, and compared with their windows in products of matrices.
     """
     mask, shape = kernels.mask, np.array(prepared.shape)
-    volume = _real_space(prepared, threads)
-    inverse = _centred(_inverse_deviation(prepared, mask, threads), mask, prepared.shape)
+    volume = real_space(prepared, threads)
+    inverse = scored_by(prepared, mask, threads)
     middle = np.rint(np.asarray(positions, dtype=float).reshape(-1, 3)[:, ::-1] / prepared.scale).astype(int)
-    centres = middle[:, None] + _ball(reach / float(np.mean(prepared.scale)))
+    offsets = ball(reach / float(np.mean(prepared.scale)))
+    centres = middle[:, None] + offsets
     inside = ((centres >= 0) & (centres < shape)).all(axis=-1)
     factor = np.where(inside, inverse[tuple(np.clip(centres, 0, shape - 1).transpose(2, 0, 1))], 0)
-    window, seen = np.argwhere(mask > 0) - len(mask) // 2, mask > 0
+    seen = np.flatnonzero(mask > 0)
     backwards = rotations.as_matrix().transpose(0, 2, 1)[:, ::-1, ::-1]
     n, near = factor.shape
     best, rotation, place = np.full(n, -np.inf), np.zeros(n, dtype=int), np.zeros(n, dtype=int)
-    at_once = max(1, int(WINDOW_BYTES / (4 * near * len(window))))
+    most = max(1, int(KERNEL_BYTES / (4 * len(seen))))  # rotations at once
+    at_once = max(1, int(WINDOW_BYTES / (4 * near * max(len(seen), min(most, len(backwards))))))
+
     with ThreadPoolExecutor(threads) as pool:
-        for first in range(0, len(backwards), ROTATIONS_AT_ONCE):
-            block = np.stack([kernel[seen] for kernel in pool.map(kernels.kernel, backwards[first : first + ROTATIONS_AT_ONCE])])
-            for start in range(0, n, at_once):
+        for first in range(0, len(backwards), most):
+            part = backwards[first : first + most]
+            block = np.stack([kernel.ravel()[seen] for kernel in pool.map(kernels.kernel, part)]).T
+
+            def compare(start: int, first: int = first, block: np.ndarray = block) -> None:
                 rows = slice(start, start + at_once)
-                voxels = (centres[rows, :, None] + window) % np.array(prepared.padded)
-                values = volume[tuple(np.moveaxis(voxels, -1, 0))] @ block.T * factor[rows, :, None]
+                windows = np.stack([windows_around(volume, one, len(mask), seen, offsets) for one in middle[rows]])
+                values = windows @ block * factor[rows, :, None].astype(np.float32)
                 values[factor[rows] == 0] = -np.inf
                 flat = values.reshape(len(values), -1)
                 top = flat.argmax(axis=1)
                 found = flat[np.arange(len(flat)), top]
                 better = found > best[rows]  # of equal values the first rotation stays
                 best[rows][better] = found[better]
-                rotation[rows][better] = first + top[better] % len(block)
-                place[rows][better] = top[better] // len(block)
+                rotation[rows][better] = first + top[better] % block.shape[1]
+                place[rows][better] = top[better] // block.shape[1]
+
+            list(pool.map(compare, range(0, n, at_once)))
     return LocalScores(best, rotation, (centres[np.arange(n), place] * prepared.scale)[:, ::-1])
 
 
-def _ball(radius: float) -> np.ndarray:
+def windows_around(volume: np.ndarray, middle: np.ndarray, edge: int, seen: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """(k, n) the voxels of cubes, edge voxels wide, around the places `middle` (z, y, x) + offsets (k, 3) of a periodic volume.
+
+    seen: (n,) which voxels of a cube, by their numbers.
+    """
+    reach = int(np.abs(offsets).max(initial=0))
+    side = np.arange(-(edge // 2) - reach, edge // 2 + reach + 1)
+    cube = volume[np.ix_(*((at + side) % n for at, n in zip(middle, volume.shape, strict=True)))]
+    windows = np.lib.stride_tricks.sliding_window_view(cube, (edge,) * 3)[tuple((offsets + reach).T)]
+    return np.asarray(windows.reshape(len(offsets), -1)[:, seen])
+
+
+def ball(radius: float) -> np.ndarray:
     """(k, 3) offsets z, y, x of the voxels within the radius."""
     reach = int(radius)
     grid = np.stack(np.meshgrid(*(np.arange(-reach, reach + 1),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -331,9 +350,14 @@ def _full_spectrum(prepared: PreparedTomogram) -> np.ndarray:
     return full
 
 
-def _real_space(prepared: PreparedTomogram, workers: int) -> np.ndarray:
+def real_space(prepared: PreparedTomogram, workers: int) -> np.ndarray:
     """The padded tomogram (z, y, x)."""
     return np.asarray(scipy.fft.irfftn(_full_spectrum(prepared), s=prepared.padded, overwrite_x=True, workers=workers))
+
+
+def scored_by(prepared: PreparedTomogram, mask: np.ndarray, workers: int) -> np.ndarray:
+    """(z, y, x) what the product of a kernel and the tomogram around a voxel is multiplied by to be its score; 0: not scored."""
+    return _centred(_inverse_deviation(prepared, mask, workers), mask, prepared.shape)
 
 
 def _inverse_deviation(prepared: PreparedTomogram, mask: np.ndarray, workers: int) -> np.ndarray:

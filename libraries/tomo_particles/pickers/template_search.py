@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +29,7 @@ from .template_matching import (
     without_bad,
     working_bytes,
 )
+from .template_refinement import COARSER, NOISE_ROTATIONS, TURNS, candidates_of, is_large_enough, match_near
 from .template_selection import CANDIDATES, select
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 REACH = 2.0  # voxels of the tomogram around a pick in which a template is compared
 RANDOM_PLACES = 200
+LOOSER = 1.5  # steps of a search that only says where to look, over those that its resolution asks for
+WORTH = 0.5  # of the work of the full search: a coarse one that needs more saves nothing
 CROWTHER_RANGE = (7.0, 20.0)  # degrees: finer takes hours on a workstation, coarser misses particles that are not nearly round
 
 
@@ -57,6 +62,7 @@ class SearchSettings:
     bright: particles are bright in the tomogram.  whiten: the spectrum of the tomogram is divided out.
     number: the best n picks of each template; threshold: the lowest correlation; with neither, the one that noise would reach.
     select: of `template_selection.select`.
+    exhaustive: every rotation is compared at every voxel; else only where a coarser search found something.
     """
 
     tilts: tuple[float, float] | None = (-60.0, 60.0)
@@ -68,6 +74,7 @@ class SearchSettings:
     number: int | None = None
     threshold: float | None = None
     select: str = "all"
+    exhaustive: bool = False
     threads: int = 1
 
 
@@ -81,6 +88,7 @@ def search(
     keep: Callable[[Template, ScoreMap, Rotation, PreparedTomogram], None] | None = None,
     progress: Callable[[str], None] = lambda line: None,
     expect: Callable[[float], None] = lambda seconds: None,
+    done: Callable[[float], None] = lambda share: None,
 ) -> Picks:
     """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
 
@@ -88,7 +96,7 @@ def search(
     bad: (z, y, x) bool of the tomogram, where nothing may be picked; what is there changes no score beside it.
     keep: receives each template with its scores, its rotations by number, and the prepared tomogram.
     progress: receives a line before and after each template.  expect: receives how long all templates take together, seconds,
-    before the first.
+    before the first.  done: receives the share of the work that is done, from several threads.
     """
     if bad is not None and bad.all():
         progress(f"{tomogram.path}: 0 picks, every voxel is in a bad region")
@@ -102,19 +110,43 @@ def search(
     if prepared.gaps:
         progress(f"{tomogram.path}: {gaps_note(prepared.gaps, tomogram.data.size)}")
     tomo_id = tomogram_id(tomogram.path)
-    plans = [_plan(template, mask, prepared, settings) for template in templates]
+    coarse = None
+    if not (settings.exhaustive or keep) and any(is_large_enough(one.diameter, resolution) for one in templates):
+        coarse = _prepared(tomogram, templates, settings, bad, prepared.tomogram_filter)
+    plans = [_plan(template, mask, prepared, coarse, settings) for template in templates]
     expect(sum(plan.seconds for plan in plans))
     candidates = {}
+    turned = _Count(sum(plan.seconds for plan in plans), done)
     for template, plan in zip(templates, plans, strict=True):
         rotations = plan.rotations
-        found = _match(settings, template, prepared, plan, progress)
+        found = _match(settings, tomogram, template, prepared, plan, progress, turned)
         if keep:
             keep(template, found, rotations, prepared)
         candidates[template.name] = _picks(settings, tomogram, tomo_id, template, found, rotations)
     diameters = {template.name: template.diameter for template in templates}
-    picks = select(candidates, diameters, settings.select, settings.number)
-    progress(f"{tomogram.path}: {len(picks)} picks")
-    return picks
+    return select(candidates, diameters, settings.select, settings.number)
+
+
+class _Count:
+    """How much of the work is done, in the seconds that it was thought to take. done: receives the share."""
+
+    def __init__(self, total: float, done: Callable[[float], None]) -> None:
+        self._total, self._done, self._before, self._lock = max(total, 1e-9), done, 0.0, threading.Lock()
+
+    @contextmanager
+    def of(self, seconds: float, parts: int) -> Iterator[Callable[[int], None]]:
+        """Work of so many seconds in equal parts; the parts that are done are counted by several threads."""
+        counted = 0
+
+        def add(number: int) -> None:
+            nonlocal counted
+            with self._lock:
+                counted += number
+                self._done((self._before + seconds * counted / parts) / self._total)
+
+        yield add
+        self._before += seconds
+        self._done(min(1.0, self._before / self._total))
 
 
 @dataclass(frozen=True)
@@ -166,17 +198,24 @@ def identify(
 
 
 def _prepared(
-    tomogram: Tomogram, templates: Sequence[Template], settings: SearchSettings, bad: np.ndarray | None
+    tomogram: Tomogram,
+    templates: Sequence[Template],
+    settings: SearchSettings,
+    bad: np.ndarray | None,
+    fine: TomogramFilter | None = None,
 ) -> PreparedTomogram:
-    """The tomogram filtered and sampled for these templates."""
+    """The tomogram filtered and sampled for these templates. fine: the filter of their search, for one that is coarser."""
     data = tomogram.data if bad is None else without_bad(tomogram.data, bad)
+    reach = max(template.diameter for template in templates) / 2
+    if fine is not None:
+        coarser = replace(fine, resolution=COARSER * fine.resolution)
+        return prepare(data, tomogram.sampling_rate, coarser, reach, bright=settings.bright, bad=bad, workers=settings.threads)
     coarsest = max(template.rate for template in templates)
     resolution = usable_resolution(tomogram.sampling_rate, coarsest, settings.lowpass, settings.ctf)
     tomogram_filter = TomogramFilter(resolution, settings.tilts, settings.ctf)
     if settings.whiten:
         whitening = whitening_of(data, tomogram.sampling_rate, settings.tilts, settings.threads)
         tomogram_filter = replace(tomogram_filter, whitening=whitening)
-    reach = max(template.diameter for template in templates) / 2
     return prepare(
         data, tomogram.sampling_rate, tomogram_filter, reach, bright=settings.bright, bad=bad, workers=settings.threads
     )
@@ -204,36 +243,99 @@ def _search_mask(template: Template, profile: np.ndarray | None, prepared: Prepa
 
 @dataclass(frozen=True)
 class _Plan:
-    """How a template is searched: kernels, rotations with their step in degrees, and how long it takes, about."""
+    """How a template is searched: kernels, rotations with their step in degrees, and how long it takes, about.
 
+    prepared: what is searched everywhere.  coarse: the plan of a coarser search before, if there is one.
+    """
+
+    prepared: PreparedTomogram
     kernels: TemplateKernels
     rotations: Rotation
     step: float
     seconds: float
+    coarse: _Plan | None = None
+
+    @property
+    def work(self) -> float:
+        """Comparisons: unlike seconds the same on every machine."""
+        return float(np.prod(self.prepared.padded)) * len(self.rotations)
 
 
-def _plan(template: Template, mask: np.ndarray | None, prepared: PreparedTomogram, settings: SearchSettings) -> _Plan:
+def _plan(
+    template: Template,
+    mask: np.ndarray | None,
+    prepared: PreparedTomogram,
+    coarse: PreparedTomogram | None,
+    settings: SearchSettings,
+) -> _Plan:
+    resolution = prepared.tomogram_filter.resolution
+    step = settings.angular_step or crowther_step(resolution, template.diameter)
+    fine = _everywhere(template, mask, prepared, step, settings)
+    if coarse is None or not is_large_enough(template.diameter, resolution):
+        return fine
+    coarse_step = max(step, LOOSER * crowther_step(COARSER * resolution, template.diameter))
+    first = _everywhere(template, mask, coarse, coarse_step, settings)
+    share = NOISE_ROTATIONS / len(fine.rotations)
+    if first.work + share * fine.work > WORTH * fine.work:
+        return fine
+    return replace(fine, seconds=2 * first.seconds + share * fine.seconds, coarse=first)
+
+
+def _everywhere(
+    template: Template, mask: np.ndarray | None, prepared: PreparedTomogram, step: float, settings: SearchSettings
+) -> _Plan:
+    """Every rotation at every voxel."""
     kernels = _kernels(template, mask, prepared)
-    step = settings.angular_step or crowther_step(prepared.tomogram_filter.resolution, template.diameter)
     rotations = rotation_grid(step)
     count = len(rotations)
-    return _Plan(kernels, rotations, step, seconds_per_rotation(prepared, kernels) * count / min(settings.threads, count))
+    seconds = seconds_per_rotation(prepared, kernels) * count / min(settings.threads, count)
+    return _Plan(prepared, kernels, rotations, step, seconds)
 
 
 def _match(
-    settings: SearchSettings, template: Template, prepared: PreparedTomogram, plan: _Plan, progress: Callable[[str], None]
+    settings: SearchSettings,
+    tomogram: Tomogram,
+    template: Template,
+    prepared: PreparedTomogram,
+    plan: _Plan,
+    progress: Callable[[str], None],
+    count: _Count,
 ) -> ScoreMap:
     progress(
         f"  {template.name}: {template.diameter:.0f} Å, {len(plan.rotations)} rotations of {plan.step:.1f} degrees, "
         f"about {plan.seconds:.0f} s"
     )
     start = time.perf_counter()
-    found = match_template(prepared, plan.kernels, plan.rotations, threads=settings.threads)
+    if plan.coarse is None:
+        with count.of(plan.seconds, len(plan.rotations)) as add:
+            found = match_template(prepared, plan.kernels, plan.rotations, threads=settings.threads, progress=add)
+    else:
+        found = _coarse_to_fine(settings, tomogram, template, prepared, plan, plan.coarse, count)
     progress(
         f"  {template.name}: {time.perf_counter() - start:.0f} s, best score {found.score.max():.3f}, "
         f"noise threshold {found.automatic_threshold:.3f}"
     )
     return found
+
+
+def _coarse_to_fine(
+    settings: SearchSettings,
+    tomogram: Tomogram,
+    template: Template,
+    prepared: PreparedTomogram,
+    plan: _Plan,
+    coarse: _Plan,
+    count: _Count,
+) -> ScoreMap:
+    threads = settings.threads
+    with count.of(coarse.seconds, len(coarse.rotations)) as add:
+        first = match_template(coarse.prepared, coarse.kernels, coarse.rotations, threads=threads, progress=add)
+    step = max(plan.step, crowther_step(coarse.prepared.tomogram_filter.resolution, template.diameter))
+    with count.of(plan.seconds - coarse.seconds, 2) as add:
+        diameter = template.diameter / tomogram.sampling_rate
+        candidates = candidates_of(first, diameter, prepared, plan.kernels, rotation_grid(step), threads)
+        add(1)
+        return match_near(prepared, plan.kernels, plan.rotations, candidates, TURNS * step, threads=threads)
 
 
 def _picks(

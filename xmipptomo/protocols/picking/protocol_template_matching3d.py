@@ -116,7 +116,9 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Yes: write the best score of every voxel, for each template, into picking/score_maps of the extra "
-                           "folder. Each map is as large as its tomogram.")
+                           "folder. Each map is as large as its tomogram. Every orientation is then compared at every voxel, "
+                           "which takes several times longer. No: only where a search at half the resolution found "
+                           "something, if that saves time.")
         self._defineOptics(form)
         self._defineThreads(form)
 

@@ -76,13 +76,15 @@ def train_network(
     progress: Progress | None = None,
     save: Callable[[Progress], None] = lambda progress: None,
     report: Report = lambda row: None,
+    done: Callable[[float], None] = lambda share: None,
     makers: int = 1,
 ) -> Trained:
     """Train network `number` (from 0) of a model.
 
     start: weights to begin with.  progress: of an interrupted training, to go on with.  save: is given the progress every 5
     minutes.  makers: threads that make batches while the network learns; a GPU learns faster than one thread makes them, and the
-    result does not depend on it.  The same arguments with a budget of steps give the same weights on a CPU, interrupted or not.
+    result does not depend on it.  done: receives the share of the budget that is spent.
+    The same arguments with a budget of steps give the same weights on a CPU, interrupted or not.
     Raises InputError where the training diverges: a loss or a weight that is no number.
     """
     strategy = strategy or tf.distribute.get_strategy()
@@ -102,7 +104,7 @@ def train_network(
     size = -(-budget.batch // strategy.num_replicas_in_sync) * strategy.num_replicas_in_sync
     step = _Step(network, optimizer, LOSSES[model.loss], balance_of(model.loss, _target_voxels(learn)), strategy)
     checks = [validate.batch(k, size) for k in range(-(-VALIDATED // size))] if validate else []
-    _run(number, network, optimizer, step, learn, checks, size, budget, progress, save, report, makers)
+    _run(number, network, optimizer, step, learn, checks, size, budget, progress, save, report, done, makers)
     if progress.validated:
         network.set_weights(progress.best)
     _require_finite(network.get_weights(), number, progress.step)
@@ -121,6 +123,7 @@ def _run(
     progress: Progress,
     save: Callable[[Progress], None],
     report: Report,
+    done: Callable[[float], None],
     makers: int,
 ) -> None:
     """Steps, validations and checkpoints until the budget is spent; `progress` holds what came of it."""
@@ -136,6 +139,7 @@ def _run(
             progress.step += 1
             _require_finite(losses[-1:], number, progress.step)
             progress.seconds = time.perf_counter() - began
+            done(budget.spent(progress.step, progress.seconds))
             if budget.spent(progress.step, progress.seconds) * VALIDATIONS >= progress.validated + 1:
                 value = float(np.mean([step.look(check) for check in checks])) if checks else math.nan
                 if checks:

@@ -1,0 +1,66 @@
+"""The planes of a tomogram in order, each read once, for callers that need many boxes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.tomograms import release
+
+MOST_BYTES = 1 << 29  # of the planes that are held at once: a tomogram of larger planes is not read in slabs
+PLANES_AT_ONCE = 8  # read by one thread
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Some planes of a tomogram and the places that need no others.
+
+    grey: (z, y, x) float32, or the tomogram itself.  first: number of its first plane.  rows: of the places.
+    """
+
+    grey: np.ndarray
+    first: int
+    rows: np.ndarray
+
+
+def slabs(volume: np.ndarray, low: np.ndarray, high: np.ndarray, voxels: int, pool: Executor) -> Iterator[Slab]:
+    """All places, in the order of their first planes; the array of a slab is used again for the next one.
+
+    low, high: (n,) the first plane that a place needs, and the one behind its last.  voxels: of a box.
+    The cost is the number of voxels that are read: where all boxes together have more than the planes in which they lie, each
+    plane is read once. Otherwise there is one slab, the tomogram as it is, of which only the boxes are read.
+    """
+    order = np.argsort(low, kind="stable")
+    if not len(low):
+        return
+    plane, begin, end = int(np.prod(volume.shape[1:])), int(low.min()), int(high.max())
+    height = min(2 * int((high - low).max()), end - begin)  # half of it is new in each slab
+    if len(low) * voxels < (end - begin) * plane or 4 * height * plane > MOST_BYTES:
+        yield Slab(volume, 0, order)
+        return
+    held = np.empty((height, *volume.shape[1:]), dtype=np.float32)
+    first, read, at = begin, begin, 0  # read: the planes before this one were read
+    while at < len(order):
+        following = int(low[order[at]])
+        kept = max(0, read - following)
+        held[:kept] = held[following - first : following - first + kept]  # numpy heeds that they may overlap
+        first, start = following, max(read, following)
+        read = min(first + height, end)
+        _read(volume, start, read, held[start - first :], pool)
+        # those whose first plane comes later may end in this slab, too: the next one begins with the first that does not
+        stop = at + int(np.argmax(np.append(high[order[at:]] > read, True)))
+        yield Slab(held[: read - first], first, order[at:stop])
+        at = stop
+
+
+def _read(volume: np.ndarray, start: int, stop: int, into: np.ndarray, pool: Executor) -> None:
+    def part(begin: int) -> None:
+        end = min(begin + PLANES_AT_ONCE, stop)
+        with np.errstate(over="ignore"):  # of float64
+            into[begin - start : end - start] = volume[begin:end]
+
+    list(pool.map(part, range(start, stop, PLANES_AT_ONCE)))
+    release(volume)

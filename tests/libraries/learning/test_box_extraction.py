@@ -1,0 +1,127 @@
+"""Boxes of many picks: the same as each cut by itself, whether the tomogram is read in slabs or not."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from tomo_particles.core.coordinates import rescale_positions
+from tomo_particles.core.grey_values import extremes
+from tomo_particles.core.picks import Picks
+from tomo_particles.core.subtomograms import Cutter
+from tomo_particles.core.tomograms import open_tomogram, write_volume
+from tomo_particles.learning import slabs as module
+from tomo_particles.learning.box_extraction import BoxSet, cut_boxes, write_boxes
+from tomo_particles.learning.network_input import network_input
+from tomo_particles.learning.slabs import slabs
+
+RATE, BOX, SHAPE = 5.0, 12, (50, 40, 44)  # z, y, x
+SCALE = (100.0, 3.0)
+
+
+class Counted(np.ndarray):
+    """A volume that counts how often each of its planes is asked for."""
+
+    reads: np.ndarray
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            self.reads[key] += 1
+        elif isinstance(key, tuple):
+            self.reads[key[0]] += 1000  # a box, cut directly
+        return np.asarray(self)[key]
+
+
+@pytest.fixture(scope="module")
+def volume() -> np.ndarray:
+    grey = (100 + 3 * np.random.default_rng(0).standard_normal(SHAPE)).astype(np.float32)
+    grey[20:22, 10:30] = np.nan
+    grey[:, :, 40:] = 900
+    return grey
+
+
+def positions_of(count: int, seed: int = 1) -> np.ndarray:
+    """Places in all of the tomogram, also at its border, between voxels."""
+    return np.random.default_rng(seed).uniform(0, np.array(SHAPE[::-1]) - 1, (count, 3))
+
+
+@pytest.mark.parametrize("rate", [RATE, 7.3, 3.1])
+@pytest.mark.parametrize("count", [3, 400])  # read as they are, and in slabs
+def test_boxes_of_a_pass_are_those_cut_one_by_one(tmp_path, volume, rate, count):
+    path, cutter = tmp_path / "t.mrc", Cutter(BOX, rate, invert=True)
+    write_volume(path, np.nan_to_num(volume, nan=0), RATE)
+    positions = rescale_positions(positions_of(count), RATE, rate)
+    found = np.zeros((count, 8, 8, 8), dtype=np.float32)
+    with open_tomogram(path) as tomogram:
+        contrast, gaps = cut_boxes(tomogram, positions, cutter, found.__setitem__, "small", 2, SCALE)
+        reach = max(1, round(BOX / 4 * rate / RATE))
+        for row, position in enumerate(positions):
+            alone = network_input(cutter.cut(tomogram.data, position, RATE)[None], "small")[0]
+            np.testing.assert_allclose(found[row], alone, atol=1e-5)
+            own = extremes(tomogram.data, rescale_positions(position, rate, RATE), reach, SCALE)
+            np.testing.assert_allclose(contrast[row], own, rtol=1e-5, atol=1e-4)
+    assert not gaps.any()
+
+
+def test_voxels_that_are_no_numbers_are_counted_and_filled_as_in_single_boxes(tmp_path, volume):
+    path, cutter = tmp_path / "t.mrc", Cutter(BOX, RATE)
+    with pytest.warns(RuntimeWarning, match="NaN"):
+        write_volume(path, volume, RATE)
+    positions = positions_of(400)
+    found = np.zeros((400, BOX, BOX, BOX), dtype=np.float32)
+    with open_tomogram(path) as tomogram:
+        _, gaps = cut_boxes(tomogram, positions, cutter, lambda row, box: found.__setitem__(row, box.copy()), scale=SCALE)
+        alone = [cutter.raw(tomogram.data, position, RATE) for position in positions]
+    assert gaps.tolist() == [count for _, count in alone] and (gaps > 0).sum() > 50
+    np.testing.assert_array_equal(found, [box for box, _ in alone])
+
+
+def test_where_picks_are_dense_each_plane_is_read_once_and_else_only_the_boxes(volume):
+    for count, dense in ((400, True), (3, False)):
+        counted = volume.view(Counted)
+        counted.reads = np.zeros(SHAPE[0], dtype=int)
+        middle = np.rint(positions_of(count)[:, 2]).astype(int)
+        low, high = np.clip(middle - 6, 0, SHAPE[0]), np.clip(middle + 7, 0, SHAPE[0])
+        with ThreadPoolExecutor(1) as pool:
+            found = list(slabs(counted, low, high, BOX**3, pool))
+        assert sorted(np.concatenate([slab.rows for slab in found])) == list(range(count))
+        assert counted.reads.tolist() == [int(dense)] * SHAPE[0]
+        assert (len(found) > 1) == dense and (found[0].grey is counted) == (not dense)
+
+
+def test_a_slab_holds_the_planes_of_its_places(volume):
+    rng = np.random.default_rng(3)
+    low = rng.integers(0, 40, 500)
+    high = np.minimum(low + rng.integers(1, 13, 500), SHAPE[0])
+    with ThreadPoolExecutor(2) as pool:
+        for slab in slabs(volume, low, high, BOX**3, pool):
+            assert (low[slab.rows] >= slab.first).all() and (high[slab.rows] <= slab.first + len(slab.grey)).all()
+            np.testing.assert_array_equal(slab.grey, volume[slab.first : slab.first + len(slab.grey)])
+            assert len(slab.grey) <= 2 * 12
+
+
+def test_a_tomogram_of_huge_planes_is_not_held_in_memory(volume, monkeypatch):
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    with ThreadPoolExecutor(1) as pool:
+        (slab,) = slabs(volume, np.zeros(400, dtype=int), np.full(400, 12), BOX**3, pool)
+    assert slab.grey is volume and slab.first == 0
+
+
+def test_sets_are_cut_in_one_pass_and_a_box_of_two_sets_once(tmp_path, volume, monkeypatch):
+    path = tmp_path / "t.mrc"
+    write_volume(path, np.nan_to_num(volume, nan=0), RATE)
+    places = positions_of(30)
+    sets = [
+        BoxSet(tmp_path / name, Picks("t", own, RATE))
+        for name, own in (("raw", places), ("pos", places[:7] + 1e-3), ("no", places[:0]))
+    ]
+    cut, raw = [], Cutter.raw
+    monkeypatch.setattr(Cutter, "raw", lambda self, *arguments: cut.append(1) or raw(self, *arguments))
+    shares: list[float] = []
+    with open_tomogram(path) as tomogram:
+        found = write_boxes(tomogram, sets, Cutter(BOX, RATE), network="small", scale=SCALE, done=shares.append)
+    boxes = len(np.unique(np.rint(np.concatenate([places, places[:7] + 1e-3])), axis=0))
+    assert len(cut) == boxes < 37 and len(shares) == 37 and shares[-1] == 1
+    assert [len(one.images) for one in found] == [30, 7, 0] and found[1].images[6] == f"000007@{tmp_path / 'pos'}.mrcs"
+    np.testing.assert_array_equal(found[0].contrast[:7], found[1].contrast)
+    assert not (tmp_path / "no.mrcs").exists()
