@@ -159,6 +159,7 @@ def test_a_refusal_of_a_step_names_the_options_of_the_run(refused, noise, tmp_pa
         0.2,
         words=["--picks: 0 positives"],
         folder=noise,
+        late=True,
     )
     assert "--inputPos" not in line and "lower --number" in line
 

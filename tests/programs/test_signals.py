@@ -53,6 +53,8 @@ class Slow(program.Program):
     name = "xmipp_slow"
     def defineParams(self):
         self.addParamsLine(" [--x] : nothing")
+    def readParams(self):
+        pass
     def run(self):
         with written_aside("out.xmd") as aside, ThreadPoolExecutor(2) as pool:
             aside.write_text("half")

