@@ -64,12 +64,11 @@ class TemplateMatchingTomo(Program):
             "taken (TM-F)"
         )
         self.addParamsLine(
-            " [--exhaustive] : compare every rotation at every voxel. By default that is done only where a search at half the "
-            "resolution found something, if that saves time: nearly the same picks, several times faster"
+            " [--coarseFirst] : compare every rotation only where a search at half the resolution found something, if that saves "
+            "time: several times faster, but weak and crowded particles may be missed. By default every voxel is compared"
         )
         self.addParamsLine(
-            " [--scoremaps <folder>] : write the best scores and their rotations as MRC, and the angles of the rotations as CSV; "
-            "the search is then exhaustive"
+            " [--scoremaps <folder>] : write the best scores and their rotations as MRC, and the angles of the rotations as CSV"
         )
         self.addParamsLine(MASK_HELP)
         self.addParamsLine(" [--bright] : particles are bright in the tomograms; default: dark")
@@ -111,7 +110,7 @@ class TemplateMatchingTomo(Program):
             scoremaps=self.optional_path("--scoremaps"),
             bright=self.checkParam("--bright"),
             whiten=not self.checkParam("--noWhitening"),
-            exhaustive=self.checkParam("--exhaustive"),
+            coarse_first=self.checkParam("--coarseFirst"),
             template_sampling_rate=optional("--templateSamplingrate"),
             tomogram_sampling_rate=optional("--tomogramSamplingrate"),
             threads=self.integer("--threads"),

@@ -82,7 +82,7 @@ def test_places_classes_and_angles_are_found(done, sample, tmp_path):
         own = table[table["class"] == "ell"].iloc[0]
         row = rotations.iloc[int(indices.data[best])]
         assert row[["rot", "tilt", "psi"]].tolist() == pytest.approx(own[["rot", "tilt", "psi"]].tolist(), abs=1e-3)
-    done(NAME, *arguments, "-o", tmp_path / "p.xmd", "--threads", 1, "--exhaustive")  # as for the score maps
+    done(NAME, *arguments, "-o", tmp_path / "p.xmd", "--threads", 1)
     again = read_pick_file(tmp_path / "p.xmd", {"T1": RATE})["T1"]
     assert again.positions == pytest.approx(table[["x", "y", "z"]].to_numpy(), abs=1e-2)
     assert again.species.tolist() == table["class"].tolist() and again.angles == pytest.approx(
@@ -150,6 +150,7 @@ def test_the_former_name_of_an_option_leads_to_the_new_one(refused, sample):
         ({"--angularstep": 0}, ("--angularstep", "between 1 and 90")),
         ({"--lowpass": -3}, ("--lowpass", "positive")),
         ({"--defocus": 3000, "--angularstep": 60}, ("defocus",)),
+        ({"--coarseFirst": (), "--scoremaps": "maps"}, ("--coarseFirst", "leave out")),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(refused, sample, changed, words):

@@ -35,7 +35,7 @@ class TemplateMatchingConfig:
     scoremaps: str | None = None
     bright: bool = False
     whiten: bool = True
-    exhaustive: bool = False
+    coarse_first: bool = False
     template_sampling_rate: float | None = None
     tomogram_sampling_rate: float | None = None
     threads: int = 1
@@ -48,6 +48,8 @@ class TemplateMatchingConfig:
         self._check_lengths()
         self._check_angles()
         self._check_selection()
+        if self.coarse_first and self.scoremaps is not None:
+            raise InputError("--coarseFirst: a map of scores needs every voxel; leave out --coarseFirst or --scoremaps")
 
     def _check_lengths(self) -> None:
         for diameter in self.diameters:

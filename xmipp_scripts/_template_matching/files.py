@@ -58,7 +58,7 @@ def write_matches(config: TemplateMatchingConfig) -> list[Picks]:
         number=config.number,
         threshold=config.threshold,
         select=config.select,
-        exhaustive=config.exhaustive,
+        coarse_first=config.coarse_first,
         threads=config.threads,
     )
     pickings: list[Picks] = []

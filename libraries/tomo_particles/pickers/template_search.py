@@ -62,7 +62,7 @@ class SearchSettings:
     bright: particles are bright in the tomogram.  whiten: the spectrum of the tomogram is divided out.
     number: the best n picks of each template; threshold: the lowest correlation; with neither, the one that noise would reach.
     select: of `template_selection.select`.
-    exhaustive: every rotation is compared at every voxel; else only where a coarser search found something.
+    coarse_first: every rotation is compared only where a coarser search found something; else at every voxel.
     """
 
     tilts: tuple[float, float] | None = (-60.0, 60.0)
@@ -74,7 +74,7 @@ class SearchSettings:
     number: int | None = None
     threshold: float | None = None
     select: str = "all"
-    exhaustive: bool = False
+    coarse_first: bool = False
     threads: int = 1
 
 
@@ -111,7 +111,7 @@ def search(
         progress(f"{tomogram.path}: {gaps_note(prepared.gaps, tomogram.data.size)}")
     tomo_id = tomogram_id(tomogram.path)
     coarse = None
-    if not (settings.exhaustive or keep) and any(is_large_enough(one.diameter, resolution) for one in templates):
+    if settings.coarse_first and any(is_large_enough(one.diameter, resolution) for one in templates):
         coarse = _prepared(tomogram, templates, settings, bad, prepared.tomogram_filter)
     plans = [_plan(template, mask, prepared, coarse, settings) for template in templates]
     expect(sum(plan.seconds for plan in plans))
