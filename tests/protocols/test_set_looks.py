@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from xmipptomo.protocols.streaming import set_looks
-from xmipptomo.protocols.streaming.set_looks import SetLooks, look_at_set
+from xmipptomo.protocols.streaming.set_looks import SetLook, SetLooks, look_at_set
 
 LABELS = {"_tomoId": "c01", "_x": "c02", "_y": "c03", "_z": "c04", "_score": "c05", "_eulerMatrix._matrix": "c06"}
 ADD = "INSERT INTO Objects (c01, c02, c03, c04, c05, c06) VALUES (?, ?, ?, ?, ?, ?)"
@@ -59,6 +59,14 @@ def test_a_look_at_what_was_appended_is_a_first_look(growing):
     assert found == look_at_set(growing.path) and not found.is_open
     assert found.counts == {f"TS_{k}": 35 + 4 * k for k in range(6)} and list(found.counts) == sorted(found.counts)
     assert all(0.3 < score < 0.7 for score in found.scores.values())
+
+
+def test_a_set_without_its_first_item_is_open_and_empty(tmp_path):
+    path = str(tmp_path / "made.sqlite")
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE Properties (key TEXT, value TEXT)")
+        made.execute("CREATE TABLE Classes (label_property TEXT, column_name TEXT)")
+    assert look_at_set(path) == SetLook(is_open=True)
 
 
 @pytest.mark.parametrize(

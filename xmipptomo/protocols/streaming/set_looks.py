@@ -74,6 +74,8 @@ class SetLooks:
     def _look(self, database: sqlite3.Connection) -> SetLook:
         is_open = dict(database.execute("SELECT key, value FROM Properties")).get("_streamState") == OPEN_STATE
         columns = dict(database.execute("SELECT label_property, column_name FROM Classes"))
+        if not columns:  # the writer has not written its first item, or was killed before
+            return SetLook(is_open=True)
         of = next(columns[name] for name in TS_IDS if name in columns)
         asked = _question(of, columns)
         now = asked, database.execute("SELECT * FROM Objects ORDER BY id LIMIT 1").fetchone()
