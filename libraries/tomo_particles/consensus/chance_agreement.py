@@ -58,12 +58,23 @@ def agreement_informs(columns: Mapping[str, list]) -> bool:
     tomo_ids, box_sizes = np.array(columns["tiltSeriesId"], dtype=str)[free], np.array(columns["particleSize"])[free]
     positions = positions_of(columns, "the merged picks", parameter("input"))[free]
     whole, half = (share * float(box_sizes.max()) for share in RADII)
-    if _more_than_chance(seen, pairs_by_chance(positions, tomo_ids, seen, whole), ERRORS):
+    scatter = with_nan(columns[SCATTER])[free] if SCATTER in columns else None
+    near = np.ones(len(seen), dtype=bool) if scatter is None else _within(scatter, found.sum(axis=1), whole)
+    if _more_than_chance(seen[near], pairs_by_chance(positions, tomo_ids, seen, whole), ERRORS):
         return True
-    if SCATTER not in columns:
+    if scatter is None:
         return False
-    near = with_nan(columns[SCATTER])[free] <= half / 2  # a pick lies between its two pickers
+    near = _within(scatter, found.sum(axis=1), half)
     return _more_than_chance(seen[near], pairs_by_chance(positions, tomo_ids, seen, half), MORE_ERRORS)
+
+
+def _within(scatter: np.ndarray, n_pickers: np.ndarray, radius: float) -> np.ndarray:
+    """(m,) whether the pickers of a merged pick may all be within `radius` of each other, whatever radius merged them.
+
+    n places that are have a mean distance to their middle of at most radius * sqrt((n - 1) / (2 n)): half of it for two.
+    """
+    n = np.maximum(n_pickers, 1)
+    return np.asarray(scatter <= (1 + 1e-5) * radius * np.sqrt((n - 1) / (2 * n)), dtype=bool)
 
 
 def _more_than_chance(seen: np.ndarray, chance: np.ndarray, errors: float) -> bool:

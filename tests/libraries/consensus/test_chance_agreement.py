@@ -44,6 +44,12 @@ def test_random_pickers_agree_by_chance(n_pickers: int):
     assert sum(found) == 0
 
 
+@pytest.mark.parametrize("radius", [0.5, 0.7, 1.0])
+def test_a_large_radius_does_not_make_random_pickers_agree(radius: float):
+    places = [[anywhere(np.random.default_rng([seed, k]), 80) for k in range(2)] for seed in range(8)]
+    assert not any(agreement_informs(table(of_scene, radius * BOX)) for of_scene in places)
+
+
 @pytest.mark.parametrize("shared", [30, 60])
 def test_pickers_of_the_same_particles_agree_more_often(shared: int):
     for seed in range(20):
