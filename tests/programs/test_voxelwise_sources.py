@@ -87,6 +87,26 @@ def test_a_recipe_that_removes_noise_needs_the_density(tmp_path):
         TrainConfig("m.h5", ("t.mrc",), "p.csv", diameter=80.0, recipe="umc")
 
 
+def test_shapes_come_from_the_maps_and_the_angles_of_a_simulation(tmp_path):
+    folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"), (30, 9, 9, "bead"))
+    with pytest.raises(InputError, match=r"--target: shape needs '.*templates/a.mrc', which does not exist; simulate again"):
+        training_set(simulation=folder, target="shape")
+    density = np.zeros((15, 15, 15), dtype=np.float32)
+    density[6:9, 6:9, 4:12] = np.arange(1, 9)  # 72 voxels, the densest at large x
+    for name in "ab":
+        write_volume(tmp_path / "templates" / f"{name}.mrc", density, RATE)
+    with pytest.raises(InputError, match="--target: shape needs the angles of all particles"):
+        training_set(simulation=folder, target="shape")
+    table = pd.read_csv(tmp_path / "ground_truth.csv")
+    table[["rot", "tilt", "psi"]] = [[90.0, 0, 0], [0, 0, 0], [np.nan] * 3] * 2
+    table.to_csv(tmp_path / "ground_truth.csv", index=False)
+    data, _ = training_set(simulation=folder, target="shape")
+    assert data.shapes[0].places.sum() == 200 and data.shapes[0].places[6:9, 6:9, 4:12].all()  # as many as the table says
+    assert data.labels[0].turns[0] == pytest.approx(np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), abs=1e-6)
+    with pytest.raises(InputError, match="needs the maps and the angles of --simulation; choose sphere"):
+        TrainConfig("m.h5", ("t.mrc",), "p.csv", diameter=80.0, target="shape")
+
+
 def test_places_of_a_simulation_are_called_by_its_option(tmp_path):
     folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"), (25, 20, 10, "c"))
     with pytest.raises(InputError, match="--simulation: tomogram 'tomo_1': the class 'c' is not in the table of --simulation"):
