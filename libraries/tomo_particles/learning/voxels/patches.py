@@ -56,8 +56,8 @@ class PatchSource:
         mirror: bool = False,
     ) -> None:
         """densities: noise-free, one for each tomogram, or none.  shapes: one for each class, for that target.
-        patch: edge, voxels.  closed: regions that no patch may overlap.  only: regions that the middle of a patch lies in, if there
-        are any.
+        patch: edge, voxels.  closed: regions that no patch may overlap.  only: regions that the middle of a patch lies in, if
+        there are any.
         Raises ValueError where no particle is left."""
         self._tomograms, self._labels, self._classes, self._recipe = tomograms, labels, classes, recipe
         self._densities, self._shapes = densities, shapes
