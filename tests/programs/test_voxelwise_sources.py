@@ -70,6 +70,7 @@ def test_a_simulation_knows_everything_and_its_distractors_are_no_particles(tmp_
     assert data.classes[0].radius == pytest.approx(RATE * (3 * 200 / 4 / np.pi) ** (1 / 3)) and data.classes[1].radius == 43
     assert data.labels[0].classes.tolist() == [1, 2, 0] and data.labels[0].value.tolist() == [1, 1, 0]
     assert data.labels[0].rest == 1 and "class 'a' has 2 particles: too few to learn it well" in notes
+    assert not any("surroundings" in note for note in notes)  # of noise: but the places of a simulation are right
 
 
 def test_a_recipe_that_removes_noise_needs_the_density(tmp_path):

@@ -119,7 +119,7 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
     if not tomograms:
         raise InputError(f"{_option(config)}: no tomogram holds anything to see; reconstruct them again")
     _check_counts(labels, classes, config, notes)
-    tomograms = _with_contrast(tomograms, labels, classes, notes)
+    tomograms = _with_contrast(tomograms, labels, classes, notes, sure=bool(config.simulation))
     return TrainingSet(tomograms, labels, classes, files, densities, source.shapes)
 
 
@@ -309,14 +309,18 @@ def _check_counts(labels: list[Labels], classes: tuple[ParticleClass, ...], conf
 
 
 def _with_contrast(
-    tomograms: list[SeenTomogram], labels: list[Labels], classes: tuple[ParticleClass, ...], notes: list[str]
+    tomograms: list[SeenTomogram], labels: list[Labels], classes: tuple[ParticleClass, ...], notes: list[str], sure: bool
 ) -> list[SeenTomogram]:
-    """The tomograms, protein positive: the contrast of most of them holds for all."""
+    """The tomograms, protein positive: the contrast of most of them holds for all.
+
+    sure: the places are right, as in a simulation, however faint the particles are.
+    """
     contrast = [_contrast(tomogram, known, classes) for tomogram, known in zip(tomograms, labels, strict=True)]
     bright = sum(value < 0 for value in contrast) > sum(value > 0 for value in contrast)
     if bright:
         notes.append("the labelled particles are brighter than their surroundings: the model is for tomograms of that contrast")
-    if alike := [tomogram.tomo_id for tomogram, value in zip(tomograms, contrast, strict=True) if value == 0]:
+    alike = [tomogram.tomo_id for tomogram, value in zip(tomograms, contrast, strict=True) if value == 0]
+    if alike and not sure:
         notes.append(
             f"the labelled places of {listed(alike)} look like their surroundings: check the sampling rate, the axis order and "
             "the ids of the coordinates, unless these particles are few or faint"

@@ -15,7 +15,7 @@ from scipy.optimize import least_squares
 
 from .binning import TOUCHING
 
-RADII = (100.0, 3000.0)  # Å, mean of the three: larger ones are flat within a tomogram, and their shape is not known
+RADII = (100.0, 1500.0)  # Å, mean of the three: larger ones are nearly flat within a tomogram, and their shape is not known
 FLATTEST = 0.6  # shortest over longest axis
 BESIDE = 30.0  # Å: a membrane that is found so near to an ellipsoid belongs to it
 SEEN = 0.6  # of the directions that the tilts see, a membrane must be found in so many
