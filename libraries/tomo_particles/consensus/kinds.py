@@ -17,8 +17,8 @@ from .picker_reliability import votes_of_witnesses, witnesses_of
 FEWEST_WITNESSES = 3  # the votes of two are three numbers, which any two kinds explain
 MOST_KINDS = 8
 STEP = 0.25  # of the log-odds: picks of the same votes within it are fitted as one
-# Chosen on simulations with seeds 1 and 2; benchmarks/results/accuracy_what_helped.md has others. A kind holds particles as far as
-# its agreement, divided by that of the kind that agrees most, to this power: a kind that agrees half as often is mostly lookalikes.
+# The share of particles in a kind is its agreement, divided by that of the kind that agrees most, to this power: a kind that
+# agrees half as often is mostly lookalikes. Chosen on seeds 1 and 2; benchmarks/results/accuracy_what_helped.md has others.
 STEEPNESS = 3
 SIDE = 0.95  # share of a kind that begins on its side, when it is divided
 TRIAL_ROUNDS, ROUNDS, CHANGE = 8, 300, 1e-3

@@ -15,7 +15,7 @@ from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import Reliability, witnesses_of
 from .verdict import VOTES_ALONE, WEAK, Verdict, verdict_of, verdict_without_agreement, verdict_without_scores
 
-# Seeds 1 to 3, two pickers after a second look: 1.0 to 1.04 where agreement and looks tell the same, 1.7 to 2.0 where they differ.
+# Seeds 1 to 3, two pickers after a second look: 1.0 to 1.04 where agreement and looks tell the same, 1.7 to 2.0 elsewhere.
 # Of three that differed, one was right by its looks, one by its agreement, one by neither.
 DIFFERENT_NUMBER = 1.25
 
