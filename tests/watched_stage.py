@@ -29,13 +29,13 @@ QUICK = ("--noReport", "--seed", 3, "--threads", 1)
 class Stage:
     """A folder in which tomograms and the files of pickers appear one by one, and the runs that follow them.
 
-    scene: its files of tomograms, and its picks by picker and tomogram.
+    scene: its files of tomograms, and its picks by picker and tomogram.  silent: pickers besides, which find nothing.
     """
 
-    def __init__(self, scene, folder: Path, box_size: int = 12) -> None:
-        self.scene, self.folder, self.box_size = scene, folder, box_size
+    def __init__(self, scene, folder: Path, box_size: int = 12, silent: tuple[str, ...] = ()) -> None:
+        self.scene, self.folder, self.box_size, self.pickers = scene, folder, box_size, (*scene.picks, *silent)
         self.started: list[subprocess.Popen] = []
-        for name in ("tomograms", *scene.picks):
+        for name in ("tomograms", *self.pickers):
             (folder / name).mkdir(parents=True)
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class Stage:
 
     def command(self, odir: str, *options: object, tomograms: object = "tomograms") -> list[str]:
         """The words of a run."""
-        given = ["--tomograms", *(tomograms if isinstance(tomograms, list) else [tomograms]), "--picks", *self.scene.picks]
+        given = ["--tomograms", *(tomograms if isinstance(tomograms, list) else [tomograms]), "--picks", *self.pickers]
         given += ["--odir", odir, "--boxsize", self.box_size]
         return [sys.executable, "-m", f"xmipp_scripts.{NAME}", *map(str, (*given, *QUICK, *options))]
 
@@ -114,6 +114,11 @@ def finished(process: subprocess.Popen, seconds: float = 600.0) -> str:
 def same_as_batch(stage: Stage, *options: object) -> None:
     """All files of the live run but those of its live part are those of the batch run, byte for byte."""
     stage.batch(*options)
+    same_files(stage)
+
+
+def same_files(stage: Stage) -> None:
+    """The two runs end alike."""
     live, batch = stage.contents("live_run"), stage.contents("batch_run")
     assert set(live) == set(batch) and len(batch) > 8
     assert [name for name in batch if live[name] != batch[name]] == []

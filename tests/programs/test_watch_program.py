@@ -136,6 +136,23 @@ def test_what_cannot_be_used_is_said_and_the_file_finish_ends_all_waiting(stage)
     assert not (stage.folder / "live_run" / "finish").exists() and not (stage.folder / "live_run" / "accepted.csv").exists()
 
 
+def test_a_picker_that_found_nothing_is_waited_for_and_the_final_pass_counts_it_as_one_that_saw_nothing(stage):
+    """The batch run refuses it, as a mistake; a session must not fail at its end, after hours."""
+    stage.tomogram("TS_1")
+    for picker in PICKERS[:2]:
+        stage.picks(picker, "TS_1")
+    watched = stage.watch("--voting")
+    time.sleep(3)
+    (stage.folder / "live_run" / "finish").touch()
+    said = finished(watched)
+    assert "published TS_1:" in said and "note: picker 'three' has no picks\n" in said
+    tables = [stage.folder / "live_run" / name for name in ("accepted.csv", "live/picks.csv")]
+    for table in tables:
+        with open(table, newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows and {(row["pickers"], float(row["score"])) for row in rows} == {("one+two", 0.666667)}
+
+
 def test_a_suspicious_place_is_noted_once_and_a_broken_reference_is_waited_for(stage):
     (stage.folder / "truth.csv").write_text("tomo_id,x,y,z\nTS_1,20,20,half\n")
     for picker in PICKERS:
