@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _measure import Memory
 from _report import as_markdown, finish
 
 from tomo_particles.core.tomograms import write_volume
@@ -91,19 +91,21 @@ def _table(name: str, positions: np.ndarray, score: np.ndarray) -> pd.DataFrame:
 
 
 def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, list[tuple[float, str]]]:
-    """Seconds, peak memory (GB) and the lines that the run program printed, each with its second."""
+    """Seconds, most memory (GB, without mapped tomograms) and the lines that the run program printed, each with its second."""
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", str(threads), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
     start = time.perf_counter()
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+        memory = Memory(process.pid)
+        memory.start()
         for line in process.stdout:
             lines.append((time.perf_counter() - start, line.rstrip()))
             print(f"{lines[-1][0]:7.1f} {lines[-1][1]}", flush=True)
     if process.returncode:
         raise SystemExit(f"the run ended with {process.returncode}")
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20, lines
+    return time.perf_counter() - start, memory.most, lines
 
 
 def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
@@ -171,8 +173,8 @@ def main() -> None:
     learning = stages.loc[stages.stage.isin(["network", "scored"]), "s"].sum()
     text = "\n\n".join(
         [
-            f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s, peak resident memory {memory:.2f} GB (mapped "
-            f"tomograms included), output folder {size:.2f} GB.",
+            f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s, at most {memory:.2f} GB of memory (mapped "
+            f"tomograms apart), output folder {size:.2f} GB.",
             as_markdown(stages),
             f"Training and scoring: {learning:.0f} s; the thesis' network with the old schedule {baseline:.0f} s "
             f"(estimated from its seconds for {BASELINE_BOXES} subtomograms), "

@@ -16,42 +16,17 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
-import psutil
+from _measure import Memory
 from _report import as_markdown, finish
 from _session import make_inputs, rows_of
 from job import BOX, PICKERS, make_job
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]  # for what the tests have
 PREPARED = ("consensus ", "noise ", "extract ")  # how the lines of a prepared tomogram begin
-
-
-class Memory(threading.Thread):
-    """The most memory (GB) that a process and its children hold at a time, without the pages of mapped files."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.process, self.most = psutil.Process(pid), 0.0
-
-    def run(self) -> None:
-        with suppress(psutil.NoSuchProcess):
-            while self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
-                family = [self.process, *self.process.children(recursive=True)]
-                self.most = max(self.most, sum(map(own_memory, family)))
-                time.sleep(0.2)
-
-
-def own_memory(process: psutil.Process) -> float:
-    """GB of a process that are no part of a file."""
-    with suppress(OSError):
-        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Anonymous:\s*(\d+)", rollup, re.MULTILINE)[1]) / 2**20
-    return 0.0
 
 
 def seconds_of_preparation(folder: Path, odir: Path, workers: int) -> tuple[float, float, float]:
