@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -108,6 +109,16 @@ def _in_one_set(group: dict[str, list[TomogramSource]]) -> tuple[dict[str, Tomog
     complete = sorted(set.intersection(*sets))
     index = complete[0] if complete else None
     return {ts_id: next(s for s in found if index is None or s.set_index == index) for ts_id, found in group.items()}, index
+
+
+def ts_ids_of(coordinates: SetOfCoordinates3D) -> list[str]:
+    """The tomograms of which a set has coordinates; none of a set without any, which Scipion cannot read."""
+    try:
+        return coordinates.getTSIds()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise
 
 
 def tomogram_of(tomograms: SetOfTomograms, ts_id: str) -> Tomogram:

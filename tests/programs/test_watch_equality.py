@@ -33,7 +33,8 @@ class RealPicks:
         write_volume(folder / "template.mrc", particle("target", RADIUS), RATE)
         tomograms = ("--tomograms", *map(self.tomogram, TS_IDS))
         for method in ("log", "dog"):
-            done("pick_blobs_tomo", *tomograms, "-o", folder / f"{method}.csv", "--diameter", DIAMETER, "--method", method)
+            blobs = ("--diameter", DIAMETER, "--method", method, "--number", 40)
+            done("pick_blobs_tomo", *tomograms, "-o", folder / f"{method}.csv", *blobs)
         matching = ("--templates", folder / "template.mrc", "--angularstep", 45, "--number", 45)
         done("template_matching_tomo", *tomograms, "-o", folder / "templates.csv", *matching)
         for picker in ("log", "dog", "templates"):
