@@ -216,9 +216,14 @@ def _species_of(item: Coordinate3D) -> str:
     return getattr(item, SPECIES_ATTRIBUTE).get() or "" if hasattr(item, SPECIES_ATTRIBUTE) else ""
 
 
+def has_species(coordinates: SetOfCoordinates3D) -> bool:
+    """Whether the coordinates of a set have a place for the name of their species; not if there are none."""
+    return bool(ts_ids_of(coordinates)) and hasattr(coordinates.getFirstItem(), SPECIES_ATTRIBUTE)
+
+
 def species_of(coordinates: SetOfCoordinates3D) -> list[str]:
     """The names of the species that a set has, sorted; empty if it names none."""
-    if not coordinates.getSize() or not hasattr(coordinates.getFirstItem(), SPECIES_ATTRIBUTE):
+    if not has_species(coordinates):
         return []
     return sorted({name for item in coordinates.iterItems() if (name := _species_of(item))})
 
