@@ -58,7 +58,7 @@ class Memory(threading.Thread):
 
 def own_memory(process: psutil.Process) -> float:
     """GB of a process that are no part of a file."""
-    with suppress(OSError):
-        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Anonymous:\s*(\d+)", rollup, re.MULTILINE)[1]) / 2**20
+    with suppress(OSError, TypeError):  # it ended meanwhile
+        status = Path(f"/proc/{process.pid}/status").read_text()  # smaps would hold the process up
+        return int(re.search(r"^RssAnon:\s*(\d+)", status, re.MULTILINE)[1]) / 2**20
     return 0.0

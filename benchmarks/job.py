@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -90,8 +91,8 @@ def _table(name: str, positions: np.ndarray, score: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"tomo_id": name, **dict(zip("xyz", positions.T, strict=True)), "score": score})
 
 
-def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, list[tuple[float, str]]]:
-    """Seconds, most memory (GB, without mapped tomograms) and the lines that the run program printed, each with its second."""
+def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, float, list[tuple[float, str]]]:
+    """Seconds, seconds of processor, most memory (GB, without mapped files), and the lines of the program with their seconds."""
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", str(threads), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
@@ -105,7 +106,8 @@ def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, list[
             print(f"{lines[-1][0]:7.1f} {lines[-1][1]}", flush=True)
     if process.returncode:
         raise SystemExit(f"the run ended with {process.returncode}")
-    return time.perf_counter() - start, memory.most, lines
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime, memory.most, lines
 
 
 def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
@@ -162,7 +164,7 @@ def main() -> None:
             if not folder.exists():
                 repeat_job(job, options.copies, folder)
         shutil.rmtree(folder / "run", ignore_errors=True)
-        seconds, memory, lines = run_job(folder, folder / "run", options.threads)
+        seconds, processor, memory, lines = run_job(folder, folder / "run", options.threads)
         truth = pd.read_csv(folder / "truth.csv")
         scores = {name: f1(pd.read_csv(folder / f"{name}.csv"), truth) for name in PICKERS}
         scores["consensus"] = f1(pd.read_csv(folder / "run" / "accepted.csv"), truth)
@@ -173,8 +175,8 @@ def main() -> None:
     learning = stages.loc[stages.stage.isin(["network", "scored"]), "s"].sum()
     text = "\n\n".join(
         [
-            f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s, at most {memory:.2f} GB of memory (mapped "
-            f"tomograms apart), output folder {size:.2f} GB.",
+            f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s ({processor:.0f} s of processor), "
+            f"at most {memory:.2f} GB of memory (mapped tomograms apart), output folder {size:.2f} GB.",
             as_markdown(stages),
             f"Training and scoring: {learning:.0f} s; the thesis' network with the old schedule {baseline:.0f} s "
             f"(estimated from its seconds for {BASELINE_BOXES} subtomograms), "
