@@ -83,7 +83,7 @@ def main() -> None:
         model = options.model and options.model.absolute()
         if model is None:
             run_job(folder, folder / "run", options.threads)
-            model = folder / "run" / "model.h5"
+            model = folder / "run" / "network" / "model.h5"
         with tempfile.TemporaryDirectory(dir=folder) as session:
             table, memory = seconds_of_each(folder, Path(session), model, options.threads)
     seconds = table["seconds"]
