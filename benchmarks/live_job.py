@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -34,15 +35,15 @@ def published(table: Path) -> set[str]:
         return {row["tomo_id"] for row in csv.DictReader(file)}
 
 
-def seconds_of_each(folder: Path, session: Path, model: Path, threads: int) -> tuple[pd.DataFrame, float]:
-    """A row for each tomogram, and the most memory (GB)."""
+def seconds_of_each(folder: Path, session: Path, model: Path, threads: int) -> tuple[pd.DataFrame, float, float]:
+    """A row for each tomogram; the seconds of processor, and the most memory (GB), of all processes."""
     for name in ("tomograms", *PICKERS):
         (session / name).mkdir()
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", "out", "--watch"]
     command += ["--tomograms", "tomograms", "--picks", *PICKERS, "--threads", str(threads), "--settle", str(SETTLE)]
     command += ["--skipTraining", "--inputModel", str(model), "--noFinal"]
     picks = {name: pd.read_csv(folder / f"{name}.csv") for name in PICKERS}
-    rows = []
+    rows, before = [], processor_seconds()
     with subprocess.Popen(command, cwd=session, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
         memory = Memory(process.pid)
         memory.start()
@@ -62,7 +63,13 @@ def seconds_of_each(folder: Path, session: Path, model: Path, threads: int) -> t
             print(rows[-1], flush=True)
         (session / "out" / "finish").touch()
         process.wait()
-    return pd.DataFrame(rows), memory.most
+    return pd.DataFrame(rows), processor_seconds() - before, memory.most
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -85,10 +92,11 @@ def main() -> None:
             run_job(folder, folder / "run", options.threads)
             model = folder / "run" / "network" / "model.h5"
         with tempfile.TemporaryDirectory(dir=folder) as session:
-            table, memory = seconds_of_each(folder, Path(session), model, options.threads)
+            table, processor, memory = seconds_of_each(folder, Path(session), model, options.threads)
     seconds = table["seconds"]
-    words = f"A tomogram: median {np.median(seconds):.1f} s, most {seconds.max():.1f} s; memory at most {memory:.2f} GB without "
-    words += f"mapped files. In {SETTLE:g} s of each its files rest. {options.threads} threads, seed {options.seed}."
+    words = f"A tomogram: median {np.median(seconds):.1f} s, most {seconds.max():.1f} s ({SETTLE:g} s of them its files rest), "
+    words += f"{processor / len(table):.1f} s of processor; memory at most {memory:.2f} GB without mapped files. "
+    words += f"{options.threads} threads, seed {options.seed}."
     finish("live_job", "\n\n".join([(__doc__ or "").strip(), words, as_markdown(table)]), options.write)
 
 
