@@ -64,9 +64,9 @@ class Stage:
         given += ["--odir", odir, "--boxsize", self.box_size]
         return [sys.executable, "-m", f"xmipp_scripts.{NAME}", *map(str, (*given, *QUICK, *options))]
 
-    def watch(self, *options: object) -> subprocess.Popen:
+    def watch(self, *options: object, odir: str = "live_run") -> subprocess.Popen:
         """Start a run that follows what comes."""
-        command = self.command("live_run", "--watch", *SETTLE, *options)
+        command = self.command(odir, "--watch", *SETTLE, *options)
         process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.started.append(process)
         return process
@@ -94,9 +94,9 @@ class Stage:
         """What the page of the session says."""
         return html.unescape((self.folder / "live_run" / "live" / "monitor.html").read_text(encoding="utf-8"))
 
-    def wait_for(self, name: str, seconds: float = 300.0) -> Path:
+    def wait_for(self, name: str, seconds: float = 300.0, odir: str = "live_run") -> Path:
         """Wait for a file of the live part."""
-        path = self.folder / "live_run" / "live" / name
+        path = self.folder / odir / "live" / name
         end = time.monotonic() + seconds
         while not path.exists():
             assert time.monotonic() < end, f"{path} does not come"
