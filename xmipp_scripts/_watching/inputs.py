@@ -117,7 +117,8 @@ class Inputs:
             items = {tomo_id: self._item(tomo_id, own.digest) for tomo_id, own in self.tomograms.arrived.items()}
         except OSError:
             items = None
-        self._picks = picks = []
+        picks: list[dict[str, str] | None] = []
+        self._picks = picks
         for picker in self.pickers:
             try:
                 picks.append(picker.look(self.sizes))
