@@ -156,13 +156,13 @@ def test_one_command_follows_three_pickers_and_scores_with_one_network(templates
     for number in (1, 2, 3):
         given[f"picker{number}"] = str(tmp_path / f"picker{number}")
         Path(given[f"picker{number}"]).mkdir()
-    for name in (f"TS_{number}" for number in range(1, 7)):
-        write_volume(folder / f"{name}.mrc", simulated(rng), 10.0)
+    for ts_id in (f"TS_{number}" for number in range(1, 7)):
+        write_volume(folder / f"{ts_id}.mrc", simulated(rng), 10.0)
         for number in (1, 2, 3):
             places = np.array(PLACES) + rng.normal(0, 0.3, (len(PLACES), 3))
             false = rng.uniform(12, [108, 68, 52], (4, 3))
             rows = "".join(f"{x:.2f},{y:.2f},{z:.2f}\n" for x, y, z in [*places, *false])
-            Path(given[f"picker{number}"], f"{name}.csv").write_text(f"x,y,z\n{rows}")
+            Path(given[f"picker{number}"], f"{ts_id}.csv").write_text(f"x,y,z\n{rows}")
     entries = rendered(templates[name], **given)
     for entry in entries:
         if entry["object.className"] in ("XmippProtDeepConsensusPicking3D", "XmippProtStreamingConsensus3D"):
