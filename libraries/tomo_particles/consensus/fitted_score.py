@@ -183,9 +183,10 @@ def _read_fit(values: dict[str, Any]) -> PickFit:
     if values["evidence"] is not None:
         own = values["evidence"]
         spread = ScoreSpread(_array(own["spread"]["mean"], n), _array(own["spread"]["deviation"], n))
-        numbers = (_number(own[name]) for name in ("trust", "base", "factor"))
+        trust, base, factor = (_number(own[name]) for name in ("trust", "base", "factor"))
         kinds = _read_kinds(own["kinds"], n) if own.get("kinds") else None
-        evidence = Evidence(_read_odds(own["by_network"], 1), spread, _read_odds(own["by_pickers"], 3 * n), *numbers, kinds)
+        by_network, by_pickers = _read_odds(own["by_network"], 1), _read_odds(own["by_pickers"], 3 * n)
+        evidence = Evidence(by_network, spread, by_pickers, trust, base, factor, kinds)
     return PickFit(pickers, votes, evidence)
 
 
