@@ -14,6 +14,14 @@ def split_lines(summary: Mapping[str, Any]) -> list[str]:
     return [_verdict(summary), f"{classes[0].upper()}{classes[1:]}.{compared}", *summary["notes"]]
 
 
+def methods_line(summary: Mapping[str, Any], how: str) -> str:
+    """A sentence for a publication. how: the particles, and by what they were split; {} stands for the sizes of the classes."""
+    counts = " and ".join(map(str, summary["particlesOfClass"]))
+    return (f"{summary['particles']} {how.format(counts)} up to {summary['maxResolution']:g} Å. The differences of two halves "
+            f"that were split each by itself correlate to {summary['agreement']:.2f}; those of simulated sets of one structure "
+            f"to at most {max(summary['agreementsOfOneStructure']):.2f}.")
+
+
 def _verdict(summary: Mapping[str, Any]) -> str:
     if summary["verdict"] == "not tested":
         return "*Not tested*: the recipe of the thesis does not ask whether there are two structures."
