@@ -36,7 +36,7 @@ FINE = 65.0  # Å: up to here the difference is compared with the true one
 
 def split(simulated: Simulated, trial: Trial) -> tuple[SplitProjections, float]:
     """Our split with the defaults of the program, and its CPU seconds; without the simulated sets where the trial asks none."""
-    half, none = np.arange(len(simulated.labels)) % 2, lambda *_: np.ones(NULLS)
+    half, none = np.arange(len(simulated.labels)) % 2, lambda *_: np.zeros(NULLS)
     views = Views(7.5, 7.5, symmetry_group("c1"))  # not used: data choose
     begin = time.process_time()
     with patch.object(split_set, "null_agreements", split_set.null_agreements if trial.nulls else none):
@@ -50,7 +50,8 @@ def measure(trial: Trial, structures: dict[str, np.ndarray], count: int, seed: i
     simulated = simulate(trial, structures, count, seed)
     found, seconds = split(simulated, trial)
     own = found.split
-    row: dict = {"agreement": own.found.mean, "resolution": found.resolution, "cone": found.views.distance, "CPU s": seconds}
+    row: dict = {"agreement": own.found.mean, "resolution": found.resolution, "judged": found.judged}
+    row |= {"cone": found.views.distance, "CPU s": seconds}
     row["memory GB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     if trial.nulls:
         row |= {"supported": own.supported, "one structure, at most": float(own.nulls.max())}

@@ -189,6 +189,7 @@ def _summary(
             "agreementsOfOneStructure": np.round(found.split.nulls, 4).tolist(),
             "continuum": found.split.continuous,
             "maxResolution": round(found.resolution, 2),
+            "judgedUpTo": round(found.judged, 2),
             "tried": [[round(t.resolution, 2), round(t.distance, 2), round(t.agreement, 4)] for t in found.tried],
             "detectability": {name: round(value, 4) for name, value in asdict(found.detectability).items()},
             "splits": [asdict(one) for one in divided.partition.attempts],
@@ -271,6 +272,8 @@ def volume_text(summary: dict, odir: str) -> str:
         f"{summary['informativeDirections']} of {summary['directions']} directions in cones of {summary['angularDistance']:g} "
         f"degrees are more than noise; {summary['cut']['frustration']:.3f} of the weights of the graph are not satisfied"
     )
-    compared = f", compared up to {summary['maxResolution']:g} A" if "maxResolution" in summary else ""
+    compared = ""
+    if "maxResolution" in summary:
+        compared = f", compared up to {summary['maxResolution']:g} A, classes judged up to {summary['judgedUpTo']:g} A"
     lines.append(f"classes and maps in '{odir}'{compared}, {summary['seconds']:g} s")
     return "\n".join([*lines, *(f"note: {note}" for note in summary["notes"])])

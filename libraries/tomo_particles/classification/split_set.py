@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import affine_transform
+from scipy.special import softmax
 
 from ..averaging.band import Band
 from ..averaging.poses import Poses
@@ -54,6 +55,17 @@ class SplitSet:
             contrast=self.contrast[rows],
             partition=replace(self.partition, probabilities=self.partition.probabilities[rows]),
         )
+
+    def judged_again(self, scores: np.ndarray) -> SplitSet:
+        """The same with classes by other scores (n, k), log probabilities but for a constant of each particle."""
+        probabilities = np.asarray(softmax(scores, axis=1))
+        order = np.argsort(-probabilities.sum(axis=0), kind="stable")
+        again = replace(self, partition=replace(self.partition, probabilities=probabilities[:, order]))
+        if len(order) > 2:
+            return again
+        log_odds = scores[:, order[0]] - scores[:, order[1]]
+        in_halves = self.in_halves if order[0] == 0 else 1 - self.in_halves
+        return replace(again, log_odds=log_odds, in_halves=in_halves, continuous=is_one_normal(log_odds))
 
     @property
     def first(self) -> np.ndarray:

@@ -11,6 +11,7 @@ def split_lines(summary: Mapping[str, Any]) -> list[str]:
     classes = "; ".join(f"class {number}: {count} particles, FSC 0.143 at {summary['resolution'][f'class_{number}']}"
                         for number, count in enumerate(summary["particlesOfClass"], start=1))
     compared = f" Compared up to {summary['maxResolution']:g} Å." if "maxResolution" in summary else ""
+    compared += f" Classes judged up to {summary['judgedUpTo']:g} Å." if "judgedUpTo" in summary else ""
     return [_verdict(summary), f"{classes[0].upper()}{classes[1:]}.{compared}", *summary["notes"]]
 
 
