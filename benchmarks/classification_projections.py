@@ -19,11 +19,10 @@ from _classification_data import ACCURACY, EXTENT, RESOLUTION, VERDICTS, Simulat
 from _classification_page import page
 from _classification_rivals import Rivals
 from _report import commit, finish
-from scipy.spatial.transform import Rotation
 
 from tomo_particles.classification import split_set
 from tomo_particles.classification.independent_halves import NULLS
-from tomo_particles.classification.nuisances import nuisances_of
+from tomo_particles.classification.nuisances import directions_of, nuisances_of
 from tomo_particles.classification.split_projections import How, SplitProjections, split_projections
 from tomo_particles.classification.view_graph import Views
 from tomo_particles.evaluation.calibration import expected_calibration_error
@@ -76,8 +75,8 @@ def _accuracies(simulated: Simulated, found: SplitProjections) -> dict:
     numbers = {"contrast": found.split.contrast}
     if simulated.particles.ctfs:
         numbers["defocus"] = np.array([ctf.defocus for ctf in simulated.particles.ctfs])
-    views = Rotation.from_matrix(simulated.particles.axes)
-    return row | {"nuisance, most": max(nuisances_of(found.split.log_odds, numbers, views, {}).values())}
+    views = directions_of(simulated.particles.axes, tilted=False)
+    return row | {f"follows {name}": value for name, value in nuisances_of(found.split.log_odds, numbers, views, {}).items()}
 
 
 def measured(trial: Trial, structures: dict[str, np.ndarray], count: int, seed: int, folder: Path) -> dict:

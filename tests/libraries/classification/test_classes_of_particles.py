@@ -12,7 +12,7 @@ from tomo_particles.averaging.band import Band, in_wedge
 from tomo_particles.averaging.poses import Poses
 from tomo_particles.averaging.search import soft_ball
 from tomo_particles.classification.independent_halves import is_supported, judged_by_the_other, split_halves
-from tomo_particles.classification.nuisances import nuisances_of
+from tomo_particles.classification.nuisances import directions_of, nuisances_of
 from tomo_particles.classification.observations import Observations, Space, dot, observe
 from tomo_particles.classification.principal_component import principal_component
 from tomo_particles.classification.residuals import consensus_of, residuals_of
@@ -151,9 +151,15 @@ def test_nuisances_are_found_and_chance_is_not():
     rng = np.random.default_rng(5)
     odds, rotations = rng.normal(size=400), Rotation.from_quat(rng.standard_normal((400, 4)))
     names = np.array(["a", "b"])[(odds + rng.normal(size=400) > 0).astype(int)]
-    found = nuisances_of(odds, {"contrast": odds + 0.1 * rng.normal(size=400)}, rotations, {"tomogram": names})
-    assert found["contrast"] > 0.95 and found["tomogram"] > 0.4 and found["direction of view"] < 0.2
-    assert nuisances_of(odds, {}, rotations, {"tomogram": ["a"] * 400})["tomogram"] == 0
+    directions = directions_of(rotations.as_matrix(), tilted=True)
+    found = nuisances_of(odds, {"contrast": odds + 0.1 * rng.normal(size=400)}, directions, {"tomogram": names})
+    assert found["contrast"] > 0.95 and found["tomogram"] > 0.4
+    assert found["direction of view"] < 0.2 and found["direction of the tilt axis"] < 0.2
+    assert nuisances_of(odds, {}, {}, {"tomogram": ["a"] * 400})["tomogram"] == 0
+    x, y, _ = directions["direction of the tilt axis"].T  # an oblique plane: no axis alone shows it
+    found = nuisances_of(x * y + 0.1 * rng.normal(size=400), {}, directions, {})
+    assert found["direction of the tilt axis"] > 0.85 and found["direction of view"] < 0.75
+    assert set(directions_of(rotations.as_matrix(), tilted=False)) == {"direction of view"}
 
 
 # ---- against the truth

@@ -30,4 +30,7 @@ def _verdict(summary: Mapping[str, Any]) -> str:
     compared = f"mean correlation {summary['agreement']:.2f}; sets of one structure reach {max(nulls):.2f}"
     if summary["verdict"] == "supported":
         return f"*Supported*: two halves that never met find the same difference ({compared})."
-    return f"*Not supported*: nothing says that there are two structures ({compared}). Do not interpret the classes."
+    why = "nothing says that there are two structures"
+    if follows := summary.get("follows"):
+        why = f"the classes follow the {follows}; they may be one structure seen from different sides"
+    return f"*Not supported*: {why} ({compared}). Do not interpret the classes."
