@@ -136,12 +136,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--null-seeds", type=int, nargs="+", default=NULL_SEEDS, help="of the case with one structure")
+    parser.add_argument("--only", default="", help="beginning of the names of cases")
     parser.add_argument("--write", action="store_true", help="keep the result in results/classification.md")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     rows = [
         measured(case, options.maps / "4v4r.mrc", options.count, seed, options.folder)
         for case in CASES
+        if case[0].startswith(options.only)
         for seed in (options.null_seeds if case[3] else options.seeds)
     ]
     table = pd.DataFrame(rows)
