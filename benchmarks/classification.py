@@ -116,11 +116,16 @@ CASES = (  # d', degrees by which poses are off about each axis, whether all par
 SEEDS, NULL_SEEDS = (11, 12, 13), tuple(range(11, 21))
 
 
+def kept_at(name: str, count: int, seed: int, folder: Path) -> Path:
+    """Where the row of a case is, once it was measured."""
+    plain = "".join(letter if letter.isalnum() else "_" for letter in name)
+    return folder / f"{plain}_{count}_{seed}.json"
+
+
 def measured(case: tuple[str, float, float, bool], maps: Path, count: int, seed: int, folder: Path) -> dict:
     """The row of a case, from an earlier run of the bench or now."""
     name, separation, error, one = case
-    plain = "".join(letter if letter.isalnum() else "_" for letter in name)
-    kept = folder / f"{plain}_{count}_{seed}.json"
+    kept = kept_at(name, count, seed, folder)
     if not kept.exists():
         row = {"case": name, "seed": seed, **measure(Particles(maps, count, separation, error, one, seed), one)}
         kept.write_text(json.dumps(row | {"commit": commit()}, indent=1, default=float), encoding="utf-8")
@@ -137,14 +142,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--null-seeds", type=int, nargs="+", default=NULL_SEEDS, help="of the case with one structure")
     parser.add_argument("--only", default="", help="beginning of the names of cases")
+    parser.add_argument("--most", type=int, help="measure at most so many cases more")
     parser.add_argument("--write", action="store_true", help="keep the result in results/classification.md")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    rows = [
-        measured(case, options.maps / "4v4r.mrc", options.count, seed, options.folder)
+    cases = [
+        (case, seed)
         for case in CASES
         if case[0].startswith(options.only)
         for seed in (options.null_seeds if case[3] else options.seeds)
+    ]
+    done = [(case, seed) for case, seed in cases if kept_at(case[0], options.count, seed, options.folder).exists()]
+    todo = [one for one in cases if one not in done][: options.most]
+    rows = [
+        measured(case, options.maps / "4v4r.mrc", options.count, seed, options.folder)
+        for case, seed in cases
+        if (case, seed) in [*done, *todo]
     ]
     table = pd.DataFrame(rows)
     commits = ", ".join(sorted(table.pop("commit").unique()))

@@ -79,10 +79,15 @@ def _accuracies(simulated: Simulated, found: SplitProjections) -> dict:
     return row | {f"follows {name}": value for name, value in nuisances_of(found.split.log_odds, numbers, views, {}).items()}
 
 
+def kept_at(trial: Trial, count: int, edge: int, seed: int, folder: Path) -> Path:
+    """Where the row of a case is, once it was measured."""
+    name = "".join(letter if letter.isalnum() else "_" for letter in trial.name)
+    return folder / f"{name}_{count}_{edge}_{seed}.json"
+
+
 def measured(trial: Trial, structures: dict[str, np.ndarray], count: int, seed: int, folder: Path) -> dict:
     """The row of a case, from an earlier run of the bench or now."""
-    name = "".join(letter if letter.isalnum() else "_" for letter in trial.name)
-    kept = folder / f"{name}_{count}_{len(structures['whole'])}_{seed}.json"
+    kept = kept_at(trial, count, len(structures["whole"]), seed, folder)
     if not kept.exists():
         row = {"case": trial.name, "seed": seed, "count": count, "edge": len(structures["whole"])}
         row |= measure(trial, structures, count, seed) | {"commit": commit()}
@@ -102,16 +107,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--null-seeds", type=int, nargs="+", default=NULL_SEEDS, help="of E4")
     parser.add_argument("--only", nargs="+", default=[""], help="beginnings of the names of cases")
+    parser.add_argument("--most", type=int, help="measure at most so many cases more")
     parser.add_argument("--write", action="store_true", help="keep the result in results/classification_projections.md")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     structures = made(options.maps, options.edge)
-    rows = []
-    for trials, count in ((VERDICTS, options.verdict_count), (ACCURACY, options.count)):
-        for trial in trials:
-            seeds = options.null_seeds if len(trial.structures) == 1 else options.seeds
-            if trial.name.startswith(tuple(options.only)):
-                rows += [measured(trial, structures, count, seed, options.folder) for seed in seeds]
+    cases = [
+        (trial, count, seed)
+        for trials, count in ((VERDICTS, options.verdict_count), (ACCURACY, options.count))
+        for trial in trials
+        if trial.name.startswith(tuple(options.only))
+        for seed in (options.null_seeds if len(trial.structures) == 1 else options.seeds)
+    ]
+    done = [one for one in cases if kept_at(one[0], one[1], options.edge, one[2], options.folder).exists()]
+    todo = [one for one in cases if one not in done][: options.most]
+    rows = [measured(trial, structures, count, seed, options.folder) for trial, count, seed in cases
+            if (trial, count, seed) in [*done, *todo]]  # fmt: skip
     finish("classification_projections", page(pd.DataFrame(rows)), options.write)
 
 
