@@ -9,7 +9,9 @@ from tomo_particles.classification.directions import axes_of
 from tomo_particles.classification.finer_classes import held_out_scores, judged_finer
 from tomo_particles.classification.observations import Space
 from tomo_particles.classification.projections import Projections
+from tomo_particles.classification.repeated_splits import Partition
 from tomo_particles.classification.residuals import consensus_of, residuals_of
+from tomo_particles.classification.split_set import SplitSet
 from tomo_particles.classification.two_classes import classes_of, log_odds_of
 from tomo_particles.evaluation.class_agreement import right
 
@@ -84,3 +86,19 @@ def test_scores_are_of_particles_that_did_not_make_the_classes():
     scores, own = held_out_scores(residuals, random), log_odds_of(residuals, classes_of(residuals, random[:, 0]))
     follows = lambda odds: float(np.corrcoef(odds, random[:, 0])[0, 1])  # noqa: E731
     assert follows(own) > 0.3 and abs(follows(scores[:, 0] - scores[:, 1])) < 0.15
+
+
+def test_scores_of_a_finer_judgement_become_classes_the_larger_one_first():
+    """What the halves found alone keeps the names of the classes when these change places."""
+    before = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
+    split = SplitSet(
+        log_odds=np.log(before[:, 0] / before[:, 1]), in_halves=before[:, 0], contrast=np.ones(3), found=None, nulls=np.zeros(2),
+        supported=True, follows="", continuous=False, attracted=False, partition=Partition(before, []),
+    )  # fmt: skip
+    scores = np.log(np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]])) + np.array([[5.0], [-3.0], [0.0]])
+    again = split.judged_again(scores)
+    assert again.partition.labels.tolist() == [2, 1, 1]
+    assert again.log_odds == pytest.approx([-np.log(9), np.log(4), np.log(9)])
+    assert again.partition.log_odds() == pytest.approx(again.log_odds) and again.in_halves == pytest.approx([0.1, 0.2, 0.3])
+    same = split.judged_again(np.log(before))
+    assert same.partition.probabilities == pytest.approx(before) and same.in_halves == pytest.approx(split.in_halves)
