@@ -13,9 +13,9 @@ DIFFERENCE = ("difference, mean", "difference, least")
 SHOWN = ("ARI", "ECE", *DIFFERENCE, *NUISANCES, "agreement", "resolution", "judged", "cone", "CPU s")
 
 
-def page(rows: pd.DataFrame) -> str:
-    """Verdicts, means over the seeds beside the goals, and every case."""
-    parts = [_words(rows)]
+def page(rows: pd.DataFrame, asked: int) -> str:
+    """Verdicts, means over the seeds beside the goals, and every case. asked: how many cases there are."""
+    parts = [f"{len(rows)} of {asked} cases were measured.", _words(rows)]
     verdicts, accuracy = (rows[rows["case"].isin([trial.name for trial in trials])] for trials in (VERDICTS, ACCURACY))
     if len(verdicts):
         parts += ["## Verdicts", as_markdown(_verdicts(verdicts))]

@@ -123,7 +123,7 @@ def main() -> None:
     todo = [one for one in cases if one not in done][: options.most]
     rows = [measured(trial, structures, count, seed, options.folder) for trial, count, seed in cases
             if (trial, count, seed) in [*done, *todo]]  # fmt: skip
-    finish("classification_projections", page(pd.DataFrame(rows)), options.write)
+    finish("classification_projections", page(pd.DataFrame(rows), len(cases)), options.write)
 
 
 if __name__ == "__main__":
