@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 
 from tomo_particles.consensus import labels, training_examples
 from tomo_particles.consensus.final_score import score_merged_picks
+from tomo_particles.consensus.kinds import Kinds
 from tomo_particles.consensus.merged_picks import MergedPicks
 from tomo_particles.evaluation.calibration import expected_calibration_error, precision_recall
 from tomo_particles.formats.xmd import read_table
@@ -259,4 +260,7 @@ def _scored_otherwise(judge: Judge, scored: Path) -> Iterator[dict]:
     network_score = np.array(table["zScoreDeepLearning1"])
     score = score_merged_picks(table["comment"], np.zeros(len(network_score)), network_score, None).posterior
     yield judge.row("without the pickers' scores", picks, score, score >= 0.5, probability=True)
+    with replaced(Kinds, "learned", staticmethod(lambda seen, log_odds, agreement: None)):
+        score = score_merged_picks(table["comment"], np.zeros(len(network_score)), network_score, table.get("keywords")).posterior
+    yield judge.row("without kinds of picks", picks, score, score >= 0.5, probability=True)
     yield judge.row("the network's score alone", picks, network_score, network_score >= 0.5, probability=True)

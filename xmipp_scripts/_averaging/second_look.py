@@ -221,10 +221,11 @@ def _compared(
     rows = np.array([of_tomogram[boxes.sources[number].name][row] for number, row in boxes.places], dtype=int)
     merged = MergedPicks.from_columns(columns)
     m = len(merged)
-    accepted = np.full(len(names), np.nan)
+    accepted, support = np.full(len(names), np.nan), np.zeros(len(names))
     accepted[:m] = np.where(merged.accepted(ACCEPTED), merged.probability, np.nan)
+    support[:m] = np.where(references_of(columns["comment"]), np.inf, merged.support)  # the user's own are certain
     half = split_halves(boxes.names, boxes.positions * rates[0], config.diameter / 2)
-    references = best_references(accepted[rows], half)
+    references = best_references(accepted[rows], support[rows], half)
     count = tuple(int((references & (half == number)).sum()) for number in (0, 1))
     if min(count) < LEAST_OF_HALF:
         return (

@@ -19,6 +19,8 @@ from .search import correlation_coefficients, mask_of, search_everywhere
 
 LEAST_OF_HALF = 20  # references in each half
 MOST_OF_HALF = 400  # more do not make the average better, at this resolution, but take time
+# Seeds 1 to 3: of all accepted picks 0.38 to 0.73 were particles where others look alike, of these 0.72 to 0.96.
+BEST_SHARE, ENOUGH_OF_HALF = 1 / 3, 40
 LOCAL_ROUNDS = 2  # each at half the angle of the one before
 COARSEST = 60.0  # Å; at 80 to 100 a ribosome is a ball
 DETAILS = 3.0  # the low-pass in diameters, so that a small particle is no ball
@@ -57,12 +59,19 @@ def memory_of(boxes: PickedBoxes, diameter: float) -> float:
     return float((2 * len(boxes) + 3 * MOST_OF_HALF + KERNELS) * spectrum)
 
 
-def best_references(score: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """(n,) bool: in each half the picks of highest score, at most MOST_OF_HALF; NaN for picks that are none."""
+def best_references(score: np.ndarray, support: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """(n,) bool: in each half the picks that most pickers agree on, and of these the ones of highest score.
+
+    They are the best third, but from ENOUGH_OF_HALF to MOST_OF_HALF. Among all accepted picks there may be as many of another
+    particle, and the average of both kinds tells neither from the other.
+
+    score: (n,) NaN for picks that are no references.  support: (n,) number of pickers.
+    """
     chosen = np.zeros(len(score), dtype=bool)
     for number in (0, 1):
         own = np.flatnonzero((half == number) & np.isfinite(score))
-        chosen[own[np.argsort(-score[own], kind="stable")[:MOST_OF_HALF]]] = True
+        most = min(max(round(BEST_SHARE * len(own)), ENOUGH_OF_HALF), MOST_OF_HALF)
+        chosen[own[np.lexsort((-score[own], -support[own]))[:most]]] = True
     return chosen
 
 

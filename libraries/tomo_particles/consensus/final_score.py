@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import minimize
 
+from .kinds import Kinds
 from .labels import agreement_of
 from .merged_picks import references_of, scores_of, votes_of
 from .picker_reliability import TINY, Reliability, VotePatterns, estimate_reliability
@@ -94,7 +95,8 @@ class Evidence:
     """How network score and picker evidence give the log-odds of a merged pick, learned from many.
 
     by_network: of the log-odds of the network score.  spread, by_pickers: of the picker evidence.  trust: weight of the former;
-    base: what is subtracted from it.  factor: of the sum.
+    base: what is subtracted from it.  factor: of the sum.  kinds: if there are some, the log-odds are the mean of these and of
+    those of the kinds.
     """
 
     by_network: Odds | TabulatedOdds
@@ -103,20 +105,32 @@ class Evidence:
     trust: float
     base: float
     factor: float = 1.0
+    kinds: Kinds | None = None
 
     def odds(self, network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, scored: np.ndarray) -> np.ndarray:
         """(m,) log-odds. scored: (m,) bool, whose network score counts; of the others the picker evidence alone does."""
         odds = self.by_pickers.of(self.spread.features(seen, scores))
         odds[scored] += self.trust * (self.by_network.of(logit_of(network_score[scored])[:, None]) - self.base)
-        return self.factor * odds
+        odds *= self.factor
+        if self.kinds is not None:
+            of_kinds = logit_of(self.kinds.particle_share(seen[scored], logit_of(network_score[scored])))
+            odds[scored] = (odds[scored] + of_kinds) / 2
+        return odds
 
     @staticmethod
     def learned(
-        network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, agreement: np.ndarray, two_groups: bool = False
+        network_score: np.ndarray,
+        seen: np.ndarray,
+        scores: np.ndarray,
+        agreement: np.ndarray,
+        two_groups: bool = False,
+        outlying: np.ndarray | None = None,
     ) -> Evidence:
         """From merged picks; see `final_probability`."""
-        by_network = _fit_network(network_score, agreement, two_groups)
-        return _with_pickers(by_network, network_score, seen, scores, np.ones(len(network_score), dtype=bool))
+        every = np.ones(len(network_score), dtype=bool)
+        evidence = _with_pickers(_fit_network(network_score, agreement, two_groups), network_score, seen, scores, every)
+        usual = every if outlying is None else ~outlying
+        return replace(evidence, kinds=Kinds.learned(seen[usual], logit_of(network_score[usual]), agreement[usual]))
 
     @staticmethod
     def learned_against_noise(
@@ -138,6 +152,8 @@ def final_probability(
     scores, NaN if the picker gave none; each picker's are standardised, so their unit does not matter.  agreement: (m,) in
     [0, 1], training label from the votes.  two_groups: see `odds_by_network_score`.  Deterministic; the order of the picks and
     of the pickers does not matter.
+
+    From three pickers on, the log-odds are the mean of those of the two views and of those of the kinds of picks (`Kinds`).
     """
     network_score = np.asarray(network_score, dtype=float)
     if not len(network_score):
@@ -317,9 +333,10 @@ def fit_merged_picks(
     comparable: np.ndarray | None = None,
     two_groups: bool = False,
     votes: VotePatterns | None = None,
+    outlying: np.ndarray | None = None,
 ) -> PickFit:
     """What `score_merged_picks` learns from merged picks; without network_score only the votes. votes: if they were learned
-    from these picks already."""
+    from these picks already.  outlying: (m,) bool, picks of outlying contrast, which are no kind."""
     seen, pickers = votes_of(comments)
     free = ~references_of(comments)
     if not free.any():
@@ -329,7 +346,8 @@ def fit_merged_picks(
         own, voted = np.asarray(network_score, dtype=float)[free], seen[free]
         of_pickers = scores_of(comments, scores, pickers)[free]
         if noise is None or comparable is None:
-            evidence = Evidence.learned(own, voted, of_pickers, agreement_of(comments, labels)[free], two_groups)
+            unusual = None if outlying is None else outlying[free]
+            evidence = Evidence.learned(own, voted, of_pickers, agreement_of(comments, labels)[free], two_groups, unusual)
         else:
             evidence = Evidence.learned_against_noise(own, noise, voted, of_pickers, comparable[free])
     return PickFit(pickers, votes, evidence)

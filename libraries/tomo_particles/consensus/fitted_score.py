@@ -13,6 +13,7 @@ import numpy as np
 from ..core.errors import parameter
 from ..formats.xmd import positions_of
 from .final_score import Evidence, Odds, PickFit, ScoreSpread, fit_merged_picks
+from .kinds import Kinds
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import VoteModel, VotePatterns, votes_of_witnesses
 from .training_examples import contrast_outliers_of
@@ -21,7 +22,7 @@ from .verdict import ScoredPlaces, Verdict, among, verdict_without_scores
 # What decides the score: network score and picker evidence together, the network score but for outliers of contrast (one picker
 # has no votes), or the network score whatever it is (the recipe of the paper).
 TOGETHER, NETWORK_ALONE, PAPER = "together", "network", "paper"
-VERSION = 1  # of the text in a model file
+VERSION, READABLE = 2, (1, 2)  # of the text in a model file; 1 has no kinds of picks
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ class FittedScore:
         labels, scores = np.array(columns["enabled"]), columns.get("keywords")
         network_score = np.array(columns[NETWORK])
         fit = fit_merged_picks(
-            columns["comment"], labels, network_score, scores, **against_noise, two_groups=two_groups, votes=self.fit.votes
-        )
+            columns["comment"], labels, network_score, scores, **against_noise, two_groups=two_groups, votes=self.fit.votes,
+            outlying=self.outlying(columns),
+        )  # fmt: skip
         return replace(self, verdict=verdict, fit=fit)
 
     @property
@@ -134,7 +136,7 @@ class FittedScore:
         """Raises ValueError for a text that is no fitted score."""
         try:
             values = json.loads(text)
-            if values["version"] != VERSION:
+            if values["version"] not in READABLE:
                 raise ValueError(f"it is of version {values['version']}")
             fit = _read_fit(values["fit"])
             found = FittedScore(
@@ -168,10 +170,7 @@ def _read_fit(values: dict[str, Any]) -> PickFit:
     votes = evidence = None
     if values["votes"] is not None:
         own, of_model = values["votes"], values["votes"]["model"]
-        witness = np.array(own["witness"], dtype=int)
-        n_witnesses = int(witness.max(initial=-1)) + 1
-        if witness.shape != (n,) or set(witness) != set(range(n_witnesses)):
-            raise ValueError("the witnesses of the pickers do not fit")
+        witness, n_witnesses = _read_witnesses(own["witness"], n)
         recall, false_share = (_array(of_model[name], n_witnesses) for name in ("recall", "false_share"))
         model = VoteModel(recall, false_share, _number(of_model["coincidence"]), _number(of_model["share"]))
         probability = _array(own["probability"], len(own["patterns"]))
@@ -181,8 +180,30 @@ def _read_fit(values: dict[str, Any]) -> PickFit:
         own = values["evidence"]
         spread = ScoreSpread(_array(own["spread"]["mean"], n), _array(own["spread"]["deviation"], n))
         numbers = (_number(own[name]) for name in ("trust", "base", "factor"))
-        evidence = Evidence(_read_odds(own["by_network"], 1), spread, _read_odds(own["by_pickers"], 3 * n), *numbers)
+        kinds = _read_kinds(own["kinds"], n) if own.get("kinds") else None
+        evidence = Evidence(_read_odds(own["by_network"], 1), spread, _read_odds(own["by_pickers"], 3 * n), *numbers, kinds)
     return PickFit(pickers, votes, evidence)
+
+
+def _read_witnesses(values: Any, n: int) -> tuple[np.ndarray, int]:
+    """(n,) the witness of each picker, and the number of witnesses."""
+    witness = np.array(values, dtype=int)
+    number = int(witness.max(initial=-1)) + 1
+    if witness.shape != (n,) or set(witness) != set(range(number)):
+        raise ValueError("the witnesses of the pickers do not fit")
+    return witness, number
+
+
+def _read_kinds(values: dict[str, Any], n: int) -> Kinds:
+    witness, n_witnesses = _read_witnesses(values["witness"], n)
+    n_kinds = len(values["share"])
+    share, mean, deviation, particles = (_array(values[name], n_kinds) for name in ("share", "mean", "deviation", "particles"))
+    rate = np.array([_array(row, n_witnesses) for row in values["rate"]])
+    if rate.shape != (n_kinds, n_witnesses) or not ((share > 0).all() and (deviation > 0).all()):
+        raise ValueError("the kinds of picks do not fit")
+    if not ((rate > 0) & (rate < 1)).all() or not ((particles >= 0) & (particles <= 1)).all():
+        raise ValueError("the kinds of picks are no probabilities")
+    return Kinds(witness, share, rate, mean, deviation, particles)
 
 
 def _read_odds(values: dict[str, Any], n_features: int) -> Odds:

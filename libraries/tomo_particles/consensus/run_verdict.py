@@ -15,6 +15,10 @@ from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import Reliability, witnesses_of
 from .verdict import VOTES_ALONE, WEAK, Verdict, verdict_of, verdict_without_agreement, verdict_without_scores
 
+# Seeds 1 to 3, two pickers after a second look: 1.0 to 1.04 where agreement and looks tell the same, 1.7 to 2.0 elsewhere.
+# Of three that differed, one was right by its looks, one by its agreement, one by neither.
+DIFFERENT_NUMBER = 1.25
+
 
 @dataclass(frozen=True)
 class FinalScores:
@@ -67,10 +71,28 @@ def final_scores(
     if verdict.promises:
         confirmed, lookalikes = _confirmed(columns, score, verdict.unlike_noise, two_groups)
         verdict = replace(verdict, confirmed=confirmed, lookalikes=lookalikes)
+        if two_groups:
+            verdict = _doubted(verdict, score, fitted.weighed(verdict, columns, noise).scores(columns, noise))
     verdict = replace(verdict, reason=verdict.reason + same)
     known = 1.0 if verdict.promises else np.full(len(pickers.pickers), np.nan)
     pickers = replace(pickers, recall=pickers.recall * known, precision=pickers.precision * known)
     return FinalScores(score, verdict, pickers, replace(fitted, verdict=verdict))
+
+
+def _doubted(verdict: Verdict, score: np.ndarray, by_agreement: np.ndarray) -> Verdict:
+    """Weak, if picks that only one of two pickers found look like particles and the agreement of the pickers says that they are
+    none: another particle may look alike, or one picker may miss many. Nothing in the run tells which.
+
+    score: (m,) final scores.  by_agreement: (m,) those that the agreement alone gives.
+    """
+    looks, agrees = int((score >= 0.5).sum()), int((by_agreement >= 0.5).sum())
+    if looks <= DIFFERENT_NUMBER * agrees:
+        return verdict
+    reason = (
+        f"{verdict.reason}, but {looks} picks look like particles and the agreement of the two pickers confirms {agrees}: "
+        f"the others may be particles that one picker missed, or another particle that looks alike; a third picker tells"
+    )
+    return replace(verdict, kind=WEAK, reason=reason)
 
 
 def _same_witnesses(fitted: FittedScore) -> str:

@@ -93,10 +93,19 @@ def test_a_pick_does_not_meet_an_average_that_holds_it(mixed, seen):
 
 def test_the_best_picks_of_each_half_are_averaged():
     score = np.array([0.9, np.nan, 0.7, 0.6])
-    assert best_references(score, np.array([0, 0, 0, 1])).tolist() == [True, False, True, True]
-    many = np.linspace(0.5, 1, 1000)
-    chosen = best_references(many, np.arange(1000) % 2)
+    assert best_references(score, np.ones(4), np.array([0, 0, 0, 1])).tolist() == [True, False, True, True]
+    many = np.linspace(0.5, 1, 3000)
+    chosen = best_references(many, np.ones(3000), np.arange(3000) % 2)
     assert chosen.sum() == 800 and chosen[-800:].all()
+
+
+def test_the_picks_that_most_pickers_agree_on_are_averaged_first():
+    score, half = np.linspace(1, 0.5, 300), np.arange(300) % 2
+    support = np.where(np.arange(300) >= 200, 3, 2)  # of lower score
+    chosen = best_references(score, support, half)
+    assert chosen.sum() == 100 and chosen[200:].all()  # a third
+    few = best_references(score[:120], support[:120], half[:120])
+    assert few.sum() == 80 and few[:80].all()  # 40 in each half
 
 
 def test_small_particles_are_compared_at_a_finer_resolution():
