@@ -3,7 +3,8 @@
 Simulated tomograms with seven complexes of which one is wanted. Three pickers see all of them. Their consensus on the first
 tomograms teaches a picker; nobody says which of its picks are right. The last tomograms are new to pupil and teacher: the pupil
 picks them alone, the teacher's network scores the picks of the three pickers there. The pickers get the spacing that is best for
-them on the new tomograms, in hindsight. The pupil then goes into the consensus of the new tomograms as a derived picker.
+them on the new tomograms, in hindsight. The pupil then goes into the consensus of the new tomograms as a derived picker. Last,
+the pupil is joined with template matching: how, is learned on the first tomograms, where the particles are known.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tomo_particles.testing.agreement import Agreement, agreement
 RATE, DIAMETER, BOX = 10.0, 200.0, 32  # Å/voxel, Å, voxels
 TARGET, COUNTS = "twosubunits", (2, 2, 2, 4, 4, 4, 18)
 LEARN, NEW = 4, 2  # tomograms
+LOW = 0.1  # score of the pupil from which on its picks are joined
 SPACINGS = np.arange(0.5, 1.31, 0.1)  # diameters
 RADIUS = DIAMETER / 2 / RATE
 PICKERS = {
@@ -71,6 +73,29 @@ class Bench:
                  "--boxsize", BOX, "--radius", 0.3, "--odir", odir, "--noReport", "--seed", self.seed, *options)  # fmt: skip
         return odir
 
+    def joined(self, model: Path) -> Path:
+        """The picks of pupil and template matching joined on the new tomograms, as learned on the others."""
+        program, *options = PICKERS["template matching"]
+        template = self.folder / "simulation" / "templates" / f"{TARGET}.mrc"
+        for new in (False, True):
+            part, tomograms = self.folder / f"join_{'new' if new else 'learn'}", ("--tomograms", *self.tomograms(new))
+            self.run(part / "tm.csv", program, *tomograms, "-o", part / "tm.csv", *options, "--templates", template,
+                     "--scoremaps", part / "tm_maps")  # fmt: skip
+            self.run(part / "dl.csv", "deep_pick_tomo", *tomograms, "--model", model, "-o", part / "dl.csv", "--threshold", LOW,
+                     "--scoremaps", part / "dl_maps")  # fmt: skip
+            known = () if new else ("--truth", self._particles())
+            self.run(part / "joined.csv", "join_picks_tomo", *tomograms, "--network", part / "dl.csv", "--networkMaps",
+                     part / "dl_maps", "--template", part / "tm.csv", "--templateMaps", part / "tm_maps", "--diameter", DIAMETER,
+                     "--fit", self.folder / "join.json", "-o", part / "joined.csv", *known)  # fmt: skip
+        return part / "joined.csv"
+
+    def _particles(self) -> Path:
+        """The wanted particles of the tomograms to learn from, as a pick file."""
+        table, names = pd.read_csv(self.folder / "simulation" / "ground_truth.csv"), [p.stem for p in self.tomograms(False)]
+        output = self.folder / "particles_learn.csv"
+        table[(table["class"] == TARGET) & table["tomo_id"].isin(names)].to_csv(output, index=False)
+        return output
+
     def truth(self, new: bool) -> dict[str, np.ndarray]:
         table = pd.read_csv(self.folder / "simulation" / "ground_truth.csv")
         return _places(table[table["class"] == TARGET], [path.stem for path in self.tomograms(new)])
@@ -102,8 +127,11 @@ def row(seed: int, name: str, found: Agreement, note: str = "") -> dict[str, obj
             "F1": found.f1, "": note}  # fmt: skip
 
 
-def groups(template: pd.DataFrame, pupil: pd.DataFrame, truth: dict[str, np.ndarray]) -> dict[str, Agreement]:
-    """Template matching and the pupil together, as the groups of Moebel et al. 2021: found by both, by one alone, by any."""
+def groups(
+    template: pd.DataFrame, pupil: pd.DataFrame, joined: pd.DataFrame, truth: dict[str, np.ndarray]
+) -> dict[str, Agreement]:
+    """Template matching and the pupil together, as the groups of Moebel et al. 2021: found by both, by one alone, by any; and
+    what the joint score accepts."""
     parts: dict[str, list[pd.DataFrame]] = {"both": [], "tm alone": [], "dl alone": []}
     for name in truth:
         one, other = (table[table["tomo_id"] == name] for table in (template, pupil))
@@ -113,6 +141,7 @@ def groups(template: pd.DataFrame, pupil: pd.DataFrame, truth: dict[str, np.ndar
         parts["dl alone"].append(other.iloc[np.setdiff1d(np.arange(len(other)), pairs.particle)])
     tables = {name: pd.concat(own) for name, own in parts.items()}
     tables["union"] = pd.concat(list(tables.values()))
+    tables["joined, learned on the first tomograms"] = joined
     return {name: measured(table, truth) for name, table in tables.items()}
 
 
@@ -144,13 +173,14 @@ def measure(bench: Bench, steps: int, epochs: int) -> tuple[list[dict[str, objec
     alone = json.loads((joined / "summary.json").read_text(encoding="utf-8"))["derived"]
     note = ", ".join(f"{of['alone']} places alone, {of['accepted']} accepted" for of in alone.values())
     rows.append(row(seed, "teacher with the pupil as derived picker", measured(with_it, truth), note))
-    of_groups = [row(seed, name, found) for name, found in groups(best["template matching"], pupil, truth).items()]
+    joint = pd.read_csv(bench.joined(model))
+    of_groups = [row(seed, name, found) for name, found in groups(best["template matching"], pupil, joint, truth).items()]
     return rows, of_groups
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
     parser.add_argument("--size", type=int, nargs=3, default=[144, 144, 64], help="x, y, z, voxels")
     parser.add_argument("--snr", type=float, default=0.1)
     parser.add_argument("--steps", type=int, default=300, help="of each of the two networks of the pupil")

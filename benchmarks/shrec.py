@@ -16,15 +16,19 @@ from shrec_2020_tables import CLASSES, CLASSIFICATION, LOCALISATION, SIZE_GROUPS
 
 from tomo_particles.core.files import write_csv_table
 from tomo_particles.core.picks import Picks
+from tomo_particles.evaluation.calibration import expected_calibration_error
+from tomo_particles.evaluation.matching import counts_by_score, pairs_within
 from tomo_particles.formats.pick_files import read_pick_file
 from tomo_particles.learning.voxels.recipes import RECIPES
 from tomo_particles.pickers.template_selection import CANDIDATES, select
+from tomo_particles.pickers.voxelwise.calibration import best_threshold
 
 MAP_OF = {"4d8q": "4v94"}  # the maps at hand hold TRiC under another entry
 RATE = 10.0  # Å/voxel
 REDUCED, FULL = (224, 224, 80), (512, 512, 200)
 STEPS = {REDUCED: 22.0, FULL: 7.0}  # degrees: the small complexes need no finer ones at the CTF's first zero
 SEED = 2020
+FIRST_ZERO = 24.3  # Å: of the CTF at the 3 µm of the set; template matching compares no finer details either
 BLOB_DIAMETER = 120  # Å: the complexes measure 70 to 250
 # Of the layers, relative to the recipe: what makes it small enough for two processor cores; on a GPU all have their full width
 WIDTHS = {"deepfinder": 0.25, "dn3dunet": 0.25, "umc": 0.125}
@@ -143,6 +147,43 @@ def learn(job: Job, recipe: str, how: Training) -> tuple[Path, Cost]:
     picked = run_program("deep_pick_tomo", "--tomograms", *job.volumes(), "--model", model, *gpus, "-o", picks)
     seconds = trained.seconds + picked.seconds
     return picks, Cost(seconds, max(trained.memory, picked.memory), trained.processor + picked.processor)
+
+
+def identify(job: Job, recipe: str) -> tuple[Path, Cost]:
+    """The picks of a trained picker with the classes of the templates that fit best there, and what both steps cost."""
+    picks = job.folder / f"{recipe}_identified.csv"
+    templates = [job.folder / "data" / "templates" / f"{path.stem}.mrc" for path in job.maps]
+    options = ["--tomograms", *job.volumes(), "--model", job.folder / recipe / "model.h5", "--identify", *templates]
+    return picks, once(job, f"identify {recipe}", "deep_pick_tomo",
+                       [*options, "--angularstep", job.step, "--lowpass", FIRST_ZERO, "-o", picks])  # fmt: skip
+
+
+def score_quality(job: Job, recipe: str, truth: pd.DataFrame) -> dict[str, object]:
+    """Of all picks of a trained picker, whatever their score: the calibration error, and F1 at the model's thresholds and at the
+    best one in hindsight. A pick hits within the radius of the particle's volume."""
+    classes = pd.read_csv(job.folder / "data" / "classes.csv", dtype={"class": str}).set_index("class")
+    every, accepted = job.folder / f"{recipe}_every.csv", pd.read_csv(job.folder / f"{recipe}.csv", dtype={"class": str})
+    run_program("deep_pick_tomo", "--tomograms", *job.volumes(), "--model", job.folder / recipe / "model.h5", "--threshold", 0,
+                "-o", every, quiet=True)  # fmt: skip
+    found = {name: _hits(table, truth, classes) for name, table in
+             (("every", pd.read_csv(every, dtype={"class": str})), ("accepted", accepted))}  # fmt: skip
+    score, true = found["every"]
+    hits = found["accepted"][1]
+    return {"picker": recipe, "picks of any score": len(score), "ECE": expected_calibration_error(score, true),
+            "F1": 2 * hits.sum() / (len(hits) + len(truth)),
+            "F1, best threshold in hindsight": best_threshold(score, true, len(truth))[1]}  # fmt: skip
+
+
+def _hits(picks: pd.DataFrame, truth: pd.DataFrame, classes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (n,) of picks and whether each is of a particle."""
+    scores, true = [], []
+    for tomo_id, particles in truth.groupby("tomo_id"):
+        own = picks[picks["tomo_id"] == tomo_id]
+        radii = (particles["class"].map(classes["voxels"]).to_numpy(dtype=float) * 3 / 4 / np.pi) ** (1 / 3)
+        pairs = pairs_within(own[["x", "y", "z"]].to_numpy(), particles[["x", "y", "z"]].to_numpy(), radii)
+        scores.append(own["score"].to_numpy())
+        true.append(counts_by_score(pairs, scores[-1]))
+    return np.concatenate(scores), np.concatenate(true)
 
 
 def learned_part(job: Job) -> Path:
@@ -274,6 +315,7 @@ def main() -> None:
     parser.add_argument("--learned", action="store_true", help="these pickers alone; by default unet")
     parser.add_argument("--minutes", type=float, default=10.0, help="of training, for each network of a recipe")
     parser.add_argument("--folds", type=int, default=3, help="networks of a recipe")
+    parser.add_argument("--identify", action="store_true", help="also name the picks of trained pickers by the templates")
     parser.add_argument("--gpus", default="", help="to train and pick on, such as 0; by default the CPU")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--write", action="store_true")
@@ -290,8 +332,12 @@ def main() -> None:
     files, costs = ({}, {}) if options.learned else pick(job, truth)
     for recipe in recipes:
         files[recipe], costs[recipe] = learn(job, recipe, how)
+        if options.identify:
+            name = f"{recipe}, named by templates"
+            files[name], costs[name] = identify(job, recipe)
     pages = evaluate(job, files)
-    n = len(truth[truth["tomo_id"].isin(job.test_ids)])
+    truth_tested = truth[truth["tomo_id"].isin(job.test_ids)]
+    n = len(truth_tested)
     size = " x ".join(map(str, job.size))
     template_matching = (
         "" if options.learned else f"Template matching every {job.step:g} degrees, up to the first zero of the CTF. "
@@ -305,6 +351,9 @@ def main() -> None:
         f"{about_training(job, recipes, how)}\n\n"
     )
     text += tables(pages, {"simulation": cost, **costs}, names)
+    if recipes:
+        quality = as_markdown(pd.DataFrame([score_quality(job, recipe, truth_tested) for recipe in recipes]))
+        text += f"\n\n## Scores of the trained pickers\n\n{quality}"
     finish("shrec_learned" if options.learned else "shrec", text, options.write)
 
 

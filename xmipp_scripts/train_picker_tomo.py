@@ -61,7 +61,7 @@ class TrainPickerTomo(Program):
         self.addParamsLine("== Training ==")
         self.addParamsLine(
             " [--recipe <name=unet>] : network, target and loss, as published or scaled down for processors. "
-            "A minute on a GPU gave good picks with all but dn3dunet and umc, which were not trained to a good result here"
+            "A minute on a GPU gave good picks with all but dn3dunet and umc, which took four"
         )
         self.addParamsLine("      where <name>")
         self.addParamsLine("        unet : a small U-Net; minutes on two processor cores")
@@ -71,7 +71,10 @@ class TrainPickerTomo(Program):
         self.addParamsLine("        yopo : classifies patches of 26 voxels with a network that pools once")
         self.addParamsLine("        dn3dunet : removes noise in slices, then a U-Net; with --simulation only")
         self.addParamsLine("        umc : U-Net with two decoders, of density and of classes; with --simulation only, for GPUs")
-        self.addParamsLine(" [--target <name>] : sphere, heatmap or centre; default: that of the recipe")
+        self.addParamsLine(
+            " [--target <name>] : sphere, heatmap, centre, or shape (the densest part of each map, with --simulation); default: "
+            "that of the recipe"
+        )
         self.addParamsLine(" [--loss <name>] : ce, dice, tversky or bce (with --target heatmap); default: that of the recipe")
         self.addParamsLine(" [--width <double=1>] : of every layer of the network, relative to that of the recipe")
         self.addParamsLine(" [--patch <int>] : edge of a patch, voxels; default: that of the recipe (unet: 48)")

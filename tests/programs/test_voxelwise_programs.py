@@ -252,6 +252,15 @@ def test_a_recipe_learns_to_remove_noise_from_a_simulation(learned, done, tmp_pa
     assert summary["steps"] == [1] and summary["classes"]["rod"]["particles"] == 6
 
 
+def test_shapes_are_learned_from_a_simulation(done, tmp_path):
+    content = ("--size", 64, 64, 48, "--counts", 2, 2, 2, 2, 2, 2, 2, "--beads", 0, "--vesicles", 0)
+    done("simulate_tomo", "--odir", tmp_path / "s", "--tomograms", 1, *content, "--seed", 3)
+    options = ("--target", "shape", "--steps", 1, "--batch", 1, "--width", 0.1, "--folds", 1, "--patch", 16)
+    done(TRAIN, "--simulation", tmp_path / "s", *options, "-o", tmp_path / "m.h5")
+    assert json.loads((tmp_path / "m_summary.json").read_text())["parameters"]["target"] == "shape"
+    assert np.isfinite(pd.read_csv(tmp_path / "m_training.csv")["loss"]).all()
+
+
 @pytest.mark.slow
 def test_a_heatmap_is_learned(learned, done, tmp_path):
     options = ("--classes", learned.folder / "classes.csv", *QUICK, "--target", "heatmap", "--loss", "bce")

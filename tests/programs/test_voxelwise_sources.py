@@ -70,6 +70,7 @@ def test_a_simulation_knows_everything_and_its_distractors_are_no_particles(tmp_
     assert data.classes[0].radius == pytest.approx(RATE * (3 * 200 / 4 / np.pi) ** (1 / 3)) and data.classes[1].radius == 43
     assert data.labels[0].classes.tolist() == [1, 2, 0] and data.labels[0].value.tolist() == [1, 1, 0]
     assert data.labels[0].rest == 1 and "class 'a' has 2 particles: too few to learn it well" in notes
+    assert not any("surroundings" in note for note in notes)  # of noise: but the places of a simulation are right
 
 
 def test_a_recipe_that_removes_noise_needs_the_density(tmp_path):
@@ -85,6 +86,26 @@ def test_a_recipe_that_removes_noise_needs_the_density(tmp_path):
     assert grey[0, 0, 0] == 0 and grey[4, 3, 3] == 0 and grey[8, 3, 3] == pytest.approx(density[8, 3, 3] / density.std())
     with pytest.raises(InputError, match="which only --simulation has"):
         TrainConfig("m.h5", ("t.mrc",), "p.csv", diameter=80.0, recipe="umc")
+
+
+def test_shapes_come_from_the_maps_and_the_angles_of_a_simulation(tmp_path):
+    folder = simulation(tmp_path, (5, 6, 7, "a"), (20, 20, 10, "b"), (30, 9, 9, "bead"))
+    with pytest.raises(InputError, match=r"--target: shape needs '.*templates/a.mrc', which does not exist; simulate again"):
+        training_set(simulation=folder, target="shape")
+    density = np.zeros((15, 15, 15), dtype=np.float32)
+    density[6:9, 6:9, 4:12] = np.arange(1, 9)  # 72 voxels, the densest at large x
+    for name in "ab":
+        write_volume(tmp_path / "templates" / f"{name}.mrc", density, RATE)
+    with pytest.raises(InputError, match="--target: shape needs the angles of all particles"):
+        training_set(simulation=folder, target="shape")
+    table = pd.read_csv(tmp_path / "ground_truth.csv")
+    table[["rot", "tilt", "psi"]] = [[90.0, 0, 0], [0, 0, 0], [np.nan] * 3] * 2
+    table.to_csv(tmp_path / "ground_truth.csv", index=False)
+    data, _ = training_set(simulation=folder, target="shape")
+    assert data.shapes[0].places.sum() == 200 and data.shapes[0].places[6:9, 6:9, 4:12].all()  # as many as the table says
+    assert data.labels[0].turns[0] == pytest.approx(np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), abs=1e-6)
+    with pytest.raises(InputError, match="needs the maps and the angles of --simulation; choose sphere"):
+        TrainConfig("m.h5", ("t.mrc",), "p.csv", diameter=80.0, target="shape")
 
 
 def test_places_of_a_simulation_are_called_by_its_option(tmp_path):

@@ -15,13 +15,15 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, tomogram_id
 from tomo_particles.evaluation.particle_classes import DISTRACTORS, Species, read_species
 from tomo_particles.formats.pick_files import read_pick_file
+from tomo_particles.geometry.orientations import rotation_of
 from tomo_particles.learning.voxels.grey import SeenTomogram, seen_tomogram
-from tomo_particles.learning.voxels.targets import VOLUME_DIAMETER, Labels, ParticleClass
+from tomo_particles.learning.voxels.targets import VOLUME_DIAMETER, Labels, ParticleClass, Shape
 from tomo_particles.runs.results import read_run
 
 from .._shared.diameter import check_particle_size
 from .._shared.mask_option import mask_of
 from .._shared.masks import masks_by_tomogram
+from .._shared.templates import read_density
 from .train_config import SOURCES, TrainConfig
 
 ONE_CLASS = "particle"
@@ -46,13 +48,15 @@ class LearnedFile:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """n tomograms as networks see them, their labels, the classes, their files, and their noise-free densities, if needed."""
+    """n tomograms as networks see them, their labels, the classes, their files, and, if needed, their noise-free densities and
+    the shapes of the classes."""
 
     tomograms: list[SeenTomogram]
     labels: list[Labels]
     classes: tuple[ParticleClass, ...]
     files: list[LearnedFile]
     densities: list[SeenTomogram]
+    shapes: tuple[Shape, ...] = ()
 
 
 LabelsOf = Callable[[str, Tomogram], Labels]  # of a tomogram, given its path, in its own voxels
@@ -71,6 +75,7 @@ class _Source:
     diameters: Mapping[str, float]
     own_rate: Mapping[str, float | None] = field(default_factory=dict)
     ids: Mapping[str, str] = field(default_factory=dict)
+    shapes: tuple[Shape, ...] = ()
 
 
 def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[str]) -> TrainingSet:
@@ -114,7 +119,8 @@ def read_training_set(config: TrainConfig, open_files: ExitStack, notes: list[st
     if not tomograms:
         raise InputError(f"{_option(config)}: no tomogram holds anything to see; reconstruct them again")
     _check_counts(labels, classes, config, notes)
-    return TrainingSet(_with_contrast(tomograms, labels, classes, notes), labels, classes, files, densities)
+    tomograms = _with_contrast(tomograms, labels, classes, notes, sure=bool(config.simulation))
+    return TrainingSet(tomograms, labels, classes, files, densities, source.shapes)
 
 
 def _density_of(path: str, seen: SeenTomogram, open_files: ExitStack) -> SeenTomogram:
@@ -157,9 +163,25 @@ def _coordinates(config: TrainConfig, notes: list[str]) -> _Source:
     rest = UNLABELLED["partial"] if config.partial else 1.0
 
     def labels_of(path: str, tomogram: Tomogram) -> Labels:
-        return _known_labels(picks[tomogram_id(path)], tomogram, known, found, rest, (option, table))
+        labels = _known_labels(picks[tomogram_id(path)], tomogram, known, found, rest, (option, table))
+        if config.target == "shape" and len(labels) and labels.turns is None:
+            raise InputError(f"--target: shape needs the angles of all particles, and '{coordinates}' lacks some; choose sphere")
+        return labels
 
-    return _Source(paths, labels_of, found, diameters or {"--diameter": float(config.diameter or 0)})
+    shapes = _shapes(config, found, notes) if config.target == "shape" else ()
+    return _Source(paths, labels_of, found, diameters or {"--diameter": float(config.diameter or 0)}, shapes=shapes)
+
+
+def _shapes(config: TrainConfig, classes: tuple[ParticleClass, ...], notes: list[str]) -> tuple[Shape, ...]:
+    """Of each class, from its map in the simulation: its densest voxels, as many as its volume has."""
+    found = []
+    for one in classes:
+        path = Path(str(config.simulation)) / "templates" / f"{one.name}.mrc"
+        if not path.is_file():
+            raise InputError(f"--target: shape needs '{path}', which does not exist; simulate again, or choose sphere")
+        density, rate = read_density(str(path), None, "--target", notes)
+        found.append(Shape.densest(density, rate, 4 / 3 * np.pi * one.radius**3))
+    return tuple(found)
 
 
 def _tomograms_named(coordinates: Path) -> list[str]:
@@ -223,7 +245,9 @@ def _known_labels(
     if known and (strange := sorted({name for name in species if name not in known})):
         raise InputError(f"{where}: the class {listed(strange)} is not in the table of {table}; add it, or remove the picks")
     number = np.array([names.index(name) + 1 if name in names else 0 for name in species], dtype=int)
-    return Labels(positions, number, (number > 0).astype(float), np.ones(len(number)), rest)
+    turned = not np.isnan(picks.angles[number > 0]).any()
+    turns = rotation_of(np.nan_to_num(picks.angles)).as_matrix() if turned and len(picks) else None
+    return Labels(positions, number, (number > 0).astype(float), np.ones(len(number)), rest, turns)
 
 
 def _consensus(config: TrainConfig, notes: list[str]) -> _Source:
@@ -267,6 +291,7 @@ def _good_labels(labels: Labels, bad: np.ndarray, tomo_id: str, notes: list[str]
         labels.value[kept],
         np.where(bad, 0.0, labels.weight)[kept],
         labels.rest,
+        None if labels.turns is None else labels.turns[kept],
     )
 
 
@@ -284,14 +309,18 @@ def _check_counts(labels: list[Labels], classes: tuple[ParticleClass, ...], conf
 
 
 def _with_contrast(
-    tomograms: list[SeenTomogram], labels: list[Labels], classes: tuple[ParticleClass, ...], notes: list[str]
+    tomograms: list[SeenTomogram], labels: list[Labels], classes: tuple[ParticleClass, ...], notes: list[str], sure: bool
 ) -> list[SeenTomogram]:
-    """The tomograms, protein positive: the contrast of most of them holds for all."""
+    """The tomograms, protein positive: the contrast of most of them holds for all.
+
+    sure: the places are right, as in a simulation, however faint the particles are.
+    """
     contrast = [_contrast(tomogram, known, classes) for tomogram, known in zip(tomograms, labels, strict=True)]
     bright = sum(value < 0 for value in contrast) > sum(value > 0 for value in contrast)
     if bright:
         notes.append("the labelled particles are brighter than their surroundings: the model is for tomograms of that contrast")
-    if alike := [tomogram.tomo_id for tomogram, value in zip(tomograms, contrast, strict=True) if value == 0]:
+    alike = [tomogram.tomo_id for tomogram, value in zip(tomograms, contrast, strict=True) if value == 0]
+    if alike and not sure:
         notes.append(
             f"the labelled places of {listed(alike)} look like their surroundings: check the sampling rate, the axis order and "
             "the ids of the coordinates, unless these particles are few or faint"

@@ -99,6 +99,8 @@ class TrainConfig:
             raise InputError(f"--target: a network '{self.recipe}' cannot learn the target '{target}'; leave it out")
         if not loss_fits(self.loss or self.how.loss, target):
             raise InputError("--loss: bce is the loss of --target heatmap, and of no other target; give both or none")
+        if target == "shape" and not self.simulation:
+            raise InputError("--target: shape needs the maps and the angles of --simulation; choose sphere")
         if self.how.denoises and not self.simulation:
             raise InputError(f"--recipe: {self.recipe} learns from the noise-free density too, which only --simulation has")
         if self.patch is not None and (self.patch < self.how.multiple or self.patch % self.how.multiple):

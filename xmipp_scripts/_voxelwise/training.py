@@ -200,6 +200,8 @@ def _digest(data: TrainingSet, start_model: str | None) -> str:
     for one in data.labels:
         for values in (one.positions, one.classes, one.value, one.weight):
             digest.update(np.ascontiguousarray(values).tobytes())
+        if data.shapes and one.turns is not None:
+            digest.update(np.ascontiguousarray(one.turns).tobytes())
     for mask in (tomogram.mask for tomogram in data.tomograms if tomogram.mask):
         digest.update(mask.is_bad().tobytes())
     return digest.hexdigest()
@@ -235,6 +237,7 @@ def _patch_sources(
             model.classes,
             model.how,
             densities=data.densities,
+            shapes=data.shapes,
             patch=model.patch,
             closed=closed,
             only=only,

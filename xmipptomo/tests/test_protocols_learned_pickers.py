@@ -211,6 +211,10 @@ class TestNetworksOfSimulations(ConsensusProject):
 
         (error,) = form("particles", diameter=100.0).validate()
         self.assertIn("*Particle diameter (Å)* has no meaning with this network", error)
+        shape = {"recipe": 0, "target": 1 + TARGETS.index("shape"), "width": 1.0}
+        self.assertEqual(form("particles", **shape).validate(), [])
+        (error,) = form("particles", **shape, source=1).validate()
+        self.assertIn("*Target*: shape needs the maps and the angles of all _particles_ of a simulation", error)
         training = self.launchProtocol(form("particles"))
         self.assertIn("1 networks (dn3dunet) were trained on", training.methods()[0])
         self.assertEqual(training.model._classes.get().count(","), len({c._species.get() for c in simulation.particles}) - 1)

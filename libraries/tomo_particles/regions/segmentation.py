@@ -10,8 +10,9 @@ from scipy.ndimage import binary_closing, uniform_filter
 from ..core.grey_values import FLAT_NOTE, gaps_note, robust_scale
 from .binning import BinnedTomogram, binned, enlarged
 from .classes import CARBON, GOLD, ICE, MEMBRANE, NO_DATA, OUTSIDE
+from .closed_membranes import hidden_parts
 from .gold import find_gold
-from .membranes import membranes, sheet_response
+from .membranes import STEEPEST, membranes, sheet_response
 from .region_mask import RegionMask
 from .slab import outside_slab
 from .texture import MOST_GREY, find_texture
@@ -61,7 +62,9 @@ def segment(
     # Grains of a crystal pass for gold, its flat parts for membranes; what lies within a lump belongs to it.
     ice |= (gold | strong) & binary_closing(ice, iterations=max(1, round(bead_diameter / tomogram.voxel)))
     gold &= ~ice
-    membrane = membranes(response, known & ~(gold | outside | carbon | ice), tomogram.voxel) | (strong & ~ice & ~gold)
+    free = known & ~(gold | outside | carbon | ice)
+    membrane = membranes(response, free, tomogram.voxel) | (strong & ~ice & ~gold)
+    membrane |= hidden_parts(membrane, free, tomogram.voxel, STEEPEST)
     for number, places in ((MEMBRANE, membrane), (OUTSIDE, outside), (ICE, ice), (CARBON, carbon), (GOLD, gold)):
         labels[places] = number
     if notes is not None:

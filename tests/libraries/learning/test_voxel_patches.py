@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from tomo_particles.geometry.orientations import rotation_of, turned
 from tomo_particles.learning.folds import Region
 from tomo_particles.learning.voxels.grey import seen_tomogram
 from tomo_particles.learning.voxels.patches import HALF_TURNS, PatchSource
 from tomo_particles.learning.voxels.recipes import RECIPES
-from tomo_particles.learning.voxels.targets import Labels, MapGrid, ParticleClass, make_target
+from tomo_particles.learning.voxels.targets import Labels, MapGrid, ParticleClass, Shape, make_target
 
 CLASSES = (ParticleClass("a", 60.0), ParticleClass("b", 100.0))  # balls of 48 and 60 Å
 RATE = 10.0
@@ -49,6 +50,38 @@ def test_a_heatmap_is_one_at_the_particle_and_falls_off():
     answer, _ = make_target("heatmap", labels((40.5, 30.5, 20.5, 1, 1, 1)), CLASSES, RATE, GRID)
     assert answer[5, 5, 5, 1] == pytest.approx(1) and answer[5, 5, 6, 1] == pytest.approx(np.exp(-0.5), rel=1e-4)
     assert not answer[..., 2].any()
+
+
+def hook() -> np.ndarray:
+    """(z, y, x) a density without any symmetry: an arm along x, a shorter one along y, a knob above."""
+    density = np.zeros((21, 21, 21), dtype=np.float32)
+    density[8:12, 8:12, 8:20] = 1
+    density[8:12, 8:17, 8:12] = 1
+    density[8:17, 8:12, 8:12] = 1
+    return density
+
+
+@pytest.mark.parametrize("angles", [(0, 0, 0), (90, 0, 0), (0, 90, 0), (40, 70, 110)])
+def test_a_shape_is_that_of_the_map_as_it_is_turned_in_the_tomogram(angles):
+    density, turn = hook(), rotation_of(np.array([angles]))
+    shape = Shape.densest(density, RATE, density.sum() * RATE**3)
+    assert (shape.places == (density > 0)).all()
+    known = Labels.certain(np.array([[30.0, 28.0, 25.0]]), np.array([2]))
+    known = Labels(known.positions, known.classes, known.value, known.weight, 1.0, turn.as_matrix())
+    grid = MapGrid(np.array([15, 18, 20]), (21, 21, 21), 1, 0.0)  # the particle's centre is voxel 10, 10, 10
+    answer, weight = make_target("shape", known, CLASSES, RATE, grid, (shape, shape))
+    expected = turned(density, turn[0]) > 0.5
+    assert (answer[..., 2] > 0)[expected].mean() > 0.93 and expected[answer[..., 2] > 0].mean() > 0.93
+    assert not answer[..., 1].any() and (weight == 1).all() and (answer.sum(axis=-1) == 1).all()
+
+
+def test_shapes_of_neighbours_and_balls_of_wrong_places_do_not_overlap():
+    shape = Shape.densest(hook(), RATE, hook().sum() * RATE**3)
+    rows = labels((40, 30, 20, 1, 1, 1), (44, 30, 20, 2, 0.6, 1), (50, 40, 30, 0, 0, 1), rest=0.5)
+    rows = Labels(rows.positions, rows.classes, rows.value, rows.weight, rows.rest, np.stack([np.eye(3)] * 3))
+    answer, weight = make_target("shape", rows, CLASSES, RATE, GRID, (shape, shape))
+    assert (answer[..., 1:] > 0).any(axis=(0, 1, 2)).all() and not ((answer[..., 1] > 0) & (answer[..., 2] > 0)).any()
+    assert weight[10, 10, 10] == 1 and answer[10, 10, 10, 0] == 1 and weight[0, 0, 0] == 0.5
 
 
 @pytest.mark.parametrize(("away", "expected"), [(0, [0, 1, 0]), (2.9, [0, 1, 0]), (3.5, [1, 0, 0])])

@@ -55,6 +55,16 @@ def test_each_kind_of_region_is_found_where_it_is(scene, mask, number, least):
     assert share(mask, number, scene[1][number]) > least
 
 
+def test_a_membrane_is_also_where_the_tilts_do_not_show_it():
+    shell = np.abs(distance((40, 80, 80)) - 30)
+    z, _, x = (np.broadcast_to(grid - at, SHAPE) for grid, at in zip(np.indices(SHAPE, sparse=True), (40, 80, 80), strict=True))
+    seen = np.abs(x) >= np.tan(np.radians(30)) * np.abs(z)
+    grey = noise() - 2 * np.exp(-0.5 * ((shell - 1.8) / 0.6) ** 2) * seen
+    found = segment(grey, RATE)
+    assert share(found, classes.MEMBRANE, (shell <= 2) & ~seen) > 0.8 and share(found, classes.MEMBRANE, shell <= 2) > 0.9
+    assert (found.labels == classes.MEMBRANE).mean() < 0.1
+
+
 def test_little_else_is_bad(scene, mask):
     # the windows of the textures, 200 Å and more, reach beyond lump and film, which fill a fifth of this small tomogram
     known = np.logical_or.reduce(list(scene[1].values()))

@@ -25,12 +25,13 @@ def define_network(form: params.Form) -> None:
                        "GPU give it a width of 0.25.\n_msd_: mixed-scale dense network.\n_resnet_, _yopo_: classify patches "
                        "by what is in their middle.\n_dn3dunet_, _umc_: also learn the density without noise, so that they need "
                        "the particles of a simulation that kept it.\nA minute of training on a GPU gave good picks with all but "
-                       "the last two.")
+                       "the last two, which took four.")
     form.addParam("target", params.EnumParam, choices=[OF_NETWORK, *TARGETS], default=0, label="Target",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="What a network answers for each voxel. _sphere_: a ball at each particle. _heatmap_: a peak at each "
                        "particle, each class alone; with the loss _bce_. _centre_: what is in the middle of a patch, for "
-                       "_resnet_ and _yopo_ alone.")
+                       "_resnet_ and _yopo_ alone. _shape_: the densest part of each particle's map, turned "
+                       "as it is; for all particles of a simulation.")
     form.addParam("loss", params.EnumParam, choices=[OF_NETWORK, *LOSSES], default=0, label="Loss",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="How wrong answers count. _ce_: cross-entropy, balanced between the classes. _dice_, _tversky_: the "
@@ -73,6 +74,11 @@ def chosen(protocol: EMProtocol, name: str) -> str:
 def recipe_of(protocol: EMProtocol) -> Recipe:
     """The recipe of the chosen network."""
     return RECIPES[NETWORKS[protocol.recipe.get()]]
+
+
+def reads_simulation(protocol: EMProtocol) -> bool:
+    """Whether the network learns from the folder of a simulation: from densities without noise, or from maps and angles."""
+    return recipe_of(protocol).denoises or chosen(protocol, "target") == "shape"
 
 
 def network_errors(protocol: EMProtocol, start_model: str) -> list[str]:

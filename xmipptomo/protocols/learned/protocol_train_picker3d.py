@@ -32,9 +32,18 @@ from ..shared.gpus import NetworkOnGpus, define_gpus
 from ..shared.program_steps import ProgramSteps, depends_on
 from ..shared.progress import unfinished_lines
 from ..shared.sets import link_mask, link_tomogram, set_errors, write_picks_table
-from ..simulation.protocol_simulate_tomograms import densities_folder, species_table
+from ..simulation.protocol_simulate_tomograms import simulation_folder, species_table
 from . import commands
-from .network_form import FROM_SIMULATIONS, NETWORK_PARAMS, NETWORKS, chosen, define_network, network_errors, recipe_of
+from .network_form import (
+    FROM_SIMULATIONS,
+    NETWORK_PARAMS,
+    NETWORKS,
+    chosen,
+    define_network,
+    network_errors,
+    reads_simulation,
+    recipe_of,
+)
 from .training import noted, out_of_fold_picks, read_summary, summary_lines, training_detail
 
 ALL, PART, CONSENSUS = range(3)
@@ -176,7 +185,7 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
                 # A consensus knows its tomograms by their ids; other sources by the names of the links
                 name = ts_id if self.source.get() == CONSENSUS and "/" not in ts_id else file_stem(ts_id)
                 link_mask(self.regionMasks.get(), ts_id, str(Path(files.region_masks) / f"{name}_mask.mrc"))
-        if self.source.get() == CONSENSUS or recipe_of(self).denoises:
+        if self.source.get() == CONSENSUS or reads_simulation(self):
             return  # the program reads their folders
         found = {}
         for ts_id in sorted(coordinates.getTSIds()):
@@ -202,8 +211,8 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
         if self.source.get() == CONSENSUS:
             return commands.LearnedFrom(consensus=str(self._consensus().root), soft=bool(self.doubtful.get()),
                                         diameter=self.diameter.get())
-        if recipe_of(self).denoises:
-            return commands.LearnedFrom(simulation=densities_folder(self.inputCoordinates), classes=self._classes())
+        if reads_simulation(self):
+            return commands.LearnedFrom(simulation=simulation_folder(self.inputCoordinates), classes=self._classes())
         return commands.LearnedFrom(files.coordinates, sorted(map(str, Path(files.tomograms).glob("*.mrc"))),
                                     self.inputCoordinates.get().getSamplingRate(), partial=self.source.get() == PART,
                                     diameter=self.diameter.get(), classes=self._classes())
@@ -259,7 +268,7 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
         if coordinates is None:
             return errors
         errors += [f"*Coordinates*: {error}" for error in set_errors(coordinates)]
-        return errors or [*self._sourceErrors(), *self._sizeErrors(coordinates.getSamplingRate()), *self._densityErrors(),
+        return errors or [*self._sourceErrors(), *self._sizeErrors(coordinates.getSamplingRate()), *self._simulationErrors(),
                           *network_errors(self, self._text("startModel")), *self._maskErrors()]
 
     def _sourceErrors(self) -> list[str]:
@@ -285,16 +294,20 @@ class XmippProtTrainPicker3D(NetworkOnGpus, ProgramSteps, EMProtocol, ProtTomoBa
             return ["*Particle diameter (Å)* cannot be EMPTY: give it, or the *Table of classes* (expert level advanced)."]
         return [] if os.path.isfile(table) else [f"*Table of classes* does not exist: {table}."]
 
-    def _densityErrors(self) -> list[str]:
-        """Where a network learns the density without noise, which no set of Scipion has."""
-        if not recipe_of(self).denoises:
+    def _simulationErrors(self) -> list[str]:
+        """Where a network learns what no set of Scipion has: the density without noise, or the shapes of the particles."""
+        if not reads_simulation(self):
             return []
-        if self.source.get() != ALL or not densities_folder(self.inputCoordinates):
+        densities = recipe_of(self).denoises
+        if self.source.get() != ALL or not simulation_folder(self.inputCoordinates, densities=densities):
+            if not densities:
+                return ["*Target*: shape needs the maps and the angles of all _particles_ of a simulation; choose these, or "
+                        "another target."]
             return [f"*Network*: {' and '.join(FROM_SIMULATIONS)} also learn the density without noise. Choose all _particles_ "
                     "of a simulation with *Keep the densities without noise?* (expert level advanced), or another network."]
         return [] if self.diameter.get() is None else [
-            "*Particle diameter (Å)* has no meaning with this network, which learns the classes of the simulation; leave it "
-            "empty."]
+            "*Particle diameter (Å)* has no meaning with this network or target, which learns the classes of the simulation; "
+            "leave it empty."]
 
     def _maskErrors(self) -> list[str]:
         if self.regionMasks.get() is None or self._maskedTomograms():

@@ -223,9 +223,11 @@ def species_table(pointer: Pointer) -> str:
     return table if os.path.exists(table) else ""
 
 
-def densities_folder(pointer: Pointer) -> str:
-    """The folder of the simulation that made these particles and kept their densities without noise; '' if none did."""
+def simulation_folder(pointer: Pointer, *, densities: bool = False) -> str:
+    """The folder of the simulation that made these particles, if asked for with their densities without noise; '' if none did."""
     parent = pointer.getObjValue()
-    if not isinstance(parent, XmippProtSimulateTomograms) or pointer.getExtended() != PARTICLES or not parent.density:
+    if not isinstance(parent, XmippProtSimulateTomograms) or pointer.getExtended() != PARTICLES:
+        return ""
+    if densities and not parent.density:
         return ""
     return SimulationFiles(parent._getExtraPath()).output

@@ -14,7 +14,7 @@ import numpy as np
 from ..folds import Region, fold_of, may_train
 from .grey import SeenTomogram, folded
 from .recipes import Recipe
-from .targets import MIDDLE, Labels, MapGrid, ParticleClass, make_target
+from .targets import MIDDLE, Labels, MapGrid, ParticleClass, Shape, make_target
 
 HARD = 0.2  # of the patches: around what is known to be no particle, if there is any
 GAIN, NOISE = 0.1, 0.3  # largest relative change of contrast, and largest deviation of added noise
@@ -47,6 +47,7 @@ class PatchSource:
         recipe: Recipe,
         *,
         densities: Sequence[SeenTomogram] = (),
+        shapes: Sequence[Shape] = (),
         patch: int,
         closed: Sequence[Region] = (),
         only: Sequence[Region] = (),
@@ -54,11 +55,13 @@ class PatchSource:
         varied: bool = True,
         mirror: bool = False,
     ) -> None:
-        """densities: noise-free, one for each tomogram, or none.  patch: edge, voxels.  closed: regions that no patch may
-        overlap.  only: regions that the middle of a patch lies in, if there are any.
+        """densities: noise-free, one for each tomogram, or none.  shapes: one for each class, for that target.
+        patch: edge, voxels.  closed: regions that no patch may overlap.  only: regions that the middle of a patch lies in, if
+        there are any.
         Raises ValueError where no particle is left."""
         self._tomograms, self._labels, self._classes, self._recipe = tomograms, labels, classes, recipe
-        self._densities, self._patch, self._seed, self._varied = densities, patch, seed, varied
+        self._densities, self._shapes = densities, shapes
+        self._patch, self._seed, self._varied = patch, seed, varied
         self._closed, self._only = closed, only
         self._turns = MIRRORS if mirror else HALF_TURNS
         self._of_class: dict[int, list[tuple[int, int]]] = {}
@@ -88,7 +91,8 @@ class PatchSource:
         grey, known = tomogram.crop(start, (edge,) * 3)
         step = recipe.step
         grid = MapGrid(start, (edge // step,) * 3, step, recipe.offset)
-        answer, weight = make_target(recipe.target, self._labels[place], self._classes, tomogram.sampling_rate, grid)
+        known_there = self._labels[place]
+        answer, weight = make_target(recipe.target, known_there, self._classes, tomogram.sampling_rate, grid, self._shapes)
         weight = weight * folded(known).all(axis=-1) if recipe.folded else weight * known
         density = self._densities[place].crop(start, (edge,) * 3)[0] if self._densities else np.zeros_like(grey)
         if self._varied:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-TARGETS = ("sphere", "heatmap", "centre")
+TARGETS = ("sphere", "heatmap", "centre", "shape")
 LOSSES = ("ce", "dice", "tversky", "bce")
 CLUSTERINGS = ("peaks", "components", "meanshift")
 

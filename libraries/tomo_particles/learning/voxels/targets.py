@@ -1,13 +1,14 @@
 """What a network should answer around labelled positions: value and weight of each class at each voxel of a patch's map.
 
 `sphere`: value t in a ball around each particle (the software of DeepFinder, Moebel et al., Nature Methods 18, 2021).
+`shape`: value t where the particle is dense, turned as it is in the tomogram (DeepFinder as published; needs angles and maps).
 `heatmap`: a Gaussian around each particle, one independent answer per class.
 `centre`: one label for a whole patch, of the class whose particle lies in its middle (YOPO, 3D ResNet: SHREC 2020).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,8 @@ class Labels:
     positions: (n, 3) x, y, z, voxels that the network sees.  classes: (n,) from 1; 0: known to be no particle.
     value: (n,) in [0, 1], how surely it is a particle.  weight: (n,) how much it counts, 0: ignored.
     rest: weight of the space where nothing is labelled.
+    turns: (n, 3, 3) rotations of vectors x, y, z that take the map of its class onto each particle; None where only places are
+    known.
     """
 
     positions: np.ndarray
@@ -46,6 +49,7 @@ class Labels:
     value: np.ndarray
     weight: np.ndarray
     rest: float = 1.0
+    turns: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -54,6 +58,36 @@ class Labels:
     def certain(positions: np.ndarray, classes: np.ndarray, rest: float = 1.0) -> Labels:
         """Particles that are known to be there."""
         return Labels(positions, np.asarray(classes, dtype=int), np.ones(len(classes)), np.ones(len(classes)), rest)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where a particle is dense. places: (z, y, x) bool about its centre voxel, edge // 2; rate: Å/voxel."""
+
+    places: np.ndarray
+    rate: float
+
+    @staticmethod
+    def densest(density: np.ndarray, rate: float, volume: float) -> Shape:
+        """The densest voxels of a map (z, y, x), particle bright, that together have the volume in Å^3."""
+        count = int(np.clip(round(volume / rate**3), 1, density.size))
+        places = np.zeros(density.size, dtype=bool)
+        places[np.argsort(-density.ravel(), kind="stable")[:count]] = True
+        return Shape(places.reshape(density.shape), rate)
+
+    @property
+    def reach(self) -> float:
+        """Å from the centre to the farthest corner of a dense voxel."""
+        off = np.argwhere(self.places) - np.array(self.places.shape) // 2
+        return float(np.linalg.norm(np.abs(off) + 0.5, axis=1).max()) * self.rate
+
+    def holds(self, offsets: np.ndarray, turn: np.ndarray) -> np.ndarray:
+        """(...,) bool: whether offsets (..., 3) x, y, z in Å from the centre of a particle are in it, turned by (3, 3)."""
+        voxels = np.rint(offsets @ turn / self.rate).astype(int)[..., ::-1] + np.array(self.places.shape) // 2  # turned back
+        inside = ((voxels >= 0) & (voxels < self.places.shape)).all(axis=-1)
+        found = np.zeros(inside.shape, dtype=bool)
+        found[inside] = self.places[tuple(voxels[inside].T)]
+        return found
 
 
 @dataclass(frozen=True)
@@ -71,28 +105,68 @@ class MapGrid:
 
 
 def make_target(
-    kind: str, labels: Labels, classes: Sequence[ParticleClass], sampling_rate: float, grid: MapGrid
+    kind: str,
+    labels: Labels,
+    classes: Sequence[ParticleClass],
+    sampling_rate: float,
+    grid: MapGrid,
+    shapes: Sequence[Shape] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Answers (z, y, x, C + 1) float32, the background first, and weights (z, y, x) float32, for a patch at `grid`.
 
-    A heatmap has no background: its first column is 1 minus the largest of the others.
+    A heatmap has no background: its first column is 1 minus the largest of the others.  shapes: one for each class, for `shape`.
     """
+    if kind == "shape":
+        return _shapes(labels, classes, sampling_rate, grid, shapes)
     return {"sphere": _spheres, "heatmap": _heatmaps, "centre": _centre}[kind](labels, classes, sampling_rate, grid)
 
 
 def _spheres(
     labels: Labels, classes: Sequence[ParticleClass], sampling_rate: float, grid: MapGrid
 ) -> tuple[np.ndarray, np.ndarray]:
-    answer = np.zeros((*grid.shape, len(classes) + 1), dtype=np.float32)
+    radii = _radii(labels, classes, [one.ball for one in classes]) / sampling_rate
+    return _filled(labels, len(classes), grid, radii, radii, lambda row, block, distance: distance <= radii[row])
+
+
+def _shapes(
+    labels: Labels, classes: Sequence[ParticleClass], sampling_rate: float, grid: MapGrid, shapes: Sequence[Shape]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is no particle has no shape: it is a ball."""
+    assert labels.turns is not None
+    turns = labels.turns
+    radii = _radii(labels, classes, [one.radius for one in classes]) / sampling_rate
+    reach = np.where(labels.classes > 0, _radii(labels, classes, [one.reach for one in shapes]) / sampling_rate, radii)
+
+    def holds(row: int, block: tuple[slice, ...], distance: np.ndarray) -> np.ndarray:
+        if not (which := int(labels.classes[row])):
+            return distance <= radii[row]
+        off = [grid.places(axis)[block[axis]] - labels.positions[row][2 - axis] for axis in (2, 1, 0)]
+        x, y, z = np.broadcast_arrays(off[0], off[1][:, None], off[2][:, None, None])
+        return shapes[which - 1].holds(np.stack([x, y, z], axis=-1) * sampling_rate, turns[row])
+
+    return _filled(labels, len(classes), grid, reach, radii, holds)
+
+
+def _filled(
+    labels: Labels,
+    classes: int,
+    grid: MapGrid,
+    reach: np.ndarray,
+    radii: np.ndarray,
+    holds: Callable[[int, tuple[slice, ...], np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bodies around the positions, within `reach` (n,) voxels. holds: of a row, which voxels of a block at these distances are in
+    its body. Where bodies overlap, that of the least distance in `radii` (n,) counts."""
+    answer = np.zeros((*grid.shape, classes + 1), dtype=np.float32)
     answer[..., 0] = 1
     weight = np.full(grid.shape, labels.rest, dtype=np.float32)
-    nearest = np.full(grid.shape, np.inf, dtype=np.float32)  # distance in radii: where balls overlap, the nearest one counts
-    for row, radius in enumerate(_radii(labels, classes, [one.ball for one in classes]) / sampling_rate):
-        found = _near(labels.positions[row], radius, grid)
+    nearest = np.full(grid.shape, np.inf, dtype=np.float32)  # distance in radii
+    for row, radius in enumerate(radii):
+        found = _near(labels.positions[row], reach[row], grid)
         if found is None:
             continue
         block, distance = found
-        nearer = (distance <= radius) & (distance / radius < nearest[block])
+        nearer = holds(row, block, distance) & (distance / radius < nearest[block])
         nearest[block][nearer] = (distance / radius)[nearer]
         which, value = int(labels.classes[row]), labels.value[row]
         column = answer[block]
