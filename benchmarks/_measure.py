@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
 
 
 @dataclass(frozen=True)
@@ -33,3 +39,26 @@ def run_command(command: list[str], *, quiet: bool = False) -> Cost:
     if code:
         sys.exit(f"failed with exit code {code}: {' '.join(command)}")
     return Cost(time.perf_counter() - start, usage.ru_maxrss / 2**20, usage.ru_utime + usage.ru_stime)
+
+
+class Memory(threading.Thread):
+    """The most memory (GB) that a process and its children hold at a time, without the pages of mapped files."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.process, self.most = psutil.Process(pid), 0.0
+
+    def run(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            while self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
+                family = [self.process, *self.process.children(recursive=True)]
+                self.most = max(self.most, sum(map(own_memory, family)))
+                time.sleep(0.2)
+
+
+def own_memory(process: psutil.Process) -> float:
+    """GB of a process that are no part of a file."""
+    with suppress(OSError, TypeError):  # it ended meanwhile
+        status = Path(f"/proc/{process.pid}/status").read_text()  # smaps would hold the process up
+        return int(re.search(r"^RssAnon:\s*(\d+)", status, re.MULTILINE)[1]) / 2**20
+    return 0.0

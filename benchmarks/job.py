@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _measure import Memory
 from _report import as_markdown, finish
 
 from tomo_particles.core.tomograms import write_volume
@@ -90,20 +91,23 @@ def _table(name: str, positions: np.ndarray, score: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"tomo_id": name, **dict(zip("xyz", positions.T, strict=True)), "score": score})
 
 
-def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, list[tuple[float, str]]]:
-    """Seconds, peak memory (GB) and the lines that the run program printed, each with its second."""
+def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, float, list[tuple[float, str]]]:
+    """Seconds, seconds of processor, most memory (GB, without mapped files), and the lines of the program with their seconds."""
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", str(threads), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
     start = time.perf_counter()
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+        memory = Memory(process.pid)
+        memory.start()
         for line in process.stdout:
             lines.append((time.perf_counter() - start, line.rstrip()))
             print(f"{lines[-1][0]:7.1f} {lines[-1][1]}", flush=True)
     if process.returncode:
         raise SystemExit(f"the run ended with {process.returncode}")
-    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20, lines
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - start, used.ru_utime + used.ru_stime, memory.most, lines
 
 
 def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
@@ -160,7 +164,7 @@ def main() -> None:
             if not folder.exists():
                 repeat_job(job, options.copies, folder)
         shutil.rmtree(folder / "run", ignore_errors=True)
-        seconds, memory, lines = run_job(folder, folder / "run", options.threads)
+        seconds, processor, memory, lines = run_job(folder, folder / "run", options.threads)
         truth = pd.read_csv(folder / "truth.csv")
         scores = {name: f1(pd.read_csv(folder / f"{name}.csv"), truth) for name in PICKERS}
         scores["consensus"] = f1(pd.read_csv(folder / "run" / "accepted.csv"), truth)
@@ -171,8 +175,8 @@ def main() -> None:
     learning = stages.loc[stages.stage.isin(["network", "scored"]), "s"].sum()
     text = "\n\n".join(
         [
-            f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s, peak resident memory {memory:.2f} GB (mapped "
-            f"tomograms included), output folder {size:.2f} GB.",
+            f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s ({processor:.0f} s of processor), "
+            f"at most {memory:.2f} GB of memory (mapped tomograms apart), output folder {size:.2f} GB.",
             as_markdown(stages),
             f"Training and scoring: {learning:.0f} s; the thesis' network with the old schedule {baseline:.0f} s "
             f"(estimated from its seconds for {BASELINE_BOXES} subtomograms), "

@@ -1,7 +1,8 @@
 """More workers, and a queue: what they gain and what they cost.
 
 Part *workers*: the 24 000-pick job (`job.py`) with 1, 2 and 4 local workers of one thread (`--workers`), until the training
-begins: merging, noise and boxes are what workers share. Efficiency: seconds of one worker, divided by those of n and by n.
+begins: merging, noise and boxes are what workers share. Efficiency: seconds of one worker, divided by those of n and by n. The
+memory is that of all processes together, without the pages of mapped tomograms.
 
 Part *slurm*: many small tomograms, one job for each, sent by Scipion to a SLURM of one node: jobs that were sent, seconds of the
 run, and whether the result is that of a run without a queue. It needs slurm-wlm, and root.
@@ -19,6 +20,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+from _measure import Memory
 from _report import as_markdown, finish
 from _session import make_inputs, rows_of
 from job import BOX, PICKERS, make_job
@@ -27,13 +29,15 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 PREPARED = ("consensus ", "noise ", "extract ")  # how the lines of a prepared tomogram begin
 
 
-def seconds_of_preparation(folder: Path, odir: Path, workers: int) -> tuple[float, float]:
-    """Seconds until the training begins, and until the first line of a tomogram: what Dask needs to start."""
+def seconds_of_preparation(folder: Path, odir: Path, workers: int) -> tuple[float, float, float]:
+    """Seconds until the training begins, and until the first line of a tomogram (what Dask needs to start); the memory (GB)."""
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", "1", "--workers", str(workers), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
     begun, first, last = time.monotonic(), 0.0, 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
+        memory = Memory(process.pid)
+        memory.start()
         for line in process.stdout:
             if line.startswith(PREPARED):
                 last = time.monotonic() - begun
@@ -43,7 +47,7 @@ def seconds_of_preparation(folder: Path, odir: Path, workers: int) -> tuple[floa
         process.terminate()
     if not last:
         raise SystemExit("no tomogram was prepared")
-    return last, first
+    return last, first, memory.most
 
 
 def by_workers(folder: Path, numbers: list[int]) -> pd.DataFrame:
@@ -51,11 +55,11 @@ def by_workers(folder: Path, numbers: list[int]) -> pd.DataFrame:
     rows: list[dict[str, float]] = []
     for number in numbers:
         with tempfile.TemporaryDirectory(dir=folder) as odir:
-            seconds, first = seconds_of_preparation(folder, Path(odir), number)
+            seconds, first, memory = seconds_of_preparation(folder, Path(odir), number)
         one = rows[0]["seconds"] * rows[0]["workers"] if rows else seconds * number
         load = os.getloadavg()[0]
         rows.append({"workers": number, "seconds": seconds, "first line after (s)": first,
-                     "efficiency": one / (seconds * number), "load": load})  # fmt: skip
+                     "efficiency": one / (seconds * number), "memory (GB)": memory, "load": load})  # fmt: skip
         print(rows[-1], flush=True)
     return pd.DataFrame(rows)
 

@@ -208,12 +208,14 @@ class RunDeepConsensusTomo(Program):
             say_result(f"expected of the accepted picks: {promise_text(expected)}")
         for note in [*summary["doubts"], *summary["notes"]]:
             say_result(f"note: {note}")
+        # a folder that grew may still be empty; its notes say the same
+        passed_over = [] if self.watching else [note for source in self.config.every_source for note in source.passed_over]
         why = f"{self.config.number} pickers agree" if self.config.votes_only else f"score >= {summary['threshold']}"
         say_result(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
             f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "
             f"{self.config.odir}/{'report.html' if self.config.report else 'picks.png'}"
-            + "".join(f"; {note}" for source in self.config.every_source for note in source.passed_over)
+            + "".join(f"; {note}" for note in passed_over)
         )
 
 

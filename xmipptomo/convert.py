@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -110,6 +111,16 @@ def _in_one_set(group: dict[str, list[TomogramSource]]) -> tuple[dict[str, Tomog
     return {ts_id: next(s for s in found if index is None or s.set_index == index) for ts_id, found in group.items()}, index
 
 
+def ts_ids_of(coordinates: SetOfCoordinates3D) -> list[str]:
+    """The tomograms of which a set has coordinates; none of a set without any, which Scipion cannot read."""
+    try:
+        return coordinates.getTSIds()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise
+
+
 def tomogram_of(tomograms: SetOfTomograms, ts_id: str) -> Tomogram:
     """The tomogram of exactly this tilt-series id. Raises InputError if the set does not have it."""
     if ts_id not in tomograms.getTSIds():
@@ -205,9 +216,14 @@ def _species_of(item: Coordinate3D) -> str:
     return getattr(item, SPECIES_ATTRIBUTE).get() or "" if hasattr(item, SPECIES_ATTRIBUTE) else ""
 
 
+def has_species(coordinates: SetOfCoordinates3D) -> bool:
+    """Whether the coordinates of a set have a place for the name of their species; not if there are none."""
+    return bool(ts_ids_of(coordinates)) and hasattr(coordinates.getFirstItem(), SPECIES_ATTRIBUTE)
+
+
 def species_of(coordinates: SetOfCoordinates3D) -> list[str]:
     """The names of the species that a set has, sorted; empty if it names none."""
-    if not coordinates.getSize() or not hasattr(coordinates.getFirstItem(), SPECIES_ATTRIBUTE):
+    if not has_species(coordinates):
         return []
     return sorted({name for item in coordinates.iterItems() if (name := _species_of(item))})
 

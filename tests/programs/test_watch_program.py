@@ -1,130 +1,32 @@
 """xmipp_run_deep_consensus_tomo --watch: tomograms and picks that arrive give, at the end, the files of the batch run."""
 
 import csv
-import html
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
+from watched_stage import NAME, Stage, finished, same_as_batch
 
 from tomo_particles.regions.classes import BAD, GOLD
 from tomo_particles.regions.mask_files import write_mask
 from tomo_particles.regions.region_mask import RegionMask
 
-NAME = "run_deep_consensus_tomo"
 PICKERS = ("one", "two", "three")
-TIMED = {
-    ".xmipp_run_deep_consensus_tomo.json",
-    "summary.json",
-    "report.html",
-    "training_log.csv",
-    "steps.json",
-    ".lock",
-}  # they hold seconds, dates, times of files
 PIPED = {"capture_output": True, "text": True, "check": False}
-QUICK = ("--settle", 0.6, "--noReport", "--boxsize", 12, "--seed", 3, "--threads", 1)
-
-
-class Stage:
-    """A folder in which tomograms and the files of pickers appear one by one, and the runs that follow them."""
-
-    def __init__(self, scene, folder: Path) -> None:
-        self.scene, self.folder = scene, folder
-        self.started: list[subprocess.Popen] = []
-        for name in ("tomograms", *PICKERS):
-            (folder / name).mkdir()
-
-    def tomogram(self, tomo_id: str) -> None:
-        """Copy a tomogram in two parts, as a program writes it."""
-        content, path = self.scene.tomogram(tomo_id).read_bytes(), self.folder / "tomograms" / f"{tomo_id}.mrc"
-        path.write_bytes(content[: len(content) // 2])
-        time.sleep(0.1)
-        path.write_bytes(content)
-
-    def picks(self, picker: str, tomo_id: str, drop: int = 0) -> None:
-        """Write the picks of a picker; drop: so many are missing at first."""
-        positions, scores = self.scene.picks[picker][tomo_id]
-        own = {tomo_id: (positions[drop:], scores[drop:])}
-        (self.folder / picker / f"{tomo_id}.csv").write_text(self.scene.text(own))
-
-    def command(self, odir: str, *options: object, tomograms: object = "tomograms") -> list[str]:
-        given = ["--tomograms", *(tomograms if isinstance(tomograms, list) else [tomograms]), "--picks", *PICKERS, "--odir", odir]
-        return [sys.executable, "-m", f"xmipp_scripts.{NAME}", *map(str, (*given, *QUICK[2:], *options))]
-
-    def watch(self, *options: object) -> subprocess.Popen:
-        command = self.command("live_run", "--watch", *QUICK[:2], *options)
-        process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.started.append(process)
-        return process
-
-    def batch(self, *options: object) -> None:
-        tomograms = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "tomograms").iterdir())
-        command = self.command("batch_run", *options, tomograms=tomograms)
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-
-    def contents(self, odir: str) -> dict[str, bytes]:
-        root = self.folder / odir
-        files = {str(path.relative_to(root)): path for path in root.rglob("*") if path.is_file() and path.name not in TIMED}
-        own = odir.encode()
-        return {name: path.read_bytes().replace(own, b"ODIR") for name, path in files.items() if not name.startswith("live/")}
-
-    def published(self) -> Counter:
-        """Number of published picks of each tomogram."""
-        with open(self.folder / "live_run" / "live" / "picks.csv", newline="") as file:
-            return Counter(row["tomo_id"] for row in csv.DictReader(file))
-
-    def page(self) -> str:
-        """What the page of the session says."""
-        return html.unescape((self.folder / "live_run" / "live" / "monitor.html").read_text(encoding="utf-8"))
-
-    def wait_for(self, name: str, seconds: float = 300.0) -> Path:
-        path = self.folder / "live_run" / "live" / name
-        end = time.monotonic() + seconds
-        while not path.exists():
-            assert time.monotonic() < end, f"{path} does not come"
-            time.sleep(0.05)
-        return path
 
 
 @pytest.fixture
 def stage(scene, tmp_path) -> Iterator[Stage]:
     made = Stage(scene, tmp_path)
     yield made
-    for process in made.started:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-
-
-def finished(process: subprocess.Popen, seconds: float = 600.0) -> str:
-    said, _ = process.communicate(timeout=seconds)
-    assert process.returncode == 0, said
-    return said
-
-
-def same_as_batch(stage: Stage, *options: object) -> None:
-    stage.batch(*options)
-    live, batch = stage.contents("live_run"), stage.contents("batch_run")
-    assert set(live) == set(batch) and len(batch) > 8
-    assert [name for name in batch if live[name] != batch[name]] == []
-    one, other = (json.loads((stage.folder / odir / "summary.json").read_text()) for odir in ("live_run", "batch_run"))
-    for summary in (one, other):
-        summary.pop("seconds")
-        summary["parameters"].pop("odir")
-        summary["parameters"].pop("tomograms")
-        summary["settings"].pop("--tomograms")
-        summary["model"] = summary["model"] and Path(summary["model"]).name
-    assert json.loads(json.dumps(one).replace("live_run", "batch_run")) == other
+    made.close()
 
 
 def test_votes_of_arriving_tomograms_are_those_of_the_batch_run_and_survive_kills(stage):
@@ -232,6 +134,23 @@ def test_what_cannot_be_used_is_said_and_the_file_finish_ends_all_waiting(stage)
     assert "left out: " in page and "with --tomogramSamplingrate" in page and "picker 'three'" not in page
     assert "published TS_1:" in said and "done; the accepted picks: live_run/live/picks.csv" in said
     assert not (stage.folder / "live_run" / "finish").exists() and not (stage.folder / "live_run" / "accepted.csv").exists()
+
+
+def test_a_picker_that_found_nothing_is_waited_for_and_the_final_pass_counts_it_as_one_that_saw_nothing(stage):
+    """The batch run refuses it, as a mistake; a session must not fail at its end, after hours."""
+    stage.tomogram("TS_1")
+    for picker in PICKERS[:2]:
+        stage.picks(picker, "TS_1")
+    watched = stage.watch("--voting")
+    time.sleep(3)
+    (stage.folder / "live_run" / "finish").touch()
+    said = finished(watched)
+    assert "published TS_1:" in said and "note: picker 'three' has no picks\n" in said
+    tables = [stage.folder / "live_run" / name for name in ("accepted.csv", "live/picks.csv")]
+    for table in tables:
+        with open(table, newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert rows and {(row["pickers"], float(row["score"])) for row in rows} == {("one+two", 0.666667)}
 
 
 def test_a_suspicious_place_is_noted_once_and_a_broken_reference_is_waited_for(stage):

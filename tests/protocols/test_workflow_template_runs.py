@@ -147,22 +147,23 @@ def test_one_command_follows_a_folder_to_its_end(templates, tmp_path):
 
 
 @pytest.mark.slow
-def test_one_command_trains_a_first_model_and_scores_with_it(templates, tmp_path):
-    """Three pickers outside Scipion; the network learns from five tomograms through triggers and scores all six."""
+@pytest.mark.parametrize("name", ["live_consensus_of_three_pickers", "live_consensus_with_a_first_model"])
+def test_one_command_follows_three_pickers_and_scores_with_one_network(templates, name, tmp_path):
+    """Three pickers outside Scipion; the network learns from all six tomograms, or from five of them through triggers."""
     folder, rng = tmp_path / "arriving", np.random.default_rng(3)
     folder.mkdir()
     given = {"tomograms": str(folder), "count": "6", "box": "20"}
     for number in (1, 2, 3):
         given[f"picker{number}"] = str(tmp_path / f"picker{number}")
         Path(given[f"picker{number}"]).mkdir()
-    for name in (f"TS_{number}" for number in range(1, 7)):
-        write_volume(folder / f"{name}.mrc", simulated(rng), 10.0)
+    for ts_id in (f"TS_{number}" for number in range(1, 7)):
+        write_volume(folder / f"{ts_id}.mrc", simulated(rng), 10.0)
         for number in (1, 2, 3):
             places = np.array(PLACES) + rng.normal(0, 0.3, (len(PLACES), 3))
             false = rng.uniform(12, [108, 68, 52], (4, 3))
             rows = "".join(f"{x:.2f},{y:.2f},{z:.2f}\n" for x, y, z in [*places, *false])
-            Path(given[f"picker{number}"], f"{name}.csv").write_text(f"x,y,z\n{rows}")
-    entries = rendered(templates["live_consensus_with_a_first_model"], **given)
+            Path(given[f"picker{number}"], f"{ts_id}.csv").write_text(f"x,y,z\n{rows}")
+    entries = rendered(templates[name], **given)
     for entry in entries:
         if entry["object.className"] in ("XmippProtDeepConsensusPicking3D", "XmippProtStreamingConsensus3D"):
             entry.update(epochs=1, folds=2, writeReport=False, secondLook=False, noiseRadius=0.5)
@@ -172,7 +173,7 @@ def test_one_command_trains_a_first_model_and_scores_with_it(templates, tmp_path
             or "Streaming" in entry["object.className"]
         ):
             entry.update(settle=2.0)
-    project = run_scheduled(entries, "TestFirstModelTemplate", tmp_path)
+    project = run_scheduled(entries, f"Test_{name}", tmp_path)
     (live,) = project.glob("Runs/*StreamingConsensus3D/liveCoordinates.sqlite")
     with contextlib.closing(sqlite3.connect(live)) as database:
         names = dict(database.execute("SELECT label_property, column_name FROM Classes"))

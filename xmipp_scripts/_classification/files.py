@@ -14,7 +14,7 @@ import pandas as pd
 from tomo_particles import __version__
 from tomo_particles.averaging.second_look import is_dark
 from tomo_particles.classification.class_maps import weighted_sums
-from tomo_particles.classification.nuisances import STRONG, nuisances_of
+from tomo_particles.classification.nuisances import STRONG, directions_of, nuisances_of
 from tomo_particles.classification.split_set import STEPS, SplitSet, split_set
 from tomo_particles.classification.two_classes import agreement_of
 from tomo_particles.core.errors import InputError
@@ -31,9 +31,11 @@ from .page import write_split_page
 
 DETAILS = 5.0  # the default resolution in diameters
 FINEST = 2.5  # voxels
+SIDES = "they may be one structure seen from different sides"
 MEANING = {
     "contrast": "one class may lack mass, or only be weaker; look at the difference",
-    "direction of view": "they may be one structure seen from different sides",
+    "direction of view": SIDES,
+    "direction of the tilt axis": SIDES,
     "tomogram": "they may be one structure in different tomograms",
 }
 FILES = ("class_[1-8]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html")
@@ -59,9 +61,10 @@ def write_split(config: SplitConfig) -> dict:
                 boxes, given.poses, given.half, mask, resolution, config.seed, config.threads, at.step, config.classes
             )
         maps, curves = _maps(given, found, mask, resolution)
-    nuisances = nuisances_of(found.log_odds, {"contrast": found.contrast}, given.poses.rotations, {"tomogram": given.names})
+    directions = directions_of(given.poses.rotations.as_matrix().reshape(-1, 3, 3), tilted=True)
+    nuisances = nuisances_of(found.log_odds, {"contrast": found.contrast}, directions, {"tomogram": given.names})
     notes += [
-        f"the classes follow the {name} of the particles (rank correlation {value:.2f}): {MEANING[name]}"
+        f"the classes follow the {name} of the particles (correlation {value:.2f}): {MEANING[name]}"
         for name, value in nuisances.items()
         if value > STRONG
     ]
@@ -72,6 +75,7 @@ def write_split(config: SplitConfig) -> dict:
     summary = {
         "version": __version__,
         "verdict": "supported" if found.supported else "not supported",
+        "follows": found.follows,
         "agreement": round(found.found.mean, 4),
         "agreementsOfOneStructure": np.round(found.nulls, 4).tolist(),
         "particles": len(boxes),
@@ -173,6 +177,8 @@ def verdict_text(summary: dict) -> str:
     compared = f"{summary['agreement']:.2f}; sets of one structure reach {max(nulls):.2f}"
     if summary["verdict"] == "supported":
         return f"supported: two halves that never met find the same difference (mean correlation {compared})"
+    if follows := summary.get("follows"):
+        return f"not supported: the classes follow the {follows}; {SIDES} (mean correlation of two halves {compared})"
     return f"not supported: nothing says that there are two structures (mean correlation of two halves {compared})"
 
 

@@ -13,10 +13,22 @@ from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
 from tomo_particles.reports.map_pages import Page, Section, write_page
 
+LEADS = {
+    "supported": "Supported: two halves that never met find the same difference.",
+    "not supported": "Not supported: nothing says that there are two structures. Do not interpret the classes.",
+    "not tested": "Not tested: this recipe does not ask whether there are two structures.",
+}
+
+
+def lead_of(summary: dict) -> str:
+    """The verdict, with what the classes follow if that is why they are not supported."""
+    if follows := summary.get("follows"):
+        return f"Not supported: the classes follow the {follows}. They may be one structure seen from different sides."
+    return LEADS[summary["verdict"]]
+
 
 def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.DataFrame, found: SplitSet, summary: dict) -> None:
     """Classes, their difference, and what speaks for and against them. maps: by name.  curves: of fsc.csv."""
-    supported = summary["verdict"] == "supported"
     nulls = summary["agreementsOfOneStructure"]
     frequency = curves["frequency"].to_numpy()
     names = list(curves)[3:]
@@ -24,9 +36,7 @@ def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.Data
     page = Page(
         "Two structures in one set?",
         str(path.parent.resolve()),
-        "Supported: two halves that never met find the same difference."
-        if supported
-        else "Not supported: nothing says that there are two structures. Do not interpret the classes.",
+        lead_of(summary),
         {
             "agreement of the halves": f"{summary['agreement']:.2f}",
             "at most, with one structure": f"{max(nulls):.2f}",

@@ -15,7 +15,7 @@ import pandas as pd
 from tomo_particles import __version__
 from tomo_particles.averaging.second_look import is_dark
 from tomo_particles.classification.cutoff_search import LARGEST_STEP
-from tomo_particles.classification.nuisances import STRONG, nuisances_of
+from tomo_particles.classification.nuisances import STRONG, directions_of, nuisances_of
 from tomo_particles.classification.projections import Projections
 from tomo_particles.classification.reconstruction import ClassMap, class_maps
 from tomo_particles.classification.repeated_splits import Partition
@@ -30,7 +30,7 @@ from tomo_particles.fourier.shell_correlation import resolution_text
 from tomo_particles.geometry.symmetry import symmetry_group
 
 from .._shared.progress import stage
-from .files import classes_text, verdict_text
+from .files import SIDES, classes_text, verdict_text
 from .graph_files import GRAPH_FILES, write_graph
 from .masks import mask_on
 from .projections import ProjectionInput, read_projections
@@ -43,7 +43,7 @@ PATTERNS = ("class_[1-8]*.mrc", "difference.mrc", "mask.mrc", "classes.xmd", "fs
             "summary.json")  # fmt: skip
 MEANING = {
     "contrast": "one class may lack mass, or only be weaker; look at the difference",
-    "direction of view": "they may be one structure seen from different sides",
+    "direction of view": SIDES,
     "defocus": "they may be one structure at different defocus",
     "micrograph": "they may be one structure in different micrographs",
 }
@@ -165,14 +165,12 @@ def _volumes(
 
 
 def _nuisances(given: ProjectionInput, divided: Divided) -> dict[str, float]:
-    from scipy.spatial.transform import Rotation
-
     numbers = {} if divided.split is None else {"contrast": divided.split.split.contrast}
     if given.particles.ctfs:
         numbers["defocus"] = np.array([ctf.defocus for ctf in given.particles.ctfs])
     first = np.clip(divided.partition.probabilities[:, 0], 1e-12, 1 - 1e-12)
-    rotations = Rotation.from_matrix(given.particles.axes)
-    return nuisances_of(np.log(first / (1 - first)), numbers, rotations, {"micrograph": given.micrographs})
+    directions = directions_of(given.particles.axes, tilted=False)
+    return nuisances_of(np.log(first / (1 - first)), numbers, directions, {"micrograph": given.micrographs})
 
 
 def _summary(
@@ -185,10 +183,12 @@ def _summary(
     if found is not None:
         said |= {
             "verdict": "supported" if found.split.supported else "not supported",
+            "follows": found.split.follows,
             "agreement": round(found.split.found.mean, 4),
             "agreementsOfOneStructure": np.round(found.split.nulls, 4).tolist(),
             "continuum": found.split.continuous,
             "maxResolution": round(found.resolution, 2),
+            "judgedUpTo": round(found.judged, 2),
             "tried": [[round(t.resolution, 2), round(t.distance, 2), round(t.agreement, 4)] for t in found.tried],
             "detectability": {name: round(value, 4) for name, value in asdict(found.detectability).items()},
             "splits": [asdict(one) for one in divided.partition.attempts],
@@ -225,7 +225,7 @@ def _notes(given: ProjectionInput, divided: Divided, nuisances: dict[str, float]
     if (parts := len(set(divided.graph.cut.pieces[[one.informative for one in divided.graph.found]]))) > 1:
         notes.append(f"the graph of directions is in {parts} pieces: their signs were compared by their differences alone")
     notes += [
-        f"the classes follow the {name} of the particles (rank correlation {value:.2f}): {MEANING[name]}"
+        f"the classes follow the {name} of the particles (correlation {value:.2f}): {MEANING[name]}"
         for name, value in nuisances.items()
         if value > STRONG
     ]
@@ -271,6 +271,8 @@ def volume_text(summary: dict, odir: str) -> str:
         f"{summary['informativeDirections']} of {summary['directions']} directions in cones of {summary['angularDistance']:g} "
         f"degrees are more than noise; {summary['cut']['frustration']:.3f} of the weights of the graph are not satisfied"
     )
-    compared = f", compared up to {summary['maxResolution']:g} A" if "maxResolution" in summary else ""
+    compared = ""
+    if "maxResolution" in summary:
+        compared = f", compared up to {summary['maxResolution']:g} A, classes judged up to {summary['judgedUpTo']:g} A"
     lines.append(f"classes and maps in '{odir}'{compared}, {summary['seconds']:g} s")
     return "\n".join([*lines, *(f"note: {note}" for note in summary["notes"])])

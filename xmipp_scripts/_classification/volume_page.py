@@ -14,11 +14,7 @@ from tomo_particles.reports import figures
 from tomo_particles.reports.html_report import Picture, as_png, as_svg
 from tomo_particles.reports.map_pages import Page, Section, write_page
 
-LEADS = {
-    "supported": "Supported: two halves that never met find the same difference.",
-    "not supported": "Not supported: nothing says that there are two structures. Do not interpret the classes.",
-    "not tested": "Not tested: this recipe does not ask whether there are two structures.",
-}
+from .page import lead_of
 
 
 def write_volume_page(
@@ -71,7 +67,7 @@ def write_volume_page(
     parameters = {name: value for name, value in summary["parameters"].items() if value is not None}
     write_page(
         path,
-        Page("Two structures in one set of projections?", str(path.parent.resolve()), LEADS[summary["verdict"]], cards, sections,
+        Page("Two structures in one set of projections?", str(path.parent.resolve()), lead_of(summary), cards, sections,
              summary["notes"], parameters),
     )  # fmt: skip
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class PipelineConfig:
     """Every choice of a run. Radii are fractions of the box, sampling rates Å/voxel (None: the first tomogram's).
 
-    derived: pick files of pickers that learned from a consensus.  diameter: of the particle, Å; without it
+    derived: pick files of pickers that learned from a consensus.  silent: those of `picks` that were followed to their end and
+    found nothing; their files are not read.  diameter: of the particle, Å; without it
     there is no second look.  tilts: degrees.  move: to the centres of the average.
     """
 
@@ -40,6 +41,7 @@ class PipelineConfig:
     mask: tuple[str, ...] = ()
     picks_sampling_rates: tuple[float, ...] = ()
     derived: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     radius: float = 0.35
     representative: int = 2
     symmetry: str = "c1"
@@ -109,7 +111,7 @@ class PipelineConfig:
     def check_sources(self) -> None:
         """Raise InputError if two pickers, or references of both kinds, have the same picks. Reads the files."""
         every = [*self.sources["picks"], *self.sources["derived"]]
-        refuse_same_picks((source.path, source.digest) for source in every)
+        refuse_same_picks((source.path, source.digest) for source in every if source.path not in self.silent)
         self.check_references()
 
     def check_references(self) -> None:
@@ -127,10 +129,12 @@ class PipelineConfig:
     def sources(self) -> dict[str, list[PickSource]]:
         """Every file of picks by what it is of: the pickers' own (picks), those of derived pickers (derived), known particles
         (truth), known errors (lie)."""
-        from tomo_particles.formats.pick_source import PickSource
+        from tomo_particles.formats.pick_source import PickSource, SilentSource
 
         paths = {"picks": self.picks, "truth": (self.truth,), "lie": (self.lie,), "derived": self.derived}
-        return {kind: [PickSource(path, f"--{kind}") for path in given if path] for kind, given in paths.items()}
+        found = {kind: [PickSource(path, f"--{kind}") for path in given if path] for kind, given in paths.items()}
+        found["picks"] = [SilentSource(own.path) if own.path in self.silent else own for own in found["picks"]]
+        return found
 
     @property
     def every_source(self) -> list[PickSource]:

@@ -173,11 +173,16 @@ class Pipeline:
         refuse_split_picker(config.derived, [t.tomo_id for t in self.tomograms], "--derived")
         rates = {t.tomo_id: t.sampling_rate for t in self.tomograms}
         sizes = {t.tomo_id: t.size for t in self.tomograms}  # for formats that count from the centre
+        notes += [
+            f"picker '{name}' has no picks" for name, path in zip(self.names, config.picks, strict=True) if path in config.silent
+        ]
         own_rates = config.picks_sampling_rates or [None] * len(config.picks)
         sources = config.sources
         picks = {
             "picks": [
                 read_pick_file(source, rates, picker=i + 1, sampling_rate=rate or None, sizes=sizes, notes=notes)
+                if source.files
+                else {}
                 for i, (source, rate) in enumerate(zip(sources["picks"], own_rates, strict=True))
             ]
         }

@@ -12,7 +12,7 @@ from tomo_particles.core.errors import InputError
 from tomo_particles.formats.growing_picks import GrowingPicks, Sizes
 from tomo_particles.formats.pick_folders import is_pattern, place_of
 from tomo_particles.runs.growing_tomograms import GrowingTomograms
-from tomo_particles.runs.sightings import OPEN, OVER, RESERVE, Look, Source
+from tomo_particles.runs.sightings import NOTHING, OPEN, OVER, RESERVE, Look, Source
 
 from .._consensus_run.config import PipelineConfig
 from .._shared.masks import masks_so_far, named_as, no_mask
@@ -45,6 +45,7 @@ class Inputs:
         self._over_at = over_at
         self._changed_at: float | None = None
         self._before = ""
+        self._picks: list[dict[str, str] | None] = []  # of the last look, of each picker
 
     @property
     def sizes(self) -> Sizes:
@@ -92,6 +93,13 @@ class Inputs:
         """The files given as masks that are of none of these tomograms."""
         return [path for path in self.config.mask if not os.path.isdir(path) and named_as(path) not in tomo_ids]
 
+    def silent(self) -> tuple[str, ...]:
+        """The pickers of which the last look found no pick and no file that cannot be read, as they were given."""
+        found = zip(self.config.picks, self.pickers, self._picks, strict=True)
+        return tuple(
+            path for path, picker, own in found if not picker.faults and own is not None and set(own.values()) <= {NOTHING}
+        )
+
     def _item(self, tomo_id: str, digest: str) -> str:
         """The same as long as nothing changes of which a tomogram is prepared, but for the pickers."""
         beside = [source.states for sources in self.references.values() for source in sources]
@@ -110,6 +118,7 @@ class Inputs:
         except OSError:
             items = None
         picks: list[dict[str, str] | None] = []
+        self._picks = picks
         for picker in self.pickers:
             try:
                 picks.append(picker.look(self.sizes))

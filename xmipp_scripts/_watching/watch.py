@@ -212,7 +212,8 @@ class Watch:
         asked = self.finished.asked()  # answers that come meanwhile are for the next pass
         other_masks = self.inputs.other_masks(action.tomo_ids)  # the batch run refuses them; they are said at the end
         mask = tuple(path for path in self.config.mask if path not in other_masks) or self.config.mask
-        config = replace(self.config, tomograms=tomograms, sampling_rate=rate, mask=mask)
+        silent = self.inputs.silent()  # the batch run refuses a picker without picks, as a mistake; here it was waited for
+        config = replace(self.config, tomograms=tomograms, sampling_rate=rate, mask=mask, silent=silent)
         Pipeline(config, self.progress, self._workers).run()
         self.ledger = replace(self.ledger, finished=self.ledger.revisions)
         self.finished.write(self.ledger.revisions, asked)

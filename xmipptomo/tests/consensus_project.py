@@ -29,7 +29,10 @@ class ConsensusProject(BaseTest):
     @classmethod
     def make_project(cls, ts_ids: Sequence[str], noise: float = 0.5) -> None:
         """A new project named after the class, with a simulated tomogram of each id."""
-        cleanPath(Manager().getProjectPath(cls.__name__))  # Scipion keeps the runs of an earlier test in it
+        earlier = Manager().getProjectPath(cls.__name__)  # Scipion keeps the runs of an earlier test in it
+        os.makedirs(os.path.dirname(earlier), exist_ok=True)
+        os.chdir(os.path.dirname(earlier))  # an earlier test of this process may work in it
+        cleanPath(earlier)
         setupTestProject(cls)
         folder = os.path.abspath("simulated data")
         os.makedirs(folder, exist_ok=True)

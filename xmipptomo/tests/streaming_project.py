@@ -33,6 +33,17 @@ class StreamingProject(ConsensusProject):
         self.until(lambda: self.updated(protocol).hasAttribute("released"))
         return protocol
 
+    def finished_without(self, given: Pointer) -> Pointer:
+        """A set without coordinates, of a run that has finished: that of a picker which found nothing."""
+        run = given.getObjValue()
+        run.setFinished()
+        database = Path(run._getPath("logs", "run.db"))
+        database.parent.mkdir(exist_ok=True)
+        with closing(sqlite3.connect(database)) as asked, asked:
+            asked.execute("CREATE TABLE Objects (id INTEGER, name TEXT, value TEXT)")
+            asked.execute("INSERT INTO Objects VALUES (1, ?, 'finished')", (f"{run.getObjId()}.status",))
+        return given
+
     def updated(self, protocol):
         """A run as its own database has it now."""
         self.proj._updateProtocol(protocol)

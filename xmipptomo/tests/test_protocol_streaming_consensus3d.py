@@ -53,6 +53,28 @@ class TestStreamingConsensus3D(StreamingProject):
         batch = self.launch(inputSets=[Pointer(one, extended="released") for one in sources], doVoting=True, **QUICK)
         self.assert_same_end(live, batch)
 
+    def test_a_picker_that_closed_without_a_coordinate_saw_nothing(self):
+        """The batch form refuses its set; a run that follows it must go on, also after an interruption, to its final pass."""
+        nowhere = {ts_id: np.zeros((0, 3)) for ts_id in TS_IDS}
+        tomograms = self.tomograms("its tomograms", *TS_IDS)
+        empty = self.finished_without(self.coordinates("picker of nothing", tomograms, 20, nowhere))
+        sources = [self.released(picker, interval=3.0) for picker in self.pickers]
+        live = self.form(XmippProtStreamingConsensus3D, sources, doVoting=True, **QUICK, **SOON)
+        live.inputSets.append(empty)
+        self.assertEqual(live.validate(), [])
+        self.proj.launchProtocol(live)
+        self.until(lambda: self.updated(live).hasAttribute("liveCoordinates"))
+        self.killed(live)
+        self.ended(self.continued(live))
+        self.assert_finished(live)
+        self.assert_published_once(live, TS_IDS)
+        for found in (live.liveCoordinates, live.coordinates):
+            self.assertEqual({(item._support.get(), round(item.getScore(), 3)) for item in found.iterCoordinates()}, {(2, 0.667)})
+            for ts_id in TS_IDS:
+                self.assert_at_particles(found, ts_id)
+        batch = self.protocol(inputSets=[*self.pickers, empty], doVoting=True)
+        self.assertIn("*Input coordinates*, set 3: it is empty; remove it from the list.", batch.validate())
+
     def test_votes_with_a_kill_every_few_seconds(self):
         sources = [self.released(self.pickers[0], interval=6.0, halves=True), self.released(self.pickers[1], interval=7.0)]
         live = self.form(XmippProtStreamingConsensus3D, sources, doVoting=True, **QUICK, **SOON)

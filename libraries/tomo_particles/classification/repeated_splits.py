@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from .observations import Observations, dot
-from .residuals import NOISE, Residuals, consensus_of, residuals_of
-from .two_classes import FOLDED, LEAST_SHARE, folds
+from .finer_classes import held_out_scores
+from .observations import Observations
+from .residuals import consensus_of, residuals_of
+from .two_classes import FOLDED, LEAST_SHARE
 
 LEAST_IN_CLASS = 100  # particles that each class keeps
 
@@ -96,18 +97,8 @@ def judged_together(seen: Observations, probabilities: np.ndarray, rounds: int =
     they were."""
     residuals = residuals_of(seen, consensus_of(seen))
     for _ in range(rounds):
-        new = np.empty_like(probabilities)
-        for own, other in folds(len(seen)):
-            new[own] = _judged(residuals[own], residuals[other], probabilities[other])
+        new = np.asarray(softmax(held_out_scores(residuals, probabilities), axis=1))
         if new.mean(axis=0).min() < LEAST_SHARE:
             return probabilities
         probabilities = new
     return probabilities
-
-
-def _judged(judged: Residuals, judges: Residuals, probabilities: np.ndarray) -> np.ndarray:
-    scores = []
-    for weights in probabilities.T:
-        expected = judged.of_volume(judges.mean(weights, weights))
-        scores.append(dot(judged.values - expected / 2, expected) / NOISE + np.log(max(float(weights.mean()), LEAST_SHARE)))
-    return np.asarray(softmax(np.stack(scores, axis=1), axis=1))

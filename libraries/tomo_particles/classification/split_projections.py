@@ -9,8 +9,9 @@ import numpy as np
 
 from ..core.errors import InputError, parameter
 from ..core.memory import lacking
-from .cutoff_search import LARGEST_STEP, WIDTHS, Tried, best_of, coarsest_for, try_views
+from .cutoff_search import LARGEST_STEP, STEP, WIDTHS, Tried, best_of, coarsest_for, try_views
 from .detectability import Detectability, detectability
+from .finer_classes import judged_finer
 from .observations import Observations, Space, dot
 from .projections import Projections, plane_of, residual_images
 from .residuals import NOISE, Residuals, consensus_of, residuals_of
@@ -39,12 +40,14 @@ class How:
 class SplitProjections:
     """What comes of n projections. split: classes and verdict.  graph: of all particles, for those who want to look at it.
 
-    tried: resolutions and widths of cones; empty if they were given.
+    tried: resolutions and widths of cones; empty if they were given.  resolution: of graph, halves and verdict.  judged: of the
+    final classes, as fine or finer.
     """
 
     split: SplitSet
     graph: ViewGraph
     resolution: float
+    judged: float
     views: Views
     tried: list[Tried]
     detectability: Detectability
@@ -92,13 +95,32 @@ def split_projections(
         )
     say(f"compared up to {resolution:.1f} A in cones of {views.distance:.1f} degrees, {views.step:.1f} degrees apart")
     order = np.argsort(half, kind="stable")
-    seen = in_all_copies(particles, views)[order].observed(Space(band, on_grid_of(band, mask)))
+    ordered = in_all_copies(particles, views)[order]
+    seen = ordered.observed(Space(band, on_grid_of(band, mask)))
     split = split_observations(seen, half[order], seed, threads, say, how.start or by_graph(views), how.rounds, how.classes)
     residuals = residuals_of(seen, consensus_of(seen))
     graph = graph_of_residuals(residuals, views, seed)
     found = _detectability(residuals, seen, split, graph)
+    split, judged = _finer(split, ordered, mask, resolution, how)
+    say(f"classes judged up to {judged:.1f} A")
     back = np.argsort(order)
-    return SplitProjections(split[back], reordered(graph, back), resolution, views, tried, found)
+    return SplitProjections(split[back], reordered(graph, back), resolution, judged, views, tried, found)
+
+
+def _finer(split: SplitSet, particles: Projections, mask: np.ndarray, resolution: float, how: How) -> tuple[SplitSet, float]:
+    """Supported classes judged at a finer resolution, unless the user names the finest; and that resolution."""
+    if how.resolution is not None or not how.rounds or not split.supported:
+        return split, resolution
+
+    def observed(finer: float) -> Observations:
+        band = particles.band(finer)
+        return particles.observed(Space(band, on_grid_of(band, mask)))
+
+    count = int(np.log(resolution / (2 * particles.rate)) / np.log(STEP) + 1e-6)
+    resolutions = [resolution / STEP**power for power in range(count + 1)]
+    fit = [one for one in resolutions if not lacking(BYTES * len(particles) * len(plane_of(particles.band(one))))]
+    scores, judged = judged_finer(observed, fit, split.partition.probabilities, how.rounds)
+    return (split.judged_again(scores), judged) if judged < resolution else (split, resolution)
 
 
 def _chosen(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import affine_transform
+from scipy.special import softmax
 
 from ..averaging.band import Band
 from ..averaging.poses import Poses
@@ -15,6 +16,7 @@ from ..core.memory import lacking
 from ..core.mixture import is_one_normal
 from .class_maps import Boxes
 from .independent_halves import Halves, is_supported, judged_by_the_other, null_agreements, split_halves
+from .nuisances import STRONG, directions_of, nuisances_of
 from .observations import Observations, Space, observe
 from .repeated_splits import Attempt, Partition, split_again
 from .residuals import consensus_of, residuals_of
@@ -31,9 +33,10 @@ class SplitSet:
 
     log_odds: (n,) of class 1, the larger one.  in_halves: (n,) probability of class 1, found in the half of each alone.
     contrast: (n,) over that of the average.  found: the halves.  nulls: (20,) mean agreement of halves of one structure.
-    supported: whether there are two structures.  continuous: whether one normal distribution describes the log odds better than
-    two.  attracted: whether one class took nearly all particles, so that an earlier partition stays.  partition: the classes, two
-    or, where asked for and supported, more.
+    supported: whether there are two structures. follows: what the classes follow so strongly that they may be one structure
+    seen from different sides, '' for nothing; then they are not supported, however well the halves agree. continuous: whether
+    one normal distribution describes the log odds better than two. attracted: whether one class took nearly all particles, so
+    that an earlier partition stays. partition: the classes, two or, where asked for and supported, more.
     """
 
     log_odds: np.ndarray
@@ -42,6 +45,7 @@ class SplitSet:
     found: Halves
     nulls: np.ndarray
     supported: bool
+    follows: str
     continuous: bool
     attracted: bool
     partition: Partition
@@ -54,6 +58,17 @@ class SplitSet:
             contrast=self.contrast[rows],
             partition=replace(self.partition, probabilities=self.partition.probabilities[rows]),
         )
+
+    def judged_again(self, scores: np.ndarray) -> SplitSet:
+        """The same with classes by other scores (n, k), log probabilities but for a constant of each particle."""
+        probabilities = np.asarray(softmax(scores, axis=1))
+        order = np.argsort(-probabilities.sum(axis=0), kind="stable")
+        again = replace(self, partition=replace(self.partition, probabilities=probabilities[:, order]))
+        if len(order) > 2:
+            return again
+        log_odds = scores[:, order[0]] - scores[:, order[1]]
+        in_halves = self.in_halves if order[0] == 0 else 1 - self.in_halves
+        return replace(again, log_odds=log_odds, in_halves=in_halves, continuous=is_one_normal(log_odds))
 
     @property
     def first(self) -> np.ndarray:
@@ -134,7 +149,8 @@ def _split_in_two(
     in_halves = np.concatenate([one.first for one in found.halves])
     if posterior(log_odds).mean() < 0.5:  # class 1 is the larger one
         log_odds, in_halves = -log_odds, 1 - in_halves
-    of_first, supported = posterior(log_odds), is_supported(found.mean, nulls)
+    of_first, follows = posterior(log_odds), _followed(log_odds, seen)
+    supported = is_supported(found.mean, nulls) and not follows
     return SplitSet(
         log_odds,
         in_halves,
@@ -142,10 +158,19 @@ def _split_in_two(
         found,
         nulls,
         supported,
+        follows,
         is_one_normal(log_odds),
         attracted,
         Partition(np.stack([of_first, 1 - of_first], axis=1), [Attempt(n, found.mean, float(nulls.max()), supported)]),
     )
+
+
+def _followed(log_odds: np.ndarray, seen: Observations) -> str:
+    """The direction that the classes follow, '' for none. A tilt series shows one structure a little different from each side,
+    and both halves find that: simulated sets, which have no such error, do not warn of it."""
+    found = nuisances_of(log_odds, {}, directions_of(seen.axes, tilted=not seen.sure), {})
+    name = max(found, key=lambda one: found[one])
+    return name if found[name] > STRONG else ""
 
 
 def on_grid_of(band: Band, mask: np.ndarray) -> np.ndarray:

@@ -32,7 +32,8 @@ class FittedScore:
 
     fit: what was learned from the merged picks of a run.  verdict: on that run; it gives the weight of the network score.
     informs: whether the pickers agree more often than by chance.  decides: TOGETHER, NETWORK_ALONE or PAPER.
-    names: what the pickers of `fit` are called; empty where nobody said it.
+    names: what the pickers of `fit` are called; empty where nobody said it.  silent: what those are called besides that had found
+    nothing so far; their votes say nothing.
     """
 
     fit: PickFit
@@ -40,6 +41,7 @@ class FittedScore:
     informs: bool
     decides: str = TOGETHER
     names: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @staticmethod
     def by_votes(columns: Mapping[str, list], informs: bool) -> FittedScore:
@@ -110,11 +112,12 @@ class FittedScore:
 
     def named(self, names: Sequence[str]) -> FittedScore:
         """With the names of the pickers 1, 2, ... of the run."""
-        return replace(self, names=tuple(names[picker - 1] for picker in self.fit.pickers))
+        known = tuple(names[picker - 1] for picker in self.fit.pickers)
+        return replace(self, names=known, silent=tuple(name for name in names if name not in known))
 
     def for_pickers(self, names: Sequence[str]) -> FittedScore:
         """For a run that numbers its pickers by these names. Raises ValueError if it does not know one of them."""
-        if missing := [name for name in names if name not in self.names]:
+        if missing := [name for name in names if name not in (*self.names, *self.silent)]:
             known = ", ".join(f"'{name}'" for name in self.names) or "none by name"
             raise ValueError(f"it does not know the picker '{missing[0]}' (known: {known})")
         numbers = {name: number for number, name in enumerate(names, start=1)}
@@ -145,6 +148,7 @@ class FittedScore:
                 bool(values["informs"]),
                 str(values["decides"]),
                 tuple(map(str, values["names"])),
+                tuple(map(str, values.get("silent", ()))),
             )
         except (AttributeError, KeyError, TypeError, IndexError, RecursionError, OverflowError) as error:
             raise ValueError(f"no scores of a run: {error!r}") from error
@@ -179,9 +183,10 @@ def _read_fit(values: dict[str, Any]) -> PickFit:
     if values["evidence"] is not None:
         own = values["evidence"]
         spread = ScoreSpread(_array(own["spread"]["mean"], n), _array(own["spread"]["deviation"], n))
-        numbers = (_number(own[name]) for name in ("trust", "base", "factor"))
+        trust, base, factor = (_number(own[name]) for name in ("trust", "base", "factor"))
         kinds = _read_kinds(own["kinds"], n) if own.get("kinds") else None
-        evidence = Evidence(_read_odds(own["by_network"], 1), spread, _read_odds(own["by_pickers"], 3 * n), *numbers, kinds)
+        by_network, by_pickers = _read_odds(own["by_network"], 1), _read_odds(own["by_pickers"], 3 * n)
+        evidence = Evidence(by_network, spread, by_pickers, trust, base, factor, kinds)
     return PickFit(pickers, votes, evidence)
 
 

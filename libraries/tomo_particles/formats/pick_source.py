@@ -47,3 +47,12 @@ class PickSource:
         """Free the memory of what was read."""
         for file in self.files:
             file.forget()
+
+
+class SilentSource(PickSource):
+    """A picker that was followed to its end and found nothing, whatever lies behind its name."""
+
+    @cached_property
+    def files(self) -> list[ReadOnce]:
+        """None."""
+        return []

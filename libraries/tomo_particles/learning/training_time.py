@@ -16,4 +16,4 @@ def training_left(seconds: Sequence[float], fold: int, epoch: int, folds: int, e
 
 def in_minutes(seconds: float) -> str:
     """A time for people: no user waits for seconds."""
-    return "less than a minute" if seconds < 60 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return "a minute" if seconds < 60 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

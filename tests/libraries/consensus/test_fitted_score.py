@@ -118,6 +118,20 @@ def test_pickers_are_known_by_their_names():
     assert sorted(only_two.fit.pickers.tolist()) == [-1, 1, 2]
 
 
+def test_a_picker_that_had_found_nothing_yet_is_known_and_its_votes_say_nothing():
+    columns, noise = run_of(np.random.default_rng(4))
+    names = ("late", *NAMES)
+    shifted = columns | {"comment": ["+".join(str(int(one) + 1) for one in comment.split("+")) for comment in columns["comment"]]}
+    fitted = FittedScore.from_json(final_scores(shifted, noise, True, False).fitted.named(names).to_json())
+    assert (fitted.names, fitted.silent) == (NAMES, ("late",))
+    table = {name: [values[0]] * 3 for name, values in columns.items()} | {NETWORK: [0.6] * 3}
+    own = table | {"comment": ["1", "1+4", "4"], "keywords": ["nan", "nan+9.0", "9.0"], "enabled": [0] * 3}
+    alone, with_late, late = fitted.for_pickers((*NAMES, "late")).scores(own, {})
+    assert alone == with_late > late > 0
+    with pytest.raises(ValueError, match="does not know the picker 'other'"):
+        fitted.for_pickers((*names, "other"))
+
+
 def test_a_damaged_text_is_refused():
     columns, noise = run_of(np.random.default_rng(5))
     values = json.loads(final_scores(columns, noise, True, False).fitted.to_json())

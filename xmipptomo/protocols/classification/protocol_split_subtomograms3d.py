@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from enum import Enum
-from pathlib import Path
+from typing import Any
 
 from pwem.objects import SetOfFSCs
-from pwem.protocols import EMProtocol
 from pyworkflow import BETA
-from pyworkflow.object import Float
 from pyworkflow.protocol import params
-from pyworkflow.utils import cleanPath
-from tomo.objects import ClassSubTomogram, SetOfAverageSubTomograms, SetOfClassesSubTomograms, SetOfSubTomograms, SubTomogram
+from tomo.objects import (
+    AverageSubTomogram,
+    ClassSubTomogram,
+    SetOfAverageSubTomograms,
+    SetOfClassesSubTomograms,
+    SetOfSubTomograms,
+)
 from tomo.protocols import ProtTomoBase
 
-from tomo_particles.formats.xmd import read_table, write_table
+from tomo_particles.formats.xmd import Columns
 
-from ...constants import LEAST_TO_SPLIT, LOG_ODDS_ATTRIBUTE, PROBABILITY_ATTRIBUTE, SPLIT_PROGRAM
-from ...maps import write_map
-from ..averaging.results import average_of, fscs_of
+from ...constants import SPLIT_PROGRAM
+from ..averaging.results import average_of
 from ..shared.checked_form import OptionalFloatParam
-from ..shared.form_checks import limit_errors
-from ..shared.program_steps import ProgramSteps, depends_on
-from ..shared.progress import unfinished_lines
+from ..shared.program_steps import Arguments
+from .base import SplitProtocol
 from .commands import split_arguments
-from .files import SplitFiles
 from .subtomograms import Tilts, subtomogram_columns, tilts_of_item
-from .summary import split_lines
-
-PARAMS = ("diameter", "maxResolution", "firstTilt", "lastTilt", "numberOfClasses", "randomSeed")
-LIMITS = {"diameter": (0, None, False), "maxResolution": (0, None, False), "randomSeed": (0, None, True),
-          "numberOfClasses": (2, 8, True),
-          "numberOfThreads": (1, None, True)}
 
 
 class SplitOutputs(Enum):
@@ -43,7 +36,7 @@ class SplitOutputs(Enum):
     fscs = SetOfFSCs
 
 
-class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
+class XmippProtSplitSubtomograms3D(SplitProtocol, ProtTomoBase):
     """Splits aligned subtomograms into two classes, and says whether there are two structures at all.
 
     *Overview*
@@ -81,114 +74,61 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
     _possibleOutputs = SplitOutputs
     _optionFields = {"-i": "inputSubtomograms", "--diameter": "diameter", "--maxResolution": "maxResolution",
                      "--mask": "mask", "--tilts": "firstTilt", "--seed": "randomSeed"}
+    _input, _program = "inputSubtomograms", SPLIT_PROGRAM
+    _moreParams = ("firstTilt", "lastTilt")
+    _how = "subtomograms were split into classes of {} particles by the principal component of their differences from the average"
 
     # ---- form
     def _defineParams(self, form):
         form.addSection(label="Input")
         form.addParam("inputSubtomograms", params.PointerParam, pointerClass="SetOfSubTomograms", label="Subtomograms",
                       important=True, help="Aligned particles: each with the transformation that takes it onto the average.")
-        form.addParam("diameter", OptionalFloatParam, label="Particle diameter (Å, optional)",
-                      help="Largest extent of the particle. Structures are compared in a ball of this diameter. Empty: the "
-                           "largest ball in a box.")
-        form.addParam("mask", params.PointerParam, pointerClass="Volume", allowsNull=True, label="Mask (optional)",
-                      help="Volume in the frame of the average, 1 where the structures may differ, 0 elsewhere. Empty: the ball.")
+        self._defineComparison(form)
         form.addParam("maxResolution", OptionalFloatParam, label="Finest resolution (Å, optional)",
                       help="Particles are compared up to this resolution. Empty: a fifth of the diameter.")
         for name, which, extreme in (("firstTilt", "First", "smallest"), ("lastTilt", "Last", "largest")):
             form.addParam(name, OptionalFloatParam, label=f"{which} tilt (degrees, optional)",
                           help=f"{which} tilt of the tilt series about the y axis of the tomogram, in degrees: the {extreme} "
                                "angle. Both define the missing wedge. Empty: as each subtomogram says (its acquisition).")
-        form.addParam("numberOfClasses", params.IntParam, default=2, label="Classes at most",
-                      help="2: one split. More: classes are split again as long as two halves that never met support it.")
-        form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
-                      help="Seed of the simulated sets of one structure. The same seed gives the same result.")
+        self._defineClasses(form)
+        self._defineSeed(form)
         form.addParallelSection(threads=2, mpi=0)
 
     # ---- steps
-    def _files(self) -> SplitFiles:
-        return SplitFiles(self._getExtraPath())
+    def _columns(self) -> Columns:
+        return subtomogram_columns(self.inputSubtomograms.get(), self._tilts())
 
-    def _insertAllSteps(self):
-        values = depends_on({"subtomograms": [self.inputSubtomograms], "mask": [self.mask]},
-                            {name: self.getAttributeValue(name) for name in PARAMS})
-        self._insertFunctionStep(self.splitStep, values, needsGPU=False)
-        self._insertFunctionStep(self.createOutputStep, values, needsGPU=False)
+    def _arguments(self, mask: str) -> Arguments:
+        return split_arguments(
+            self._files().table, self._files().output, rate=self.inputSubtomograms.get().getSamplingRate(),
+            diameter=self.diameter.get(), resolution=self.maxResolution.get(), mask=mask,
+            classes=self.numberOfClasses.get(), threads=self.numberOfThreads.get(), seed=self.randomSeed.get())
 
-    def splitStep(self, _: str):
-        """Write the table of the subtomograms and run the program."""
-        files, subtomograms = self._files(), self.inputSubtomograms.get()
-        cleanPath(str(files.root))  # of an earlier run with other parameters
-        write_table(files.table, subtomogram_columns(subtomograms, self._tilts()))
-        if (mask := self.mask.get()) is not None:
-            write_map(files.mask, mask)
-        self._runProgram(SPLIT_PROGRAM, split_arguments(
-            files.table, files.output, rate=subtomograms.getSamplingRate(), diameter=self.diameter.get(),
-            resolution=self.maxResolution.get(), mask=files.mask if mask is not None else "",
-            classes=self.numberOfClasses.get(), threads=self.numberOfThreads.get(), seed=self.randomSeed.get()), job="split")
-
-    def createOutputStep(self, _: str):
-        """Register classes, averages and correlations."""
-        files, subtomograms = self._files(), self.inputSubtomograms.get()
-        rate = subtomograms.getSamplingRate()
-        averages, fscs = self._createSetOfAverageSubTomograms(), self._createSetOfFSCs()
-        averages.setSamplingRate(rate)
-        numbers = range(1, len(self._summaryContent()["particlesOfClass"]) + 1)
+    def _outputsOf(self, numbers: range) -> dict[str, Any]:
+        averages, subtomograms = self._createSetOfAverageSubTomograms(), self.inputSubtomograms.get()
+        averages.setSamplingRate(subtomograms.getSamplingRate())
         for number in numbers:
-            averages.append(average_of(files.map(f"class_{number}"), self._halves(number), rate, f"class {number}"))
-        for fsc in fscs_of(files.fsc, {f"class_{n}": f"class {n}" for n in numbers} | {"difference": "difference"}):
-            fscs.append(fsc)
-        outputs = {SplitOutputs.classes.name: self._classes(subtomograms), SplitOutputs.averages.name: averages,
-                   SplitOutputs.fscs.name: fscs}
-        self._defineOutputs(**outputs)
-        for output in outputs.values():
-            self._defineSourceRelation(self.inputSubtomograms, output)
-
-    def _classes(self, subtomograms: SetOfSubTomograms) -> SetOfClassesSubTomograms:
-        """The classes; particles that the program left out are in none."""
-        table = read_table(self._files().classes)
-        rows = dict(zip(table["itemId"], zip(table["ref3d"], table["logLikelihood"], table["weight"], strict=True), strict=True))
+            averages.append(self._average(number))
         classes = self._createSetOfClassesSubTomograms(self.inputSubtomograms)
         if subtomograms.getCoordinates3D() is not None:
             classes.setCoordinates3D(subtomograms._coordsPointer)
+        return {SplitOutputs.classes.name: self._classify(classes, self._represented), SplitOutputs.averages.name: averages}
 
-        def scored(item: SubTomogram, _: object) -> None:
-            if item.getObjId() not in rows:
-                item._appendItem = False
-                return
-            number, log_odds, probability = rows[item.getObjId()]
-            item.setClassId(number)
-            setattr(item, LOG_ODDS_ATTRIBUTE, Float(log_odds))
-            setattr(item, PROBABILITY_ATTRIBUTE, Float(probability))
+    def _represented(self, one: ClassSubTomogram) -> None:
+        one.setRepresentative(self._average(one.getObjId()))
 
-        def represented(one: ClassSubTomogram) -> None:
-            number = one.getObjId()
-            one.setRepresentative(average_of(self._files().map(f"class_{number}"), self._halves(number),
-                                             subtomograms.getSamplingRate(), f"class {number}"))
-
-        classes.classifyItems(updateItemCallback=scored, updateClassCallback=represented)
-        return classes
-
-    def _halves(self, number: int) -> list[str]:
-        return [self._files().map(f"class_{number}_half{half}") for half in (1, 2)]
+    def _average(self, number: int) -> AverageSubTomogram:
+        rate = self.inputSubtomograms.get().getSamplingRate()
+        return average_of(self._files().map(f"class_{number}"), self._halves(number), rate, f"class {number}")
 
     # ---- information
     def _tilts(self) -> Tilts | None:
         first, last = self.firstTilt.get(), self.lastTilt.get()
         return None if first is None or last is None else (first, last)
 
-    def _summaryContent(self) -> dict | None:
-        """What the program says of its result; None before it has finished."""
-        path = Path(self._files().summary)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
     def _validate(self):
-        errors, subtomograms = limit_errors(self, LIMITS), self.inputSubtomograms.get()
-        if subtomograms is None:
-            return errors
-        if subtomograms.getSize() < LEAST_TO_SPLIT:
-            return [*errors, f"*Subtomograms*: the set has {subtomograms.getSize()} particles; two classes need at least "
-                             f"{LEAST_TO_SPLIT}."]
-        return errors + self._tiltErrors(subtomograms)
+        errors, subtomograms = self._setErrors({}), self.inputSubtomograms.get()
+        return errors if errors or subtomograms is None else self._tiltErrors(subtomograms)
 
     def _tiltErrors(self, subtomograms: SetOfSubTomograms) -> list[str]:
         if (self.firstTilt.get() is None) != (self.lastTilt.get() is None):
@@ -202,19 +142,3 @@ class XmippProtSplitSubtomograms3D(ProgramSteps, EMProtocol, ProtTomoBase):
             return ["*First tilt (degrees)*: the subtomograms do not say what the tilt series saw; give the first and the "
                     "last tilt."]
         return []
-
-    def _summary(self):
-        summary = self._summaryContent()
-        if summary is None or not hasattr(self, SplitOutputs.classes.name):
-            return unfinished_lines(self, {"splitStep": "splitting", "createOutputStep": "writing the results"})
-        return [*split_lines(summary), f"Report: {self._files().report}"]
-
-    def _methods(self):
-        summary = self._summaryContent()
-        if summary is None or summary["verdict"] != "supported":
-            return []
-        counts = " and ".join(map(str, summary["particlesOfClass"]))
-        return [f"{summary['particles']} subtomograms were split into classes of {counts} particles by the principal "
-                f"component of their differences from the average up to {summary['maxResolution']:g} Å. The differences of two "
-                f"halves that were split each by itself correlate to {summary['agreement']:.2f}; those of simulated sets of one "
-                f"structure to at most {max(summary['agreementsOfOneStructure']):.2f}."]

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from enum import Enum
-from pathlib import Path
+from typing import Any
 
-from pwem.objects import Class3D, Particle, SetOfClasses3D, SetOfFSCs, SetOfParticles, SetOfVolumes, Volume
-from pwem.protocols import EMProtocol
+from pwem.objects import Class3D, SetOfClasses3D, SetOfFSCs, SetOfVolumes, Volume
 from pyworkflow import BETA
-from pyworkflow.object import Float
 from pyworkflow.protocol import params
-from pyworkflow.utils import cleanPath
 
-from tomo_particles.formats.xmd import read_table, write_table
+from tomo_particles.formats.xmd import Columns
 
-from ...constants import LEAST_TO_SPLIT, LOG_ODDS_ATTRIBUTE, PROBABILITY_ATTRIBUTE, SPLIT_VOLUME_PROGRAM
-from ...maps import write_map
-from ..averaging.results import fscs_of
+from ...constants import SPLIT_VOLUME_PROGRAM
 from ..shared.checked_form import OptionalFloatParam
-from ..shared.form_checks import limit_errors, symmetry_errors
-from ..shared.program_steps import ProgramSteps, depends_on
-from ..shared.progress import unfinished_lines
+from ..shared.form_checks import symmetry_errors
+from ..shared.program_steps import Arguments
+from .base import SplitProtocol
 from .commands import volume_arguments
-from .files import SplitFiles
 from .particles import projection_columns
-from .summary import split_lines
 
-PARAMS = ("diameter", "symmetry", "angularSampling", "angularDistance", "maxResolution", "resize", "numberOfClasses", "recipe",
-          "rounds", "randomSeed")
-LIMITS = {"diameter": (0, None, False), "angularSampling": (2, 45, True), "angularDistance": (0, 45, False),
-          "maxResolution": (0, None, False), "resize": (8, None, True), "numberOfClasses": (2, 8, True),
-          "rounds": (0, None, True), "randomSeed": (0, None, True), "numberOfThreads": (1, None, True)}
+LIMITS = {"angularSampling": (2, 45, True), "angularDistance": (0, 45, False), "resize": (8, None, True),
+          "rounds": (0, None, True)}
 OURS, THESIS = 0, 1
 
 
@@ -43,7 +32,7 @@ class SplitVolumeOutputs(Enum):
     fscs = SetOfFSCs
 
 
-class XmippProtSplitVolume(ProgramSteps, EMProtocol):
+class XmippProtSplitVolume(SplitProtocol):
     """Splits aligned projections into two classes, and says whether there are two structures at all.
 
     *Overview*
@@ -80,6 +69,9 @@ class XmippProtSplitVolume(ProgramSteps, EMProtocol):
                      "--symmetry": "symmetry", "--angularSampling": "angularSampling", "--angularDistance": "angularDistance",
                      "--resize": "resize", "--classes": "numberOfClasses", "--recipe": "recipe", "--iter": "rounds",
                      "--seed": "randomSeed"}
+    _input, _program = "inputParticles", SPLIT_VOLUME_PROGRAM
+    _moreParams = ("symmetry", "angularSampling", "angularDistance", "resize", "recipe", "rounds")
+    _how = "projections were split into classes of {} particles by a graph of their directions of view, compared"
 
     # ---- form
     def _defineParams(self, form):
@@ -87,17 +79,12 @@ class XmippProtSplitVolume(ProgramSteps, EMProtocol):
         form.addParam("inputParticles", params.PointerParam, pointerClass="SetOfParticles", pointerCondition="hasAlignmentProj",
                       label="Particles", important=True,
                       help="Particles with projection alignment, with their CTF if they have one.")
-        form.addParam("diameter", OptionalFloatParam, label="Particle diameter (Å, optional)",
-                      help="Largest extent of the particle. Structures are compared in a ball of this diameter. Empty: the "
-                           "largest ball in a box.")
-        form.addParam("mask", params.PointerParam, pointerClass="Volume", allowsNull=True, label="Mask (optional)",
-                      help="Volume in the frame of the average, 1 where the structures may differ, 0 elsewhere. Empty: the ball.")
+        self._defineComparison(form)
         form.addParam("symmetry", params.StringParam, default="c1", label="Symmetry",
                       help="Symmetry of the particle: c1, c2, ..., d2, ..., t, o, i1, i2.")
         form.addParam("resize", OptionalFloatParam, label="Scaled box (pixels, optional)",
                       help="Edge to which the images are scaled down before, an even number. Empty: as they are.")
-        form.addParam("numberOfClasses", params.IntParam, default=2, label="Classes at most",
-                      help="2: one split. More: classes are split again as long as two halves that never met support it.")
+        self._defineClasses(form)
         form.addSection(label="Directions")
         form.addParam("recipe", params.EnumParam, choices=["With verdict", "As published"], default=OURS, label="Recipe",
                       display=params.EnumParam.DISPLAY_HLIST,
@@ -112,114 +99,50 @@ class XmippProtSplitVolume(ProgramSteps, EMProtocol):
                       expertLevel=params.LEVEL_ADVANCED, help="Empty: as the width of the cones, at most 22.5.")
         form.addParam("rounds", params.IntParam, default=2, label="Rounds of refinement", expertLevel=params.LEVEL_ADVANCED,
                       condition=f"recipe == {OURS}", help="In each, every fifth of the particles is judged by the rest.")
-        form.addParam("randomSeed", params.IntParam, default=1, label="Random seed", expertLevel=params.LEVEL_ADVANCED,
-                      help="Seed of every random choice. The same seed gives the same result.")
+        self._defineSeed(form)
         form.addParallelSection(threads=2, mpi=0)
 
     # ---- steps
-    def _files(self) -> SplitFiles:
-        return SplitFiles(self._getExtraPath())
+    def _columns(self) -> Columns:
+        return projection_columns(self.inputParticles.get())
 
-    def _insertAllSteps(self):
-        values = depends_on({"particles": [self.inputParticles], "mask": [self.mask]},
-                            {name: self.getAttributeValue(name) for name in PARAMS})
-        self._insertFunctionStep(self.splitStep, values, needsGPU=False)
-        self._insertFunctionStep(self.createOutputStep, values, needsGPU=False)
+    def _arguments(self, mask: str) -> Arguments:
+        particles, thesis = self.inputParticles.get(), self.recipe.get() == THESIS
+        return volume_arguments(
+            self._files().table, self._files().output, rate=particles.getSamplingRate(), diameter=self.diameter.get(),
+            mask=mask, symmetry=self.symmetry.get(), step=self.angularSampling.get(), distance=self.angularDistance.get(),
+            resolution=None if thesis else self.maxResolution.get(), resize=self.resize.get(),
+            flipped=particles.isPhaseFlipped(), classes=self.numberOfClasses.get(), thesis=thesis, rounds=self.rounds.get(),
+            threads=self.numberOfThreads.get(), seed=self.randomSeed.get())
 
-    def splitStep(self, _: str):
-        """Write the table of the particles and run the program."""
-        files, particles = self._files(), self.inputParticles.get()
-        cleanPath(str(files.root))  # of an earlier run with other parameters
-        write_table(files.table, projection_columns(particles))
-        if (mask := self.mask.get()) is not None:
-            write_map(files.mask, mask)
-        thesis = self.recipe.get() == THESIS
-        self._runProgram(SPLIT_VOLUME_PROGRAM, volume_arguments(
-            files.table, files.output, rate=particles.getSamplingRate(), diameter=self.diameter.get(),
-            mask=files.mask if mask is not None else "", symmetry=self.symmetry.get(), step=self.angularSampling.get(),
-            distance=self.angularDistance.get(), resolution=None if thesis else self.maxResolution.get(),
-            resize=self.resize.get(), flipped=particles.isPhaseFlipped(), classes=self.numberOfClasses.get(), thesis=thesis,
-            rounds=self.rounds.get(), threads=self.numberOfThreads.get(), seed=self.randomSeed.get()), job="split")
-
-    def createOutputStep(self, _: str):
-        """Register classes, volumes and correlations."""
-        files, summary = self._files(), self._summaryContent()
-        volumes, fscs = self._createSetOfVolumes(), self._createSetOfFSCs()
-        volumes.setSamplingRate(summary["samplingRate"])
-        numbers = range(1, len(summary["particlesOfClass"]) + 1)
+    def _outputsOf(self, numbers: range) -> dict[str, Any]:
+        volumes = self._createSetOfVolumes()
+        volumes.setSamplingRate(self._summaryContent()["samplingRate"])
         for number in numbers:
             volumes.append(self._volume(number))
-        for fsc in fscs_of(files.fsc, {f"class_{n}": f"class {n}" for n in numbers} | {"difference": "difference"}):
-            fscs.append(fsc)
-        outputs = {SplitVolumeOutputs.classes.name: self._classes(self.inputParticles.get()),
-                   SplitVolumeOutputs.volumes.name: volumes, SplitVolumeOutputs.fscs.name: fscs}
-        self._defineOutputs(**outputs)
-        for output in outputs.values():
-            self._defineSourceRelation(self.inputParticles, output)
+        classes = self._classify(self._createSetOfClasses3D(self.inputParticles), self._represented)
+        return {SplitVolumeOutputs.classes.name: classes, SplitVolumeOutputs.volumes.name: volumes}
+
+    def _represented(self, one: Class3D) -> None:
+        one.setAlignmentProj()
+        one.setRepresentative(self._volume(one.getObjId()))
 
     def _volume(self, number: int) -> Volume:
-        files = self._files()
         volume = Volume(objLabel=f"class {number}")
-        volume.setLocation(files.map(f"class_{number}"))
+        volume.setLocation(self._files().map(f"class_{number}"))
         volume.setSamplingRate(self._summaryContent()["samplingRate"])
-        volume.setHalfMaps([files.map(f"class_{number}_half{half}") for half in (1, 2)])
+        volume.setHalfMaps(self._halves(number))
         return volume
 
-    def _classes(self, particles: SetOfParticles) -> SetOfClasses3D:
-        """The classes; particles that the program left out are in none."""
-        table = read_table(self._files().classes)
-        rows = dict(zip(table["itemId"], zip(table["ref3d"], table["logLikelihood"], table["weight"], strict=True), strict=True))
-        classes = self._createSetOfClasses3D(self.inputParticles)
-
-        def scored(item: Particle, _: object) -> None:
-            if item.getObjId() not in rows:
-                item._appendItem = False
-                return
-            number, log_odds, probability = rows[item.getObjId()]
-            item.setClassId(number)
-            setattr(item, LOG_ODDS_ATTRIBUTE, Float(log_odds))
-            setattr(item, PROBABILITY_ATTRIBUTE, Float(probability))
-
-        def represented(one: Class3D) -> None:
-            one.setAlignmentProj()
-            one.setRepresentative(self._volume(one.getObjId()))
-
-        classes.classifyItems(updateItemCallback=scored, updateClassCallback=represented)
-        return classes
-
     # ---- information
-    def _summaryContent(self) -> dict | None:
-        """What the program says of its result; None before it has finished."""
-        path = Path(self._files().summary)
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
     def _validate(self):
-        errors, particles = limit_errors(self, LIMITS) + symmetry_errors(self), self.inputParticles.get()
-        if particles is None:
-            return errors
-        if particles.getSize() < LEAST_TO_SPLIT:
-            errors.append(f"*Particles*: the set has {particles.getSize()} particles; two classes need at least "
-                          f"{LEAST_TO_SPLIT}.")
-        if not particles.hasAlignmentProj():
+        errors, particles = self._setErrors(LIMITS) + symmetry_errors(self), self.inputParticles.get()
+        if particles is not None and not particles.hasAlignmentProj():
             errors.append("*Particles*: the set has no projection alignment; align the particles to a volume first.")
-        if self.recipe.get() == THESIS and self.numberOfClasses.get() > 2:
+        if particles is not None and self.recipe.get() == THESIS and self.numberOfClasses.get() > 2:
             errors.append("*Classes at most*: the published recipe makes two classes; enter 2.")
         return errors
 
-    def _summary(self):
-        summary = self._summaryContent()
-        if summary is None or not hasattr(self, SplitVolumeOutputs.classes.name):
-            return unfinished_lines(self, {"splitStep": "splitting", "createOutputStep": "writing the results"})
-        return [*split_lines(summary),
-                f"{summary['informativeDirections']} of {summary['directions']} directions, in cones of "
-                f"{summary['angularDistance']:g} degrees, hold more than noise.", f"Report: {self._files().report}"]
-
-    def _methods(self):
-        summary = self._summaryContent()
-        if summary is None or summary["verdict"] != "supported":
-            return []
-        counts = " and ".join(map(str, summary["particlesOfClass"]))
-        return [f"{summary['particles']} projections were split into classes of {counts} particles by a graph of their "
-                f"directions of view, compared up to {summary['maxResolution']:g} Å. The differences of two halves that were "
-                f"split each by itself correlate to {summary['agreement']:.2f}; those of simulated sets of one structure to at "
-                f"most {max(summary['agreementsOfOneStructure']):.2f}."]
+    def _moreLines(self, summary: dict) -> list[str]:
+        return [f"{summary['informativeDirections']} of {summary['directions']} directions, in cones of "
+                f"{summary['angularDistance']:g} degrees, hold more than noise."]

@@ -20,7 +20,7 @@ from tomo_particles.core.tomograms import open_tomogram
 from tomo_particles.formats.xmd import read_table, write_picks
 
 from ...constants import CHOICE_RULES
-from ...convert import TomogramSource, common_grid, nearest_rate, picks_of_set, size_of, tilts_of, tomogram_of
+from ...convert import TomogramSource, common_grid, nearest_rate, picks_of_set, size_of, tilts_of, tomogram_of, ts_ids_of
 from ...files import RunFiles
 from .commands import RunTomogram
 from .form import EXTRACT_FROM
@@ -47,7 +47,7 @@ class InputSets:
 
     def ts_ids(self) -> list[str]:
         """Ids of the tomograms in which anything was picked, sorted: steps keep their order from run to run."""
-        return sorted({ts_id for coordinates in self.all for ts_id in coordinates.getTSIds() if ts_id})
+        return sorted({ts_id for coordinates in self.all for ts_id in ts_ids_of(coordinates) if ts_id})
 
     def tomogram_sets(self) -> list[SetOfTomograms]:
         """The different sets of tomograms that the coordinates refer to."""
@@ -73,6 +73,7 @@ class InputSets:
     def common_grid(self, rate_choice: int, box_choice: int) -> tuple[float, int]:
         """Sampling rate (Å/voxel) and box size that the pickers' sets share, by two of CHOICE_RULES."""
         grids = [(s.getSamplingRate(), s.getBoxSize()) for s in self.pickers]
+        grids = [grid for grid in grids if all(grid)]  # of a set without coordinates they may not be known
         return common_grid(grids, CHOICE_RULES[rate_choice], CHOICE_RULES[box_choice])
 
 
@@ -90,7 +91,7 @@ def picks_of_sets(sets: Sequence[SetOfCoordinates3D], ts_id: str, rate: float, s
     """
     found, left_out = [], 0
     for number, coordinates in zip(numbers, sets, strict=True):
-        if ts_id not in coordinates.getTSIds():
+        if ts_id not in ts_ids_of(coordinates):
             continue
         picks = picks_of_set(coordinates, tomogram_of(coordinates.getPrecedents(), ts_id), number, rate)
         inside = inside_volume(picks.positions, size)

@@ -31,8 +31,9 @@ def validation_errors(protocol: EMProtocol, inputs: InputSets, growing: bool = F
     fields = {"Input coordinates": inputs.pickers, "Positive references": inputs.positive_references,
               "Negative references": inputs.negative_references, "Derived pickers": inputs.derived}
     for field, sets in fields.items():
+        may_come = growing and sets is inputs.pickers
         for number, coordinates in enumerate(sets, start=1):
-            errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates)]
+            errors += [f"*{field}*, set {number}: {error}" for error in set_errors(coordinates, may_come)]
         errors += _repeated(field, sets)
     errors += _contradictory(inputs) + _derived_errors(inputs) + _mask_errors(protocol, inputs)
     errors += _agreement_errors(protocol, inputs)

@@ -15,7 +15,7 @@ from tomo_particles.core.files import file_stem
 from tomo_particles.core.picks import Picks
 from tomo_particles.formats.xmd import join_tables, picks_columns, write_table
 
-from ...convert import picks_of_set, size_of, tomogram_of
+from ...convert import picks_of_set, size_of, tomogram_of, ts_ids_of
 
 MAX_TOMOGRAM_LINES = 20
 
@@ -67,8 +67,10 @@ def write_picks_table(path: str, found: dict[str, Picks], box_size: int) -> None
     write_table(path, {**table, "particleId": list(range(1, len(table["x"]) + 1))})
 
 
-def set_errors(coordinates: SetOfCoordinates3D) -> list[str]:
-    """What makes one set unusable."""
+def set_errors(coordinates: SetOfCoordinates3D, growing: bool = False) -> list[str]:
+    """What makes one set unusable. growing: its coordinates may still come, or never: nothing is wrong with none."""
+    if growing and not ts_ids_of(coordinates):
+        return []
     if not coordinates.getSize():
         return ["it is empty; remove it from the list."]
     tomograms = coordinates.getPrecedents()

@@ -206,7 +206,7 @@ class XmippProtPickingConsensus3D(FollowsPickers, ProgramSteps, EMProtocol, Prot
             errors.append(f"*Pickers that are enough*: must be 0, or 2 to {n}.")
         for i, own in enumerate(self._sets(), start=1):
             if not own.isStreamOpen():  # of a set that still grows it is not known yet
-                errors += [f"*Coordinates of the pickers*: set {i}: {error}" for error in set_errors(own)]
+                errors += [f"*Coordinates of the pickers*: set {i}: {error}" for error in set_errors(own, growing=True)]
         return errors
 
     def _summary(self):

@@ -18,8 +18,8 @@ from tomo_particles.runs.ledger import VOTES, LedgerFiles, Milestone
 from tomo_particles.runs.sightings import Look
 from tomo_particles.runs.watching import GIVEN, LEARN, TRAINING, VOTE, Action, End, FinalPass, Prepare, Publish, Rules, Train
 
-from ...constants import MODEL_ATTRIBUTE, NETWORK_PROGRAM, RECIPES, SPECIES_ATTRIBUTE
-from ...convert import append_picks, even_box_size, names_of_pickers, tomogram_of, tomogram_sources
+from ...constants import MODEL_ATTRIBUTE, NETWORK_PROGRAM, RECIPES
+from ...convert import append_picks, even_box_size, has_species, names_of_pickers, tomogram_of, tomogram_sources
 from ...files import DOUBTFUL, MERGED, NEGATIVE, NOISE, POSITIVE, RunFiles
 from ..deep_consensus import commands
 from ..deep_consensus.form import NETWORK_PARAMS, PREPROCESS_PARAMS
@@ -280,7 +280,7 @@ class XmippProtStreamingConsensus3D(FollowsPickers, XmippProtDeepConsensusPickin
     def _liveItems(self, ts_id: str, of: TomogramPicks, model: int) -> Iterator[Coordinate3D]:
         tomograms = super()._tomogramSet()
         collected = Collected(tomograms.getSamplingRate())
-        with_species = any(hasattr(own.getFirstItem(), SPECIES_ATTRIBUTE) for own in self._inputSets().all)
+        with_species = any(map(has_species, self._inputSets().all))
         attributes = of.attributes(self._grid().every_name, with_species) | {MODEL_ATTRIBUTE: [model] * len(of)}
         tomogram: Tomogram = tomogram_of(tomograms, ts_id)
         append_picks(collected, tomogram, of.picks, of.merged.score, attributes)
