@@ -18,10 +18,11 @@ class SecondLookTomo(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Second look at merged picks: compare each with the average of the accepted ones, and score it again.")
         self.addUsageLine(
-            "The accepted picks are divided into two halves. Each half is aligned and averaged by itself. Every pick is compared "
-            "with the average of the half that it is not in. The comparison and the network score are joined into the final "
-            "score, and each pick moves half of the way to the centre of the average. If the two averages do not agree, "
-            "nothing is changed, and the output says so. xmipp_run_deep_consensus_tomo does this if --diameter is given. "
+            "The accepted picks are divided into two halves. Of each half those that most pickers found (a third, but 40 to 400) "
+            "are aligned and averaged by themselves. Every pick is compared with the average of the half that it is not in. The "
+            "comparison and the network score are joined into the final score, and each pick moves half of the way to the "
+            "centre of the average. If the two averages do not agree, nothing is changed, and the output says so. "
+            "xmipp_run_deep_consensus_tomo does this if --diameter is given. "
             "Writes beside the output the verdict, the reliability of the pickers, the looks (CSV, with the places as picked), "
             "the two averages, and a JSON record."
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .picker_reliability import votes_of_witnesses, witnesses_of
+from .picker_reliability import TINY, votes_of_witnesses, witnesses_of
 
 FEWEST_WITNESSES = 3  # the votes of two are three numbers, which any two kinds explain
 MOST_KINDS = 8
@@ -93,7 +93,7 @@ class _Groups:
     def kinds(self, witness: np.ndarray, belonging: np.ndarray) -> Kinds:
         """The kinds that fit best if the groups belong to them by `belonging` (g, C)."""
         picks = belonging * self.number[:, None]
-        size = picks.sum(axis=0)
+        size = picks.sum(axis=0) + TINY  # a kind may lose all its picks to the others
         mean = picks.T @ self.log_odds / size
         middle = np.average(self.log_odds, weights=self.number)
         pseudo, part = WIDTH_PRIOR
@@ -112,20 +112,18 @@ class _Fit:
 
 def _fit(groups: _Groups, witness: np.ndarray) -> Kinds:
     """The number of kinds grows by one: the kind whose division describes the picks best is divided."""
-    n_picks, n_witnesses = groups.number.sum(), groups.votes.shape[1]
-    current = _improved(groups, witness, np.ones((len(groups.number), 1)), 1)
-    best, least = current.kinds, np.inf
-    for n_kinds in range(1, MOST_KINDS + 1):
-        criterion = (n_kinds * (n_witnesses + 3) - 1) * np.log(n_picks) - 2 * current.log_likelihood
-        if criterion < least:
-            best, least = current.kinds, criterion
-        trials = [_improved(groups, witness, begin, TRIAL_ROUNDS) for begin in _divisions(groups, current)]
-        if not trials:
-            break
+
+    def criterion(fit: _Fit) -> float:
+        n_numbers = len(fit.kinds.share) * (groups.votes.shape[1] + 3) - 1
+        return float(n_numbers * np.log(groups.number.sum()) - 2 * fit.log_likelihood)
+
+    fits = [_improved(groups, witness, np.ones((len(groups.number), 1)), 1)]
+    while len(fits) < MOST_KINDS and (divisions := _divisions(groups, fits[-1])):
+        trials = [_improved(groups, witness, begin, TRIAL_ROUNDS) for begin in divisions]
         trials.sort(key=lambda trial: -trial.log_likelihood)
         whole = [_improved(groups, witness, trial.belonging, ROUNDS) for trial in trials[:TRIED]]
-        current = max(whole, key=lambda fit: fit.log_likelihood)
-    return best
+        fits.append(max(whole, key=lambda fit: fit.log_likelihood))
+    return min(fits, key=criterion).kinds
 
 
 def _divisions(groups: _Groups, fit: _Fit) -> list[np.ndarray]:

@@ -132,6 +132,17 @@ def test_a_picker_that_had_found_nothing_yet_is_known_and_its_votes_say_nothing(
         fitted.for_pickers((*names, "other"))
 
 
+def test_a_text_of_the_first_version_has_no_kinds_and_is_read():
+    columns, noise = run_of(np.random.default_rng(5))
+    fitted = final_scores(columns, noise, True, False).fitted
+    values = json.loads(fitted.to_json())
+    assert values["fit"]["evidence"].pop("kinds") is not None
+    del values["silent"]
+    read = FittedScore.from_json(json.dumps(values | {"version": 1}))
+    without = replace(fitted, fit=replace(fitted.fit, evidence=replace(fitted.fit.evidence, kinds=None)))
+    np.testing.assert_allclose(read.scores(columns, noise), without.scores(columns, noise), atol=1e-12)
+
+
 def test_a_damaged_text_is_refused():
     columns, noise = run_of(np.random.default_rng(5))
     values = json.loads(final_scores(columns, noise, True, False).fitted.to_json())
@@ -145,6 +156,8 @@ def test_a_damaged_text_is_refused():
         json.dumps(values | {"fit": values["fit"] | {"pickers": [1, 2]}}),
         json.dumps(values).replace('"trust": ', '"trust": NaN, "not": '),
         json.dumps(values).replace('"patterns": ["0', '"patterns": ["'),
+        json.dumps(values).replace('"particles": [', '"particles": [0.5, '),
+        json.dumps(values).replace('"deviation": [', '"deviation": [-'),
     ]
     for text in wrong:
         with pytest.raises(ValueError):

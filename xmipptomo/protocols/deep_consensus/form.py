@@ -148,11 +148,11 @@ def _define_second_look(form: params.Form) -> None:
                           help="The picks are compared with an average of accepted picks, scored again, and centred.")
     group.addParam("secondLook", params.BooleanParam, default=True, condition=MAY_LOOK_TWICE, label="Second look?",
                    expertLevel=params.LEVEL_ADVANCED,
-                   help="Yes: the accepted picks are divided into two halves. Each half is aligned and averaged by itself. Every "
-                        "pick is compared with the average of the half that it is not in. The comparison counts in the score, "
-                        "and the picks move towards the centre of the average. If the two averages do not agree, nothing is "
-                        "changed, and the summary says so. This needs at least 40 accepted picks in tomograms of one sampling "
-                        "rate.")
+                   help="Yes: the accepted picks are divided into two halves. Of each half those that most pickers found (a "
+                        "third, but 40 to 400) are aligned and averaged by themselves. Every pick is compared with the average "
+                        "of the half that it is not in. The comparison counts in the score, and the picks move towards the "
+                        "centre of the average. If the two averages do not agree, nothing is changed, and the summary says so. "
+                        "This needs at least 40 accepted picks in tomograms of one sampling rate.")
     group.addParam("diameter", OptionalFloatParam, condition=LOOKS_TWICE, label="Diameter (Å, optional)",
                    expertLevel=params.LEVEL_ADVANCED, allowsPointers=True,
                    help="Diameter of the particle in Å. Empty: half of the common box, because 1.5 to 2 particle diameters are "

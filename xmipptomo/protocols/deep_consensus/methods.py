@@ -115,9 +115,9 @@ def _second_look(content: dict[str, Any]) -> str:
 def _compared(content: dict[str, Any]) -> str:
     look = content["secondLook"]
     which = "the positions that enough pickers found" if _voted(content) else "the accepted positions"
-    return (f"{which} were divided into two halves, and the subtomograms of each half were aligned and averaged independently "
-            f"(particle diameter {look['diameter']:.4g} Å, resolution {look['lowpass']:.4g} Å). Each subtomogram was correlated "
-            "with the average of the half that does not contain it.")
+    return (f"{which} were divided into two halves. Of each half, the subtomograms that most pickers found were aligned and "
+            f"averaged independently (particle diameter {look['diameter']:.4g} Å, resolution {look['lowpass']:.4g} Å). Each "
+            "subtomogram was correlated with the average of the half that does not contain it.")
 
 
 def _moved(content: dict[str, Any]) -> str:

@@ -66,8 +66,9 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
     5. The network trains on the merged picks, with labels from the votes, and on noise. Then it scores them. Each pick is
     scored by a network that was not trained on it.
     6. Network score, votes and picker scores give one final score. Picks that reach the threshold are the output.
-    7. Second look: the accepted picks are averaged in two halves. Every pick is compared with the average of the half that
-    it is not in. The comparison counts in the score, and the picks move towards the centre of the average.
+    7. Second look: of the accepted picks those that most pickers found are averaged in two halves. Every pick is compared
+    with the average of the half that it is not in. The comparison counts in the score, and the picks move towards the centre
+    of the average.
 
     *Inputs*
 
