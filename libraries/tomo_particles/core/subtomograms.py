@@ -83,14 +83,18 @@ def crop(volume: np.ndarray, centre: np.ndarray, box_size: int) -> np.ndarray:
     return counted_crop(volume, centre, box_size)[0]
 
 
-def counted_crop(volume: np.ndarray, centre: np.ndarray, box_size: int, out: np.ndarray | None = None) -> tuple[np.ndarray, int]:
+def counted_crop(
+    volume: np.ndarray, centre: np.ndarray, box_size: int | tuple[int, int, int], out: np.ndarray | None = None
+) -> tuple[np.ndarray, int]:
     """As `crop`, and how many of the voxels are no numbers.
 
-    `out`: a float32 array of that shape to fill instead of a new one, which is twice as fast.
+    box_size: voxels along z, y and x, or of all edges.  out: a float32 array of that shape to fill instead of a new one, which is
+    twice as fast.
     """
-    box = np.empty((box_size,) * 3, dtype=np.float32) if out is None else out
-    start = np.asarray(centre)[::-1] - box_size // 2
-    stop = start + box_size
+    shape = np.array((box_size,) * 3 if isinstance(box_size, int) else box_size)
+    box = np.empty(shape, dtype=np.float32) if out is None else out
+    start = np.asarray(centre)[::-1] - shape // 2
+    stop = start + shape
     inside = tuple(slice(max(0, a), max(0, min(b, n))) for a, b, n in zip(start, stop, volume.shape, strict=True))
     part = volume[inside]
     if part.shape == box.shape:
