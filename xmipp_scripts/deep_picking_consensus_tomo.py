@@ -274,7 +274,7 @@ class DeepPickingConsensusTomo(Program):
                 several_machines=True,
                 pickers=self.pickers,
             )
-            say_result(f"model written to {self.model}" if written else "done; the first machine writes the model")
+            say_result(f"model written to {self.model}" if written is not None else "done; the first machine writes the model")
         else:
             config = ScoringConfig(
                 tuple(self.getListParam("--input")),

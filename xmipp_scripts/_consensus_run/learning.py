@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Learning:
     ) -> None:
         self.config, self.layout, self.rate, self.model = config, layout, rate, model
         self.tomograms, self.names, self.progress = tomograms, names, progress
+        self._known: Mapping[str, float] = {}  # network scores from the training, by image
 
     def _boxes(self, name: str) -> tuple[str, ...]:
         """The XMD files of one set of subtomograms, one per tomogram."""
@@ -130,7 +131,7 @@ class Learning:
         steps.run("second look", look, inputs, outputs, lambda: write_second_look(look, self.progress))
 
     def _score(self, scoring: ScoringConfig, name: str) -> None:
-        self.progress(f"scored {score_files(scoring)} {name} picks")
+        self.progress(f"scored {score_files(scoring, known=self._known)} {name} picks")
 
     def _forget(self, *trained: Path) -> None:
         """Remove what an earlier run with other options trained here, so that it does not pass for this one's; never what belongs
@@ -155,25 +156,27 @@ class Learning:
         inputs["neg"] = self._boxes("noise") + self._boxes("neg")
         log, note = str(self.layout.training_log), str(self.layout.training_note)
         sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
-        steps.run(
-            "training",
-            (config.training, config.box_size, self.rate, config.seed, self.names),
-            sources,
-            [self.model, log, note],
-            lambda: train_files(
-                inputs,
-                config.training,
-                box_size=config.box_size,
-                sampling_rate=self.rate,
-                model=self.model,
-                log=log,
-                note=note,
-                seed=config.seed,
-                threads=config.threads,
-                pickers=self.names,
-                progress=self.progress,
-            ),
-        )
+
+        def train() -> None:
+            self._known = (
+                train_files(
+                    inputs,
+                    config.training,
+                    box_size=config.box_size,
+                    sampling_rate=self.rate,
+                    model=self.model,
+                    log=log,
+                    note=note,
+                    seed=config.seed,
+                    threads=config.threads,
+                    pickers=self.names,
+                    progress=self.progress,
+                )
+                or {}
+            )
+
+        settings = (config.training, config.box_size, self.rate, config.seed, self.names)
+        steps.run("training", settings, sources, [self.model, log, note], train)
 
     def _scoring(self, name: str, inputs: tuple[str, ...], noise: tuple[str, ...], model: str) -> ScoringConfig:
         config, layout = self.config, self.layout

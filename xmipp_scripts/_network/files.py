@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tomo_particles.consensus.training_examples import read_examples
@@ -102,8 +103,11 @@ def train_files(
     several_machines: bool = False,
     pickers: Sequence[str] = (),
     progress: Callable[[str], None] = say_on_the_way,
-) -> bool:
-    """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file; whether it was written.
+) -> Mapping[str, float] | None:
+    """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file.
+
+    Returns the network scores of those that were scored on the way, by image, for `score_files`; None where another machine
+    writes the model.
 
     log: CSV, a row an epoch.  note: text for what is unusual about the examples; empty where nothing is.
     pickers: their names, which the model keeps.
@@ -128,22 +132,28 @@ def train_files(
         ensemble = train(
             examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress, done=at.share
         )
-    if leads := works_alone_or_leads(strategy):
-        if several_machines and os.environ.get("TF_CONFIG"):  # the others have ended: score without them
-            save_model(model, ensemble)
-            ensemble = load_model(model)
-        save_model(model, ensemble, scores=learned_scores(inputs, ensemble, settings.recipe, pickers))
-        if note:
-            with written_aside(note) as aside:
-                aside.write_text(unusual, encoding="utf-8")
-    return leads
+    if not works_alone_or_leads(strategy):
+        return None
+    if several_machines and os.environ.get("TF_CONFIG"):  # the others have ended: score without them
+        save_model(model, ensemble)
+        ensemble = load_model(model)
+    final, known = learned_scores(inputs, ensemble, settings.recipe, pickers)
+    save_model(model, ensemble, scores=final)
+    if note:
+        with written_aside(note) as aside:
+            aside.write_text(unusual, encoding="utf-8")
+    return known
 
 
-def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda line: None) -> int:
+def score_files(
+    config: ScoringConfig,
+    progress: Callable[[str], None] = lambda line: None,
+    known: Mapping[str, float] = MappingProxyType({}),
+) -> int:
     """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many.
 
     Merged picks receive the final score, CoordConsScore, too. The verdict on their scores goes to `progress`, and to a file
-    beside the output.
+    beside the output.  known: network scores that this model gave already, by image; they are not computed again.
     """
     from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.formats.xmd import join_tables, read_table, write_table
@@ -175,7 +185,7 @@ def score_files(config: ScoringConfig, progress: Callable[[str], None] = lambda 
     if derived:
         _require_images(derived, parameter("derived"), config.derived[0])
     if config.model:
-        _add_network_scores((columns, noise, *([derived] if derived else [])), config)
+        _add_network_scores((columns, noise, *([derived] if derived else [])), config, known)
     if fitted is not None:
         columns["CoordConsScore"] = fitted.scores(columns, noise).tolist()
         for path in (verdict_beside(config.output), reliability_beside(config.output)):
@@ -203,17 +213,23 @@ def _require_images(columns: Mapping[str, list], option: str, path: str) -> None
         raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
 
 
-def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig) -> None:
+def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig, known: Mapping[str, float]) -> None:
     """Give each of the tables the column zScoreDeepLearning1."""
+    from tomo_particles.consensus.merged_picks import NETWORK
+
     model = None
     for columns in tables:
-        if not columns.get("image"):  # TensorFlow is not needed
-            columns["zScoreDeepLearning1"] = []
-            continue
-        from tomo_particles.learning.configuration import read_config
+        images = columns.get("image", [])
+        new = [row for row, image in enumerate(images) if image not in known]
+        scores = dict(known)
+        if new:  # else TensorFlow is not needed
+            from tomo_particles.learning.configuration import read_config
 
-        read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
-        from tomo_particles.network import load_model, select_devices
+            read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
+            from tomo_particles.network import load_model, select_devices
 
-        model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
-        add_network_scores(columns, model, config.batch)
+            model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
+            rest = {name: [values[row] for row in new] for name, values in columns.items()}
+            add_network_scores(rest, model, config.batch)
+            scores |= zip(rest["image"], rest[NETWORK], strict=True)
+        columns[NETWORK] = [scores[image] for image in images]

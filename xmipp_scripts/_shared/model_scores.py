@@ -14,25 +14,31 @@ if TYPE_CHECKING:
 Columns = dict[str, list]
 
 
-def learned_scores(inputs: Mapping[str, Sequence[str]], ensemble: Ensemble, recipe: str, names: Sequence[str]) -> str:
-    """How the final scores come about, as text for the model file; empty for subtomograms that are no merged picks.
+def learned_scores(
+    inputs: Mapping[str, Sequence[str]], ensemble: Ensemble, recipe: str, names: Sequence[str]
+) -> tuple[str, dict[str, float]]:
+    """How the final scores come about, as text for the model file; empty for subtomograms that are no merged picks. And the
+    network scores from which it was learned, by image.
 
-    Those before a second look and before answers of persons. inputs: XMD files by kind, pos, doubt and neg; the negatives without
-    pickers are noise.  names: of the pickers; without them nothing is learned, because no run could ask for its pickers.
+    Final scores before a second look and before answers of persons. inputs: XMD files by kind, pos, doubt and neg; the negatives
+    without pickers are noise.  names: of the pickers; without them nothing is learned, because no run could ask for its pickers.
     """
     if not names:
-        return ""
+        return "", {}
+    from tomo_particles.consensus.merged_picks import NETWORK
     from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.formats.xmd import join_tables, read_table
 
     tables = [read_table(path) for kind in ("pos", "doubt", "neg") for path in inputs.get(kind, ())]
     merged = [table for table in tables if "comment" in table]
     if not any(table["image"] for table in merged) or not all("enabled" in table for table in merged):
-        return ""
+        return "", {}
     columns, noise = join_tables(merged), join_tables([table for table in tables if "comment" not in table])
     for one in (columns, noise):
         add_network_scores(one, ensemble)
-    return final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus").fitted.named(names).to_json()
+    fitted = final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus").fitted
+    known = {image: score for one in (columns, noise) for image, score in zip(one.get("image", []), one[NETWORK], strict=True)}
+    return fitted.named(names).to_json(), known
 
 
 def check_names(inputs: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
