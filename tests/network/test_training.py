@@ -46,9 +46,35 @@ def test_folds_give_as_many_networks_a_line_an_epoch_and_a_row_an_epoch(trained)
     with open(log, newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(training.LOG_COLUMNS)
-    assert [(row["fold"], row["epoch"]) for row in rows[:13]] == [("1", str(k)) for k in range(1, 13)] + [("2", "1")]
-    assert float(rows[0]["learning_rate"]) > float(rows[11]["learning_rate"])
-    assert float(rows[11]["loss"]) < float(rows[0]["loss"])
+    for fold in ("1", "2"):  # they are trained at the same time
+        own = [row for row in rows if row["fold"] == fold]
+        assert [row["epoch"] for row in own] == [str(k) for k in range(1, 13)]
+        assert float(own[0]["learning_rate"]) > float(own[11]["learning_rate"])
+        assert float(own[11]["loss"]) < float(own[0]["loss"])
+
+
+def test_networks_trained_at_the_same_time_are_those_trained_one_after_another(blobs, monkeypatch):
+    config, options = replace(CONFIG, folds=3), replace(SHORT, epochs=2)
+    together = quick(blobs, config, options)[0]
+    monkeypatch.setattr(training, "_side_by_side", lambda strategy: False)
+    rows = []
+    one_by_one = train(blobs, config, options, progress=rows.append)
+    assert [row[:9] for row in rows] == [f"network {fold}" for fold in (1, 1, 2, 2, 3, 3)]
+    for one, other in zip(together.networks, one_by_one.networks, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
+
+
+def test_an_error_of_one_network_ends_the_others(blobs):
+    """Here the place for a line of the log: the disk is full, say."""
+    said = []
+
+    def full(line):
+        said.append(line)
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        train(blobs, replace(CONFIG, folds=2), replace(SHORT, epochs=500, auto_stop=False), progress=full)
+    assert len(said) <= 2
 
 
 def test_best_weights_are_kept(blobs, monkeypatch):

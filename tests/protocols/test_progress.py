@@ -125,8 +125,9 @@ def test_the_training_says_its_epoch_and_what_it_takes_at_most(files):
     assert training_detail(files, 3, 12) == ""
     files.training_log.write_text("fold,epoch,seconds\n1,1,20\n1,2,20\n2,1,20\n2,")  # a row is being written
     assert training_detail(files, 3, 12) == ""
-    files.training_log.write_text("fold,epoch,seconds\n1,1,20\n1,2,20\n2,1,20\n")
-    assert training_detail(files, 3, 12) == "network 2 of 3, 1 of at most 12 epochs done; at most 8 min left for the training"
+    files.training_log.write_text("fold,epoch,seconds\n1,1,15\n2,1,15\n1,2,15\n")
+    said = "epochs done: 2 of network 1, 1 of network 2 (of 3, at most 12 each); at most 8 min left for the training"
+    assert training_detail(files, 3, 12) == said
 
 
 def test_commands_in_the_log_are_those_that_a_user_would_type(caplog):

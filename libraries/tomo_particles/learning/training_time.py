@@ -1,17 +1,23 @@
-"""How long a training still takes, from the seconds of its epochs so far."""
+"""How far a training is, and how long it still takes, from its epochs so far."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 
-def training_left(seconds: Sequence[float], fold: int, epoch: int, folds: int, epochs: int) -> float:
-    """Seconds that a training takes at most, after epoch `epoch` of network `fold` (both from 1): a network may stop early.
+def training_left(log: Sequence[tuple[int, int, float]], folds: int, epochs: int) -> tuple[float, float]:
+    """The share of the epochs that is done, and the seconds that a training still takes at most: a network may stop early.
 
-    seconds: of every epoch so far.
+    log: fold and epoch (both from 1) of every epoch so far, in the order of their ends, and the seconds since the end before.
+    Networks are trained at the same time, or one after another; then those before the last one are finished.
     """
-    left = (folds - fold) * epochs + epochs - epoch
-    return left * sum(seconds) / len(seconds) if seconds else 0.0
+    if not log:
+        return 0.0, 0.0
+    last = {fold: epoch for fold, epoch, _ in log}
+    one_by_one = [fold for fold, *_ in log] == sorted(fold for fold, *_ in log)
+    finished = sum(epochs if one_by_one and fold < log[-1][0] else epoch for fold, epoch in last.items())
+    left = folds * epochs - finished
+    return finished / (folds * epochs), left * sum(seconds for *_, seconds in log) / len(log)
 
 
 def in_minutes(seconds: float) -> str:

@@ -43,7 +43,11 @@ def score(
         for start in range(0, len(indices), BOXES_AT_ONCE):
             chunk = indices[start : start + BOXES_AT_ONCE]
             boxes = read_boxes([images[i] for i in chunk], ensemble.config, option)
-            scores[chunk] = np.mean([_predict(network, boxes, batch_size) for network in networks], axis=0)
+            of_each = []
+            for network in networks:
+                ensemble.scorer.set_weights(network.get_weights())
+                of_each.append(_predict(ensemble.scorer, boxes, batch_size))
+            scores[chunk] = np.mean(of_each, axis=0)
             scored += len(chunk)
             done(scored / len(images))
     return scores

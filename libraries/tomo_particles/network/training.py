@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -36,6 +39,12 @@ class Ensemble:
 
     config: NetworkConfig
     networks: tuple[keras.Model, ...]
+
+    @cached_property
+    def scorer(self) -> keras.Model:
+        """A network that takes the weights of each of them in turn, so that TensorFlow traces one."""
+        with self.networks[0].distribute_strategy.scope():
+            return build_network(self.config, name="scorer")
 
 
 def train(
@@ -68,21 +77,49 @@ def train(
     boxes = in_memory(read_boxes(examples.images, config, f"{parameter('positives')} or {parameter('negatives')}"))
     if config.folds == 1:
         progress("One network sees all examples: its scores of these are not out-of-fold. Train 3 folds for honest ones.")
-    networks = []
     with together(strategy), _Log(log_path, config.folds, training.epochs, progress, done) as report:
-        for fold in range(config.folds):
-            allowed = _training_part(config, fold, examples)
-            networks.append(
-                _train_network(
-                    fold, allowed, boxes, examples, config, training, strategy, start.networks[fold] if start else None, report
-                )
-            )
-    return Ensemble(config, tuple(networks))
+        made = [
+            _prepare(fold, boxes, examples, config, training, strategy, start.networks[fold] if start else None, report)
+            for fold in range(config.folds)
+        ]
+        if _side_by_side(strategy):
+            _run_together(made)
+        else:
+            for one in made:
+                one.run()
+    return Ensemble(config, tuple(one.network for one in made))
 
 
-def _train_network(
+def _side_by_side(strategy: tf.distribute.Strategy) -> bool:
+    """Whether the networks are trained at the same time: parts of a training step use one core of a CPU, while a GPU and
+    several devices are busy with one network."""
+    alone = strategy.num_replicas_in_sync == 1 and not tf.config.get_visible_devices("GPU")
+    return alone and tf.config.threading.get_intra_op_parallelism_threads() != 1
+
+
+@dataclass(frozen=True)
+class _Training:
+    """A network, and what trains it; it is left with the weights of its best epoch."""
+
+    network: keras.Model
+    run: Callable[[], object]
+
+
+def _run_together(made: Sequence[_Training]) -> None:
+    """Train all networks at the same time; the first error ends all of them."""
+    with ThreadPoolExecutor(len(made)) as pool:
+        running = [pool.submit(one.run) for one in made]
+        try:
+            for done in as_completed(running):
+                done.result()
+        except BaseException:
+            for one in made:
+                one.network.stop_training = True  # heeded after the batch at work
+            raise
+
+
+def _prepare(
     fold: int,
-    allowed: np.ndarray,
     boxes: tf.Tensor,
     examples: Examples,
     config: NetworkConfig,
@@ -90,9 +127,10 @@ def _train_network(
     strategy: tf.distribute.Strategy,
     start: keras.Model | None,
     report: Report,
-) -> keras.Model:
-    """One network, trained on the examples `allowed` (indices), with the weights of its best epoch."""
+) -> _Training:
+    """The network of a fold, still untrained, with its own examples: those that it may see."""
     keras.utils.set_random_seed(config.seed + fold)
+    allowed = _training_part(config, fold, examples)
     rng = np.random.default_rng([config.seed, fold])
     parts = split_validation(examples.tomo_ids[allowed], examples.labels[allowed], training.validation, rng=rng)
     learned, validated = (allowed[part] for part in parts)
@@ -114,19 +152,22 @@ def _train_network(
     patience = training.patience if training.auto_stop else training.epochs
     best = keras.callbacks.EarlyStopping("val_entropy", patience=patience, mode="min", restore_best_weights=True)
     callbacks = [best, _Epochs(fold, report)]
-    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-        fit(network, learn, validate, epochs=training.epochs, steps=steps, callbacks=callbacks)
-    else:
-        network.fit(
-            learn,
-            epochs=training.epochs,
-            steps_per_epoch=steps,
-            validation_data=validate,
-            shuffle=False,
-            verbose=0,
-            callbacks=callbacks,
-        )
-    return network
+
+    def run() -> None:
+        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            fit(network, learn, validate, epochs=training.epochs, steps=steps, callbacks=callbacks)
+        else:
+            network.fit(
+                learn,
+                epochs=training.epochs,
+                steps_per_epoch=steps,
+                validation_data=validate,
+                shuffle=False,
+                verbose=0,
+                callbacks=callbacks,
+            )
+
+    return _Training(network, run)
 
 
 def _compile(network: keras.Model, learning_rate: float, steps: int) -> None:
@@ -146,10 +187,7 @@ class _Epochs(keras.callbacks.Callback):
 
     def __init__(self, fold: int, report: Report) -> None:
         super().__init__()
-        self._fold, self._report, self._started = fold, report, 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._started = time.perf_counter()
+        self._fold, self._report = fold, report
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = logs or {}
@@ -162,13 +200,15 @@ class _Epochs(keras.callbacks.Callback):
             logs["accuracy"],
             logs["val_accuracy"],
             float(self.model.optimizer.learning_rate),
-            time.perf_counter() - self._started,
         )
-        self._report(dict(zip(LOG_COLUMNS, values, strict=True)))
+        self._report(dict(zip(LOG_COLUMNS, values, strict=False)))
 
 
 class _Log:
-    """One line per epoch for the user, and one row per epoch in the CSV file, readable while the training runs."""
+    """One line per epoch for the user, and one row per epoch in the CSV file, readable while the training runs.
+
+    The column seconds is the time since the row before, of whichever network: its sum is the time of the training.
+    """
 
     def __init__(
         self,
@@ -179,7 +219,8 @@ class _Log:
         done: Callable[[float], None],
     ) -> None:
         self._path, self._folds, self._epochs, self._progress, self._done = path, folds, epochs, progress, done
-        self._seconds: list[float] = []
+        self._rows: list[tuple[int, int, float]] = []
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Report:
         if self._path:
@@ -187,23 +228,27 @@ class _Log:
         self._file = open(self._path or os.devnull, "w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, LOG_COLUMNS)
         self._writer.writeheader()
+        self._last = time.perf_counter()
         return self._report
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def _report(self, row: dict[str, float]) -> None:
-        with space_for(self._path or os.devnull):
-            self._writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-            self._file.flush()
-        line = (
-            "network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
-            "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s; at most {left} left"
-        )
-        self._seconds.append(row["seconds"])
-        left = in_minutes(training_left(self._seconds, int(row["fold"]), int(row["epoch"]), self._folds, self._epochs))
-        self._progress(line.format(folds=self._folds, epochs=self._epochs, left=left, **row))
-        self._done((row["fold"] - 1 + row["epoch"] / self._epochs) / self._folds)
+    def _report(self, values: dict[str, float]) -> None:
+        with self._lock:  # networks that are trained at the same time report from their own threads
+            now = time.perf_counter()
+            row, self._last = {**values, "seconds": now - self._last}, now
+            with space_for(self._path or os.devnull):
+                self._writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
+                self._file.flush()
+            line = (
+                "network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
+                "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s; at most {left} left"
+            )
+            self._rows.append((int(row["fold"]), int(row["epoch"]), row["seconds"]))
+            share, left = training_left(self._rows, self._folds, self._epochs)
+            self._progress(line.format(folds=self._folds, epochs=self._epochs, left=in_minutes(left), **row))
+            self._done(share)
 
 
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:

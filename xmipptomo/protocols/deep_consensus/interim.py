@@ -51,7 +51,7 @@ def _line(grid: CommonGrid, ts_id: str, of: dict[str, int]) -> str:
 
 
 def training_detail(files: RunFiles, folds: int, epochs: int) -> str:
-    """Which epoch of which network is trained, and what the rest takes at most; '' before the first epoch is over."""
+    """Which epochs of which networks are done, and what the rest takes at most; '' before the first epoch is over."""
     try:
         with open(files.training_log, newline="", encoding="utf-8") as file:
             rows = [(int(row["fold"]), int(row["epoch"]), float(row["seconds"])) for row in csv.DictReader(file)]
@@ -59,6 +59,6 @@ def training_detail(files: RunFiles, folds: int, epochs: int) -> str:
         return ""
     if not rows:
         return ""
-    fold, epoch, _ = rows[-1]
-    left = in_minutes(training_left([seconds for *_, seconds in rows], fold, epoch, folds, epochs))
-    return f"network {fold} of {folds}, {epoch} of at most {epochs} epochs done; at most {left} left for the training"
+    done = ", ".join(f"{epoch} of network {fold}" for fold, epoch in sorted({fold: epoch for fold, epoch, _ in rows}.items()))
+    left = in_minutes(training_left(rows, folds, epochs)[1])
+    return f"epochs done: {done} (of {folds}, at most {epochs} each); at most {left} left for the training"
