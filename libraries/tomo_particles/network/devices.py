@@ -42,6 +42,15 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
     return tf.distribute.MirroredStrategy([f"/gpu:{k}" for k in range(len(wanted))])
 
 
+def cores_are_left(strategy: tf.distribute.Strategy | None = None) -> bool:
+    """Whether one network alone leaves cores idle, so that several had better work at the same time.
+
+    So it is on a CPU: parts of a training step, and of a prediction, use one core. A GPU, and several devices, are busy.
+    """
+    alone = (strategy or tf.distribute.get_strategy()).num_replicas_in_sync == 1
+    return alone and not tf.config.get_visible_devices("GPU") and tf.config.threading.get_intra_op_parallelism_threads() != 1
+
+
 def _set_threads(threads: int | None) -> None:
     if threads is None:
         return

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -24,10 +23,11 @@ from ..learning.folds import Region, make_folds, may_train, split_validation
 from ..learning.training_time import in_minutes, training_left
 from .architecture import build_network
 from .data import Schedule, batches, in_memory, read_boxes
+from .devices import cores_are_left
 from .machines import fit, together, works_alone_or_leads
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
-MAX_VALIDATED = 2000  # examples to choose the best epoch on; more take time and do not improve the choice
+MAX_VALIDATED = 1000  # examples to choose the best epoch on; more take time and do not improve the choice
 MIN_EXAMPLES_OF_FOLD = 2  # of each class, left to a network once its fold is taken out
 
 Report = Callable[[dict[str, float]], None]
@@ -39,12 +39,6 @@ class Ensemble:
 
     config: NetworkConfig
     networks: tuple[keras.Model, ...]
-
-    @cached_property
-    def scorer(self) -> keras.Model:
-        """A network that takes the weights of each of them in turn, so that TensorFlow traces one."""
-        with self.networks[0].distribute_strategy.scope():
-            return build_network(self.config, name="scorer")
 
 
 def train(
@@ -82,19 +76,12 @@ def train(
             _prepare(fold, boxes, examples, config, training, strategy, start.networks[fold] if start else None, report)
             for fold in range(config.folds)
         ]
-        if _side_by_side(strategy):
+        if cores_are_left(strategy):
             _run_together(made)
         else:
             for one in made:
                 one.run()
     return Ensemble(config, tuple(one.network for one in made))
-
-
-def _side_by_side(strategy: tf.distribute.Strategy) -> bool:
-    """Whether the networks are trained at the same time: parts of a training step use one core of a CPU, while a GPU and
-    several devices are busy with one network."""
-    alone = strategy.num_replicas_in_sync == 1 and not tf.config.get_visible_devices("GPU")
-    return alone and tf.config.threading.get_intra_op_parallelism_threads() != 1
 
 
 @dataclass(frozen=True)
