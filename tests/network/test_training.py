@@ -46,9 +46,8 @@ def test_folds_give_as_many_networks_a_line_an_epoch_and_a_row_an_epoch(trained)
     with open(log, newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(training.LOG_COLUMNS)
-    for fold in ("1", "2"):  # they are trained at the same time
-        own = [row for row in rows if row["fold"] == fold]
-        assert [row["epoch"] for row in own] == [str(k) for k in range(1, 13)]
+    assert [(row["fold"], row["epoch"]) for row in rows] == [(fold, str(k)) for fold in "12" for k in range(1, 13)]
+    for own in (rows[:12], rows[12:]):
         assert float(own[0]["learning_rate"]) > float(own[11]["learning_rate"])
         assert float(own[11]["loss"]) < float(own[0]["loss"])
 

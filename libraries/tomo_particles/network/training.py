@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ..core.errors import InputError, parameter
-from ..core.files import space_for
+from ..core.files import space_for, written_aside
 from ..learning.configuration import NetworkConfig, TrainingConfig, check_start
 from ..learning.examples import POSITIVE, Examples, balanced_weights, class_counts, require_enough
 from ..learning.folds import Region, make_folds, may_train, split_validation
@@ -192,7 +193,8 @@ class _Epochs(keras.callbacks.Callback):
 
 
 class _Log:
-    """One line per epoch for the user, and one row per epoch in the CSV file, readable while the training runs.
+    """One line per epoch for the user, and one row per epoch in the CSV file, readable while the training runs, and in the end in
+    the order of folds: the same training gives the same rows.
 
     The column seconds is the time since the row before, of whichever network: its sum is the time of the training.
     """
@@ -206,36 +208,47 @@ class _Log:
         done: Callable[[float], None],
     ) -> None:
         self._path, self._folds, self._epochs, self._progress, self._done = path, folds, epochs, progress, done
-        self._rows: list[tuple[int, int, float]] = []
+        self._rows: list[dict[str, float]] = []
         self._lock = threading.Lock()
 
     def __enter__(self) -> Report:
         if self._path:
             Path(self._path).parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self._path or os.devnull, "w", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, LOG_COLUMNS)
-        self._writer.writeheader()
+        _write(self._file, [], header=True)
         self._last = time.perf_counter()
         return self._report
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._file.close()
+        if self._path and error is None:
+            with written_aside(self._path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
+                _write(file, sorted(self._rows, key=lambda row: (row["fold"], row["epoch"])), header=True)
 
     def _report(self, values: dict[str, float]) -> None:
         with self._lock:  # networks that are trained at the same time report from their own threads
             now = time.perf_counter()
             row, self._last = {**values, "seconds": now - self._last}, now
             with space_for(self._path or os.devnull):
-                self._writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-                self._file.flush()
+                _write(self._file, [row])
             line = (
                 "network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
                 "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s; at most {left} left"
             )
-            self._rows.append((int(row["fold"]), int(row["epoch"]), row["seconds"]))
-            share, left = training_left(self._rows, self._folds, self._epochs)
+            self._rows.append(row)
+            ends = [(int(row["fold"]), int(row["epoch"]), row["seconds"]) for row in self._rows]
+            share, left = training_left(ends, self._folds, self._epochs)
             self._progress(line.format(folds=self._folds, epochs=self._epochs, left=in_minutes(left), **row))
             self._done(share)
+
+
+def _write(file: IO[str], rows: Sequence[dict[str, float]], header: bool = False) -> None:
+    """Write rows of the log, so that another program can read them at once."""
+    writer = csv.DictWriter(file, LOG_COLUMNS)
+    if header:
+        writer.writeheader()
+    writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in rows)
+    file.flush()
 
 
 def _training_part(config: NetworkConfig, fold: int, examples: Examples) -> np.ndarray:
