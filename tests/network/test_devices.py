@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.network import devices, select_devices
+from tomo_particles.network import NetworkConfig, devices, select_devices
 
 
 def run(program: str, *arguments: object) -> str:
@@ -106,6 +106,20 @@ def test_no_gpu_is_the_cpu_with_the_threads_asked():
               tf.config.threading.get_inter_op_parallelism_threads())
     """)
     assert out.split() == ["1", "3", "3"]
+
+
+def test_networks_work_at_the_same_time_on_several_threads_of_a_cpu_unless_their_batches_are_large(monkeypatch):
+    small, large = NetworkConfig(32, 10.0), NetworkConfig(32, 10.0, "reference")
+    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 2)
+    assert devices.cores_are_left(small) and not devices.cores_are_left(large)
+    two = tf.distribute.OneDeviceStrategy("/cpu:0")
+    monkeypatch.setattr(type(two), "num_replicas_in_sync", 2)
+    assert not devices.cores_are_left(small, two)
+    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 1)
+    assert not devices.cores_are_left(small)
+    monkeypatch.undo()
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind=None: ["a card"])
+    assert not devices.cores_are_left(small)
 
 
 def test_mirrored_training_and_scoring_with_a_partial_last_batch(blobs):

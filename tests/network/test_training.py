@@ -55,7 +55,7 @@ def test_folds_give_as_many_networks_a_line_an_epoch_and_a_row_an_epoch(trained)
 def test_networks_trained_at_the_same_time_are_those_trained_one_after_another(blobs, monkeypatch):
     config, options = replace(CONFIG, folds=3), replace(SHORT, epochs=2)
     together = quick(blobs, config, options)[0]
-    monkeypatch.setattr(training, "cores_are_left", lambda strategy: False)
+    monkeypatch.setattr(training, "cores_are_left", lambda config, strategy: False)
     rows = []
     one_by_one = train(blobs, config, options, progress=rows.append)
     assert [row[:9] for row in rows] == [f"network {fold}" for fold in (1, 1, 2, 2, 3, 3)]

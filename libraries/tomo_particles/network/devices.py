@@ -9,7 +9,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..core.errors import InputError, parameter
-from ..learning.configuration import gpu_numbers
+from ..learning.configuration import NetworkConfig, gpu_numbers
+from ..learning.network_input import SMALL_INPUT_EDGE
 from .machines import Machine
 
 USE_CPU = f"leave out {parameter('gpus')} to use the CPU"  # the remedy that always works
@@ -42,13 +43,15 @@ def select_devices(gpus: str = "", threads: int | None = None, *, several_machin
     return tf.distribute.MirroredStrategy([f"/gpu:{k}" for k in range(len(wanted))])
 
 
-def cores_are_left(strategy: tf.distribute.Strategy | None = None) -> bool:
+def cores_are_left(config: NetworkConfig, strategy: tf.distribute.Strategy | None = None) -> bool:
     """Whether one network alone leaves cores idle, so that several had better work at the same time.
 
-    So it is on a CPU: parts of a training step, and of a prediction, use one core. A GPU, and several devices, are busy.
+    So it is on a CPU: parts of a training step, and of a prediction, use one core. A GPU, and several devices, are busy. Batches
+    of large inputs would take gigabytes of memory together.
     """
-    alone = (strategy or tf.distribute.get_strategy()).num_replicas_in_sync == 1
-    return alone and not tf.config.get_visible_devices("GPU") and tf.config.threading.get_intra_op_parallelism_threads() != 1
+    alone = (strategy or tf.distribute.get_strategy()).num_replicas_in_sync == 1 and not tf.config.get_visible_devices("GPU")
+    small = config.input_size <= SMALL_INPUT_EDGE
+    return alone and small and tf.config.threading.get_intra_op_parallelism_threads() != 1
 
 
 def _set_threads(threads: int | None) -> None:

@@ -53,8 +53,9 @@ def score(
             done(share)
 
     present = np.unique(folds).tolist()
-    # Networks of different folds; that of another tomogram, which all of them score, has none beside it
-    with ThreadPoolExecutor(len(present) if cores_are_left() and min(present, default=-1) >= 0 else 1) as pool:
+    # All networks score a tomogram that none was trained on: then no network is free for another fold
+    together = cores_are_left(ensemble.config) and -1 not in present
+    with ThreadPoolExecutor(max(1, len(present)) if together else 1) as pool:
         list(pool.map(score_fold, present))
     return scores
 

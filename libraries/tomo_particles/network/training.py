@@ -77,7 +77,7 @@ def train(
             _prepare(fold, boxes, examples, config, training, strategy, start.networks[fold] if start else None, report)
             for fold in range(config.folds)
         ]
-        if cores_are_left(strategy):
+        if cores_are_left(config, strategy):
             _run_together(made)
         else:
             for one in made:
@@ -233,7 +233,7 @@ class _Log:
                 _write(self._file, [row])
             line = (
                 "network {fold}/{folds} epoch {epoch:2d}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.3f}, "
-                "validation {val_loss:.4f}, {val_accuracy:.3f}; {seconds:.1f} s; at most {left} left"
+                "validation {val_loss:.4f}, {val_accuracy:.3f}; at most {left} left"
             )
             self._rows.append(row)
             ends = [(int(row["fold"]), int(row["epoch"]), row["seconds"]) for row in self._rows]
