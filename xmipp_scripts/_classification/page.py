@@ -52,7 +52,9 @@ def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.Data
                         "Central slices, each class filtered by the correlation of its half maps.",
                     ),
                     Picture(
-                        "Slices of the difference", as_png(figures.plot_maps({"difference": maps["difference"]}, signed=True)), _DIFFERENCE
+                        "Slices of the difference",
+                        as_png(figures.plot_maps({"difference": maps["difference"]}, signed=True)),
+                        _DIFFERENCE,
                     ),
                 ],
             ),

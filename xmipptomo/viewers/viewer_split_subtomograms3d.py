@@ -27,11 +27,11 @@ class SplitSubtomograms3DViewer(ProtocolViewer):
         form.addParam("showClasses", params.LabelParam, default=True, label="Classes",
                       help="Central slices of the classes at one grey scale, particle bright.")
         form.addParam("showDifference", params.LabelParam, label="Difference",
-                      help="Class 1 less class 2: bright where class 1 has more, dark where class 2 has more, as far as two halves "
-                           "agree. The middle grey is 0.")
+                      help="Class 1 less class 2: bright where class 1 has more, dark where class 2 has more, as far as two "
+                           "halves agree. The middle grey is 0.")
         form.addParam("showFsc", params.LabelParam, label="Correlation of the halves (FSC)",
-                      help="Of the half maps of each class, and of the differences of two halves that never met; in Scipion's own "
-                           "viewer.")
+                      help="Of the half maps of each class, and of the differences of two halves that never met; in Scipion's "
+                           "own viewer.")
         form.addParam("showLogOdds", params.LabelParam, label="Log odds of the particles",
                       help="Two groups are two classes; one group is split in its middle.")
         form.addParam("showPosteriors", params.LabelParam, label="Probability of their class",
@@ -126,8 +126,8 @@ class SplitVolumeViewer(SplitSubtomograms3DViewer):
         super()._defineParams(form)
         form.addSection(label="Directions")
         form.addParam("showViews", params.LabelParam, default=True, label="Graph of the directions",
-                      help="Directions on their hemisphere, coloured by their sign; grey: no more than noise. Lines: the strongest "
-                           "weights; broken where the signs do not satisfy them. Drag it to turn it.")
+                      help="Directions on their hemisphere, coloured by their sign; grey: no more than noise. Lines: the "
+                           "strongest weights; broken where the signs do not satisfy them. Drag it to turn it.")
         form.addParam("direction", params.IntParam, default=1, label="Direction", help="Number of the direction below, from 1.")
         form.addParam("showDirection", params.LabelParam, label="Images of the direction",
                       help="Where the images lie along their principal component. Drag the line: the third image shows what a "
