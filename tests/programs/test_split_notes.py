@@ -42,15 +42,14 @@ def test_pieces_of_the_graph_that_share_no_particle_are_said(done, tmp_path):
         ("split_subtomograms_tomo", ("--step", 6, "--separation", 5, "--count", 160)),
     ],
 )
-def test_a_movement_without_two_ends_is_a_continuum_and_two_structures_are_none(split, options, done, tmp_path):
+def test_a_movement_without_two_ends_is_a_continuum(split, options, done, tmp_path):
     body, part = blob(-2, 0, 0, 2.2) + blob(2, 2, 0, 1.8) + blob(0.5, -2.5, 1.5, 1.6), blob(1, 1.5, -3.5, 1.2)
     for number, amount in enumerate((0, 4, 1, 2, 3)):  # the first two are `--separation` apart
         write_volume(tmp_path / f"place_{number}.mrc", body + amount * part / 4, RATE)
-    maps = [tmp_path / f"place_{number}.mrc" for number in range(5)]
-    for name, shares, said in (("movement", (1, 1, 4, 6, 4), True), ("two", (1, 1), False)):
-        done(SIMULATE, "--odir", tmp_path / name, *SMALL, *options, "--maps", *maps[: len(shares)], "--shares", *shares)
-        table = next((tmp_path / name).glob("[ps][au][rb]*.xmd"))
-        cones = ("--angularDistance", 40, "--angularSampling", 30) if "--projections" in options else ()
-        printed = done(split, "-i", table, "--odir", tmp_path / f"of_{name}", *PARTICLE, *cones)
-        assert ("note: continuum: the particles form no two groups" in printed) == said, printed
-        assert json.loads((tmp_path / f"of_{name}" / "summary.json").read_text())["continuum"] == said
+    places = ("--maps", *(tmp_path / f"place_{number}.mrc" for number in range(5)), "--shares", 1, 1, 4, 6, 4)
+    done(SIMULATE, "--odir", tmp_path / "movement", *SMALL, *options, *places)
+    table = tmp_path / "movement" / ("particles.xmd" if "--projections" in options else "subtomograms.xmd")
+    cones = ("--angularDistance", 40, "--angularSampling", 30) if "--projections" in options else ()
+    printed = done(split, "-i", table, "--odir", tmp_path / "out", *PARTICLE, *cones)
+    assert "note: continuum: the particles form no two groups" in printed
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["continuum"]
