@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def plot_views(directions: np.ndarray, informative: np.ndarray, signs: np.ndarra
     opposite to its direction, which is the same view. In a window the sphere can be turned.
     """
     figure = new_figure(6.2, 5.2)
-    axes = figure.add_subplot(projection="3d", computed_zorder=False)
+    axes: Any = figure.add_subplot(projection="3d", computed_zorder=False)  # matplotlib does not type it
     one, other = np.nonzero(np.triu(weights, 1))
     size = np.abs(weights[one, other])
     for row in np.argsort(-size)[:EDGES]:
