@@ -112,6 +112,7 @@ CASES = (  # d', degrees by which poses are off about each axis, whether all par
     ("E6, d' 6", 6.0, 0.0, False),
     ("E6, d' 6, poses off by 5 degrees", 6.0, 5.0, False),
     ("E6, d' 4", 4.0, 0.0, False),
+    ("E6, d' 4, poses off by 5 degrees", 4.0, 5.0, False),
     ("E6, d' 3", 3.0, 0.0, False),
 )
 SEEDS, NULL_SEEDS = (11, 12, 13), tuple(range(11, 21))

@@ -59,6 +59,7 @@ LARGE_DATA_SET: Final = 5000  # positives; from here on the particles show their
 STARTS: Final = ("free", "angles")  # the values of --start
 LEAST_PICKS, LEAST_FOR_HALVES = 20, 40
 LEAST_TO_SPLIT: Final = 80
+STRONG_NUISANCE: Final = 0.3  # correlation from which on the program warns
 AVERAGED_BOX: Final = 1.6  # diameters
 LEAST_DETAILS: Final = 1.5  # diameters in units of the low-pass
 LEAST_VOXELS: Final = 4  # in a diameter, for the second look

@@ -43,6 +43,7 @@ def test_two_structures_are_found_the_larger_one_first(divided, simulated, done,
     assert {path.name for path in out.iterdir()} == FILES
     summary = json.loads((out / "summary.json").read_text())
     assert printed.splitlines()[2].startswith("supported: ") and summary["verdict"] == "supported"
+    assert not summary["continuum"]
     table = read_table(out / "classes.xmd")
     first = np.array(table["ref3d"]) == 1
     assert summary["particlesOfClass"] == [first.sum(), (~first).sum()] and first.sum() > 60

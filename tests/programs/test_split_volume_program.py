@@ -49,6 +49,7 @@ def test_two_structures_are_found_the_larger_one_first(divided, simulated, done,
     assert {path.name for path in out.iterdir() if path.name[0] != "."} == FILES
     summary = json.loads((out / "summary.json").read_text())
     assert "\nsupported: " in printed and summary["verdict"] == "supported" and len(summary["agreementsOfOneStructure"]) == 20
+    assert not summary["continuum"]
     table = read_table(out / "classes.xmd")
     first = np.array(table["ref3d"]) == 1
     assert summary["particlesOfClass"] == [first.sum(), (~first).sum()] and first.sum() > 120

@@ -52,7 +52,9 @@ def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.Data
                         "Central slices, each class filtered by the correlation of its half maps.",
                     ),
                     Picture(
-                        "Slices of the difference", as_png(figures.plot_maps({"difference": maps["difference"]})), _DIFFERENCE
+                        "Slices of the difference",
+                        as_png(figures.plot_maps({"difference": maps["difference"]}, signed=True)),
+                        _DIFFERENCE,
                     ),
                 ],
             ),
@@ -79,7 +81,10 @@ def write_split_page(path: Path, maps: Mapping[str, np.ndarray], curves: pd.Data
     write_page(path, page)
 
 
-_DIFFERENCE = "Class 1 less class 2, bright where class 1 has more, as far as the differences of the two halves agree."
+_DIFFERENCE = (
+    "Class 1 less class 2, bright where class 1 has more, dark where class 2 has more, as far as the differences of the two "
+    "halves agree."
+)
 _SHELLS = (
     "Half maps and differences come from two halves of the particles that were split each by itself; the classes were named "
     "alike afterwards."

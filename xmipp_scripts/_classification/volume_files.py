@@ -223,7 +223,10 @@ def _notes(given: ProjectionInput, divided: Divided, nuisances: dict[str, float]
     if seen < COVERED:
         notes.append(f"preferred views: only {seen:.0%} of Fourier space was seen; the maps are smeared along the rest")
     if (parts := len(set(divided.graph.cut.pieces[[one.informative for one in divided.graph.found]]))) > 1:
-        notes.append(f"the graph of directions is in {parts} pieces: their signs were compared by their differences alone")
+        compared = "nothing tells which of their classes belong together"  # the recipe of the thesis
+        if divided.split is not None:
+            compared = "their signs were compared by their differences alone"
+        notes.append(f"the graph of directions is in {parts} pieces: {compared}")
     notes += [
         f"the classes follow the {name} of the particles (correlation {value:.2f}): {MEANING[name]}"
         for name, value in nuisances.items()

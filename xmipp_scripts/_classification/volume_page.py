@@ -36,7 +36,7 @@ def write_volume_page(
         cards |= {"agreement of the halves": f"{summary['agreement']:.2f}", "at most, with one structure": f"{max(nulls):.2f}"}
         particles.append(Picture("Agreement", as_svg(figures.plot_nulls(summary["agreement"], nulls)), _NULLS))
     slices = as_png(figures.plot_maps(classes))
-    difference = as_png(figures.plot_maps({"difference": maps["difference"]}))
+    difference = as_png(figures.plot_maps({"difference": maps["difference"]}, signed=True))
     views = figures.plot_views(
         graph.cones.directions,
         np.array([one.informative for one in graph.found]),
@@ -72,11 +72,14 @@ def write_volume_page(
     )  # fmt: skip
 
 
-_DIFFERENCE = "Class 1 less class 2, bright where class 1 has more, as far as the differences of the two halves agree."
+_DIFFERENCE = (
+    "Class 1 less class 2, bright where class 1 has more, dark where class 2 has more, as far as the differences of the two "
+    "halves agree."
+)
 _SHELLS = "Half maps come from every other particle; with two classes and a verdict from halves that were split each by itself."
 _ODDS = "Of each particle the logarithm of how much more probable class 1 is (with more than two classes: its own class)."
 _NULLS = "Grey: 20 sets of one structure, simulated with the same poses, CTF and noise, and split in the same way."
 _VIEWS = (
-    "Directions on the hemisphere, seen from above. Blue and pink: the two signs; grey: no more than noise. Lines: the strongest "
+    "Directions on their hemisphere. Blue and pink: the two signs; grey: no more than noise. Lines: the strongest "
     "weights between directions; broken where the signs do not satisfy them."
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pwem.viewers import FscViewer
 from pyworkflow.protocol import params
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View
 
+from ..constants import STRONG_NUISANCE
 from ..protocols import XmippProtSplitSubtomograms3D, XmippProtSplitVolume
 from .browser import open_page
 from .figure_window import FigureWindow
@@ -25,18 +27,26 @@ class SplitSubtomograms3DViewer(ProtocolViewer):
         form.addParam("showClasses", params.LabelParam, default=True, label="Classes",
                       help="Central slices of the classes at one grey scale, particle bright.")
         form.addParam("showDifference", params.LabelParam, label="Difference",
-                      help="Class 1 less class 2: bright where class 1 has more, as far as two halves agree.")
+                      help="Class 1 less class 2: bright where class 1 has more, dark where class 2 has more, as far as two "
+                           "halves agree. The middle grey is 0.")
         form.addParam("showFsc", params.LabelParam, label="Correlation of the halves (FSC)",
-                      help="Of the half maps of each class, and of the differences of two halves that never met.")
+                      help="Of the half maps of each class, and of the differences of two halves that never met; in Scipion's "
+                           "own viewer.")
         form.addParam("showLogOdds", params.LabelParam, label="Log odds of the particles",
                       help="Two groups are two classes; one group is split in its middle.")
+        form.addParam("showPosteriors", params.LabelParam, label="Probability of their class",
+                      help="How certain the class of each particle is.")
+        form.addParam("showNuisances", params.LabelParam, label="What the classes follow",
+                      help="How far they follow contrast, direction of view, defocus or tomogram of the particles, which are no "
+                           "structure.")
         form.addParam("showAgreement", params.LabelParam, label="Agreement of the halves",
                       help="Beside that of 20 simulated sets of one structure.")
         form.addParam("showReport", params.LabelParam, label="Report in the browser", help="All of this on one page.")
 
     def _getVisualizeDict(self) -> dict[str, Callable]:
         return {"showClasses": self._classes, "showDifference": self._difference, "showFsc": self._fsc,
-                "showLogOdds": self._log_odds, "showAgreement": self._agreement, "showReport": self._report}
+                "showLogOdds": self._log_odds, "showPosteriors": self._posteriors, "showNuisances": self._nuisances,
+                "showAgreement": self._agreement, "showReport": self._report}
 
     def _show(self, title: str, figure: Callable) -> list[View]:
         """The window of a figure, or a message before the run has finished."""
@@ -44,31 +54,25 @@ class SplitSubtomograms3DViewer(ProtocolViewer):
             return [self.infoMessage("The run has not finished.", "No classes")]
         return [FigureWindow(figure(), title, self.getTkRoot())]
 
-    def _slices(self, *names: str) -> Callable:
+    def _slices(self, *names: str, signed: bool = False) -> Callable:
         import mrcfile
 
         from tomo_particles.reports.figures import plot_maps
 
-        return lambda: plot_maps({name: mrcfile.read(self.protocol._files().map(name)) for name in names})
+        return lambda: plot_maps({name: mrcfile.read(self.protocol._files().map(name)) for name in names}, signed=signed)
 
     def _classes(self, _=None) -> list[View]:
         said = self.protocol._summaryContent() or {"particlesOfClass": []}
         return self._show("Classes", self._slices(*(f"class_{k + 1}" for k in range(len(said["particlesOfClass"])))))
 
     def _difference(self, _=None) -> list[View]:
-        return self._show("Difference", self._slices("difference"))
+        return self._show("Difference", self._slices("difference", signed=True))
 
     def _fsc(self, _=None) -> list[View]:
-        import pandas as pd
-
-        from tomo_particles.reports.figures import plot_several
-
-        def figure():
-            table = pd.read_csv(self.protocol._files().fsc)
-            curves = {name: (table["frequency"].to_numpy(), table[name].to_numpy()) for name in list(table)[3:]}
-            return plot_several(curves, "FSC of the halves")
-
-        return self._show("FSC of the halves", figure)
+        if not hasattr(self.protocol, "fscs"):
+            return [self.infoMessage("The run has not finished.", "No classes")]
+        FscViewer(project=self.getProject(), protocol=self.protocol, figure=None).visualize(self.protocol.fscs)
+        return []
 
     def _log_odds(self, _=None) -> list[View]:
         import numpy as np
@@ -78,6 +82,26 @@ class SplitSubtomograms3DViewer(ProtocolViewer):
 
         path = self.protocol._files().classes
         return self._show("Log odds", lambda: plot_log_odds(np.array(read_table(path)["logLikelihood"])))
+
+    def _posteriors(self, _=None) -> list[View]:
+        import numpy as np
+
+        from tomo_particles.formats.xmd import read_table
+        from tomo_particles.reports.figures import plot_posteriors
+
+        def figure():
+            table = read_table(self.protocol._files().classes)
+            return plot_posteriors(np.array(table["weight"]), np.array(table["ref3d"]))
+
+        return self._show("Probability of their class", figure)
+
+    def _nuisances(self, _=None) -> list[View]:
+        from tomo_particles.reports.figures import plot_nuisances
+
+        def figure():
+            return plot_nuisances(self.protocol._summaryContent()["nuisances"], STRONG_NUISANCE)
+
+        return self._show("What the classes follow", figure)
 
     def _agreement(self, _=None) -> list[View]:
         from tomo_particles.reports.figures import plot_nulls
@@ -102,8 +126,8 @@ class SplitVolumeViewer(SplitSubtomograms3DViewer):
         super()._defineParams(form)
         form.addSection(label="Directions")
         form.addParam("showViews", params.LabelParam, default=True, label="Graph of the directions",
-                      help="Directions on the hemisphere from above, coloured by their sign; grey: no more than noise. Lines: "
-                           "the strongest weights; broken where the signs do not satisfy them.")
+                      help="Directions on their hemisphere, coloured by their sign; grey: no more than noise. Lines: the "
+                           "strongest weights; broken where the signs do not satisfy them. Drag it to turn it.")
         form.addParam("direction", params.IntParam, default=1, label="Direction", help="Number of the direction below, from 1.")
         form.addParam("showDirection", params.LabelParam, label="Images of the direction",
                       help="Where the images lie along their principal component. Drag the line: the third image shows what a "

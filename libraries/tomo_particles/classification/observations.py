@@ -109,8 +109,7 @@ class Observations:
 
     places: (n * m, grid^3) sparse, which samples of the spectrum of a volume give what was seen of it.  cells: (m,) from 0,
     frequencies with the same noise.  axes: (n, 3, 3) x, y, z of each particle, as rows in the volume.  transfer: (n, m) float32,
-    what the microscope multiplies the spectrum by (CTF); None: 1.  sure: whether errors of the poses may be none at all, as those
-    of projections; of subtomograms they are always fitted.
+    what the microscope multiplies the spectrum by (CTF); None: 1.  tilted: whether each was seen by a tilt series about its y.
     """
 
     space: Space
@@ -120,7 +119,7 @@ class Observations:
     cells: np.ndarray
     axes: np.ndarray
     transfer: np.ndarray | None = None
-    sure: bool = False
+    tilted: bool = True
 
     def __len__(self) -> int:
         return len(self.values)
@@ -135,7 +134,7 @@ class Observations:
             self.cells,
             self.axes[rows],
             None if self.transfer is None else self.transfer[rows],
-            self.sure,
+            self.tilted,
         )
 
     def of_volume(self, volume: np.ndarray) -> np.ndarray:

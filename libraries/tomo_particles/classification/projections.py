@@ -123,7 +123,7 @@ class Projections:
         values = self.spectra(space.band)
         cells = np.rint(np.hypot(*plane.T)).astype(int)
         seen = np.ones(values.shape, dtype=bool)
-        return Observations(space, values, seen, places, cells, self.axes, self.transfer(space.band), True)
+        return Observations(space, values, seen, places, cells, self.axes, self.transfer(space.band), tilted=False)
 
     def corrected(self, band: Band) -> np.ndarray:
         """(n, edge, edge) images up to a resolution, centred, with the CTF undone."""

@@ -107,8 +107,8 @@ def explained_by(consensus: Consensus) -> list[np.ndarray]:
 
 
 def residuals_of(seen: Observations, consensus: Consensus) -> Residuals:
-    """Least squares in units of the noise, of each particle where it was seen; errors of poses that may be exact only as large as
-    all of the particles together say that they are."""
+    """Least squares in units of the noise, of each particle where it was seen; contrasts vary and poses are wrong only as much as
+    all of the particles together say: a difference of structures looks a little like a contrast, a shift or a turn."""
     gains = (seen.seen / consensus.noise).astype(np.float32)
     values = seen.values * gains
     basis = [seen.of_volume(volume) * gains for volume in explained_by(consensus)]
@@ -118,9 +118,11 @@ def residuals_of(seen: Observations, consensus: Consensus) -> Residuals:
         normal[:, i, j] = normal[:, j, i] = dot(basis[i], basis[j])
     matched = np.stack([dot(values, one) for one in basis], axis=1)
     normal += 1e-6 * np.einsum("nii->ni", normal)[:, :, None] * np.eye(size) + 1e-30 * np.eye(size)
-    if seen.sure:
-        normal[:, range(1, size), range(1, size)] += NOISE / _spread_of_errors(normal, matched)
+    common = matched[:, 0].sum() / normal[:, 0, 0].sum()  # contrast
+    matched -= common * normal[:, 0]
+    normal[:, range(size), range(size)] += NOISE / _spread(normal, matched)
     found = np.linalg.solve(normal, matched[..., None])[..., 0]
+    found[:, 0] += common
     for amount, one in zip(found.T.astype(np.float32), basis, strict=True):
         values = values - amount[:, None] * one
     count = np.maximum(seen.seen.sum(axis=1), 1)
@@ -130,14 +132,16 @@ def residuals_of(seen: Observations, consensus: Consensus) -> Residuals:
     return Residuals(seen, values / deviation, gains, contrast, deviation[:, 0], consensus.expected)
 
 
-def _spread_of_errors(normal: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    """(k - 1,) mean square of the errors of the pose beyond what noise would give, each by itself after the contrast.
+def _spread(normal: np.ndarray, matched: np.ndarray) -> np.ndarray:
+    """(k,) mean square of the contrasts about their common one, and of the errors of the pose, beyond what noise would give; each
+    error by itself after the contrast.
 
-    normal: (n, k, k), the contrast first.  matched: (n, k). If poses are exact, nothing is fitted: a difference of structures
-    looks a little like a shift or a turn, and would be taken for one.
+    normal: (n, k, k), the contrast first.  matched: (n, k). What does not vary is not fitted.
     """
-    contrast = normal[:, 0, 1:] / normal[:, :1, 0]
-    left = matched[:, 1:] - contrast * matched[:, :1]
-    information = np.einsum("nii->ni", normal)[:, 1:] - contrast * normal[:, 0, 1:]
+    information = np.einsum("nii->ni", normal).copy()
+    share = normal[:, 0] / information[:, :1]
+    share[:, 0] = 0
+    left = matched - share * matched[:, :1]
+    information -= share * normal[:, 0]
     square = (left**2 - NOISE * information).sum(axis=0) / np.maximum((information**2).sum(axis=0), 1e-30)
-    return np.maximum(square, LEAST_ERROR * NOISE / np.maximum(information.max(axis=0), 1e-30))
+    return np.asarray(np.maximum(square, LEAST_ERROR * NOISE / np.maximum(information.max(axis=0), 1e-30)))

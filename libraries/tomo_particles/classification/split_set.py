@@ -168,7 +168,7 @@ def _split_in_two(
 def _followed(log_odds: np.ndarray, seen: Observations) -> str:
     """The direction that the classes follow, '' for none. A tilt series shows one structure a little different from each side,
     and both halves find that: simulated sets, which have no such error, do not warn of it."""
-    found = nuisances_of(log_odds, {}, directions_of(seen.axes, tilted=not seen.sure), {})
+    found = nuisances_of(log_odds, {}, directions_of(seen.axes, tilted=seen.tilted), {})
     name = max(found, key=lambda one: found[one])
     return name if found[name] > STRONG else ""
 

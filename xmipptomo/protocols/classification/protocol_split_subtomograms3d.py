@@ -42,9 +42,9 @@ class XmippProtSplitSubtomograms3D(SplitProtocol, ProtTomoBase):
     *Overview*
 
     The particles are divided into two halves that never meet. In each half, what the average does not explain is split by its
-    principal component, with the missing wedge taken into account. Contrast and small errors of the poses are fitted first. Two
-    structures are supported only if the differences of the two halves agree better than those of 20 simulated sets of one
-    structure with the same poses and noise.
+    principal component, with the missing wedge taken into account. Contrast and small errors of the poses are fitted first, as
+    far as all particles ask for it. Two structures are supported only if the differences of the two halves agree better than
+    those of 20 simulated sets of one structure with the same poses and noise.
 
     *Inputs*
 

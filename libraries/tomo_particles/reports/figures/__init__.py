@@ -1,7 +1,7 @@
 """Pictures of runs and averages, for reports and viewers: data in, matplotlib Figure out, nothing written."""
 
 from .branches import plot_maps
-from .classes import plot_direction, plot_log_odds, plot_nulls, plot_views
+from .classes import plot_direction, plot_log_odds, plot_nuisances, plot_nulls, plot_posteriors, plot_views
 from .gallery import gallery_rows, plot_gallery
 from .patches import plot_patches
 from .picker_training import fill_picker_thresholds, plot_picker_thresholds, plot_picker_training
@@ -27,6 +27,7 @@ __all__ = [
     "plot_local",
     "plot_log_odds",
     "plot_maps",
+    "plot_nuisances",
     "plot_nulls",
     "plot_occupancy",
     "plot_patches",
@@ -35,6 +36,7 @@ __all__ = [
     "plot_pickers",
     "plot_picks",
     "plot_places",
+    "plot_posteriors",
     "plot_regions",
     "plot_scores",
     "plot_several",

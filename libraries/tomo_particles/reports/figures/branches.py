@@ -18,16 +18,19 @@ TILE = 1.5  # inches
 BESIDE = 8  # maps in a row of the figure, at most
 
 
-def plot_maps(maps: Mapping[str, np.ndarray], titles: Mapping[str, str] | None = None) -> Figure:
+def plot_maps(maps: Mapping[str, np.ndarray], titles: Mapping[str, str] | None = None, *, signed: bool = False) -> Figure:
     """Central slices along z, y and x of maps (n, n, n) of one box: a column a map, one grey scale for all.
 
-    titles: what stands below the name of each.
+    titles: what stands below the name of each.  signed: the maps are differences; the middle grey is 0.
     """
     names = list(maps)
     columns = -(-len(names) // -(-len(names) // BESIDE))
     rows = [names[first : first + columns] for first in range(0, len(names), columns)]
     limits = np.array([np.percentile(volume, GREY_PERCENTILES) for volume in maps.values()])
     low, high = limits[:, 0].min(), limits[:, 1].max()
+    if signed:
+        high = max(float(np.percentile(np.abs(volume), GREY_PERCENTILES[1])) for volume in maps.values())
+        low = -high
     figure = new_figure(TILE * columns + 0.4, (3 * TILE + 0.6) * len(rows))
     grid = figure.subplots(3 * len(rows), columns, squeeze=False)
     for axes in grid.ravel():

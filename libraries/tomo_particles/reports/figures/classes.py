@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...core.mixture import fit_mixture
-from ._style import ACCEPTED, PRECISION, RECALL, new_figure, thin_axes
+from ._style import ACCEPTED, PRECISION, RECALL, REJECTED, new_figure, support_colours, thin_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,33 +41,75 @@ def plot_nulls(agreement: float, nulls: Sequence[float]) -> Figure:
     return figure
 
 
+def plot_posteriors(probabilities: np.ndarray, labels: np.ndarray) -> Figure:
+    """How certain the class of each particle is. probabilities: (n,) of its class, 0 to 1.  labels: (n,) from 1."""
+    figure = new_figure(7.5, 3.4)
+    axes = figure.add_subplot()
+    numbers = np.unique(labels)
+    groups = [probabilities[labels == number] for number in numbers]
+    colours = [PRECISION, RECALL] if len(numbers) == 2 else support_colours(len(numbers))
+    edges = np.linspace(min(0.5, float(probabilities.min(initial=1))), 1, 41).tolist()
+    axes.hist(groups, edges, stacked=True, color=colours[: len(numbers)], label=[f"class {number}" for number in numbers])
+    axes.set(xlabel="probability of its class", ylabel="particles")
+    axes.legend(frameon=False, fontsize=9)
+    thin_axes(axes)
+    return figure
+
+
+def plot_nuisances(nuisances: Mapping[str, float], strong: float) -> Figure:
+    """How far the classes follow what is no structure, 0 to 1. strong: from here on the classes are doubtful."""
+    figure = new_figure(7.5, 1.2 + 0.4 * len(nuisances))
+    axes = figure.add_subplot()
+    names, values = list(nuisances)[::-1], list(nuisances.values())[::-1]
+    axes.barh(names, values, height=0.6, color=[REJECTED if value > strong else "0.6" for value in values])
+    for row, value in enumerate(values):
+        axes.text(value + 0.01, row, f"{value:.2f}", va="center", fontsize=9)
+    axes.axvline(strong, color="0.3", linestyle=":", linewidth=1.4)
+    axes.set(xlabel=f"how far the log odds follow it; doubtful from {strong:g} on", xlim=(0, 1.08))
+    thin_axes(axes, "x")
+    return figure
+
+
 EDGES = 150  # of a graph that are drawn: the heaviest
+ABOVE = 60.0  # degrees over the plane z = 0, from where the sphere is seen first
 
 
 def plot_views(directions: np.ndarray, informative: np.ndarray, signs: np.ndarray, weights: np.ndarray) -> Figure:
-    """Directions of view (k, 3) on the hemisphere from above, by their sign, and the heaviest weights (k, k) between them.
+    """Directions of view (k, 3) on their hemisphere, by their sign, and the heaviest weights (k, k) between them.
 
-    informative: (k,) bool; the others are grey. Weights that the signs do not satisfy are broken lines.
+    informative: (k,) bool; the others are grey. Weights that the signs do not satisfy are broken lines. A line over the rim ends
+    opposite to its direction, which is the same view. In a window the sphere can be turned.
     """
-    figure = new_figure(5.6, 5.2)
-    axes = figure.add_subplot(aspect="equal")
-    x, y, z = directions.T
-    flat = np.stack([x, y], axis=1) / np.sqrt(1 + np.clip(z, 0, 1))[:, None]  # equal areas
+    figure = new_figure(6.2, 5.2)
+    axes: Any = figure.add_subplot(projection="3d", computed_zorder=False)  # matplotlib does not type it
     one, other = np.nonzero(np.triu(weights, 1))
     size = np.abs(weights[one, other])
     for row in np.argsort(-size)[:EDGES]:
-        ends = flat[[one[row], other[row]]]
+        ends = directions[[one[row], other[row]]]
         agrees = weights[one[row], other[row]] * signs[one[row]] * signs[other[row]] > 0
         strength = float(size[row] / size.max())
-        axes.plot(*ends.T, color="0.4" if agrees else ACCEPTED, linewidth=0.3 + 1.7 * strength,
+        axes.plot(*_arc(ends), color="0.4" if agrees else ACCEPTED, linewidth=0.3 + 1.7 * strength,
                   linestyle="-" if agrees else ":", zorder=1)  # fmt: skip
     for sign, colour in ((1, PRECISION), (-1, RECALL)):
         kept = informative & (signs == sign)
-        axes.scatter(flat[kept, 0], flat[kept, 1], s=26, color=colour, zorder=2, label=f"sign {'+' if sign > 0 else '-'}")
-    axes.scatter(flat[~informative, 0], flat[~informative, 1], s=14, color="0.75", zorder=2, label="no more than noise")
+        axes.scatter(*directions[kept].T, s=26, color=colour, depthshade=False, zorder=2,
+                     label=f"sign {'+' if sign > 0 else '-'}")  # fmt: skip
+    axes.scatter(*directions[~informative].T, s=14, color="0.75", depthshade=False, zorder=2, label="no more than noise")
+    circle = np.linspace(0, 2 * np.pi, 181)
+    axes.plot(np.cos(circle), np.sin(circle), 0 * circle, color="0.85", linewidth=0.8, zorder=0)
+    axes.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-0.5, 1))
+    axes.set_box_aspect((2, 2, 1.5), zoom=1.5)
+    axes.view_init(elev=ABOVE)
     axes.set_axis_off()
     axes.legend(frameon=False, fontsize=9, loc="upper right")
     return figure
+
+
+def _arc(ends: np.ndarray) -> np.ndarray:
+    """(3, k) points on the sphere from one of two directions (2, 3) to the other, or to the opposite of it if that is nearer."""
+    end = ends[1] if ends[0] @ ends[1] >= 0 else -ends[1]
+    straight = ends[0] + np.linspace(0, 1, 9)[:, None] * (end - ends[0])
+    return np.asarray((straight / np.linalg.norm(straight, axis=1, keepdims=True)).T)
 
 
 def plot_direction(places: np.ndarray, mean: np.ndarray, eigenimage: np.ndarray) -> Figure:
@@ -78,7 +120,7 @@ def plot_direction(places: np.ndarray, mean: np.ndarray, eigenimage: np.ndarray)
     figure = new_figure(8.6, 5.4)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.2, 1))
     axes = top.add_subplot()
-    _, edges, _ = axes.hist(places, bins=40, density=True, color="0.8")
+    _, edges, _ = axes.hist(places, bins="auto", density=True, color="0.8")
     fit, x = fit_mixture(places), np.linspace(edges[0], edges[-1], 300)
     for centre, share, colour in ((fit.low, 1 - fit.share, RECALL), (fit.high, fit.share, PRECISION)):
         curve = share * np.exp(-((x - centre) ** 2) / (2 * fit.variance)) / np.sqrt(2 * np.pi * fit.variance)
