@@ -203,7 +203,7 @@ def _summary(
         "directions": len(graph.found),
         "informativeDirections": graph.informative,
         "angularDistance": round(graph.cones.distance, 2),
-        "cut": {"value": graph.cut.value, "bound": graph.cut.bound, "frustration": round(graph.cut.frustration, 4)},
+        "cut": {"value": graph.cut.value, "bound": graph.cut.bound, "frustration": abs(round(graph.cut.frustration, 4))},
         "resolution": {f"class_{c}": resolution_text(np.r_[1.0, curves[f"class_{c}"]], 0.143, extent) for c in range(1, k + 1)},
         "nuisances": nuisances,
     }
