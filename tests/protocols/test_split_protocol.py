@@ -17,9 +17,11 @@ with warnings.catch_warnings():  # of Scipion's own modules
     from tomo.objects import SubTomogram, TomoAcquisition
     from tomo.protocols import ProtImportSubTomograms
 
+    from xmipptomo.constants import STRONG_NUISANCE
     from xmipptomo.protocols import XmippProtSplitSubtomograms3D
     from xmipptomo.protocols.classification.subtomograms import subtomogram_columns
 
+from tomo_particles.classification.nuisances import STRONG
 from tomo_particles.formats.xmd import read_table
 from xmipp_scripts.simulate_particles_tomo import ParticlesConfig, simulate
 
@@ -129,3 +131,7 @@ class TestSplitProtocol(BaseTest):
             errors = self.form(pointer, **changes).validate()
             assert any(said in error for error in errors), (said, errors)
         assert self.form(self.without_tilts, firstTilt=-60.0, lastTilt=60.0).validate() == []
+
+
+def test_the_window_and_the_program_warn_from_the_same_limit_on():
+    assert STRONG_NUISANCE == STRONG

@@ -221,7 +221,7 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
     for columns in tables:
         images = columns.get("image", [])
         new = [row for row, image in enumerate(images) if image not in known]
-        scores = dict(known)
+        fresh: dict[str, float] = {}
         if new:  # else TensorFlow is not needed
             from tomo_particles.learning.configuration import read_config
 
@@ -231,5 +231,5 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
             model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
             rest = {name: [values[row] for row in new] for name, values in columns.items()}
             add_network_scores(rest, model, config.batch)
-            scores |= zip(rest["image"], rest[NETWORK], strict=True)
-        columns[NETWORK] = [scores[image] for image in images]
+            fresh = dict(zip(rest["image"], rest[NETWORK], strict=True))
+        columns[NETWORK] = [fresh[image] if image in fresh else known[image] for image in images]

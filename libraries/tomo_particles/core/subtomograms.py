@@ -91,7 +91,7 @@ def counted_crop(
     box_size: voxels along z, y and x, or of all edges.  out: a float32 array of that shape to fill instead of a new one, which is
     twice as fast.
     """
-    shape = np.array((box_size,) * 3 if isinstance(box_size, int) else box_size)
+    shape = np.array((box_size,) * 3 if np.ndim(box_size) == 0 else box_size)
     box = np.empty(shape, dtype=np.float32) if out is None else out
     start = np.asarray(centre)[::-1] - shape // 2
     stop = start + shape

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 
-def training_left(log: Sequence[tuple[int, int, float]], folds: int, epochs: int) -> tuple[float, float]:
+def training_left(
+    log: Sequence[tuple[int, int, float]], folds: int, epochs: int, ended: Collection[int] = ()
+) -> tuple[float, float]:
     """The share of the epochs that is done, and the seconds that a training still takes at most: a network may stop early.
 
     log: fold and epoch (both from 1) of every epoch so far, in the order of their ends, and the seconds since the end before.
-    Networks are trained at the same time, or one after another; then those before the last one are finished.
+    Networks are trained at the same time, or one after another.  ended: folds whose training is over, as far as that is known.
     """
     if not log:
         return 0.0, 0.0
     last = {fold: epoch for fold, epoch, _ in log}
-    one_by_one = [fold for fold, *_ in log] == sorted(fold for fold, *_ in log)
-    finished = sum(epochs if one_by_one and fold < log[-1][0] else epoch for fold, epoch in last.items())
+    finished = sum(epochs if fold in ended else epoch for fold, epoch in last.items())
     left = folds * epochs - finished
     return finished / (folds * epochs), left * sum(seconds for *_, seconds in log) / len(log)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
 import keras
 import numpy as np
@@ -38,7 +37,7 @@ def score(
     Raises InputError naming `option` for images that cannot be read or have another box size.
     """
     scores = np.zeros(len(images), dtype=np.float32)
-    scored = count(1)
+    scored: list[int] = []
     folds = fold_of(ensemble.config.regions, np.asarray(tomo_ids, dtype=str), positions)
 
     def score_fold(fold: int) -> None:
@@ -48,13 +47,12 @@ def score(
             chunk = indices[start : start + BOXES_AT_ONCE]
             boxes = read_boxes([images[i] for i in chunk], ensemble.config, option)
             scores[chunk] = np.mean([_predict(network, boxes, batch_size) for network in networks], axis=0)
-            for _ in chunk:
-                share = next(scored) / len(images)
-            done(share)
+            scored.append(len(chunk))
+            done(sum(scored) / len(images))
 
     present = np.unique(folds).tolist()
     # All networks score a tomogram that none was trained on: then no network is free for another fold
-    together = cores_are_left(ensemble.config) and -1 not in present
+    together = cores_are_left(ensemble.config, ensemble.networks[0].distribute_strategy) and -1 not in present
     with ThreadPoolExecutor(max(1, len(present)) if together else 1) as pool:
         list(pool.map(score_fold, present))
     return scores

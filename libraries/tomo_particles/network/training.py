@@ -72,9 +72,9 @@ def train(
     boxes = in_memory(read_boxes(examples.images, config, f"{parameter('positives')} or {parameter('negatives')}"))
     if config.folds == 1:
         progress("One network sees all examples: its scores of these are not out-of-fold. Train 3 folds for honest ones.")
-    with together(strategy), _Log(log_path, config.folds, training.epochs, progress, done) as report:
+    with together(strategy), _Log(log_path, config.folds, training.epochs, progress, done) as log:
         made = [
-            _prepare(fold, boxes, examples, config, training, strategy, start.networks[fold] if start else None, report)
+            _prepare(fold, boxes, examples, config, training, strategy, start.networks[fold] if start else None, log)
             for fold in range(config.folds)
         ]
         if cores_are_left(config, strategy):
@@ -114,7 +114,7 @@ def _prepare(
     training: TrainingConfig,
     strategy: tf.distribute.Strategy,
     start: keras.Model | None,
-    report: Report,
+    log: _Log,
 ) -> _Training:
     """The network of a fold, still untrained, with its own examples: those that it may see."""
     keras.utils.set_random_seed(config.seed + fold)
@@ -139,7 +139,7 @@ def _prepare(
         _compile(network, training.learning_rate, steps * training.epochs)
     patience = training.patience if training.auto_stop else training.epochs
     best = keras.callbacks.EarlyStopping("val_entropy", patience=patience, mode="min", restore_best_weights=True)
-    callbacks = [best, _Epochs(fold, report)]
+    callbacks = [best, _Epochs(fold, log.add)]
 
     def run() -> None:
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -154,6 +154,7 @@ def _prepare(
                 verbose=0,
                 callbacks=callbacks,
             )
+        log.ended.add(fold + 1)
 
     return _Training(network, run)
 
@@ -209,15 +210,16 @@ class _Log:
     ) -> None:
         self._path, self._folds, self._epochs, self._progress, self._done = path, folds, epochs, progress, done
         self._rows: list[dict[str, float]] = []
+        self.ended: set[int] = set()  # networks that are trained, from 1
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Report:
+    def __enter__(self) -> _Log:
         if self._path:
             Path(self._path).parent.mkdir(parents=True, exist_ok=True)
         self._file = open(self._path or os.devnull, "w", newline="", encoding="utf-8")
         _write(self._file, [], header=True)
         self._last = time.perf_counter()
-        return self._report
+        return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._file.close()
@@ -225,7 +227,8 @@ class _Log:
             with written_aside(self._path) as aside, open(aside, "w", newline="", encoding="utf-8") as file:
                 _write(file, sorted(self._rows, key=lambda row: (row["fold"], row["epoch"])), header=True)
 
-    def _report(self, values: dict[str, float]) -> None:
+    def add(self, values: dict[str, float]) -> None:
+        """One more epoch is over; values: LOG_COLUMNS without the last."""
         with self._lock:  # networks that are trained at the same time report from their own threads
             now = time.perf_counter()
             row, self._last = {**values, "seconds": now - self._last}, now
@@ -237,7 +240,7 @@ class _Log:
             )
             self._rows.append(row)
             ends = [(int(row["fold"]), int(row["epoch"]), row["seconds"]) for row in self._rows]
-            share, left = training_left(ends, self._folds, self._epochs)
+            share, left = training_left(ends, self._folds, self._epochs, self.ended)
             self._progress(line.format(folds=self._folds, epochs=self._epochs, left=in_minutes(left), **row))
             self._done(share)
 

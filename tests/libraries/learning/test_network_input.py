@@ -49,3 +49,11 @@ def test_the_size_of_what_the_small_network_sees(box, edge):
     assert input_edge("small", box) == edge and input_edge("reference", box) == box
     assert input_sampling_rate("small", box, 10) * edge == pytest.approx(8 * box)
     assert input_sampling_rate("reference", box, 10) == 10
+
+
+@pytest.mark.parametrize("box", [12, 28, 50])
+def test_a_box_gives_the_same_bytes_whatever_is_computed_with_it(rng, box):
+    """Threads, and steps that are done again, put other boxes beside it."""
+    boxes = rng.normal(100, 3, size=(5, box, box, box)).astype(np.float32)
+    alone = np.concatenate([network_input(one[None], "small") for one in boxes])
+    assert np.array_equal(network_input(boxes, "small"), alone)

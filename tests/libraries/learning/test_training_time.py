@@ -4,15 +4,15 @@ import pytest
 
 from tomo_particles.learning.training_time import in_minutes, training_left
 
-ONE_BY_ONE = [(1, 1, 2.0), (1, 2, 4.0), (2, 1, 3.0)]  # the first network stopped early
-TOGETHER = [(1, 1, 2.0), (3, 1, 4.0), (2, 1, 3.0), (1, 2, 3.0)]
+TOGETHER = [(1, 1, 2.0), (2, 1, 4.0), (3, 1, 3.0), (1, 2, 3.0)]
+ONE_BY_ONE = [(1, 1, 2.0), (1, 2, 4.0), (2, 1, 3.0)]
 
 
-@pytest.mark.parametrize(("log", "done"), [([], 0), (ONE_BY_ONE[:1], 1), (ONE_BY_ONE, 13), (TOGETHER, 4)])
-def test_every_epoch_that_is_left_takes_the_mean_of_those_before(log, done):
-    share, left = training_left(log, folds=3, epochs=12)
-    assert share == pytest.approx(done / 36)
-    assert left == pytest.approx((36 - done) * 3.0 if log[1:] else (36 - done) * 2.0 * len(log))
+@pytest.mark.parametrize(("log", "ended", "done"), [(TOGETHER[:3], (), 3), (TOGETHER, (), 4), (ONE_BY_ONE, (1,), 13)])
+def test_every_epoch_that_is_left_takes_the_mean_of_those_before(log, ended, done):
+    """Three seconds; a network that stopped early has no epochs left."""
+    assert training_left(log, 3, 12, ended) == pytest.approx((done / 36, (36 - done) * 3.0))
+    assert training_left([], 3, 12) == (0, 0)
 
 
 def test_times_are_told_in_minutes():

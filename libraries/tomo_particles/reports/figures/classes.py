@@ -120,7 +120,7 @@ def plot_direction(places: np.ndarray, mean: np.ndarray, eigenimage: np.ndarray)
     figure = new_figure(8.6, 5.4)
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.2, 1))
     axes = top.add_subplot()
-    _, edges, _ = axes.hist(places, bins="auto", density=True, color="0.8")
+    _, edges, _ = axes.hist(places, bins=min(40, 1 + int(len(places) ** 0.5)), density=True, color="0.8")
     fit, x = fit_mixture(places), np.linspace(edges[0], edges[-1], 300)
     for centre, share, colour in ((fit.low, 1 - fit.share, RECALL), (fit.high, fit.share, PRECISION)):
         curve = share * np.exp(-((x - centre) ** 2) / (2 * fit.variance)) / np.sqrt(2 * np.pi * fit.variance)
