@@ -157,7 +157,8 @@ def geometric_medians(points: np.ndarray, labels: np.ndarray, iterations: int = 
 def _absorb_close_clusters(centres: np.ndarray, support: np.ndarray, radius: float) -> np.ndarray:
     """(m,) the cluster each cluster ends in: the best supported of those within `radius` takes its neighbours."""
     rank = np.empty(len(centres), dtype=int)
-    rank[np.lexsort((*centres.T[::-1], -support))] = np.arange(len(centres))
+    # Rounded: centres may be equal along an axis but for rounding errors, which must not decide
+    rank[np.lexsort((*np.round(centres.T[::-1], 6), -support))] = np.arange(len(centres))
     return suppress_neighbours(centres, radius, rank)
 
 

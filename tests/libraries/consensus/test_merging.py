@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
@@ -53,6 +53,7 @@ def test_clusters_depend_neither_on_the_order_nor_on_the_numbers_of_the_pickers(
 
 
 @settings(max_examples=80, deadline=None)
+@example(seed=126220, spread=6, with_scores=False)  # of two clusters one takes the other; their centres share x but for rounding
 @given(seed=st.integers(0, 10**6), spread=st.integers(6, 20), with_scores=st.booleans())
 def test_picks_on_whole_voxels_whose_distances_tie_do_not_depend_on_the_order_either(seed, spread, with_scores):
     rng = np.random.default_rng(seed)
