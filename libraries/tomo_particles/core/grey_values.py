@@ -66,12 +66,23 @@ def extremes(volume: np.ndarray, position: np.ndarray, reach: int, scale: tuple[
 
     volume: (z, y, x); position: x, y, z, voxels of it; scale: from `grey_scale`.
     """
-    margin = SMOOTHING // 2
-    smooth = crop(volume, np.rint(position).astype(int), 2 * (reach + margin))
-    smooth -= scale[0]  # before summing, for the precision of float32
+    box = crop(volume, np.rint(position).astype(int), 2 * (reach + SMOOTHING // 2))
+    low, high = extremes_within(box[None], reach, scale)[0]
+    return float(low), float(high)
+
+
+def extremes_within(boxes: np.ndarray, reach: int, scale: tuple[float, float]) -> np.ndarray:
+    """(n, 2) lowest and highest smoothed grey value of each box, as `extremes` of its centre voxel edge // 2.
+
+    boxes: (n, edge, edge, edge) float32, edge at least 2 * (reach + 1).
+    """
+    away, middle = reach + SMOOTHING // 2, boxes.shape[-1] // 2
+    inner = slice(middle - away, middle + away)
+    smooth = boxes[:, inner, inner, inner] - np.float32(scale[0])  # before summing, for the precision of float32
     for _ in range(3):  # the mean over a cube is taken along one axis after the other; the axes are rotated each time
-        smooth = (smooth[:-2] + smooth[1:-1] + smooth[2:]).transpose(1, 2, 0)
-    return float(smooth.min()) / scale[1] / SMOOTHING**3, float(smooth.max()) / scale[1] / SMOOTHING**3
+        smooth = (smooth[:, :-2] + smooth[:, 1:-1] + smooth[:, 2:]).transpose(0, 2, 3, 1)
+    limits = [smooth.min(axis=(1, 2, 3)), smooth.max(axis=(1, 2, 3))]
+    return np.stack(limits, axis=1).astype(float) / scale[1] / SMOOTHING**3
 
 
 def grey_limits(volume: np.ndarray) -> tuple[float, float]:

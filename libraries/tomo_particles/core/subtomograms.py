@@ -123,6 +123,14 @@ def fill_gaps(grey: np.ndarray) -> int:
     return count
 
 
+def fill_gaps_of_each(boxes: np.ndarray) -> np.ndarray:
+    """`fill_gaps` of each of (n, box, box, box) boxes; returns (n,) how many voxels of each were no numbers."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if np.isfinite(boxes.sum(dtype=np.float32)):  # the usual case, all at once
+            return np.zeros(len(boxes), dtype=int)
+    return np.array([fill_gaps(box) for box in boxes])
+
+
 def fits_inside(positions: np.ndarray, size: tuple[float, float, float], box_size: int) -> np.ndarray:
     """(n,) whether the whole box lies inside a tomogram of `size` x, y, z (same sampling rate as the positions)."""
     start = np.rint(positions) - box_size // 2

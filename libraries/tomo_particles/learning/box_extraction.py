@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from ..core.coordinates import rescale_positions, same_sampling_rate
-from ..core.grey_values import extremes, grey_scale
+from ..core.grey_values import extremes, extremes_within, grey_scale
 from ..core.picks import Picks
-from ..core.subtomograms import Cutter, fits_inside, reach_of
+from ..core.subtomograms import Cutter, fill_gaps_of_each, fits_inside, reach_of
 from ..core.tomograms import Tomogram, image_name, new_stack, read_ahead, write_volume
 from .network_input import input_edge, input_sampling_rate, network_input
 from .slabs import slabs
 
 Write = Callable[[int, np.ndarray], None]
-CACHED = 1 << 19  # voxels of the boxes that a thread works on at once: they stay in the processor's cache
+# Voxels of the boxes that a thread works on at once: few enough for the cache, enough that threads seldom wait for each other
+CACHED = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -103,50 +104,59 @@ def cut_boxes(
     size, rate, own_rate = cutter.box_size, cutter.sampling_rate, tomogram.sampling_rate
     n, same = len(positions), same_sampling_rate(rate, own_rate)
     scale = scale or grey_scale(tomogram.data)
-    own_positions = rescale_positions(positions, rate, own_rate)
     reach = max(1, round(size / 4 * rate / own_rate))
+    _, rows, group = np.unique(np.rint(positions) if same else positions, axis=0, return_index=True, return_inverse=True)
+    group = group.ravel()  # numpy 2.0 gives it another shape
+    rows_of = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    places = positions[rows]
+    own_places = places if same else rescale_positions(places, rate, own_rate)
     # A whole box at the sampling rate of the tomogram holds all voxels needed for the contrast: they are not read again.
-    whole = fits_inside(own_positions, tomogram.size, size) & (same and 2 * (reach + 1) <= size)
-    centre = np.full(3, size // 2)
-    places = np.rint(positions) if same else positions
-    _, first_rows, group = np.unique(places, axis=0, return_index=True, return_inverse=True)
-    rows_of = np.split(np.argsort(group.ravel(), kind="stable"), np.cumsum(np.bincount(group.ravel()))[:-1])
-    contrast, gaps = np.zeros((n, 2)), np.zeros(n, dtype=int)
+    whole = fits_inside(own_places, tomogram.size, size) & (same and 2 * (reach + 1) <= size)
+    contrast, gaps = np.zeros((len(rows), 2)), np.zeros(len(rows), dtype=int)
     counted = count(1)
 
     # What a box needs of the planes: itself, and what its contrast is measured in
-    middle_of = np.rint(own_positions[first_rows]).astype(int)
+    middle_of = np.rint(own_places).astype(int)
     away = max(reach_of(size, rate, own_rate), reach + 2)
     low, high = (np.clip(middle_of[:, 2] + side, 0, tomogram.data.shape[0]) for side in (-away, away + 1))
+
+    def cut_whole(grey: np.ndarray, first: int, numbers: np.ndarray, boxes: np.ndarray) -> None:
+        for (x, y, z), box in zip((middle_of[numbers] - (0, 0, first) - size // 2).tolist(), boxes, strict=True):
+            box[...] = grey[z : z + size, y : y + size, x : x + size]
+        gaps[numbers] = fill_gaps_of_each(boxes)
+        contrast[numbers] = extremes_within(boxes, reach, scale)
+        for box in boxes:
+            cutter.finish(box)
+
+    def cut_other(grey: np.ndarray, first: int, numbers: np.ndarray, boxes: np.ndarray) -> None:
+        above = np.array([0, 0, first])
+        for number, room in zip(numbers.tolist(), boxes, strict=True):
+            place = places[number] - above * (1 if same else own_rate / rate)
+            box, gaps[number] = cutter.raw(grey, place, own_rate, room)
+            contrast[number] = extremes(grey, own_places[number] - above, reach, scale)
+            if (box := cutter.finish(box)) is not room:  # a resampled box is an array of its own
+                room[...] = box
 
     if n * size**3 > tomogram.data.size:
         read_ahead(tomogram.path)
     with ThreadPoolExecutor(threads) as pool:
         for slab in slabs(tomogram.data, low, high, size**3, pool):
-            in_slab = np.array([0, 0, slab.first])
 
-            def work(numbers: np.ndarray, slab=slab, in_slab=in_slab) -> None:  # type: ignore[no-untyped-def]
+            def work(numbers: np.ndarray, slab=slab) -> None:  # type: ignore[no-untyped-def]
                 memory = np.empty((max(1, CACHED // size**3), size, size, size), dtype=np.float32)
-                for start in range(0, len(numbers), len(memory)):
-                    some = numbers[start : start + len(memory)].tolist()
-                    for number, room in zip(some, memory, strict=False):
-                        row, rows = first_rows[number], rows_of[number]
-                        place = positions[row] - in_slab * (own_rate / rate if not same else 1)
-                        box, gaps[rows] = cutter.raw(slab.grey, place, own_rate, room)
-                        seen = (box, centre) if whole[row] else (slab.grey, own_positions[row] - in_slab)
-                        contrast[rows] = extremes(seen[0], seen[1], reach, scale)
-                        if (box := cutter.finish(box)) is not room:  # a resampled box is an array of its own
-                            room[...] = box
-                    boxes = memory[: len(some)]
-                    for number, made in zip(
-                        some, boxes if network is None else network_input(boxes, network, own=True), strict=True
-                    ):
-                        for one in rows_of[number].tolist():
-                            write(one, made)
-                            done(next(counted) / n)
+                for cut, of_kind in ((cut_whole, numbers[whole[numbers]]), (cut_other, numbers[~whole[numbers]])):
+                    for start in range(0, len(of_kind), len(memory)):
+                        some = of_kind[start : start + len(memory)]
+                        boxes = memory[: len(some)]
+                        cut(slab.grey, slab.first, some, boxes)
+                        made = boxes if network is None else network_input(boxes, network, own=True)
+                        for number, box in zip(some.tolist(), made, strict=True):
+                            for row in rows_of[number].tolist():
+                                write(row, box)
+                                done(next(counted) / n)
 
             # Neighbours one after another: their boxes overlap, and are still in the processor's cache
             across = middle_of[slab.rows]
             near = slab.rows[np.lexsort((across[:, 0], across[:, 1] // size, across[:, 2] // size))]
             list(pool.map(work, np.array_split(near, threads)))
-    return contrast, gaps
+    return contrast[group], gaps[group]

@@ -115,8 +115,8 @@ def test_sets_are_cut_in_one_pass_and_a_box_of_two_sets_once(tmp_path, volume, m
         BoxSet(tmp_path / name, Picks("t", own, RATE))
         for name, own in (("raw", places), ("pos", places[:7] + 1e-3), ("no", places[:0]))
     ]
-    cut, raw = [], Cutter.raw
-    monkeypatch.setattr(Cutter, "raw", lambda self, *arguments: cut.append(1) or raw(self, *arguments))
+    cut, finish = [], Cutter.finish
+    monkeypatch.setattr(Cutter, "finish", lambda self, box: cut.append(1) or finish(self, box))
     shares: list[float] = []
     with open_tomogram(path) as tomogram:
         found = write_boxes(tomogram, sets, Cutter(BOX, RATE), network="small", scale=SCALE, done=shares.append)
