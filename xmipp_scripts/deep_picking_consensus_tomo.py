@@ -284,7 +284,7 @@ class DeepPickingConsensusTomo(Program):
                 self.optional_path("--outputNeg"),
                 self.box_size,
                 self.sampling_rate,
-                batch=self.integer("--batch"),
+                batch=self.integer("--batch") if self.checkParam("--batch") else None,
                 gpus=self.getParam("--gpus"),
                 threads=self.threads,
                 recipe=read_training_settings(self).recipe,

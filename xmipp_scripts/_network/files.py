@@ -39,7 +39,7 @@ class ScoringConfig:
     noise_output: str | None = None
     box_size: int | None = None
     sampling_rate: float | None = None
-    batch: int = 64
+    batch: int | None = None  # by the size of the boxes
     gpus: str = field(default="", repr=False)  # changes no result, so that `Steps` ignores it
     threads: int = field(default=2, repr=False)
     recipe: str = "consensus"

@@ -56,7 +56,7 @@ def _require_names(comments: Sequence[str], names: Sequence[str]) -> None:
         raise InputError(f"{parameter('pickers')}: there are {most} pickers, received {len(names)} names")
 
 
-def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int = 64) -> None:
+def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int | None = None) -> None:
     """Give a table of subtomograms the column zScoreDeepLearning1."""
     import numpy as np
 

@@ -5,7 +5,7 @@ stands first. Negative numbers are derived pickers (`derived`), which are no wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -139,9 +139,10 @@ def is_reference(comment: str) -> bool:
     return comment.partition("+")[0] == str(REFERENCE)
 
 
-def references_of(comments: Iterable[str]) -> np.ndarray:
+def references_of(comments: Collection[str]) -> np.ndarray:
     """(m,) bool which merged picks are references of the user, positive or negative."""
-    return np.array([is_reference(comment) for comment in comments], dtype=bool)
+    known = {comment: is_reference(comment) for comment in set(comments)}  # few are different
+    return np.array([known[comment] for comment in comments], dtype=bool)
 
 
 def named_pickers(comment: str, names: Mapping[int, str]) -> str:
@@ -155,10 +156,11 @@ def votes_of(comments: Sequence[str], pickers: np.ndarray | None = None) -> tupl
 
     pickers: (K,) ids, for picks that shall have the columns of others; without it those of these picks.
     """
-    ids = [set(read_pickers(comment)) for comment in comments]
+    ids = {comment: set(read_pickers(comment)) for comment in set(comments)}  # few are different
     if pickers is None:
-        pickers = np.array(sorted(picker for picker in set().union(*ids) if picker > REFERENCE), dtype=int)
-    seen = np.array([[picker in row for picker in pickers] for row in ids], dtype=bool)
+        pickers = np.array(sorted(picker for picker in set().union(*ids.values()) if picker > REFERENCE), dtype=int)
+    rows = {comment: [picker in own for picker in pickers] for comment, own in ids.items()}
+    seen = np.array([rows[comment] for comment in comments], dtype=bool)
     return seen.reshape(len(comments), len(pickers)), pickers
 
 

@@ -62,20 +62,21 @@ class VoteModel:
         odds = self.share / (1 - self.share) * np.maximum(true, TINY) / np.maximum(false, TINY)
         return odds / (1 + odds)
 
-    def improved(self, seen: np.ndarray, posterior: np.ndarray) -> VoteModel:
-        """The model that fits the votes best if the picks have these probabilities (m,)."""
+    def improved(self, seen: np.ndarray, posterior: np.ndarray, count: np.ndarray) -> VoteModel:
+        """The model that fits the votes best, if the picks of each row have this probability (m,) and are so many (m,)."""
         n_seen, n_pickers = seen.sum(axis=1), seen.shape[1]
         unseen = (1 - self.recall).prod()
-        particles, wrong = posterior.sum(), 1 - posterior
+        right, wrong = count * posterior, count * (1 - posterior)
+        particles = right.sum()
         missed = particles * unseen / (1 - unseen)  # particles that no picker found lower the recall of all
         owned = seen * self.false_share
         shares = wrong @ (owned / owned.sum(axis=1, keepdims=True)) + 1.0
         chances = wrong.sum() * (n_pickers - 1) + sum(COINCIDENCE_PRIOR)
         return VoteModel(
-            (posterior @ seen + RECALL_PRIOR[0]) / (particles + missed + sum(RECALL_PRIOR)),
+            (right @ seen + RECALL_PRIOR[0]) / (particles + missed + sum(RECALL_PRIOR)),
             shares / shares.sum(),
             float((wrong @ (n_seen - 1) + COINCIDENCE_PRIOR[0]) / chances),
-            float((particles + 1) / (len(seen) + 2)),
+            float((particles + 1) / (count.sum() + 2)),
         )
 
 
@@ -83,13 +84,14 @@ def fit_votes(seen: np.ndarray) -> tuple[VoteModel, np.ndarray]:
     """The model of the votes, seen (m, K) bool with at least one vote per row, and (m,) the probability of each pick."""
     n_pickers = seen.shape[1]
     model = VoteModel(np.full(n_pickers, 0.7), np.full(n_pickers, 1 / n_pickers), 0.1, 0.5)
-    posterior = np.full(len(seen), 0.5)
+    patterns, pattern_of, count = np.unique(seen, axis=0, return_inverse=True, return_counts=True)  # few, also of a million picks
+    posterior = np.full(len(patterns), 0.5)
     for _ in range(ITERATIONS):
-        before, posterior = posterior, model.posterior(seen)
+        before, posterior = posterior, model.posterior(patterns)
         if np.abs(posterior - before).max(initial=0) < TOLERANCE:
             break
-        model = model.improved(seen, posterior)
-    return model, posterior
+        model = model.improved(patterns, posterior, count)
+    return model, posterior[pattern_of.reshape(-1)]
 
 
 def estimate_reliability(seen: np.ndarray, pickers: np.ndarray) -> Reliability:
