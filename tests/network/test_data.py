@@ -63,7 +63,7 @@ def test_what_the_extraction_made_for_the_network_is_taken_as_it_is(tmp_path, rn
 def test_turns_are_about_the_tilt_axis_and_the_middle_one_is_none(rng):
     boxes = rng.standard_normal((2, 8, 8, 8)).astype(np.float32)
     assert np.allclose(turn_each(tf.constant(boxes), tf.constant([TURNS // 2] * 2)), boxes, atol=1e-5)
-    assert np.allclose(tilt_axis_turns(8).sum(axis=2), 1, atol=1e-5)
+    assert np.allclose(tilt_axis_turns(8)[1].sum(axis=1), 1, atol=1e-5)
     point = np.zeros((1, 9, 9, 9), np.float32)
     point[0, 4, 2, 7] = 1  # three voxels from the axis along x
     turned = turn_each(tf.constant(point), tf.constant([TURNS - 1])).numpy()[0]

@@ -23,7 +23,7 @@ from ..learning.examples import POSITIVE, Examples, balanced_weights, class_coun
 from ..learning.folds import Region, make_folds, may_train, split_validation
 from ..learning.training_time import in_minutes, training_left
 from .architecture import build_network
-from .data import Schedule, batches, in_memory, read_boxes
+from .data import Schedule, batches, in_memory, read_boxes, scored_at_once
 from .devices import cores_are_left
 from .machines import fit, together, works_alone_or_leads
 
@@ -131,7 +131,8 @@ def _prepare(
     steps = -(-min(max(len(learned), training.views[0]), training.views[1]) // batch_size)
     passes = Schedule.shuffled(learned, weights, batch_size, steps * training.epochs, rng)
     learn = batches(boxes, examples.labels, passes, training.augment)
-    validate = batches(boxes, examples.labels, Schedule.of(validated, weights, batch_size, rng), augment=False)
+    at_once = scored_at_once(config.input_size, replicas, len(validated))
+    validate = batches(boxes, examples.labels, Schedule.of(validated, weights, at_once, rng), augment=False)
     with strategy.scope():
         network = build_network(config, training.l2, name=f"network_{fold}")
         if start is not None:
