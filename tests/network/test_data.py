@@ -93,6 +93,13 @@ def test_images_that_cannot_be_read_name_option_and_file(tmp_path, image, messag
     assert str(error.value).startswith("input: ") and "\n" not in str(error.value)
 
 
+def test_no_thread_tunes_batches_because_their_end_would_wait_for_it(rng):
+    order = Schedule.of(np.arange(4), np.ones(4), 2, rng)
+    data = batches(in_memory(np.zeros((4, 8, 8, 8), dtype=np.float16)), np.zeros(4), order, augment=False)
+    assert data.options().autotune.enabled is False
+    assert len(list(data)) == 2
+
+
 def test_another_box_size_is_refused(tmp_path):
     images = write_stack(tmp_path / "s.mrcs", np.zeros((2, 8, 8, 8)))
     with pytest.raises(InputError, match=r"8 x 8 x 8.*box size is 10"):

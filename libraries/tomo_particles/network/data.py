@@ -111,7 +111,7 @@ def _is_network_input(shape: tuple[int, ...], sampling_rate: float, config: Netw
 
 @lru_cache(maxsize=8)
 def tilt_axis_turns(edge: int) -> tuple[np.ndarray, np.ndarray]:
-    """Turns of a section across the tilt axis y, flattened (z, x): (TURNS, 4, edge^2) int32, between which places each place of the
+    """Turns of a section across the tilt axis y, flattened (z, x): (TURNS, 4, edge^2) int32, between which places each of the
     turned section lies, and float32, their shares.
 
     Angles from -LARGEST_TURN to LARGEST_TURN, linear interpolation; outside, the border values are repeated.
@@ -137,7 +137,7 @@ def in_memory(boxes: np.ndarray) -> tf.Tensor:
 
 
 def scored_at_once(edge: int, devices: int = 1, boxes: int = MOST_IN_BATCH) -> int:
-    """How many of so many boxes of that edge (voxels) make a batch that nothing is learned from; the same number for each device."""
+    """How many of so many boxes of that edge (voxels) make a batch that nothing is learned from; as many for each device."""
     return -(-max(1, min(boxes, MOST_IN_BATCH, VOXELS_OF_BATCH // edge**3)) // devices) * devices
 
 
@@ -158,6 +158,8 @@ def batches(boxes: tf.Tensor, labels: np.ndarray, schedule: Schedule, augment: b
     data = tf.data.Dataset.from_tensor_slices((schedule.index, schedule.weight, schedule.seed))
     options = tf.data.Options()  # every machine has all boxes, and takes its own rows of each batch
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    # Nothing is left to tune, and the thread that tunes sleeps twice as long each time: no training ends before it wakes.
+    options.autotune.enabled = False
     return data.map(load, num_parallel_calls=2, deterministic=True).prefetch(2).with_options(options)
 
 
