@@ -14,7 +14,7 @@ help:
 	@echo 'make test-all   every test'
 	@echo 'make benchmark-shrec   simulate, pick and evaluate as SHREC 2020 did, classical pickers alone; half an hour; needs MAPS, a folder of densities'
 	@echo 'make benchmark-speed   seconds and memory of every stage beside the old loops and the machine'\''s limit; some minutes'
-	@echo 'make benchmark-job     the whole job of 24 000 picks in 7 tomograms beside the thesis'\'' network; ten minutes, 9 GB of disk'
+	@echo 'make benchmark-job     the whole job of 24 000 picks in 7 tomograms beside the thesis'\'' network and the limits, medians of three; a quarter of an hour, 9 GB of disk'
 	@echo 'make benchmark-honesty   does it say so when there is nothing to see? ten minutes; ALL=1: every case, an hour, needs ../shared'
 	@echo 'make benchmark-stream   a session of 30 tomograms in Scipion: latency, memory, same end as the batch run; ten minutes'
 	@echo '                        TOMOGRAMS=1000 INTERVAL=3: a long one, hours; NETWORK=1: networks, live picks against the truth'
@@ -55,7 +55,7 @@ benchmark-speed: $(VENV)/installed
 	@$(BIN)/python benchmarks/speed.py --write
 
 benchmark-job: $(VENV)/installed
-	@$(BIN)/python benchmarks/job.py --write
+	@$(BIN)/python benchmarks/job.py --repeats 3 --write
 
 benchmark-honesty: $(VENV)/installed
 	@$(BIN)/python benchmarks/honesty.py $(if $(ALL),--all) --write

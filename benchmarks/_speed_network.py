@@ -48,7 +48,7 @@ def _training_seconds(network, images: list[str], config) -> float:
         schedule = Schedule.shuffled(indices, np.ones(n), batch, -(-len(indices) // batch), rng)
         data = batches(boxes, labels, schedule, augment=True)
         start = time.perf_counter()
-        network.fit(data, epochs=1, verbose=0)
+        network.fit(data, epochs=1, shuffle=False, verbose=0)
     return (time.perf_counter() - start) / n
 
 
@@ -59,6 +59,14 @@ def _flops(network) -> float:
         if hasattr(layer, "kernel"):
             total += 2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:-1] or (1,))
     return float(total)
+
+
+def flops_of(box_size: int, sampling_rate: float) -> float:
+    """Operations of our network for one box of so many voxels of that rate (Å)."""
+    from tomo_particles.network import NetworkConfig
+    from tomo_particles.network.architecture import build_network
+
+    return _flops(build_network(NetworkConfig(box_size, sampling_rate)))
 
 
 def matrix_flops(threads: int) -> float:

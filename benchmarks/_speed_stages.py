@@ -52,6 +52,12 @@ def peak_memory() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 2**20
 
 
+def in_own_process(function, *arguments) -> tuple:
+    """What a function returns, and the peak memory (GB) of the process that ran it."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result(), pool.submit(peak_memory).result()
+
+
 def size_for(n: int) -> np.ndarray:
     """Size x, y, z, voxels, of a tomogram that n picks fill as SIZE is filled by DENSITY of them."""
     return np.rint(SIZE * np.cbrt(n / DENSITY)).clip(4 * PARTICLE_BOX).astype(int) if n > DENSITY else SIZE

@@ -1,12 +1,14 @@
 """The whole job at the thesis' size: 24 000 picks of three pickers in 7 tomograms of 960 x 928 x 300 voxels, boxes of 50.
 
 The baseline of training and scoring is the thesis' network on this machine, from its seconds a subtomogram: all picks scored
-once, and OLD_VIEWS subtomograms trained on.
+once, and OLD_VIEWS subtomograms trained on. Limits: the tomograms read once, the voxels of all boxes copied in memory, and the
+operations of the networks at the speed of a matrix product. results/job.json keeps the last result of each processor.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -19,12 +21,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _measure import Memory
-from _report import as_markdown, finish
+from _report import RESULTS, as_markdown, commit, finish, machine
 
 from tomo_particles.core.tomograms import write_volume
+from tomo_particles.learning.configuration import TrainingConfig
 from tomo_particles.testing.agreement import match_picks
 from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
+INPUT = 16  # voxels, edge of what the network sees of a box
 OLD_VIEWS = 35_800  # what is left of the 105 minutes that the old schedule took at 0.151 s a subtomogram trained on
 BASELINE_BOXES = 96
 BOX, RADIUS, RATE = 50, 14.0, 8.68  # voxels, voxels, Å/voxel
@@ -124,6 +128,7 @@ def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
 def baseline_seconds(folder: Path, picks: int, threads: int) -> float:
     """Training and scoring the whole job with the thesis' network, from its seconds a subtomogram."""
     from _speed_network import network_seconds
+    from _speed_stages import in_own_process
 
     from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
 
@@ -131,8 +136,48 @@ def baseline_seconds(folder: Path, picks: int, threads: int) -> float:
         tomogram = min(folder.glob("TS_*.mrc"))
         positives = folder / "run" / "pos" / f"{tomogram.stem}.xmd"
         write_subtomograms(ExtractionConfig(str(tomogram), str(positives), BOX, boxes, normalise=True, threads=threads))
-        found = network_seconds(Path(boxes) / f"{tomogram.stem}.mrcs", BOX, RATE, "reference", BASELINE_BOXES, threads)
+        stack = Path(boxes) / f"{tomogram.stem}.mrcs"
+        found = in_own_process(network_seconds, stack, BOX, RATE, "reference", BASELINE_BOXES, threads)[0]
     return OLD_VIEWS * found["training"] + picks * found["scoring"]
+
+
+def limits(folder: Path, threads: int) -> pd.DataFrame:
+    """What this machine cannot do faster, for the run in `folder`."""
+    from _speed_network import flops_of, matrix_flops
+    from _speed_stages import copy_memory, in_own_process
+
+    start = time.perf_counter()
+    for path in sorted(folder.glob("TS_*.mrc")):
+        with open(path, "rb", buffering=0) as file:
+            while file.read(1 << 24):
+                pass
+    reading = time.perf_counter() - start
+    stacks = (folder / "run" / "boxes").rglob("*.mrcs")
+    boxes = sum(path.stat().st_size for path in stacks) // (4 * INPUT**3)
+    copied = 2**28 / copy_memory(2**28)
+    operations, speed = (in_own_process(*call)[0] for call in ((flops_of, BOX, RATE), (matrix_flops, threads)))
+    views = len(pd.read_csv(folder / "run" / "network" / "training_log.csv")) * TrainingConfig().views[1]
+    rows = [
+        ("tomograms read once", reading, "disk, or what the system has of it in memory"),
+        (f"{boxes} boxes", boxes * 4 * BOX**3 / copied, f"copied in memory, {copied / 1e9:.1f} GB/s"),
+        (f"{views} examples trained on", 3 * views * operations / speed, f"matrix product, {speed / 1e9:.0f} GFLOP/s"),
+        (f"{boxes} boxes scored", boxes * operations / speed, "matrix product"),
+    ]
+    return pd.DataFrame(rows, columns=["limit", "s", "of"])
+
+
+def compared(seconds: float, stages: pd.DataFrame, name: str, write: bool) -> str:
+    """The last kept result of this processor, beside which these seconds are to be seen; these are kept from now on."""
+    kept = RESULTS / "job.json"
+    every = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    key = f"{name}; {machine()}"
+    last = every.get(key)
+    if write:
+        every[key] = {"commit": commit(), "seconds": round(seconds, 1), **stages.set_index("stage")["s"].round(1).to_dict()}
+        kept.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if last is None:
+        return "No earlier result of this processor is kept."
+    return "The last kept result of this processor: " + ", ".join(f"{what} {value}" for what, value in last.items()) + "."
 
 
 def f1(picks: pd.DataFrame, truth: pd.DataFrame) -> float:
@@ -151,6 +196,7 @@ def main() -> None:
     parser.add_argument("--picks", type=int, default=24_000)
     parser.add_argument("--copies", type=int, default=1, help="the whole job so many times over, for its growth")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--repeats", type=int, default=1, help="runs, of which the medians are given")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
@@ -163,28 +209,38 @@ def main() -> None:
             folder, job = folder / f"times_{options.copies}", folder
             if not folder.exists():
                 repeat_job(job, options.copies, folder)
-        shutil.rmtree(folder / "run", ignore_errors=True)
-        seconds, processor, memory, lines = run_job(folder, folder / "run", options.threads)
+        runs = []
+        for _ in range(options.repeats):
+            shutil.rmtree(folder / "run", ignore_errors=True)
+            runs.append(run_job(folder, folder / "run", options.threads))
+        seconds, processor, memory = np.median([run[:3] for run in runs], axis=0)
+        every = pd.concat([stages_of(run[3]) for run in runs])
+        stages = every.groupby("stage", sort=False)["s"].median().reset_index()
         truth = pd.read_csv(folder / "truth.csv")
         scores = {name: f1(pd.read_csv(folder / f"{name}.csv"), truth) for name in PICKERS}
         scores["consensus"] = f1(pd.read_csv(folder / "run" / "accepted.csv"), truth)
         n = sum(len(pd.read_csv(folder / f"{name}.csv")) for name in PICKERS)
         baseline = baseline_seconds(folder, n, options.threads)
+        least = limits(folder, options.threads)
         size = sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file()) / 1e9
-    stages = stages_of(lines)
+    name = "job" if options.copies == 1 else f"job_times_{options.copies}"
+    spread = ", ".join(f"{run[0]:.0f}" for run in runs)
     learning = stages.loc[stages.stage.isin(["network", "scored"]), "s"].sum()
     text = "\n\n".join(
         [
             f"{n} picks in {truth.tomo_id.nunique()} tomograms: {seconds:.0f} s ({processor:.0f} s of processor), "
-            f"at most {memory:.2f} GB of memory (mapped tomograms apart), output folder {size:.2f} GB.",
+            f"at most {memory:.2f} GB of memory (mapped tomograms apart), output folder {size:.2f} GB. Medians of {len(runs)} "
+            f"run(s), which took {spread} s.",
             as_markdown(stages),
+            as_markdown(least),
+            compared(seconds, stages, name, options.write),
             f"Training and scoring: {learning:.0f} s; the thesis' network with the old schedule {baseline:.0f} s "
             f"(estimated from its seconds for {BASELINE_BOXES} subtomograms), "
             f"{baseline / learning:.0f} times as long. Load of the machine at the end: {os.getloadavg()[1]:.1f}.",
             "F1: " + ", ".join(f"{name} {score:.3f}" for name, score in scores.items()) + ".",
         ]
     )
-    finish("job" if options.copies == 1 else f"job_times_{options.copies}", text, options.write)
+    finish(name, text, options.write)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import _speed_network
@@ -107,11 +105,11 @@ def box_rows(folder: Path, shape: tuple[int, int, int], n: int, threads: int, me
 
 def network_rows(folder: Path, n: int, threads: int) -> list[dict]:
     """Seconds of training and of scoring a thousand subtomograms."""
-    speed = _in_own_process(_speed_network.matrix_flops, threads)[0]
+    speed = stages.in_own_process(_speed_network.matrix_flops, threads)[0]
     stack = folder / "boxes" / "boxes.mrcs"
     seconds = {}
     for name, count in zip(NETWORKS, (n, max(64, n // 8)), strict=True):
-        found, memory = _in_own_process(_speed_network.network_seconds, stack, BOX, 10.0, name, count, threads)
+        found, memory = stages.in_own_process(_speed_network.network_seconds, stack, BOX, 10.0, name, count, threads)
         seconds[name] = found | {"memory": memory}
     ours, reference = (seconds[name] for name in NETWORKS)
     rows = []
@@ -127,12 +125,6 @@ def network_rows(folder: Path, n: int, threads: int) -> list[dict]:
             )
         )
     return rows
-
-
-def _in_own_process(function, *arguments) -> tuple:
-    """What a function returns, and the peak memory (GB) of the process that ran it."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result(), pool.submit(stages.peak_memory).result()
 
 
 def start_up() -> pd.DataFrame:

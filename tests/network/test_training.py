@@ -52,6 +52,13 @@ def test_folds_give_as_many_networks_a_line_an_epoch_and_a_row_an_epoch(trained)
         assert float(own[11]["loss"]) < float(own[0]["loss"])
 
 
+def test_only_boxes_that_are_learned_from_are_read(blobs, monkeypatch):
+    read, read_boxes = [], training.read_boxes
+    monkeypatch.setattr(training, "read_boxes", lambda images, *more: read.append(images) or read_boxes(images, *more))
+    quick(blobs, options=replace(SHORT, views=(1, 16), validation=0.1))
+    assert len(set(read[0])) == len(read[0]) < len(blobs) / 2
+
+
 def test_networks_trained_at_the_same_time_are_those_trained_one_after_another(blobs, monkeypatch):
     config, options = replace(CONFIG, folds=3), replace(SHORT, epochs=2)
     together = quick(blobs, config, options)[0]

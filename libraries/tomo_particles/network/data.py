@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
@@ -56,6 +56,10 @@ class Schedule:
         passes = -(-batches * batch_size // len(indices))
         order = np.concatenate([rng.permutation(indices) for _ in range(passes)])[: batches * batch_size]
         return Schedule.of(order, weights, batch_size, rng)
+
+    def of_boxes(self, rows: np.ndarray) -> Schedule:
+        """The same for boxes that are those of some numbers alone: `rows`, sorted, with every number that has weight."""
+        return replace(self, index=np.searchsorted(rows, self.index).astype(np.int32))
 
 
 def read_boxes(images: Sequence[str], config: NetworkConfig, option: str = parameter("input")) -> np.ndarray:

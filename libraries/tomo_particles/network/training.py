@@ -69,13 +69,16 @@ def train(
         check_start(config, start.config)
     config = replace(config, regions=_regions(examples, config, start))
     tf.config.experimental.enable_op_determinism()
-    boxes = in_memory(read_boxes(examples.images, config, f"{parameter('positives')} or {parameter('negatives')}"))
+    plans = [_plan(fold, examples, config, training, strategy.num_replicas_in_sync) for fold in range(config.folds)]
+    seen = np.unique(np.concatenate([batch.index.ravel() for plan in plans for batch in (plan.learn, plan.validate)]))
+    images = [examples.images[row] for row in seen]
+    boxes = in_memory(read_boxes(images, config, f"{parameter('positives')} or {parameter('negatives')}"))
     if config.folds == 1:
         progress("One network sees all examples: its scores of these are not out-of-fold. Train 3 folds for honest ones.")
     with together(strategy), _Log(log_path, config.folds, training.epochs, progress, done) as log:
         made = [
-            _prepare(fold, boxes, examples, config, training, strategy, start.networks[fold] if start else None, log)
-            for fold in range(config.folds)
+            _prepare(fold, boxes, examples.labels[seen], plan.of_boxes(seen), config, training, strategy, start, log)
+            for fold, plan in enumerate(plans)
         ]
         if cores_are_left(config, strategy):
             _run_together(made)
@@ -83,6 +86,36 @@ def train(
             for one in made:
                 one.run()
     return Ensemble(config, tuple(one.network for one in made))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The examples that a network learns from in all epochs, and those that validate it after each.  steps: of an epoch."""
+
+    learn: Schedule
+    validate: Schedule
+    steps: int
+
+    def of_boxes(self, rows: np.ndarray) -> _Plan:
+        """The same for boxes that are those of some examples alone, whose numbers `rows` (sorted) are."""
+        return replace(self, learn=self.learn.of_boxes(rows), validate=self.validate.of_boxes(rows))
+
+
+def _plan(fold: int, examples: Examples, config: NetworkConfig, training: TrainingConfig, devices: int) -> _Plan:
+    """What the network of a fold learns from: examples that it may see."""
+    allowed = _training_part(config, fold, examples)
+    rng = np.random.default_rng([config.seed, fold])
+    parts = split_validation(examples.tomo_ids[allowed], examples.labels[allowed], training.validation, rng=rng)
+    learned, validated = (allowed[part] for part in parts)
+    validated = rng.permutation(validated)[:MAX_VALIDATED]
+    weights = np.zeros(len(examples))
+    for part in (learned, validated):
+        weights[part] = balanced_weights(examples.labels[part], examples.weights[part])
+    batch_size = -(-training.batch_size // devices) * devices  # every GPU gets the same number
+    steps = -(-min(max(len(learned), training.views[0]), training.views[1]) // batch_size)
+    learn = Schedule.shuffled(learned, weights, batch_size, steps * training.epochs, rng)
+    at_once = scored_at_once(config.input_size, devices, len(validated))
+    return _Plan(learn, Schedule.of(validated, weights, at_once, rng), steps)
 
 
 @dataclass(frozen=True)
@@ -109,47 +142,35 @@ def _run_together(made: Sequence[_Training]) -> None:
 def _prepare(
     fold: int,
     boxes: tf.Tensor,
-    examples: Examples,
+    labels: np.ndarray,
+    plan: _Plan,
     config: NetworkConfig,
     training: TrainingConfig,
     strategy: tf.distribute.Strategy,
-    start: keras.Model | None,
+    start: Ensemble | None,
     log: _Log,
 ) -> _Training:
-    """The network of a fold, still untrained, with its own examples: those that it may see."""
+    """The network of a fold, still untrained, and what trains it.  labels: of the boxes, whose numbers the plan has."""
     keras.utils.set_random_seed(config.seed + fold)
-    allowed = _training_part(config, fold, examples)
-    rng = np.random.default_rng([config.seed, fold])
-    parts = split_validation(examples.tomo_ids[allowed], examples.labels[allowed], training.validation, rng=rng)
-    learned, validated = (allowed[part] for part in parts)
-    validated = rng.permutation(validated)[:MAX_VALIDATED]
-    weights = np.zeros(len(examples))
-    for part in (learned, validated):
-        weights[part] = balanced_weights(examples.labels[part], examples.weights[part])
-    replicas = strategy.num_replicas_in_sync
-    batch_size = -(-training.batch_size // replicas) * replicas  # every GPU gets the same number
-    steps = -(-min(max(len(learned), training.views[0]), training.views[1]) // batch_size)
-    passes = Schedule.shuffled(learned, weights, batch_size, steps * training.epochs, rng)
-    learn = batches(boxes, examples.labels, passes, training.augment)
-    at_once = scored_at_once(config.input_size, replicas, len(validated))
-    validate = batches(boxes, examples.labels, Schedule.of(validated, weights, at_once, rng), augment=False)
+    learn = batches(boxes, labels, plan.learn, training.augment)
+    validate = batches(boxes, labels, plan.validate, augment=False)
     with strategy.scope():
         network = build_network(config, training.l2, name=f"network_{fold}")
         if start is not None:
-            network.set_weights(start.get_weights())
-        _compile(network, training.learning_rate, steps * training.epochs)
+            network.set_weights(start.networks[fold].get_weights())
+        _compile(network, training.learning_rate, plan.steps * training.epochs)
     patience = training.patience if training.auto_stop else training.epochs
     best = keras.callbacks.EarlyStopping("val_entropy", patience=patience, mode="min", restore_best_weights=True)
     callbacks = [best, _Epochs(fold, log.add)]
 
     def run() -> None:
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            fit(network, learn, validate, epochs=training.epochs, steps=steps, callbacks=callbacks)
+            fit(network, learn, validate, epochs=training.epochs, steps=plan.steps, callbacks=callbacks)
         else:
             network.fit(
                 learn,
                 epochs=training.epochs,
-                steps_per_epoch=steps,
+                steps_per_epoch=plan.steps,
                 validation_data=validate,
                 shuffle=False,
                 verbose=0,
