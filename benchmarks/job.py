@@ -100,7 +100,7 @@ def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, float
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", str(threads), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), _processor_seconds()
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
         memory = Memory(process.pid)
@@ -110,8 +110,13 @@ def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, float
             print(f"{lines[-1][0]:7.1f} {lines[-1][1]}", flush=True)
     if process.returncode:
         raise SystemExit(f"the run ended with {process.returncode}")
+    return time.perf_counter() - start, _processor_seconds() - before, memory.most, lines
+
+
+def _processor_seconds() -> float:
+    """Of all children that ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.perf_counter() - start, used.ru_utime + used.ru_stime, memory.most, lines
+    return used.ru_utime + used.ru_stime
 
 
 def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
