@@ -36,7 +36,8 @@ def score(
     size of the boxes unless it is given; done receives the share of the boxes that is scored.
     Raises InputError naming `option` for images that cannot be read or have another box size.
     """
-    batch_size = batch_size or scored_at_once(ensemble.config.input_size)
+    strategy = ensemble.networks[0].distribute_strategy
+    batch_size = batch_size or scored_at_once(ensemble.config.input_size, strategy.num_replicas_in_sync)
     scores = np.zeros(len(images), dtype=np.float32)
     scored: list[int] = []
     folds = fold_of(ensemble.config.regions, np.asarray(tomo_ids, dtype=str), positions)
@@ -53,7 +54,7 @@ def score(
 
     present = np.unique(folds).tolist()
     # All networks score a tomogram that none was trained on: then no network is free for another fold
-    together = cores_are_left(ensemble.config, ensemble.networks[0].distribute_strategy) and -1 not in present
+    together = cores_are_left(ensemble.config, strategy) and -1 not in present
     with ThreadPoolExecutor(max(1, len(present)) if together else 1) as pool:
         list(pool.map(score_fold, present))
     return scores

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 MAX_TOMOGRAMS = 6  # whose boxes and slices are shown, about one megabyte each
 DPI = 110
-COMPRESSION = 3  # of PNG, 1 to 9: a higher level takes three times as long for files a tenth smaller
+COMPRESSION = 3  # of PNG, 1 to 9: higher levels take longer for files that are hardly smaller, or larger
 
 
 @dataclass(frozen=True)
