@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-BATCH = {"training": 32, "scoring": 64}
+BATCH = 32  # of a training step
 
 
 def network_seconds(
@@ -25,9 +25,9 @@ def network_seconds(
     images = [f"{index + 1:06d}@{stack}" for index in range(n_boxes)]
     places = np.zeros((n_boxes, 3))
     ensemble = Ensemble(config, (network,))
-    score(images[: BATCH["scoring"]], np.full(BATCH["scoring"], "T"), places[: BATCH["scoring"]], ensemble)  # compiles
+    score(images[:1], np.full(1, "T"), places[:1], ensemble)  # compiles
     start = time.perf_counter()
-    score(images, np.full(n_boxes, "T"), places, ensemble, batch_size=BATCH["scoring"])
+    score(images, np.full(n_boxes, "T"), places, ensemble)
     return {
         "scoring": (time.perf_counter() - start) / n_boxes,
         "training": _training_seconds(network, images, config),
@@ -38,7 +38,7 @@ def network_seconds(
 def _training_seconds(network, images: list[str], config) -> float:
     from tomo_particles.network.data import Schedule, batches, in_memory, read_boxes
 
-    n, batch = len(images), BATCH["training"]
+    n, batch = len(images), BATCH
     boxes = in_memory(read_boxes(images, config))
     labels = np.arange(n) % 2.0
     network.compile("adam", "binary_crossentropy")

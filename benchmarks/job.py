@@ -25,10 +25,10 @@ from _report import RESULTS, as_markdown, commit, finish, machine
 
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.learning.configuration import TrainingConfig
+from tomo_particles.learning.network_input import SMALL_INPUT_EDGE
 from tomo_particles.testing.agreement import match_picks
 from tomo_particles.testing.synthetic import SimulatedPicker, Simulation, simulate_tomogram
 
-INPUT = 16  # voxels, edge of what the network sees of a box
 OLD_VIEWS = 35_800  # what is left of the 105 minutes that the old schedule took at 0.151 s a subtomogram trained on
 BASELINE_BOXES = 96
 BOX, RADIUS, RATE = 50, 14.0, 8.68  # voxels, voxels, Å/voxel
@@ -158,14 +158,14 @@ def limits(folder: Path, threads: int) -> pd.DataFrame:
                 pass
     reading = time.perf_counter() - start
     stacks = (folder / "run" / "boxes").rglob("*.mrcs")
-    boxes = sum(path.stat().st_size for path in stacks) // (4 * INPUT**3)
-    copied = 2**28 / copy_memory(2**28)
+    boxes = sum(path.stat().st_size for path in stacks) // (4 * SMALL_INPUT_EDGE**3)
+    copied = (n_bytes := 1 << 28) / copy_memory(n_bytes)
     operations, speed = (in_own_process(*call)[0] for call in ((flops_of, BOX, RATE), (matrix_flops, threads)))
     views = len(pd.read_csv(folder / "run" / "network" / "training_log.csv")) * TrainingConfig().views[1]
     rows = [
         ("tomograms read once", reading, "disk, or what the system has of it in memory"),
         (f"{boxes} boxes", boxes * 4 * BOX**3 / copied, f"copied in memory, {copied / 1e9:.1f} GB/s"),
-        (f"{views} examples trained on", 3 * views * operations / speed, f"matrix product, {speed / 1e9:.0f} GFLOP/s"),
+        (f"at most {views} examples trained on", 3 * views * operations / speed, f"matrix product, {speed / 1e9:.0f} GFLOP/s"),
         (f"{boxes} boxes scored", boxes * operations / speed, "matrix product"),
     ]
     return pd.DataFrame(rows, columns=["limit", "s", "of"])

@@ -85,6 +85,10 @@ class DeepPickingConsensusTomo(Program):
             "A model holds several networks. Each was trained without one part of the tomograms. A subtomogram of that part "
             "is scored by that network alone. The score is between 0 and 1."
         )
+        self.addUsageLine(
+            "With --mode scoring, --batch is the number of subtomograms that are scored at once. Without it the number follows "
+            "from their size. It changes no score."
+        )
         self.addParamsLine("  --mode <mode> : what to do")
         self.addParamsLine("      where <mode>")
         self.addParamsLine("        training : needs --inputPos or --inputDoubt, --inputNeg, --model, --boxsize, --samplingrate")

@@ -75,9 +75,8 @@ def test_two_processes_make_the_model_of_one(blobs, tmp_path):
         [w for network in load_model(tmp_path / name).networks for w in network.get_weights()] for name in ("one.h5", "two.h5")
     ]
     for alone, shared in zip(*weights, strict=True):
-        np.testing.assert_allclose(
-            shared, alone, atol=1e-4
-        )  # rounding of two machines' sums, which Adam enlarges; 1.4e-5 was seen
+        # Rounding of two machines' sums, which Adam enlarges: 1.4e-5 was seen
+        np.testing.assert_allclose(shared, alone, atol=1e-4)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["neg.xmd", "one.csv", "one.h5", "pos.xmd", "two.csv", "two.h5"]
     alone, shared = (pd.read_csv(tmp_path / name).sort_values(["fold", "epoch"]).iloc[:, :-1] for name in ("one.csv", "two.csv"))
     np.testing.assert_allclose(shared, alone, atol=1e-5)

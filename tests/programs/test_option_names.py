@@ -128,6 +128,11 @@ def test_the_program_names_its_option_and_leaves_out_what_it_cannot_do(defined):
             ["--mode", "training", "--inputPos", "p.xmd", "--inputNeg", "n.xmd", "--model", "m.h5", *OF_MODEL, "--batch", 0],
             "--batch: expected 1 to 4096, received 0",
         ),
+        (
+            "deep_picking_consensus_tomo",
+            ["--mode", "scoring", "--input", "p.xmd", "--output", "s.xmd", "--batch", 0],
+            "--batch: must be positive, received 0",
+        ),
     ],
 )
 def test_the_same_mistake_has_the_remedy_of_its_program(refused, tmp_path, name, arguments, said):

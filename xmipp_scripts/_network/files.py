@@ -13,6 +13,7 @@ from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 
 from .._shared.model_scores import add_network_scores, check_names, learned_scores, scores_in
+from .._shared.program import require_positive
 from .._shared.progress import say_on_the_way, stage
 from .._shared.training_options import TrainingSettings
 
@@ -46,6 +47,10 @@ class ScoringConfig:
     derived: tuple[str, ...] = ()
     derived_output: str | None = None
     pickers: tuple[str, ...] = ()  # with names, final scores come from what the model file holds on pickers of these names
+
+    def __post_init__(self) -> None:
+        if self.batch is not None:
+            require_positive(self.batch, parameter("batch_size"))
 
 
 def check_training(

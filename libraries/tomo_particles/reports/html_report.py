@@ -196,23 +196,23 @@ def _shown(run: RunResults) -> list[dict[str, Any]]:
 
 def as_svg(figure: Figure) -> str:
     """A figure as a URL that holds it, as vector graphics."""
-    return _as_url(figure, "svg", "image/svg+xml")
+    return _as_url(figure, "svg", "image/svg+xml", metadata={"Date": None})
 
 
 def as_png(figure: Figure) -> str:
     """A figure as a URL that holds it, for pictures of many grey values."""
-    return _as_url(figure, "png", "image/png")
-
-
-def _as_url(figure: Figure, kind: str, mime: str) -> str:
-    from matplotlib import rc_context
-
     engine = figure.get_layout_engine()
-    if engine is not None:  # else matplotlib draws every figure once more, to lay it out
+    if engine is not None:  # else matplotlib draws the figure once more, to lay it out
         figure.set_dpi(DPI)
         engine.execute(figure)
         figure.set_layout_engine(None)
-    options = {"metadata": {"Date": None}} if kind == "svg" else {"pil_kwargs": {"compress_level": COMPRESSION}}
+    return _as_url(figure, "png", "image/png", pil_kwargs={"compress_level": COMPRESSION})
+
+
+def _as_url(figure: Figure, kind: str, mime: str, **options: Any) -> str:
+    """options: of `savefig` for that kind."""
+    from matplotlib import rc_context
+
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "report"}):  # the same figure gives the same file
         figure.savefig(buffer, format=kind, dpi=DPI, **options)
