@@ -80,7 +80,7 @@ def test_the_page_tells_numbers_parameters_and_names_as_they_are(page):
 def quick(monkeypatch):
     """Pages without pictures of tomograms but one, and with empty pictures: drawing them is tried elsewhere."""
     monkeypatch.setattr(html_report, "MAX_TOMOGRAMS", 1)
-    monkeypatch.setattr(html_report, "_as_url", lambda figure, kind, mime: f"data:{mime};base64,")
+    monkeypatch.setattr(html_report, "_as_url", lambda figure, kind, mime, **options: f"data:{mime};base64,")
 
 
 def test_the_links_lead_to_files(tmp_path, quick):
