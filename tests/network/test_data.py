@@ -25,6 +25,12 @@ from tomo_particles.network.data import (
 CONFIG = NetworkConfig(8, 10.0)
 
 
+def memory_of_process():
+    """Bytes of this process that are no mapped files."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith("RssAnon"))
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(1)
@@ -98,6 +104,14 @@ def test_no_thread_tunes_batches_because_their_end_would_wait_for_it(rng):
     data = batches(in_memory(np.zeros((4, 8, 8, 8), dtype=np.float16)), np.zeros(4), order, augment=False)
     assert data.options().autotune.enabled is False
     assert len(list(data)) == 2
+
+
+def test_boxes_are_held_once(rng):
+    boxes = rng.standard_normal((2000, 16, 16, 16)).astype(np.float16)
+    before = memory_of_process()
+    stored = in_memory(boxes)
+    assert memory_of_process() - before < 1.5 * boxes.nbytes
+    assert np.array_equal(stored[-1], boxes[-1])
 
 
 def test_another_box_size_is_refused(tmp_path):

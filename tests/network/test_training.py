@@ -1,6 +1,7 @@
 """Training: it learns, it repeats, every option has an effect, and too little data is refused with the way out."""
 
 import csv
+import weakref
 from dataclasses import replace
 
 import keras
@@ -57,6 +58,16 @@ def test_only_boxes_that_are_learned_from_are_read(blobs, monkeypatch):
     monkeypatch.setattr(training, "read_boxes", lambda images, *more: read.append(images) or read_boxes(images, *more))
     quick(blobs, options=replace(SHORT, views=(1, 16), validation=0.1))
     assert len(set(read[0])) == len(read[0]) < len(blobs) / 2
+
+
+@pytest.mark.parametrize("at_the_same_time", [True, False])
+def test_a_trained_ensemble_keeps_no_boxes_in_memory(blobs, monkeypatch, at_the_same_time):
+    held, in_memory = [], training.in_memory
+    monkeypatch.setattr(training, "cores_are_left", lambda config, strategy: at_the_same_time)
+    monkeypatch.setattr(training, "in_memory", lambda boxes: held.append(weakref.ref(stored := in_memory(boxes))) or stored)
+    ensemble, _ = quick(blobs, replace(CONFIG, folds=2))
+    assert len(ensemble.networks) == 2
+    assert held[0]() is None
 
 
 def test_networks_trained_at_the_same_time_are_those_trained_one_after_another(blobs, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import threading
 import time
@@ -80,12 +81,11 @@ def train(
             _prepare(fold, boxes, examples.labels[seen], plan.of_boxes(seen), config, training, strategy, start, log)
             for fold, plan in enumerate(plans)
         ]
-        if cores_are_left(config, strategy):
-            _run_together(made)
-        else:
-            for one in made:
-                one.run()
-    return Ensemble(config, tuple(one.network for one in made))
+        _run(made, cores_are_left(config, strategy))
+    networks = tuple(one.network for one in made)
+    del made
+    gc.collect()  # a data set and its functions refer to each other: without this the boxes stay in memory, a gigabyte of them
+    return Ensemble(config, networks)
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,12 @@ class _Training:
     run: Callable[[], object]
 
 
-def _run_together(made: Sequence[_Training]) -> None:
-    """Train all networks at the same time; the first error ends all of them."""
+def _run(made: Sequence[_Training], at_the_same_time: bool) -> None:
+    """Train all networks; where they are trained at the same time, the first error ends all of them."""
+    if not at_the_same_time:
+        for one in made:
+            one.run()
+        return
     with ThreadPoolExecutor(len(made)) as pool:
         running = [pool.submit(one.run) for one in made]
         try:
