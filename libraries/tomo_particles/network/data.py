@@ -134,11 +134,13 @@ def tilt_axis_turns(edge: int) -> tuple[np.ndarray, np.ndarray]:
     return places, shares
 
 
-def in_memory(boxes: np.ndarray) -> tf.Tensor:
-    """The float16 boxes as a tensor in main memory, because a GPU may be too small; made once and shared by all calls of
-    `batches`."""
-    with tf.device("/cpu:0"):  # as whole numbers of the same bytes: of float16, TensorFlow keeps two copies
-        return tf.bitcast(tf.constant(boxes.view(np.int16)), tf.float16)
+def in_memory(boxes: np.ndarray) -> tf.Variable:
+    """The float16 boxes in main memory, because a GPU may be too small; made once and shared by all calls of `batches`.
+
+    Data sets make a copy of each tensor, a gigabyte for each network; a variable they share.
+    """
+    with tf.device("/cpu:0"):  # as whole numbers of the same bytes: of float16, TensorFlow keeps a second copy
+        return tf.Variable(tf.bitcast(tf.constant(boxes.view(np.int16)), tf.float16), trainable=False)
 
 
 def scored_at_once(edge: int, devices: int = 1, boxes: int = MOST_IN_BATCH) -> int:
@@ -146,26 +148,27 @@ def scored_at_once(edge: int, devices: int = 1, boxes: int = MOST_IN_BATCH) -> i
     return -(-max(1, min(boxes, MOST_IN_BATCH, VOXELS_OF_BATCH // edge**3)) // devices) * devices
 
 
-def batches(boxes: tf.Tensor, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
+def batches(boxes: tf.Variable, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
     """Batches (box (b, edge, edge, edge, 1), label (b, 1), weight (b,)), float32, as `schedule` orders them.
 
     boxes: from `in_memory`.  `augment` varies every box at random, with the seeds of the schedule; do not use it for validation
     data.
     """
-    with tf.device("/cpu:0"):
-        targets = tf.constant(labels[:, None], tf.float32)
+    targets = labels[schedule.index][..., None].astype(np.float32)
 
-    def load(index: tf.Tensor, weight: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        box = tf.cast(tf.gather(boxes, index), tf.float32)
-        box = vary(box, seed) if augment else box
-        return box[..., None], tf.gather(targets, index), weight
+    def look_up(index: tf.Tensor, *more: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tf.gather(boxes, index), *more  # by itself: TensorFlow does not run in parallel what reads a variable
 
-    data = tf.data.Dataset.from_tensor_slices((schedule.index, schedule.weight, schedule.seed))
+    def load(box: tf.Tensor, target: tf.Tensor, weight: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        box = tf.cast(box, tf.float32)
+        return (vary(box, seed) if augment else box)[..., None], target, weight
+
+    data = tf.data.Dataset.from_tensor_slices((schedule.index, targets, schedule.weight, schedule.seed))
     options = tf.data.Options()  # every machine has all boxes, and takes its own rows of each batch
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     # Nothing is left to tune, and the thread that tunes sleeps twice as long each time: no training ends before it wakes.
     options.autotune.enabled = False
-    return data.map(load, num_parallel_calls=2, deterministic=True).prefetch(2).with_options(options)
+    return data.map(look_up).map(load, num_parallel_calls=2, deterministic=True).prefetch(2).with_options(options)
 
 
 def vary(boxes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

@@ -145,7 +145,7 @@ def _run(made: Sequence[_Training], at_the_same_time: bool) -> None:
 
 def _prepare(
     fold: int,
-    boxes: tf.Tensor,
+    boxes: tf.Variable,
     labels: np.ndarray,
     plan: _Plan,
     config: NetworkConfig,
