@@ -130,8 +130,12 @@ def _surrounds(positions: np.ndarray, point: np.ndarray) -> bool:
 
 def _factors(rates: Sequence[float]) -> dict[float, str]:
     """Factors that undo a usual mistake, and what each is: a voxel size itself, or the ratio of two."""
+    different: list[float] = []  # of hundreds of tomograms there are hundreds of rates, and the pairs of them take minutes
+    for rate in dict.fromkeys(rates):
+        if not any(same_sampling_rate(rate, other) for other in different):
+            different.append(rate)
     found: dict[float, str] = {}
-    for factor, why in _mistakes(rates):
+    for factor, why in _mistakes(different):
         if not any(same_sampling_rate(factor, other) for other in (1.0, *found)):
             found[factor] = why
     return found

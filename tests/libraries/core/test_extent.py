@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tomo_particles.core import extent
 from tomo_particles.core.extent import extent_line, extent_warning
 from tomo_particles.core.picks import Picks
 
@@ -50,6 +51,15 @@ def test_the_line_gives_number_and_box_in_voxels_and_angstrom_beside_the_tomogra
 def test_a_wrong_unit_is_named_by_its_factor(positions, said):
     warning = extent_warning(picks(positions), SIZE, [None, 1.389])
     assert said in warning and bool(warning) == bool(said)
+
+
+def test_hundreds_of_tomograms_of_one_voxel_size_are_compared_once(monkeypatch):
+    compared, same = [], extent.same_sampling_rate
+    monkeypatch.setattr(extent, "same_sampling_rate", lambda a, b: compared.append((a, b)) or same(a, b))
+    picks = Picks("TS_01", np.random.default_rng(1).uniform(0, 25, (50, 3)), 8.0)
+    said = extent_warning(picks, (100, 100, 100), [8.0, 2.0, *[8.0, 8.0 + 1e-6] * 500])
+    assert "(8 / 2 Å)" in said
+    assert len(compared) < 100
 
 
 def test_without_a_size_nothing_is_suspicious():
