@@ -36,10 +36,10 @@ def network_seconds(
 
 
 def _training_seconds(network, images: list[str], config) -> float:
-    from tomo_particles.network.data import Schedule, batches, in_memory, read_boxes
+    from tomo_particles.network.data import Schedule, batches, read_boxes
 
     n, batch = len(images), BATCH
-    boxes = in_memory(read_boxes(images, config))
+    boxes = read_boxes(images, config)
     labels = np.arange(n) % 2.0
     network.compile("adam", "binary_crossentropy")
     rng = np.random.default_rng(0)

@@ -62,9 +62,9 @@ def test_only_boxes_that_are_learned_from_are_read(blobs, monkeypatch):
 
 @pytest.mark.parametrize("at_the_same_time", [True, False])
 def test_a_trained_ensemble_keeps_no_boxes_in_memory(blobs, monkeypatch, at_the_same_time):
-    held, in_memory = [], training.in_memory
+    held, read_boxes = [], training.read_boxes
     monkeypatch.setattr(training, "cores_are_left", lambda config, strategy: at_the_same_time)
-    monkeypatch.setattr(training, "in_memory", lambda boxes: held.append(weakref.ref(stored := in_memory(boxes))) or stored)
+    monkeypatch.setattr(training, "read_boxes", lambda *of: held.append(weakref.ref(boxes := read_boxes(*of))) or boxes)
     ensemble, _ = quick(blobs, replace(CONFIG, folds=2))
     assert len(ensemble.networks) == 2
     assert held[0]() is None
@@ -99,15 +99,15 @@ def test_best_weights_are_kept(blobs, monkeypatch):
     validation = []
     original = training.batches
 
-    def spy(*arguments, **options):
-        validation.append(original(*arguments, **options))
-        return validation[-1]
+    def spy(boxes, *arguments, **options):
+        validation.append((original(boxes, *arguments, **options), boxes))
+        return validation[-1][0]
 
     monkeypatch.setattr(training, "batches", spy)
     options = TrainingConfig(views=ONE_PASS, epochs=5, batch_size=16, learning_rate=0.05, l2=0, auto_stop=False)
     ensemble, lines = quick(blobs, options=options)
     losses = [float(line.split("validation ")[1].split(",")[0]) for line in lines]
-    entropy = ensemble.networks[0].evaluate(validation[-1], verbose=0, return_dict=True)["entropy"]
+    entropy = ensemble.networks[0].evaluate(validation[-1][0], verbose=0, return_dict=True)["entropy"]
     assert entropy == pytest.approx(min(losses), abs=1e-3)
 
 

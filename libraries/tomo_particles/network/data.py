@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -134,30 +135,30 @@ def tilt_axis_turns(edge: int) -> tuple[np.ndarray, np.ndarray]:
     return places, shares
 
 
-def in_memory(boxes: np.ndarray) -> tf.Variable:
-    """The float16 boxes in main memory, because a GPU may be too small; made once and shared by all calls of `batches`.
-
-    Data sets make a copy of each tensor, a gigabyte for each network; a variable they share.
-    """
-    with tf.device("/cpu:0"):  # as whole numbers of the same bytes: of float16, TensorFlow keeps a second copy
-        return tf.Variable(tf.bitcast(tf.constant(boxes.view(np.int16)), tf.float16), trainable=False)
-
-
 def scored_at_once(edge: int, devices: int = 1, boxes: int = MOST_IN_BATCH) -> int:
     """How many of so many boxes of that edge (voxels) make a batch that nothing is learned from; as many for each device."""
     return -(-max(1, min(boxes, MOST_IN_BATCH, VOXELS_OF_BATCH // edge**3)) // devices) * devices
 
 
-def batches(boxes: tf.Variable, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
+def batches(boxes: np.ndarray, labels: np.ndarray, schedule: Schedule, augment: bool) -> tf.data.Dataset:
     """Batches (box (b, edge, edge, edge, 1), label (b, 1), weight (b,)), float32, as `schedule` orders them.
 
-    boxes: from `in_memory`.  `augment` varies every box at random, with the seeds of the schedule; do not use it for validation
-    data.
+    boxes: (n, edge, edge, edge) float16, which the caller keeps as long as he needs batches.  labels: (n,).  augment: vary every
+    box at random, with the seeds of the schedule; not for validation data.
     """
+    shape = (schedule.index.shape[1], *boxes.shape[1:])
     targets = labels[schedule.index][..., None].astype(np.float32)
+    # Of a tensor each data set makes a copy, a gigabyte for each network; a variable keeps it from working ahead. TensorFlow
+    # never forgets a function of numpy, so that this one must not own the boxes.
+    of_caller = weakref.ref(boxes)
+
+    def rows_of(index: np.ndarray) -> np.ndarray:
+        if (own := of_caller()) is None:
+            raise RuntimeError("the boxes of these batches are gone")
+        return own[index]
 
     def look_up(index: tf.Tensor, *more: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return tf.gather(boxes, index), *more  # by itself: TensorFlow does not run in parallel what reads a variable
+        return tf.ensure_shape(tf.numpy_function(rows_of, [index], tf.float16, stateful=False), shape), *more
 
     def load(box: tf.Tensor, target: tf.Tensor, weight: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         box = tf.cast(box, tf.float32)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.errors import parameter
 from ..learning.folds import fold_of
-from .data import Schedule, batches, in_memory, read_boxes, scored_at_once
+from .data import Schedule, batches, read_boxes, scored_at_once
 from .devices import cores_are_left
 from .training import Ensemble
 
@@ -64,5 +64,5 @@ def _predict(network: keras.Model, boxes: np.ndarray, batch_size: int) -> np.nda
     """(n,) scores of normalised boxes. The last batch is filled up, so the network is compiled for one shape only."""
     n = len(boxes)
     everything = Schedule.of(np.arange(n), np.ones(n), batch_size, np.random.default_rng(0))
-    data = batches(in_memory(boxes), np.zeros(n), everything, augment=False)
+    data = batches(boxes, np.zeros(n), everything, augment=False)
     return network.predict(data.map(lambda box, label, weight: box), verbose=0)[:n, 0]

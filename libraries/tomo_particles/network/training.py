@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gc
 import os
 import threading
 import time
@@ -24,7 +23,7 @@ from ..learning.examples import POSITIVE, Examples, balanced_weights, class_coun
 from ..learning.folds import Region, make_folds, may_train, split_validation
 from ..learning.training_time import in_minutes, training_left
 from .architecture import build_network
-from .data import Schedule, batches, in_memory, read_boxes, scored_at_once
+from .data import Schedule, batches, read_boxes, scored_at_once
 from .devices import cores_are_left
 from .machines import fit, together, works_alone_or_leads
 
@@ -73,7 +72,7 @@ def train(
     plans = [_plan(fold, examples, config, training, strategy.num_replicas_in_sync) for fold in range(config.folds)]
     seen = np.unique(np.concatenate([batch.index.ravel() for plan in plans for batch in (plan.learn, plan.validate)]))
     images = [examples.images[row] for row in seen]
-    boxes = in_memory(read_boxes(images, config, f"{parameter('positives')} or {parameter('negatives')}"))
+    boxes = read_boxes(images, config, f"{parameter('positives')} or {parameter('negatives')}")
     if config.folds == 1:
         progress("One network sees all examples: its scores of these are not out-of-fold. Train 3 folds for honest ones.")
     with together(strategy), _Log(log_path, config.folds, training.epochs, progress, done) as log:
@@ -82,10 +81,7 @@ def train(
             for fold, plan in enumerate(plans)
         ]
         _run(made, cores_are_left(config, strategy))
-    networks = tuple(one.network for one in made)
-    del made
-    gc.collect()  # a data set and its functions refer to each other: without this the boxes stay in memory, a gigabyte of them
-    return Ensemble(config, networks)
+    return Ensemble(config, tuple(one.network for one in made))
 
 
 @dataclass(frozen=True)
@@ -145,7 +141,7 @@ def _run(made: Sequence[_Training], at_the_same_time: bool) -> None:
 
 def _prepare(
     fold: int,
-    boxes: tf.Variable,
+    boxes: np.ndarray,
     labels: np.ndarray,
     plan: _Plan,
     config: NetworkConfig,
