@@ -24,6 +24,7 @@ class NoiseConfig:
     sampling_rate: float
     size: tuple[int, int, int]
     limit: float = 0.7
+    most: int | None = None
     threads: int = field(default=4, repr=False)  # changes no result, so that `Steps` ignores it
     static: bool = False
     seed: int = 1
@@ -63,12 +64,13 @@ def write_noise(config: NoiseConfig) -> tuple[int, str]:
         regions = NoiseRegions(Places(~mask.is_bad() & ~mask.is_object(), voxel), Places(mask.is_object(), voxel))
     table = read_table(config.input)
     picks = picks_of(table, config.input, sampling_rate=config.sampling_rate).at_sampling_rate(config.sampling_rate)
+    wanted = int(np.ceil(config.limit * len(picks)))
     noise = pick_noise_by_region(
         picks.positions,
         config.size,
         config.box_size,
         config.radius * config.box_size,
-        int(np.ceil(config.limit * len(picks))),
+        wanted if config.most is None else min(wanted, config.most),
         regions,
         rng=np.random.default_rng(config.seed),
         shrink=not config.static,
@@ -105,6 +107,7 @@ class PickNoiseTomo(Program):
         self.addParamsLine("  --samplingrate <srate> : sampling rate in A/voxel; inputs at another sampling rate are rescaled")
         self.addParamsLine("  --size <x> <y> <z> : size of the tomogram, voxels of --samplingrate")
         self.addParamsLine(" [--limit <limit=0.7>] : number of noise picks, as a fraction of the number of input picks")
+        self.addParamsLine(" [--most <int>] : at most so many noise picks, however many input picks there are")
         self.addParamsLine(" [--threads <int=4>] : threads of the neighbour search")
         self.addParamsLine(
             " [--static] : never lower the radius; without this option it is lowered in a crowded tomogram, down to half of it"
@@ -129,6 +132,7 @@ class PickNoiseTomo(Program):
             sampling_rate=self.number("--samplingrate"),
             size=(self.integer("--size", 0), self.integer("--size", 1), self.integer("--size", 2)),
             limit=self.number("--limit"),
+            most=int(require_positive(self.integer("--most"), "--most")) if self.checkParam("--most") else None,
             threads=self.integer("--threads"),
             static=self.checkParam("--static"),
             note=self.optional_path("--note"),

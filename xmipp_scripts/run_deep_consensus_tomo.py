@@ -103,7 +103,10 @@ class RunDeepConsensusTomo(Program):
             " [--constype <type=2>] : position of a merged pick: 0 first pick, 1 centroid, 2 robust (geometric median)"
         )
         self.addParamsLine(f" [--symmetry <name=c1>] : {SYMMETRY_HELP}")
-        self.addParamsLine(" [--noise <double=1>] : noise picks, as a fraction of the number of picks")
+        self.addParamsLine(
+            " [--noise <double=1>] : noise picks, as a fraction of the number of picks; at most 1000 in a tomogram, except for "
+            "--recipe paper"
+        )
         self.addParamsLine(
             " [--noiseRadius <double=0.7>] : minimum distance of noise from every pick, as a fraction of the box size. In a "
             "crowded tomogram this radius is lowered by steps, down to half of it, and a note says so"

@@ -52,6 +52,12 @@ def test_noise_avoids_every_pick_and_the_borders_and_is_as_much_as_asked(noise, 
     assert read_table(tmp_path / "noise.xmd")["samplingRate"] == [10.0] * 15
 
 
+def test_a_highest_number_holds_however_many_picks_there_are(noise, picks_xmd):
+    path = picks_xmd("in.xmd", some_picks())
+    for most, expected in ((4, 4), (15, 15), (100, 15)):
+        assert len(noise(path, "--limit", 0.5, "--most", most)[1]) == expected
+
+
 def test_the_seed_decides_and_is_written_down(noise, picks_xmd, tmp_path):
     # STYLE flaw: noise has no seed
     path = picks_xmd("in.xmd", some_picks())

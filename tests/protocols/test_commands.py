@@ -63,7 +63,7 @@ ALL = {
         symmetry="c1",
     ),
     constants.NOISE_PROGRAM: commands.noise_arguments(
-        FILES, TOMOGRAM, radius=0.7, limit=1.0, static=True, threads=4, seed=1, mask="m.mrc"
+        FILES, TOMOGRAM, radius=0.7, limit=1.0, most=1000, static=True, threads=4, seed=1, mask="m.mrc"
     ),
     constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, TOMOGRAM, NOISE, network="small", invert=True, threads=4),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
@@ -169,7 +169,7 @@ def test_all_training_options_are_passed():
 
 
 def test_tomograms_differ_in_size_and_seed():
-    size = commands.noise_arguments(FILES, TOMOGRAM, radius=0.7, limit=1.0, static=False, threads=4, seed=1)
+    size = commands.noise_arguments(FILES, TOMOGRAM, radius=0.7, limit=1.0, most=None, static=False, threads=4, seed=1)
     assert size[size.index("--size") + 1 : size.index("--size") + 4] == [96, 80, 40]
     assert seed_of(1, "TS_1") != seed_of(1, "TS_2")
     assert seed_of(1, "TS_1") == seed_of(1, "TS_1") != seed_of(2, "TS_1")

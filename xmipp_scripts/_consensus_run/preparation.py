@@ -121,6 +121,7 @@ class Preparation:
         steps.run(f"consensus {tomogram.tomo_id}", consensus, list(collected.values()), outputs, merge)
 
     def _pick_noise(self, tomogram: TomogramInfo, avoid: Path, steps: Steps) -> None:
+        from tomo_particles.consensus.verdict import MOST_NOISE
         from tomo_particles.core.coordinates import rescale_size
 
         config = self.config
@@ -134,6 +135,7 @@ class Preparation:
             sampling_rate=self.rate,
             size=(int(x), int(y), int(z)),
             limit=config.noise_amount,
+            most=MOST_NOISE if config.training.recipe == "consensus" else None,
             static=config.noise_static,
             threads=config.threads,
             seed=seed_of(config.seed, tomogram.tomo_id),

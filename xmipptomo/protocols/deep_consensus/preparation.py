@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pyworkflow.utils import cleanPath
 
+from tomo_particles.consensus.verdict import MOST_NOISE
 from tomo_particles.core.seeds import seed_of
 
-from ...constants import CONSENSUS_PROGRAM, EXTRACTION_PROGRAM, NOISE_PROGRAM
+from ...constants import CONSENSUS_PROGRAM, EXTRACTION_PROGRAM, NOISE_PROGRAM, RECIPES
 from ...files import DERIVED, MERGED, NOISE, RAW
 from ..shared.program_steps import Command, ProgramSteps, tomogram_step
 from ..shared.sets import mask_file
@@ -78,8 +79,8 @@ class PreparesTomograms(ProgramSteps):
     def _noise(self, tomogram: commands.RunTomogram) -> Command:
         return Command(NOISE_PROGRAM, commands.noise_arguments(
             self._files(), tomogram, radius=self.noiseRadius.get(), limit=self.noiseAmount.get(),
-            static=self.noiseStatic.get(), threads=self.binThreads.get(),
-            seed=seed_of(self.randomSeed.get(), tomogram.ts_id),
+            most=MOST_NOISE if RECIPES[self.recipe.get()] == RECIPES[0] else None, static=self.noiseStatic.get(),
+            threads=self.binThreads.get(), seed=seed_of(self.randomSeed.get(), tomogram.ts_id),
             mask=next((mask_file(pointer.get(), tomogram.ts_id) for pointer in self._maskPointers()), "")),
             f"noise_{tomogram.ts_id}")
 

@@ -176,8 +176,9 @@ class XmippProtDeepConsensusPicking3D(LearnsAndScores, LearnsFromAnswers, Growin
 
     # ------------------------------------------------------------------------------------------------------- steps
     def _insertAllSteps(self):
-        prepared = self._values(*PREPROCESS_PARAMS, "modelType", "skipTraining", "scoreRawPicks")
-        extracted = self._values(*PREPROCESS_PARAMS, "modelType", "modelFile", "skipTraining", "network", "scoreRawPicks")
+        prepared = self._values(*PREPROCESS_PARAMS, "modelType", "skipTraining", "recipe", "scoreRawPicks")
+        extracted = self._values(*PREPROCESS_PARAMS, "modelType", "modelFile", "skipTraining", "network", "recipe",
+                                 "scoreRawPicks")
         trained = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS)
         scored = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, "secondLook")
         looked = self._values(*PREPROCESS_PARAMS, *NETWORK_PARAMS, *LOOK_PARAMS)
