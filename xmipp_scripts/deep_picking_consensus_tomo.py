@@ -51,7 +51,7 @@ USES = {  # those that have one in another mode
     },
     "devices": set(),
 }
-EVERY_MODE = {"--mode", "--gpus", "--threads"}
+EVERY_MODE = {"--mode", "--gpus", "--threads", "--quiet"}
 MODEL_ENDINGS = (".h5", ".keras")
 
 

@@ -65,6 +65,18 @@ def test_what_the_extraction_made_for_the_network_is_taken_as_it_is(tmp_path, rn
     np.testing.assert_array_equal(read_boxes(small, config), read_boxes(whole, config))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_network_input_that_is_no_number_or_too_large_is_refused(tmp_path, rng, value):
+    config = NetworkConfig(24, 10.0)
+    seen = network_input(rng.standard_normal((2, 24, 24, 24)).astype(np.float32), "small")
+    images = write_stack(tmp_path / "small.mrcs", seen)
+    with mrcfile.mmap(tmp_path / "small.mrcs", "r+") as stack:
+        stack.voxel_size = input_sampling_rate("small", 24, 10.0)
+        stack.data[1, 3, 4, 5] = value
+    with pytest.raises(InputError, match=r"input: '.*small.mrcs' holds values that are no numbers, or too large; extract again"):
+        read_boxes(images, config)
+
+
 def test_turns_are_about_the_tilt_axis_and_the_middle_one_is_none(rng):
     boxes = rng.standard_normal((2, 8, 8, 8)).astype(np.float32)
     assert np.allclose(turn_each(tf.constant(boxes), tf.constant([TURNS // 2] * 2)), boxes, atol=1e-5)
@@ -83,7 +95,7 @@ def test_turns_are_about_the_tilt_axis_and_the_middle_one_is_none(rng):
     [
         ("000001@{}/none.mrcs", "does not exist"),
         ("000009@{}/good.mrcs", "volume 9"),
-        ("000000@{}/good.mrcs", "input: "),
+        ("000000@{}/good.mrcs", "volume 0"),
         ("x@{}/good.mrcs", "000001@stack"),
         ("000001@{}/text.mrcs", "not a complete MRC"),
         ("000001@{}/cut.mrcs", "not a complete MRC"),

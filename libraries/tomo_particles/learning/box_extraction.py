@@ -131,9 +131,11 @@ def cut_boxes(
     def cut_other(grey: np.ndarray, first: int, numbers: np.ndarray, boxes: np.ndarray) -> None:
         above = np.array([0, 0, first])
         for number, room in zip(numbers.tolist(), boxes, strict=True):
-            place = places[number] - above * (1 if same else own_rate / rate)
+            # Rounded before the planes are counted from another one: half a voxel is rounded to an even number
+            middle = middle_of[number] - above
+            place = middle if same else places[number] - above * (own_rate / rate)
             box, gaps[number] = cutter.raw(grey, place, own_rate, room)
-            contrast[number] = extremes(grey, own_places[number] - above, reach, scale)
+            contrast[number] = extremes(grey, middle, reach, scale)
             if (box := cutter.finish(box)) is not room:  # a resampled box is an array of its own
                 room[...] = box
 

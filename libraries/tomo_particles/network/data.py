@@ -102,10 +102,14 @@ def _read_stack(path: str, wanted: np.ndarray, boxes: np.ndarray, config: Networ
                 f"{config.box_size} of {config.sampling_rate:.4g} Å; extract again"
             )
         if not 0 <= wanted[0, 0] <= wanted[-1, 0] < len(data):
-            raise InputError(f"{option}: volume {wanted[-1, 0] + 1} is named, '{path}' holds {len(data)}; extract again")
+            wrong = wanted[0, 0] if wanted[0, 0] < 0 else wanted[-1, 0]
+            raise InputError(f"{option}: volume {wrong + 1} is named, '{path}' holds {len(data)}; extract again")
         for start in range(0, len(wanted), READ_AT_ONCE):
             index, row = wanted[start : start + READ_AT_ONCE].T
-            boxes[row] = network_input(data[index], config.architecture) if whole else data[index]
+            made = network_input(data[index], config.architecture) if whole else data[index]
+            if not (np.abs(made) <= np.finfo(boxes.dtype).max).all():
+                raise InputError(f"{option}: '{path}' holds values that are no numbers, or too large; extract again")
+            boxes[row] = made
 
 
 def _is_network_input(shape: tuple[int, ...], sampling_rate: float, config: NetworkConfig) -> bool:

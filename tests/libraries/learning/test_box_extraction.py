@@ -19,6 +19,21 @@ RATE, BOX, SHAPE = 5.0, 12, (50, 40, 44)  # z, y, x
 SCALE = (100.0, 3.0)
 
 
+@pytest.mark.parametrize("edge", [BOX, BOX + 2])
+def test_half_voxels_are_rounded_alike_with_few_and_many_picks(tmp_path, volume, edge):
+    # As picks of another binning have them: a half is rounded to an even number, which planes counted from another one are not
+    path, cutter = tmp_path / "t.mrc", Cutter(edge, RATE)
+    write_volume(path, np.nan_to_num(volume, nan=0), RATE)
+    positions = np.floor(positions_of(400)) + 0.5
+    found = np.zeros((400, edge, edge, edge), dtype=np.float32)
+    with open_tomogram(path) as tomogram:
+        contrast, _ = cut_boxes(tomogram, positions, cutter, found.__setitem__, scale=SCALE)
+        for row, position in enumerate(positions):
+            np.testing.assert_array_equal(found[row], cutter.cut(tomogram.data, position, RATE))
+            expected = extremes(tomogram.data, position, round(edge / 4), SCALE)
+            np.testing.assert_allclose(contrast[row], expected, atol=1e-4)
+
+
 class Counted(np.ndarray):
     """A volume that counts how often each of its planes is asked for."""
 
