@@ -187,6 +187,7 @@ def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned,
         tmp_path / "none.h5",
         "--output",
         tmp_path / "scored.xmd",
+        "--quiet",  # for every mode
     )
     assert text.startswith("0 subtomograms scored")
     assert read_table(tmp_path / "scored.xmd")["zScoreDeepLearning1"] == []

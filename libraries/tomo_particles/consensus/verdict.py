@@ -35,11 +35,11 @@ NEIGHBOURS, DEPTH = 5, 6
 WEIGHT_BY_NOISE, WEIGHT_BY_OTHERS = (0.65, 0.9), (0.5, 0.58)
 FEWEST_COMPARED = 20  # with fewer picks of the highest agreement, all agreed picks are compared with noise
 UNCONFIRMED = 0.49  # highest score of a pick on which too few pickers agree, if the network score has no weight
+# Noise picks of a tomogram, at most, for our recipe: three times as many made no score better, and took time for their boxes and
+# scores (docs/measurements.md). The recipe of the paper learns from as much noise as the user asks for.
+MOST_NOISE = 1000
 NO_NOISE = "there are no noise picks to compare the picks with"
 FEWEST_AGREED = 10  # with fewer agreed picks a network cannot learn from the agreement
-# Noise picks of a tomogram, at most, for our recipe: thousands more change neither verdict nor training, but take time for their
-# boxes and scores. The recipe of the paper learns from as much noise as there are picks.
-MOST_NOISE = 1000
 FEWEST_UNCONFIRMED = 100  # with fewer merged picks a network cannot learn from noise and picks that nobody confirms
 # If the network scores alone expect at most the first of these shares of the particles that the final scores promise, the network
 # score loses its weight; from the second share on it keeps all of it, and the weight rises linearly between them. Below the

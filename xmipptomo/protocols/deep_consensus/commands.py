@@ -61,7 +61,8 @@ def consensus_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float
 
 def noise_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, limit: float, most: int | None, static: bool,
                     threads: int, seed: int, mask: str = "") -> Arguments:
-    """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks; mask: '' for none."""
+    """Noise picks of one tomogram; radius in fractions of the box, limit in fractions of all its picks, `most` of them at most;
+    mask: '' for none."""
     return ["--input", files.every_pick(tomogram.ts_id), "--output", files.labelled(tomogram.ts_id, NOISE), *_common(tomogram),
             *(["--static"] if static else []), *(["--mask", mask] if mask else []), "--note", files.noise_note(tomogram.ts_id),
             "--radius", radius, "--size", *tomogram.size, "--limit", limit, *(["--most", most] if most else []),

@@ -212,8 +212,8 @@ def _define_preprocess(form: params.Form) -> None:
                   label="Amount of noise picked for negative input", expertLevel=params.LEVEL_ADVANCED,
                   help="Number of noise picks, in fractions of the number of all picks of each tomogram. They are negatives for "
                        "the training. The picks are also compared with them: the verdict of the run says whether the network "
-                       "separates picks from noise. The recipe Consensus takes at most 1000 in a tomogram, which is "
-                       "enough. In a crowded tomogram fewer may fit; the summary says how many.")
+                       "separates picks from noise. The recipe Consensus takes at most 1000 in a tomogram, because "
+                       "more did not help. In a crowded tomogram fewer may fit; the summary says how many.")
     form.addParam("noiseRadius", params.FloatParam, default=0.7, condition=JUDGED, label="Noise picking evasion radius",
                   expertLevel=params.LEVEL_ADVANCED,
                   help="Minimum distance of noise from every pick and from the references, in fractions of the box size. In a "
