@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tomo_particles.learning.box_extraction import WrittenBoxes
 
 BORDERS = ("pad", "drop")
+MOST_FACTOR = 1e15  # with it, all grey values that count as numbers still fit into float32
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,10 @@ class ExtractionConfig:
     def __post_init__(self) -> None:
         require_box_size(self.box_size)
         require_positive(self.threads, parameter("threads"))
-        require_positive(self.factor, parameter("factor"))
+        if not 1 / MOST_FACTOR <= self.factor <= MOST_FACTOR:
+            raise InputError(
+                f"{parameter('factor')}: must be a number from {1 / MOST_FACTOR:g} to {MOST_FACTOR:g}, received {self.factor:g}"
+            )
         for name in ("sampling_rate", "tomogram_sampling_rate"):
             if (value := getattr(self, name)) is not None:
                 require_positive(value, parameter(name), "Å/voxel")
@@ -79,7 +83,9 @@ class Extracted:
     @property
     def remarks(self) -> list[str]:
         """What is unusual about the boxes, a part of a line each."""
-        gaps = f"{self.with_gaps} with voxels that are not numbers (NaN or infinite), which got the mean of the others"
+        from tomo_particles.core.subtomograms import NO_NUMBERS
+
+        gaps = f"{self.with_gaps} with voxels that are {NO_NUMBERS}, which got the mean of the others"
         flat = f"{self.flat} without any contrast around the pick: the tomogram holds no data there"
         return [gaps] * bool(self.with_gaps) + [flat] * bool(self.flat)
 
@@ -111,11 +117,10 @@ def write_sets(
     one = configs[0]
     with open_tomogram(one.tomogram, one.tomogram_sampling_rate) as tomogram:
         read = [_read(config, tomogram) for config in configs]
-        normalise = one.normalise and one.network is None  # the input of a network is always normalised
         written = write_boxes(
             tomogram,
             [BoxSet(config.base, own.picks[own.kept]) for config, own in zip(configs, read, strict=True)],
-            Cutter(one.box_size, read[0].picks.sampling_rate, normalise, one.invert, one.factor),
+            Cutter(one.box_size, read[0].picks.sampling_rate, one.normalise, one.invert, one.factor),
             network=one.network,
             threads=one.threads,
             individual=one.individual,

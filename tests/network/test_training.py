@@ -94,6 +94,14 @@ def test_an_error_of_one_network_ends_the_others(blobs):
     assert len(said) <= 2
 
 
+def test_a_training_that_diverges_ends_with_an_error(blobs):
+    """It went on, and left a network of scores that are no numbers, or of its first epoch."""
+    broken, _ = quick(blobs)
+    broken.networks[0].set_weights([np.full_like(weights, np.nan) for weights in broken.networks[0].get_weights()])
+    with pytest.raises(InputError, match="network 1 diverged in epoch 1; lower it"):
+        quick(blobs, start=broken)
+
+
 def test_best_weights_are_kept(blobs, monkeypatch):
     """The network at the end has the smallest validation loss of the log; at this learning rate that is not the last."""
     validation = []

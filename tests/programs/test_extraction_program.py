@@ -167,14 +167,20 @@ def test_coordinates_outside_the_tomogram_are_refused(refused, volume, picks_xmd
         ("--tomogram", "no.mrc", "--tomogram: file 'no.mrc' does not exist"),
         ("--tomogram", "flat.mrc", "not a 3D tomogram"),
         ("--tomogram", "cut.mrc", "not a complete MRC"),
+        ("--tomogram", "huge.mrc", "--tomogram: 'huge.mrc' holds no numbers"),
+        ("--tomogram", "tiny.mrc", "--tomogram: 'tiny.mrc' has grey values that deviate by"),
         ("--tomogram", "rateless.mrc", "give it in Å/voxel with --tomogramSamplingrate"),
         ("--coordinates", "empty.xmd", "--coordinates: file 'empty.xmd' is empty"),
         ("--samplingrate", 0, "--samplingrate"),
+        ("--factor", 1e39, "--factor: must be a number from 1e-15 to 1e+15"),
+        ("--factor", 0, "--factor"),
     ],
 )
 def test_wrong_files_and_values_are_refused(refused, volume, picks_xmd, tmp_path, option, value, said):
     write_volume(tmp_path / "flat.mrc", volume[3], 10.0)
     write_volume(tmp_path / "rateless.mrc", volume, 0.0)
+    write_volume(tmp_path / "huge.mrc", volume * 1e12, 10.0)
+    write_volume(tmp_path / "tiny.mrc", volume * 1e-30, 10.0)
     (tmp_path / "cut.mrc").write_bytes((tmp_path / "a b.mrc").read_bytes()[:-1000])
     (tmp_path / "empty.xmd").touch()
     (tmp_path / "text.h5").write_text("no model")
@@ -189,7 +195,8 @@ def test_voxels_that_are_no_numbers_are_filled_and_counted(boxes, volume, refuse
     with pytest.warns(RuntimeWarning, match="contain"):
         write_volume(tmp_path / "a b.mrc", holed, 10.0)
     text, _, cut = boxes("--normalize")
-    assert text.splitlines()[1] == "note: 2 with voxels that are not numbers (NaN or infinite), which got the mean of the others"
+    lacking = "not numbers (NaN, infinite or beyond 1e+15)"
+    assert text.splitlines()[1] == f"note: 2 with voxels that are {lacking}, which got the mean of the others"
     assert np.isfinite(cut).all() and cut.std(axis=(1, 2, 3)) == pytest.approx(np.ones(4), abs=1e-3)
     with pytest.warns(RuntimeWarning, match="contain"):
         write_volume(tmp_path / "a b.mrc", np.full_like(volume, np.nan), 10.0)

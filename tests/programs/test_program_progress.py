@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.tomograms import write_volume
+from xmipp_scripts._shared import progress
 from xmipp_scripts._shared.progress import clock, numbers
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -106,6 +107,23 @@ def test_elsewhere_a_line_a_tomogram_says_the_share_done(tomograms, tmp_path):
     lines = [line for line in finished.stdout.splitlines() if not line.startswith("note:")]
     paths = [f"{path}: 3 picks ({number} of 3 tomograms)" for number, path in enumerate(tomograms, start=1)]
     assert lines == [*paths, f"9 picks in {tmp_path / 'picks.csv'}"] and "\x1b" not in finished.stdout
+
+
+def test_long_work_without_lines_of_its_own_says_how_far_it_is(monkeypatch, capsys):
+    """A million boxes were scored in three minutes without a line in the log."""
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.0)
+    with progress.stage("scoring", 400, "boxes") as at:
+        at.share(0.5)
+        at.share(0.7508)
+    with progress.stage("preparing", 2, "tomograms") as at:
+        at.within(0.4)
+        at.done("prepared TS_1")
+    assert capsys.readouterr().out.splitlines() == [
+        "scoring: 200 of 400 boxes",
+        "scoring: 300 of 400 boxes",
+        "preparing: 0.4 of 2 tomograms",
+        "prepared TS_1 (1 of 2 tomograms)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
     verdict = verdict and verdict.with_names(dict(enumerate(run.names, start=1)))
     raw = {t.tomo_id: read_table(layout.picks(t.tomo_id))["ref"] for t in run.tomograms}
     counts = {name: sum(refs.count(i + 1) for refs in raw.values()) for i, name in enumerate(run.names)}
+    merged, accepted = table["tomo_id"].value_counts(), table["tomo_id"][good].value_counts()
     return {
         "verdict": verdict and json.loads(verdict.to_json()),
         "version": __version__,
@@ -139,8 +140,8 @@ def _summary(run: FinishedRun, table: pd.DataFrame, good: np.ndarray, notes: lis
         "tomograms": {
             t.tomo_id: {
                 "picks": len(raw[t.tomo_id]),
-                "merged": int((table["tomo_id"] == t.tomo_id).sum()),
-                "accepted": int((table["tomo_id"][good] == t.tomo_id).sum()),
+                "merged": int(merged.get(t.tomo_id, 0)),
+                "accepted": int(accepted.get(t.tomo_id, 0)),
             }
             for t in run.tomograms
         },

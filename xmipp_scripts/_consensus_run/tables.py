@@ -52,14 +52,13 @@ def in_tomogram_voxels(
     table["class"] = ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)]
     for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True):
         table[name] = with_nan(columns.get(label, [np.nan] * n))
+    positions, rates = table[["x", "y", "z"]].to_numpy(float), table["rate"].to_numpy(float)
+    rows = table.groupby("tomo_id").indices
     for tomogram in tomograms:
-        own = (table["tomo_id"] == tomogram.tomo_id).to_numpy()
-        if own.any():
-            rate = float(table.loc[own, "rate"].iloc[0])
-            table.loc[own, ["x", "y", "z"]] = rescale_positions(
-                table.loc[own, ["x", "y", "z"]].to_numpy(), rate, tomogram.sampling_rate
-            )
-            table.loc[own, "rate"] = tomogram.sampling_rate
+        if (own := rows.get(tomogram.tomo_id)) is not None:
+            positions[own] = rescale_positions(positions[own], float(rates[own[0]]), tomogram.sampling_rate)
+            rates[own] = tomogram.sampling_rate
+    table[["x", "y", "z"]], table["rate"] = positions, rates
     return table.sort_values(["tomo_id", "score"], ascending=[True, False], kind="stable", ignore_index=True)
 
 

@@ -13,7 +13,6 @@ from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 
 from .._shared.model_scores import add_network_scores, check_names, learned_scores, scores_in
-from .._shared.program import require_positive
 from .._shared.progress import say_on_the_way, stage
 from .._shared.training_options import TrainingSettings
 
@@ -50,7 +49,9 @@ class ScoringConfig:
 
     def __post_init__(self) -> None:
         if self.batch is not None:
-            require_positive(self.batch, parameter("batch_size"))
+            from tomo_particles.learning.configuration import require_batch_size
+
+            require_batch_size(self.batch)
 
 
 def check_training(

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from tomo_particles.core.errors import InputError, NoNumbersError, one_line, parameter
+from tomo_particles.core.errors import GreyValuesError, InputError, one_line, parameter
 from tomo_particles.core.files import remove_unfinished, written_aside
 
 from . import progress
@@ -161,8 +161,8 @@ class Program(Parser):
         except InputError as error:
             self._fail(error.said(self.option_of))
             return EXIT_INPUT_ERROR
-        except NoNumbersError:  # of a copy of a tomogram: nothing says of which
-            self._fail("a tomogram holds no numbers, only NaN or infinite voxels; reconstruct it again")
+        except GreyValuesError as error:  # of a copy of a tomogram: nothing says of which
+            self._fail(f"a tomogram {error}")
             return EXIT_INPUT_ERROR
         except MemoryError:
             self._fail("the memory of this machine is used up; give fewer or smaller files")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, Task, TaskID
 
 SHOW_CURSOR = b"\x1b[?25h\n"  # bars hide it
+LINE_EVERY = 30.0  # seconds: long work without lines of its own says how far it is this often, where no bar does
 PERIODS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"))  # of rates: the first in which an item is done
 
 Item = TypeVar("Item")
@@ -30,6 +32,7 @@ class Stage:
     def __init__(self, what: str, total: float, items: str) -> None:
         self._what, self._total, self._items = what, total, items
         self._done = 0.0
+        self._last_line = time.monotonic()
         self._lock = threading.Lock()  # several threads may say what they did
         self._bar = _display.add(what, total, items) if _display.is_live else None
 
@@ -44,8 +47,8 @@ class Stage:
     def done(self, line: str = "") -> None:
         """One more item is done. line: what came of it; a bar is shown in its place."""
         with self._lock:
-            self._to(int(self._done + 1e-9) + 1)
-            share = f" ({self._done:.0f} of {self._total:.0f} {self._items})" if self._total > 1 else ""
+            self._to(int(self._done + 1e-9) + 1, said=bool(line))
+            share = f" ({self._share})" if self._total > 1 else ""
         if line:
             say_on_the_way(f"{line}{share}")
 
@@ -62,10 +65,20 @@ class Stage:
         """The share that is done of all items."""
         self._to(share * self._total)
 
-    def _to(self, done: float) -> None:
-        self._done = done
+    def _to(self, done: float, said: bool = False) -> None:
+        """said: in a line of its own."""
+        self._done, now = done, time.monotonic()
         if self._bar is not None:
             _display.move(self._bar, done)
+        elif said:
+            self._last_line = now
+        elif now - self._last_line > LINE_EVERY and 0 < done < self._total:
+            self._last_line = now
+            say_on_the_way(f"{self._what}: {self._share}")
+
+    @property
+    def _share(self) -> str:
+        return f"{self._done:.{1 if self._total < 100 and self._done % 1 >= 0.05 else 0}f} of {self._total:.0f} {self._items}"
 
 
 @contextmanager

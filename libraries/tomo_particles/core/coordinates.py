@@ -18,6 +18,7 @@ ORDERS = {  # of the columns of a file, other than x, y, z; the columns that hol
     "z, x, y": [1, 2, 0],
     "y, z, x": [2, 0, 1],
 }
+FARTHEST = 1e9  # voxels: Xmipp's whole numbers reach twice as far
 MIN_SPREAD = 0.1  # of an edge: picks that reach less far along all three axes are rarely right
 
 
@@ -48,6 +49,17 @@ def rescale_size(size: tuple[int, int, int], from_rate: float, to_rate: float) -
 def inside_volume(positions: np.ndarray, size: Sequence[float]) -> np.ndarray:
     """(n,) whether positions (n, 3) x, y, z lie in a volume of `size` x, y, z, in the same voxels, up to its outer faces."""
     return ((positions >= -0.5) & (positions <= np.asarray(size) - 0.5)).all(axis=1)
+
+
+def require_places(positions: np.ndarray, source: str) -> None:
+    """Refuse positions (n, 3) that are no places: not numbers, or further than FARTHEST. Raises InputError beginning with
+    `source`."""
+    places = (np.abs(positions) <= FARTHEST).all(axis=1)
+    if not places.all():
+        raise InputError(
+            f"{source}: pick {int(np.argmin(places)) + 1} has a coordinate that is not a number, or beyond {FARTHEST:g} voxels; "
+            "correct or remove that row"
+        )
 
 
 def check_inside(positions: np.ndarray, size: Sequence[float], source: str, rate: float | None = None) -> None:

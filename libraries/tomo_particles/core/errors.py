@@ -46,14 +46,18 @@ class InputError(ValueError):
         return one_line(_PARAMETER.sub(lambda found: option_of(found[1]) or found[1].replace("_", " "), line))
 
 
-class NoNumbersError(ValueError):
-    """A tomogram without a voxel that is a number: `open_tomogram` says which.
+NONE_IS_A_NUMBER = "holds no numbers, only NaN, infinite or huge voxels; reconstruct it again"
+
+
+class GreyValuesError(ValueError):
+    """A tomogram whose grey values cannot be computed with: `open_tomogram` says which.
 
     volume: its grey values as they were opened, where several tomograms may be open; None: those of the last one opened.
+    reason: what is wrong with them, and the remedy.
     """
 
-    def __init__(self, volume: object = None) -> None:
-        super().__init__("no voxel is a number")
+    def __init__(self, volume: object = None, reason: str = NONE_IS_A_NUMBER) -> None:
+        super().__init__(reason)
         self.volume = volume
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errors import NoNumbersError
-from .subtomograms import crop, fill_gaps
+from .errors import GreyValuesError
+from .subtomograms import MOST_GREY, NO_NUMBERS, are_numbers, crop, fill_gaps
 
 SMOOTHING = 3  # voxels: one noisy voxel is not an object
 SAMPLE_STEP = 4  # every 4th voxel along each axis: a sufficient sample of the grey values
@@ -14,6 +14,7 @@ MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 # the deviation, this limit also works in tomograms that are mostly empty. It limits the effect of gold beads and dirt, which are
 # rarer than that.
 COMMON, MAX_GREY = 0.99, 2.0
+LEAST_DEVIATION = 1 / MOST_GREY
 FLAT_NOTE = "almost all voxels have the same value: there is little or nothing to see in it"
 CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would take most of the grey scale
 
@@ -27,15 +28,15 @@ def robust_scale(values: np.ndarray) -> tuple[float, float]:
 def sample_of(volume: np.ndarray) -> np.ndarray:
     """(n,) float32 grey values at a regular sample of the voxels of a (z, y, x) tomogram, those that are numbers.
 
-    Raises NoNumbersError where none is.
+    Raises GreyValuesError where none is.
     """
     sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32).ravel()
-    finite = np.isfinite(sample)
-    if finite.all():
+    usable = are_numbers(sample)
+    if usable.all():
         return sample
-    if not finite.any():
-        raise NoNumbersError(volume)
-    return sample[finite]
+    if not usable.any():
+        raise GreyValuesError(volume)
+    return sample[usable]
 
 
 def without_gaps(grey: np.ndarray) -> tuple[np.ndarray, int]:
@@ -46,7 +47,7 @@ def without_gaps(grey: np.ndarray) -> tuple[np.ndarray, int]:
 
 def gaps_note(count: int, voxels: int) -> str:
     """What to tell of a tomogram in which so many voxels of all are no numbers."""
-    return f"{count} of {voxels} voxels are not numbers (NaN or infinite); they count as voxels without data"
+    return f"{count} of {voxels} voxels are {NO_NUMBERS}; they count as voxels without data"
 
 
 def is_flat(volume: np.ndarray, grey: float) -> bool:
@@ -55,10 +56,16 @@ def is_flat(volume: np.ndarray, grey: float) -> bool:
 
 
 def grey_scale(volume: np.ndarray) -> tuple[float, float]:
-    """Robust mean and deviation of the grey values of a (z, y, x) tomogram, from a regular sample of its voxels."""
+    """Robust mean and deviation of the grey values of a (z, y, x) tomogram, from a regular sample of its voxels.
+
+    Raises GreyValuesError where the deviation is so small that its square does not fit into float32.
+    """
     sample = sample_of(volume)
     median, deviation = robust_scale(sample)
-    return median, deviation or float(sample.std()) or 1.0
+    deviation = deviation or float(sample.std(dtype=float))
+    if 0 < deviation < LEAST_DEVIATION:
+        raise GreyValuesError(volume, f"has grey values that deviate by {deviation:.2g} alone; multiply them by a large factor")
+    return median, deviation or 1.0
 
 
 def extremes(volume: np.ndarray, position: np.ndarray, reach: int, scale: tuple[float, float]) -> tuple[float, float]:

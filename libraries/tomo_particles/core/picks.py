@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .coordinates import rescale_positions, same_sampling_rate
+from .coordinates import require_places, rescale_positions, same_sampling_rate
 from .errors import InputError
 
 NO_SPECIES = "None"  # in files, stands for an unknown species: Xmipp cannot read an empty word
@@ -33,7 +33,7 @@ class Picks:
     group: (n,) the group id a picker gave (vesicle, mesh...), 0 where none.
     species: (n,) name of the species, as the picker gave it, str, empty where unknown.
     further: (n,) texts by label: columns of its file that mean nothing here, for a file of the same kind; empty: none.
-    Raises InputError for positions that are not finite and for a sampling rate that is not positive.
+    Raises InputError for positions that are no places and for a sampling rate that is not positive.
     """
 
     tomo_id: str
@@ -49,9 +49,7 @@ class Picks:
     def __post_init__(self) -> None:
         positions = np.asarray(self.positions, dtype=float).reshape(-1, 3)
         n = len(positions)
-        if not np.isfinite(positions).all():
-            row = int(np.argmin(np.isfinite(positions).all(axis=1)))
-            raise InputError(f"tomogram '{self.tomo_id}': pick {row + 1} has a coordinate that is not a number; remove that row")
+        require_places(positions, f"tomogram '{self.tomo_id}'")
         if not (np.isfinite(self.sampling_rate) and self.sampling_rate > 0):
             raise InputError(
                 f"tomogram '{self.tomo_id}': sampling rate must be positive (Å/voxel), received {self.sampling_rate}"

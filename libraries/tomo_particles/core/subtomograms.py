@@ -8,7 +8,10 @@ import numpy as np
 
 from .coordinates import rescale_positions, same_sampling_rate
 
-MINIMAL_DEVIATION = 1e-6  # grey-scale deviation under which a box holds no signal to normalise
+MOST_GREY = 1e15  # a grey value further from 0 is damage, and its square would not fit into float32
+NO_NUMBERS = f"not numbers (NaN, infinite or beyond {MOST_GREY:g})"
+# A deviation of grey values that holds no signal: this share of the tomogram's own, or of the mean of the box, which is rounded
+FLAT, ROUNDED = 1e-6, 2e-6
 BESIDE = 4  # voxels more than its edge that a resampled box is made of
 LEAST_DIAMETERS, MOST_DIAMETERS = 1.3, 2.6  # edge of a box in diameters of the particle: 1.5 to 2 are good, others far from it
 
@@ -18,7 +21,8 @@ class Cutter:
     """How boxes are cut: edge (voxels of `sampling_rate` Å), and what is done to their grey values.
 
     invert: multiply by -1 (proteins are dark in most tomograms; some networks want them bright).
-    normalise: zero mean and unit deviation of every box.
+    normalise: zero mean and unit deviation of every box.  factor: multiply by it; `normalise` would undo that.
+    flat: deviation of the grey values of the tomogram up to which a box holds no signal, and is normalised to zero.
     """
 
     box_size: int
@@ -26,6 +30,7 @@ class Cutter:
     normalise: bool = False
     invert: bool = False
     factor: float = 1.0
+    flat: float = 0.0
 
     def cut(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> np.ndarray:
         """One (box, box, box) float32 box of `volume` (z, y, x) around `position` (x, y, z, voxels of `sampling_rate`).
@@ -49,10 +54,10 @@ class Cutter:
 
     def finish(self, box: np.ndarray) -> np.ndarray:
         """Contrast and normalisation of a raw box, in place."""
-        factor = -self.factor if self.invert else self.factor
+        factor = (1 if self.normalise else self.factor) * (-1 if self.invert else 1)
         if factor != 1:
             box *= factor
-        return _normalise(box) if self.normalise else box
+        return _normalise(box, self.flat) if self.normalise else box
 
     def _resampled(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> tuple[np.ndarray, int]:
         # Half a second, saved where all boxes are at the sampling rate of the tomogram.
@@ -109,24 +114,29 @@ def counted_crop(
 
 
 def fill_gaps(grey: np.ndarray) -> int:
-    """Give float32 voxels that are no numbers (NaN, infinite) the mean of the others, 0 where there is none; in place.
+    """Give float32 voxels that are NO_NUMBERS the mean of the others, 0 where there is none; in place.
 
     Returns how many there were.
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        if np.isfinite(grey.sum(dtype=np.float32)):  # the usual case: one look at every value, no array of answers
+        if abs(grey.sum(dtype=np.float32)) <= MOST_GREY:  # the usual case: one look at every value, no array of answers
             return 0
-    finite = np.isfinite(grey)
+        finite = are_numbers(grey)
     count = int(grey.size - np.count_nonzero(finite))
     if count:
         grey[~finite] = grey[finite].mean(dtype=float) if count < grey.size else 0
     return count
 
 
+def are_numbers(grey: np.ndarray) -> np.ndarray:
+    """Whether each grey value can be computed with: it is none of NO_NUMBERS."""
+    return np.asarray(np.abs(grey) <= MOST_GREY)
+
+
 def fill_gaps_of_each(boxes: np.ndarray) -> np.ndarray:
     """`fill_gaps` of each of (n, box, box, box) boxes; returns (n,) how many voxels of each were no numbers."""
     with np.errstate(invalid="ignore", over="ignore"):
-        if np.isfinite(boxes.sum(dtype=np.float32)):  # the usual case, all at once
+        if abs(boxes.sum(dtype=np.float32)) <= MOST_GREY:  # the usual case, all at once
             return np.zeros(len(boxes), dtype=int)
     return np.array([fill_gaps(box) for box in boxes])
 
@@ -139,13 +149,14 @@ def fits_inside(positions: np.ndarray, size: tuple[float, float, float], box_siz
 
 def normalised(box: np.ndarray) -> np.ndarray:
     """Zero mean and unit deviation; a flat box becomes zero, to avoid a division by zero."""
-    return _normalise(box.copy())
+    return _normalise(box.copy(), 0.0)
 
 
-def _normalise(box: np.ndarray) -> np.ndarray:
-    box -= box.mean()
+def _normalise(box: np.ndarray, flat: float) -> np.ndarray:
+    mean = box.mean()
+    box -= mean
     deviation = np.sqrt(np.square(box).mean())
-    if deviation > MINIMAL_DEVIATION:
+    if deviation > max(flat, ROUNDED * abs(mean)):
         box /= deviation
     else:
         box[...] = 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from .coordinates import same_sampling_rate
 from .density_files import open_density
-from .errors import InputError, NoNumbersError, listed, parameter
+from .errors import GreyValuesError, InputError, listed, parameter
 from .files import written_aside
 
 UNKNOWN_RATE = 1.0  # Å/voxel: what some programs write into a header where they know none
@@ -65,7 +65,7 @@ def open_tomogram(
     """Open a tomogram memory-mapped. `sampling_rate` (Å/voxel) overrides the header's; messages call it `rate_option`.
 
     Raises InputError naming file and option as `open_density`, for what is not 3D, and where there is no sampling rate while none
-    is given. A NoNumbersError of who uses the tomogram becomes an InputError that names it.
+    is given. A GreyValuesError of who uses the tomogram becomes an InputError that names it.
     """
     with open_density(path, option) as density:
         data, notes = density.data, list(density.notes)
@@ -83,10 +83,10 @@ def open_tomogram(
             notes.append(f"'{path}' has voxels of 1 Å in its header, which programs also write where they know no size")
         try:
             yield Tomogram(Path(path), data, rate, tuple(notes))
-        except NoNumbersError as error:  # of whoever looked at its grey values
+        except GreyValuesError as error:  # of whoever looked at its grey values
             if error.volume is not None and not np.may_share_memory(error.volume, data):
                 raise  # it is of another tomogram that is open
-            raise InputError(f"{option}: '{path}' holds no numbers, only NaN or infinite voxels; reconstruct it again") from error
+            raise InputError(f"{option}: '{path}' {error}") from error
 
 
 def each_tomogram(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import xmippLib
 
-from ..core.coordinates import same_sampling_rate
+from ..core.coordinates import require_places, same_sampling_rate
 from ..core.errors import InputError, parameter
 from ..core.files import require_file, written_aside
 from ..core.picks import NO_SPECIES, Picks
@@ -249,10 +249,15 @@ def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
 
 
 def positions_of(columns: Mapping[str, list], path: object, option: str) -> np.ndarray:
-    """(n, 3) x, y, z of a table, voxels: the exact `x y z` where present, else the integer `xcoor ...`."""
+    """(n, 3) x, y, z of a table, voxels: the exact `x y z` where present, else the integer `xcoor ...`.
+
+    Raises InputError, which begins with option and path, where there are none, and for rows that hold no place.
+    """
     for names in (("x", "y", "z"), ("xcoor", "ycoor", "zcoor")):
         if all(name in columns for name in names):
-            return with_nan([columns[name] for name in names]).T.reshape(-1, 3)
+            positions = with_nan([columns[name] for name in names]).T.reshape(-1, 3)
+            require_places(positions, f"{option}: '{path}'")
+            return positions
     raise InputError(
         f"{option}: '{path}' has no coordinates; expected the columns x, y, z (or xcoor, ycoor, zcoor), "
         f"found {', '.join(columns) or 'none'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 from ..core.coordinates import rescale_positions, same_sampling_rate
 from ..core.grey_values import extremes, extremes_within, grey_scale
 from ..core.picks import Picks
-from ..core.subtomograms import Cutter, fill_gaps_of_each, fits_inside, reach_of
+from ..core.subtomograms import FLAT, Cutter, fill_gaps_of_each, fits_inside, reach_of
 from ..core.tomograms import Tomogram, image_name, new_stack, read_ahead, write_volume
 from .network_input import input_edge, input_sampling_rate, network_input
 from .slabs import slabs
@@ -104,6 +104,9 @@ def cut_boxes(
     size, rate, own_rate = cutter.box_size, cutter.sampling_rate, tomogram.sampling_rate
     n, same = len(positions), same_sampling_rate(rate, own_rate)
     scale = scale or grey_scale(tomogram.data)
+    cutter = replace(cutter, flat=FLAT * scale[1])
+    if network is not None:  # it normalises itself
+        cutter = replace(cutter, normalise=False, factor=1.0)
     reach = max(1, round(size / 4 * rate / own_rate))
     _, rows, group = np.unique(np.rint(positions) if same else positions, axis=0, return_index=True, return_inverse=True)
     group = group.ravel()  # numpy 2.0 gives it another shape
@@ -151,7 +154,7 @@ def cut_boxes(
                         some = of_kind[start : start + len(memory)]
                         boxes = memory[: len(some)]
                         cut(slab.grey, slab.first, some, boxes)
-                        made = boxes if network is None else network_input(boxes, network, own=True)
+                        made = boxes if network is None else network_input(boxes, network, flat=cutter.flat, own=True)
                         for number, box in zip(some.tolist(), made, strict=True):
                             for row in rows_of[number].tolist():
                                 write(row, box)

@@ -20,6 +20,7 @@ MAX_BOX = 256  # voxels: a larger box does not fit a training batch
 NORMALISATION = "box"  # each network input by itself: zero mean, unit deviation
 VERSION = 2  # of the model file; raise it if older files can no longer be read
 MAX_FOLDS = 10
+MOST_IN_BATCH = 4096  # boxes: more need gigabytes of memory
 
 
 def require(condition: bool, name: str, expected: str, received: object) -> None:
@@ -36,6 +37,11 @@ def is_number(value: object, low: float, high: float) -> bool:
 def is_int(value: object, low: int, high: int) -> bool:
     """Whether a value of JSON is a whole number within these limits."""
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def require_batch_size(value: object) -> None:
+    """Raise InputError for a number of boxes that make no batch."""
+    require(is_int(value, 1, MOST_IN_BATCH), "batch_size", f"1 to {MOST_IN_BATCH}", value)
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         require(is_int(self.epochs, 1, 10_000), "epochs", "1 or more", self.epochs)
-        require(is_int(self.batch_size, 1, 4096), "batch_size", "1 to 4096", self.batch_size)
+        require_batch_size(self.batch_size)
         require(is_number(self.learning_rate, 1e-9, 1), "learning_rate", "a number above 0, at most 1", self.learning_rate)
         require(is_number(self.l2, 0, 10), "l2", "0 to 10", self.l2)
         require(is_number(self.validation, 0.01, 0.5), "validation", "a fraction from 0.01 to 0.5", self.validation)

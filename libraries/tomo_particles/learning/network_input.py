@@ -7,12 +7,12 @@ from functools import lru_cache
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.subtomograms import ROUNDED
 
 ARCHITECTURES = ("small", "reference")
 SMALL_INPUT_EDGE = 16  # voxels: enough for the shape of a particle, and a quarter of the cost of 24
 SMALL_VIEW = 0.8  # of the edge of the box: further out lie neighbours
 SMOOTHING = 1 / 28  # standard deviation of the Gaussian that smooths boxes, in box edges
-MINIMAL_DEVIATION = 1e-6  # of the grey values, below which a box counts as empty
 
 
 def require_architecture(name: object, option: str) -> None:
@@ -31,30 +31,32 @@ def input_sampling_rate(architecture: str, box_size: int, sampling_rate: float) 
     return sampling_rate * (1 if architecture == "reference" else SMALL_VIEW * box_size / input_edge(architecture, box_size))
 
 
-def network_input(boxes: np.ndarray, architecture: str, *, own: bool = False) -> np.ndarray:
+def network_input(boxes: np.ndarray, architecture: str, *, flat: float = 0.0, own: bool = False) -> np.ndarray:
     """(n, edge, edge, edge) float32 network input of (n, box, box, box) boxes, each of zero mean and unit deviation.
 
     'reference' sees the box as it is, 'small' its inner part, smoothed and sampled with `sampling_weights`. Boxes that are
-    flat, or not numbers, become 0.  own: the boxes, float32, are not needed any more and may be changed, which is quicker.
+    flat, or not numbers, become 0.  flat: deviation of grey values up to which a box is flat, beside one that is only rounding.
+    own: the boxes, float32, are not needed any more and may be changed, which is quicker.
     """
     boxes = boxes if own else np.array(boxes, dtype=np.float32)
     with np.errstate(invalid="ignore", over="ignore"):
-        seen = _seen(boxes, architecture)
+        mean = boxes[:, ::4, ::4, ::4].mean(axis=(1, 2, 3), keepdims=True)
+        mean[~np.isfinite(mean)] = 0
+        seen = _seen(boxes, mean, architecture)
     if not np.isfinite(seen).all():  # rare: a search in all voxels of all boxes would take longer
-        seen = _seen(np.nan_to_num(boxes, nan=0, posinf=0, neginf=0), architecture)
+        seen = _seen(np.nan_to_num(boxes, nan=0, posinf=0, neginf=0), np.zeros_like(mean), architecture)
     seen = seen - seen.mean(axis=(1, 2, 3), keepdims=True)
     deviation = seen.std(axis=(1, 2, 3), keepdims=True)
-    return np.divide(seen, deviation, out=np.zeros_like(seen), where=deviation > MINIMAL_DEVIATION)
+    return np.divide(seen, deviation, out=np.zeros_like(seen), where=deviation > np.maximum(flat, ROUNDED * np.abs(mean)))
 
 
-def _seen(boxes: np.ndarray, architecture: str) -> np.ndarray:
+def _seen(boxes: np.ndarray, mean: np.ndarray, architecture: str) -> np.ndarray:
     if architecture == "reference":
         return boxes
     n, box_size = boxes.shape[:2]
     edge = input_edge(architecture, box_size)
     weights = sampling_weights(box_size, edge)
-    mean = boxes[:, ::4, ::4, ::4].mean(axis=(1, 2, 3), keepdims=True)
-    boxes -= np.where(np.isfinite(mean), mean, 0)  # for the precision of the sums in float32
+    boxes -= mean  # for the precision of the sums in float32
     # Along x first, which is the quickest product, as long as the boxes are large
     lines = (boxes.reshape(-1, box_size) @ weights.T).reshape(n, box_size, box_size * edge)
     planes = (weights @ lines).reshape(n * edge, box_size, edge)

@@ -59,7 +59,7 @@ def train(
     are kept.  log_path: CSV with one row per epoch, LOG_COLUMNS; on several machines only the first writes it and reports
     progress.  done: receives the share of the epochs that is done; networks that stop early make it jump.
     The same arguments give the same weights on a CPU.
-    Raises InputError where the examples are too few or `start` does not fit.
+    Raises InputError where the examples are too few, `start` does not fit, or the training diverges.
     """
     strategy = strategy or tf.distribute.get_strategy()
     if not works_alone_or_leads(strategy):
@@ -212,6 +212,10 @@ class _Epochs(keras.callbacks.Callback):
             logs["val_accuracy"],
             float(self.model.optimizer.learning_rate),
         )
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"{parameter('learning_rate')}: the training of network {self._fold + 1} diverged in epoch {epoch + 1}; lower it"
+            )
         self._report(dict(zip(LOG_COLUMNS, values, strict=False)))
 
 

@@ -73,8 +73,8 @@ def blob_scores(
 
     The tomogram may be memory-mapped and of any type: it is read in slabs. bad: (z, y, x) bool, where nothing may be picked; it
     counts as a place without data, so that neither beads nor carbon change the response beside them or its deviation. notes:
-    receives a line where voxels are no numbers. Raises ValueError for a diameter that does not fit, NoNumbersError where no voxel
-    is a number.
+    receives a line where voxels are no numbers. Raises ValueError for a diameter that does not fit, GreyValuesError where no
+    voxel is a number.
     """
     if not 0 < diameter <= min(volume.shape):
         raise ValueError(f"a diameter of {diameter:g} voxels does not fit in a tomogram of {volume.shape}")

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.fft
 from scipy.spatial.transform import Rotation
 
-from ..core.errors import NoNumbersError
+from ..core.errors import GreyValuesError
 from ..core.grey_values import MAD_TO_DEVIATION, without_gaps
 from ..fourier.filters import filtered, fourier_resized
 from .peaks import Peaks, find_peaks, noise_threshold
@@ -101,13 +101,13 @@ def prepare(
     """Prepare a tomogram (z, y, x; any type, particles dark unless `bright`) for masks with a radius of up to `reach` Å.
 
     Voxels that are no numbers get the mean of the others. bad: (z, y, x) bool, where no centre may lie; its scores do not count
-    for the noise either. What is there stays visible to masks beside it: `without_bad` removes it. Raises NoNumbersError if no
+    for the noise either. What is there stays visible to masks beside it: `without_bad` removes it. Raises GreyValuesError if no
     voxel is a number.
     """
     shape = search_shape(volume.shape, sampling_rate, tomogram_filter.resolution)  # type: ignore[arg-type]
     grey, gaps = without_gaps(volume)
     if gaps == grey.size:
-        raise NoNumbersError
+        raise GreyValuesError
     grey -= np.float32(grey.mean(dtype=float))
     grey *= np.float32((1.0 if bright else -1.0) / (float(grey.std(dtype=float)) or 1.0))
     if shape != grey.shape:

@@ -90,7 +90,7 @@ def search(
     expect: Callable[[float], None] = lambda seconds: None,
     done: Callable[[float], None] = lambda share: None,
 ) -> Picks:
-    """The picks of one tomogram. Raises NoNumbersError where no voxel is a number.
+    """The picks of one tomogram. Raises GreyValuesError where no voxel is a number.
 
     mask: (n,) its value at 0, 1, 2... template voxels from its centre; None: a soft ball of each template's diameter.
     bad: (z, y, x) bool of the tomogram, where nothing may be picked; what is there changes no score beside it.

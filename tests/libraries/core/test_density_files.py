@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.core.density_files import IMOD_STAMP
-from tomo_particles.core.errors import InputError, NoNumbersError
+from tomo_particles.core.errors import GreyValuesError, InputError
 from tomo_particles.core.grey_values import grey_limits, grey_scale
 from tomo_particles.core.tomograms import each_tomogram, open_tomogram, tomogram_id
 
@@ -220,10 +220,17 @@ def test_voxels_that_are_no_numbers_do_not_count_among_the_grey_values(mrc):
 
 def test_a_tomogram_without_numbers_is_refused_by_name(mrc):
     path = mrc("t.mrc", np.full((8, 8, 8), np.nan, dtype=np.float32))
-    with pytest.raises(InputError, match="holds no numbers, only NaN or infinite voxels"), open_tomogram(path) as opened:
+    with pytest.raises(InputError, match="holds no numbers, only NaN, infinite or huge voxels"), open_tomogram(path) as opened:
         grey_scale(opened.data)
-    with pytest.raises(NoNumbersError):
+    with pytest.raises(GreyValuesError):
         grey_limits(np.full((8, 8, 8), np.inf))
+
+
+@pytest.mark.parametrize(("unit", "reason"), [(1e20, "holds no numbers"), (1e-18, "has grey values that deviate by .*e-17")])
+def test_a_tomogram_of_huge_or_tiny_grey_values_is_refused_by_name(mrc, unit, reason):
+    path = mrc("t.mrc", (unit * (1000 + grey(np.float32))).astype(np.float32))
+    with pytest.raises(InputError, match=rf"t\.mrc' {reason}"), open_tomogram(path) as opened:
+        grey_scale(opened.data)
 
 
 def test_of_several_open_tomograms_the_one_without_numbers_is_named(mrc):

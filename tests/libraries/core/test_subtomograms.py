@@ -1,12 +1,14 @@
 """Extraction: the right voxels in the right place, at the border too, at another sampling rate too."""
 
+from dataclasses import replace
+
 import mrcfile
 import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
 from tomo_particles.core.coordinates import rescale_positions
-from tomo_particles.core.subtomograms import Cutter, crop, fits_inside, normalised
+from tomo_particles.core.subtomograms import Cutter, crop, fill_gaps, fill_gaps_of_each, fits_inside, normalised
 
 BOX = 12
 
@@ -147,3 +149,28 @@ def test_which_boxes_fit_inside():
     positions = np.array([[6, 6, 6], [34, 24, 14], [5, 6, 6], [35, 24, 14], [34, 24, 15], [5.6, 6, 6], [5.4, 6, 6]])
     assert fits_inside(positions, size, BOX).tolist() == [True, True, False, False, False, True, False]
     assert len(fits_inside(np.zeros((0, 3)), size, BOX)) == 0
+
+
+def test_no_unit_of_grey_values_makes_a_box_flat():
+    volume = np.random.default_rng(0).normal(0, 1, (20, 20, 20)).astype(np.float32)
+    cutter, place = Cutter(BOX, 10.0, normalise=True), np.array([10.0, 9, 8])
+    for unit in (2.0**-40, 2.0**40):
+        np.testing.assert_array_equal(cutter.cut(unit * volume, place, 10.0), cutter.cut(volume, place, 10.0))
+    assert not replace(cutter, flat=2.0).cut(volume, place, 10.0).any()
+    assert not normalised(np.full((50, 50, 50), 1000.7, np.float32)).any(), "the mean of equal numbers is rounded"
+
+
+def test_a_factor_does_nothing_to_a_normalised_box():
+    volume, place = numbered(), np.array([17.0, 14.0, 9.0])
+    expected = Cutter(BOX, 10.0, normalise=True).cut(volume, place, 10.0)
+    np.testing.assert_array_equal(Cutter(BOX, 10.0, normalise=True, factor=1e15).cut(volume, place, 10.0), expected)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 2e38, -1e16])
+def test_a_voxel_that_is_no_number_or_huge_gets_the_mean_of_the_others(value):
+    grey = np.random.default_rng(0).normal(5, 1, (3, 8, 8, 8)).astype(np.float32)
+    grey[1, 2, 3, 4] = value
+    others = np.delete(grey[1].ravel(), 2 * 64 + 3 * 8 + 4)
+    one, every = grey[1].copy(), grey.copy()
+    assert fill_gaps(one) == 1 and fill_gaps_of_each(every).tolist() == [0, 1, 0]
+    assert one[2, 3, 4] == every[1, 2, 3, 4] == pytest.approx(others.mean())

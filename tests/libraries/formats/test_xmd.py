@@ -6,7 +6,16 @@ import xmippLib
 
 from tomo_particles.core.errors import InputError
 from tomo_particles.core.picks import Picks
-from tomo_particles.formats.xmd import join_tables, picks_of, read_picks, read_table, with_nan, write_picks, write_table
+from tomo_particles.formats.xmd import (
+    join_tables,
+    picks_of,
+    positions_of,
+    read_picks,
+    read_table,
+    with_nan,
+    write_picks,
+    write_table,
+)
 
 HEADER = "# XMIPP_STAR_1 * \n# \ndata_noname\nloop_\n"
 
@@ -141,6 +150,14 @@ def test_a_nan_written_by_xmipp_is_refused(tmp_path):
     write_table(tmp_path / "t.xmd", {"x": [1.0, np.nan], "y": [1, 1], "z": [1, 1]})
     with pytest.raises(InputError, match="pick 2 has a coordinate that is not a number"):
         read_picks(tmp_path / "t.xmd", sampling_rate=10.0)
+
+
+@pytest.mark.parametrize("value", [1e300, -2e9])
+def test_a_place_that_no_tomogram_reaches_is_refused(tmp_path, value):
+    write_table(tmp_path / "t.xmd", {"x": [1.0, value], "y": [1, 1], "z": [1, 1]})
+    for read in (read_picks, lambda path, sampling_rate: positions_of(read_table(path), path, "--input")):
+        with pytest.raises(InputError, match=r"pick 2 has a coordinate that is not a number, or beyond 1e\+09"):
+            read(tmp_path / "t.xmd", sampling_rate=10.0)
 
 
 def test_two_tomograms_in_one_table_are_refused(tmp_path):

@@ -140,3 +140,23 @@ def test_sets_are_cut_in_one_pass_and_a_box_of_two_sets_once(tmp_path, volume, m
     assert [len(one.images) for one in found] == [30, 7, 0] and found[1].images[6] == f"000007@{tmp_path / 'pos'}.mrcs"
     np.testing.assert_array_equal(found[0].contrast[:7], found[1].contrast)
     assert not (tmp_path / "no.mrcs").exists()
+
+
+@pytest.mark.parametrize("network", [None, "small"])
+def test_a_tomogram_in_another_unit_gives_the_same_boxes_and_its_empty_part_stays_flat(tmp_path, volume, network):
+    """Boxes of a tomogram whose grey values were around 1e-7 were zeros."""
+    grey = np.nan_to_num(volume, nan=100)[:, :, :40] - 100
+    grey[:, :16] *= 2.0**-30  # what a Fourier transform leaves where there is nothing
+    positions = np.array([(20.0, 8, 20), (20, 30, 20)])
+    found = {}
+    for unit in (1.0, 2.0**-36, 2.0**36):
+        write_volume(tmp_path / "t.mrc", unit * grey, RATE)
+        with open_tomogram(tmp_path / "t.mrc") as tomogram:
+            boxes: dict[int, np.ndarray] = {}
+            cutter = Cutter(BOX, RATE, normalise=True)
+            contrast, _ = cut_boxes(tomogram, positions, cutter, lambda row, box, to=boxes: to.update({row: box.copy()}), network)
+        found[unit] = (boxes[0], boxes[1], contrast)
+    assert not found[1.0][0].any() and found[1.0][1].std() == pytest.approx(1, abs=1e-3)
+    for unit in (2.0**-36, 2.0**36):
+        for own, expected in zip(found[unit], found[1.0], strict=True):
+            np.testing.assert_array_equal(own, expected)

@@ -57,3 +57,15 @@ def test_a_box_gives_the_same_bytes_whatever_is_computed_with_it(rng, box):
     boxes = rng.normal(100, 3, size=(5, box, box, box)).astype(np.float32)
     alone = np.concatenate([network_input(one[None], "small") for one in boxes])
     assert np.array_equal(network_input(boxes, "small"), alone)
+
+
+@pytest.mark.parametrize("architecture", ["small", "reference"])
+def test_no_unit_of_grey_values_makes_a_box_flat(rng, architecture):
+    boxes = rng.standard_normal((2, 24, 24, 24)).astype(np.float32)
+    expected = network_input(boxes, architecture)
+    for unit in (2.0**-40, 2.0**40):  # powers of two: not one bit is rounded otherwise
+        assert np.array_equal(network_input(unit * boxes, architecture), expected)
+    for value in (1e-9, 0.3, 1000.7, 1e9):  # the mean of equal numbers is rounded
+        assert not network_input(np.full((1, 50, 50, 50), value, np.float32), architecture).any()
+    assert network_input(boxes + 3000, architecture).any()
+    assert not network_input(boxes, architecture, flat=2).any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tomo_particles.core.errors import NoNumbersError
+from tomo_particles.core.errors import GreyValuesError
 from tomo_particles.pickers import blobs
 from tomo_particles.pickers.blobs import automatic_threshold, blob_scores, find_blobs
 from tomo_particles.testing.agreement import agreement
@@ -97,7 +97,9 @@ def test_voxels_that_are_no_numbers_change_nothing_and_are_counted():
     found = find_blobs(volume, 10, notes=notes)
     np.testing.assert_allclose(found.positions, expected.positions, atol=0.01)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=0.01)
-    assert notes == [f"3 of {volume.size} voxels are not numbers (NaN or infinite); they count as voxels without data"]
+    assert notes == [
+        f"3 of {volume.size} voxels are not numbers (NaN, infinite or beyond 1e+15); they count as voxels without data"
+    ]
 
 
 def test_a_border_that_holds_no_numbers_is_a_place_without_data():
@@ -110,5 +112,5 @@ def test_a_border_that_holds_no_numbers_is_a_place_without_data():
 
 
 def test_a_tomogram_without_numbers_is_refused():
-    with pytest.raises(NoNumbersError):
+    with pytest.raises(GreyValuesError):
         find_blobs(np.full(SHAPE, np.nan, dtype=np.float32), 10)
