@@ -17,9 +17,10 @@ from .picker_reliability import TINY, votes_of_witnesses, witnesses_of
 FEWEST_WITNESSES = 3  # the votes of two are three numbers, which any two kinds explain
 MOST_KINDS = 8
 STEP = 0.25  # of the log-odds: picks of the same votes within it are fitted as one
-# The share of particles in a kind is its agreement, divided by that of the kind that agrees most, to this power: a kind that
-# agrees half as often is mostly lookalikes. Chosen on seeds 1 and 2; benchmarks/results/accuracy_what_helped.md has others.
-STEEPNESS = 3
+# Odds of particles in a kind that agrees half as often as the one that agrees most, and to which power they grow with the odds of
+# agreeing: half as often are mostly lookalikes, nine tenths as often faint particles. Chosen on seeds 1 and 2;
+# benchmarks/results/accuracy_what_helped.md has others.
+HALF_AS_OFTEN, STEEPNESS = 0.25, 4
 SIDE = 0.95  # share of a kind that begins on its side, when it is divided
 TRIAL_ROUNDS, ROUNDS, CHANGE = 8, 300, 1e-3
 TRIED = 3  # best divisions of which the whole fit is made
@@ -74,7 +75,9 @@ class Kinds:
         agreed = agreement**2 @ belonging / belonging.sum(axis=0)
         if not agreed.max() > 0:
             return None
-        return Kinds(witness, found.share, found.rate, found.mean, found.deviation, (agreed / agreed.max()) ** STEEPNESS)
+        ratio = agreed / agreed.max()
+        odds, against = HALF_AS_OFTEN * ratio**STEEPNESS, (1 - ratio) ** STEEPNESS
+        return Kinds(witness, found.share, found.rate, found.mean, found.deviation, odds / (odds + against))
 
 
 @dataclass(frozen=True)

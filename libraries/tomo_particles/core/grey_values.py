@@ -86,8 +86,10 @@ def extremes_within(boxes: np.ndarray, reach: int, scale: tuple[float, float]) -
     away, middle = reach + SMOOTHING // 2, boxes.shape[-1] // 2
     inner = slice(middle - away, middle + away)
     smooth = boxes[:, inner, inner, inner] - np.float32(scale[0])  # before summing, for the precision of float32
-    for _ in range(3):  # the mean over a cube is taken along one axis after the other; the axes are rotated each time
-        smooth = (smooth[:, :-2] + smooth[:, 1:-1] + smooth[:, 2:]).transpose(0, 2, 3, 1)
+    for axis in (1, 2, 3):  # the sum over a cube is taken along one axis after the other
+        before, here, behind = (smooth[(slice(None),) * axis + (slice(k, k - 2 or None),)] for k in range(3))
+        smooth = before + here
+        smooth += behind
     limits = [smooth.min(axis=(1, 2, 3)), smooth.max(axis=(1, 2, 3))]
     return np.stack(limits, axis=1).astype(float) / scale[1] / SMOOTHING**3
 

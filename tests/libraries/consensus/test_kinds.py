@@ -76,3 +76,17 @@ def test_particles_that_one_picker_misses_stay_particles():
     votes[~votes.any(axis=1), 0] = True
     share = Kinds.learned(votes, log_odds, agreement_labels(votes.sum(axis=1), 3)).particle_share(votes, log_odds)
     assert (share[:300] >= 0.5).mean() > 0.95 and (share[300:] < 0.5).mean() > 0.95
+
+
+def test_faint_particles_that_fewer_pickers_find_stay_particles():
+    """On the large job of the benchmarks they were a kind of their own, whose share of particles was thought to be 0.3 to 0.7."""
+    rng = np.random.default_rng(5)
+    found_by = {"bright": (0.87, 0.78, 0.74), "faint": (0.82, 0.7, 0.67), "noise": (0.15, 0.2, 0.3)}
+    kind = np.repeat(list(found_by), [5000, 2500, 5000])
+    seen = rng.random((len(kind), 3)) < np.array([found_by[name] for name in kind])
+    log_odds = np.array([rng.normal(*{"bright": (1.2, 0.2), "faint": (0.3, 0.4), "noise": (-4, 1.5)}[name]) for name in kind])
+    some = seen.any(axis=1)
+    seen, log_odds, kind = seen[some], log_odds[some], kind[some]
+    share = Kinds.learned(seen, log_odds, agreement_labels(seen.sum(axis=1), 3)).particle_share(seen, log_odds)
+    assert (share[kind == "faint"] >= 0.5).mean() > 0.95 and (share[kind == "noise"] < 0.5).mean() > 0.98
+    assert share[kind == "faint"].mean() > 0.9
