@@ -52,7 +52,7 @@ def in_tomogram_voxels(
     table["class"] = ["" if name == NO_SPECIES else name for name in columns.get("imageRef", [""] * n)]
     for name, label in zip((*ANGLES, SPREAD), (*XMD_ANGLES, DISAGREEMENT), strict=True):
         table[name] = with_nan(columns.get(label, [np.nan] * n))
-    positions, rates = table[["x", "y", "z"]].to_numpy(float), table["rate"].to_numpy(float)
+    positions, rates = (np.array(table[columns], dtype=float) for columns in (["x", "y", "z"], "rate"))
     rows = table.groupby("tomo_id").indices
     for tomogram in tomograms:
         if (own := rows.get(tomogram.tomo_id)) is not None:
