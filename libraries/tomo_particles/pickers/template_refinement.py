@@ -27,7 +27,7 @@ from .template_matching import (
     windows_around,
 )
 
-COARSER = 2.0  # the resolution of the coarse search over that of the fine one
+COARSER = 1.5  # the resolution of the coarse search over that of the fine one
 DETAILS = 2.5  # coarse resolutions in a diameter, at least: smaller particles are not told from noise
 REACH = 2.0  # fine voxels around a candidate
 TURNS = 1.25  # coarse steps around the best coarse rotation of a candidate

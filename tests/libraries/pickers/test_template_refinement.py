@@ -21,7 +21,7 @@ from tomo_particles.pickers.template_search import SearchSettings, Template, sea
 
 RATE, DIAMETER, SHAPE = 10.0, 140.0, (40, 64, 56)
 PLACES = np.array([(14, 15, 13), (40, 16, 20), (20, 44, 26), (42, 48, 16)])  # x, y, z
-SETTINGS = SearchSettings(whiten=False, angular_step=24.0, number=4)
+SETTINGS = SearchSettings(whiten=False, angular_step=15.0, number=4)
 TEMPLATE_BOX = 24
 
 
@@ -98,7 +98,7 @@ def test_the_picks_are_those_of_the_exhaustive_search(both):
 
 def test_far_fewer_rotations_are_compared_everywhere_for_the_same_threshold(both):
     whole, fine = both[True], both[False]
-    assert fine.work < whole.work / 3  # of so coarse an angular step; of finer ones less
+    assert fine.work < whole.work / 2.5  # of so coarse an angular step; of finer ones less
     assert fine.found.automatic_threshold == pytest.approx(whole.found.automatic_threshold, rel=0.03)
     assert np.isfinite(fine.found.score).mean() < 0.2 < np.isfinite(whole.found.score).mean()
 

@@ -60,12 +60,12 @@ class XmippProtTemplateMatching3D(TomogramPicker):
     _label = "template matching 3D"
     _program = TEMPLATE_PROGRAM
     _stepParams = ("templateFile", "templateRate", "diameters", "tiltFirst", "tiltLast", "angularStep", "lowPass", "doCtf",
-                   "defocus", "voltage", "sphericalAberration", "amplitudeContrast", "select", "scoreMaps")
+                   "defocus", "voltage", "sphericalAberration", "amplitudeContrast", "select", "coarseFirst", "scoreMaps")
     _outputParams = ("boxSize",)
     _optionFields = {**TomogramPicker._optionFields, "--templates": "inputTemplates", "--templateMask": "mask",
                      "--diameter": "diameters",
                      "--tilts": "tiltFirst", "--angularstep": "angularStep", "--lowpass": "lowPass", "--defocus": "defocus",
-                     "--voltage": "voltage"}
+                     "--voltage": "voltage", "--coarseFirst": "coarseFirst"}
 
     # ---- form
     def _defineParams(self, form):
@@ -113,12 +113,15 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         form.addParam("boxSize", params.FloatParam, default=0.0, label="Box size of the output (Å)",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="1.5 to 2 particle diameters are right for the consensus. 0: the box of the largest template.")
+        form.addParam("coarseFirst", params.BooleanParam, default=False, label="Coarse search first?",
+                      condition="not scoreMaps",
+                      help="Yes: every orientation is compared only where a search at a coarser resolution found something. For "
+                           "large particles this is about five times faster and finds fewer other things, but may miss a few "
+                           "crowded or weak particles. No: every orientation is compared at every voxel.")
         form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="Yes: write the best score of every voxel, for each template, into picking/score_maps of the extra "
-                           "folder. Each map is as large as its tomogram. Every orientation is then compared at every voxel, "
-                           "which takes several times longer. No: only where a search at half the resolution found "
-                           "something, if that saves time.")
+                           "folder. Each map is as large as its tomogram.")
         self._defineOptics(form)
         self._defineThreads(form)
 
@@ -166,7 +169,7 @@ class XmippProtTemplateMatching3D(TomogramPicker):
             templates=[str(Path(files.templates) / f"{name}.mrc") for name in self._species()],
             mask=files.mask if self.mask.get() is not None else "", diameters=self._diameters(),
             tilts=(self.tiltFirst.get(), self.tiltLast.get()), angular_step=self.angularStep.get(), low_pass=self.lowPass.get(),
-            optics=optics, select=SELECTIONS[self.select.get()])
+            optics=optics, select=SELECTIONS[self.select.get()], coarse_first=self.coarseFirst.get() and not self.scoreMaps)
         return commands.matching_arguments(link, picks, options, rate=self.inputTomograms.get().getSamplingRate(),
                                            selection=self._selection(), bright=self.bright.get(), threads=self.binThreads.get(),
                                            score_maps=files.score_maps if self.scoreMaps else "")

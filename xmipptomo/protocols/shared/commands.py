@@ -102,7 +102,7 @@ def blob_arguments(tomogram: str, output: str, *, rate: float, diameter: float, 
 class MatchingOptions:
     """How to match: templates and mask as files, diameters Å ([] unknown), tilts and step degrees, low-pass Å; 0: automatic.
 
-    optics None: no CTF.  select: all, thresholded or filtered.
+    optics None: no CTF.  select: all, thresholded or filtered.  coarse_first: a coarser search says where to compare.
     """
 
     templates: Sequence[str]
@@ -113,6 +113,7 @@ class MatchingOptions:
     low_pass: float
     optics: Optics | None
     select: str
+    coarse_first: bool = False
 
 
 def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, rate: float, selection: Selection, bright: bool,
@@ -126,6 +127,7 @@ def matching_arguments(tomogram: str, output: str, options: MatchingOptions, *, 
     arguments += ["--angularstep", options.angular_step] if options.angular_step else []
     arguments += ["--lowpass", options.low_pass] if options.low_pass else []
     arguments += options.optics.arguments() if options.optics else ["--defocus", 0]
+    arguments += ["--coarseFirst"] if options.coarse_first else []
     arguments += ["--scoremaps", score_maps] if score_maps else []
     return [*arguments, "--select", options.select]
 
