@@ -222,7 +222,7 @@ class TomoExtractSubtomograms(Program):
         self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, if the header of the tomogram has none or a wrong one")
         self.addParamsLine(" [--normalize] : every box gets mean 0 and standard deviation 1")
         self.addParamsLine(" [--invert] : invert the contrast (dark particles become bright)")
-        self.addParamsLine(" [--factor <double=1>] : multiply the grey values by this factor")
+        self.addParamsLine(" [--factor <double=1>] : multiply the grey values by this factor; --normalize and --network undo it")
         self.addParamsLine(" [--border <what=pad>] : what happens to picks whose box crosses the border of the tomogram")
         self.addParamsLine("      where <what>")
         self.addParamsLine("        pad : they are kept; the missing part of the box is filled with its mean")

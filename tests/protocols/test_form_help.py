@@ -1,5 +1,7 @@
 """What the forms tell of numbers that lie elsewhere is what these are, and the same on every form."""
 
+import inspect
+import keyword
 import re
 import warnings
 from pathlib import Path
@@ -8,6 +10,9 @@ import pytest
 
 with warnings.catch_warnings():  # of Scipion's own modules
     warnings.simplefilter("ignore")
+    from pyworkflow.protocol import Protocol
+
+    from xmipptomo import protocols
     from xmipptomo.protocols import (
         XmippProtDeepConsensusPicking3D,
         XmippProtDeepPick3D,
@@ -53,3 +58,16 @@ def test_the_lowest_score_does_not_promise_a_window_that_is_not_there():
     for picker in (XmippProtPickBlobs3D, XmippProtTemplateMatching3D):
         told = help_of(picker, "threshold")
         assert "on slices (right click, analyse results)" in told and "look at the scores" not in told + picker.__doc__
+
+
+EVERY_PROTOCOL = [one for one in vars(protocols).values() if inspect.isclass(one) and issubclass(one, Protocol)]
+
+
+@pytest.mark.parametrize("protocol_class", EVERY_PROTOCOL)
+def test_a_condition_names_only_what_stands_above_it(protocol_class):
+    """Scipion asks for a condition while it draws the form: with a later parameter the window does not open, and says nothing."""
+    above = {"expertLevel"}
+    for name, param in protocol_class()._definition.iterAllParams():
+        names = re.findall(r"(?<!['\"])\b[A-Za-z_]\w*\b(?!['\"])", param.condition.get() or "")
+        assert {word for word in names if not keyword.iskeyword(word)} <= above, name
+        above.add(name)

@@ -113,15 +113,15 @@ class XmippProtTemplateMatching3D(TomogramPicker):
         form.addParam("boxSize", params.FloatParam, default=0.0, label="Box size of the output (Å)",
                       expertLevel=params.LEVEL_ADVANCED,
                       help="1.5 to 2 particle diameters are right for the consensus. 0: the box of the largest template.")
+        form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
+                      expertLevel=params.LEVEL_ADVANCED,
+                      help="Yes: write the best score of every voxel, for each template, into picking/score_maps of the extra "
+                           "folder. Each map is as large as its tomogram.")
         form.addParam("coarseFirst", params.BooleanParam, default=False, label="Coarse search first?",
                       condition="not scoreMaps",
                       help="Yes: every orientation is compared only where a search at a coarser resolution found something. For "
                            "large particles this is about five times faster and finds fewer other things, but may miss a few "
                            "crowded or weak particles. No: every orientation is compared at every voxel.")
-        form.addParam("scoreMaps", params.BooleanParam, default=False, label="Keep the score maps?",
-                      expertLevel=params.LEVEL_ADVANCED,
-                      help="Yes: write the best score of every voxel, for each template, into picking/score_maps of the extra "
-                           "folder. Each map is as large as its tomogram.")
         self._defineOptics(form)
         self._defineThreads(form)
 
