@@ -169,6 +169,7 @@ def _write_table(config: ExtractionConfig, own: _Set, boxes: WrittenBoxes, notes
     import numpy as np
 
     from tomo_particles.core.files import written_aside
+    from tomo_particles.core.subtomograms import FLAT
     from tomo_particles.formats.xmd import write_table
 
     kept, picks, contrast = own.kept, own.picks, boxes.contrast
@@ -184,7 +185,7 @@ def _write_table(config: ExtractionConfig, own: _Set, boxes: WrittenBoxes, notes
         "max": contrast[:, 1],
     }
     write_table(f"{config.base}.xmd", rows)
-    flat = contrast[:, 0] == contrast[:, 1]
+    flat = contrast[:, 1] - contrast[:, 0] <= FLAT
     found = Extracted(len(kept), len(picks) - len(kept), int((boxes.gaps > 0).sum()), int(flat.sum()), notes)
     if config.note:
         with written_aside(config.note) as aside:

@@ -32,8 +32,7 @@ class Stage:
     def __init__(self, what: str, total: float, items: str) -> None:
         self._what, self._total, self._items = what, total, items
         self._done = 0.0
-        self._last_line = time.monotonic()
-        self._lock = threading.Lock()  # several threads may say what they did
+        self._lock = threading.RLock()  # several threads may say what they did
         self._bar = _display.add(what, total, items) if _display.is_live else None
 
     def each(self, items: Iterable[Item]) -> Iterator[Item]:
@@ -47,15 +46,16 @@ class Stage:
     def done(self, line: str = "") -> None:
         """One more item is done. line: what came of it; a bar is shown in its place."""
         with self._lock:
-            self._to(int(self._done + 1e-9) + 1, said=bool(line))
-            share = f" ({self._share})" if self._total > 1 else ""
-        if line:
-            say_on_the_way(f"{line}{share}")
+            done = int(self._done + 1e-9) + 1
+            if line:
+                share = f" ({done} of {self._total:.0f} {self._items})" if self._total > 1 else ""
+                say_on_the_way(f"{line}{share}")
+            self._to(done)
 
     def step(self, line: str) -> None:
         """As `done`, of items that are no more than their lines."""
-        self.done()
         say_on_the_way(line)
+        self.done()
 
     def within(self, share: float) -> None:
         """The share that is done of the item at work."""
@@ -65,20 +65,13 @@ class Stage:
         """The share that is done of all items."""
         self._to(share * self._total)
 
-    def _to(self, done: float, said: bool = False) -> None:
-        """said: in a line of its own."""
-        self._done, now = done, time.monotonic()
-        if self._bar is not None:
-            _display.move(self._bar, done)
-        elif said:
-            self._last_line = now
-        elif now - self._last_line > LINE_EVERY and 0 < done < self._total:
-            self._last_line = now
-            say_on_the_way(f"{self._what}: {self._share}")
-
-    @property
-    def _share(self) -> str:
-        return f"{self._done:.{1 if self._total < 100 and self._done % 1 >= 0.05 else 0}f} of {self._total:.0f} {self._items}"
+    def _to(self, done: float) -> None:
+        with self._lock:
+            self._done = max(done, self._done)  # a thread may come late
+            if self._bar is not None:
+                _display.move(self._bar, self._done)
+            elif time.monotonic() - _display.last_line > LINE_EVERY and 0 < self._done < self._total:
+                say_on_the_way(f"{self._what}: {int(100 * self._done / self._total)} %")
 
 
 @contextmanager
@@ -91,6 +84,7 @@ def stage(what: str, total: float, items: str) -> Iterator[Stage]:
 
 def say_on_the_way(line: str) -> None:
     """Print a line about the work, where bars do not show how far it is."""
+    _display.last_line = time.monotonic()
     if not _display.is_live and not _display.quiet:
         print(one_line(line))
 
@@ -101,6 +95,7 @@ class _Display:
     def __init__(self) -> None:
         self.quiet = False
         self.progress: Progress | None = None
+        self.last_line = time.monotonic()  # when the last line about the work was said
 
     @property
     def is_live(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..core.coordinates import require_places
 from ..formats.headers import ANGLES
 
 if TYPE_CHECKING:
@@ -45,9 +46,11 @@ class MergedPicks:
         """The picks of an XMD table. A table of picks that were not merged has one picker each and no label."""
         n = len(columns.get("x", []))
         network = columns.get(NETWORK, [np.nan] * n)
+        positions = np.array([columns.get(axis, []) for axis in "xyz"], dtype=float).T.reshape(-1, 3)
+        require_places(positions, "the merged picks")
         return MergedPicks(
             np.array(columns.get("tiltSeriesId", [""] * n), dtype=object),
-            np.array([columns.get(axis, []) for axis in "xyz"], dtype=float).T.reshape(-1, 3),
+            positions,
             np.asarray(columns.get(SCORE, network), dtype=float),
             np.asarray(network, dtype=float),
             np.asarray(columns.get("count", [1] * n), dtype=int),

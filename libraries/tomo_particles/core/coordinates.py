@@ -58,7 +58,7 @@ def require_places(positions: np.ndarray, source: str) -> None:
     if not places.all():
         raise InputError(
             f"{source}: pick {int(np.argmin(places)) + 1} has a coordinate that is not a number, or beyond {FARTHEST:g} voxels; "
-            "correct or remove that row"
+            "correct or remove that row, or correct the sampling rate"
         )
 
 

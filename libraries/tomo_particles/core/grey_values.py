@@ -15,6 +15,7 @@ MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 # rarer than that.
 COMMON, MAX_GREY = 0.99, 2.0
 LEAST_DEVIATION = 1 / MOST_GREY
+EMPTY = 1e-3  # of what is common: values so near to the median hold no data where most are
 FLAT_NOTE = "almost all voxels have the same value: there is little or nothing to see in it"
 CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would take most of the grey scale
 
@@ -28,15 +29,22 @@ def robust_scale(values: np.ndarray) -> tuple[float, float]:
 def sample_of(volume: np.ndarray) -> np.ndarray:
     """(n,) float32 grey values at a regular sample of the voxels of a (z, y, x) tomogram, those that are numbers.
 
-    Raises GreyValuesError where none is.
+    Raises GreyValuesError where none is, and where they deviate so little that their squares do not fit into float32.
     """
     sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32).ravel()
     usable = are_numbers(sample)
-    if usable.all():
-        return sample
-    if not usable.any():
-        raise GreyValuesError(volume)
-    return sample[usable]
+    if not usable.all():
+        if not usable.any():
+            raise GreyValuesError(volume)
+        sample = sample[usable]
+    require_deviation(float(sample.std(dtype=float)), volume)
+    return sample
+
+
+def require_deviation(deviation: float, volume: object = None) -> None:
+    """Raise GreyValuesError for a deviation of grey values that is too small to compute with; 0 is allowed."""
+    if 0 < deviation < LEAST_DEVIATION:
+        raise GreyValuesError(volume, f"has grey values that deviate by {deviation:.2g} alone; multiply them by a large factor")
 
 
 def without_gaps(grey: np.ndarray) -> tuple[np.ndarray, int]:
@@ -58,14 +66,15 @@ def is_flat(volume: np.ndarray, grey: float) -> bool:
 def grey_scale(volume: np.ndarray) -> tuple[float, float]:
     """Robust mean and deviation of the grey values of a (z, y, x) tomogram, from a regular sample of its voxels.
 
-    Raises GreyValuesError where the deviation is so small that its square does not fit into float32.
+    Where most of it is empty, of the rest. Raises GreyValuesError as `sample_of`.
     """
     sample = sample_of(volume)
     median, deviation = robust_scale(sample)
-    deviation = deviation or float(sample.std(dtype=float))
-    if 0 < deviation < LEAST_DEVIATION:
-        raise GreyValuesError(volume, f"has grey values that deviate by {deviation:.2g} alone; multiply them by a large factor")
-    return median, deviation or 1.0
+    away = np.abs(sample - median)
+    nearest = EMPTY * float(np.quantile(away, COMMON))
+    if deviation < nearest:
+        median, deviation = robust_scale(sample[away > nearest])
+    return median, deviation or float(sample.std(dtype=float)) or 1.0
 
 
 def extremes(volume: np.ndarray, position: np.ndarray, reach: int, scale: tuple[float, float]) -> tuple[float, float]:

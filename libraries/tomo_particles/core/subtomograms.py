@@ -11,7 +11,7 @@ from .coordinates import rescale_positions, same_sampling_rate
 MOST_GREY = 1e15  # a grey value further from 0 is damage, and its square would not fit into float32
 NO_NUMBERS = f"not numbers (NaN, infinite or beyond {MOST_GREY:g})"
 # A deviation of grey values that holds no signal: this share of the tomogram's own, or of the mean of the box, which is rounded
-FLAT, ROUNDED = 1e-6, 2e-6
+FLAT, ROUNDED = 1e-6, 2e-7
 BESIDE = 4  # voxels more than its edge that a resampled box is made of
 LEAST_DIAMETERS, MOST_DIAMETERS = 1.3, 2.6  # edge of a box in diameters of the particle: 1.5 to 2 are good, others far from it
 
@@ -118,14 +118,19 @@ def fill_gaps(grey: np.ndarray) -> int:
 
     Returns how many there were.
     """
-    with np.errstate(invalid="ignore", over="ignore"):
-        if abs(grey.sum(dtype=np.float32)) <= MOST_GREY:  # the usual case: one look at every value, no array of answers
-            return 0
-        finite = are_numbers(grey)
+    if all_numbers(grey):  # the usual case
+        return 0
+    finite = are_numbers(grey)
     count = int(grey.size - np.count_nonzero(finite))
     if count:
         grey[~finite] = grey[finite].mean(dtype=float) if count < grey.size else 0
     return count
+
+
+def all_numbers(grey: np.ndarray) -> bool:
+    """Whether no grey value is one of NO_NUMBERS, without an array of answers; NaN is neither above nor below."""
+    with np.errstate(invalid="ignore"):
+        return not grey.size or bool(grey.min() >= -MOST_GREY and grey.max() <= MOST_GREY)
 
 
 def are_numbers(grey: np.ndarray) -> np.ndarray:
@@ -135,9 +140,8 @@ def are_numbers(grey: np.ndarray) -> np.ndarray:
 
 def fill_gaps_of_each(boxes: np.ndarray) -> np.ndarray:
     """`fill_gaps` of each of (n, box, box, box) boxes; returns (n,) how many voxels of each were no numbers."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        if abs(boxes.sum(dtype=np.float32)) <= MOST_GREY:  # the usual case, all at once
-            return np.zeros(len(boxes), dtype=int)
+    if all_numbers(boxes):  # the usual case
+        return np.zeros(len(boxes), dtype=int)
     return np.array([fill_gaps(box) for box in boxes])
 
 
@@ -153,7 +157,7 @@ def normalised(box: np.ndarray) -> np.ndarray:
 
 
 def _normalise(box: np.ndarray, flat: float) -> np.ndarray:
-    mean = box.mean()
+    mean = np.float32(box.mean(dtype=float))  # exact where all values are equal
     box -= mean
     deviation = np.sqrt(np.square(box).mean())
     if deviation > max(flat, ROUNDED * abs(mean)):

@@ -45,9 +45,10 @@ def network_input(boxes: np.ndarray, architecture: str, *, flat: float = 0.0, ow
         seen = _seen(boxes, mean, architecture)
     if not np.isfinite(seen).all():  # rare: a search in all voxels of all boxes would take longer
         seen = _seen(np.nan_to_num(boxes, nan=0, posinf=0, neginf=0), np.zeros_like(mean), architecture)
-    seen = seen - seen.mean(axis=(1, 2, 3), keepdims=True)
+    rest = seen.mean(axis=(1, 2, 3), keepdims=True, dtype=float).astype(np.float32)  # exact where all values are equal
+    seen = seen - rest
     deviation = seen.std(axis=(1, 2, 3), keepdims=True)
-    return np.divide(seen, deviation, out=np.zeros_like(seen), where=deviation > np.maximum(flat, ROUNDED * np.abs(mean)))
+    return np.divide(seen, deviation, out=np.zeros_like(seen), where=deviation > np.maximum(flat, ROUNDED * np.abs(rest)))
 
 
 def _seen(boxes: np.ndarray, mean: np.ndarray, architecture: str) -> np.ndarray:

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from scipy.ndimage import gaussian_filter, gaussian_laplace, maximum_filter, uniform_filter
 
-from ..core.grey_values import FLAT_NOTE, SAMPLE_STEP, gaps_note, grey_limits, is_flat, robust_scale, sample_of
+from ..core.grey_values import COMMON, EMPTY, FLAT_NOTE, SAMPLE_STEP, gaps_note, grey_limits, is_flat, robust_scale, sample_of
+from ..core.subtomograms import are_numbers
 from .peaks import Peaks, find_peaks
 
 METHODS = ("log", "dog")
@@ -123,7 +124,8 @@ def empty_places(volume: np.ndarray, diameter: float, threads: int = 1) -> tuple
         texture[slab] = np.sqrt(np.maximum(uniform_filter(grey * grey, width) - mean * mean, 0))[inner]
 
     gaps = _by_slabs(volume, width, work, threads)
-    usual = float(np.median(texture[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP]))
+    some = texture[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP]
+    usual = float(np.median(some[some >= EMPTY * np.quantile(some, COMMON)]))  # most of it may be empty
     # a cube at the edge of an empty place has texture from the data: widen empty places by half a cube, up to the data
     return maximum_filter(texture < MIN_TEXTURE * usual, 2 * (width // 2) + 1), gaps
 
@@ -141,7 +143,7 @@ def _by_slabs(volume: np.ndarray, halo: int, work: Callable[[np.ndarray, slice, 
         around = slice(max(0, start - halo), min(stop + halo, depth))
         grey = np.array(volume[around], dtype=np.float32)
         inner = slice(start - around.start, stop - around.start)
-        gap = ~np.isfinite(grey)
+        gap = ~are_numbers(grey)
         grey[gap] = centre
         work(grey, inner, slice(start, stop), around)
         return int(np.count_nonzero(gap[inner]))

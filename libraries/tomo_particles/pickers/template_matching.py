@@ -16,7 +16,8 @@ import scipy.fft
 from scipy.spatial.transform import Rotation
 
 from ..core.errors import GreyValuesError
-from ..core.grey_values import MAD_TO_DEVIATION, without_gaps
+from ..core.grey_values import MAD_TO_DEVIATION, require_deviation, without_gaps
+from ..core.subtomograms import are_numbers
 from ..fourier.filters import filtered, fourier_resized
 from .peaks import Peaks, find_peaks, noise_threshold
 from .template_kernels import TemplateKernels, TomogramFilter
@@ -109,7 +110,9 @@ def prepare(
     if gaps == grey.size:
         raise GreyValuesError
     grey -= np.float32(grey.mean(dtype=float))
-    grey *= np.float32((1.0 if bright else -1.0) / (float(grey.std(dtype=float)) or 1.0))
+    deviation = float(grey.std(dtype=float))
+    require_deviation(deviation)
+    grey *= np.float32((1.0 if bright else -1.0) / (deviation or 1.0))
     if shape != grey.shape:
         grey = fourier_resized(grey, shape, workers)
     scale = np.array(volume.shape) / np.array(shape)
@@ -134,7 +137,7 @@ def without_bad(volume: np.ndarray, bad: np.ndarray) -> np.ndarray:
     A bead draws the peaks of all templates from some way off, because it is so much denser than a particle.
     """
     grey = np.array(volume, dtype=np.float32)
-    good = ~bad & np.isfinite(grey)
+    good = ~bad & are_numbers(grey)
     grey[bad] = grey[good].mean(dtype=float) if good.any() else 0
     return grey
 

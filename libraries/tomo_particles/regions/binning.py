@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import label
 
 from ..core.grey_values import robust_scale
+from ..core.subtomograms import are_numbers
 
 COARSE = 20.0  # Å: the least voxel of a mask; regions need no finer one
 FINE = 11.0  # Å: the most for textures; the two leaflets of a membrane are 36 Å apart
@@ -64,7 +65,7 @@ def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTo
         around = slice(max(0, start - 1), min(stop + 1, len(volume)))
         grey = np.array(volume[around], dtype=np.float32)
         inner = slice(start - around.start, stop - around.start)
-        numbers = np.isfinite(grey)
+        numbers = are_numbers(grey)
         data = (numbers & ~_as_neighbours(grey))[inner]
         gaps += int(np.count_nonzero(~numbers[inner]))
         counts = _block_sums(data, first)

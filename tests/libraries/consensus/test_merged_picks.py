@@ -16,6 +16,7 @@ from tomo_particles.consensus.merged_picks import (
     write_pickers,
     write_scores,
 )
+from tomo_particles.core.errors import InputError
 
 
 @pytest.mark.parametrize("pickers", [[1], [1, 3], [0], [0, 12]])
@@ -112,3 +113,10 @@ def test_the_table_has_one_row_per_pick():
     table = merged().table()
     assert list(table) == ["tomo_id", "x", "y", "z", "score", "network", "support", "label"]
     assert table["x"].tolist() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e30])
+def test_a_table_with_a_place_that_no_tomogram_reaches_is_refused(value):
+    columns = {"x": [1.0, value], "y": [1.0, 1.0], "z": [1.0, 1.0]}
+    with pytest.raises(InputError, match="the merged picks: pick 2 has a coordinate"):
+        MergedPicks.from_columns(columns)

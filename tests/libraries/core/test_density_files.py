@@ -218,6 +218,17 @@ def test_voxels_that_are_no_numbers_do_not_count_among_the_grey_values(mrc):
     assert grey_scale(values) == pytest.approx(expected[0], abs=1.5) and grey_limits(values) == pytest.approx(expected[1], abs=3)
 
 
+@pytest.mark.parametrize("rest", [0.0, 1e-9, 1e-20])
+def test_the_grey_scale_of_a_tomogram_that_is_mostly_empty_is_that_of_its_data(rest):
+    """Its deviation was that of the rounding of the empty part, so that nothing else was flat and everything stood out."""
+    rng = np.random.default_rng(2)
+    values = rng.normal(5, 2, (64, 64, 64)).astype(np.float32)
+    values[:, :40] = rest * rng.standard_normal((64, 40, 64))
+    assert grey_scale(values) == pytest.approx((5, 2), abs=0.2)
+    values[10:12, 60:62, 10:12] = 1e6  # a few spikes are not what is common
+    assert grey_scale(values) == pytest.approx((5, 2), abs=0.2)
+
+
 def test_a_tomogram_without_numbers_is_refused_by_name(mrc):
     path = mrc("t.mrc", np.full((8, 8, 8), np.nan, dtype=np.float32))
     with pytest.raises(InputError, match="holds no numbers, only NaN, infinite or huge voxels"), open_tomogram(path) as opened:

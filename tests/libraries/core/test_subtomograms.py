@@ -166,6 +166,18 @@ def test_a_factor_does_nothing_to_a_normalised_box():
     np.testing.assert_array_equal(Cutter(BOX, 10.0, normalise=True, factor=1e15).cut(volume, place, 10.0), expected)
 
 
+def test_opposite_huge_values_do_not_cancel():
+    boxes = np.random.default_rng(0).normal(5, 1, (2, 8, 8, 8)).astype(np.float32)
+    boxes[1, 3, 3, 3], boxes[1, 5, 3, 4] = 1e20, -1e20
+    assert fill_gaps(boxes[1].copy()) == 2 and fill_gaps_of_each(boxes).tolist() == [0, 2] and abs(boxes).max() < 20
+
+
+def test_a_box_on_a_high_level_is_not_flat():
+    volume = (1e6 + np.random.default_rng(0).normal(0, 1, (20, 20, 20))).astype(np.float32)  # to the nearest 0.06
+    box = Cutter(BOX, 10.0, normalise=True).cut(volume, np.array([10.0, 9, 8]), 10.0)
+    assert box.std() == pytest.approx(1, abs=1e-3)
+
+
 @pytest.mark.parametrize("value", [np.nan, -np.inf, 2e38, -1e16])
 def test_a_voxel_that_is_no_number_or_huge_gets_the_mean_of_the_others(value):
     grey = np.random.default_rng(0).normal(5, 1, (3, 8, 8, 8)).astype(np.float32)

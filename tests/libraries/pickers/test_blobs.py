@@ -75,6 +75,15 @@ def test_the_border_without_data_gives_no_picks():
     assert nearest(found.positions).max() < 1.0
 
 
+@pytest.mark.parametrize("rest", [0.0, 1e-9])
+def test_a_tomogram_that_is_mostly_empty_gives_the_picks_of_its_data(rest):
+    data = balls()
+    whole = np.zeros((*data.shape[:2], 3 * data.shape[2]), dtype=np.float32)
+    whole[:, :, : data.shape[2]] = data
+    whole[:, :, data.shape[2] :] = rest * np.random.default_rng(1).standard_normal((*data.shape[:2], 2 * data.shape[2]))
+    assert nearest(find_blobs(whole, 10).positions).max() < 1.0 and len(find_blobs(whole, 10)) == len(find_blobs(data, 10))
+
+
 def test_a_flat_tomogram_has_no_blobs():
     assert len(find_blobs(np.full(SHAPE, 7, dtype=np.int8), 10)) == 0
 
@@ -93,7 +102,7 @@ def test_a_diameter_that_does_not_fit_is_refused(diameter):
 def test_voxels_that_are_no_numbers_change_nothing_and_are_counted():
     volume, notes = balls(), []
     expected = find_blobs(volume, 10)
-    volume[0, 0, 0], volume[40, 50, 3], volume[33, 7, 50] = np.nan, np.inf, -np.inf
+    volume[0, 0, 0], volume[40, 50, 3], volume[33, 7, 50] = np.nan, np.inf, -1e20
     found = find_blobs(volume, 10, notes=notes)
     np.testing.assert_allclose(found.positions, expected.positions, atol=0.01)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=0.01)

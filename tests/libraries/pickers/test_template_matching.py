@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tomo_particles.core.errors import GreyValuesError
 from tomo_particles.fourier.ctf import CTF
 from tomo_particles.fourier.filters import filtered, radial_frequency
 from tomo_particles.fourier.whitening import whitening_of
@@ -125,6 +126,11 @@ def test_noise_scores_stay_below_the_automatic_threshold_and_the_particle_above(
     found = search(volume + 12 * volume.std() * noise, tomogram_filter, grid).peaks(8)
     assert 1 <= len(found) <= 4
     assert found.positions[0] == pytest.approx((25, 30, 18), abs=1)
+
+
+def test_grey_values_that_deviate_too_little_to_compute_with_are_refused():
+    with pytest.raises(GreyValuesError, match="deviate by"):
+        search(1e-18 * np.random.default_rng(0).standard_normal(SHAPE), TomogramFilter(25.0), rotation_grid(60))
 
 
 def test_a_coarser_search_maps_positions_back_exactly():

@@ -117,6 +117,7 @@ def test_a_constant_border_has_no_data_a_constant_hole_inside_has(scene):
     grey[:, :, :12] = 0
     grey[16:24, 24:36, 30:40] = 0
     grey[:, 50:, 50:] = np.nan
+    grey[:, 55:, 50:] = 1e20
     tomogram = binned(grey, RATE)
     assert tomogram.empty[:, :25, :6].all() and tomogram.empty[:, 25:, 25:].all()
     assert not tomogram.empty[:, :25, 6:].any()

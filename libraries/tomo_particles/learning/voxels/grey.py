@@ -13,6 +13,7 @@ from scipy.ndimage import affine_transform
 
 from ...core.coordinates import rescale_size
 from ...core.grey_values import SAMPLE_STEP, robust_scale, without_gaps
+from ...core.subtomograms import are_numbers
 from ...regions.region_mask import RegionMask
 
 MOST = 10.0  # deviations: gold beads and dirt are cut here
@@ -107,7 +108,7 @@ def has_data(block: np.ndarray) -> np.ndarray:
     same = np.ones(block.shape, dtype=bool)
     for axis in range(3):
         same &= np.moveaxis(_in_three_equal(np.moveaxis(block, axis, 0)), 0, axis)
-    return np.isfinite(block) & ~same
+    return are_numbers(block) & ~same
 
 
 def _in_three_equal(block: np.ndarray) -> np.ndarray:
@@ -138,7 +139,7 @@ def _sample_with_data(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for axis in range(3):
         row = [sample(axis, shift) for shift in range(-reach, reach + 1)]
         same &= _in_three_equal(np.stack(row))[reach]
-    known = np.isfinite(values) & ~same
+    known = are_numbers(values) & ~same
     return values[known], reach + SAMPLE_STEP * np.argwhere(known)[:, ::-1]
 
 
