@@ -34,6 +34,7 @@ BASELINE_BOXES = 96
 BOX, RADIUS, RATE = 50, 14.0, 8.68  # voxels, voxels, Å/voxel
 TILE = np.array((480, 464, 300))  # x, y, z: a tomogram is 2 x 2 of them, each turned its own way
 IN_TILE = {"target": 250, "rod": 80, "bead": 6}
+SHARES = {"scoring": "scored", "training": "network"}  # lines that say the share that is done, and those that end the step
 PICKERS = {
     "a": SimulatedPicker(recall=0.85, jitter=2.0, beads=0.9, others=0.2, noise=0.1, twice=0.05),
     "b": SimulatedPicker(recall=0.75, jitter=2.5, beads=0.9, others=0.1, noise=0.25, twice=0.05),
@@ -124,7 +125,8 @@ def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
     kinds: dict[str, float] = {}
     before = 0.0
     for second, line in lines:
-        kind = line.split()[0] if line.startswith(("consensus", "noise", "extract", "network", "scored")) else "rest"
+        word = SHARES.get(line.split(":")[0], line.split()[0])
+        kind = word if word in ("consensus", "noise", "extract", "network", "scored") else "rest"
         kinds[kind] = kinds.get(kind, 0.0) + second - before
         before = second
     return pd.DataFrame({"stage": kinds.keys(), "s": kinds.values()})
