@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.coordinates import require_places
+from ..core.errors import parameter
 from ..formats.headers import ANGLES
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class MergedPicks:
         n = len(columns.get("x", []))
         network = columns.get(NETWORK, [np.nan] * n)
         positions = np.array([columns.get(axis, []) for axis in "xyz"], dtype=float).T.reshape(-1, 3)
-        require_places(positions, "the merged picks")
+        require_places(positions, f"{parameter('input')}: the merged picks")
         return MergedPicks(
             np.array(columns.get("tiltSeriesId", [""] * n), dtype=object),
             positions,
