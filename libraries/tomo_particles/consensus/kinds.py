@@ -18,8 +18,8 @@ FEWEST_WITNESSES = 3  # the votes of two are three numbers, which any two kinds 
 MOST_KINDS = 8
 STEP = 0.25  # of the log-odds: picks of the same votes within it are fitted as one
 # With x, the agreement of a kind divided by that of the kind that agrees most, the odds of particles in it are
-# HALF_AS_OFTEN * (x / (1 - x)) ** STEEPNESS: at a half they are mostly lookalikes, at nine tenths mostly faint particles. Chosen on
-# seeds 1 and 2; benchmarks/results/accuracy_what_helped.md has others.
+# HALF_AS_OFTEN * (x / (1 - x)) ** STEEPNESS: at a half they are mostly lookalikes, at nine tenths mostly faint particles. Chosen
+# on seeds 1 and 2; benchmarks/results/accuracy_what_helped.md has others.
 HALF_AS_OFTEN, STEEPNESS = 0.25, 4
 SIDE = 0.95  # share of a kind that begins on its side, when it is divided
 TRIAL_ROUNDS, ROUNDS, CHANGE = 8, 300, 1e-3
