@@ -9,6 +9,7 @@ from .subtomograms import MOST_GREY, NO_NUMBERS, are_numbers, crop, fill_gaps
 
 SMOOTHING = 3  # voxels: one noisy voxel is not an object
 SAMPLE_STEP = 4  # every 4th voxel along each axis: a sufficient sample of the grey values
+MOST_SAMPLED = 1_000_000  # of a large tomogram fewer: a million give the deviation to a thousandth
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 # Grey values are cut at MAX_GREY times the limit that the share COMMON of them stays within: five deviations of noise. Unlike
 # the deviation, this limit also works in tomograms that are mostly empty. It limits the effect of gold beads and dirt, which are
@@ -31,7 +32,7 @@ def sample_of(volume: np.ndarray) -> np.ndarray:
 
     Raises GreyValuesError where none is, and where they deviate so little that their squares do not fit into float32.
     """
-    sample = np.asarray(volume[::SAMPLE_STEP, ::SAMPLE_STEP, ::SAMPLE_STEP], dtype=np.float32).ravel()
+    sample = _regular(volume)
     usable = are_numbers(sample)
     if not usable.all():
         if not usable.any():
@@ -39,6 +40,22 @@ def sample_of(volume: np.ndarray) -> np.ndarray:
         sample = sample[usable]
     require_deviation(float(sample.std(dtype=float)), volume)
     return sample
+
+
+def as_good_as_equal(volume: np.ndarray) -> float:
+    """Difference up to which grey values of a (z, y, x) tomogram show nothing: rounding, where there are no data."""
+    sample = _regular(volume)
+    sample = sample[are_numbers(sample)]
+    return _nothing(np.abs(sample - np.median(sample))) if sample.size else 0.0
+
+
+def _regular(volume: np.ndarray) -> np.ndarray:
+    step = max(SAMPLE_STEP, int(np.ceil(np.cbrt(volume.size / MOST_SAMPLED))))
+    return np.asarray(volume[::step, ::step, ::step], dtype=np.float32).ravel()
+
+
+def _nothing(away: np.ndarray) -> float:
+    return EMPTY * float(np.quantile(away, COMMON))
 
 
 def require_deviation(deviation: float, volume: object = None) -> None:
@@ -71,7 +88,7 @@ def grey_scale(volume: np.ndarray) -> tuple[float, float]:
     sample = sample_of(volume)
     median, deviation = robust_scale(sample)
     away = np.abs(sample - median)
-    nearest = EMPTY * float(np.quantile(away, COMMON))
+    nearest = _nothing(away)
     if deviation < nearest:
         median, deviation = robust_scale(sample[away > nearest])
     return median, deviation or float(sample.std(dtype=float)) or 1.0

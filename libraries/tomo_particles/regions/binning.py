@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import label
 
-from ..core.grey_values import robust_scale
+from ..core.grey_values import as_good_as_equal, robust_scale
 from ..core.subtomograms import are_numbers
 
 COARSE = 20.0  # Å: the least voxel of a mask; regions need no finer one
@@ -52,12 +52,12 @@ def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTo
     """Bin a tomogram (z, y, x; any type, may be memory-mapped; particles dark unless `bright`) of `rate` Å/voxel.
 
     The blocks begin at the first corner; at the last faces they may be incomplete. A voxel has no data if it is no number, or if
-    it has the value of its six neighbours and is joined to the border by such voxels.
+    it has the value of its six neighbours, but for rounding, and is joined to the border by such voxels.
     """
     first, step = binning_steps(rate)
     shape = [-(-edge // (first * step)) * step for edge in volume.shape]
     mean, known = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
-    gaps = 0
+    gaps, nothing = 0, as_good_as_equal(volume)
     for plane in range(shape[0]):
         start, stop = plane * first, min((plane + 1) * first, len(volume))
         if start >= stop:
@@ -66,7 +66,7 @@ def binned(volume: np.ndarray, rate: float, *, bright: bool = False) -> BinnedTo
         grey = np.array(volume[around], dtype=np.float32)
         inner = slice(start - around.start, stop - around.start)
         numbers = are_numbers(grey)
-        data = (numbers & ~_as_neighbours(grey))[inner]
+        data = (numbers & ~_as_neighbours(grey, nothing))[inner]
         gaps += int(np.count_nonzero(~numbers[inner]))
         counts = _block_sums(data, first)
         there = counts > 0
@@ -93,11 +93,11 @@ def _scaled(
     return BinnedTomogram(mean, empty, rate, step, gaps)
 
 
-def _as_neighbours(grey: np.ndarray) -> np.ndarray:
-    """(z, y, x) bool: the same value as the neighbours along each axis; beyond the faces all are the same."""
+def _as_neighbours(grey: np.ndarray, nothing: float) -> np.ndarray:
+    """(z, y, x) bool: the value of the neighbours along each axis, within `nothing`; beyond the faces all are the same."""
     same = np.ones(grey.shape, dtype=bool)
     for axis in range(3):
-        equal = np.diff(grey, axis=axis) == 0
+        equal = np.abs(np.diff(grey, axis=axis)) <= nothing
         before, after = (tuple(end if a == axis else slice(None) for a in range(3)) for end in (slice(None, -1), slice(1, None)))
         same[after] &= equal
         same[before] &= equal

@@ -112,6 +112,17 @@ def test_a_tomogram_without_any_data_has_none_and_says_so(value):
     assert (mask.labels == classes.NO_DATA).all() and mask.is_bad().all() and notes
 
 
+@pytest.mark.parametrize("empty", [20, 50])
+def test_where_a_tomogram_holds_nothing_but_rounding_it_has_no_data(empty):
+    """Of 80 rows. It was called membrane and gold, and nothing was said."""
+    grey = noise((40, 80, 80))
+    grey[:, :empty] *= 1e-12
+    labels = segment(grey, RATE).labels
+    rows = empty // 2
+    assert (labels[:, : rows - 1] == classes.NO_DATA).mean() > 0.99
+    assert (labels[:, rows + 1 :] == classes.GOOD).mean() > 0.95
+
+
 def test_a_constant_border_has_no_data_a_constant_hole_inside_has(scene):
     grey = noise((40, 60, 60))
     grey[:, :, :12] = 0
