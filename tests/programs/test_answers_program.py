@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tomo_particles.core.errors import InputError
-from tomo_particles.formats.xmd import read_table
+from tomo_particles.formats.xmd import read_table, write_table
 from tomo_particles.runs.answers_file import read_answers
 from tomo_particles.runs.curation import open_curation
 from tomo_particles.runs.results import read_run
@@ -126,6 +126,11 @@ def test_what_cannot_be_learned_from_is_refused(refused, command, folder, first,
     try:
         given = ["--answers", answers, *output]
         refused(LEARN, "--input", folder / "out" / "scored.xmd", *given, words=["--input", "names its pickers"], folder=folder)
+        table = read_table(merged)
+        table["samplingRate"][1] = 1e6
+        write_table(tmp_path / "rates.xmd", table)
+        several = ["--input", "rates.xmd", "several sampling rates (10 and 1e+06)"]
+        refused(LEARN, "--input", tmp_path / "rates.xmd", *given, words=several, folder=tmp_path)
         shutil.copy(merged, tmp_path / "alone.xmd")
         refused(LEARN, "--input", tmp_path / "alone.xmd", *given, words=["--input", "no verdict beside it"], folder=folder)
     finally:

@@ -206,12 +206,19 @@ def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned,
         ({"--output": "plain.xmd/scored.xmd"}, ["--output: 'plain.xmd' is no folder"]),
         ({"--inputNeg": "again.xmd"}, ["--inputNeg: the subtomogram", "also among those to score"]),
         ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),
+        ({"--inputNeg": "far.xmd"}, ["--inputNeg: 'far.xmd': pick 2 has a coordinate"]),
+        ({"--input": "far.xmd"}, ["--input: 'far.xmd': pick 2 has a coordinate"]),
+        ({"--input": "rates.xmd"}, ["--input: 'rates.xmd' holds several sampling rates (10 and 1e+06)"]),
     ],
 )
 def test_a_model_or_input_that_does_not_fit_is_refused(imported, learned, tmp_path, changed, words):
     (tmp_path / "text.h5").write_text("not a model")
     write_table(tmp_path / "plain.xmd", {"x": [1.0], "y": [1.0], "z": [1.0]})
     shutil.copy(learned[0] / "boxes" / "pos" / "TS_1.xmd", tmp_path / "again.xmd")
+    for name, column, value in (("far.xmd", "x", 1e12), ("rates.xmd", "samplingRate", 1e6)):
+        columns = read_table(learned[0] / "boxes" / "noise" / "TS_1.xmd")
+        columns[column][1] = value
+        write_table(tmp_path / name, columns)
     whole = (learned[0] / "network" / "model.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
     options = {

@@ -232,6 +232,7 @@ def tables(folder, tmp_path_factory):
     )
     write_table(made / "none.xmd", {axis: [] for axis in XYZ})
     write_table(made / "gone.xmd", good | {"tomogramVolume": [str(folder / "gone.mrc")] * n})
+    write_table(made / "rates.xmd", good | {"samplingRate": [RATE] * (n - 1) + [1e6]})
     (made / "model.h5").write_text("no model")
     return made
 
@@ -271,6 +272,8 @@ def test_noise_where_no_pick_is_left_and_no_noise_at_all_are_no_fault(done, tabl
         ({"--inputNeg": "boxless.xmd"}, ("--inputNeg", "boxless.xmd", "the column image")),
         ({"--input": "half.xmd", "--output": "map.xmd"}, ("--output", "map_half1.mrc", "is a tomogram and would be lost")),
         ({"--input": "gone.xmd"}, ("--input", "gone.mrc", "does not exist")),
+        ({"--input": "rates.xmd"}, ("--input", "rates.xmd", "several sampling rates")),
+        ({"--inputNeg": "rates.xmd"}, ("--inputNeg", "rates.xmd", "several sampling rates")),
         ({"--inputNeg": "unscored.xmd"}, ("--inputNeg", "unscored.xmd", "zScoreDeepLearning1")),
         ({"--inputNeg": "nowhere.xmd"}, ("--inputNeg", "nowhere.xmd", "does not exist")),
         ({"--model": "nowhere.h5"}, ("--model", "nowhere.h5", "does not exist")),

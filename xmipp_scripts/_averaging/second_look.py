@@ -27,7 +27,7 @@ from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import write_csv_table, written_aside
 from tomo_particles.core.memory import lacking
 from tomo_particles.core.tomograms import Tomogram, open_tomogram, write_volume
-from tomo_particles.formats.xmd import read_table, write_table
+from tomo_particles.formats.xmd import read_table, require_one_rate, write_table
 from tomo_particles.learning.model_files import folds_of
 
 from .._shared.averaging_options import TILTS, check_diameter, check_tilts
@@ -175,6 +175,7 @@ def _read(path: str, option: str, *more: str) -> Columns:
     needed = [*"xyz", "tiltSeriesId", "tomogramVolume", "samplingRate", *more, "particleId", "image"]
     if columns.get("x", [1]) and (missing := [name for name in needed if name not in columns]):
         raise InputError(f"{option}: '{path}' lacks the column {missing[0]}; give what the scoring writes")
+    require_one_rate(columns, path, option)
     return {name: [] for name in needed} | columns
 
 

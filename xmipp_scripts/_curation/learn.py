@@ -20,7 +20,7 @@ from tomo_particles.core.coordinates import rescale_size, same_sampling_rate
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 from tomo_particles.core.tomograms import open_tomogram
-from tomo_particles.formats.xmd import read_table, write_table
+from tomo_particles.formats.xmd import read_table, require_one_rate, write_table
 from tomo_particles.runs.answers_file import read_answers
 
 from .._shared.program import require_positive
@@ -71,6 +71,7 @@ def write_learned(config: LearnConfig) -> dict:
     if not answers:
         raise InputError(f"{parameter('answers')}: '{config.answers}' holds no answer; give what xmipp_curate_picks_tomo wrote")
     picks = MergedPicks.from_columns(columns)
+    require_one_rate(columns, config.input, parameter("input"))
     rate = float(columns["samplingRate"][0])
     radius = config.radius * float(columns["particleSize"][0])
     try:

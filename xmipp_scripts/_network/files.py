@@ -162,22 +162,19 @@ def score_files(
     beside the output.  known: network scores that this model gave already, by image; they are not computed again.
     """
     from tomo_particles.consensus.run_verdict import final_scores
-    from tomo_particles.formats.xmd import join_tables, read_table, write_table
+    from tomo_particles.formats.xmd import join_tables, write_table
     from tomo_particles.learning.model_files import folds_of
 
     from .._shared.scored_files import reliability_beside, verdict_beside, write_beside
 
-    columns = join_tables([read_table(path) for path in config.input])
-    _require_images(columns, parameter("input"), config.input[0])
+    columns = _read(config.input, parameter("input"))
     fitted = scores_in(config.model, config.pickers, columns) if config.pickers else None
-    noise = join_tables([read_table(path, parameter("negatives")) for path in config.noise]) if config.noise else {}
-    if noise:
-        _require_images(noise, parameter("negatives"), config.noise[0])
-        if both := set(columns["image"]) & set(noise["image"]):
-            raise InputError(
-                f"{parameter('negatives')}: the subtomogram {min(both)} is also among those to score, so that it cannot be "
-                "noise; give other noise"
-            )
+    noise = _read(config.noise, parameter("negatives"))
+    if noise and (both := set(columns["image"]) & set(noise["image"])):
+        raise InputError(
+            f"{parameter('negatives')}: the subtomogram {min(both)} is also among those to score, so that it cannot be "
+            "noise; give other noise"
+        )
     if (
         fitted is not None
         and not fitted.informs
@@ -187,11 +184,9 @@ def score_files(
             f"{parameter('negatives')}: the final scores of this model compare picks with the noise of their tomogram; "
             f"give that of '{min(without)}'"
         )
-    derived = join_tables([read_table(path, parameter("derived")) for path in config.derived]) if config.derived else {}
-    if derived:
-        _require_images(derived, parameter("derived"), config.derived[0])
+    derived = _read(config.derived, parameter("derived"))
     if config.model:
-        _add_network_scores((columns, noise, *([derived] if derived else [])), config, known)
+        _add_network_scores({"input": columns, "negatives": noise} | ({"derived": derived} if derived else {}), config, known)
     if fitted is not None:
         columns["CoordConsScore"] = fitted.scores(columns, noise).tolist()
         for path in (verdict_beside(config.output), reliability_beside(config.output)):
@@ -214,17 +209,28 @@ def score_files(
     return len(columns["image"])
 
 
-def _require_images(columns: Mapping[str, list], option: str, path: str) -> None:
-    if "image" not in columns:
-        raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+def _read(paths: Sequence[str], option: str) -> dict[str, list]:
+    """The joined tables of subtomograms; empty without files."""
+    from tomo_particles.formats.xmd import join_tables, positions_of, read_table, require_one_rate
+
+    tables = []
+    for path in paths:
+        columns = read_table(path, option)
+        if "image" not in columns:
+            raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
+        if columns["image"]:
+            positions_of(columns, path, option)
+            require_one_rate(columns, path, option)
+        tables.append(columns)
+    return join_tables(tables) if tables else {}
 
 
-def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig, known: Mapping[str, float]) -> None:
-    """Give each of the tables the column zScoreDeepLearning1."""
+def _add_network_scores(tables: Mapping[str, dict[str, list]], config: ScoringConfig, known: Mapping[str, float]) -> None:
+    """Give each of the tables the column zScoreDeepLearning1. Their keys are the parameters that they come from."""
     from tomo_particles.consensus.merged_picks import NETWORK
 
     model = None
-    for columns in tables:
+    for name, columns in tables.items():
         images = columns.get("image", [])
         new = [row for row, image in enumerate(images) if image not in known]
         fresh: dict[str, float] = {}
@@ -235,7 +241,7 @@ def _add_network_scores(tables: Sequence[dict[str, list]], config: ScoringConfig
             from tomo_particles.network import load_model, select_devices
 
             model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
-            rest = {name: [values[row] for row in new] for name, values in columns.items()}
-            add_network_scores(rest, model, config.batch)
+            rest = {label: [values[row] for row in new] for label, values in columns.items()}
+            add_network_scores(rest, model, parameter(name), config.batch)
             fresh = dict(zip(rest["image"], rest[NETWORK], strict=True))
         columns[NETWORK] = [fresh[image] if image in fresh else known[image] for image in images]

@@ -188,8 +188,8 @@ class _Training:
         if self._strategy is None:
             self._strategy, _ = prepare_training(config.settings, config.threads)
         ensemble = train(self._examples, network, training, strategy=self._strategy, progress=lambda line: None)
-        for table in (self._columns, self._noise):
-            add_network_scores(table, ensemble)
+        for table, kind in ((self._columns, "positives"), (self._noise, "negatives")):
+            add_network_scores(table, ensemble, parameter(kind))
         if not np.isfinite(self._columns[NETWORK]).all():
             return {"log_likelihood": -np.inf, "from_noise": np.nan, "from_others": np.nan}
         outlying = contrast_outliers_of(self._columns, np.array(self._columns["enabled"]) == 1)

@@ -34,8 +34,8 @@ def learned_scores(
     if not any(table["image"] for table in merged) or not all("enabled" in table for table in merged):
         return "", {}
     columns, noise = join_tables(merged), join_tables([table for table in tables if "comment" not in table])
-    for one in (columns, noise):
-        add_network_scores(one, ensemble)
+    for one, kind in ((columns, "positives"), (noise, "negatives")):
+        add_network_scores(one, ensemble, parameter(kind))
     fitted = final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus").fitted
     known = {image: score for one in (columns, noise) for image, score in zip(one.get("image", []), one[NETWORK], strict=True)}
     return fitted.named(names).to_json(), known
@@ -56,8 +56,8 @@ def _require_names(comments: Sequence[str], names: Sequence[str]) -> None:
         raise InputError(f"{parameter('pickers')}: there are {most} pickers, received {len(names)} names")
 
 
-def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int | None = None) -> None:
-    """Give a table of subtomograms the column zScoreDeepLearning1."""
+def add_network_scores(columns: Columns, ensemble: Ensemble, option: str, batch_size: int | None = None) -> None:
+    """Give a table of subtomograms the column zScoreDeepLearning1. option: that errors name."""
     import numpy as np
 
     from tomo_particles.consensus.merged_picks import NETWORK
@@ -70,9 +70,9 @@ def add_network_scores(columns: Columns, ensemble: Ensemble, batch_size: int | N
     columns[NETWORK] = []
     if images:
         tomo_ids = np.array(columns.get("tiltSeriesId", [""] * len(images)), dtype=str)
-        positions = positions_of(columns, columns["image"][0], parameter("input"))
+        positions = positions_of(columns, columns["image"][0], option)
         with stage("scoring", len(images), "boxes") as at:
-            scores = score(images, tomo_ids, positions, ensemble, batch_size=batch_size, done=at.share)
+            scores = score(images, tomo_ids, positions, ensemble, batch_size=batch_size, option=option, done=at.share)
         columns[NETWORK] = scores.tolist()
 
 

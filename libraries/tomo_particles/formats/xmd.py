@@ -238,14 +238,13 @@ def with_nan(column: Any) -> np.ndarray:
     return np.where((values > 0) & (values < 1e-300), np.nan, values)
 
 
-def _one_value(columns: Columns, name: str, path: object, fallback: Any) -> Any:
-    values = columns.get(name)
-    if not values:
-        return fallback
-    same = all(same_sampling_rate(v, values[0]) for v in set(values)) if name == "samplingRate" else len(set(values)) == 1
-    if not same:
-        raise InputError(f"'{path}': column {name} holds several values ({values[0]}, ...); write one file per tomogram")
-    return values[0]
+def require_one_rate(columns: Mapping[str, list], path: object, option: str) -> None:
+    """Raise InputError, which begins with option and path, for rows of several sampling rates."""
+    values = list(dict.fromkeys(columns.get("samplingRate", [])))
+    if others := [value for value in values if not same_sampling_rate(value, values[0])]:
+        raise InputError(
+            f"{option}: '{path}' holds several sampling rates ({values[0]:g} and {others[0]:g}); all its rows must have the same"
+        )
 
 
 def positions_of(columns: Mapping[str, list], path: object, option: str) -> np.ndarray:
@@ -271,13 +270,17 @@ def picks_of(columns: Columns, path: object, option: str = parameter("input"), s
     """
     positions = positions_of(columns, path, option)
     n = len(positions)
-    rate = _one_value(columns, "samplingRate", path, sampling_rate)
+    require_one_rate(columns, path, option)
+    rate = columns["samplingRate"][0] if columns.get("samplingRate") else sampling_rate
     if rate is None:
         raise InputError(f"{option}: '{path}' has no column samplingRate", "add it", f"give {parameter('picks_sampling_rate')}")
     angles = np.stack([_floats(columns, name, n) for name in ANGLES], axis=1)
+    tomo_ids = columns.get("tiltSeriesId") or [""]
+    if other := next((tomo_id for tomo_id in tomo_ids if tomo_id != tomo_ids[0]), None):
+        raise InputError(f"{option}: '{path}' holds picks of several tomograms ({tomo_ids[0]}, {other}); write one file for each")
     try:
         return Picks(
-            str(_one_value(columns, "tiltSeriesId", path, "")),
+            str(tomo_ids[0]),
             positions,
             float(rate),
             picker=np.asarray(columns.get("ref", [0] * n)),
