@@ -2,6 +2,7 @@
 
 import warnings
 import zipfile
+from dataclasses import replace
 
 import h5py
 import keras
@@ -11,7 +12,7 @@ from blob_boxes import BOX, RATE
 
 from tomo_particles.core.errors import InputError
 from tomo_particles.learning import model_files
-from tomo_particles.network import NetworkConfig, load_model, save_model
+from tomo_particles.network import NetworkConfig, TrainingConfig, load_model, save_model, train
 from tomo_particles.network.architecture import build_network
 from tomo_particles.network.storage import ATTRIBUTE, MEMBER
 from tomo_particles.network.training import Ensemble
@@ -128,8 +129,25 @@ def test_a_wrong_version_is_refused(trained, tmp_path):
     path = tmp_path / "model.h5"
     save_model(path, trained[0])
     with h5py.File(path, "a") as file:
-        file.attrs[ATTRIBUTE] = file.attrs[ATTRIBUTE].replace('"version": 2', '"version": 99')
-    refused(path, "version: expected 2.*99")
+        file.attrs[ATTRIBUTE] = file.attrs[ATTRIBUTE].replace('"version": 3', '"version": 99')
+    refused(path, "version: expected 2 or 3.*99")
+
+
+@both
+def test_a_model_of_version_2_scores_and_learns_as_the_network_that_it_was(blobs, tmp_path, suffix):
+    path = tmp_path / f"model{suffix}"
+    config = replace(NetworkConfig(BOX, RATE, folds=1), version=2)
+    rng, old = np.random.default_rng(0), build_network(config)
+    old.set_weights([rng.normal(0, 0.1, weights.shape) for weights in old.get_weights()])
+    assert [layer.name for layer in old.layers[2:4]] == ["convolution_32", "pool"]
+    save_model(path, Ensemble(config, (old,)))
+    read = load_model(path)
+    box = rng.standard_normal((2, *(config.input_size,) * 3, 1)).astype(np.float32)
+    assert read.config.version == 2 and np.allclose(read.networks[0](box), old(box), atol=1e-6)
+    further = train(blobs, replace(config, version=3), TrainingConfig(epochs=1), start=read, progress=lambda line: None)
+    assert further.config == config
+    save_model(path, further)
+    assert load_model(path).config == config
 
 
 @pytest.mark.parametrize("name", ["model.h5", "model.keras"])

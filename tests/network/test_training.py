@@ -98,8 +98,16 @@ def test_a_training_that_diverges_ends_with_an_error(blobs):
     """It went on, and left a network of scores that are no numbers, or of its first epoch."""
     broken, _ = quick(blobs)
     broken.networks[0].set_weights([np.full_like(weights, np.nan) for weights in broken.networks[0].get_weights()])
-    with pytest.raises(InputError, match="network 1 diverged in epoch 1; lower it"):
+    with pytest.raises(InputError, match=r"learning rate: .* network 1 diverged in epoch 1; lower it, or give another"):
         quick(blobs, start=broken)
+
+
+def test_a_network_that_learned_nothing_is_told(blobs):
+    """It was left without a word."""
+    mixed = replace(blobs, labels=np.random.default_rng(0).permutation(blobs.labels))
+    said = quick(mixed, options=replace(SHORT, learning_rate=1.0))[1]
+    assert said[-1].startswith("network 1/1 learned nothing") and "chance is 0.69" in said[-1] and "learning rate" in said[-1]
+    assert not any("learned nothing" in line for line in quick(blobs)[1])
 
 
 def test_best_weights_are_kept(blobs, monkeypatch):

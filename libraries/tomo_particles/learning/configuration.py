@@ -18,7 +18,8 @@ from .network_input import input_edge, require_architecture
 SMALL_MIN_BOX, REFERENCE_MIN_BOX = 8, 22  # voxels; below 22 the third unpadded convolution of 'reference' has no room
 MAX_BOX = 256  # voxels: a larger box does not fit a training batch
 NORMALISATION = "box"  # each network input by itself: zero mean, unit deviation
-VERSION = 2  # of the model file; raise it if older files can no longer be read
+# Of the model file; raise VERSION if it would be read otherwise. In version 2 the network 'small' had a pool.
+VERSION, READABLE = 3, (2, 3)
 MAX_FOLDS = 10
 MOST_IN_BATCH = 4096  # boxes: more need gigabytes of memory
 
@@ -62,7 +63,8 @@ class NetworkConfig:
     version: int = VERSION
 
     def __post_init__(self) -> None:
-        require(self.version == VERSION, "version", f"{VERSION} (train the model again with this program)", self.version)
+        readable = " or ".join(map(str, READABLE))
+        require(self.version in READABLE, "version", f"{readable} (train the model again with this program)", self.version)
         require_architecture(self.architecture, parameter("network"))
         low = SMALL_MIN_BOX if self.architecture == "small" else REFERENCE_MIN_BOX
         require(

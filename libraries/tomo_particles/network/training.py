@@ -30,6 +30,7 @@ from .machines import fit, together, works_alone_or_leads
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
 MAX_VALIDATED = 1000  # examples to choose the best epoch on; more take time and do not improve the choice
 MIN_EXAMPLES_OF_FOLD = 2  # of each class, left to a network once its fold is taken out
+CHANCE = float(np.log(2))  # cross-entropy of a network that says one half of every box
 
 Report = Callable[[dict[str, float]], None]
 
@@ -67,6 +68,7 @@ def train(
     require_enough(examples)
     if start:
         check_start(config, start.config)
+        config = replace(config, version=start.config.version)
     config = replace(config, regions=_regions(examples, config, start))
     tf.config.experimental.enable_op_determinism()
     plans = [_plan(fold, examples, config, training, strategy.num_replicas_in_sync) for fold in range(config.folds)]
@@ -81,6 +83,12 @@ def train(
             for fold, plan in enumerate(plans)
         ]
         _run(made, cores_are_left(config, strategy))
+    for fold, one in enumerate(made, start=1):
+        if not one.stopping.best < CHANCE:
+            progress(
+                f"network {fold}/{config.folds} learned nothing: it does not tell particles from others (cross-entropy of the "
+                f"validation {one.stopping.best:.2g}, chance is {CHANCE:.2f}); look at the picks, or lower the learning rate"
+            )
     return Ensemble(config, tuple(one.network for one in made))
 
 
@@ -120,6 +128,7 @@ class _Training:
 
     network: keras.Model
     run: Callable[[], object]
+    stopping: keras.callbacks.EarlyStopping
 
 
 def _run(made: Sequence[_Training], at_the_same_time: bool) -> None:
@@ -161,7 +170,7 @@ def _prepare(
         _compile(network, training.learning_rate, plan.steps * training.epochs)
     patience = training.patience if training.auto_stop else training.epochs
     best = keras.callbacks.EarlyStopping("val_entropy", patience=patience, mode="min", restore_best_weights=True)
-    callbacks = [best, _Epochs(fold, log.add)]
+    callbacks = [best, _Epochs(fold, log.add, start is not None)]
 
     def run() -> None:
         if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
@@ -178,7 +187,7 @@ def _prepare(
             )
         log.ended.add(fold + 1)
 
-    return _Training(network, run)
+    return _Training(network, run, best)
 
 
 def _compile(network: keras.Model, learning_rate: float, steps: int) -> None:
@@ -196,9 +205,9 @@ def _agreement(labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
 class _Epochs(keras.callbacks.Callback):
     """Reports every epoch; losses are the weighted cross-entropy plus the L2 penalty at the end of the epoch."""
 
-    def __init__(self, fold: int, report: Report) -> None:
+    def __init__(self, fold: int, report: Report, continues: bool) -> None:
         super().__init__()
-        self._fold, self._report = fold, report
+        self._fold, self._report, self._continues = fold, report, continues
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         logs = logs or {}
@@ -213,8 +222,10 @@ class _Epochs(keras.callbacks.Callback):
             float(self.model.optimizer.learning_rate),
         )
         if not np.isfinite(values).all():
+            other = f", or give another {parameter('input_model')}" if self._continues else ""
             raise InputError(
-                f"{parameter('learning_rate')}: the training of network {self._fold + 1} diverged in epoch {epoch + 1}; lower it"
+                f"{parameter('learning_rate')}: the training of network {self._fold + 1} diverged in epoch {epoch + 1}; "
+                f"lower it{other}"
             )
         self._report(dict(zip(LOG_COLUMNS, values, strict=False)))
 
