@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from ..core.coordinates import rescale_positions, same_sampling_rate
-from ..core.grey_values import extremes, extremes_within, grey_scale
+from ..core.grey_values import SMOOTHING, extremes, extremes_within, grey_scale
 from ..core.picks import Picks
 from ..core.subtomograms import FLAT, Cutter, fill_gaps_of_each, fits_inside, reach_of
 from ..core.tomograms import Tomogram, image_name, new_stack, read_ahead, write_volume
-from .network_input import input_edge, input_sampling_rate, network_input
-from .slabs import slabs
+from .network_input import input_edge, input_sampling_rate, network_input, network_input_of_parts
+from .slabs import Slab, slabs
 
 Write = Callable[[int, np.ndarray], None]
 # Voxels of the boxes that a thread works on at once: few enough for the cache, enough that threads seldom wait for each other
@@ -107,7 +107,7 @@ def cut_boxes(
     cutter = replace(cutter, flat=FLAT * scale[1])
     if network is not None:  # it normalises itself
         cutter = replace(cutter, normalise=False, factor=1.0)
-    reach = max(1, round(size / 4 * rate / own_rate))
+    reach = max(1, round(size / 4 if same else size / 4 * rate / own_rate))  # a header that is rounded changes nothing
     _, rows, group = np.unique(np.rint(positions) if same else positions, axis=0, return_index=True, return_inverse=True)
     group = group.ravel()  # numpy 2.0 gives it another shape
     rows_of = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
@@ -123,38 +123,56 @@ def cut_boxes(
     away = max(reach_of(size, rate, own_rate), reach + 2)
     low, high = (np.clip(middle_of[:, 2] + side, 0, tomogram.data.shape[0]) for side in (-away, away + 1))
 
-    def cut_whole(grey: np.ndarray, first: int, numbers: np.ndarray, boxes: np.ndarray) -> None:
-        for (x, y, z), box in zip((middle_of[numbers] - (0, 0, first) - size // 2).tolist(), boxes, strict=True):
-            box[...] = grey[z : z + size, y : y + size, x : x + size]
+    def parts_of(slab: Slab, numbers: np.ndarray, edge: int) -> list[np.ndarray]:
+        starts = (middle_of[numbers] - (0, 0, slab.first) - edge // 2).tolist()
+        return [slab.grey[z : z + edge, y : y + edge, x : x + edge] for x, y, z in starts]
+
+    def cut_seen(slab: Slab, numbers: np.ndarray) -> np.ndarray:
+        middle = np.stack(parts_of(slab, numbers, 2 * (reach + SMOOTHING // 2)))
+        contrast[numbers] = extremes_within(middle, reach, scale_in(slab))
+        made = network_input_of_parts(parts_of(slab, numbers, size), str(network), flat=cutter.flat)
+        return -made if cutter.invert else made
+
+    def cut_whole(slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        if network is not None and slab.numbers:  # nothing but the network's input is made of them: they are not copied
+            return cut_seen(slab, numbers)
+        for part, box in zip(parts_of(slab, numbers, size), boxes, strict=True):
+            box[...] = part
         gaps[numbers] = fill_gaps_of_each(boxes)
-        contrast[numbers] = extremes_within(boxes, reach, scale)
+        contrast[numbers] = extremes_within(boxes, reach, scale_in(slab))
         for box in boxes:
             cutter.finish(box)
+        return finished(boxes)
 
-    def cut_other(grey: np.ndarray, first: int, numbers: np.ndarray, boxes: np.ndarray) -> None:
-        above = np.array([0, 0, first])
+    def cut_other(slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        grey, above = slab.grey, np.array([0, 0, slab.first])
         for number, room in zip(numbers.tolist(), boxes, strict=True):
             # Rounded before the planes are counted from another one: half a voxel is rounded to an even number
             middle = middle_of[number] - above
             place = middle if same else places[number] - above * (own_rate / rate)
             box, gaps[number] = cutter.raw(grey, place, own_rate, room)
-            contrast[number] = extremes(grey, middle, reach, scale)
+            contrast[number] = extremes(grey, middle, reach, scale_in(slab))
             if (box := cutter.finish(box)) is not room:  # a resampled box is an array of its own
                 room[...] = box
+        return finished(boxes)
+
+    def scale_in(slab: Slab) -> tuple[float, float]:
+        return scale[0] - slab.zero, scale[1]
+
+    def finished(boxes: np.ndarray) -> np.ndarray:
+        return boxes if network is None else network_input(boxes, network, flat=cutter.flat, own=True)
 
     if n * size**3 > tomogram.data.size:
         read_ahead(tomogram.path)
     with ThreadPoolExecutor(threads) as pool:
-        for slab in slabs(tomogram.data, low, high, size**3, pool):
+        for slab in slabs(tomogram.data, low, high, size**3, pool, 0.0 if network is None else scale[0]):
 
             def work(numbers: np.ndarray, slab=slab) -> None:  # type: ignore[no-untyped-def]
                 memory = np.empty((max(1, CACHED // size**3), size, size, size), dtype=np.float32)
                 for cut, of_kind in ((cut_whole, numbers[whole[numbers]]), (cut_other, numbers[~whole[numbers]])):
                     for start in range(0, len(of_kind), len(memory)):
                         some = of_kind[start : start + len(memory)]
-                        boxes = memory[: len(some)]
-                        cut(slab.grey, slab.first, some, boxes)
-                        made = boxes if network is None else network_input(boxes, network, flat=cutter.flat, own=True)
+                        made = cut(slab, some, memory[: len(some)])
                         for number, box in zip(some.tolist(), made, strict=True):
                             for row in rows_of[number].tolist():
                                 write(row, box)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -45,6 +46,26 @@ def network_input(boxes: np.ndarray, architecture: str, *, flat: float = 0.0, ow
         seen = _seen(boxes, mean, architecture)
     if not np.isfinite(seen).all():  # rare: a search in all voxels of all boxes would take longer
         seen = _seen(np.nan_to_num(boxes, nan=0, posinf=0, neginf=0), np.zeros_like(mean), architecture)
+    return _normalised(seen, flat)
+
+
+def network_input_of_parts(parts: Sequence[np.ndarray], architecture: str, *, flat: float = 0.0) -> np.ndarray:
+    """`network_input` of n boxes that are parts of a larger float32 array: they are not copied.
+
+    The grey values are numbers, and around 0, for the precision of the sums in float32.
+    """
+    if architecture == "reference":
+        return network_input(np.stack(parts), architecture, flat=flat, own=True)
+    box_size = len(parts[0])
+    edge = input_edge(architecture, box_size)
+    weights = sampling_weights(box_size, edge)
+    lines = np.empty((len(parts), box_size, box_size, edge), dtype=np.float32)
+    for part, line in zip(parts, lines, strict=True):
+        np.matmul(part, weights.T, out=line)
+    return _normalised(_along_y_and_z(lines, weights), flat)
+
+
+def _normalised(seen: np.ndarray, flat: float) -> np.ndarray:
     rest = seen.mean(axis=(1, 2, 3), keepdims=True, dtype=float).astype(np.float32)  # exact where all values are equal
     seen = seen - rest
     deviation = seen.std(axis=(1, 2, 3), keepdims=True)
@@ -59,9 +80,14 @@ def _seen(boxes: np.ndarray, mean: np.ndarray, architecture: str) -> np.ndarray:
     weights = sampling_weights(box_size, edge)
     boxes -= mean  # for the precision of the sums in float32
     # Along x first, which is the quickest product, as long as the boxes are large
-    lines = (boxes.reshape(-1, box_size) @ weights.T).reshape(n, box_size, box_size * edge)
-    planes = (weights @ lines).reshape(n * edge, box_size, edge)
-    return (weights @ planes).reshape(n, edge, edge, edge)
+    return _along_y_and_z((boxes.reshape(-1, box_size) @ weights.T).reshape(n, box_size, box_size, edge), weights)
+
+
+def _along_y_and_z(lines: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(n, edge, edge, edge) of lines (n, box, box, edge), which are sampled along x."""
+    n, box_size, _, edge = lines.shape
+    planes = (weights @ lines.reshape(n, box_size, box_size * edge)).reshape(n * edge, box_size, edge)
+    return np.asarray((weights @ planes).reshape(n, edge, edge, edge))
 
 
 @lru_cache(maxsize=8)

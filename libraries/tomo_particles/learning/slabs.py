@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.subtomograms import all_numbers
 from ..core.tomograms import release
 
 MOST_BYTES = 1 << 29  # of the planes that are held at once: a tomogram of larger planes is not read in slabs
@@ -18,18 +19,23 @@ PLANES_AT_ONCE = 8  # read by one thread
 class Slab:
     """Some planes of a tomogram and the places that need no others.
 
-    grey: (z, y, x) float32, or the tomogram itself.  first: number of its first plane.  rows: of the places.
+    grey: (z, y, x) float32 from which `zero` is subtracted, or the tomogram itself, with a zero of 0.  first: number of its first
+    plane.  rows: of the places.  numbers: whether all its grey values are known to be numbers.
     """
 
     grey: np.ndarray
     first: int
     rows: np.ndarray
+    zero: float = 0.0
+    numbers: bool = False
 
 
-def slabs(volume: np.ndarray, low: np.ndarray, high: np.ndarray, voxels: int, pool: Executor) -> Iterator[Slab]:
+def slabs(
+    volume: np.ndarray, low: np.ndarray, high: np.ndarray, voxels: int, pool: Executor, zero: float = 0.0
+) -> Iterator[Slab]:
     """All places, in the order of their first planes; the array of a slab is used again for the next one.
 
-    low, high: (n,) the first plane that a place needs, and the one behind its last.  voxels: of a box.
+    low, high: (n,) the first plane that a place needs, and the one behind its last.  voxels: of a box.  zero: see `Slab`.
     The cost is the number of voxels that are read: where all boxes together have more than the planes in which they lie, each
     plane is read once. Otherwise there is one slab, the tomogram as it is, of which only the boxes are read.
     """
@@ -43,24 +49,33 @@ def slabs(volume: np.ndarray, low: np.ndarray, high: np.ndarray, voxels: int, po
         return
     held = np.empty((height, *volume.shape[1:]), dtype=np.float32)
     first, read, at = begin, begin, 0  # read: the planes before this one were read
+    numbers = np.zeros(len(volume), dtype=bool)  # of each plane
     while at < len(order):
         following = int(low[order[at]])
         kept = max(0, read - following)
         held[:kept] = held[following - first : following - first + kept]  # numpy heeds that they may overlap
         first, start = following, max(read, following)
         read = min(first + height, end)
-        _read(volume, start, read, held[start - first :], pool)
+        numbers[start:read] = _read(volume, start, read, held[start - first :], pool, zero)
         # those whose first plane comes later may end in this slab, too: the next one begins with the first that does not
         stop = at + int(np.argmax(np.append(high[order[at:]] > read, True)))
-        yield Slab(held[: read - first], first, order[at:stop])
+        yield Slab(held[: read - first], first, order[at:stop], zero, bool(numbers[first:read].all()))
         at = stop
 
 
-def _read(volume: np.ndarray, start: int, stop: int, into: np.ndarray, pool: Executor) -> None:
-    def part(begin: int) -> None:
-        end = min(begin + PLANES_AT_ONCE, stop)
-        with np.errstate(over="ignore"):  # of float64
-            into[begin - start : end - start] = volume[begin:end]
+def _read(volume: np.ndarray, start: int, stop: int, into: np.ndarray, pool: Executor, zero: float) -> bool:
+    """Whether all grey values of the planes are numbers."""
 
-    list(pool.map(part, range(start, stop, PLANES_AT_ONCE)))
+    def part(begin: int) -> bool:
+        numbers = True
+        with np.errstate(over="ignore", invalid="ignore"):  # of float64, and of what is no number
+            for number in range(begin, min(begin + PLANES_AT_ONCE, stop)):
+                plane = into[number - start]
+                plane[...] = volume[number]
+                numbers &= all_numbers(plane)  # plane by plane: it is still in the processor's cache
+                plane -= np.float32(zero)
+        return numbers
+
+    numbers = all(list(pool.map(part, range(start, stop, PLANES_AT_ONCE))))
     release(volume)
+    return numbers

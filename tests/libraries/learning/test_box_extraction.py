@@ -40,7 +40,7 @@ class Counted(np.ndarray):
     reads: np.ndarray
 
     def __getitem__(self, key):
-        if isinstance(key, slice):
+        if isinstance(key, int):
             self.reads[key] += 1
         elif isinstance(key, tuple):
             self.reads[key[0]] += 1000  # a box, cut directly
@@ -72,7 +72,7 @@ def test_boxes_of_a_pass_are_those_cut_one_by_one(tmp_path, volume, rate, count)
         reach = max(1, round(BOX / 4 * rate / RATE))
         for row, position in enumerate(positions):
             alone = network_input(cutter.cut(tomogram.data, position, RATE)[None], "small")[0]
-            np.testing.assert_allclose(found[row], alone, atol=1e-5)
+            np.testing.assert_allclose(found[row], alone, atol=4e-5)  # so are float32 sums around 100 rounded
             own = extremes(tomogram.data, rescale_positions(position, rate, RATE), reach, SCALE)
             np.testing.assert_allclose(contrast[row], own, rtol=1e-5, atol=1e-4)
     assert not gaps.any()
@@ -109,10 +109,15 @@ def test_a_slab_holds_the_planes_of_its_places(volume):
     low = rng.integers(0, 40, 500)
     high = np.minimum(low + rng.integers(1, 13, 500), SHAPE[0])
     with ThreadPoolExecutor(2) as pool:
-        for slab in slabs(volume, low, high, BOX**3, pool):
+        known = set()
+        for slab in slabs(volume, low, high, BOX**3, pool, zero=100.0):
             assert (low[slab.rows] >= slab.first).all() and (high[slab.rows] <= slab.first + len(slab.grey)).all()
-            np.testing.assert_array_equal(slab.grey, volume[slab.first : slab.first + len(slab.grey)])
+            own = volume[slab.first : slab.first + len(slab.grey)]
+            np.testing.assert_array_equal(slab.grey, own - np.float32(100))
+            assert slab.zero == 100 and slab.numbers <= np.isfinite(own).all()
             assert len(slab.grey) <= 2 * 12
+            known.add(slab.numbers)
+        assert known == {True, False}  # of planes 20 and 21 some are not
 
 
 def test_a_tomogram_of_huge_planes_is_not_held_in_memory(volume, monkeypatch):
