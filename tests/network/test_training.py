@@ -105,9 +105,11 @@ def test_a_training_that_diverges_ends_with_an_error(blobs):
 def test_a_network_that_learned_nothing_is_told(blobs):
     """It was left without a word."""
     mixed = replace(blobs, labels=np.random.default_rng(0).permutation(blobs.labels))
-    said = quick(mixed, options=replace(SHORT, learning_rate=1.0))[1]
-    assert said[-1].startswith("network 1/1 learned nothing") and "chance is 0.69" in said[-1] and "learning rate" in said[-1]
-    assert not any("learned nothing" in line for line in quick(blobs)[1])
+    quick(mixed, options=replace(SHORT, learning_rate=1.0), note=(said := []).append)
+    assert len(said) == 1 and said[0].startswith("network 1/1 learned nothing")
+    assert "chance is 0.693" in said[0] and "learning rate" in said[0]
+    quick(blobs, note=(nothing := []).append)
+    assert not nothing
 
 
 def test_best_weights_are_kept(blobs, monkeypatch):

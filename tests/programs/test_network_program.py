@@ -208,6 +208,8 @@ def test_nothing_to_score_gives_an_empty_table_without_tensorflow(done, learned,
         ({"--input": "plain.xmd"}, ["--input: 'plain.xmd' has no column image"]),
         ({"--inputNeg": "far.xmd"}, ["--inputNeg: 'far.xmd': pick 2 has a coordinate"]),
         ({"--input": "far.xmd"}, ["--input: 'far.xmd': pick 2 has a coordinate"]),
+        ({"--inputNeg": "other.xmd"}, ["--inputNeg: 'other.xmd' has a sampling rate of 5 A/voxel, --samplingrate is 10"]),
+        ({"--input": "none.xmd"}, ["--input: 'none.xmd' has rows without a sampling rate"]),
         ({"--input": "rates.xmd"}, ["--input: 'rates.xmd' holds several sampling rates (10 and 1e+06)"]),
     ],
 )
@@ -219,6 +221,8 @@ def test_a_model_or_input_that_does_not_fit_is_refused(imported, learned, tmp_pa
         columns = read_table(learned[0] / "boxes" / "noise" / "TS_1.xmd")
         columns[column][1] = value
         write_table(tmp_path / name, columns)
+    for name, rate in (("other.xmd", 5.0), ("none.xmd", 0.0)):
+        write_table(tmp_path / name, columns | {"samplingRate": [rate] * len(columns["x"])})
     whole = (learned[0] / "network" / "model.h5").read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
     options = {

@@ -13,6 +13,7 @@ from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 
 from .._shared.model_scores import add_network_scores, check_names, learned_scores, scores_in
+from .._shared.program import print_notes
 from .._shared.progress import say_on_the_way, stage
 from .._shared.training_options import TrainingSettings
 
@@ -136,7 +137,15 @@ def train_files(
         progress(unusual)
     with stage("training", network.folds * training.epochs, "epochs") as at:
         ensemble = train(
-            examples, network, training, strategy=strategy, start=start, log_path=log, progress=progress, done=at.share
+            examples,
+            network,
+            training,
+            strategy=strategy,
+            start=start,
+            log_path=log,
+            progress=progress,
+            note=lambda text: print_notes([text]),
+            done=at.share,
         )
     if not works_alone_or_leads(strategy):
         return None
@@ -167,9 +176,9 @@ def score_files(
 
     from .._shared.scored_files import reliability_beside, verdict_beside, write_beside
 
-    columns = _read(config.input, parameter("input"))
+    columns = _read(config.input, parameter("input"), config.sampling_rate)
     fitted = scores_in(config.model, config.pickers, columns) if config.pickers else None
-    noise = _read(config.noise, parameter("negatives"))
+    noise = _read(config.noise, parameter("negatives"), config.sampling_rate)
     if noise and (both := set(columns["image"]) & set(noise["image"])):
         raise InputError(
             f"{parameter('negatives')}: the subtomogram {min(both)} is also among those to score, so that it cannot be "
@@ -184,7 +193,7 @@ def score_files(
             f"{parameter('negatives')}: the final scores of this model compare picks with the noise of their tomogram; "
             f"give that of '{min(without)}'"
         )
-    derived = _read(config.derived, parameter("derived"))
+    derived = _read(config.derived, parameter("derived"), config.sampling_rate)
     if config.model:
         _add_network_scores({"input": columns, "negatives": noise} | ({"derived": derived} if derived else {}), config, known)
     if fitted is not None:
@@ -209,8 +218,9 @@ def score_files(
     return len(columns["image"])
 
 
-def _read(paths: Sequence[str], option: str) -> dict[str, list]:
-    """The joined tables of subtomograms; empty without files."""
+def _read(paths: Sequence[str], option: str, sampling_rate: float | None) -> dict[str, list]:
+    """The joined tables of subtomograms, of this sampling rate (Å/voxel) where it is given; empty without files."""
+    from tomo_particles.core.coordinates import same_sampling_rate
     from tomo_particles.formats.xmd import join_tables, positions_of, read_table, require_one_rate
 
     tables = []
@@ -221,6 +231,12 @@ def _read(paths: Sequence[str], option: str) -> dict[str, list]:
         if columns["image"]:
             positions_of(columns, path, option)
             require_one_rate(columns, path, option)
+            rate = columns.get("samplingRate", [sampling_rate])[0]
+            if sampling_rate is not None and not same_sampling_rate(rate, sampling_rate):
+                raise InputError(
+                    f"{option}: '{path}' has a sampling rate of {rate:g} A/voxel, {parameter('sampling_rate')} is "
+                    f"{sampling_rate:g}; extract at one sampling rate"
+                )
         tables.append(columns)
     return join_tables(tables) if tables else {}
 

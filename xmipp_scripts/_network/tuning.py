@@ -187,7 +187,9 @@ class _Training:
         network, training = check_training(settings, box_size=config.box_size, sampling_rate=config.sampling_rate, seed=seed)
         if self._strategy is None:
             self._strategy, _ = prepare_training(config.settings, config.threads)
-        ensemble = train(self._examples, network, training, strategy=self._strategy, progress=lambda line: None)
+        ensemble = train(
+            self._examples, network, training, strategy=self._strategy, progress=lambda line: None, note=lambda line: None
+        )
         for table, kind in ((self._columns, "positives"), (self._noise, "negatives")):
             add_network_scores(table, ensemble, parameter(kind))
         if not np.isfinite(self._columns[NETWORK]).all():

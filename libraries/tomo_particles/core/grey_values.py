@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .errors import GreyValuesError
-from .subtomograms import MOST_GREY, NO_NUMBERS, are_numbers, crop, fill_gaps
+from .subtomograms import MOST_GREY, NO_NUMBERS, are_numbers, counted_crop, fill_gaps
 
 SMOOTHING = 3  # voxels: one noisy voxel is not an object
 SAMPLE_STEP = 4  # every 4th voxel along each axis: a sufficient sample of the grey values
@@ -16,7 +16,9 @@ MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 # rarer than that.
 COMMON, MAX_GREY = 0.99, 2.0
 LEAST_DEVIATION = 1 / MOST_GREY
-EMPTY = 1e-3  # of what is common: values so near to the median hold no data where most are
+# Of what is common, differences that show nothing but rounding. A larger share would hold data for nothing where more than 1 % of
+# a tomogram is a padding far from its data.
+EMPTY = 1e-6
 FLAT_NOTE = "almost all voxels have the same value: there is little or nothing to see in it"
 CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would take most of the grey scale
 
@@ -99,7 +101,9 @@ def extremes(volume: np.ndarray, position: np.ndarray, reach: int, scale: tuple[
 
     volume: (z, y, x); position: x, y, z, voxels of it; scale: from `grey_scale`.
     """
-    box = crop(volume, np.rint(position).astype(int), 2 * (reach + SMOOTHING // 2))
+    box, gaps = counted_crop(volume, np.rint(position).astype(int), 2 * (reach + SMOOTHING // 2))
+    if gaps and not box.any():  # no number at all
+        return 0.0, 0.0
     low, high = extremes_within(box[None], reach, scale)[0]
     return float(low), float(high)
 

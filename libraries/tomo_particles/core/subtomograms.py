@@ -107,7 +107,7 @@ def counted_crop(
         return box, fill_gaps(box)
     part = np.array(part, dtype=np.float32)
     gaps = fill_gaps(part)
-    box[...] = part.mean(dtype=np.float32) if part.size else 0.0
+    box[...] = part.mean(dtype=float) if part.size else 0.0  # exact where all values are equal
     if part.size:
         box[tuple(slice(s.start - a, s.start - a + n) for s, a, n in zip(inside, start, part.shape, strict=True))] = part
     return box, gaps

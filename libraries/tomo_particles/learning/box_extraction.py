@@ -140,6 +140,7 @@ def cut_boxes(
             box[...] = part
         gaps[numbers] = fill_gaps_of_each(boxes)
         contrast[numbers] = extremes_within(boxes, reach, scale_in(slab))
+        contrast[numbers[gaps[numbers] == size**3]] = 0
         for box in boxes:
             cutter.finish(box)
         return finished(boxes)

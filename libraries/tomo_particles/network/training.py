@@ -52,19 +52,21 @@ def train(
     start: Ensemble | None = None,
     log_path: str | os.PathLike | None = None,
     progress: Callable[[str], None] = print,
+    note: Callable[[str], None] = print,
     done: Callable[[float], None] = lambda share: None,
 ) -> Ensemble:
     """Train `config.folds` networks; network k is not trained in the regions of fold k, which the result holds.
 
     start: a model to continue from, of the same box size, sampling rate, architecture and number of folds; its regions
     are kept.  log_path: CSV with one row per epoch, LOG_COLUMNS; on several machines only the first writes it and reports
-    progress.  done: receives the share of the epochs that is done; networks that stop early make it jump.
+    progress.  note: receives what is wrong with a network.  done: receives the share of the epochs that is done; networks that
+    stop early make it jump.
     The same arguments give the same weights on a CPU.
     Raises InputError where the examples are too few, `start` does not fit, or the training diverges.
     """
     strategy = strategy or tf.distribute.get_strategy()
     if not works_alone_or_leads(strategy):
-        log_path, progress, done = None, lambda line: None, lambda share: None
+        log_path, progress, note, done = None, lambda line: None, lambda line: None, lambda share: None
     require_enough(examples)
     if start:
         check_start(config, start.config)
@@ -85,9 +87,9 @@ def train(
         _run(made, cores_are_left(config, strategy))
     for fold, one in enumerate(made, start=1):
         if not one.stopping.best < CHANCE:
-            progress(
+            note(
                 f"network {fold}/{config.folds} learned nothing: it does not tell particles from others (cross-entropy of the "
-                f"validation {one.stopping.best:.2g}, chance is {CHANCE:.2f}); look at the picks, or lower the learning rate"
+                f"validation {one.stopping.best:.3f}, chance is {CHANCE:.3f}); look at the picks, or lower the learning rate"
             )
     return Ensemble(config, tuple(one.network for one in made))
 

@@ -78,6 +78,22 @@ def test_boxes_of_a_pass_are_those_cut_one_by_one(tmp_path, volume, rate, count)
     assert not gaps.any()
 
 
+@pytest.mark.parametrize("value", [0.0, 777.7])
+@pytest.mark.parametrize("count", [30, 400])
+def test_an_empty_box_is_0_at_the_border_too(tmp_path, value, count):
+    """The rounding of its padding became noise of unit deviation."""
+    grey = (1000 + np.random.default_rng(0).standard_normal(SHAPE)).astype(np.float32)
+    grey[:, 12:] = value
+    write_volume(path := tmp_path / "t.mrc", grey, RATE)
+    positions = positions_of(count)
+    found = np.ones((count, 8, 8, 8), dtype=np.float32)
+    with open_tomogram(path) as tomogram:
+        cut_boxes(tomogram, positions, Cutter(BOX, RATE), found.__setitem__, "small", 2)
+    empty = np.rint(positions[:, 1]) - BOX // 2 >= 12
+    at_border = empty & (np.rint(positions[:, 0]) < BOX // 2)
+    assert at_border.any() and not found[empty].any() and found[np.rint(positions[:, 1]) < 12].any(axis=(1, 2, 3)).all()
+
+
 def test_voxels_that_are_no_numbers_are_counted_and_filled_as_in_single_boxes(tmp_path, volume):
     path, cutter = tmp_path / "t.mrc", Cutter(BOX, RATE)
     with pytest.warns(RuntimeWarning, match="NaN"):

@@ -123,6 +123,14 @@ def test_where_a_tomogram_holds_nothing_but_rounding_it_has_no_data(empty):
     assert (labels[:, rows + 1 :] == classes.GOOD).mean() > 0.95
 
 
+@pytest.mark.parametrize("padding", [0.0, -1e4])
+def test_a_padding_far_from_the_data_does_not_make_these_empty(padding):
+    grey = 1000 + gaussian_filter(noise((40, 80, 80)), 1)
+    grey[:, :4] = padding
+    tomogram = binned(grey, RATE)
+    assert tomogram.empty[:, :1].all() and not tomogram.empty[:, 2:].any()
+
+
 def test_a_constant_border_has_no_data_a_constant_hole_inside_has(scene):
     grey = noise((40, 60, 60))
     grey[:, :, :12] = 0
