@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -101,86 +101,109 @@ def cut_boxes(
 
     Positions with the same box are cut once: a raw pick and the merged pick that it is.  `write` is called by several threads.
     """
-    size, rate, own_rate = cutter.box_size, cutter.sampling_rate, tomogram.sampling_rate
-    n, same = len(positions), same_sampling_rate(rate, own_rate)
-    scale = scale or grey_scale(tomogram.data)
-    cutter = replace(cutter, flat=FLAT * scale[1])
-    if network is not None:  # it normalises itself
-        cutter = replace(cutter, normalise=False, factor=1.0)
-    reach = max(1, round(size / 4 if same else size / 4 * rate / own_rate))  # a header that is rounded changes nothing
-    _, rows, group = np.unique(np.rint(positions) if same else positions, axis=0, return_index=True, return_inverse=True)
-    group = group.ravel()  # numpy 2.0 gives it another shape
-    rows_of = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-    places = positions[rows]
-    own_places = places if same else rescale_positions(places, rate, own_rate)
-    # A whole box at the sampling rate of the tomogram holds all voxels needed for the contrast: they are not read again.
-    whole = fits_inside(own_places, tomogram.size, size) & (same and 2 * (reach + 1) <= size)
-    contrast, gaps = np.zeros((len(rows), 2)), np.zeros(len(rows), dtype=int)
+    volume = tomogram.data
+    cuts = _Cuts(tomogram, positions, cutter, network, scale or grey_scale(volume))
     counted = count(1)
-
-    # What a box needs of the planes: itself, and what its contrast is measured in
-    middle_of = np.rint(own_places).astype(int)
-    away = max(reach_of(size, rate, own_rate), reach + 2)
-    low, high = (np.clip(middle_of[:, 2] + side, 0, tomogram.data.shape[0]) for side in (-away, away + 1))
-
-    def parts_of(slab: Slab, numbers: np.ndarray, edge: int) -> list[np.ndarray]:
-        starts = (middle_of[numbers] - (0, 0, slab.first) - edge // 2).tolist()
-        return [slab.grey[z : z + edge, y : y + edge, x : x + edge] for x, y, z in starts]
-
-    def cut_seen(slab: Slab, numbers: np.ndarray) -> np.ndarray:
-        middle = np.stack(parts_of(slab, numbers, 2 * (reach + SMOOTHING // 2)))
-        contrast[numbers] = extremes_within(middle, reach, scale_in(slab))
-        made = network_input_of_parts(parts_of(slab, numbers, size), str(network), flat=cutter.flat)
-        return -made if cutter.invert else made
-
-    def cut_whole(slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        if network is not None and slab.numbers:  # nothing but the network's input is made of them: they are not copied
-            return cut_seen(slab, numbers)
-        for part, box in zip(parts_of(slab, numbers, size), boxes, strict=True):
-            box[...] = part
-        gaps[numbers] = fill_gaps_of_each(boxes)
-        contrast[numbers] = extremes_within(boxes, reach, scale_in(slab))
-        contrast[numbers[gaps[numbers] == size**3]] = 0
-        for box in boxes:
-            cutter.finish(box)
-        return finished(boxes)
-
-    def cut_other(slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-        grey, above = slab.grey, np.array([0, 0, slab.first])
-        for number, room in zip(numbers.tolist(), boxes, strict=True):
-            # Rounded before the planes are counted from another one: half a voxel is rounded to an even number
-            middle = middle_of[number] - above
-            place = middle if same else places[number] - above * (own_rate / rate)
-            box, gaps[number] = cutter.raw(grey, place, own_rate, room)
-            contrast[number] = extremes(grey, middle, reach, scale_in(slab))
-            if (box := cutter.finish(box)) is not room:  # a resampled box is an array of its own
-                room[...] = box
-        return finished(boxes)
-
-    def scale_in(slab: Slab) -> tuple[float, float]:
-        return scale[0] - slab.zero, scale[1]
-
-    def finished(boxes: np.ndarray) -> np.ndarray:
-        return boxes if network is None else network_input(boxes, network, flat=cutter.flat, own=True)
-
-    if n * size**3 > tomogram.data.size:
+    if len(positions) * cutter.box_size**3 > volume.size:
         read_ahead(tomogram.path)
     with ThreadPoolExecutor(threads) as pool:
-        for slab in slabs(tomogram.data, low, high, size**3, pool, 0.0 if network is None else scale[0]):
+        for slab in slabs(volume, cuts.low, cuts.high, cutter.box_size**3, pool, cuts.zero):
 
-            def work(numbers: np.ndarray, slab=slab) -> None:  # type: ignore[no-untyped-def]
-                memory = np.empty((max(1, CACHED // size**3), size, size, size), dtype=np.float32)
-                for cut, of_kind in ((cut_whole, numbers[whole[numbers]]), (cut_other, numbers[~whole[numbers]])):
-                    for start in range(0, len(of_kind), len(memory)):
-                        some = of_kind[start : start + len(memory)]
-                        made = cut(slab, some, memory[: len(some)])
-                        for number, box in zip(some.tolist(), made, strict=True):
-                            for row in rows_of[number].tolist():
-                                write(row, box)
-                                done(next(counted) / n)
+            def work(numbers: np.ndarray, slab: Slab = slab) -> None:
+                for some, boxes in cuts.boxes(slab, numbers):
+                    for number, box in zip(some.tolist(), boxes, strict=True):
+                        for row in cuts.rows_of[number].tolist():
+                            write(row, box)
+                            done(next(counted) / len(positions))
 
-            # Neighbours one after another: their boxes overlap, and are still in the processor's cache
-            across = middle_of[slab.rows]
-            near = slab.rows[np.lexsort((across[:, 0], across[:, 1] // size, across[:, 2] // size))]
-            list(pool.map(work, np.array_split(near, threads)))
-    return contrast[group], gaps[group]
+            list(pool.map(work, np.array_split(cuts.near_each_other(slab.rows), threads)))
+    return cuts.contrast[cuts.number_of], cuts.gaps[cuts.number_of]
+
+
+class _Cuts:
+    """The boxes of one tomogram that differ, by their numbers, and what is found while they are cut.
+
+    number_of: (n,) the box of each position.  rows_of: the positions of each box.  low, high: the first plane that each box and
+    its contrast need, and the one behind the last.  zero: what a slab may subtract.  contrast, gaps: of each box, as of
+    `WrittenBoxes`.
+    """
+
+    def __init__(
+        self, tomogram: Tomogram, positions: np.ndarray, cutter: Cutter, network: str | None, scale: tuple[float, float]
+    ) -> None:
+        self._network, self._scale, self._own_rate = network, scale, tomogram.sampling_rate
+        self._cutter = replace(cutter, flat=FLAT * scale[1])
+        if network is not None:  # it normalises itself
+            self._cutter = replace(self._cutter, normalise=False, factor=1.0)
+        self.zero = 0.0 if network is None else scale[0]
+        size, rate = cutter.box_size, cutter.sampling_rate
+        self._same = same_sampling_rate(rate, self._own_rate)
+        own_size = size if self._same else size * rate / self._own_rate  # a header that is rounded changes nothing
+        self._reach = max(1, round(own_size / 4))
+        distinct = np.rint(positions) if self._same else positions
+        _, rows, number_of = np.unique(distinct, axis=0, return_index=True, return_inverse=True)
+        self.number_of = number_of.ravel()  # numpy 2.0 gives it another shape
+        ends = np.cumsum(np.bincount(self.number_of))[:-1]
+        self.rows_of = np.split(np.argsort(self.number_of, kind="stable"), ends)
+        self._places = positions[rows]
+        own_places = self._places if self._same else rescale_positions(self._places, rate, self._own_rate)
+        self._middle = np.rint(own_places).astype(int)
+        # A whole box at the sampling rate of the tomogram holds all voxels needed for the contrast: they are not read again.
+        self._whole = fits_inside(own_places, tomogram.size, size) & (self._same and 2 * (self._reach + 1) <= size)
+        away = max(reach_of(size, rate, self._own_rate), self._reach + 2)
+        depth = tomogram.data.shape[0]
+        self.low, self.high = (np.clip(self._middle[:, 2] + side, 0, depth) for side in (-away, away + 1))
+        self.contrast, self.gaps = np.zeros((len(rows), 2)), np.zeros(len(rows), dtype=int)
+
+    def near_each_other(self, numbers: np.ndarray) -> np.ndarray:
+        """These boxes, neighbours one after another: their boxes overlap, and are still in the processor's cache."""
+        across, size = self._middle[numbers], self._cutter.box_size
+        return numbers[np.lexsort((across[:, 0], across[:, 1] // size, across[:, 2] // size))]
+
+    def boxes(self, slab: Slab, numbers: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Some numbers and their boxes, or what the network sees of these; the arrays are used again for the next."""
+        size = self._cutter.box_size
+        memory = np.empty((max(1, CACHED // size**3), size, size, size), dtype=np.float32)
+        for cut, of_kind in ((self._cut_whole, numbers[self._whole[numbers]]), (self._cut_other, numbers[~self._whole[numbers]])):
+            for start in range(0, len(of_kind), len(memory)):
+                some = of_kind[start : start + len(memory)]
+                yield some, cut(slab, some, memory[: len(some)])
+
+    def _cut_whole(self, slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        size = self._cutter.box_size
+        parts = self._parts_of(slab, numbers, size)
+        if self._network is not None and slab.numbers:  # nothing else is made of them: they are not copied
+            middle = np.stack(self._parts_of(slab, numbers, 2 * (self._reach + SMOOTHING // 2)))
+            self.contrast[numbers] = extremes_within(middle, self._reach, self._scale_in(slab))
+            seen = network_input_of_parts(parts, self._network, flat=self._cutter.flat)
+            return -seen if self._cutter.invert else seen
+        for part, box in zip(parts, boxes, strict=True):
+            box[...] = part
+        self.gaps[numbers] = fill_gaps_of_each(boxes)
+        self.contrast[numbers] = extremes_within(boxes, self._reach, self._scale_in(slab))
+        self.contrast[numbers[self.gaps[numbers] == size**3]] = 0
+        for box in boxes:
+            self._cutter.finish(box)
+        return self._made_of(boxes)
+
+    def _cut_other(self, slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        above = np.array([0, 0, slab.first])
+        for number, room in zip(numbers.tolist(), boxes, strict=True):
+            # Rounded before the planes are counted from another one: half a voxel is rounded to an even number
+            middle = self._middle[number] - above
+            place = middle if self._same else self._places[number] - above * (self._own_rate / self._cutter.sampling_rate)
+            box, self.gaps[number] = self._cutter.raw(slab.grey, place, self._own_rate, room)
+            self.contrast[number] = extremes(slab.grey, middle, self._reach, self._scale_in(slab))
+            if (box := self._cutter.finish(box)) is not room:  # a resampled box is an array of its own
+                room[...] = box
+        return self._made_of(boxes)
+
+    def _parts_of(self, slab: Slab, numbers: np.ndarray, edge: int) -> list[np.ndarray]:
+        starts = (self._middle[numbers] - (0, 0, slab.first) - edge // 2).tolist()
+        return [slab.grey[z : z + edge, y : y + edge, x : x + edge] for x, y, z in starts]
+
+    def _made_of(self, boxes: np.ndarray) -> np.ndarray:
+        return boxes if self._network is None else network_input(boxes, self._network, flat=self._cutter.flat, own=True)
+
+    def _scale_in(self, slab: Slab) -> tuple[float, float]:
+        return self._scale[0] - slab.zero, self._scale[1]
