@@ -19,6 +19,7 @@ LEAST_DEVIATION = 1 / MOST_GREY
 # Of what is common, differences that show nothing but rounding. A larger share would hold data for nothing where more than 1 % of
 # a tomogram is a padding far from its data.
 EMPTY = 1e-6
+MUCH_LESS = 1e-3  # of what is common: a median deviation that says that most of a tomogram is empty
 FLAT_NOTE = "almost all voxels have the same value: there is little or nothing to see in it"
 CONTRAST_PERCENTILES = (0.5, 99.5)  # outliers such as gold beads would take most of the grey scale
 
@@ -90,9 +91,11 @@ def grey_scale(volume: np.ndarray) -> tuple[float, float]:
     sample = sample_of(volume)
     median, deviation = robust_scale(sample)
     away = np.abs(sample - median)
-    nearest = _nothing(away)
+    nearest = MUCH_LESS * float(np.quantile(away, COMMON))
     if deviation < nearest:
-        median, deviation = robust_scale(sample[away > nearest])
+        of_rest = robust_scale(sample[away > nearest])
+        if of_rest[1] > nearest:  # else the rest is a padding of one value, far from the data
+            median, deviation = of_rest
     return median, deviation or float(sample.std(dtype=float)) or 1.0
 
 

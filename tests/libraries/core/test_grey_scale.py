@@ -20,6 +20,13 @@ def test_a_padding_far_from_the_data_does_not_change_the_scale():
     assert grey_scale(volume) == pytest.approx((2000, 1), rel=0.1)
 
 
+@pytest.mark.parametrize("noise", [0, 1e-12, 1e-4])
+def test_where_most_is_empty_the_scale_is_that_of_the_rest(noise):
+    volume = np.random.default_rng(0).standard_normal((40, 80, 80)).astype(np.float32)
+    volume[:, :60] *= noise
+    assert grey_scale(volume) == pytest.approx((0, 1), abs=0.1)
+
+
 def test_where_there_are_no_numbers_there_is_no_contrast():
     volume = np.full((20, 20, 20), np.nan, dtype=np.float32)
     volume[:4] = 1000
