@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus.training_examples import FEWEST_NOISE, read_examples
+from tomo_particles.core.errors import InputError
 from tomo_particles.formats.xmd import read_table, write_table
 
 SEEN_BY = {"pos": ["1+2+3", "1+2", "2+3", "0+1"], "doubt": ["1", "3"], "neg": []}
@@ -20,6 +21,18 @@ def inputs(tmp_path) -> dict[str, list[str]]:
         files[kind] = [str(tmp_path / f"{kind}.xmd")]
         write_table(files[kind][0], columns)
     return files
+
+
+@pytest.mark.parametrize("kind", SEEN_BY)
+def test_subtomograms_of_another_sampling_rate_are_refused(inputs, kind):
+    for paths in inputs.values():
+        columns = read_table(paths[0])
+        write_table(paths[0], {**columns, "samplingRate": [13.7] * len(columns["image"])})
+    assert len(read_examples(inputs, "consensus", 13.7)[0].labels) == 9
+    columns = read_table(inputs[kind][0])
+    write_table(inputs[kind][0], {**columns, "samplingRate": [6.85] * len(columns["image"])})
+    with pytest.raises(InputError, match=f"{kind}.xmd.*6.85 A/voxel.*13.7"):
+        read_examples(inputs, "consensus", 13.7)
 
 
 def test_labels_grow_with_agreement_and_a_reference_stays_positive(inputs):

@@ -123,7 +123,7 @@ def train_files(
     from tomo_particles.learning.examples import require_enough
 
     network, training = check_training(settings, box_size=box_size, sampling_rate=sampling_rate, seed=seed)
-    examples, n_outliers = read_examples(inputs, settings.recipe)
+    examples, n_outliers = read_examples(inputs, settings.recipe, sampling_rate)
     require_enough(examples)
     check_names(inputs, pickers)
     # after reading: wrong input needs no TensorFlow
@@ -220,7 +220,6 @@ def score_files(
 
 def _read(paths: Sequence[str], option: str, sampling_rate: float | None) -> dict[str, list]:
     """The joined tables of subtomograms, of this sampling rate (Å/voxel) where it is given; empty without files."""
-    from tomo_particles.core.coordinates import same_sampling_rate
     from tomo_particles.formats.xmd import join_tables, positions_of, read_table, require_one_rate
 
     tables = []
@@ -230,13 +229,7 @@ def _read(paths: Sequence[str], option: str, sampling_rate: float | None) -> dic
             raise InputError(f"{option}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
         if columns["image"]:
             positions_of(columns, path, option)
-            require_one_rate(columns, path, option)
-            rate = columns.get("samplingRate", [sampling_rate])[0]
-            if sampling_rate is not None and not same_sampling_rate(rate, sampling_rate):
-                raise InputError(
-                    f"{option}: '{path}' has a sampling rate of {rate:g} A/voxel, {parameter('sampling_rate')} is "
-                    f"{sampling_rate:g}; extract at one sampling rate"
-                )
+            require_one_rate(columns, path, option, sampling_rate)
         tables.append(columns)
     return join_tables(tables) if tables else {}
 

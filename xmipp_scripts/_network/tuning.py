@@ -163,7 +163,7 @@ class _Training:
 
         self._config = config
         check_training(config.settings, box_size=config.box_size, sampling_rate=config.sampling_rate, seed=config.seed)
-        self._examples, _ = read_examples(config.inputs, config.settings.recipe)
+        self._examples, _ = read_examples(config.inputs, config.settings.recipe, config.sampling_rate)
         require_enough(self._examples)
         tables = [read_table(path) for paths in config.inputs.values() for path in paths]
         self._columns = join_tables([table for table in tables if "comment" in table])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError, parameter
@@ -16,8 +17,10 @@ FEWEST_NOISE = 50  # noise picks that are always learned from, where there are s
 KINDS = {"pos": parameter("positives"), "doubt": parameter("doubtful"), "neg": parameter("negatives")}  # as messages call them
 
 
-def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Examples, int]:
+def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str, sampling_rate: float | None = None) -> tuple[Examples, int]:
     """The training examples of the XMD files, and how many positives were taken as negatives for their contrast.
+
+    sampling_rate: Å/voxel that the subtomograms must have; None: any.
 
     Recipe of the paper: positives are 1, negatives 0. Ours: positives and doubtful picks have the label of their agreement,
     and those of a contrast out of all proportion (gold beads, ice) become negatives: several pickers like them, and noise
@@ -33,7 +36,7 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     from .merged_picks import references_of
     from .verdict import FEWEST_UNCONFIRMED
 
-    seen: dict[str, str] = {}
+    seen = _Seen(sampling_rate)
     merged, target = _read_boxes(inputs, ("pos", "doubt") if recipe == "consensus" else ("pos",), seen)
     outlying = np.zeros(len(target), dtype=bool)
     most_noise = None
@@ -61,25 +64,32 @@ def read_examples(inputs: Mapping[str, Sequence[str]], recipe: str) -> tuple[Exa
     return Examples(images, tomo_ids, positions, target, np.ones(len(target))), int(outlying.sum())
 
 
-def _read_table_of(path: str, kind: str, seen: dict[str, str]) -> dict[str, list]:
-    """The subtomograms of one file. seen: the files of those that were read before; none may be learned from twice."""
-    from ..formats.xmd import read_table
+@dataclass(frozen=True)
+class _Seen:
+    """sampling_rate: of all subtomograms, Å/voxel.  files: of the images that were read before; none may come twice."""
+
+    sampling_rate: float | None
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def _read_table_of(path: str, kind: str, seen: _Seen) -> dict[str, list]:
+    """The subtomograms of one file."""
+    from ..formats.xmd import read_table, require_one_rate
 
     table = read_table(path, KINDS[kind])
     if "image" not in table:
         raise InputError(f"{KINDS[kind]}: '{path}' has no column image; give the XMD that xmipp_tomo_extract_subtomograms writes")
-    if both := next((image for image in table["image"] if image in seen), ""):
+    require_one_rate(table, path, KINDS[kind], seen.sampling_rate)
+    if both := next((image for image in table["image"] if image in seen.files), ""):
         raise InputError(
-            f"{KINDS[kind]}: '{path}' holds the subtomogram {both} of '{seen[both]}'; a subtomogram is positive or negative and "
-            "counts once, give other files"
+            f"{KINDS[kind]}: '{path}' holds the subtomogram {both} of '{seen.files[both]}'; a subtomogram is positive or "
+            "negative and counts once, give other files"
         )
-    seen.update(dict.fromkeys(table["image"], path))
+    seen.files.update(dict.fromkeys(table["image"], path))
     return table
 
 
-def _read_boxes(
-    inputs: Mapping[str, Sequence[str]], kinds: Sequence[str], seen: dict[str, str]
-) -> tuple[dict[str, list], np.ndarray]:
+def _read_boxes(inputs: Mapping[str, Sequence[str]], kinds: Sequence[str], seen: _Seen) -> tuple[dict[str, list], np.ndarray]:
     """The joined tables of subtomograms of some kinds, and (n,) 1 for those of positives, else NaN."""
     import numpy as np
 
@@ -93,7 +103,7 @@ def _read_boxes(
     return join_tables(tables) if tables else {}, np.array(target)
 
 
-def _read_negatives(inputs: Mapping[str, Sequence[str]], most_noise: int | None, seen: dict[str, str]) -> dict[str, list]:
+def _read_negatives(inputs: Mapping[str, Sequence[str]], most_noise: int | None, seen: _Seen) -> dict[str, list]:
     """The joined negatives: every pick that is known to be wrong (these have pickers), and up to a number of noise picks, sampled
     evenly."""
     import numpy as np

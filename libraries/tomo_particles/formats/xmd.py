@@ -238,14 +238,22 @@ def with_nan(column: Any) -> np.ndarray:
     return np.where((values > 0) & (values < 1e-300), np.nan, values)
 
 
-def require_one_rate(columns: Mapping[str, list], path: object, option: str) -> None:
-    """Raise InputError, which begins with option and path, for rows of several sampling rates, or of none."""
+def require_one_rate(columns: Mapping[str, list], path: object, option: str, expected: float | None = None) -> None:
+    """Raise InputError, which begins with option and path, for rows of several sampling rates, or of none.
+
+    expected: Å/voxel; another rate is refused, too.
+    """
     values = list(dict.fromkeys(columns.get("samplingRate", [])))
     if not all(value >= 1e-300 for value in values):  # below: no number, in Xmipp's tables
         raise InputError(f"{option}: '{path}' has rows without a sampling rate, or with one that is not positive; correct it")
     if others := [value for value in values if not same_sampling_rate(value, values[0])]:
         raise InputError(
             f"{option}: '{path}' holds several sampling rates ({values[0]:g} and {others[0]:g}); all its rows must have the same"
+        )
+    if expected is not None and values and not same_sampling_rate(values[0], expected):
+        raise InputError(
+            f"{option}: '{path}' has a sampling rate of {values[0]:g} A/voxel, {parameter('sampling_rate')} is {expected:g}; "
+            "extract at one sampling rate"
         )
 
 
