@@ -150,6 +150,8 @@ class _Cuts:
         self._middle = np.rint(own_places).astype(int)
         # A whole box at the sampling rate of the tomogram holds all voxels needed for the contrast: they are not read again.
         self._whole = fits_inside(own_places, tomogram.size, size) & (self._same and 2 * (self._reach + 1) <= size)
+        self._around = 2 * (self._reach + SMOOTHING // 2)  # edge of what the contrast is measured in
+        self._clear = fits_inside(own_places, tomogram.size, self._around)
         away = max(reach_of(size, rate, self._own_rate), self._reach + 2)
         depth = tomogram.data.shape[0]
         self.low, self.high = (np.clip(self._middle[:, 2] + side, 0, depth) for side in (-away, away + 1))
@@ -173,8 +175,7 @@ class _Cuts:
         size = self._cutter.box_size
         parts = self._parts_of(slab, numbers, size)
         if self._network is not None and slab.numbers:  # nothing else is made of them: they are not copied
-            middle = np.stack(self._parts_of(slab, numbers, 2 * (self._reach + SMOOTHING // 2)))
-            self.contrast[numbers] = extremes_within(middle, self._reach, self._scale_in(slab))
+            self._measure_contrast(slab, numbers)
             seen = network_input_of_parts(parts, self._network, flat=self._cutter.flat)
             return -seen if self._cutter.invert else seen
         for part, box in zip(parts, boxes, strict=True):
@@ -187,16 +188,25 @@ class _Cuts:
         return self._made_of(boxes)
 
     def _cut_other(self, slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+        self._measure_contrast(slab, numbers)
         above = np.array([0, 0, slab.first])
         for number, room in zip(numbers.tolist(), boxes, strict=True):
             # Rounded before the planes are counted from another one: half a voxel is rounded to an even number
-            middle = self._middle[number] - above
-            place = middle if self._same else self._places[number] - above * (self._own_rate / self._cutter.sampling_rate)
+            rate = self._own_rate / self._cutter.sampling_rate
+            place = self._middle[number] - above if self._same else self._places[number] - above * rate
             box, self.gaps[number] = self._cutter.raw(slab.grey, place, self._own_rate, room)
-            self.contrast[number] = extremes(slab.grey, middle, self._reach, self._scale_in(slab))
             if (box := self._cutter.finish(box)) is not room:  # a resampled box is an array of its own
                 room[...] = box
         return self._made_of(boxes)
+
+    def _measure_contrast(self, slab: Slab, numbers: np.ndarray) -> None:
+        clear = self._clear[numbers] & slab.numbers
+        if clear.any():
+            around = np.stack(self._parts_of(slab, numbers[clear], self._around))
+            self.contrast[numbers[clear]] = extremes_within(around, self._reach, self._scale_in(slab))
+        for number in numbers[~clear].tolist():
+            middle = self._middle[number] - (0, 0, slab.first)
+            self.contrast[number] = extremes(slab.grey, middle, self._reach, self._scale_in(slab))
 
     def _parts_of(self, slab: Slab, numbers: np.ndarray, edge: int) -> list[np.ndarray]:
         starts = (self._middle[numbers] - (0, 0, slab.first) - edge // 2).tolist()

@@ -59,9 +59,10 @@ def network_input_of_parts(parts: Sequence[np.ndarray], architecture: str, *, fl
     box_size = len(parts[0])
     edge = input_edge(architecture, box_size)
     weights = sampling_weights(box_size, edge)
+    along_x = np.ascontiguousarray(weights.T)  # the products of planes take half the time
     lines = np.empty((len(parts), box_size, box_size, edge), dtype=np.float32)
     for part, line in zip(parts, lines, strict=True):
-        np.matmul(part, weights.T, out=line)
+        np.matmul(part, along_x, out=line)
     return _normalised(_along_y_and_z(lines, weights), flat)
 
 

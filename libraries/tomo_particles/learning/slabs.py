@@ -13,6 +13,7 @@ from ..core.tomograms import release
 
 MOST_BYTES = 1 << 29  # of the planes that are held at once: a tomogram of larger planes is not read in slabs
 PLANES_AT_ONCE = 8  # read by one thread
+STRIPS = 8  # of rows, in which planes are moved
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def slabs(
     while at < len(order):
         following = int(low[order[at]])
         kept = max(0, read - following)
-        held[:kept] = held[following - first : following - first + kept]  # numpy heeds that they may overlap
+        _move(held, following - first, kept, pool)
         first, start = following, max(read, following)
         read = min(first + height, end)
         numbers[start:read] = _read(volume, start, read, held[start - first :], pool, zero)
@@ -61,6 +62,16 @@ def slabs(
         stop = at + int(np.argmax(np.append(high[order[at:]] > read, True)))
         yield Slab(held[: read - first], first, order[at:stop], zero, bool(numbers[first:read].all()))
         at = stop
+
+
+def _move(held: np.ndarray, start: int, count: int, pool: Executor) -> None:
+    """Move so many planes from `start` to the beginning, strip by strip: one thread alone does not fill the memory bus."""
+
+    def part(rows: np.ndarray) -> None:
+        strip = slice(rows[0], rows[-1] + 1)
+        held[:count, strip] = held[start : start + count, strip]  # numpy heeds that they may overlap
+
+    list(pool.map(part, np.array_split(np.arange(held.shape[1]), min(STRIPS, held.shape[1]))))
 
 
 def _read(volume: np.ndarray, start: int, stop: int, into: np.ndarray, pool: Executor, zero: float) -> bool:
