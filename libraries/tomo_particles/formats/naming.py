@@ -104,6 +104,8 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
         if context.tomograms and told not in context.tomograms:
             raise InputError(f"{parameter('names')}: '{told}' is none of the tomograms {listed(context.tomograms)}; correct it")
         return told
+    if not stem_of(found.name):
+        raise InputError(f"{context.option}: '{path}': '{found.name}' is the name of no tomogram; correct it")
     if not context.tomograms:
         return stem_of(found.name)
     if found.named == BY_NAME:

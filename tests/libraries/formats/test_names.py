@@ -43,6 +43,14 @@ def test_an_ending_that_tells_tomograms_apart_is_never_cut_off(tmp_path, name, t
     assert picks[tomogram].positions.tolist() == [[4, 5, 6]] and f"left out: {name}.coords" in notes[0]
 
 
+@pytest.mark.parametrize("name", ["tomograms/", ".mrc", r"C:\data\.rec"])
+@pytest.mark.parametrize("tomograms", [(), ("TS_1",), ("TS_1", "TS_2")])
+def test_a_name_of_which_nothing_is_left_is_refused(tmp_path, name, tomograms):
+    path = of(tmp_path / "p.star", name)
+    for options in ({}, {"unknown": "leave out"}):
+        assert f"'{name}' is the name of no tomogram" in refusal(path, context(*tomograms, **options))
+
+
 def test_an_ending_that_the_header_or_its_form_confirms_is_cut_off(tmp_path):
     path = of(tmp_path / "p.star", "TS_1_10A")
     assert list(read(path, context("TS_1", rate=10.0))) == ["TS_1"]
