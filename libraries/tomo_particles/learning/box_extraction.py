@@ -152,9 +152,9 @@ class _Cuts:
         self._whole = fits_inside(own_places, tomogram.size, size) & (self._same and 2 * (self._reach + 1) <= size)
         self._around = 2 * (self._reach + SMOOTHING // 2)  # edge of what the contrast is measured in
         self._clear = fits_inside(own_places, tomogram.size, self._around)
-        away = max(reach_of(size, rate, self._own_rate), self._reach + 2)
+        self._away = max(reach_of(size, rate, self._own_rate), self._reach + 2)
         depth = tomogram.data.shape[0]
-        self.low, self.high = (np.clip(self._middle[:, 2] + side, 0, depth) for side in (-away, away + 1))
+        self.low, self.high = (np.clip(self._middle[:, 2] + side, 0, depth) for side in (-self._away, self._away + 1))
         self.contrast, self.gaps = np.zeros((len(rows), 2)), np.zeros(len(rows), dtype=int)
 
     def near_each_other(self, numbers: np.ndarray) -> np.ndarray:
@@ -189,15 +189,29 @@ class _Cuts:
 
     def _cut_other(self, slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         self._measure_contrast(slab, numbers)
-        above = np.array([0, 0, slab.first])
+        rate = self._own_rate / self._cutter.sampling_rate
         for number, room in zip(numbers.tolist(), boxes, strict=True):
-            # Rounded before the planes are counted from another one: half a voxel is rounded to an even number
-            rate = self._own_rate / self._cutter.sampling_rate
-            place = self._middle[number] - above if self._same else self._places[number] - above * rate
-            box, self.gaps[number] = self._cutter.raw(slab.grey, place, self._own_rate, room)
+            grey, corner = self._grey_around(slab, number)
+            # Rounded before the voxels are counted from another one: half a voxel is rounded to an even number
+            place = self._middle[number] - corner if self._same else self._places[number] - corner * rate
+            box, self.gaps[number] = self._cutter.raw(grey, place, self._own_rate, room)
             if (box := self._cutter.finish(box)) is not room:  # a resampled box is an array of its own
                 room[...] = box
         return self._made_of(boxes)
+
+    def _grey_around(self, slab: Slab, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Grey values around a pick, from which `zero` is subtracted, and where the first of them is: x, y, z.
+
+        Far from 0 the mean that fills a box at the border would be rounded to a step of float32.
+        """
+        if slab.zero == self.zero:
+            return slab.grey, np.array([0, 0, slab.first])
+        start = np.maximum(self._middle[number][::-1] - self._away, 0)
+        stop = self._middle[number][::-1] + self._away + 1
+        with np.errstate(over="ignore", invalid="ignore"):  # of float64, and of what is no number
+            grey = np.array(slab.grey[tuple(map(slice, start, stop))], dtype=np.float32)
+            grey -= np.float32(self.zero)
+        return grey, start[::-1]
 
     def _measure_contrast(self, slab: Slab, numbers: np.ndarray) -> None:
         clear = self._clear[numbers] & slab.numbers
