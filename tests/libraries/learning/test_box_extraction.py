@@ -82,7 +82,7 @@ def test_boxes_of_a_pass_are_those_cut_one_by_one(tmp_path, volume, rate, count)
 @pytest.mark.parametrize("count", [8, 400])
 @pytest.mark.parametrize("zero", [1e5, 1e6, 1e7])
 def test_grey_values_far_from_0_are_seen_as_those_around_0(tmp_path, rate, count, zero):
-    around = np.rint(8 * np.random.default_rng(0).standard_normal(SHAPE)).astype(np.float32)  # float32 has all of them at 1e7, too
+    around = np.rint(8 * np.random.default_rng(0).standard_normal(SHAPE)).astype(np.float32)  # float32 has them at 1e7
     positions = rescale_positions(positions_of(count), RATE, rate)
     seen = {}
     for offset in (0.0, zero):
