@@ -11,7 +11,8 @@ import numpy as np
 from ..core.subtomograms import all_numbers
 from ..core.tomograms import release
 
-MOST_BYTES = 1 << 29  # of the planes that are held at once: a tomogram of larger planes is not read in slabs
+MOST_BYTES = 1 << 29  # of the planes that are held at once
+HEIGHT, LEAST_HEIGHT = 2.0, 1.25  # of a slab, in heights of what the tallest box needs: what is above 1 is new
 PLANES_AT_ONCE = 8  # read by one thread
 STRIPS = 8  # of rows, in which planes are moved
 
@@ -38,14 +39,16 @@ def slabs(
 
     low, high: (n,) the first plane that a place needs, and the one behind its last.  voxels: of a box.  zero: see `Slab`.
     The cost is the number of voxels that are read: where all boxes together have more than the planes in which they lie, each
-    plane is read once. Otherwise there is one slab, the tomogram as it is, of which only the boxes are read.
+    plane is read once. Otherwise, and where planes are so large that too few can be held, there is one slab, the tomogram as it
+    is, of which only the boxes are read.
     """
     order = np.argsort(low, kind="stable")
     if not len(low):
         return
     plane, begin, end = int(np.prod(volume.shape[1:])), int(low.min()), int(high.max())
-    height = min(2 * int((high - low).max()), end - begin)  # half of it is new in each slab
-    if len(low) * voxels < (end - begin) * plane or 4 * height * plane > MOST_BYTES:
+    needed = int((high - low).max())
+    height = min(int(HEIGHT * needed), MOST_BYTES // (4 * plane), end - begin)
+    if len(low) * voxels < (end - begin) * plane or height < min(LEAST_HEIGHT * needed, end - begin):
         yield Slab(volume, 0, order)
         return
     held = np.empty((height, *volume.shape[1:]), dtype=np.float32)

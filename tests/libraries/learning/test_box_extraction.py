@@ -135,19 +135,24 @@ def test_where_picks_are_dense_each_plane_is_read_once_and_else_only_the_boxes(v
         assert (len(found) > 1) == dense and (found[0].grey is counted) == (not dense)
 
 
-def test_a_slab_holds_the_planes_of_its_places(volume):
+@pytest.mark.parametrize("most", [50, 24, 20, 15])
+def test_a_slab_holds_the_planes_of_its_places(volume, monkeypatch, most):
+    monkeypatch.setattr(module, "MOST_BYTES", 4 * most * SHAPE[1] * SHAPE[2])
     rng = np.random.default_rng(3)
     low = rng.integers(0, 40, 500)
     high = np.minimum(low + rng.integers(1, 13, 500), SHAPE[0])
     with ThreadPoolExecutor(2) as pool:
         known = set()
+        rows = []
         for slab in slabs(volume, low, high, BOX**3, pool, zero=100.0):
             assert (low[slab.rows] >= slab.first).all() and (high[slab.rows] <= slab.first + len(slab.grey)).all()
             own = volume[slab.first : slab.first + len(slab.grey)]
             np.testing.assert_array_equal(slab.grey, own - np.float32(100))
             assert slab.zero == 100 and slab.numbers <= np.isfinite(own).all()
-            assert len(slab.grey) <= 2 * 12
+            assert len(slab.grey) <= min(2 * 12, most)
             known.add(slab.numbers)
+            rows += slab.rows.tolist()
+        assert sorted(rows) == list(range(500))
         assert known == {True, False}  # of planes 20 and 21 some are not
 
 
