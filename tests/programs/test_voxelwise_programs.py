@@ -1,6 +1,7 @@
 """xmipp_train_picker_tomo and xmipp_deep_pick_tomo on real command lines: from coordinates to a model to picks."""
 
 import json
+import re
 import shutil
 
 import h5py
@@ -224,7 +225,9 @@ def test_recipes_train_and_pick(learned, done, tmp_path, recipe):
     options = ("--steps", 1, "--batch", 2, "--width", 0.1, "--folds", 1, "--recipe", recipe)
     options += ("--patch", 16) if recipe == "deepfinder" else ()
     printed = done(TRAIN, *learned.sources, "--diameter", 80, *options, "-o", tmp_path / "m.h5")
-    assert f"training 1 network(s) '{recipe}', 1 steps each" in printed and "the out-of-fold F score is 0." in printed
+    assert f"training 1 network(s) '{recipe}', 1 steps each" in printed
+    out_of_fold = float(re.search(r"out of fold: F (0\.\d+)", printed)[1])  # after one step a matter of luck
+    assert ("the out-of-fold F score is 0." in printed) == (out_of_fold < 0.3)
     pick = (PICK, "--tomograms", *learned.tomograms("TS_3"), "--model", tmp_path / "m.h5", "-o", tmp_path / "p.csv")
     printed = done(*pick, "--number", 4, "--scoremaps", tmp_path)
     assert "picks, where the training tomograms had" not in printed  # 4 are what was asked for
