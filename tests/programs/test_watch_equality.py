@@ -73,11 +73,13 @@ def come(stage: RealStage, events: list[tuple[str, str, int]], odir: str = "live
     """
     watched = stage.watch(*TRAINING, odir=odir)
     stage.wait_for("options.json", odir=odir)
-    for what, ts_id, drop in events:
+    for number, (what, ts_id, drop) in enumerate(events):
         if what == "tomograms":
             time.sleep(EVERY)
             stage.tomogram(ts_id)
         else:
+            if any(event[:2] == (what, ts_id) for event in events[:number]):  # picked again: a busy machine may lag behind
+                stage.wait_for(f"ledger/{ts_id}.json", odir=odir)
             stage.picks(what, ts_id, drop)
     time.sleep(5)  # a file must not change for a while
     (stage.folder / odir / "finish").touch()
