@@ -27,6 +27,12 @@ AT_START = ("PYTHON", "LD_", "TF_", "CUDA_", "OMP_", "OPENBLAS_", "MPL")  # vari
 OWN_PROCESS = "PYTHONUNBUFFERED"  # set by tests that need a process, with a hash seed, of its own
 
 
+class Finished(subprocess.CompletedProcess):
+    """A finished program. modules: all that were loaded at its end."""
+
+    modules: set[str]
+
+
 class ProgramServer:
     """A program in it has the environment of its time, but for what counts when a package is loaded."""
 
@@ -40,16 +46,19 @@ class ProgramServer:
         """Whether the packages would be loaded alike now."""
         return self._at_start == _at_start()
 
-    def run(self, module: str, arguments: list[str], folder: str) -> subprocess.CompletedProcess:
+    def run(self, module: str, arguments: list[str], folder: str) -> Finished:
         """`python -m module arguments` in a folder; what it printed, as subprocess.run gives it."""
         with tempfile.TemporaryDirectory() as printed:
-            out, err = Path(printed, "out"), Path(printed, "err")
-            request = {"module": module, "arguments": arguments, "folder": folder, "out": str(out), "err": str(err)}
+            out, err, modules = (Path(printed, name) for name in ("out", "err", "modules"))
+            request = {"module": module, "arguments": arguments, "folder": folder}
+            request |= {"out": str(out), "err": str(err), "modules": str(modules)}
             request["environment"] = dict(os.environ)
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             code = int(self._process.stdout.readline())
-            return subprocess.CompletedProcess([module, *arguments], code, out.read_text(), err.read_text())
+            finished = Finished([module, *arguments], code, out.read_text(), err.read_text())
+            finished.modules = set(modules.read_text().split()) if modules.exists() else set()  # not where a signal ended it
+            return finished
 
     def close(self) -> None:
         self._process.stdin.close()
@@ -87,6 +96,7 @@ def _code(request: dict) -> int:
         code = ended.code
     except BaseException:
         traceback.print_exc()
+    Path(request["modules"]).write_text("\n".join(sys.modules))
     threading._shutdown()
     atexit._run_exitfuncs()
     if isinstance(code, str):
