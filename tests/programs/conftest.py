@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program_server import OWN_PROCESS, ProgramServer
+from program_server import HEAVY, OWN_PROCESS, ProgramServer
 
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
@@ -46,7 +46,7 @@ def servers() -> Iterator[Callable[[str], ProgramServer]]:
     def server_of(name: str) -> ProgramServer:
         heavy = name in WITH_TENSORFLOW
         if heavy not in started:
-            started[heavy] = ProgramServer(heavy)
+            started[heavy] = ProgramServer(*(HEAVY if heavy else ()))
         return started[heavy]
 
     yield server_of
