@@ -25,7 +25,7 @@ LIGHT = (
 HEAVY = ("tensorflow", "keras")
 SCIPION = ("pyworkflow.project", "pyworkflow.protocol", "pwem.protocols", "pwem.objects", "tomo.protocols", "tomo.objects")
 AT_START = ("PYTHON", "LD_", "TF_", "CUDA_", "OMP_", "OPENBLAS_", "MPL")  # variables that count when a package is loaded
-OWN_PROCESS = "PYTHONUNBUFFERED"  # set by tests that need a process, with a hash seed, of its own
+OWN_PROCESS = "PYTHONUNBUFFERED"  # changed by tests that need a process, with a hash seed, of its own
 
 
 class Finished(subprocess.CompletedProcess):
@@ -70,6 +70,11 @@ class ProgramServer:
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
+
+
+def leave_servers(patch) -> None:
+    """From now on programs start in processes of their own. patch: pytest's monkeypatch."""
+    patch.setenv(OWN_PROCESS, os.environ.get(OWN_PROCESS, "") + "1")  # also where it is set already
 
 
 def _at_start() -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program_server import HEAVY, OWN_PROCESS, ProgramServer
+from program_server import HEAVY, ProgramServer, leave_servers
 
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
@@ -82,7 +82,7 @@ def done(program) -> Callable[..., str]:
 @pytest.fixture
 def own_process(monkeypatch) -> None:
     """Programs start in processes of their own, with hash seeds of their own: for tests of what is the same in every run."""
-    monkeypatch.setenv(OWN_PROCESS, "1")
+    leave_servers(monkeypatch)
 
 
 @pytest.fixture(scope="session")

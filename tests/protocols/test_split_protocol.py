@@ -46,7 +46,14 @@ class TestSplitProtocol(BaseTest):
         setupTestProject(cls)
         cls.folder = cls.proj.getTmpPath("particles")
         config = ParticlesConfig(
-            cls.folder, count=COUNT, box_size=16, sampling_rate=RATE, step=6.0, separation=8.0, max_resolution=100.0, shares=(2, 1)
+            cls.folder,
+            count=COUNT,
+            box_size=16,
+            sampling_rate=RATE,
+            step=6.0,
+            separation=8.0,
+            max_resolution=100.0,
+            shares=(2, 1),
         )
         simulate(config)
         cls.table = read_table(os.path.join(cls.folder, "subtomograms.xmd"))
