@@ -23,16 +23,27 @@ LIGHT = (
     "matplotlib.figure", "matplotlib.backends.backend_agg",
 )  # fmt: skip
 HEAVY = ("tensorflow", "keras")
+SCIPION = ("pyworkflow.project", "pyworkflow.protocol", "pwem.protocols", "pwem.objects", "tomo.protocols", "tomo.objects")
 AT_START = ("PYTHON", "LD_", "TF_", "CUDA_", "OMP_", "OPENBLAS_", "MPL")  # variables that count when a package is loaded
-OWN_PROCESS = "PYTHONUNBUFFERED"  # set by tests that need a process, with a hash seed, of its own
+OWN_PROCESS = "PYTHONUNBUFFERED"  # changed by tests that need a process, with a hash seed, of its own
+
+
+class Finished(subprocess.CompletedProcess):
+    """A finished program. modules: all that were loaded at its end.  pid: of its process."""
+
+    modules: set[str]
+    pid: int
 
 
 class ProgramServer:
-    """A program in it has the environment of its time, but for what counts when a package is loaded."""
+    """A program in it has the environment of its time, but for what counts when a package is loaded.
 
-    def __init__(self, heavy: bool) -> None:
+    more: packages to load beside LIGHT.
+    """
+
+    def __init__(self, *more: str) -> None:
         self._at_start = _at_start()
-        command = [sys.executable, __file__, *LIGHT, *(HEAVY if heavy else ())]
+        command = [sys.executable, __file__, *LIGHT, *more]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     @property
@@ -40,21 +51,30 @@ class ProgramServer:
         """Whether the packages would be loaded alike now."""
         return self._at_start == _at_start()
 
-    def run(self, module: str, arguments: list[str], folder: str) -> subprocess.CompletedProcess:
-        """`python -m module arguments` in a folder; what it printed, as subprocess.run gives it."""
+    def run(self, module: str, arguments: list[str], folder: str) -> Finished:
+        """`python -m module arguments` in a folder; what it printed, as subprocess.run gives it. module: or a file, *.py."""
         with tempfile.TemporaryDirectory() as printed:
-            out, err = Path(printed, "out"), Path(printed, "err")
-            request = {"module": module, "arguments": arguments, "folder": folder, "out": str(out), "err": str(err)}
+            out, err, modules = (Path(printed, name) for name in ("out", "err", "modules"))
+            request = {"module": module, "arguments": arguments, "folder": folder}
+            request |= {"out": str(out), "err": str(err), "modules": str(modules)}
             request["environment"] = dict(os.environ)
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-            code = int(self._process.stdout.readline())
-            return subprocess.CompletedProcess([module, *arguments], code, out.read_text(), err.read_text())
+            code, pid = map(int, self._process.stdout.readline().split())
+            finished = Finished([module, *arguments], code, out.read_text(), err.read_text())
+            finished.pid = pid
+            finished.modules = set(modules.read_text().split()) if modules.exists() else set()  # not where a signal ended it
+            return finished
 
     def close(self) -> None:
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
+
+
+def leave_servers(patch) -> None:
+    """From now on programs start in processes of their own. patch: pytest's monkeypatch."""
+    patch.setenv(OWN_PROCESS, os.environ.get(OWN_PROCESS, "") + "1")  # also where it is set already
 
 
 def _at_start() -> dict[str, str]:
@@ -74,7 +94,7 @@ def _serve() -> None:
         child = os.fork()
         if child == 0:
             os._exit(_code(request))
-        os.write(1, f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n".encode())
+        os.write(1, f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])} {child}\n".encode())
 
 
 def _code(request: dict) -> int:
@@ -87,6 +107,7 @@ def _code(request: dict) -> int:
         code = ended.code
     except BaseException:
         traceback.print_exc()
+    Path(request["modules"]).write_text("\n".join(sys.modules))
     threading._shutdown()
     atexit._run_exitfuncs()
     if isinstance(code, str):
@@ -106,8 +127,12 @@ def _become(request: dict) -> None:
         os.dup2(opened, number)
         os.close(opened)
     sys.argv = [request["module"], *request["arguments"]]
-    sys.path[0] = request["folder"]  # as `python -m` has it
-    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+    if request["module"].endswith(".py"):
+        sys.path[0] = os.path.dirname(request["module"])
+        runpy.run_path(request["module"], run_name="__main__")
+    else:
+        sys.path[0] = request["folder"]  # as `python -m` has it
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import csv
 import weakref
 from dataclasses import replace
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -33,6 +34,35 @@ def select(examples, keep):
     )
 
 
+class Plain(NamedTuple):
+    """What a short training with the defaults gave: the weights, its rows and notes, and how `batches` was called."""
+
+    weights: list[np.ndarray]
+    rows: list[str]
+    notes: list[str]
+    calls: list[tuple]
+
+
+@pytest.fixture(scope="module")
+def plain(blobs) -> Plain:
+    with pytest.MonkeyPatch.context() as patch:
+        calls, notes = watched(patch), []
+        ensemble, rows = quick(blobs, note=notes.append)
+    return Plain(ensemble.networks[0].get_weights(), rows, notes, calls)
+
+
+def watched(patch) -> list[tuple]:
+    """The schedules of the trainings from now on, and whether their boxes are varied."""
+    calls, original = [], training.batches
+
+    def spy(boxes, labels, schedule, augment):
+        calls.append((schedule, augment))
+        return original(boxes, labels, schedule, augment)
+
+    patch.setattr(training, "batches", spy)
+    return calls
+
+
 def test_a_small_network_tells_blobs_from_noise(trained, tmp_path):
     new = make_blobs(tmp_path / "new.mrcs", n=100, seed=9)
     scores = score(new.images, np.full(100, "new tomogram"), new.positions, trained[0])
@@ -60,23 +90,18 @@ def test_only_boxes_that_are_learned_from_are_read(blobs, monkeypatch):
     assert len(set(read[0])) == len(read[0]) < len(blobs) / 2
 
 
-@pytest.mark.parametrize("at_the_same_time", [True, False])
-def test_a_trained_ensemble_keeps_no_boxes_in_memory(blobs, monkeypatch, at_the_same_time):
+def test_networks_trained_at_the_same_time_are_those_trained_one_after_another_and_keep_no_boxes(blobs, monkeypatch):
+    config, options = replace(CONFIG, folds=2), replace(SHORT, epochs=2)
     held, read_boxes = [], training.read_boxes
-    monkeypatch.setattr(training, "cores_are_left", lambda config, strategy: at_the_same_time)
     monkeypatch.setattr(training, "read_boxes", lambda *of: held.append(weakref.ref(boxes := read_boxes(*of))) or boxes)
-    ensemble, _ = quick(blobs, replace(CONFIG, folds=2))
-    assert len(ensemble.networks) == 2
-    assert held[0]() is None
-
-
-def test_networks_trained_at_the_same_time_are_those_trained_one_after_another(blobs, monkeypatch):
-    config, options = replace(CONFIG, folds=3), replace(SHORT, epochs=2)
+    monkeypatch.setattr(training, "cores_are_left", lambda config, strategy: True)
     together = quick(blobs, config, options)[0]
+    assert len(held) == 1 and held[0]() is None
     monkeypatch.setattr(training, "cores_are_left", lambda config, strategy: False)
-    rows = []
-    one_by_one = train(blobs, config, options, progress=rows.append)
-    assert [row[:9] for row in rows] == [f"network {fold}" for fold in (1, 1, 2, 2, 3, 3)]
+    one_by_one, rows = quick(blobs, config, options)
+    assert len(held) == 2 and held[1]() is None
+    assert [row[:9] for row in rows] == [f"network {fold}" for fold in (1, 1, 2, 2)]
+    assert len(together.networks) == len(one_by_one.networks) == 2
     for one, other in zip(together.networks, one_by_one.networks, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
 
@@ -102,14 +127,13 @@ def test_a_training_that_diverges_ends_with_an_error(blobs):
         quick(blobs, start=broken)
 
 
-def test_a_network_that_learned_nothing_is_told(blobs):
+def test_a_network_that_learned_nothing_is_told(blobs, plain):
     """It was left without a word."""
     mixed = replace(blobs, labels=np.random.default_rng(0).permutation(blobs.labels))
     quick(mixed, options=replace(SHORT, learning_rate=1.0), note=(said := []).append)
     assert len(said) == 1 and said[0].startswith("network 1/1 learned nothing")
     assert "chance is 0.693" in said[0] and "learning rate" in said[0]
-    quick(blobs, note=(nothing := []).append)
-    assert not nothing
+    assert not plain.notes
 
 
 def test_best_weights_are_kept(blobs, monkeypatch):
@@ -129,26 +153,18 @@ def test_best_weights_are_kept(blobs, monkeypatch):
     assert entropy == pytest.approx(min(losses), abs=1e-3)
 
 
-def test_same_seed_same_weights_other_seed_others(blobs):
-    one, two, other = (quick(blobs, replace(CONFIG, seed=seed))[0].networks[0].get_weights() for seed in (4, 4, 5))
-    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-    assert not np.array_equal(one[0], other[0])
+def test_same_seed_same_weights_other_seed_others(blobs, plain):
+    same, other = (quick(blobs, replace(CONFIG, seed=CONFIG.seed + more))[0].networks[0].get_weights() for more in (0, 1))
+    assert all(np.array_equal(a, b) for a, b in zip(plain.weights, same, strict=True))
+    assert not np.array_equal(same[0], other[0])
 
 
-def test_options_reach_the_training(blobs, monkeypatch):
-    calls = []
-    original = training.batches
-
-    def spy(boxes, labels, schedule, augment):
-        calls.append((schedule, augment))
-        return original(boxes, labels, schedule, augment)
-
-    monkeypatch.setattr(training, "batches", spy)
-    _, plain = quick(blobs)
+def test_options_reach_the_training(blobs, plain, monkeypatch):
+    calls = watched(monkeypatch)
     _, strong = quick(blobs, options=replace(SHORT, l2=1.0, validation=0.4, batch_size=8, augment=False))
-    loss = [float(rows[0].split("loss ")[1].split(",")[0]) for rows in (plain, strong)]
+    loss = [float(rows[0].split("loss ")[1].split(",")[0]) for rows in (plain.rows, strong)]
     assert loss[1] > loss[0] + 1  # l2
-    (learn, varied), (validate, never), (learn2, varied2), (validate2, never2) = calls
+    (learn, varied), (validate, never), (learn2, varied2), (validate2, never2) = (*plain.calls, *calls)
     assert (varied, never, varied2, never2) == (True, False, False, False)  # validation data never
     count = [len(np.unique(schedule.index[schedule.weight > 0])) for schedule in (learn, validate, learn2, validate2)]
     assert count[0] + count[1] == count[2] + count[3] == len(blobs)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from program_server import OWN_PROCESS, ProgramServer
+from program_server import HEAVY, ProgramServer, leave_servers
 
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
@@ -46,7 +46,7 @@ def servers() -> Iterator[Callable[[str], ProgramServer]]:
     def server_of(name: str) -> ProgramServer:
         heavy = name in WITH_TENSORFLOW
         if heavy not in started:
-            started[heavy] = ProgramServer(heavy)
+            started[heavy] = ProgramServer(*(HEAVY if heavy else ()))
         return started[heavy]
 
     yield server_of
@@ -82,7 +82,7 @@ def done(program) -> Callable[..., str]:
 @pytest.fixture
 def own_process(monkeypatch) -> None:
     """Programs start in processes of their own, with hash seeds of their own: for tests of what is the same in every run."""
-    monkeypatch.setenv(OWN_PROCESS, "1")
+    leave_servers(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +107,21 @@ def imported() -> Callable[..., tuple[subprocess.CompletedProcess, set[str]]]:
 
 
 @pytest.fixture(scope="session")
-def refused(program) -> Callable[..., str]:
+def loading(servers) -> Callable[..., tuple[subprocess.CompletedProcess, set[str]]]:
+    """Run a program in a process without TensorFlow: it, finished, and its modules, to see whether it loaded TensorFlow."""
+
+    def run(name: str, *arguments: object, cwd: Path | None = None) -> tuple[subprocess.CompletedProcess, set[str]]:
+        if not (server := servers("")).fits:
+            return imported_by(name, *arguments, cwd=cwd)
+        finished = server.run(f"xmipp_scripts.{name}", [*map(str, arguments)], str(cwd or Path.cwd()))
+        assert finished.modules
+        return finished, finished.modules
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def refused(loading) -> Callable[..., str]:
     """Run a program that must refuse: exit code 2, one line on stderr with all of `words`, and no file changed or written.
 
     The line names no option that the program does not have. A mistake is said before TensorFlow starts, which takes seconds,
@@ -118,10 +132,7 @@ def refused(program) -> Callable[..., str]:
         name: str, *arguments: object, words: Sequence[object], folder: Path, cwd: Path | None = None, late: bool = False
     ) -> str:
         before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-        if name in WITH_TENSORFLOW:  # in a process of its own: the server has loaded TensorFlow
-            finished, modules = imported_by(name, *arguments, cwd=cwd)
-        else:
-            finished, modules = program(name, *arguments, cwd=cwd), set()
+        finished, modules = loading(name, *arguments, cwd=cwd)
         after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
         assert ("tensorflow" in modules) == (late or any("TensorFlow" in str(word) for word in words))
         lines = finished.stderr.strip().splitlines()

@@ -74,12 +74,12 @@ def test_help_needs_few_modules_beside_those_of_xmipps_parser(help_of, of_xmipp,
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_the_example_of_the_help_without_its_files_is_one_line_before_tensorflow(imported, help_of, tmp_path, name):
+def test_the_example_of_the_help_without_its_files_is_one_line_before_tensorflow(loading, help_of, tmp_path, name):
     shown = " ".join(help_of(name)[0].stdout.partition("EXAMPLES")[2].split())
     example = shlex.split(re.match(rf"xmipp_{name} (.*?)(?= xmipp_|$)", shown)[1])
     if name.startswith("simulate"):  # their example needs no file
         example += ["--maps", "lost.mrc"]
-    finished, modules = imported(name, *example, cwd=tmp_path)
+    finished, modules = loading(name, *example, cwd=tmp_path)
     assert finished.returncode == 2 and len(finished.stderr.splitlines()) == 1, finished.stderr
     assert finished.stderr.startswith(f"xmipp_{name}: error: --" if "-i" not in example else f"xmipp_{name}: error: -")
     assert not modules & {"tensorflow", "keras"} and not list(tmp_path.iterdir())

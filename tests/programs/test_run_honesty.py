@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -31,86 +32,56 @@ def summary_of(folder) -> dict:
     return json.loads((folder / "summary.json").read_text())
 
 
-def test_a_network_that_sees_nothing_leaves_the_votes_alone_and_promises_nothing(done, noise, tmp_path):
-    text = done(
-        "run_deep_consensus_tomo",
-        "--tomograms",
-        noise / "TS_1.mrc",
-        "--picks",
-        noise / "a.csv",
-        noise / "b.csv",
-        "--boxsize",
-        BOX,
-        "--odir",
-        tmp_path,
-        "--epochs",
-        2,
-        "--folds",
-        2,
-        "--seed",
-        1,
-    )
-    summary = summary_of(tmp_path)
+def run_of(noise, odir, *picks):
+    places = ("--tomograms", noise / "TS_1.mrc", "--boxsize", BOX, "--odir", odir, "--epochs", 2, "--folds", 2, "--seed", 1)
+    return ("run_deep_consensus_tomo", *places, "--picks", *(noise / f"{name}.csv" for name in picks))
+
+
+@pytest.fixture(scope="module")
+def trained(done, noise, tmp_path_factory):
+    """The folder of a run with a network, a copy of it, and what the run printed."""
+    folder = tmp_path_factory.mktemp("trained")
+    printed = done(*run_of(noise, folder / "run", "a", "b"))
+    shutil.copytree(folder / "run", folder / "copy")
+    return folder / "run", folder / "copy", printed
+
+
+def test_a_network_that_sees_nothing_leaves_the_votes_alone_and_promises_nothing(trained):
+    _, out, text = trained
+    summary = summary_of(out)
     assert next(iter(summary)) == "verdict" and summary["verdict"]["kind"] == "votes alone", summary["verdict"]
     assert summary["expected"]["precision"] is None and summary["expected"]["precision_low"] == 0
     assert summary["reliability"] == {}
-    scored = pd.read_csv(tmp_path / "scored.csv")
+    scored = pd.read_csv(out / "scored.csv")
     assert (scored["score"] >= 0.5).equals(scored["support"] == 2)  # nothing but the votes decides
-    assert 0 < summary["accepted"] == len(pd.read_csv(tmp_path / "accepted.csv")) < summary["merged"]
+    assert 0 < summary["accepted"] == len(pd.read_csv(out / "accepted.csv")) < summary["merged"]
     results = text[text.index("verdict: ") :].splitlines()
     assert results[0].startswith("verdict: votes alone: the network tells these picks from noise no better than chance")
     assert any(line.startswith("expected of the accepted picks: precision unknown") for line in results)
-    page = (tmp_path / "report.html").read_text()
+    page = (out / "report.html").read_text()
     assert page.index("no better than chance") < page.index("accepted picks</div>") and "unknown" in page
     assert "<td>unknown</td>" in page[page.index('id="tomograms"') :]  # no number of particles is promised of a tomogram either
 
 
-def test_a_damaged_verdict_is_made_again_and_nothing_of_a_trained_run_stays_where_none_is_trained(done, noise, tmp_path):
-    run = (
-        "run_deep_consensus_tomo",
-        "--tomograms",
-        noise / "TS_1.mrc",
-        "--boxsize",
-        BOX,
-        "--odir",
-        tmp_path,
-        "--epochs",
-        1,
-        "--folds",
-        2,
-        "--noReport",
-        "--picks",
-    )
-    done(*run, noise / "a.csv", noise / "b.csv")
-    first = summary_of(tmp_path)
-    (tmp_path / "scored" / "merged_verdict.json").write_text("{")
-    done(*run, noise / "a.csv", noise / "b.csv")
-    assert summary_of(tmp_path)["verdict"] == first["verdict"]
-    done(*run, noise / "c.csv", noise / "d.csv", "--radius", 0.1)
-    assert summary_of(tmp_path)["model"] is None and not list((tmp_path / "network").iterdir())
+def test_a_damaged_verdict_is_made_again_and_nothing_of_a_trained_run_stays_where_none_is_trained(done, noise, trained):
+    """The last of the tests of this output folder, which it changes."""
+    out, _, _ = trained
+    first = summary_of(out)
+    (out / "scored" / "merged_verdict.json").write_text("{")
+    done(*run_of(noise, out, "a", "b"), "--noReport")
+    assert summary_of(out)["verdict"] == first["verdict"] and list((out / "network").iterdir())
+    done(*run_of(noise, out, "c", "d"), "--noReport", "--radius", 0.1)
+    assert summary_of(out)["model"] is None and not list((out / "network").iterdir())
 
 
-def test_a_model_that_the_user_gives_and_other_files_are_never_removed(done, noise, tmp_path):
-    run = (
-        "run_deep_consensus_tomo",
-        "--tomograms",
-        noise / "TS_1.mrc",
-        "--boxsize",
-        BOX,
-        "--odir",
-        tmp_path,
-        "--epochs",
-        1,
-        "--folds",
-        2,
-        "--noReport",
-        "--picks",
-    )
-    done(*run, noise / "a.csv", noise / "b.csv")
-    model = tmp_path / "network" / "model.h5"
-    (tmp_path / "network" / "mine.txt").write_text("notes")
-    done(*run, noise / "c.csv", noise / "d.csv", "--radius", 0.1, "--inputModel", model)  # too few agreed to train it further
-    assert model.is_file() and (tmp_path / "network" / "mine.txt").is_file()
+def test_a_model_that_the_user_gives_and_other_files_are_never_removed(done, noise, trained, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(trained[1], out)
+    model = out / "network" / "model.h5"
+    (out / "network" / "mine.txt").write_text("notes")
+    options = ("--noReport", "--radius", 0.1, "--inputModel", model)
+    done(*run_of(noise, out, "c", "d"), *options)  # too few agreed to train it further
+    assert model.is_file() and (out / "network" / "mine.txt").is_file()
 
 
 def test_too_few_agreed_picks_are_scored_by_their_votes_with_a_verdict(done, noise, tmp_path):

@@ -10,8 +10,8 @@ from tomo_particles.formats.xmd import read_table, write_table
 
 SIMULATE = "simulate_particles_tomo"
 BOX, RATE = 16, 25.0
-SMALL = ("--boxsize", BOX, "--samplingrate", RATE, "--maxResolution", 80)
-PARTICLE = ("--diameter", 300, "--maxResolution", 80)
+SMALL = ("--boxsize", BOX, "--samplingrate", RATE, "--maxResolution", 100)
+PARTICLE = ("--diameter", 300, "--maxResolution", 100)
 
 
 def blob(x, y, z, width):
@@ -20,7 +20,7 @@ def blob(x, y, z, width):
 
 
 def test_pieces_of_the_graph_that_share_no_particle_are_said(done, tmp_path):
-    done(SIMULATE, "--odir", tmp_path / "two", "--projections", *SMALL, "--separation", 14, "--count", 1000)
+    done(SIMULATE, "--odir", tmp_path / "two", "--projections", *SMALL, "--separation", 14, "--count", 600)
     table = read_table(tmp_path / "two" / "particles.xmd")
     rot, tilt = (np.radians(table[name]) for name in ("angleRot", "angleTilt"))
     views = np.abs([np.sin(tilt) * np.cos(rot), np.cos(tilt)])  # along x and along z

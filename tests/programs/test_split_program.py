@@ -12,8 +12,8 @@ from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import read_table, write_table
 
 SIMULATE, SPLIT, EVALUATE = "simulate_particles_tomo", "split_subtomograms_tomo", "evaluate_classification_tomo"
-SMALL = ("--boxsize", 20, "--samplingrate", 20, "--maxResolution", 80, "--separation", 8, "--step", 6, "--count", 120)
-PARTICLE = ("--diameter", 300, "--maxResolution", 80)
+SMALL = ("--boxsize", 16, "--samplingrate", 25, "--maxResolution", 100, "--separation", 8, "--step", 6, "--count", 120)
+PARTICLE = ("--diameter", 300, "--maxResolution", 100)
 FILES = {
     *(f"class_{k}{half}.mrc" for k in (1, 2) for half in ("", "_half1", "_half2")),
     *("difference.mrc", "mask.mrc", "classes.xmd", "fsc.csv", "summary.json", "report.html"),
@@ -86,21 +86,17 @@ def test_order_and_threads_change_nothing(divided, simulated, done, tmp_path):
         assert (tmp_path / "again" / name).read_bytes() == (divided[0] / name).read_bytes(), name
 
 
-def test_one_structure_is_not_supported(done, tmp_path):
-    done(SIMULATE, "--odir", tmp_path / "one", *SMALL, "--absent", 0)
-    printed = done(SPLIT, "-i", tmp_path / "one" / "subtomograms.xmd", "--odir", tmp_path / "split", *PARTICLE)
-    assert printed.splitlines()[2].startswith("not supported: ")
-    assert "Not supported" in (tmp_path / "split" / "report.html").read_text()
-
-
 @pytest.mark.filterwarnings("ignore:Data array contains NaN")  # as it should
-def test_what_holds_nothing_is_left_out_and_counted(simulated, done, tmp_path):
-    table = table_of(simulated)
-    write_volume(tmp_path / "flat.mrc", np.zeros((20, 20, 20)), 20.0)
-    write_volume(tmp_path / "nan.mrc", np.full((20, 20, 20), np.nan), 20.0)
+def test_one_structure_is_not_supported_and_boxes_that_hold_nothing_are_left_out_and_counted(done, tmp_path):
+    done(SIMULATE, "--odir", tmp_path / "one", *SMALL, "--absent", 0)
+    table = read_table(tmp_path / "one" / "subtomograms.xmd")
+    write_volume(tmp_path / "flat.mrc", np.zeros((16, 16, 16)), 25.0)
+    write_volume(tmp_path / "nan.mrc", np.full((16, 16, 16), np.nan), 25.0)
     table["image"][:3] = [tmp_path / "flat.mrc", tmp_path / "flat.mrc", tmp_path / "nan.mrc"]
     write_table(tmp_path / "some.xmd", table)
     printed = done(SPLIT, "-i", tmp_path / "some.xmd", "--odir", tmp_path / "split", *PARTICLE)
+    assert printed.splitlines()[2].startswith("not supported: ")
+    assert "Not supported" in (tmp_path / "split" / "report.html").read_text()
     assert "note: 2 particles left out: their box holds one grey value only" in printed
     assert len(read_table(tmp_path / "split" / "classes.xmd")["itemId"]) == 117
 
@@ -109,7 +105,7 @@ def test_picks_of_tomograms_are_split_with_their_angles(done, tmp_path):
     scene = make_scene(count=25, tomograms=4)
     scene.write(tmp_path, angles=True)
     names = [f"{name}.mrc" for name in scene.tomograms]
-    options = ("--tilts", -60, 60, "--diameter", DIAMETER, "--maxResolution", 40, "--odir", "out")
+    options = ("--tilts", -60, 60, "--diameter", DIAMETER, "--maxResolution", 60, "--odir", "out")
     printed = done(SPLIT, "-i", "picks.csv", "--tomograms", *names, *options, cwd=tmp_path)
     assert printed.splitlines()[2].startswith("not supported: ")  # they are of one structure
     table = read_table(tmp_path / "out" / "classes.xmd")
@@ -147,7 +143,7 @@ def without(table, *names):
         (lambda t: without(t, "image"), (), "names no subtomograms (no column image); give the tomograms"),
         (lambda t: t, ("--mask", "flat.mrc"), "no volume with values above 0"),
         (lambda t: t, ("--mask", "wide.mrc"), "the boxes are 400 Å"),
-        (lambda t: t, ("--maxResolution", 30), "--maxResolution: must lie between 40 Å"),
+        (lambda t: t, ("--maxResolution", 30), "--maxResolution: must lie between 50 Å"),
         (lambda t: t, ("--tilts", 60, -60), "--tilts: expected the first and the last tilt"),
         (lambda t: t, ("--tilts", -60, 60, -50, 50), "received 4 numbers"),
         (lambda t: t, ("--diameter", 500), "--diameter: 500 Å do not fit in the boxes"),
@@ -157,7 +153,7 @@ def without(table, *names):
     ],
 )
 def test_what_cannot_be_split_is_refused_in_one_line(changed, options, said, simulated, program, tmp_path):
-    for name, edge, rate, value in (("flat", 20, 20.0, 0), ("big", 24, 20.0, 0), ("fine", 20, 10.0, 0), ("wide", 40, 20.0, 1)):
+    for name, edge, rate, value in (("flat", 16, 25.0, 0), ("big", 20, 25.0, 0), ("fine", 16, 10.0, 0), ("wide", 32, 25.0, 1)):
         write_volume(tmp_path / f"{name}.mrc", np.full((edge,) * 3, value), rate)
     write_table(tmp_path / "given.xmd", changed(table_of(simulated)))
     run = program(SPLIT, "-i", "given.xmd", "--odir", "out", *options, cwd=tmp_path)

@@ -239,13 +239,21 @@ class TestAverageProtocols(BaseTest):
         self.assertIn("No tilt range is known of TS 1, TS_2: -60 to 60 degrees assumed.", lines)
         self.assertIn("Fourier shell correlation", self.average._methods()[0])
 
-    def test_halves_that_do_not_agree_leave_the_coordinates_where_they_were(self):
-        """Even where an earlier result of the same run had moved them."""
+    def test_a_run_continued_with_other_coordinates_keeps_nothing_of_those_before(self):
+        """Few have no halves and no correlation; halves that do not agree leave the coordinates where they were."""
         protocol = self.launchProtocol(self.form(self.good, firstTilt=-50.0, lastTilt=55.0))
         self.assertIn("*Supported*", protocol.summary()[0])
         self.assertEqual(protocol._summaryContent()["parameters"]["tilts"], [-50.0, 55.0] * 2)
         self.assertFalse(any("assumed" in line for line in protocol.summary()))
-        again = self.again(protocol, self.random, lowPass=60.0)
+        self.assertTrue(protocol.fscs.getSize() and os.path.exists(protocol._files().resolution))
+        some = {ts_id: own[np.arange(15)] for ts_id, own in self.picks.items()}
+        few = self.again(protocol, self.add_coordinates("some again", self.tomograms, some))
+        self.assertIn("*No halves*", few.summary()[0])
+        self.assertEqual((few.coordinates.getSize(), few.fscs.getSize()), (28, 0))  # without the two at the border
+        self.assertFalse(few.average.hasHalfMaps())
+        self.assertFalse(os.path.exists(few._files().resolution))
+        self.assertTrue(few.subtomograms.getSize() and any(item._shift.get() for item in few.coordinates.iterItems()))
+        again = self.again(few, self.random, lowPass=60.0)
         self.assertIn("*Not supported*", again.summary()[0])
         self.assertFalse(any(line.startswith("By direction") for line in again.summary()))
         self.assertFalse(again._methods())
@@ -257,15 +265,6 @@ class TestAverageProtocols(BaseTest):
             self.assertEqual((item.getObjId(), item.getTomoId(), item._shift.get()), (old.getObjId(), old.getTomoId(), 0.0))
             self.assertEqual(item.getPosition(SCIPION), old.getPosition(SCIPION))
             np.testing.assert_array_equal(item.getMatrix(), old.getMatrix())
-
-    def test_few_coordinates_have_no_halves_and_no_correlation_of_before(self):
-        some = {ts_id: own[np.arange(15)] for ts_id, own in self.picks.items()}
-        pointer = self.add_coordinates("some again", self.tomograms, some)
-        again = self.again(self.launchProtocol(self.form(self.good)), pointer)
-        self.assertIn("*No halves*", again.summary()[0])
-        self.assertEqual((again.coordinates.getSize(), again.fscs.getSize()), (28, 0))  # without the two at the border
-        self.assertFalse(again.average.hasHalfMaps())
-        self.assertFalse(os.path.exists(again._files().resolution))  # of before
 
     # ---- the comparison
     @pytest.mark.slow

@@ -27,7 +27,7 @@ from xmipp_scripts.simulate_particles_tomo import ParticlesConfig, simulate
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 
-RATE, COUNT = 20.0, 120
+RATE, COUNT = 25.0, 120
 
 
 class TestSplitProtocol(BaseTest):
@@ -46,7 +46,14 @@ class TestSplitProtocol(BaseTest):
         setupTestProject(cls)
         cls.folder = cls.proj.getTmpPath("particles")
         config = ParticlesConfig(
-            cls.folder, count=COUNT, box_size=20, sampling_rate=RATE, step=6.0, separation=8.0, max_resolution=80.0, shares=(2, 1)
+            cls.folder,
+            count=COUNT,
+            box_size=16,
+            sampling_rate=RATE,
+            step=6.0,
+            separation=8.0,
+            max_resolution=100.0,
+            shares=(2, 1),
         )
         simulate(config)
         cls.table = read_table(os.path.join(cls.folder, "subtomograms.xmd"))
@@ -86,7 +93,7 @@ class TestSplitProtocol(BaseTest):
         return Pointer(protocol, extended="outputSubTomograms")
 
     def form(self, pointer, **changes):
-        values = {"diameter": 300.0, "maxResolution": 80.0, "numberOfThreads": 1} | changes
+        values = {"diameter": 300.0, "maxResolution": 100.0, "numberOfThreads": 1} | changes
         protocol = self.newProtocol(XmippProtSplitSubtomograms3D, **values)
         protocol.inputSubtomograms.set(pointer.getObjValue())
         protocol.inputSubtomograms.setExtended(pointer.getExtended())

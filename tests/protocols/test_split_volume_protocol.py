@@ -22,7 +22,7 @@ from tomo_particles.formats.xmd import read_table
 pytestmark = pytest.mark.filterwarnings("ignore")  # Scipion leaves databases open and uses what Python deprecates
 
 COUNT = 200
-SMALL = {"count": COUNT, "boxSize": 16, "samplingRate": 25.0, "separation": 12.0, "maxResolution": 80.0}
+SMALL = {"count": COUNT, "boxSize": 16, "samplingRate": 25.0, "separation": 12.0, "maxResolution": 100.0}
 ANGLES, OPTICS = ("angleRot", "angleTilt", "anglePsi"), ("ctfDefocusU", "ctfDefocusV", "ctfDefocusAngle", "ctfVoltage")
 
 
@@ -46,7 +46,7 @@ class TestSplitVolumeProtocol(BaseTest):
     def form(self, **changes):
         values = {
             "diameter": 300.0,
-            "maxResolution": 80.0,
+            "maxResolution": 100.0,
             "angularDistance": 40.0,
             "angularSampling": 30.0,
             "numberOfThreads": 1,

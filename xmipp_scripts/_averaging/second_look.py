@@ -127,14 +127,16 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
     columns, noise = _read(config.input, parameter("input"), "comment", "enabled"), _read(config.noise, parameter("noise"))
     _require_scores(columns, noise, config)
     voted = NETWORK not in columns
+    # Without a network every score is of the look, which compares no pick with an average that holds it.
+    out_of_fold = voted or (bool(config.model) and folds_of(config.model) > 1)  # a wrong model is said before the search
     with ExitStack() as stack:
         tomograms = _opened(columns, noise, config, stack)
         for path in (config.looks, *config.averages):
             path.unlink(missing_ok=True)  # of an earlier look
-        looked = _look(columns, noise, tomograms, config, progress)
+        looked = _look(columns, noise, tomograms, config, out_of_fold, progress)
         if voted and looked.joined and looked.scores.verdict.kind != VOTES_ALONE:
             # Votes accept more false picks than a network does: the picks that the look accepts make a better average.
-            again = _look(columns | {SCORE: looked.scores.score.tolist()}, noise, tomograms, config, progress)
+            again = _look(columns | {SCORE: looked.scores.score.tolist()}, noise, tomograms, config, out_of_fold, progress)
             looked = again if again.joined and again.worth >= looked.worth else looked
         sizes = {name: (tomogram.size, tomogram.sampling_rate) for name, tomogram in tomograms.items()}
     compared, joined, scores = looked.compared, looked.joined, looked.scores
@@ -159,13 +161,16 @@ def write_second_look(config: LookConfig, progress: Callable[[str], None] = lamb
 
 
 def _look(
-    columns: Columns, noise: Columns, tomograms: Mapping[str, Tomogram], config: LookConfig, progress: Callable[[str], None]
+    columns: Columns,
+    noise: Columns,
+    tomograms: Mapping[str, Tomogram],
+    config: LookConfig,
+    out_of_fold: bool,
+    progress: Callable[[str], None],
 ) -> Looked:
     """Average the picks that the table accepts, compare all, and score them again."""
     compared = _compared(columns, noise, tomograms, config, progress)
     joined = _joined(columns, noise, compared) if isinstance(compared, Compared) and compared.worth else None
-    # Without a network every score is of the look, which compares no pick with an average that holds it.
-    out_of_fold = NETWORK not in columns or (bool(config.model) and folds_of(config.model) > 1)
     scored = (columns | {NETWORK: joined[0]}, noise | {NETWORK: joined[1]}) if joined else (columns, noise)
     return Looked(compared, joined, final_scores(*scored, out_of_fold, network_alone=False, looked_twice=bool(joined)))
 

@@ -138,8 +138,9 @@ class TestLearnedPickers(ConsensusProject):
         z, y, x = np.indices((15, 15, 15)) - 7
         write_volume(path, ((x**2 + y**2 + z**2 <= 16) & (x > -2)).astype(np.float32), RATE)
         template = add_volume(self.proj, "ball", path, RATE)
-        form = self.form_of(XmippProtDeepPick3D, {"inputTomograms": self.new, "inputModel": self.model}, useGpu=False,
-                            keep=KEEP_NUMBER, number=4, angularStep=60.0, lowPass=45.0)
+        pointers = {"inputTomograms": self.tomograms("one", "TS_3"), "inputModel": self.model}
+        form = self.form_of(XmippProtDeepPick3D, pointers, useGpu=False, keep=KEEP_NUMBER, number=6, angularStep=60.0,
+                            lowPass=45.0)
         form.inputTemplates.append(template)
         self.assertEqual(form.validate(), [])
         named = self.launchProtocol(form).coordinates

@@ -13,7 +13,7 @@ from tomo_particles.core import memory
 from tomo_particles.core.errors import InputError
 
 
-def made(boxes, threads=2, start=None, halves=True, rounds=4, starts=1, lowpass=36.0):
+def made(boxes, threads=2, start=None, halves=True, rounds=4, starts=1, lowpass=40.0):
     settings = Settings(DIAMETER, rounds, starts, threads=threads)
     return SetAverage(boxes, settings, lowpass, 25.0, 1, halves=halves, start=start, say=lambda line: None).run()
 
@@ -31,7 +31,7 @@ def scene():
 @pytest.fixture(scope="module")
 def free(scene):
     boxes = PickedBoxes(scene.sources(jitter=0.7), DIAMETER, 2)
-    return boxes, made(boxes, rounds=12)
+    return boxes, made(boxes, rounds=8)
 
 
 def off(poses, true):
@@ -56,7 +56,7 @@ def test_a_free_start_finds_turns_and_centres(scene, free):
 def test_the_halves_are_independent_and_agree(free):
     boxes, result = free
     assert abs(np.bincount(result.half)[0] - len(boxes) / 2) <= 1
-    assert result.fsc.corrected[2:5].min() > 0.8 and 25 <= result.resolution <= 36
+    assert result.fsc.corrected[2:5].min() > 0.8 and 25 <= result.resolution <= 40
     assert result.average.shape == (boxes.edge,) * 3 and result.coverage.max() <= boxes.weights.sum() + 1e-3
     centre = boxes.edge // 2
     inner = result.filtered[(slice(centre - 3, centre + 4),) * 3]
@@ -97,7 +97,7 @@ def test_noise_gives_halves_that_do_not_agree(scene):
         [Source("n", noise, RATE, 12 + rng.random((60, 3)) * (np.array(SIZE) - 24), np.ones(60), (-60.0, 60.0))], DIAMETER, 2
     )
     result = made(boxes, rounds=2)
-    assert np.nanmean(result.fsc.unmasked[3:]) < 0.3 and result.resolution == pytest.approx(36)
+    assert np.nanmean(result.fsc.unmasked[3:]) < 0.3 and result.resolution == pytest.approx(40)
 
 
 def test_few_picks_are_refused_and_boxes_without_data_left_out(scene):

@@ -12,7 +12,7 @@ from tomo_particles.averaging.picked_boxes import PickedBoxes
 from tomo_particles.averaging.poses import split_halves
 from tomo_particles.averaging.second_look import best_references, is_dark, lowpass_of, rotational_mean, second_look
 
-SETTINGS = Settings(DIAMETER, rounds=6, starts=1, threads=2)
+SETTINGS = Settings(DIAMETER, rounds=4, starts=1, threads=2)
 
 
 def looked(sources, is_particle, references):
