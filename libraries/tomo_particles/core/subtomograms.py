@@ -42,15 +42,22 @@ class Cutter:
         return self.finish(self.raw(volume, position, volume_rate)[0])
 
     def raw(
-        self, volume: np.ndarray, position: np.ndarray, volume_rate: float, out: np.ndarray | None = None
+        self,
+        volume: np.ndarray,
+        position: np.ndarray,
+        volume_rate: float,
+        out: np.ndarray | None = None,
+        first: np.ndarray | None = None,
     ) -> tuple[np.ndarray, int]:
         """The box of `cut` with the tomogram's own grey values, and how many of its voxels are no numbers.
 
-        `out` (box, box, box) float32 is used for it if possible.
+        out: (box, box, box) float32, used for it if possible.  first: x, y, z of the first voxel, where the volume is a part of a
+        tomogram; positions are those in the whole, because half a voxel is rounded to an even number.
         """
+        first = np.zeros(3, dtype=int) if first is None else first
         if same_sampling_rate(volume_rate, self.sampling_rate):
-            return counted_crop(volume, np.rint(position).astype(int), self.box_size, out)
-        return self._resampled(volume, position, volume_rate)
+            return counted_crop(volume, np.rint(position).astype(int) - first, self.box_size, out)
+        return self._resampled(volume, position, volume_rate, first)
 
     def finish(self, box: np.ndarray) -> np.ndarray:
         """Contrast and normalisation of a raw box, in place."""
@@ -59,7 +66,9 @@ class Cutter:
             box *= factor
         return _normalise(box, self.flat) if self.normalise else box
 
-    def _resampled(self, volume: np.ndarray, position: np.ndarray, volume_rate: float) -> tuple[np.ndarray, int]:
+    def _resampled(
+        self, volume: np.ndarray, position: np.ndarray, volume_rate: float, first: np.ndarray
+    ) -> tuple[np.ndarray, int]:
         # Half a second, saved where all boxes are at the sampling rate of the tomogram.
         from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -67,7 +76,7 @@ class Cutter:
         centre = rescale_positions(position, self.sampling_rate, volume_rate)
         whole = np.rint(centre).astype(int)
         reach = int(np.ceil(self.box_size * step)) + BESIDE
-        source, gaps = counted_crop(volume, whole, reach)
+        source, gaps = counted_crop(volume, whole - first, reach)
         if step > 1:  # a low-pass like the average over `step` voxels: a Gaussian of the same variance
             source = gaussian_filter(source, np.sqrt((step**2 - 1) / 12))
         axis = (np.arange(self.box_size) - self.box_size // 2) * step + reach // 2

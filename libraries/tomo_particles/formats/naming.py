@@ -104,10 +104,8 @@ def tomogram_of(found: Found, path: object, context: Context) -> str | None:
         if context.tomograms and told not in context.tomograms:
             raise InputError(f"{parameter('names')}: '{told}' is none of the tomograms {listed(context.tomograms)}; correct it")
         return told
-    if not stem_of(found.name):
-        raise InputError(f"{context.option}: '{path}': '{found.name}' is the name of no tomogram; correct it")
     if not context.tomograms:
-        return stem_of(found.name)
+        return _own_name(found, path, context)
     if found.named == BY_NAME:
         matches = _matches(found.name, context)
         return _only(matches, found, path, context) if matches else _unmatched(found, path, context)
@@ -192,11 +190,11 @@ def _only(matches: list[str], found: Found, path: object, context: Context) -> s
 
 
 def _unmatched(found: Found, path: object, context: Context) -> str | None:
-    if context.unknown == KEEP:
-        return stem_of(found.name)
     if context.unknown == LEAVE_OUT and (found.named == BY_NAME or context.among):
         return None
-    name = stem_of(found.name)
+    name = _own_name(found, path, context)
+    if context.unknown == KEEP:
+        return name
     what = "is by its name of" if found.named == BY_FILE else "has picks of"
     column = ["add a column tomo_id"] if found.named == BY_FILE and str(path).lower().endswith(".csv") else []
     raise InputError(
@@ -207,6 +205,13 @@ def _unmatched(found: Found, path: object, context: Context) -> str | None:
         f"say which it is with {parameter('names')} {name}=NAME",
         *column,
     )
+
+
+def _own_name(found: Found, path: object, context: Context) -> str:
+    """A tomogram's name as it stands in a file. Raises InputError where nothing is left of it: '/', '.mrc'."""
+    if not (name := stem_of(found.name)):
+        raise InputError(f"{context.option}: '{path}': '{found.name}' is the name of no tomogram; correct it")
+    return name
 
 
 def as_pattern(names: Iterable[str], known: Collection[str]) -> list[str]:

@@ -189,12 +189,9 @@ class _Cuts:
 
     def _cut_other(self, slab: Slab, numbers: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         self._measure_contrast(slab, numbers)
-        rate = self._own_rate / self._cutter.sampling_rate
         for number, room in zip(numbers.tolist(), boxes, strict=True):
-            grey, corner = self._grey_around(slab, number)
-            # Rounded before the voxels are counted from another one: half a voxel is rounded to an even number
-            place = self._middle[number] - corner if self._same else self._places[number] - corner * rate
-            box, self.gaps[number] = self._cutter.raw(grey, place, self._own_rate, room)
+            grey, first = self._grey_around(slab, number)
+            box, self.gaps[number] = self._cutter.raw(grey, self._places[number], self._own_rate, room, first)
             if (box := self._cutter.finish(box)) is not room:  # a resampled box is an array of its own
                 room[...] = box
         return self._made_of(boxes)
@@ -215,9 +212,11 @@ class _Cuts:
 
     def _measure_contrast(self, slab: Slab, numbers: np.ndarray) -> None:
         clear = self._clear[numbers] & slab.numbers
-        if clear.any():
-            around = np.stack(self._parts_of(slab, numbers[clear], self._around))
-            self.contrast[numbers[clear]] = extremes_within(around, self._reach, self._scale_in(slab))
+        own, at_once = numbers[clear], max(1, CACHED // self._around**3)  # at another sampling rate these may be the larger boxes
+        for start in range(0, len(own), at_once):
+            some = own[start : start + at_once]
+            around = np.stack(self._parts_of(slab, some, self._around))
+            self.contrast[some] = extremes_within(around, self._reach, self._scale_in(slab))
         for number in numbers[~clear].tolist():
             middle = self._middle[number] - (0, 0, slab.first)
             self.contrast[number] = extremes(slab.grey, middle, self._reach, self._scale_in(slab))

@@ -47,7 +47,7 @@ def test_an_ending_that_tells_tomograms_apart_is_never_cut_off(tmp_path, name, t
 @pytest.mark.parametrize("tomograms", [(), ("TS_1",), ("TS_1", "TS_2")])
 def test_a_name_of_which_nothing_is_left_is_refused(tmp_path, name, tomograms):
     path = of(tmp_path / "p.star", name)
-    for options in ({}, {"unknown": "leave out"}):
+    for options in ({}, {"unknown": "keep"}):
         assert f"'{name}' is the name of no tomogram" in refusal(path, context(*tomograms, **options))
 
 

@@ -93,6 +93,22 @@ def test_grey_values_far_from_0_are_seen_as_those_around_0(tmp_path, rate, count
     np.testing.assert_allclose(seen[zero], seen[0.0], atol=2e-3)
 
 
+@pytest.mark.parametrize("rate", [2.5, 2 * RATE])
+@pytest.mark.parametrize("count", [20, 600])
+@pytest.mark.parametrize("edge", [9, 11])
+def test_picks_between_two_voxels_are_cut_alike_at_another_rate(tmp_path, rate, count, edge):
+    """A part of a tomogram may begin at an odd voxel: half a voxel counted from there is rounded to the other side."""
+    grey = (100 + np.random.default_rng(0).standard_normal(SHAPE)).astype(np.float32)
+    write_volume(path := tmp_path / "t.mrc", grey, RATE)
+    positions = rescale_positions(np.minimum(np.floor(positions_of(count)) + 0.5, np.array(SHAPE[::-1]) - 1), RATE, rate)
+    found, cutter = np.zeros((count, edge, edge, edge), dtype=np.float32), Cutter(edge, rate)
+    with open_tomogram(path) as tomogram:
+        cut_boxes(tomogram, positions, cutter, found.__setitem__, "reference", scale=SCALE)
+        for row, position in enumerate(positions):
+            alone = network_input(cutter.cut(tomogram.data, position, RATE)[None], "reference")[0]
+            np.testing.assert_allclose(found[row], alone, atol=2e-4)  # so are means around 100 rounded at the border
+
+
 @pytest.mark.parametrize("value", [0.0, 777.7])
 @pytest.mark.parametrize("count", [30, 400])
 def test_an_empty_box_is_0_at_the_border_too(tmp_path, value, count):
