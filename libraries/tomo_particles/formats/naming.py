@@ -208,8 +208,8 @@ def _unmatched(found: Found, path: object, context: Context) -> str | None:
 
 
 def _own_name(found: Found, path: object, context: Context) -> str:
-    """A tomogram's name as it stands in a file. Raises InputError where nothing is left of it: '/', '.mrc'."""
-    if not (name := stem_of(found.name)):
+    """A tomogram's name as it stands in a file. Raises InputError where nothing but dots is left of it: '/', '.mrc', '..'."""
+    if not (name := stem_of(found.name)).strip("."):
         raise InputError(f"{context.option}: '{path}': '{found.name}' is the name of no tomogram; correct it")
     return name
 

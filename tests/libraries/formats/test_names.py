@@ -43,7 +43,7 @@ def test_an_ending_that_tells_tomograms_apart_is_never_cut_off(tmp_path, name, t
     assert picks[tomogram].positions.tolist() == [[4, 5, 6]] and f"left out: {name}.coords" in notes[0]
 
 
-@pytest.mark.parametrize("name", ["tomograms/", ".mrc", r"C:\data\.rec"])
+@pytest.mark.parametrize("name", ["tomograms/", ".mrc", r"C:\data\.rec", "..", "..mrc"])
 @pytest.mark.parametrize("tomograms", [(), ("TS_1",), ("TS_1", "TS_2")])
 def test_a_name_of_which_nothing_is_left_is_refused(tmp_path, name, tomograms):
     path = of(tmp_path / "p.star", name)
