@@ -67,8 +67,11 @@ def test_a_damaged_verdict_is_made_again_and_nothing_of_a_trained_run_stays_wher
     """The last of the tests of this output folder, which it changes."""
     out, _, _ = trained
     first = summary_of(out)
-    (out / "scored" / "merged_verdict.json").write_text("{")
+    verdict = out / "scored" / "merged_verdict.json"
+    before = verdict.read_text()
+    verdict.write_text("{")
     done(*run_of(noise, out, "a", "b"), "--noReport")
+    assert verdict.read_text() == before
     assert summary_of(out)["verdict"] == first["verdict"] and list((out / "network").iterdir())
     done(*run_of(noise, out, "c", "d"), "--noReport", "--radius", 0.1)
     assert summary_of(out)["model"] is None and not list((out / "network").iterdir())

@@ -244,8 +244,8 @@ def require_one_rate(columns: Mapping[str, list], path: object, option: str, exp
     expected: Å/voxel; another rate is refused, too.
     """
     values = list(dict.fromkeys(columns.get("samplingRate", [])))
-    if not all(value >= 1e-300 for value in values):  # below: no number, in Xmipp's tables
-        raise InputError(f"{option}: '{path}' has rows without a sampling rate, or with one that is not positive; correct it")
+    if not all(1e-300 <= value < np.inf for value in values):  # below: no number, in Xmipp's tables
+        raise InputError(f"{option}: '{path}' has rows without a sampling rate, or one that is no positive number; correct it")
     if others := [value for value in values if not same_sampling_rate(value, values[0])]:
         raise InputError(
             f"{option}: '{path}' holds several sampling rates ({values[0]:g} and {others[0]:g}); all its rows must have the same"

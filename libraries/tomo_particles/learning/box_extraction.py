@@ -180,8 +180,11 @@ class _Cuts:
             return -seen if self._cutter.invert else seen
         for part, box in zip(parts, boxes, strict=True):
             box[...] = part
+        if slab.zero != self.zero:  # as in `_grey_around`
+            with np.errstate(over="ignore", invalid="ignore"):
+                boxes -= np.float32(self.zero)
         self.gaps[numbers] = fill_gaps_of_each(boxes)
-        self.contrast[numbers] = extremes_within(boxes, self._reach, self._scale_in(slab))
+        self.contrast[numbers] = extremes_within(boxes, self._reach, (self._scale[0] - self.zero, self._scale[1]))
         self.contrast[numbers[self.gaps[numbers] == size**3]] = 0
         for box in boxes:
             self._cutter.finish(box)

@@ -81,15 +81,16 @@ def test_boxes_of_a_pass_are_those_cut_one_by_one(tmp_path, volume, rate, count)
 @pytest.mark.parametrize("rate", [RATE, 3.1])
 @pytest.mark.parametrize("count", [8, 400])
 @pytest.mark.parametrize("zero", [1e5, 1e6, 1e7])
-def test_grey_values_far_from_0_are_seen_as_those_around_0(tmp_path, rate, count, zero):
+@pytest.mark.parametrize(("network", "edge"), [("small", 8), ("reference", BOX)])
+def test_grey_values_far_from_0_are_seen_as_those_around_0(tmp_path, rate, count, zero, network, edge):
     around = np.rint(8 * np.random.default_rng(0).standard_normal(SHAPE)).astype(np.float32)  # float32 has them at 1e7
     positions = rescale_positions(positions_of(count), RATE, rate)
     seen = {}
     for offset in (0.0, zero):
         write_volume(tmp_path / "t.mrc", around + np.float32(offset), RATE)
-        seen[offset] = np.zeros((count, 8, 8, 8), dtype=np.float32)
+        seen[offset] = np.zeros((count, edge, edge, edge), dtype=np.float32)
         with open_tomogram(tmp_path / "t.mrc") as tomogram:
-            cut_boxes(tomogram, positions, Cutter(BOX, rate), seen[offset].__setitem__, "small")
+            cut_boxes(tomogram, positions, Cutter(BOX, rate), seen[offset].__setitem__, network)
     np.testing.assert_allclose(seen[zero], seen[0.0], atol=2e-3)
 
 
