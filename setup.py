@@ -88,8 +88,8 @@ DEPENDENCIES = [
 ]
 EXTRAS = {
     "gpu": ["tensorflow[and-cuda]"],  # the CUDA libraries as wheels; the driver is the machine's
-    "cluster": ["distributed>=2024.1"],  # --workers and --scheduler: tomograms on several machines (Dask); pure Python
-    # aiosmtpd: a real mail server for the tests of the monitor; distributed: those of --workers; dask-jobqueue: those in SLURM
+    "cluster": ["distributed>=2024.1"],  # --scheduler: tomograms on several machines (Dask); pure Python
+    # aiosmtpd: a real mail server for the tests of the monitor; distributed: those of --scheduler; dask-jobqueue: those in SLURM
     # hypothesis: invariants of consensus, noise and rescaling; pytest-xdist: one process per core, half the time on two
     "test": ["pytest>=8", "hypothesis>=6", "pytest-xdist>=3.5", "aiosmtpd>=1.4", "distributed>=2024.1", "dask-jobqueue>=0.9"],
     "dev": ["ruff>=0.6", "mypy>=1.11"],  # make lint

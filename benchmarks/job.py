@@ -34,7 +34,10 @@ BASELINE_BOXES = 96
 BOX, RADIUS, RATE = 50, 14.0, 8.68  # voxels, voxels, Å/voxel
 TILE = np.array((480, 464, 300))  # x, y, z: a tomogram is 2 x 2 of them, each turned its own way
 IN_TILE = {"target": 250, "rod": 80, "bead": 6}
-SHARES = {"scoring": "scored", "training": "network"}  # lines that say the share that is done, and those that end the step
+# The stage that a line of the program ends, by its first word; some say the share that is done
+STAGES = {"scoring": "scored", "scored": "scored", "training": "network", "network": "network"}
+START_UP = "start-up"
+STAGES |= dict.fromkeys(["consensus", "noise", "extract", "prepared", "preparing"], "consensus, noise and boxes")
 PICKERS = {
     "a": SimulatedPicker(recall=0.85, jitter=2.0, beads=0.9, others=0.2, noise=0.1, twice=0.05),
     "b": SimulatedPicker(recall=0.75, jitter=2.5, beads=0.9, others=0.1, noise=0.25, twice=0.05),
@@ -101,7 +104,7 @@ def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, float
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", str(threads), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
-    start, before = time.perf_counter(), _processor_seconds()
+    start, begun, before = time.perf_counter(), time.time(), _processor_seconds()
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
         memory = Memory(process.pid)
@@ -111,6 +114,8 @@ def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, float
             print(f"{lines[-1][0]:7.1f} {lines[-1][1]}", flush=True)
     if process.returncode:
         raise SystemExit(f"the run ended with {process.returncode}")
+    lines.append(((odir / ".lock").stat().st_mtime - begun, START_UP))  # it is made after TensorFlow is loaded
+    lines.sort()
     return time.perf_counter() - start, _processor_seconds() - before, memory.most, lines
 
 
@@ -125,8 +130,7 @@ def stages_of(lines: list[tuple[float, str]]) -> pd.DataFrame:
     kinds: dict[str, float] = {}
     before = 0.0
     for second, line in lines:
-        word = SHARES.get(line.split(":")[0], line.split()[0])
-        kind = word if word in ("consensus", "noise", "extract", "network", "scored") else "rest"
+        kind = START_UP if line == START_UP else STAGES.get(line.split()[0].rstrip(":"), "rest")
         kinds[kind] = kinds.get(kind, 0.0) + second - before
         before = second
     return pd.DataFrame({"stage": kinds.keys(), "s": kinds.values()})

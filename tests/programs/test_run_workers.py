@@ -1,4 +1,4 @@
-"""xmipp_run_deep_consensus_tomo --workers and --scheduler: the same bytes as by one process, also when workers die."""
+"""Tomograms prepared by several processes, of this machine or of Dask: the same bytes as by one, also when they die."""
 
 import json
 import os
@@ -9,7 +9,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import mrcfile
+import numpy as np
 import pytest
+
+from tomo_particles.core import memory
+from xmipp_scripts._consensus_run import local_processes
+from xmipp_scripts._consensus_run.workers import shared
 
 NAME = "run_deep_consensus_tomo"
 PICKERS = ("one", "two", "three")
@@ -33,7 +39,8 @@ class Job:
 
     def command(self, odir: str, *options: object) -> list[str]:
         given = ["--tomograms", "tomograms/TS_1.mrc", "tomograms/TS_10.mrc", "--picks", *PICKERS, "--odir", odir]
-        quick = ["--noReport", "--boxsize", 12, "--seed", 3, "--threads", 1, "--voting", "--diameter", 80]
+        quick = ["--noReport", "--boxsize", 12, "--seed", 3, "--voting", "--diameter", 80]
+        quick += [] if "--threads" in options else ["--threads", 1]
         return [sys.executable, "-m", f"xmipp_scripts.{NAME}", *map(str, [*given, *quick, *options])]
 
     def run(self, odir: str, *options: object) -> str:
@@ -78,29 +85,111 @@ def scheduler(tmp_path) -> Iterator[str]:
         process.wait()
 
 
-def test_two_workers_give_the_bytes_of_one_process(job):
-    said = job.run("by_two", "--workers", 2)
-    assert "consensus TS_1:" in said and "consensus TS_10:" in said and "is done here" not in said
+@pytest.mark.parametrize("options", [("--workers", 2), ("--threads", 3)])
+def test_several_processes_give_the_bytes_of_one(job, options):
+    said = job.run("by_two", *options)
+    lines = [line for line in said.splitlines() if line.startswith(("consensus", "prepared"))]
+    assert "is done here" not in said and sorted(line.split()[1].rstrip(":") for line in lines) == ["TS_1"] * 2 + ["TS_10"] * 2
+    assert [line.split("(")[1] for line in lines if line.startswith("prepared")] == ["1 of 2 tomograms)", "2 of 2 tomograms)"]
     job.run("by_one")
     job.assert_same("by_two", "by_one")
-    assert "consensus TS_1:" not in job.run("by_two", "--workers", 2)  # it is done already
+    assert "consensus TS_1:" not in job.run("by_two", *options)  # it is done already
     assert "consensus TS_1:" not in job.run("by_two")
+
+
+def test_a_tomogram_that_cannot_be_prepared_gives_the_error_of_one_process(job):
+    with mrcfile.open(job.folder / "tomograms" / "TS_1.mrc", "r+") as file:
+        file.data[:] = np.nan
+    failed = {}
+    for odir, number in (("one", 1), ("two", 2)):
+        done = subprocess.run(job.command(odir, "--workers", number), cwd=job.folder, **PIPED)
+        assert done.returncode == 2
+        failed[odir] = done.stderr
+        assert ("no worker prepared 'TS_1'" in done.stdout) == (number == 2)
+    assert failed["one"] == failed["two"] and "'tomograms/TS_1.mrc' holds no numbers" in failed["one"]
+
+
+@pytest.mark.parametrize(
+    ("threads", "processes", "tomograms", "each"),
+    [(2, 2, 5, [1, 1, 1, 1, 2]), (8, 3, 4, [2, 2, 2, 8]), (4, 4, 8, [1] * 8), (4, 1, 2, [4, 4]), (4, 2, 2, [2, 2])],
+)
+def test_no_thread_is_left_without_work(threads, processes, tomograms, each):
+    assert shared(threads, processes, tomograms) == each
+
+
+def test_fewer_processes_where_the_memory_is_small(monkeypatch):
+    for free, number in ((0.5e9, 1), (4e9, 3), (float("inf"), 8)):
+        monkeypatch.setattr(local_processes, "free_memory", lambda free=free: free)
+        assert local_processes.as_many_as_fit(8) == number
+    assert memory.SHARE == 0.8
+
+
+def test_no_copies_of_a_process_with_tensorflow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    with local_processes.local_processes(2) as executor:
+        assert executor is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_the_processes_end_with_the_program_and_leave_nothing(tmp_path, number):
+    started = subprocess.Popen([sys.executable, "-c", SLOW], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    at_work = [int(started.stdout.readline()) for _ in range(2)]
+    assert len(list(tmp_path.iterdir())) == 2
+    started.send_signal(number)
+    started.communicate(timeout=20)
+    end = time.monotonic() + 10
+    while list(tmp_path.iterdir()) or any(Path(f"/proc/{pid}/cwd").exists() for pid in at_work):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+SLOW = """
+import os, signal, time
+from tomo_particles.core.files import written_aside
+from xmipp_scripts._consensus_run.local_processes import local_processes
+
+def work(name):
+    with written_aside(name) as aside:
+        aside.write_text("half")
+        os.write(1, f"{os.getpid()}\\n".encode())
+        time.sleep(60)
+
+signal.signal(signal.SIGINT, lambda *_: os._exit(1))  # as the programs
+with local_processes(2) as executor:
+    list(executor.map(work, ["a.xmd", "b.xmd"]))
+"""
+
+
+def test_what_a_killed_process_had_is_done_here(job):
+    process = subprocess.Popen(job.command("killed", "--workers", 2), cwd=job.folder, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True)  # fmt: skip
+    wait_until_begun(job.folder / "killed", process)
+    one, *_ = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(one), signal.SIGKILL)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    job.run("by_one")
+    job.assert_same("killed", "by_one")
 
 
 def test_a_worker_that_is_killed_loses_nothing(job, scheduler):
     process = subprocess.Popen(job.command("killed", "--scheduler", scheduler), cwd=job.folder, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True)  # fmt: skip
-    begun = job.folder / "killed" / "picks"
-    end = time.monotonic() + 120
-    while not begun.exists() or not any(begun.iterdir()):
-        assert time.monotonic() < end and process.poll() is None
-        time.sleep(0.01)
+    wait_until_begun(job.folder / "killed", process)
     for pid in working_below(job.folder):
         os.kill(pid, signal.SIGKILL)  # its nanny starts another one
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
     job.run("by_one")
     job.assert_same("killed", "by_one")
+
+
+def wait_until_begun(odir: Path, process: subprocess.Popen) -> None:
+    """Until a tomogram is being prepared."""
+    picks, end = odir / "picks", time.monotonic() + 120
+    while not picks.exists() or not any(picks.iterdir()):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.01)
 
 
 def working_below(folder: Path) -> list[int]:
@@ -136,6 +225,7 @@ def test_without_dask_a_line_says_what_to_install(refused, job, tmp_path):
         "util.find_spec = lambda name, package=None: None if name == 'distributed' else find(name, package)\n"
     )
     path = os.pathsep.join([str(hidden), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(job.command("out", "--workers", 2), cwd=job.folder, env={**os.environ, "PYTHONPATH": path}, **PIPED)
-    assert done.returncode == 2 and "--workers: needs Dask, which is not installed; run pip install" in done.stderr
+    command = job.command("out", "--scheduler", "tcp://a:1")
+    done = subprocess.run(command, cwd=job.folder, env={**os.environ, "PYTHONPATH": path}, **PIPED)
+    assert done.returncode == 2 and "--scheduler: needs Dask, which is not installed; run pip install" in done.stderr
     assert not (job.folder / "out").exists()

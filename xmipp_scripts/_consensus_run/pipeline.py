@@ -22,16 +22,16 @@ from .learning import Learning
 from .preparation import LABELS, Preparation
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
-from .workers import Workers, prepare_elsewhere
+from .workers import Hands, Workers, prepare_elsewhere
+
+HERE = Workers()  # on this machine
 
 
 class Pipeline:
     """Runs the steps of one output folder in order; files are the only thing that passes between them."""
 
-    def __init__(
-        self, config: PipelineConfig, progress: Callable[[str], None] = say_on_the_way, workers: Workers | None = None
-    ) -> None:
-        """workers: where the tomograms are prepared; None: here, one after the other."""
+    def __init__(self, config: PipelineConfig, progress: Callable[[str], None] = say_on_the_way, workers: Workers = HERE) -> None:
+        """workers: that prepare the tomograms."""
         from tomo_particles.formats.pick_folders import source_names
 
         config.check_sources()
@@ -78,11 +78,16 @@ class Pipeline:
             check_training(config.training, box_size=config.box_size, sampling_rate=self.rate, seed=config.seed, trains=trains)
         notes = [*self.tomogram_notes, *self._notes_on_answers(), *self._notes_on_box()]
         picks = self._read_picks(notes)
-        if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
-            # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
-            prepare_training(config.training, config.threads)
-        with alone_in(self.layout.root, "--odir"):
-            return self._run(picks, notes, started)
+        # its processes are copies of this one: they shall hold neither TensorFlow nor the lock of the folder
+        with self.workers.hands(len(self._with_picks(picks)), config.threads) as hands:
+            if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
+                # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
+                prepare_training(config.training, config.threads)
+            with alone_in(self.layout.root, "--odir"):
+                return self._run(picks, notes, started, hands)
+
+    def _with_picks(self, picks: dict[str, list]) -> list[TomogramInfo]:
+        return [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
 
     def _notes_on_box(self) -> list[str]:
         """A note where the box is far from what the particle needs."""
@@ -100,7 +105,7 @@ class Pipeline:
             else []
         )
 
-    def _run(self, picks: dict[str, list], notes: list[str], started: float) -> dict:
+    def _run(self, picks: dict[str, list], notes: list[str], started: float, hands: Hands | None) -> dict:
         from .finished import FinishedRun
         from .outputs import forget_outputs, write_outputs
 
@@ -108,7 +113,7 @@ class Pipeline:
         print_notes(claimed(self.layout.root))
         forget_outputs(self.layout)
         steps = self._begun()
-        tomograms = self._prepared(picks, notes, steps)
+        tomograms = self._prepared(picks, notes, steps, hands)
         notes += self._disagreement(tomograms)
         scored = (
             self._vote(tomograms, steps)
@@ -133,20 +138,21 @@ class Pipeline:
         steps.run(*self._checked, lambda: None)
         return steps
 
-    def _prepared(self, picks: dict[str, list], notes: list[str], steps: Steps) -> list[TomogramInfo]:
+    def _prepared(self, picks: dict[str, list], notes: list[str], steps: Steps, hands: Hands | None) -> list[TomogramInfo]:
         """Prepare the tomograms that have picks; returns them. notes: receives what was left out."""
-        tomograms = [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
+        tomograms = self._with_picks(picks)
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
         network = "" if self.config.votes_only else self.network
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
-        if self.workers:
-            with stage("preparing on workers", len(tomograms), "tomograms") as at:
-                prepare_elsewhere(self.workers, preparation, tomograms, picks, steps, at.done)
-            remove_leftovers(self.layout.root)  # of workers that were killed
+        elsewhere: set[str] = set()
         with stage("preparing", len(tomograms), "tomograms") as at:
+            if hands:
+                elsewhere = prepare_elsewhere(hands, preparation, tomograms, picks, steps, at.done)
+                remove_leftovers(self.layout.root)  # of processes that were killed
             for tomogram in tomograms:  # what was prepared elsewhere is done
                 preparation.prepare(tomogram, picks, steps)
-                at.done(f"prepared {tomogram.tomo_id}")
+                if tomogram.tomo_id not in elsewhere:
+                    at.done(f"prepared {tomogram.tomo_id}")
         return tomograms
 
     def _disagreement(self, tomograms: Sequence[TomogramInfo]) -> list[str]:

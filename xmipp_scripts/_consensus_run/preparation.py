@@ -42,9 +42,10 @@ class Preparation:
         config = replace(self.config)  # without the contents of files that it keeps
         return Preparation(config, self.layout, self.rate, self.network, self.roles, progress)
 
-    def without_progress(self) -> Preparation:
-        """The same, as it can be sent to another machine."""
-        return self.saying(_nothing)
+    def to_send(self, threads: int) -> Preparation:
+        """The same for another process, with so many threads."""
+        config = replace(self.config, threads=threads)
+        return Preparation(config, self.layout, self.rate, self.network, self.roles, _nothing)
 
     def prepare(self, tomogram: TomogramInfo, picks: dict[str, list], steps: Steps) -> None:
         """Consensus, noise and boxes of one tomogram."""

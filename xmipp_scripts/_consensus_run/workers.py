@@ -1,4 +1,4 @@
-"""The tomograms of a run prepared by several workers of Dask, on this machine or on others that see the same files."""
+"""The tomograms of a run prepared by several processes at the same time, on this machine or on others that see the same files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tomo_particles.core.errors import InputError, listed, one_line
 from .._shared.program import Program, require_positive
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from concurrent.futures import Executor, Future
 
     from .preparation import Preparation
     from .steps import Steps
@@ -25,19 +25,48 @@ WAIT = 60.0  # seconds for a scheduler to answer
 
 
 @dataclass(frozen=True)
+class Hands:
+    """executor: of the processes.  threads: that each of the tomograms is prepared with, in order."""
+
+    executor: Executor
+    threads: Sequence[int]
+
+
+@dataclass(frozen=True)
 class Workers:
-    """number: of processes on this machine, or 0.  scheduler: address of one that is there, or empty."""
+    """number: of processes on this machine, each with all threads; 0: as many as threads, if the memory is large enough.
+    scheduler: address of one of Dask, whose workers take their place; or empty."""
 
     number: int = 0
     scheduler: str = ""
+
+    @contextmanager
+    def hands(self, tomograms: int, threads: int) -> Iterator[Hands | None]:
+        """The processes for so many tomograms; None where nothing would be gained by them."""
+        if self.scheduler:
+            with _dask(self.scheduler) as executor:
+                yield Hands(executor, [threads] * tomograms)
+            return
+        from .local_processes import as_many_as_fit, local_processes
+
+        number = min(self.number, tomograms) if self.number else as_many_as_fit(min(threads, tomograms))
+        each = [threads] * tomograms if self.number else shared(threads, number, tomograms)
+        with local_processes(number) as processes:
+            yield Hands(processes, each) if processes else None
+
+
+def shared(threads: int, processes: int, tomograms: int) -> list[int]:
+    """The threads of each tomogram. In the last round some processes may have nothing to do: the others get their threads."""
+    last = tomograms % processes
+    return [threads // processes] * (tomograms - last) + [threads // max(last, 1)] * last
 
 
 def define_workers(program: Program) -> None:
     """Add the options to a program."""
     program.addParamsLine("== More than one machine ==")
     program.addParamsLine(
-        " [--workers <int>] : prepare so many tomograms at the same time, each with --threads threads, by processes of Dask on "
-        "this machine"
+        " [--workers <int>] : prepare so many tomograms at the same time, each with --threads threads; default: as many as "
+        "--threads, each with one"
     )
     program.addParamsLine(
         " [--scheduler <address>] : prepare tomograms on the workers of this Dask scheduler, such as tcp://node1:8786. They must "
@@ -45,59 +74,70 @@ def define_workers(program: Program) -> None:
     )
 
 
-def read_workers(program: Program) -> Workers | None:
-    """The values of the options; None without them."""
+def read_workers(program: Program) -> Workers:
+    """The values of the options."""
     both = [program.checkParam(option) for option in ("--workers", "--scheduler")]
     if all(both):
         raise InputError("--workers: has no meaning with --scheduler, which has workers of its own; leave one of them out")
-    if not any(both):
-        return None
-    option = "--workers" if both[0] else "--scheduler"
-    if find_spec("distributed") is None:
-        remedy = f"run pip install 'scipion-em-xmipptomo[cluster]', or leave {option} out"
-        raise InputError(f"{option}: needs Dask, which is not installed; {remedy}")
     if both[0]:
         return Workers(int(require_positive(program.integer("--workers"), "--workers")))
+    if not both[1]:
+        return Workers()
+    if find_spec("distributed") is None:
+        remedy = "run pip install 'scipion-em-xmipptomo[cluster]', or leave --scheduler out"
+        raise InputError(f"--scheduler: needs Dask, which is not installed; {remedy}")
     return Workers(scheduler=program.getParam("--scheduler"))
 
 
 def prepare_elsewhere(
-    workers: Workers,
+    hands: Hands,
     preparation: Preparation,
     tomograms: Sequence[TomogramInfo],
     picks: dict[str, list],
     steps: Steps,
-    done: Callable[[], None],
-) -> None:
-    """Prepare tomograms by workers and take what they did into the record.
+    done: Callable[[str], None],
+) -> set[str]:
+    """Prepare tomograms by other processes and take what they did into the record; returns the ids of those that are prepared.
 
-    What no worker could finish is left to be done here: workers die, and a tomogram that cannot be prepared shall give the error
-    that it gives without workers.  done: is called for each tomogram.
+    What no process could finish is left to be done here: processes die, and a tomogram that cannot be prepared shall give the
+    error that it gives here; after such a one no further tomogram is begun.  done: receives a line for each tomogram.
     """
-    from distributed import as_completed
+    from concurrent.futures import BrokenExecutor, as_completed
 
-    with _client(workers) as client:
-        here, progress = os.path.abspath(os.curdir), preparation.progress
-        futures = {}
-        for tomogram in tomograms:
-            tomo_id = tomogram.tomo_id
-            own = {
-                kind: [{tomo_id: found[tomo_id]} if tomo_id in found else {} for found in sets] for kind, sets in picks.items()
-            }
-            arguments = (__version__, here, preparation.without_progress(), tomogram, own, steps.of(tomo_id))
-            futures[client.submit(prepare_one, *arguments, pure=False, retries=1)] = tomo_id
-        failed = []
-        for future in as_completed(futures):
-            if future.status != "finished":
-                failed.append((futures[future], one_line(str(future.exception()))))
-                continue
-            own, said = future.result()
-            steps.take(own)
-            done()
-            for line in said:
-                progress(line)
-        if failed:
-            progress(f"note: no worker prepared {listed([tomo_id for tomo_id, _ in failed])} ({failed[0][1]}); it is done here")
+    here = os.path.abspath(os.curdir)
+    futures: dict[Future, str] = {}
+    prepared, failed = set(), []
+    for tomogram, threads in zip(tomograms, hands.threads, strict=True):
+        tomo_id = tomogram.tomo_id
+        own = {kind: [{tomo_id: found[tomo_id]} if tomo_id in found else {} for found in sets] for kind, sets in picks.items()}
+        arguments = (__version__, here, preparation.to_send(threads), tomogram, own, steps.of(tomo_id))
+        try:
+            futures[hands.executor.submit(prepare_one, *arguments)] = tomo_id
+        except BrokenExecutor as error:  # a process was killed before it had anything to do
+            failed.append((tomo_id, str(error)))
+    for future in as_completed(futures):
+        if why := future.exception():
+            failed.append((futures[future], one_line(str(why))))
+            if isinstance(why, PreparationError):
+                break
+            continue
+        own, said = future.result()
+        steps.take(own)
+        for line in said:
+            preparation.progress(line)
+        done(f"prepared {futures[future]}")
+        prepared.add(futures[future])
+    if failed:
+        names = listed([tomo_id for tomo_id, _ in failed])
+        preparation.progress(f"note: no worker prepared {names} ({failed[0][1]}); it is done here")
+    for future in futures:  # what is not begun
+        future.cancel()
+    hands.executor.shutdown()
+    return prepared
+
+
+class PreparationError(Exception):
+    """A tomogram could not be prepared. Other errors may hold what cannot be sent, such as the grey values of the tomogram."""
 
 
 def prepare_one(
@@ -110,30 +150,26 @@ def prepare_one(
     from .steps import Steps
 
     if version != __version__:
-        raise InputError(f"a worker has version {__version__} of the programs, not {version}")
+        raise PreparationError(f"a worker has version {__version__} of the programs, not {version}")
     os.chdir(folder)
     said: list[str] = []
     steps = Steps(None, done)
-    preparation.saying(said.append).prepare(tomogram, picks, steps)
+    try:
+        preparation.saying(said.append).prepare(tomogram, picks, steps)
+    except Exception as error:
+        raise PreparationError(str(error)) from None
     return {name: own for name, own in steps.of(tomogram.tomo_id).items() if own != done.get(name)}, said
 
 
 @contextmanager
-def _client(workers: Workers) -> Iterator[Client]:
-    from distributed import Client, LocalCluster
+def _dask(scheduler: str) -> Iterator[Executor]:
+    from distributed import Client
 
-    if workers.number:
-        with (
-            LocalCluster(n_workers=workers.number, threads_per_worker=1, dashboard_address=None, silence_logs="ERROR") as cluster,
-            Client(cluster) as client,
-        ):
-            yield client
-        return
     try:
-        found = Client(workers.scheduler, timeout=WAIT)
+        found = Client(scheduler, timeout=WAIT)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"--scheduler: no scheduler answers at '{workers.scheduler}' ({one_line(str(error))}); start one with dask scheduler"
+            f"--scheduler: no scheduler answers at '{scheduler}' ({one_line(str(error))}); start one with dask scheduler"
         ) from error
     with found as client:
-        yield client
+        yield client.get_executor(pure=False, retries=1)

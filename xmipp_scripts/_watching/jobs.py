@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,8 +9,9 @@ from pathlib import Path
 
 from tomo_particles.core.errors import InputError
 
+from .._shared.child_processes import end_with_parent
+
 NETWORK = "xmipp_scripts.deep_picking_consensus_tomo"
-DEATH_SIGNAL = 1  # Linux: PR_SET_PDEATHSIG
 
 
 class Job:
@@ -23,7 +22,8 @@ class Job:
         self.log = log
         with open(log, "w", encoding="utf-8") as said:
             command = [sys.executable, "-m", module, *map(str, arguments)]
-            self._process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, preexec_fn=_end_with_parent)
+            # a run that goes on starts its own
+            self._process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
 
     @property
     def running(self) -> bool:
@@ -43,8 +43,3 @@ def run_job(module: str, arguments: Sequence[object], log: Path) -> None:
     """Run a program to its end. Raises InputError where it fails."""
     if failure := Job(module, arguments, log).failure():
         raise InputError(failure)
-
-
-def _end_with_parent() -> None:
-    """Let a process end when its parent is killed: a run that goes on starts its own."""
-    ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)

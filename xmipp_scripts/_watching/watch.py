@@ -30,7 +30,7 @@ from tomo_particles.runs.watching import (
 )
 
 from .._consensus_run.config import PipelineConfig
-from .._consensus_run.pipeline import Pipeline
+from .._consensus_run.pipeline import HERE, Pipeline
 from .._consensus_run.steps import alone_in
 from .._consensus_run.workers import Workers
 from .._network.files import check_training
@@ -59,7 +59,7 @@ class Watch:
         watching: WatchConfig,
         said: Callable[[InputError], str] = str,
         progress: Callable[[str], None] = say,
-        workers: Workers | None = None,
+        workers: Workers = HERE,
     ) -> None:
         """said: words of an error, with the options of the program.  workers: for the final pass."""
         from tomo_particles.formats.pick_folders import source_names

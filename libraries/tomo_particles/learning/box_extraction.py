@@ -22,6 +22,8 @@ from .slabs import Slab, slabs
 Write = Callable[[int, np.ndarray], None]
 # Voxels of the boxes that a thread works on at once: few enough for the cache, enough that threads seldom wait for each other
 CACHED = 1 << 20
+# Deviations of a tomogram's grey values that their mean may be away from 0: the sums of float32 in a network's input lose nothing
+NEAR = 4.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class _Cuts:
         self._cutter = replace(cutter, flat=FLAT * scale[1])
         if network is not None:  # it normalises itself
             self._cutter = replace(self._cutter, normalise=False, factor=1.0)
-        self.zero = 0.0 if network is None else scale[0]
+        self.zero = 0.0 if network is None or abs(scale[0]) <= NEAR * scale[1] else scale[0]
         size, rate = cutter.box_size, cutter.sampling_rate
         self._same = same_sampling_rate(rate, self._own_rate)
         own_size = size if self._same else size * rate / self._own_rate  # a header that is rounded changes nothing

@@ -21,8 +21,9 @@ STRIPS = 8  # of rows, in which planes are moved
 class Slab:
     """Some planes of a tomogram and the places that need no others.
 
-    grey: (z, y, x) float32 from which `zero` is subtracted, or the tomogram itself, with a zero of 0.  first: number of its first
-    plane.  rows: of the places.  numbers: whether all its grey values are known to be numbers.
+    grey: (z, y, x), the tomogram itself, or float32 planes of it, from which `zero` is subtracted; then zero is not 0.
+    first: number of its first plane.  rows: of the places.  numbers: whether all its grey values are known to be numbers; then
+    they are float32.
     """
 
     grey: np.ndarray
@@ -39,32 +40,50 @@ def slabs(
 
     low, high: (n,) the first plane that a place needs, and the one behind its last.  voxels: of a box.  zero: see `Slab`.
     The cost is the number of voxels that are read: where all boxes together have more than the planes in which they lie, each
-    plane is read once. Otherwise, and where planes are so large that too few can be held, there is one slab, the tomogram as it
-    is, of which only the boxes are read.
+    plane is read once. A float32 tomogram stays where it is if zero is 0; of another one, planes are copied. Where there are few
+    boxes, and where planes to be copied are so large that too few can be held, there is one slab, the tomogram as it is, of which
+    only the boxes are read.
     """
     order = np.argsort(low, kind="stable")
     if not len(low):
         return
     plane, begin, end = int(np.prod(volume.shape[1:])), int(low.min()), int(high.max())
     needed = int((high - low).max())
-    height = min(int(HEIGHT * needed), MOST_BYTES // (4 * plane), end - begin)
+    in_place = volume.dtype == np.float32 and not zero
+    height = (
+        min(int(HEIGHT * needed), end - begin) if in_place else min(int(HEIGHT * needed), MOST_BYTES // (4 * plane), end - begin)
+    )
     if len(low) * voxels < (end - begin) * plane or height < min(LEAST_HEIGHT * needed, end - begin):
         yield Slab(volume, 0, order)
         return
-    held = np.empty((height, *volume.shape[1:]), dtype=np.float32)
+    held = None if in_place else np.empty((height, *volume.shape[1:]), dtype=np.float32)
     first, read, at = begin, begin, 0  # read: the planes before this one were read
     numbers = np.zeros(len(volume), dtype=bool)  # of each plane
     while at < len(order):
         following = int(low[order[at]])
-        kept = max(0, read - following)
-        _move(held, following - first, kept, pool)
+        if held is not None:
+            _move(held, following - first, max(0, read - following), pool)
         first, start = following, max(read, following)
         read = min(first + height, end)
-        numbers[start:read] = _read(volume, start, read, held[start - first :], pool, zero)
         # those whose first plane comes later may end in this slab, too: the next one begins with the first that does not
         stop = at + int(np.argmax(np.append(high[order[at:]] > read, True)))
-        yield Slab(held[: read - first], first, order[at:stop], zero, bool(numbers[first:read].all()))
+        release(volume, first if held is None else start)
+        if held is None:
+            numbers[start:read] = _are_numbers(volume, start, read, pool)
+            yield Slab(volume, 0, order[at:stop], numbers=bool(numbers[first:read].all()))
+        else:
+            numbers[start:read] = _read(volume, start, read, held[start - first :], pool, zero)
+            yield Slab(held[: read - first], first, order[at:stop], zero, bool(numbers[first:read].all()))
         at = stop
+
+
+def _are_numbers(volume: np.ndarray, start: int, stop: int, pool: Executor) -> bool:
+    """Whether all grey values of the planes are numbers."""
+
+    def part(begin: int) -> bool:
+        return all(all_numbers(volume[number]) for number in range(begin, min(begin + PLANES_AT_ONCE, stop)))
+
+    return all(list(pool.map(part, range(start, stop, PLANES_AT_ONCE))))
 
 
 def _move(held: np.ndarray, start: int, count: int, pool: Executor) -> None:
@@ -90,6 +109,4 @@ def _read(volume: np.ndarray, start: int, stop: int, into: np.ndarray, pool: Exe
                 plane -= np.float32(zero)
         return numbers
 
-    numbers = all(list(pool.map(part, range(start, stop, PLANES_AT_ONCE))))
-    release(volume)
-    return numbers
+    return all(list(pool.map(part, range(start, stop, PLANES_AT_ONCE))))
