@@ -1,8 +1,8 @@
 """More workers, and a queue: what they gain and what they cost.
 
-Part *workers*: the 24 000-pick job (`job.py`) with 1, 2 and 4 local workers of one thread (`--workers`), until the training
-begins: merging, noise and boxes are what workers share. Efficiency: seconds of one worker, divided by those of n and by n. The
-memory is that of all processes together, without the pages of mapped tomograms.
+Part *workers*: the 24 000-pick job (`job.py`) with 1, 2 and 4 processes of one thread (`--workers`), from the time when
+TensorFlow is loaded until the training begins: merging, noise and boxes are what workers share. Efficiency: seconds of one
+worker, divided by those of n and by n. The memory is that of all processes together, without the pages of mapped tomograms.
 
 Part *slurm*: many small tomograms, one job for each, sent by Scipion to a SLURM of one node: jobs that were sent, seconds of the
 run, and whether the result is that of a run without a queue. It needs slurm-wlm, and root.
@@ -26,28 +26,25 @@ from _session import make_inputs, rows_of
 from job import BOX, PICKERS, make_job
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]  # for what the tests have
-PREPARED = ("consensus ", "noise ", "extract ")  # how the lines of a prepared tomogram begin
 
 
-def seconds_of_preparation(folder: Path, odir: Path, workers: int) -> tuple[float, float, float]:
-    """Seconds until the training begins, and until the first line of a tomogram (what Dask needs to start); the memory (GB)."""
+def seconds_of_preparation(folder: Path, odir: Path, workers: int) -> tuple[float, float]:
+    """Seconds from the start of the preparation to that of the training; the memory (GB)."""
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", "1", "--workers", str(workers), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
-    begun, first, last = time.monotonic(), 0.0, 0.0
+    tomograms = len(list(folder.glob("TS_*.mrc")))
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
         memory = Memory(process.pid)
         memory.start()
         for line in process.stdout:
-            if line.startswith(PREPARED):
-                last = time.monotonic() - begun
-                first = first or last
-            elif line.startswith("network"):
+            if line.startswith("prepared ") and f"({tomograms} of {tomograms} " in line:
                 break
+        else:
+            raise SystemExit("the tomograms were not prepared")
+        end = time.time()
         process.terminate()
-    if not last:
-        raise SystemExit("no tomogram was prepared")
-    return last, first, memory.most
+    return end - (odir / ".lock").stat().st_mtime, memory.most  # it is made after TensorFlow is loaded
 
 
 def by_workers(folder: Path, numbers: list[int]) -> pd.DataFrame:
@@ -55,10 +52,10 @@ def by_workers(folder: Path, numbers: list[int]) -> pd.DataFrame:
     rows: list[dict[str, float]] = []
     for number in numbers:
         with tempfile.TemporaryDirectory(dir=folder) as odir:
-            seconds, first, memory = seconds_of_preparation(folder, Path(odir), number)
+            seconds, memory = seconds_of_preparation(folder, Path(odir), number)
         one = rows[0]["seconds"] * rows[0]["workers"] if rows else seconds * number
         load = os.getloadavg()[0]
-        rows.append({"workers": number, "seconds": seconds, "first line after (s)": first,
+        rows.append({"workers": number, "seconds": seconds,
                      "efficiency": one / (seconds * number), "memory (GB)": memory, "load": load})  # fmt: skip
         print(rows[-1], flush=True)
     return pd.DataFrame(rows)

@@ -1,10 +1,11 @@
-"""xmipp_tomo_extract_subtomograms: cut, normalise and write the subtomograms of one tomogram."""
+"""xmipp_tomo_extract_subtomograms: cut, normalise and write the subtomograms of one or more sets of picks of one tomogram."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,58 +212,90 @@ class TomoExtractSubtomograms(Program):
     def defineParams(self) -> None:
         self.addUsageLine("Extract subtomograms: cut a box around every pick of one tomogram.")
         self.addUsageLine(
-            "Writes one MRC volume stack and one XMD, both named like the coordinates file. The tomogram is memory-mapped. If "
-            "the boxes have another sampling rate than the tomogram, each box is rescaled. The columns min and max are the "
-            "lowest and the highest smoothed grey value around the pick, in standard deviations of the tomogram."
+            "Writes one MRC volume stack and one XMD, both named like the coordinates file. Several files of coordinates of the "
+            "tomogram are cut in one pass, which is quicker. The tomogram is memory-mapped. If the boxes have another sampling "
+            "rate than the tomogram, each box is rescaled. The columns min and max are the lowest and the highest smoothed grey "
+            "value around the pick, in standard deviations of the tomogram."
         )
         self.addParamsLine("  --tomogram <file> : tomogram, MRC")
-        self.addParamsLine("  --coordinates <file> : XMD with columns x, y, z (voxels, origin at the corner of the volume)")
+        self.addParamsLine("  --coordinates <...> : XMD files with columns x, y, z (voxels, origin at the corner of the volume)")
         self.addParamsLine("  --boxsize <int> : box size, voxels of --samplingrate; even")
-        self.addParamsLine("  -o <folder> : output folder")
+        self.addParamsLine("  -o <...> : output folder, or one for each file of coordinates")
         self.addParamsLine(" [--samplingrate <double>] : sampling rate of the boxes in A/voxel; default: that of the coordinates")
         self.addParamsLine(" [--tomogramSamplingrate <double>] : A/voxel, if the header of the tomogram has none or a wrong one")
         self.addParamsLine(" [--normalize] : every box gets mean 0 and standard deviation 1")
         self.addParamsLine(" [--invert] : invert the contrast (dark particles become bright)")
         self.addParamsLine(" [--factor <double=1>] : multiply the grey values by this factor; --normalize and --network undo it")
-        self.addParamsLine(" [--border <what=pad>] : what happens to picks whose box crosses the border of the tomogram")
-        self.addParamsLine("      where <what>")
-        self.addParamsLine("        pad : they are kept; the missing part of the box is filled with its mean")
-        self.addParamsLine("        drop : they are left out")
+        self.addParamsLine(
+            " [--border <...>] : what happens to picks whose box crosses the border of the tomogram. pad: they are kept, and the "
+            "missing part of the box is filled with its mean; drop: they are left out. One word, or one for each file of "
+            "coordinates; default: pad"
+        )
         self.addParamsLine(
             " [--network <name>] : write the input of this network instead of whole boxes. The program that trains and scores "
             "takes both. small: edges of at most 16 voxels; reference: the whole box; or a model file: the input of its network"
         )
         self.addParamsLine(" [--threads <int=1>] : CPU threads")
-        self.addParamsLine(" [--note <file>] : text file for what is unusual about the boxes")
+        self.addParamsLine(" [--note <...>] : text file for what is unusual about the boxes; one for each file of coordinates")
         self.addParamsLine(" [--individual] : one .mrc file per subtomogram instead of a stack")
         self.addExampleLine(
             "xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates all.xmd --boxsize 32 -o boxes --normalize"
         )
+        self.addExampleLine(
+            "xmipp_tomo_extract_subtomograms --tomogram TS_01.mrc --coordinates pos/TS_01.xmd noise/TS_01.xmd --boxsize 32 "
+            "-o boxes/pos boxes/noise --border pad drop"
+        )
 
     def readParams(self) -> None:
-        self.config = ExtractionConfig(
+        coordinates = self.getListParam("--coordinates")
+        folders = self._for_each("-o", coordinates)
+        borders = self._for_each("--border", coordinates) or ["pad"] * len(coordinates)
+        notes: Sequence[str | None] = self._for_each("--note", coordinates, alone=False) or [None] * len(coordinates)
+        one = ExtractionConfig(
             tomogram=self.getParam("--tomogram"),
-            coordinates=self.getParam("--coordinates"),
+            coordinates=coordinates[0],
             box_size=self.integer("--boxsize"),
-            output_dir=self.getParam("-o"),
+            output_dir=folders[0],
             sampling_rate=self.number("--samplingrate") if self.checkParam("--samplingrate") else None,
             tomogram_sampling_rate=self.number("--tomogramSamplingrate") if self.checkParam("--tomogramSamplingrate") else None,
             normalise=self.checkParam("--normalize"),
             invert=self.checkParam("--invert"),
             factor=self.number("--factor"),
-            border=self.getParam("--border"),
             threads=self.integer("--threads"),
-            note=self.optional_path("--note"),
             individual=self.checkParam("--individual"),
             network=_network_of(self.getParam("--network")) if self.checkParam("--network") else None,
         )
+        self.configs = [
+            replace(one, coordinates=path, output_dir=folder, border=border, note=note)
+            for path, folder, border, note in zip(coordinates, folders, borders, notes, strict=True)
+        ]
+        for number, config in enumerate(self.configs):
+            if other := next(
+                (own for own in self.configs[:number] if os.path.abspath(own.base) == os.path.abspath(config.base)), None
+            ):
+                raise InputError(
+                    f"-o: '{other.coordinates}' and '{config.coordinates}' would both become '{config.base}.xmd'; give a folder "
+                    "for each"
+                )
+
+    def _for_each(self, option: str, coordinates: Sequence[str], alone: bool = True) -> list[str]:
+        """The values of an option, one for each file of coordinates; empty without it.  alone: one value may stand for all."""
+        values = self.optional_list(option)
+        if alone and len(values) == 1:
+            return values * len(coordinates)
+        if len(values) not in (0, len(coordinates)):
+            one = "one value, or one" if alone else "one value"
+            raise InputError(f"{option}: give {one} for each of the {len(coordinates)} files of --coordinates, not {len(values)}")
+        return values
 
     def run(self) -> None:
         with stage("cutting boxes", 1, "tomogram") as at:
-            found = write_subtomograms(self.config, done=at.share)
-        print_notes(found.notes)
-        say_result(f"{found.written} subtomograms" + (f", {found.dropped} dropped at the border" if found.dropped else ""))
-        print_notes(found.remarks)
+            found = write_sets(self.configs, done=at.share)
+        print_notes(found[0].notes)
+        for config, own in zip(self.configs, found, strict=True):
+            of_set = f"{config.base}: " if len(found) > 1 else ""
+            say_result(f"{of_set}{own.written} subtomograms" + (f", {own.dropped} dropped at the border" if own.dropped else ""))
+            print_notes(f"{of_set}{remark}" for remark in own.remarks)
 
 
 def main() -> int:

@@ -202,3 +202,41 @@ def test_voxels_that_are_no_numbers_are_filled_and_counted(boxes, volume, refuse
         write_volume(tmp_path / "a b.mrc", np.full_like(volume, np.nan), 10.0)
     arguments = ("--tomogram", "a b.mrc", "--coordinates", "all picks.xmd", "--boxsize", BOX, "-o", "new")
     refused(NAME, *arguments, words=["--tomogram: 'a b.mrc' holds no numbers"], folder=tmp_path, cwd=tmp_path)
+
+
+def test_several_sets_are_cut_in_one_pass_each_as_alone(done, tmp_path, volume, picks_xmd):
+    sets = {"a": POSITIONS, "b": POSITIONS[::-1], "none": []}
+    for name, positions in sets.items():
+        (tmp_path / name).mkdir()
+        picks_xmd(f"{name}/picks.xmd", positions, [1] * len(positions))
+    common = ["--tomogram", tmp_path / "a b.mrc", "--boxsize", BOX, "--samplingrate", 10, "--network", "small"]
+    files, folders = ([tmp_path / place / name for name in sets] for place in ("", "together"))
+    text = done(NAME, *common, "--coordinates", *(path / "picks.xmd" for path in files), "-o", *folders,
+                "--border", "pad", "drop", "pad", "--note", *(path / "note.txt" for path in folders))  # fmt: skip
+    said = ["4 subtomograms", "2 subtomograms, 2 dropped at the border", "0 subtomograms"]
+    assert text.splitlines() == [f"{path}/picks: {what}" for path, what in zip(folders, said, strict=True)]
+    for name, border in (("a", "pad"), ("b", "drop"), ("none", "pad")):
+        done(NAME, *common, "--coordinates", tmp_path / name / "picks.xmd", "-o", tmp_path / "alone" / name, "--border", border,
+             "--note", tmp_path / "alone" / name / "note.txt")  # fmt: skip
+        together, alone = (sorted((tmp_path / place / name).iterdir()) for place in ("together", "alone"))
+        assert [path.name for path in together] == [path.name for path in alone] and len(alone) >= 2
+        for one, other in zip(together, alone, strict=True):
+            assert one.read_bytes().replace(b"/together/", b"/alone/") == other.read_bytes(), one
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["-o", "out"], ["-o: 'a/picks.xmd' and 'b/picks.xmd' would both become 'out/picks.xmd'; give a folder for each"]),
+        (["-o", "x", "y", "z"], ["-o: give one value, or one for each of the 2 files of --coordinates, not 3"]),
+        (["-o", "x", "y", "--border", "pad", "cut"], ["--border: must be one of pad, drop, received 'cut'"]),
+        (["-o", "x", "y", "--note", "note.txt"], ["--note: give one value for each of the 2 files of --coordinates, not 1"]),
+        (["-o", "x", "a b.mrc"], ["-o: 'a b.mrc' is no folder"]),
+    ],
+)
+def test_sets_that_do_not_fit_together_are_refused(refused, tmp_path, volume, picks_xmd, options, said):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        picks_xmd(f"{name}/picks.xmd", POSITIONS, [1] * 4)
+    refused(NAME, "--tomogram", "a b.mrc", "--coordinates", "a/picks.xmd", "b/picks.xmd", "--boxsize", BOX, *options, words=said,
+            folder=tmp_path, cwd=tmp_path)  # fmt: skip

@@ -65,7 +65,9 @@ ALL = {
     constants.NOISE_PROGRAM: commands.noise_arguments(
         FILES, TOMOGRAM, radius=0.7, limit=1.0, most=1000, static=True, threads=4, seed=1, mask="m.mrc"
     ),
-    constants.EXTRACTION_PROGRAM: commands.extraction_arguments(FILES, TOMOGRAM, NOISE, network="small", invert=True, threads=4),
+    constants.EXTRACTION_PROGRAM: commands.extraction_arguments(
+        FILES, TOMOGRAM, [POSITIVE, NOISE], network="small", invert=True, threads=4
+    ),
     constants.NETWORK_PROGRAM: training(replace(OPTIONS, start_model="m.h5"))
     + commands.scoring_arguments(
         "m.h5",
@@ -176,11 +178,16 @@ def test_tomograms_differ_in_size_and_seed():
 
 
 def test_only_noise_is_dropped_at_the_border():
-    def border(label):
-        arguments = commands.extraction_arguments(FILES, TOMOGRAM, label, network="small", invert=False, threads=1)
-        return value_of(arguments, "--border")
+    labels = [POSITIVE, NOISE]
+    arguments = list(map(str, commands.extraction_arguments(FILES, TOMOGRAM, labels, network="small", invert=False, threads=1)))
 
-    assert (border(NOISE), border(POSITIVE)) == ("drop", "pad")
+    def values(option):
+        return arguments[(first := arguments.index(option) + 1) : first + 2]
+
+    assert values("--border") == ["pad", "drop"]
+    for option, path in (("--coordinates", FILES.labelled), ("--note", FILES.boxes_note)):
+        assert values(option) == [str(path(TOMOGRAM.ts_id, label)) for label in labels]
+    assert values("-o") == [str(FILES.subtomograms(TOMOGRAM.ts_id, label).parent) for label in labels]
 
 
 def test_the_reason_of_a_failure_is_the_error_line(tmp_path):

@@ -22,7 +22,7 @@ from .learning import Learning
 from .preparation import LABELS, Preparation
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
-from .workers import Hands, Workers, prepare_elsewhere
+from .workers import Pool, Workers, prepare_elsewhere
 
 HERE = Workers()  # on this machine
 
@@ -79,12 +79,12 @@ class Pipeline:
         notes = [*self.tomogram_notes, *self._notes_on_answers(), *self._notes_on_box()]
         picks = self._read_picks(notes)
         # its processes are copies of this one: they shall hold neither TensorFlow nor the lock of the folder
-        with self.workers.hands(len(self._with_picks(picks)), config.threads) as hands:
+        with self.workers.pool(len(self._with_picks(picks)), config.threads) as pool:
             if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
                 # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
                 prepare_training(config.training, config.threads)
             with alone_in(self.layout.root, "--odir"):
-                return self._run(picks, notes, started, hands)
+                return self._run(picks, notes, started, pool)
 
     def _with_picks(self, picks: dict[str, list]) -> list[TomogramInfo]:
         return [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
@@ -105,7 +105,7 @@ class Pipeline:
             else []
         )
 
-    def _run(self, picks: dict[str, list], notes: list[str], started: float, hands: Hands | None) -> dict:
+    def _run(self, picks: dict[str, list], notes: list[str], started: float, pool: Pool | None) -> dict:
         from .finished import FinishedRun
         from .outputs import forget_outputs, write_outputs
 
@@ -113,7 +113,7 @@ class Pipeline:
         print_notes(claimed(self.layout.root))
         forget_outputs(self.layout)
         steps = self._begun()
-        tomograms = self._prepared(picks, notes, steps, hands)
+        tomograms = self._prepared(picks, notes, steps, pool)
         notes += self._disagreement(tomograms)
         scored = (
             self._vote(tomograms, steps)
@@ -138,7 +138,7 @@ class Pipeline:
         steps.run(*self._checked, lambda: None)
         return steps
 
-    def _prepared(self, picks: dict[str, list], notes: list[str], steps: Steps, hands: Hands | None) -> list[TomogramInfo]:
+    def _prepared(self, picks: dict[str, list], notes: list[str], steps: Steps, pool: Pool | None) -> list[TomogramInfo]:
         """Prepare the tomograms that have picks; returns them. notes: receives what was left out."""
         tomograms = self._with_picks(picks)
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
@@ -146,8 +146,8 @@ class Pipeline:
         preparation = Preparation(self.config, self.layout, self.rate, network, self.roles, self.progress)
         elsewhere: set[str] = set()
         with stage("preparing", len(tomograms), "tomograms") as at:
-            if hands:
-                elsewhere = prepare_elsewhere(hands, preparation, tomograms, picks, steps, at.done)
+            if pool:
+                elsewhere = prepare_elsewhere(pool, preparation, tomograms, picks, steps, at.done)
                 remove_leftovers(self.layout.root)  # of processes that were killed
             for tomogram in tomograms:  # what was prepared elsewhere is done
                 preparation.prepare(tomogram, picks, steps)

@@ -25,7 +25,7 @@ WAIT = 60.0  # seconds for a scheduler to answer
 
 
 @dataclass(frozen=True)
-class Hands:
+class Pool:
     """executor: of the processes.  threads: that each of the tomograms is prepared with, in order."""
 
     executor: Executor
@@ -41,18 +41,18 @@ class Workers:
     scheduler: str = ""
 
     @contextmanager
-    def hands(self, tomograms: int, threads: int) -> Iterator[Hands | None]:
+    def pool(self, tomograms: int, threads: int) -> Iterator[Pool | None]:
         """The processes for so many tomograms; None where nothing would be gained by them."""
         if self.scheduler:
             with _dask(self.scheduler) as executor:
-                yield Hands(executor, [threads] * tomograms)
+                yield Pool(executor, [threads] * tomograms)
             return
         from .local_processes import as_many_as_fit, local_processes
 
         number = min(self.number, tomograms) if self.number else as_many_as_fit(min(threads, tomograms))
         each = [threads] * tomograms if self.number else shared(threads, number, tomograms)
         with local_processes(number) as processes:
-            yield Hands(processes, each) if processes else None
+            yield Pool(processes, each) if processes else None
 
 
 def shared(threads: int, processes: int, tomograms: int) -> list[int]:
@@ -90,7 +90,7 @@ def read_workers(program: Program) -> Workers:
 
 
 def prepare_elsewhere(
-    hands: Hands,
+    pool: Pool,
     preparation: Preparation,
     tomograms: Sequence[TomogramInfo],
     picks: dict[str, list],
@@ -107,12 +107,12 @@ def prepare_elsewhere(
     here = os.path.abspath(os.curdir)
     futures: dict[Future, str] = {}
     prepared, failed = set(), []
-    for tomogram, threads in zip(tomograms, hands.threads, strict=True):
+    for tomogram, threads in zip(tomograms, pool.threads, strict=True):
         tomo_id = tomogram.tomo_id
         own = {kind: [{tomo_id: found[tomo_id]} if tomo_id in found else {} for found in sets] for kind, sets in picks.items()}
         arguments = (__version__, here, preparation.to_send(threads), tomogram, own, steps.of(tomo_id))
         try:
-            futures[hands.executor.submit(prepare_one, *arguments)] = tomo_id
+            futures[pool.executor.submit(prepare_one, *arguments)] = tomo_id
         except BrokenExecutor as error:  # a process was killed before it had anything to do
             failed.append((tomo_id, str(error)))
     for future in as_completed(futures):
@@ -132,7 +132,7 @@ def prepare_elsewhere(
         preparation.progress(f"note: no worker prepared {names} ({failed[0][1]}); it is done here")
     for future in futures:  # what is not begun
         future.cancel()
-    hands.executor.shutdown()
+    pool.executor.shutdown()
     return prepared
 
 

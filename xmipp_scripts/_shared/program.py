@@ -88,13 +88,14 @@ class Program(Parser):
             self._check_values(name, values, see)
         self.given = given
         for name in set(self.outputs) & set(given):
-            self._check_output(given[name][0], name)
+            for path in given[name]:
+                self._check_output(path, name)
 
     def _check_output(self, path: str, option: str) -> None:
         """Refuse an output that cannot be written, or that would replace what the program reads."""
         require_place(path, option, self.outputs[option])
         for name in set(self.outputs) & set(self.given) - {option}:
-            if os.path.abspath(self.given[name][0]) == os.path.abspath(path):
+            if os.path.abspath(path) in map(os.path.abspath, self.given[name]):
                 raise InputError(f"{option}: '{path}' is also the output of {name}; choose another name for one of them")
         if self.outputs[option] != "file" or not os.path.isfile(path):
             return

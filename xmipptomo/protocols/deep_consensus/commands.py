@@ -69,14 +69,15 @@ def noise_arguments(files: RunFiles, tomogram: RunTomogram, *, radius: float, li
             "--threads", threads, "--seed", seed]
 
 
-def extraction_arguments(files: RunFiles, tomogram: RunTomogram, label: str, *, network: str, invert: bool,
+def extraction_arguments(files: RunFiles, tomogram: RunTomogram, labels: Sequence[str], *, network: str, invert: bool,
                          threads: int) -> Arguments:
-    """Extract the input of a network (its name, or a model file) for the picks of one label, at the common sampling rate."""
+    """Extract the input of a network (its name, or a model file) for the picks of all labels, at the common sampling rate."""
     return ["--tomogram", tomogram.file_name, "--tomogramSamplingrate", tomogram.tomogram_rate,
-            "--coordinates", files.labelled(tomogram.ts_id, label), *_common(tomogram),
-            "-o", files.subtomograms(tomogram.ts_id, label).parent,
-            "--border", "drop" if label == NOISE else "pad", "--normalize", *(["--invert"] if invert else []),
-            "--network", network, "--note", files.boxes_note(tomogram.ts_id, label), "--threads", threads]
+            "--coordinates", *(files.labelled(tomogram.ts_id, label) for label in labels), *_common(tomogram),
+            "-o", *(files.subtomograms(tomogram.ts_id, label).parent for label in labels),
+            "--border", *("drop" if label == NOISE else "pad" for label in labels),
+            "--normalize", *(["--invert"] if invert else []), "--network", network,
+            "--note", *(files.boxes_note(tomogram.ts_id, label) for label in labels), "--threads", threads]
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,8 @@ class PreparesTomograms(ProgramSteps):
     @tomogram_step
     def extractionStep(self, tomogram: commands.RunTomogram):
         """Extract the subtomograms that training and scoring need from one tomogram."""
-        for label in self._extractedLabels():
-            if count_rows(self._files().labelled(tomogram.ts_id, label)):
-                self._runPrograms([self._extraction(tomogram, label)], f"extraction_{label}_{tomogram.ts_id}")
+        if labels := [own for own in self._extractedLabels() if count_rows(self._files().labelled(tomogram.ts_id, own))]:
+            self._runPrograms([self._extraction(tomogram, labels)], f"extraction_{tomogram.ts_id}")
 
     def prepareInQueueStep(self, ts_id: str, values: str):
         """These three steps as one job of a queue; of voting alone, the first."""
@@ -60,7 +59,7 @@ class PreparesTomograms(ProgramSteps):
             return
         labels = [] if only_merge else [own for own in self._extractedLabels() if own != DERIVED or tomogram.has_derived]
         noise = [] if only_merge else [self._noise(tomogram)]
-        programs = [self._merging(tomogram), *noise, *(self._extraction(tomogram, label) for label in labels)]
+        programs = [self._merging(tomogram), *noise, *([self._extraction(tomogram, labels)] if labels else [])]
         results = [files.consensus(ts_id), *(files.subtomograms(ts_id, label) for label in labels)]
         self._runPrograms(programs, f"preparation_{ts_id}", about, list(map(str, results)))
         for label in labels:  # nobody can know before what there is to extract
@@ -84,7 +83,7 @@ class PreparesTomograms(ProgramSteps):
             mask=next((mask_file(pointer.get(), tomogram.ts_id) for pointer in self._maskPointers()), "")),
             f"noise_{tomogram.ts_id}")
 
-    def _extraction(self, tomogram: commands.RunTomogram, label: str) -> Command:
+    def _extraction(self, tomogram: commands.RunTomogram, labels: list[str]) -> Command:
         return Command(EXTRACTION_PROGRAM, commands.extraction_arguments(
-            self._files(), tomogram, label, network=self._network(), invert=self.invertContrast.get(),
-            threads=self.binThreads.get()), f"extraction_{label}_{tomogram.ts_id}")
+            self._files(), tomogram, labels, network=self._network(), invert=self.invertContrast.get(),
+            threads=self.binThreads.get()), f"extraction_{tomogram.ts_id}")
