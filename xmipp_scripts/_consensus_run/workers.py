@@ -63,7 +63,7 @@ def shared(threads: int, processes: int, tomograms: int) -> list[int]:
 
 def define_workers(program: Program) -> None:
     """Add the options to a program."""
-    program.addParamsLine("== More than one machine ==")
+    program.addParamsLine("== Several tomograms at the same time ==")
     program.addParamsLine(
         " [--workers <int>] : prepare so many tomograms at the same time, each with --threads threads; default: as many as "
         "--threads, each with one"

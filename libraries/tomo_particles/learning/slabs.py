@@ -50,9 +50,8 @@ def slabs(
     plane, begin, end = int(np.prod(volume.shape[1:])), int(low.min()), int(high.max())
     needed = int((high - low).max())
     in_place = volume.dtype == np.float32 and not zero
-    height = (
-        min(int(HEIGHT * needed), end - begin) if in_place else min(int(HEIGHT * needed), MOST_BYTES // (4 * plane), end - begin)
-    )
+    most = end - begin if in_place else min(end - begin, MOST_BYTES // (4 * plane))
+    height = min(int(HEIGHT * needed), most)
     if len(low) * voxels < (end - begin) * plane or height < min(LEAST_HEIGHT * needed, end - begin):
         yield Slab(volume, 0, order)
         return
