@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from tomo_particles.core.errors import InputError
 
@@ -213,12 +214,12 @@ class RunDeepConsensusTomo(Program):
             say_result(f"note: {note}")
         # a folder that grew may still be empty; its notes say the same
         passed_over = [] if self.watching else [note for source in self.config.every_source for note in source.passed_over]
+        reported = (Path(self.config.odir) / "report.html").exists()  # it is not where the disk is full
         why = f"{self.config.number} pickers agree" if self.config.votes_only else f"score >= {summary['threshold']}"
         say_result(
             f"{summary['accepted']} of {summary['merged']} merged picks accepted ({why}): "
-            f"{self.config.odir}/accepted.csv, {'report' if self.config.report else 'picture'} "
-            f"{self.config.odir}/{'report.html' if self.config.report else 'picks.png'}"
-            + "".join(f"; {note}" for note in passed_over)
+            f"{self.config.odir}/accepted.csv, {'report' if reported else 'picture'} "
+            f"{self.config.odir}/{'report.html' if reported else 'picks.png'}" + "".join(f"; {note}" for note in passed_over)
         )
 
 

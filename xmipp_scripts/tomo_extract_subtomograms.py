@@ -109,7 +109,8 @@ def write_sets(
 ) -> list[Extracted]:
     """As `write_subtomograms`, for several sets of picks of one tomogram, which is read once.
 
-    configs: they differ in coordinates, border and note alone.
+    configs: they differ in coordinates, output folder, border and note alone.  Raises InputError where they give no sampling rate
+    and the picks have several.
     """
     from tomo_particles.core.subtomograms import Cutter
     from tomo_particles.core.tomograms import open_tomogram
@@ -118,10 +119,11 @@ def write_sets(
     one = configs[0]
     with open_tomogram(one.tomogram, one.tomogram_sampling_rate) as tomogram:
         read = [_read(config, tomogram) for config in configs]
+        rate = _one_rate(configs, read)
         written = write_boxes(
             tomogram,
             [BoxSet(config.base, own.picks[own.kept]) for config, own in zip(configs, read, strict=True)],
-            Cutter(one.box_size, read[0].picks.sampling_rate, one.normalise, one.invert, one.factor),
+            Cutter(one.box_size, rate, one.normalise, one.invert, one.factor),
             network=one.network,
             threads=one.threads,
             individual=one.individual,
@@ -163,6 +165,22 @@ def _read(config: ExtractionConfig, tomogram: Tomogram) -> _Set:
     check_inside(picks.positions, size, f"{parameter('coordinates')}: '{config.coordinates}' in '{config.tomogram}'")
     inside = fits_inside(picks.positions, size, config.box_size)
     return _Set(columns, picks, np.flatnonzero(inside | (config.border == "pad")))
+
+
+def _one_rate(configs: Sequence[ExtractionConfig], sets: Sequence[_Set]) -> float:
+    """The sampling rate of the picks of all sets; one without picks has any."""
+    from tomo_particles.core.coordinates import same_sampling_rate
+
+    rates = {config.coordinates: own.picks.sampling_rate for config, own in zip(configs, sets, strict=True) if len(own.picks)}
+    path, rate = next(iter(rates.items()), (configs[0].coordinates, sets[0].picks.sampling_rate))
+    for other, own_rate in rates.items():
+        if not same_sampling_rate(rate, own_rate):
+            raise InputError(
+                f"{parameter('coordinates')}: '{path}' has {rate:.5g} Å/voxel, '{other}' {own_rate:.5g}",
+                f"give that of the boxes with {parameter('sampling_rate')}",
+                "extract one after the other",
+            )
+    return rate
 
 
 def _write_table(config: ExtractionConfig, own: _Set, boxes: WrittenBoxes, notes: tuple[str, ...]) -> Extracted:
@@ -269,14 +287,23 @@ class TomoExtractSubtomograms(Program):
             replace(one, coordinates=path, output_dir=folder, border=border, note=note)
             for path, folder, border, note in zip(coordinates, folders, borders, notes, strict=True)
         ]
-        for number, config in enumerate(self.configs):
-            if other := next(
-                (own for own in self.configs[:number] if os.path.abspath(own.base) == os.path.abspath(config.base)), None
-            ):
-                raise InputError(
-                    f"-o: '{other.coordinates}' and '{config.coordinates}' would both become '{config.base}.xmd'; give a folder "
-                    "for each"
-                )
+        self._check_files()
+
+    def _check_files(self) -> None:
+        """Refuse to write a file twice, and to replace what is read."""
+        inputs = {os.path.realpath(path): path for path in (self.configs[0].tomogram, *(one.coordinates for one in self.configs))}
+        written: dict[str, str] = {}
+        for config in self.configs:
+            for path, option in ((f"{config.base}.xmd", "-o"), (f"{config.base}.mrcs", "-o"), (config.note, "--note")):
+                if path is None:
+                    continue
+                real = os.path.realpath(path)
+                if real in inputs:
+                    raise InputError(f"{option}: '{path}' would replace '{inputs[real]}', which is read; choose another place")
+                if real in written:
+                    twice = f"'{path}' would be written twice, for '{written[real]}' and for '{config.coordinates}'"
+                    raise InputError(f"{option}: {twice}; give another place for each")
+                written[real] = config.coordinates
 
     def _for_each(self, option: str, coordinates: Sequence[str], alone: bool = True) -> list[str]:
         """The values of an option, one for each file of coordinates; empty without it.  alone: one value may stand for all."""

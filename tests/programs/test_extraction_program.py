@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xmippLib
 
+from tomo_particles.core.coordinates import rescale_positions
 from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import read_table, write_picks
@@ -227,7 +228,12 @@ def test_several_sets_are_cut_in_one_pass_each_as_alone(done, tmp_path, volume, 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["-o", "out"], ["-o: 'a/picks.xmd' and 'b/picks.xmd' would both become 'out/picks.xmd'; give a folder for each"]),
+        (["-o", "out"], ["-o: 'out/picks.xmd' would be written twice, for 'a/picks.xmd' and for 'b/picks.xmd'; give another"]),
+        (["-o", "out", "link"], ["-o: 'link/picks.xmd' would be written twice"]),
+        (["-o", "x", "a"], ["-o: 'a/picks.xmd' would replace 'a/picks.xmd', which is read; choose another place"]),
+        (["-o", "x", "y", "--note", "n.txt", "n.txt"], ["--note: 'n.txt' would be written twice"]),
+        (["-o", "x", "y", "--note", "n.txt", "x/picks.mrcs"], ["--note: 'x/picks.mrcs' would be written twice"]),
+        (["-o", "x", "y", "--note", "n.txt", "a b.mrc"], ["'a b.mrc'"]),
         (["-o", "x", "y", "z"], ["-o: give one value, or one for each of the 2 files of --coordinates, not 3"]),
         (["-o", "x", "y", "--border", "pad", "cut"], ["--border: must be one of pad, drop, received 'cut'"]),
         (["-o", "x", "y", "--note", "note.txt"], ["--note: give one value for each of the 2 files of --coordinates, not 1"]),
@@ -235,8 +241,32 @@ def test_several_sets_are_cut_in_one_pass_each_as_alone(done, tmp_path, volume, 
     ],
 )
 def test_sets_that_do_not_fit_together_are_refused(refused, tmp_path, volume, picks_xmd, options, said):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to("out")
     for name in "ab":
         (tmp_path / name).mkdir()
         picks_xmd(f"{name}/picks.xmd", POSITIONS, [1] * 4)
     refused(NAME, "--tomogram", "a b.mrc", "--coordinates", "a/picks.xmd", "b/picks.xmd", "--boxsize", BOX, *options, words=said,
             folder=tmp_path, cwd=tmp_path)  # fmt: skip
+
+
+def test_sets_of_several_sampling_rates_need_the_one_of_the_boxes(done, refused, tmp_path, volume, picks_xmd):
+    """They were cut at that of the first set, all at wrong places."""
+    for name, positions, rate in (
+        ("none", [], 5.0),
+        ("a", POSITIONS, 10.0),
+        ("b", rescale_positions(np.array(POSITIONS), 10, 20), 20.0),
+    ):
+        (tmp_path / name).mkdir()
+        picks_xmd(f"{name}/picks.xmd", positions, [1] * len(positions), rate=rate)
+    common = ["--tomogram", "a b.mrc", "--boxsize", BOX]
+    both = ["--coordinates", "none/picks.xmd", "a/picks.xmd", "b/picks.xmd", "-o", "x", "y", "z"]
+    words = ["--coordinates: 'a/picks.xmd' has 10 Å/voxel, 'b/picks.xmd' 20; give that of the boxes with --samplingrate"]
+    refused(NAME, *common, *both, words=words, folder=tmp_path, cwd=tmp_path)
+    done(NAME, *common, *both, "--samplingrate", 10, cwd=tmp_path)
+    assert (tmp_path / "y" / "picks.mrcs").read_bytes() == (tmp_path / "z" / "picks.mrcs").read_bytes()
+    together = ["--coordinates", "none/picks.xmd", "b/picks.xmd", "-o", "x", "together"]  # an empty set has no sampling rate
+    done(NAME, *common, *together, cwd=tmp_path)
+    done(NAME, *common, "--coordinates", "b/picks.xmd", "-o", "alone", cwd=tmp_path)
+    boxes = [(tmp_path / place / "picks.mrcs").read_bytes() for place in ("together", "alone")]
+    assert boxes[0] == boxes[1]

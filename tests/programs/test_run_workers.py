@@ -89,7 +89,7 @@ def scheduler(tmp_path) -> Iterator[str]:
 def test_several_processes_give_the_bytes_of_one(job, options):
     said = job.run("by_two", *options)
     lines = [line for line in said.splitlines() if line.startswith(("consensus", "prepared"))]
-    assert "is done here" not in said and sorted(line.split()[1].rstrip(":") for line in lines) == ["TS_1"] * 2 + ["TS_10"] * 2
+    assert "other processes" not in said and sorted(line.split()[1].rstrip(":") for line in lines) == ["TS_1"] * 2 + ["TS_10"] * 2
     assert [line.split("(")[1] for line in lines if line.startswith("prepared")] == ["1 of 2 tomograms)", "2 of 2 tomograms)"]
     job.run("by_one")
     job.assert_same("by_two", "by_one")
@@ -105,7 +105,7 @@ def test_a_tomogram_that_cannot_be_prepared_gives_the_error_of_one_process(job):
         done = subprocess.run(job.command(odir, "--workers", number), cwd=job.folder, **PIPED)
         assert done.returncode == 2
         failed[odir] = done.stderr
-        assert ("no worker prepared 'TS_1'" in done.stdout) == (number == 2)
+        assert "other processes" not in done.stdout  # the error says it
     assert failed["one"] == failed["two"] and "'tomograms/TS_1.mrc' holds no numbers" in failed["one"]
 
 
@@ -143,6 +143,42 @@ def test_the_processes_end_with_the_program_and_leave_nothing(tmp_path, number):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_process_stays_if_the_program_ends_while_they_begin(tmp_path, number):
+    """Between its start and the time when it listens to its parent a process must not be lost, nor answer as its parent does."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", SLOW_START, str(int(number))], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    said, _ = started.communicate(timeout=20)  # a process that stays would hold its output
+    pids = list(map(int, said.split()))  # and nothing else is said
+    assert 1 <= len(pids) <= 2 and not any(Path(f"/proc/{pid}/cwd").exists() for pid in pids)
+    assert started.returncode == (-number if number == signal.SIGKILL else 9)
+
+
+SLOW_START = """
+import os, signal, sys, time
+from xmipp_scripts._consensus_run import local_processes
+
+def stop(*_):
+    os.write(1, b"stopped\\n" if os.getpid() != parent else b"")
+    os._exit(9)
+
+def slowly(parent, begin=local_processes._begin):
+    os.write(1, f"{os.getpid()}\\n".encode())
+    os.kill(parent, int(sys.argv[1]))
+    if int(sys.argv[1]) != signal.SIGKILL:
+        os.kill(os.getpid(), int(sys.argv[1]))  # as Ctrl-C of a terminal does
+    time.sleep(1)
+    begin(parent)
+
+parent = os.getpid()
+signal.signal(signal.SIGINT, stop)
+signal.signal(signal.SIGTERM, stop)
+local_processes._begin = slowly
+with local_processes.local_processes(2) as executor:
+    time.sleep(60)
+"""
+
 SLOW = """
 import os, signal, time
 from tomo_particles.core.files import written_aside
@@ -168,6 +204,7 @@ def test_what_a_killed_process_had_is_done_here(job):
     os.kill(int(one), signal.SIGKILL)
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
+    assert "note: other processes could not prepare 'TS_1" in said and "(a process was killed): this one does it" in said
     job.run("by_one")
     job.assert_same("killed", "by_one")
 

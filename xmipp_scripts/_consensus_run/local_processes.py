@@ -17,6 +17,7 @@ from tomo_particles.core.memory import GB, SHARE, free_memory
 
 from .._shared.child_processes import end_with_parent
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 NEEDED = 1.0  # GB that the preparation of a tomogram may take: half of it are planes of the tomogram
 
 
@@ -34,17 +35,24 @@ def local_processes(number: int) -> Iterator[ProcessPoolExecutor | None]:
     if number < 2 or "tensorflow" in sys.modules:
         yield None
         return
-    with ProcessPoolExecutor(number, get_context("fork"), initializer=_begin) as executor:
-        with warnings.catch_warnings():  # of threads that have no copies: those of the numeric libraries, which expect it
-            warnings.simplefilter("ignore", DeprecationWarning)
-            executor.submit(os.getpid)  # the first work starts all of them
+    with ProcessPoolExecutor(number, get_context("fork"), initializer=_begin, initargs=(os.getpid(),)) as executor:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # a copy would answer as this process does
+        try:
+            with warnings.catch_warnings():  # of threads that have no copies: those of the numeric libraries, which expect it
+                warnings.simplefilter("ignore", DeprecationWarning)
+                executor.submit(os.getpid)  # the first work starts all of them
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         yield executor
 
 
-def _begin() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+def _begin(parent: int) -> None:
+    for number in STOPPING:
         signal.signal(number, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     end_with_parent(signal.SIGTERM)
+    if os.getppid() != parent:  # it ended before
+        _leave()
 
 
 def _leave(*_: object) -> NoReturn:

@@ -66,7 +66,7 @@ def define_workers(program: Program) -> None:
     program.addParamsLine("== Several tomograms at the same time ==")
     program.addParamsLine(
         " [--workers <int>] : prepare so many tomograms at the same time, each with --threads threads; default: as many as "
-        "--threads, each with one"
+        "--threads, each with one, if the memory is large enough"
     )
     program.addParamsLine(
         " [--scheduler <address>] : prepare tomograms on the workers of this Dask scheduler, such as tcp://node1:8786. They must "
@@ -106,7 +106,8 @@ def prepare_elsewhere(
 
     here = os.path.abspath(os.curdir)
     futures: dict[Future, str] = {}
-    prepared, failed = set(), []
+    lost: dict[str, BaseException] = {}
+    prepared = set()
     for tomogram, threads in zip(tomograms, pool.threads, strict=True):
         tomo_id = tomogram.tomo_id
         own = {kind: [{tomo_id: found[tomo_id]} if tomo_id in found else {} for found in sets] for kind, sets in picks.items()}
@@ -114,24 +115,27 @@ def prepare_elsewhere(
         try:
             futures[pool.executor.submit(prepare_one, *arguments)] = tomo_id
         except BrokenExecutor as error:  # a process was killed before it had anything to do
-            failed.append((tomo_id, str(error)))
+            lost[tomo_id] = error
     for future in as_completed(futures):
-        if why := future.exception():
-            failed.append((futures[future], one_line(str(why))))
-            if isinstance(why, PreparationError):
-                break
+        if future.cancelled():
             continue
-        own, said = future.result()
-        steps.take(own)
-        for line in said:
-            preparation.progress(line)
-        done(f"prepared {futures[future]}")
-        prepared.add(futures[future])
-    if failed:
-        names = listed([tomo_id for tomo_id, _ in failed])
-        preparation.progress(f"note: no worker prepared {names} ({failed[0][1]}); it is done here")
-    for future in futures:  # what is not begun
-        future.cancel()
+        failure = future.exception()
+        if isinstance(failure, PreparationError):
+            for other in futures:  # what is not begun
+                other.cancel()
+        elif failure:
+            lost[futures[future]] = failure
+        else:
+            own, said = future.result()
+            steps.take(own)
+            for line in said:
+                preparation.progress(line)
+            done(f"prepared {futures[future]}")
+            prepared.add(futures[future])
+    if lost:
+        first = next(iter(lost.values()))
+        why = "a process was killed" if isinstance(first, BrokenExecutor) else one_line(str(first))
+        preparation.progress(f"note: other processes could not prepare {listed(lost)} ({why}): this one does it")
     pool.executor.shutdown()
     return prepared
 
@@ -150,7 +154,7 @@ def prepare_one(
     from .steps import Steps
 
     if version != __version__:
-        raise PreparationError(f"a worker has version {__version__} of the programs, not {version}")
+        raise InputError(f"a worker has version {__version__} of the programs, not {version}")
     os.chdir(folder)
     said: list[str] = []
     steps = Steps(None, done)
