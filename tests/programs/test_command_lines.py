@@ -87,7 +87,12 @@ def test_the_example_of_the_help_without_its_files_is_one_line_before_tensorflow
 
 def test_extraction_at_the_tomograms_own_rate_loads_nothing_heavy(tmp_path, picks_xmd):
     write_volume(tmp_path / "t.mrc", np.random.default_rng(0).normal(size=(20, 20, 20)), 10.0)
-    options = {"--tomogram": tmp_path / "t.mrc", "--coordinates": picks_xmd("p.xmd", [[9, 9, 9]]), "--boxsize": 8, "-o": tmp_path}
+    options = {
+        "--tomogram": tmp_path / "t.mrc",
+        "--coordinates": picks_xmd("p.xmd", [[9, 9, 9]]),
+        "--boxsize": 8,
+        "-o": tmp_path / "out",
+    }
     finished, loaded = loaded_by("tomo_extract_subtomograms", *(str(word) for pair in options.items() for word in pair))
     assert finished.returncode == 0 and loaded == [], finished.stderr
 
