@@ -160,14 +160,14 @@ def _box_positions(n: int, shape: tuple[int, int, int]) -> np.ndarray:
 
 def extract(folder: Path, shape: tuple[int, int, int], n: int, threads: int, network: str | None = None) -> float:
     """The extraction program: n boxes of folder/tomogram.mrc, or what a network sees of them, into folder/boxes."""
-    from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+    from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_sets
 
     coordinates = folder / "boxes.xmd"
     write_picks(coordinates, Picks("TS_01", _box_positions(n, shape), 10.0), BOX, str(folder / "tomogram.mrc"))
     files = (str(folder / "tomogram.mrc"), str(coordinates), BOX, str(folder / "boxes"))
     config = ExtractionConfig(*files, normalise=True, threads=threads, network=network)
     start = time.perf_counter()
-    write_subtomograms(config)
+    write_sets([config])
     return time.perf_counter() - start
 
 

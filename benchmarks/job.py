@@ -141,12 +141,12 @@ def baseline_seconds(folder: Path, picks: int, threads: int) -> float:
     from _speed_network import network_seconds
     from _speed_stages import in_own_process
 
-    from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_subtomograms
+    from xmipp_scripts.tomo_extract_subtomograms import ExtractionConfig, write_sets
 
     with tempfile.TemporaryDirectory() as boxes:
         tomogram = min(folder.glob("TS_*.mrc"))
         positives = folder / "run" / "pos" / f"{tomogram.stem}.xmd"
-        write_subtomograms(ExtractionConfig(str(tomogram), str(positives), BOX, boxes, normalise=True, threads=threads))
+        write_sets([ExtractionConfig(str(tomogram), str(positives), BOX, boxes, normalise=True, threads=threads)])
         stack = Path(boxes) / f"{tomogram.stem}.mrcs"
         found = in_own_process(network_seconds, stack, BOX, RATE, "reference", BASELINE_BOXES, threads)[0]
     return OLD_VIEWS * found["training"] + picks * found["scoring"]

@@ -91,26 +91,16 @@ class Extracted:
         return [gaps] * bool(self.with_gaps) + [flat] * bool(self.flat)
 
 
-def write_subtomograms(
-    config: ExtractionConfig, scale: tuple[float, float] | None = None, done: Callable[[float], None] = lambda share: None
-) -> Extracted:
-    """Extract from file to files.
-
-    scale: the result of `grey_scale` for the tomogram, if the caller has it; else it is measured here.  done: receives the share
-    of the boxes that is cut.
-    """
-    return write_sets([config], scale, done)[0]
-
-
 def write_sets(
     configs: Sequence[ExtractionConfig],
     scale: tuple[float, float] | None = None,
     done: Callable[[float], None] = lambda share: None,
 ) -> list[Extracted]:
-    """As `write_subtomograms`, for several sets of picks of one tomogram, which is read once.
+    """Extract from files to files: sets of picks of one tomogram, which is read once.
 
-    configs: they differ in coordinates, output folder, border and note alone.  Raises InputError where they give no sampling rate
-    and the picks have several.
+    configs: they differ in coordinates, output folder, border and note alone.  scale: `grey_scale` of the tomogram,
+    if the caller has it; else it is measured here.  done: receives the share of the boxes that is cut.  Raises InputError where
+    the configs give no sampling rate and the picks have several.
     """
     from tomo_particles.core.subtomograms import Cutter
     from tomo_particles.core.tomograms import open_tomogram
@@ -222,7 +212,7 @@ def _network_of(name: str) -> str:
 
 
 class TomoExtractSubtomograms(Program):
-    """Command line of `write_subtomograms`."""
+    """Command line of `write_sets`."""
 
     name = "xmipp_tomo_extract_subtomograms"
     outputs = {"-o": "folder", "--note": "file"}

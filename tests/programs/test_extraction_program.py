@@ -13,7 +13,7 @@ from tomo_particles.core.picks import Picks
 from tomo_particles.core.tomograms import write_volume
 from tomo_particles.formats.xmd import read_table, write_picks
 from tomo_particles.learning.network_input import input_sampling_rate, network_input
-from xmipp_scripts.tomo_extract_subtomograms import Extracted, ExtractionConfig, write_subtomograms
+from xmipp_scripts.tomo_extract_subtomograms import Extracted, ExtractionConfig, write_sets
 
 NAME = "tomo_extract_subtomograms"
 BOX = 8
@@ -124,7 +124,7 @@ def test_memory_does_not_grow_with_the_boxes(tmp_path, volume):
         config = ExtractionConfig(*files, normalise=True)
         tracemalloc.start()
         try:
-            assert write_subtomograms(config) == Extracted(n, 0, 0)
+            assert write_sets([config]) == [Extracted(n, 0, 0)]
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()

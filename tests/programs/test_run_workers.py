@@ -13,7 +13,6 @@ import mrcfile
 import numpy as np
 import pytest
 
-from tomo_particles.core import memory
 from xmipp_scripts._consensus_run import local_processes
 from xmipp_scripts._consensus_run.workers import shared
 
@@ -120,8 +119,7 @@ def test_no_thread_is_left_without_work(threads, processes, tomograms, each):
 def test_fewer_processes_where_the_memory_is_small(monkeypatch):
     for free, number in ((0.5e9, 1), (4e9, 3), (float("inf"), 8)):
         monkeypatch.setattr(local_processes, "free_memory", lambda free=free: free)
-        assert local_processes.as_many_as_fit(8) == number
-    assert memory.SHARE == 0.8
+        assert local_processes.as_many_as_fit(8) == number  # a fifth of the memory is left to others
 
 
 def test_no_copies_of_a_process_with_tensorflow(monkeypatch):

@@ -22,9 +22,7 @@ from .learning import Learning
 from .preparation import LABELS, Preparation
 from .steps import Steps, alone_in
 from .tomograms import TomogramInfo, read_tomograms
-from .workers import Pool, Workers, prepare_elsewhere
-
-HERE = Workers()  # on this machine
+from .workers import HERE, Pool, Workers, prepare_elsewhere
 
 
 class Pipeline:

@@ -55,6 +55,9 @@ class Workers:
             yield Pool(processes, each) if processes else None
 
 
+HERE = Workers()
+
+
 def shared(threads: int, processes: int, tomograms: int) -> list[int]:
     """The threads of each tomogram. In the last round some processes may have nothing to do: the others get their threads."""
     last = tomograms % processes

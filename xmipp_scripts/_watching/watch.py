@@ -30,9 +30,9 @@ from tomo_particles.runs.watching import (
 )
 
 from .._consensus_run.config import PipelineConfig
-from .._consensus_run.pipeline import HERE, Pipeline
+from .._consensus_run.pipeline import Pipeline
 from .._consensus_run.steps import alone_in
-from .._consensus_run.workers import Workers
+from .._consensus_run.workers import HERE, Workers
 from .._network.files import check_training
 from .._shared.output_folder import claimed
 from .._shared.program import print_notes, say

@@ -46,18 +46,15 @@ def read_ahead(path: str | os.PathLike) -> None:
         os.close(descriptor)
 
 
-def release(volume: np.ndarray, planes: int | None = None) -> None:
-    """Let go of the memory of what was read so far of a memory-mapped volume; it can be read again.
-
-    planes: of the first so many alone.
-    """
+def release(volume: np.ndarray, planes: int) -> None:
+    """Let go of the memory of the first planes of a memory-mapped volume; they can be read again."""
     owner: object = None if volume.flags.writeable else volume  # what was changed would be lost
     while owner is not None and not isinstance(owner, mmap.mmap):
         owner = getattr(owner, "base", None)
     if owner is None:
         return
     begin = volume.ctypes.data - np.frombuffer(owner, dtype=np.uint8).ctypes.data
-    length = len(owner) if planes is None else (begin + planes * volume.strides[0]) // mmap.PAGESIZE * mmap.PAGESIZE
+    length = (begin + planes * volume.strides[0]) // mmap.PAGESIZE * mmap.PAGESIZE
     if length > 0:
         owner.madvise(mmap.MADV_DONTNEED, 0, length)
 

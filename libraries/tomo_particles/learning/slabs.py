@@ -105,7 +105,8 @@ def _read(volume: np.ndarray, start: int, stop: int, into: np.ndarray, pool: Exe
                 plane = into[number - start]
                 plane[...] = volume[number]
                 numbers &= all_numbers(plane)  # plane by plane: it is still in the processor's cache
-                plane -= np.float32(zero)
+                if zero:
+                    plane -= np.float32(zero)
         return numbers
 
     return all(list(pool.map(part, range(start, stop, PLANES_AT_ONCE))))
