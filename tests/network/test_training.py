@@ -182,6 +182,14 @@ def test_auto_stop_stops_and_without_it_all_epochs_run(blobs):
     assert len(quick(hopeless, options=replace(options, auto_stop=False))[1]) == 8
 
 
+def test_the_step_of_a_network_is_traced_once(blobs, monkeypatch):
+    """Twice if its first run makes variables, as that of an optimizer: seconds for each training."""
+    traces, step = [], keras.Model.train_step
+    monkeypatch.setattr(keras.Model, "train_step", lambda network, data: traces.append(network.name) or step(network, data))
+    quick(blobs, replace(CONFIG, folds=2), replace(SHORT, epochs=2))
+    assert sorted(traces) == ["network_0", "network_1"]
+
+
 def test_weight_0_and_soft_labels_count(blobs):
     """Examples of weight 0 teach nothing: with the labels of half the boxes turned round at weight 0 training is the same."""
     half = np.arange(len(blobs)) // 2 % 2 == 0

@@ -197,6 +197,7 @@ def _compile(network: keras.Model, learning_rate: float, steps: int) -> None:
     metrics = [keras.metrics.BinaryCrossentropy(name="entropy"), keras.metrics.MeanMetricWrapper(_agreement, name="accuracy")]
     # Not compiled by XLA: its 3D convolutions on a CPU are 6 to 20 times slower (measured with TensorFlow 2.21).
     network.compile(keras.optimizers.Adam(rate), "binary_crossentropy", weighted_metrics=metrics, jit_compile=False)
+    network.optimizer.build(network.trainable_variables)  # made in the first step, its variables have that step traced twice
 
 
 def _agreement(labels: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
