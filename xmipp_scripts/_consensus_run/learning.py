@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from tomo_particles.runs.layout import ProgramLayout
 
-from .._network.files import ScoringConfig, score_files, train_files
+from .._network.files import ScoringConfig, Trained, score_files, train_files
 from .._shared.scored_files import reliability_beside, verdict_beside
 from .config import PipelineConfig
 from .steps import Steps
@@ -34,7 +34,7 @@ class Learning:
     ) -> None:
         self.config, self.layout, self.rate, self.model = config, layout, rate, model
         self.tomograms, self.names, self.progress = tomograms, names, progress
-        self._known: Mapping[str, float] = {}  # network scores from the training, by image
+        self._trained: Trained | None = None
 
     def _boxes(self, name: str) -> tuple[str, ...]:
         """The XMD files of one set of subtomograms, one per tomogram."""
@@ -131,7 +131,7 @@ class Learning:
         steps.run("second look", look, inputs, outputs, lambda: write_second_look(look, self.progress))
 
     def _score(self, scoring: ScoringConfig, name: str) -> None:
-        self.progress(f"scored {score_files(scoring, known=self._known)} {name} picks")
+        self.progress(f"scored {score_files(scoring, trained=self._trained)} {name} picks")
 
     def _forget(self, *trained: Path) -> None:
         """Remove what an earlier run with other options trained here, so that it does not pass for this one's; never what belongs
@@ -158,21 +158,18 @@ class Learning:
         sources = [path for paths in inputs.values() for path in paths] + [p for p in [config.training.input_model] if p]
 
         def train() -> None:
-            self._known = (
-                train_files(
-                    inputs,
-                    config.training,
-                    box_size=config.box_size,
-                    sampling_rate=self.rate,
-                    model=self.model,
-                    log=log,
-                    note=note,
-                    seed=config.seed,
-                    threads=config.threads,
-                    pickers=self.names,
-                    progress=self.progress,
-                )
-                or {}
+            self._trained = train_files(
+                inputs,
+                config.training,
+                box_size=config.box_size,
+                sampling_rate=self.rate,
+                model=self.model,
+                log=log,
+                note=note,
+                seed=config.seed,
+                threads=config.threads,
+                pickers=self.names,
+                progress=self.progress,
             )
 
         settings = (config.training, config.box_size, self.rate, config.seed, self.names)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tomo_particles.consensus.training_examples import read_examples
 from tomo_particles.core.errors import InputError, parameter
 from tomo_particles.core.files import written_aside
 
-from .._shared.model_scores import add_network_scores, check_names, learned_scores, scores_in
+from .._shared.model_scores import LearnedScores, add_network_scores, check_names, learned_scores, scores_in
 from .._shared.program import print_notes
 from .._shared.progress import say_on_the_way, stage
 from .._shared.training_options import TrainingSettings
@@ -53,6 +52,14 @@ class ScoringConfig:
             from tomo_particles.learning.configuration import require_batch_size
 
             require_batch_size(self.batch)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves in memory for the scoring that follows it.  learned: None for what are no merged picks."""
+
+    ensemble: Ensemble
+    learned: LearnedScores | None
 
 
 def check_training(
@@ -110,14 +117,13 @@ def train_files(
     several_machines: bool = False,
     pickers: Sequence[str] = (),
     progress: Callable[[str], None] = say_on_the_way,
-) -> Mapping[str, float] | None:
+) -> Trained | None:
     """Train on the subtomograms of XMD files (keys pos, doubt, neg) and write the model file.
 
-    Returns the network scores of those that were scored on the way, by image, for `score_files`; None where another machine
-    writes the model.
+    Returns what `score_files` need not compute again; None where another machine writes the model.
 
     log: CSV, a row an epoch.  note: text for what is unusual about the examples; empty where nothing is.
-    pickers: their names, which the model keeps.
+    pickers: their names, with which the model keeps how final scores come about; without them no run could ask for its pickers.
     several_machines: join those that the variable TF_CONFIG names; then only the first of them writes.
     """
     from tomo_particles.learning.examples import require_enough
@@ -152,23 +158,21 @@ def train_files(
     if several_machines and os.environ.get("TF_CONFIG"):  # the others have ended: score without them
         save_model(model, ensemble)
         ensemble = load_model(model)
-    final, known = learned_scores(inputs, ensemble, settings.recipe, pickers)
-    save_model(model, ensemble, scores=final)
+    learned = learned_scores(inputs, ensemble, settings.recipe) if pickers else None
+    save_model(model, ensemble, scores=learned.final.fitted.named(pickers).to_json() if learned else "")
     if note:
         with written_aside(note) as aside:
             aside.write_text(unusual, encoding="utf-8")
-    return known
+    return Trained(ensemble, learned)
 
 
 def score_files(
-    config: ScoringConfig,
-    progress: Callable[[str], None] = lambda line: None,
-    known: Mapping[str, float] = MappingProxyType({}),
+    config: ScoringConfig, progress: Callable[[str], None] = lambda line: None, trained: Trained | None = None
 ) -> int:
     """Score the subtomograms of XMD files into one XMD with the column zScoreDeepLearning1; returns how many.
 
     Merged picks receive the final score, CoordConsScore, too. The verdict on their scores goes to `progress`, and to a file
-    beside the output.  known: network scores that this model gave already, by image; they are not computed again.
+    beside the output.  trained: of the training that wrote this model just now.
     """
     from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.formats.xmd import join_tables, write_table
@@ -195,14 +199,19 @@ def score_files(
         )
     derived = _read(config.derived, parameter("derived"), config.sampling_rate)
     if config.model:
-        _add_network_scores({"input": columns, "negatives": noise} | ({"derived": derived} if derived else {}), config, known)
+        _add_network_scores({"input": columns, "negatives": noise} | ({"derived": derived} if derived else {}), config, trained)
     if fitted is not None:
         columns["CoordConsScore"] = fitted.scores(columns, noise).tolist()
         for path in (verdict_beside(config.output), reliability_beside(config.output)):
             path.unlink(missing_ok=True)  # of other scores
     elif {"comment", "enabled"} <= set(columns):
         out_of_fold = bool(config.model and columns["image"]) and folds_of(config.model) > 1
-        found = final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
+        learned = trained and trained.learned
+        found = (
+            learned.final
+            if learned and learned.are_of(columns, noise)
+            else final_scores(columns, noise, out_of_fold, config.recipe != "consensus")
+        )
         columns["CoordConsScore"] = found.score.tolist()
         write_beside(config.output, found.verdict, found.pickers)
         fitted = found.fitted
@@ -234,23 +243,28 @@ def _read(paths: Sequence[str], option: str, sampling_rate: float | None) -> dic
     return join_tables(tables) if tables else {}
 
 
-def _add_network_scores(tables: Mapping[str, dict[str, list]], config: ScoringConfig, known: Mapping[str, float]) -> None:
+def _add_network_scores(tables: Mapping[str, dict[str, list]], config: ScoringConfig, trained: Trained | None) -> None:
     """Give each of the tables the column zScoreDeepLearning1. Their keys are the parameters that they come from."""
     from tomo_particles.consensus.merged_picks import NETWORK
 
-    model = None
+    model = trained and trained.ensemble
+    known = trained.learned.network if trained and trained.learned else {}
     for name, columns in tables.items():
         images = columns.get("image", [])
         new = [row for row, image in enumerate(images) if image not in known]
         fresh: dict[str, float] = {}
         if new:  # else TensorFlow is not needed
-            from tomo_particles.learning.configuration import read_config
-
-            read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
-            from tomo_particles.network import load_model, select_devices
-
-            model = model or load_model(config.model, strategy=select_devices(config.gpus, config.threads))
+            model = model or _loaded(config)
             rest = {label: [values[row] for row in new] for label, values in columns.items()}
             add_network_scores(rest, model, parameter(name), config.batch)
             fresh = dict(zip(rest["image"], rest[NETWORK], strict=True))
         columns[NETWORK] = [fresh[image] if image in fresh else known[image] for image in images]
+
+
+def _loaded(config: ScoringConfig) -> Ensemble:
+    from tomo_particles.learning.configuration import read_config
+
+    read_config(config.model, box_size=config.box_size, sampling_rate=config.sampling_rate)  # before TensorFlow starts
+    from tomo_particles.network import load_model, select_devices
+
+    return load_model(config.model, strategy=select_devices(config.gpus, config.threads))

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tomo_particles.core.errors import InputError, parameter
 
 if TYPE_CHECKING:
     from tomo_particles.consensus.fitted_score import FittedScore
+    from tomo_particles.consensus.run_verdict import FinalScores
     from tomo_particles.network import Ensemble
 
 Columns = dict[str, list]
 
 
-def learned_scores(
-    inputs: Mapping[str, Sequence[str]], ensemble: Ensemble, recipe: str, names: Sequence[str]
-) -> tuple[str, dict[str, float]]:
-    """How the final scores come about, as text for the model file; empty for subtomograms that are no merged picks. And the
-    network scores from which it was learned, by image.
+@dataclass(frozen=True)
+class LearnedScores:
+    """Scores of the subtomograms that networks learned from, before a second look and before answers of persons.
 
-    Final scores before a second look and before answers of persons. inputs: XMD files by kind, pos, doubt and neg; the negatives
-    without pickers are noise.  names: of the pickers; without them nothing is learned, because no run could ask for its pickers.
+    network: by image, merged picks and then noise.  final: of the merged picks.
     """
-    if not names:
-        return "", {}
+
+    network: dict[str, float]
+    final: FinalScores
+
+    def are_of(self, columns: Columns, noise: Columns) -> bool:
+        """Whether they are those of these merged picks, compared with this noise."""
+        return list(self.network) == [*columns["image"], *noise.get("image", [])]
+
+
+def learned_scores(inputs: Mapping[str, Sequence[str]], ensemble: Ensemble, recipe: str) -> LearnedScores | None:
+    """What the final scores are learned from; None for subtomograms that are no merged picks.
+
+    inputs: XMD files by kind, pos, doubt and neg; the negatives without pickers are noise.
+    """
     from tomo_particles.consensus.merged_picks import NETWORK
     from tomo_particles.consensus.run_verdict import final_scores
     from tomo_particles.formats.xmd import join_tables, read_table
@@ -32,13 +43,12 @@ def learned_scores(
     tables = [read_table(path) for kind in ("pos", "doubt", "neg") for path in inputs.get(kind, ())]
     merged = [table for table in tables if "comment" in table]
     if not any(table["image"] for table in merged) or not all("enabled" in table for table in merged):
-        return "", {}
+        return None
     columns, noise = join_tables(merged), join_tables([table for table in tables if "comment" not in table])
     for one, kind in ((columns, "positives"), (noise, "negatives")):
         add_network_scores(one, ensemble, parameter(kind))
-    fitted = final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus").fitted
-    known = {image: score for one in (columns, noise) for image, score in zip(one.get("image", []), one[NETWORK], strict=True)}
-    return fitted.named(names).to_json(), known
+    network = {image: score for one in (columns, noise) for image, score in zip(one.get("image", []), one[NETWORK], strict=True)}
+    return LearnedScores(network, final_scores(columns, noise, ensemble.config.folds > 1, recipe != "consensus"))
 
 
 def check_names(inputs: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from .data import Schedule, batches, read_boxes, scored_at_once
 from .devices import cores_are_left
 from .training import Ensemble
 
-BOXES_AT_ONCE = 1024  # kept in memory together, for each network: 28 MB of 24^3 boxes
+VOXELS_AT_ONCE = 1 << 24  # of boxes kept in memory together, 34 MB for each network: a prediction begins slowly
 
 
 def score(
@@ -41,12 +41,13 @@ def score(
     scores = np.zeros(len(images), dtype=np.float32)
     scored: list[int] = []
     folds = fold_of(ensemble.config.regions, np.asarray(tomo_ids, dtype=str), positions)
+    at_once = max(batch_size, VOXELS_AT_ONCE // ensemble.config.input_size**3)
 
     def score_fold(fold: int) -> None:
         networks = ensemble.networks if fold < 0 else ensemble.networks[fold : fold + 1]
         indices = np.flatnonzero(folds == fold)
-        for start in range(0, len(indices), BOXES_AT_ONCE):
-            chunk = indices[start : start + BOXES_AT_ONCE]
+        for start in range(0, len(indices), at_once):
+            chunk = indices[start : start + at_once]
             boxes = read_boxes([images[i] for i in chunk], ensemble.config, option)
             scores[chunk] = np.mean([_predict(network, boxes, batch_size) for network in networks], axis=0)
             scored.append(len(chunk))
