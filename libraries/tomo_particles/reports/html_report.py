@@ -201,11 +201,6 @@ def as_svg(figure: Figure) -> str:
 
 def as_png(figure: Figure) -> str:
     """A figure as a URL that holds it, for pictures of many grey values."""
-    engine = figure.get_layout_engine()
-    if engine is not None:  # else matplotlib draws the figure once more, to lay it out
-        figure.set_dpi(DPI)
-        engine.execute(figure)
-        figure.set_layout_engine(None)
     return _as_url(figure, "png", "image/png", pil_kwargs={"compress_level": COMPRESSION})
 
 
@@ -213,6 +208,11 @@ def _as_url(figure: Figure, kind: str, mime: str, **options: Any) -> str:
     """options: of `savefig` for that kind."""
     from matplotlib import rc_context
 
+    engine = figure.get_layout_engine()
+    if engine is not None:  # else matplotlib draws the figure once more, to lay it out
+        figure.set_dpi(DPI)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "report"}):  # the same figure gives the same file
         figure.savefig(buffer, format=kind, dpi=DPI, **options)

@@ -66,11 +66,11 @@ def plot_picks(
 
 def draw_circles(axes: Axes, positions: np.ndarray, radius: float, colour: str) -> None:
     """Circles of one radius, voxels, about positions (n, 3) x, y, z."""
-    from matplotlib.collections import PatchCollection
-    from matplotlib.patches import Circle
+    from matplotlib.collections import EllipseCollection
 
-    circles = [Circle((x, y), radius) for x, y in positions[:, :2]]
-    axes.add_collection(PatchCollection(circles, facecolor="none", edgecolor=colour, linewidth=1.5))
+    size, places = np.full(len(positions), 2 * radius), positions[:, :2]
+    style = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.5}
+    axes.add_collection(EllipseCollection(size, size, 0 * size, units="xy", offsets=places, transOffset=axes.transData, **style))
 
 
 def plot_places(positions: np.ndarray, score: np.ndarray, accepted: np.ndarray, size: Sequence[int] | None = None) -> Figure:
