@@ -99,11 +99,13 @@ def _table(name: str, positions: np.ndarray, score: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame({"tomo_id": name, **dict(zip("xyz", positions.T, strict=True)), "score": score})
 
 
-def run_job(folder: Path, odir: Path, threads: int) -> tuple[float, float, float, list[tuple[float, str]]]:
+def run_job(folder: Path, odir: Path, threads: int, gpus: str = "") -> tuple[float, float, float, list[tuple[float, str]]]:
     """Seconds, seconds of processor, most memory (GB, without mapped files), and the lines of the program with their seconds."""
     command = [sys.executable, "-m", "xmipp_scripts.run_deep_consensus_tomo", "--boxsize", str(BOX), "--odir", str(odir)]
     command += ["--threads", str(threads), "--tomograms", *map(str, sorted(folder.glob("TS_*.mrc")))]
     command += ["--picks", *(str(folder / f"{name}.csv") for name in PICKERS)]
+    if gpus:
+        command += ["--gpus", gpus]
     start, begun, before = time.perf_counter(), time.time(), _processor_seconds()
     lines = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
@@ -207,6 +209,7 @@ def main() -> None:
     parser.add_argument("--picks", type=int, default=24_000)
     parser.add_argument("--copies", type=int, default=1, help="the whole job so many times over, for its growth")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--gpus", default="", help="as the program takes them (default: none)")
     parser.add_argument("--repeats", type=int, default=1, help="runs, of which the medians are given")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", action="store_true")
@@ -223,7 +226,7 @@ def main() -> None:
         runs = []
         for _ in range(options.repeats):
             shutil.rmtree(folder / "run", ignore_errors=True)
-            runs.append(run_job(folder, folder / "run", options.threads))
+            runs.append(run_job(folder, folder / "run", options.threads, options.gpus))
         seconds, processor, memory = np.median([run[:3] for run in runs], axis=0)
         every = pd.concat([stages_of(run[3]) for run in runs])
         stages = every.groupby("stage", sort=False)["s"].median().reset_index()
@@ -235,6 +238,7 @@ def main() -> None:
         least = limits(folder, options.threads)
         size = sum(path.stat().st_size for path in (folder / "run").rglob("*") if path.is_file()) / 1e9
     name = "job" if options.copies == 1 else f"job_times_{options.copies}"
+    name += "_gpu" if options.gpus else ""
     spread = ", ".join(f"{run[0]:.0f}" for run in runs)
     learning = stages.loc[stages.stage.isin(["network", "scored"]), "s"].sum()
     text = "\n\n".join(
