@@ -232,6 +232,8 @@ def tables(folder, tmp_path_factory):
     )
     write_table(made / "none.xmd", {axis: [] for axis in XYZ})
     write_table(made / "gone.xmd", good | {"tomogramVolume": [str(folder / "gone.mrc")] * n})
+    votes = {column: values for column, values in good.items() if column != NETWORK} | {SCORE: good[NETWORK]}
+    write_table(made / "votes.xmd", votes)
     write_table(made / "rates.xmd", good | {"samplingRate": [RATE] * (n - 1) + [1e6]})
     (made / "model.h5").write_text("no model")
     return made
@@ -278,6 +280,10 @@ def test_noise_where_no_pick_is_left_and_no_noise_at_all_are_no_fault(done, tabl
         ({"--inputNeg": "nowhere.xmd"}, ("--inputNeg", "nowhere.xmd", "does not exist")),
         ({"--model": "nowhere.h5"}, ("--model", "nowhere.h5", "does not exist")),
         ({"--model": "model.h5"}, ("--model", "model.h5", "is not a model")),
+        (
+            {"--input": "votes.xmd", "--inputNeg": "votes.xmd", "--model": "nowhere.h5"},
+            ("--model", "votes.xmd", "votes alone", "leave --model out"),
+        ),
         ({"--diameter": 0}, ("--diameter", "positive")),
         ({"--tilts": (60, -60)}, ("--tilts", "rising")),
         ({"--tilts": ("-60", "wide")}, ("--tilts", "first and the last tilt")),

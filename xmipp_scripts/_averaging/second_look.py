@@ -190,6 +190,9 @@ def _require_scores(columns: Columns, noise: Columns, config: LookConfig) -> Non
     alone = columns["x"] and noise["x"] and (NETWORK in columns) != (NETWORK in noise)
     if alone or (columns["x"] and not {NETWORK, SCORE} & set(columns)):
         raise InputError(f"{option}: '{path}' lacks the column {NETWORK}; give what the scoring writes, both of one run")
+    if config.model and columns["x"] and NETWORK not in columns:
+        model = parameter("model")
+        raise InputError(f"{model}: no model scored the picks of '{config.input}', which have votes alone; leave {model} out")
 
 
 def _opened(columns: Columns, noise: Columns, config: LookConfig, stack: ExitStack) -> dict[str, Tomogram]:
