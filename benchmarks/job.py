@@ -116,7 +116,7 @@ def run_job(folder: Path, odir: Path, threads: int, gpus: str = "") -> tuple[flo
             print(f"{lines[-1][0]:7.1f} {lines[-1][1]}", flush=True)
     if process.returncode:
         raise SystemExit(f"the run ended with {process.returncode}")
-    lines.append(((odir / ".lock").stat().st_mtime - begun, START_UP))  # made when the picks are read
+    lines.append(((odir / ".lock").stat().st_mtime - begun, START_UP))  # it is made after TensorFlow is loaded
     lines.sort()
     return time.perf_counter() - start, _processor_seconds() - before, memory.most, lines
 

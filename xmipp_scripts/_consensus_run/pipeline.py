@@ -78,13 +78,11 @@ class Pipeline:
         picks = self._read_picks(notes)
         # its processes are copies of this one: they shall hold neither TensorFlow nor the lock of the folder
         with self.workers.pool(len(self._with_picks(picks)), config.threads) as pool:
-            begins = not config.voting and not Steps(self.layout.root).is_done(*self._checked)
-            refusable = config.training.gpus or config.training.input_model
-            if begins and (refusable or not pool):
+            if not config.voting and not Steps(self.layout.root).is_done(*self._checked):
                 # a GPU or a model that cannot be used must not wait for the boxes, nor cost the results of an earlier run
                 prepare_training(config.training, config.threads)
             with alone_in(self.layout.root, "--odir"):
-                return self._run(picks, notes, started, pool, _load_tensorflow if begins else lambda: None)
+                return self._run(picks, notes, started, pool)
 
     def _with_picks(self, picks: dict[str, list]) -> list[TomogramInfo]:
         return [t for t in self.tomograms if any(t.tomo_id in of_picker for of_picker in picks["picks"])]
@@ -105,9 +103,7 @@ class Pipeline:
             else []
         )
 
-    def _run(
-        self, picks: dict[str, list], notes: list[str], started: float, pool: Pool | None, meanwhile: Callable[[], None]
-    ) -> dict:
+    def _run(self, picks: dict[str, list], notes: list[str], started: float, pool: Pool | None) -> dict:
         from .finished import FinishedRun
         from .outputs import forget_outputs, write_outputs
 
@@ -115,7 +111,7 @@ class Pipeline:
         print_notes(claimed(self.layout.root))
         forget_outputs(self.layout)
         steps = self._begun()
-        tomograms = self._prepared(picks, notes, steps, pool, meanwhile)
+        tomograms = self._prepared(picks, notes, steps, pool)
         notes += self._disagreement(tomograms)
         scored = (
             self._vote(tomograms, steps)
@@ -140,11 +136,8 @@ class Pipeline:
         steps.run(*self._checked, lambda: None)
         return steps
 
-    def _prepared(
-        self, picks: dict[str, list], notes: list[str], steps: Steps, pool: Pool | None, meanwhile: Callable[[], None]
-    ) -> list[TomogramInfo]:
-        """Prepare the tomograms that have picks; returns them. notes: receives what was left out.  meanwhile: see
-        `prepare_elsewhere`."""
+    def _prepared(self, picks: dict[str, list], notes: list[str], steps: Steps, pool: Pool | None) -> list[TomogramInfo]:
+        """Prepare the tomograms that have picks; returns them. notes: receives what was left out."""
         tomograms = self._with_picks(picks)
         notes += [f"tomogram '{t.tomo_id}' has no picks and is left out" for t in self.tomograms if t not in tomograms]
         network = "" if self.config.votes_only else self.network
@@ -152,7 +145,7 @@ class Pipeline:
         elsewhere: set[str] = set()
         with stage("preparing", len(tomograms), "tomograms") as at:
             if pool:
-                elsewhere = prepare_elsewhere(pool, preparation, tomograms, picks, steps, at.done, meanwhile)
+                elsewhere = prepare_elsewhere(pool, preparation, tomograms, picks, steps, at.done)
                 remove_leftovers(self.layout.root)  # of processes that were killed
             for tomogram in tomograms:  # what was prepared elsewhere is done
                 preparation.prepare(tomogram, picks, steps)
@@ -235,8 +228,3 @@ class Pipeline:
 
         steps.run("voting", len(self.names), inputs, [voted], vote)
         return voted
-
-
-def _load_tensorflow() -> None:
-    """Its seconds count less while other processes prepare the tomograms."""
-    import tomo_particles.network  # noqa: F401

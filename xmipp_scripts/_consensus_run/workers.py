@@ -99,13 +99,11 @@ def prepare_elsewhere(
     picks: dict[str, list],
     steps: Steps,
     done: Callable[[str], None],
-    meanwhile: Callable[[], object],
 ) -> set[str]:
     """Prepare tomograms by other processes and take what they did into the record; returns the ids of those that are prepared.
 
     What no process could finish is left to be done here: processes die, and a tomogram that cannot be prepared shall give the
     error that it gives here; after such a one no further tomogram is begun.  done: receives a line for each tomogram.
-    meanwhile: what this process does while they work.
     """
     from concurrent.futures import BrokenExecutor, as_completed
 
@@ -121,7 +119,6 @@ def prepare_elsewhere(
             futures[pool.executor.submit(prepare_one, *arguments)] = tomo_id
         except BrokenExecutor as error:  # a process was killed before it had anything to do
             lost[tomo_id] = error
-    meanwhile()
     for future in as_completed(futures):
         if future.cancelled():
             continue
