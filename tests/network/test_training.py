@@ -3,6 +3,7 @@
 import csv
 import weakref
 from dataclasses import replace
+from threading import current_thread, main_thread
 from typing import NamedTuple
 
 import keras
@@ -180,6 +181,13 @@ def test_auto_stop_stops_and_without_it_all_epochs_run(blobs):
     options = TrainingConfig(views=ONE_PASS, epochs=8, batch_size=16, patience=1, learning_rate=0.02)
     assert len(quick(hopeless, options=options)[1]) < 8
     assert len(quick(hopeless, options=replace(options, auto_stop=False))[1]) == 8
+
+
+@pytest.mark.parametrize("at_the_same_time", [True, False])
+def test_networks_are_not_trained_in_the_thread_that_answers_signals(at_the_same_time):
+    threads = []
+    training._run([training._Training(None, lambda: threads.append(current_thread()), None)] * 2, at_the_same_time)
+    assert len(threads) == 2 and main_thread() not in threads
 
 
 def test_the_step_of_a_network_is_traced_once(blobs, monkeypatch):

@@ -1,15 +1,14 @@
-"""Training on several machines: the role of this process, and a training loop, which Keras has for one machine only."""
+"""Training on several machines: the role of this process among them."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from ..core.errors import InputError
@@ -78,48 +77,3 @@ def works_alone_or_leads(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes files and reports progress."""
     resolver = strategy.cluster_resolver
     return resolver is None or not resolver.task_id
-
-
-def fit(
-    network: keras.Model,
-    learn: tf.data.Dataset,
-    validate: tf.data.Dataset,
-    *,
-    epochs: int,
-    steps: int,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> None:
-    """`network.fit` for a network made on several machines.
-
-    Keras's own fails there (Keras 3.15, its issue 20585: its reduction of the values of a step works on one machine only).
-    Each machine takes its own rows of every batch; values of an epoch are those over all machines.
-    """
-    strategy = network.distribute_strategy
-    learn, validate = (strategy.experimental_distribute_dataset(data) for data in (learn, validate))
-    learn_step, validate_step = (_on_all(strategy, step) for step in (network.train_step, network.test_step))
-    calls = keras.callbacks.CallbackList(callbacks, model=network)
-    calls.on_train_begin()
-    stream = iter(learn)
-    for epoch in range(epochs):
-        calls.on_epoch_begin(epoch)
-        for _ in range(steps):
-            learn_step(next(stream))
-        values = _results(network)
-        for batch in validate:
-            validate_step(batch)
-        values |= {f"val_{name}": value for name, value in _results(network).items()}
-        calls.on_epoch_end(epoch, values)
-        if network.stop_training:
-            break
-    calls.on_train_end()
-
-
-def _on_all(strategy: tf.distribute.Strategy, step: Any) -> Any:
-    return tf.function(lambda batch: strategy.run(step, args=(batch,)))
-
-
-def _results(network: keras.Model) -> dict[str, float]:
-    """The metrics since the last call."""
-    values = {name: float(value) for name, value in network.get_metrics_result().items()}
-    network.reset_metrics()
-    return values

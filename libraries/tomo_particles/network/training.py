@@ -25,7 +25,8 @@ from ..learning.training_time import in_minutes, training_left
 from .architecture import build_network
 from .data import Schedule, batches, read_boxes, scored_at_once
 from .devices import cores_are_left
-from .machines import fit, together, works_alone_or_leads
+from .fitting import fit
+from .machines import together, works_alone_or_leads
 
 LOG_COLUMNS = ("fold", "epoch", "loss", "val_loss", "accuracy", "val_accuracy", "learning_rate", "seconds")
 MAX_VALIDATED = 1000  # examples to choose the best epoch on; more take time and do not improve the choice
@@ -134,19 +135,18 @@ class _Training:
 
 
 def _run(made: Sequence[_Training], at_the_same_time: bool) -> None:
-    """Train all networks; where they are trained at the same time, the first error ends all of them."""
-    if not at_the_same_time:
-        for one in made:
-            one.run()
-        return
-    with ThreadPoolExecutor(len(made)) as pool:
+    """Train all networks, the first error ends all of them; not in this thread, which answers signals while an epoch takes
+    minutes."""
+    with ThreadPoolExecutor(len(made) if at_the_same_time else 1) as pool:
         running = [pool.submit(one.run) for one in made]
         try:
             for done in as_completed(running):
                 done.result()
         except BaseException:
+            for future in running:
+                future.cancel()
             for one in made:
-                one.network.stop_training = True  # heeded after the batch at work
+                one.network.stop_training = True  # heeded after the epoch at work
             raise
 
 
@@ -175,18 +175,7 @@ def _prepare(
     callbacks = [best, _Epochs(fold, log.add, start is not None)]
 
     def run() -> None:
-        if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
-            fit(network, learn, validate, epochs=training.epochs, steps=plan.steps, callbacks=callbacks)
-        else:
-            network.fit(
-                learn,
-                epochs=training.epochs,
-                steps_per_epoch=plan.steps,
-                validation_data=validate,
-                shuffle=False,
-                verbose=0,
-                callbacks=callbacks,
-            )
+        fit(network, learn, validate, epochs=training.epochs, steps=plan.steps, callbacks=callbacks)
         log.ended.add(fold + 1)
 
     return _Training(network, run, best)
