@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -100,3 +102,19 @@ def test_a_step_is_no_longer_recorded_while_it_is_done_again(tmp_path):
     given.write_text("two")
     os.utime(given, ns=(time, time))
     assert not Steps(tmp_path).is_done("s", 1, [given], [made])
+
+
+def test_where_tensorflow_cannot_be_loaded_the_results_of_an_earlier_run_stay(vote, scene, tmp_path):
+    picks = ["--picks", *scene.csv("one", "two")]
+    accepted, _ = vote(*picks)
+    broken = tmp_path / "broken" / "tensorflow"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('libcudart.so.99 is missing')\n")
+    arguments = ["--tomograms", *scene.tomograms, *picks, "--boxsize", 12, "--odir", tmp_path / "out"]
+    path = os.pathsep.join([str(broken.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", f"xmipp_scripts.{NAME}", *map(str, arguments)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path})
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"xmipp_{NAME}: error: TensorFlow cannot be loaded (libcudart.so.99 is missing); install it anew")
+    assert (tmp_path / "out" / "accepted.csv").read_bytes() == accepted

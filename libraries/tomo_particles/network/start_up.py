@@ -67,9 +67,17 @@ def _filter(reading: int) -> NoReturn:
 
 
 def import_quietly() -> None:
-    """Import TensorFlow, with oneDNN unless the user has set it otherwise. Later imports find it loaded."""
+    """Import TensorFlow, with oneDNN unless the user has set it otherwise. Later imports find it loaded.
+
+    Raises InputError where it cannot be loaded.
+    """
     os.environ.setdefault(ONE_DNN, "1")
     if os.environ.get(LEVEL, "0") != "0":
         logging.getLogger("tensorflow").addFilter(lambda record: RETRACING not in record.getMessage())
-    with notes_kept_back():
-        import tensorflow  # noqa: F401
+    try:
+        with notes_kept_back():
+            import tensorflow  # noqa: F401
+    except ImportError as error:
+        from ..core.errors import InputError
+
+        raise InputError(f"TensorFlow cannot be loaded ({error}); install it anew for the Python {sys.executable}") from error
