@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.learning.folds import fold_of
-from tomo_particles.network import score
+from tomo_particles.network import score, scoring
 from tomo_particles.network.data import read_boxes
 
 
@@ -25,7 +25,8 @@ def test_each_pick_is_scored_by_the_network_that_never_saw_it(trained, blobs, sc
     assert np.allclose(elsewhere, both.mean(axis=0), atol=1e-5)
 
 
-def test_order_and_batch_size_do_not_matter(trained, blobs, scores):
+def test_order_batch_size_and_how_many_boxes_are_in_memory_do_not_matter(trained, blobs, scores, monkeypatch):
+    monkeypatch.setattr(scoring, "VOXELS_AT_ONCE", 0)  # a batch at a time
     order = np.random.default_rng(0).permutation(len(blobs))
     again = score([blobs.images[i] for i in order], blobs.tomo_ids[order], blobs.positions[order], trained[0], batch_size=7)
     assert np.allclose(again, scores[order], atol=1e-5)
