@@ -35,6 +35,11 @@ MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction
 # Seeds 1 to 3: the ratio of the separations is 1.0 to 1.3 where two normals find the particles, 0.6 to 0.8 where they do not.
 AS_CLEARLY = 0.9
 UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
+# With many picks a network foretells how many pickers find a particle: then no network score makes a pick a particle for sure, and
+# the two views, taken as independent, count particles that one picker found far too low. The kinds do not. With q, the probability
+# by network score alone that a hundredth of the picks exceeds, the weight of the kinds is 1 - q ** STEEPNESS / 2. Chosen on seed 1;
+# benchmarks/results/accuracy_what_helped.md has others.
+ONE_IN_A_HUNDRED, STEEPNESS = 0.99, 4
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
 
@@ -95,8 +100,8 @@ class Evidence:
     """How network score and picker evidence give the log-odds of a merged pick, learned from many.
 
     by_network: of the log-odds of the network score.  spread, by_pickers: of the picker evidence.  trust: weight of the former;
-    base: what is subtracted from it.  factor: of the sum.  kinds: if there are some, the log-odds are the mean of these and of
-    those of the kinds.
+    base: what is subtracted from it.  factor: of the sum.  kinds: if there are some, the log-odds are a mean of these and of those
+    of the kinds, which have the weight `weight_of_kinds`, 0.5 to 1.
     """
 
     by_network: Odds | TabulatedOdds
@@ -106,6 +111,7 @@ class Evidence:
     base: float
     factor: float = 1.0
     kinds: Kinds | None = None
+    weight_of_kinds: float = 0.5
 
     def odds(self, network_score: np.ndarray, seen: np.ndarray, scores: np.ndarray, scored: np.ndarray) -> np.ndarray:
         """(m,) log-odds. scored: (m,) bool, whose network score counts; of the others the picker evidence alone does."""
@@ -114,7 +120,7 @@ class Evidence:
         odds *= self.factor
         if self.kinds is not None:
             of_kinds = logit_of(self.kinds.particle_share(seen[scored], logit_of(network_score[scored])))
-            odds[scored] = (odds[scored] + of_kinds) / 2
+            odds[scored] = (1 - self.weight_of_kinds) * odds[scored] + self.weight_of_kinds * of_kinds
         return odds
 
     @staticmethod
@@ -130,7 +136,10 @@ class Evidence:
         every = np.ones(len(network_score), dtype=bool)
         evidence = _with_pickers(_fit_network(network_score, agreement, two_groups), network_score, seen, scores, every)
         usual = every if outlying is None else ~outlying
-        return replace(evidence, kinds=Kinds.learned(seen[usual], logit_of(network_score[usual]), agreement[usual]))
+        values = logit_of(network_score)
+        sure = float(np.quantile(expit(evidence.by_network.of(values[:, None])), ONE_IN_A_HUNDRED))
+        kinds = Kinds.learned(seen[usual], values[usual], agreement[usual])
+        return replace(evidence, kinds=kinds, weight_of_kinds=1 - sure**STEEPNESS / 2)
 
     @staticmethod
     def learned_against_noise(
@@ -153,7 +162,7 @@ def final_probability(
     [0, 1], training label from the votes.  two_groups: see `odds_by_network_score`.  Deterministic; the order of the picks and
     of the pickers does not matter.
 
-    From three pickers on, the log-odds are the mean of those of the two views and of those of the kinds of picks (`Kinds`).
+    From three pickers on, the log-odds are a mean of those of the two views and of those of the kinds of picks (`Kinds`).
     """
     network_score = np.asarray(network_score, dtype=float)
     if not len(network_score):

@@ -22,7 +22,7 @@ from .verdict import ScoredPlaces, Verdict, among, verdict_without_scores
 # What decides the score: network score and picker evidence together, the network score but for outliers of contrast (one picker
 # has no votes), or the network score whatever it is (the recipe of the paper).
 TOGETHER, NETWORK_ALONE, PAPER = "together", "network", "paper"
-VERSION, READABLE = 2, (1, 2)  # of the text in a model file; 1 has no kinds of picks
+VERSION, READABLE = 3, (1, 2, 3)  # of the text in a model file; 1 has no kinds of picks, in 2 they count half
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,10 @@ def _read_fit(values: dict[str, Any]) -> PickFit:
         trust, base, factor = (_number(own[name]) for name in ("trust", "base", "factor"))
         kinds = _read_kinds(own["kinds"], n) if own.get("kinds") else None
         by_network, by_pickers = _read_odds(own["by_network"], 1), _read_odds(own["by_pickers"], 3 * n)
-        evidence = Evidence(by_network, spread, by_pickers, trust, base, factor, kinds)
+        weight_of_kinds = _number(own.get("weight_of_kinds", 0.5))
+        if not 0 <= weight_of_kinds <= 1:
+            raise ValueError("the weight of the kinds of picks does not fit")
+        evidence = Evidence(by_network, spread, by_pickers, trust, base, factor, kinds, weight_of_kinds)
     return PickFit(pickers, votes, evidence)
 
 

@@ -1,10 +1,12 @@
 """The final probability: right where pickers err alike, where they err apart, and where there is little to go by."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tomo_particles.consensus import final_score
-from tomo_particles.consensus.final_score import ScoreSpread, fit_odds
+from tomo_particles.consensus.final_score import Evidence, ScoreSpread, expit, fit_odds
 from tomo_particles.consensus.labels import agreement_labels
 
 
@@ -102,3 +104,25 @@ def test_features_are_neutral_where_a_picker_said_nothing():
     scores = np.array([[1.0, np.nan], [3.0, np.nan]])
     features = ScoreSpread.of(scores).features(np.array([[True, False], [True, True]]), scores)
     np.testing.assert_allclose(features, [[1, 0, -1, 0, 0, 0], [1, 1, 1, 0, 0, 0]], atol=1e-12)
+
+
+@pytest.mark.parametrize(("foretold", "least", "most"), [(0.25, 0.6, 1.0), (0.0, 0.5, 0.6)])
+def test_where_the_network_foretells_how_many_pickers_find_a_particle_the_kinds_count_more(foretold, least, most):
+    """Then the votes for a particle and its network score are no two witnesses: particles that one picker found scored too low."""
+    rng = np.random.default_rng(0)
+    is_true, ease = np.arange(9000) < 6000, rng.normal(size=9000)
+    rates = np.where(is_true[:, None], expit(np.array([2.2, 1.6, 1.3]) + 0.5 * ease[:, None]), [[0.1, 0.3, 0.6]])
+    seen = rng.random((9000, 3)) < rates
+    of_particle = 1 + foretold * np.minimum(ease, 0.5) if foretold else 2.0
+    network_score = expit(np.where(is_true, of_particle, -4.5) + rng.normal(0, np.where(is_true, 0.15, 1.5)))
+    found = seen.any(axis=1)
+    seen, network_score, is_true = seen[found], network_score[found], is_true[found]
+    scores, every = np.full(seen.shape, np.nan), np.ones(len(seen), dtype=bool)
+    evidence = Evidence.learned(network_score, seen, scores, agreement_labels(seen.sum(axis=1), 3))
+    assert least < evidence.weight_of_kinds < most
+    alone = is_true & (seen.sum(axis=1) == 1)
+    now, half = (
+        expit(replace(evidence, weight_of_kinds=weight).odds(network_score, seen, scores, every))[alone].mean()
+        for weight in (evidence.weight_of_kinds, 0.5)
+    )
+    assert now > (1.2 if foretold else 1.0) * half

@@ -143,6 +143,16 @@ def test_a_text_of_the_first_version_has_no_kinds_and_is_read():
     np.testing.assert_allclose(read.scores(columns, noise), without.scores(columns, noise), atol=1e-12)
 
 
+def test_in_a_text_of_the_second_version_the_kinds_count_half():
+    columns, noise = run_of(np.random.default_rng(5))
+    fitted = final_scores(columns, noise, True, False).fitted
+    values = json.loads(fitted.to_json())
+    assert values["fit"]["evidence"].pop("weight_of_kinds") > 0.5
+    read = FittedScore.from_json(json.dumps(values | {"version": 2}))
+    half = replace(fitted, fit=replace(fitted.fit, evidence=replace(fitted.fit.evidence, weight_of_kinds=0.5)))
+    np.testing.assert_allclose(read.scores(columns, noise), half.scores(columns, noise), atol=1e-12)
+
+
 def test_a_damaged_text_is_refused():
     columns, noise = run_of(np.random.default_rng(5))
     values = json.loads(final_scores(columns, noise, True, False).fitted.to_json())
@@ -150,11 +160,12 @@ def test_a_damaged_text_is_refused():
         "",
         "[]",
         "{" * 5000,
-        json.dumps(values | {"version": 3}),
+        json.dumps(values | {"version": 4}),
         json.dumps(values | {"decides": "luck"}),
         json.dumps(values | {"names": ["one"]}),
         json.dumps(values | {"fit": values["fit"] | {"pickers": [1, 2]}}),
         json.dumps(values).replace('"trust": ', '"trust": NaN, "not": '),
+        json.dumps(values).replace('"weight_of_kinds": ', '"weight_of_kinds": 2, "not": '),
         json.dumps(values).replace('"patterns": ["0', '"patterns": ["'),
         json.dumps(values).replace('"particles": [', '"particles": [0.5, '),
         json.dumps(values).replace('"deviation": [', '"deviation": [-'),
