@@ -35,10 +35,10 @@ MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction
 # Seeds 1 to 3: the ratio of the separations is 1.0 to 1.3 where two normals find the particles, 0.6 to 0.8 where they do not.
 AS_CLEARLY = 0.9
 UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
-# With many picks a network foretells how many pickers find a particle: then no network score makes a pick a particle for sure, and
-# the two views, taken as independent, count particles that one picker found far too low. The kinds do not. With q, the probability
-# by network score alone that a hundredth of the picks exceeds, the weight of the kinds is 1 - q ** STEEPNESS / 2. Chosen on seed 1;
-# benchmarks/results/accuracy_what_helped.md has others.
+# With many picks a network foretells how many pickers find a particle. Then no network score makes a pick a particle for sure,
+# and the two views, taken as independent, count particles that one picker found far too low. The kinds do not. With q, the
+# probability by network score alone that a hundredth of the picks exceeds, the kinds weigh 1 - q ** STEEPNESS / 2. Chosen on
+# seed 1; benchmarks/results/accuracy_what_helped.md has others.
 ONE_IN_A_HUNDRED, STEEPNESS = 0.99, 4
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
 
@@ -100,8 +100,8 @@ class Evidence:
     """How network score and picker evidence give the log-odds of a merged pick, learned from many.
 
     by_network: of the log-odds of the network score.  spread, by_pickers: of the picker evidence.  trust: weight of the former;
-    base: what is subtracted from it.  factor: of the sum.  kinds: if there are some, the log-odds are a mean of these and of those
-    of the kinds, which have the weight `weight_of_kinds`, 0.5 to 1.
+    base: what is subtracted from it.  factor: of the sum.  kinds: if there are some, the log-odds are a mean of these and of
+    those of the kinds.  weight_of_kinds: in this mean, 0.5 to 1.
     """
 
     by_network: Odds | TabulatedOdds

@@ -108,7 +108,7 @@ def test_features_are_neutral_where_a_picker_said_nothing():
 
 @pytest.mark.parametrize(("foretold", "least", "most"), [(0.25, 0.6, 1.0), (0.0, 0.5, 0.6)])
 def test_where_the_network_foretells_how_many_pickers_find_a_particle_the_kinds_count_more(foretold, least, most):
-    """Then the votes for a particle and its network score are no two witnesses: particles that one picker found scored too low."""
+    """Then votes and network score are no two witnesses, and particles that one picker found scored too low."""
     rng = np.random.default_rng(0)
     is_true, ease = np.arange(9000) < 6000, rng.normal(size=9000)
     rates = np.where(is_true[:, None], expit(np.array([2.2, 1.6, 1.3]) + 0.5 * ease[:, None]), [[0.1, 0.3, 0.6]])
