@@ -8,8 +8,9 @@ import numpy as np
 
 from ..core.errors import InputError, parameter
 from .chance_agreement import agreement_informs
-from .final_score import expit, label_rates_of, odds_by_network_score
+from .final_score import odds_by_network_score
 from .labels import agreement_of
+from .log_odds import expit, label_rates_of
 from .merged_picks import NETWORK
 from .training_examples import contrast_outliers_of
 

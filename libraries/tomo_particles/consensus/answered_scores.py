@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .final_score import ScoreSpread, expit, logit_of
+from .final_score import ScoreSpread
+from .log_odds import expit, logit_of
 from .merged_picks import scores_of, votes_of
 
 MISTAKEN = 0.02  # share of wrong answers that the fit reckons with: one slip must not turn the scores of a hundred picks

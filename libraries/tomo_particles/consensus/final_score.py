@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 
 from .kinds import Kinds
 from .labels import agreement_of
+from .log_odds import RIDGE, RIDGE_OF_ONE, Odds, TabulatedOdds, expit, fit_odds, label_rates_of, logit_of
 from .merged_picks import references_of, scores_of, votes_of
 from .picker_reliability import TINY, Reliability, VotePatterns, estimate_reliability
 from .two_normals import SUREST, odds_of_two_normals, separation
 
-SURENESS = 1e-3  # probabilities are clipped to this distance from 0 and 1
 # Chosen on simulations with seeds 1 and 2; benchmarks/results/accuracy.md reports others.
 # A pattern of votes is weighted by its fraction of clear positives: picks whose network score exceeds that of the lowest 40 % (by
 # probability mass) of the particles. The mean score does not work: if all scores are near 0.5, there are no clear particles.
@@ -29,9 +28,6 @@ SOFTNESS = 0.25  # width of the soft limit of clear positives, as a fraction of 
 # Weight of the network score's log-odds, at most 1: this factor times the squared separation of particles and others by network
 # score. A weak network score makes the same errors as the votes (a neighbouring particle misleads both).
 NETWORK_TRUST = 1.5
-RIDGE, RIDGE_OF_ONE = 1.0, 0.1  # strength of the ridge penalty: for many features, for a single feature
-PRIOR_LABEL_RATES = (1.0, -2.0)  # prior log-odds of the mean label of particles, and of the ratio of that of others to it
-MOST_OF_THE_REST = 0.8  # upper limit of the mean label of others, as a fraction of the mean label of particles
 # Seeds 1 to 3: the ratio of the separations is 1.0 to 1.3 where two normals find the particles, 0.6 to 0.8 where they do not.
 AS_CLEARLY = 0.9
 UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
@@ -41,34 +37,6 @@ UNCONFIRMED = 0.5  # weight of log-odds that no second picker confirms
 # seed 1; benchmarks/results/accuracy_what_helped.md has others.
 ONE_IN_A_HUNDRED, STEEPNESS = 0.99, 4
 LARGEST_DEVIATION = 3.0  # standardised scores are clipped to this, so that a gold bead cannot distort the fit
-
-
-@dataclass(frozen=True)
-class Odds:
-    """Log-odds that are linear in F features: weights[0] + weights[1:] @ (features - mean) / spread; mean and spread (F,)."""
-
-    mean: np.ndarray
-    spread: np.ndarray
-    weights: np.ndarray
-
-    def of(self, features: np.ndarray) -> np.ndarray:
-        """(m,) log-odds of picks with these features (m, F)."""
-        return self._design(features) @ self.weights
-
-    def _design(self, features: np.ndarray) -> np.ndarray:
-        return np.concatenate([np.ones((len(features), 1)), (features - self.mean) / self.spread], axis=1)
-
-
-@dataclass(frozen=True)
-class TabulatedOdds:
-    """Log-odds (k,) at increasing values (k,) of one feature, and between them on straight lines."""
-
-    values: np.ndarray
-    odds: np.ndarray
-
-    def of(self, features: np.ndarray) -> np.ndarray:
-        """(m,) log-odds of picks with this feature (m, 1)."""
-        return np.asarray(np.interp(features[:, 0], self.values, self.odds))
 
 
 @dataclass(frozen=True)
@@ -239,63 +207,6 @@ def clear_positives(log_odds: np.ndarray, probability: np.ndarray) -> np.ndarray
     limit = log_odds[order[min(int(np.searchsorted(share, CLEARLY)), len(order) - 1)]]
     spread = np.sqrt(np.average((log_odds - limit) ** 2, weights=probability))
     return expit((log_odds - limit) / max(SOFTNESS * spread, np.finfo(float).tiny))
-
-
-def label_rates_of(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
-    """Mean label (m,) of particles and of others, weighted by `probability` (m,) of being a particle.
-
-    One certain particle and one certain other are added, so that the two means differ even if all picks are of one kind.
-    """
-    top = float((1 + (probability * label).sum()) / (1 + probability.sum()))
-    rest = float(((1 - probability) * label).sum() / (1 + (1 - probability).sum()))
-    return top, min(rest, MOST_OF_THE_REST * top)
-
-
-def fit_odds(features: np.ndarray, label: np.ndarray, ridge: float, label_rates: tuple[float, float] | None = None) -> Odds:
-    """Log-odds to be a particle: logistic regression on features (m, F) with uncertain labels (m,) in [0, 1].
-
-    The expected label is `label_rates[0]` for a particle and `label_rates[1]` for others; both are fitted if they are not given.
-    If the labels come from votes, the data are positive-unlabelled, and label_rates[0] is the label frequency of Elkan and Noto
-    (KDD 2008).
-    """
-    n_features = features.shape[1]
-    mean, spread = np.zeros(n_features), np.ones(n_features)
-    if label_rates is None:
-        mean, deviation = features.mean(axis=0), features.std(axis=0)
-        spread = np.where(deviation > 0, deviation, 1)
-    design = np.concatenate([np.ones((len(features), 1)), (features - mean) / spread], axis=1)
-    penalty = np.r_[1e-3, np.full(n_features, ridge)]
-    size = design.shape[1]
-
-    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
-        weights, free = values[:size], values[size:]
-        top, ratio = expit(free) if label_rates is None else (label_rates[0], label_rates[1] / label_rates[0])
-        p = expit(design @ weights)
-        expected = np.clip(top * (ratio + (1 - ratio) * p), 1e-6, 1 - 1e-6)
-        cost = -(label * np.log(expected) + (1 - label) * np.log(1 - expected)).sum() + 0.5 * (penalty * weights**2).sum()
-        slope = (1 - label) / (1 - expected) - label / expected
-        gradient = design.T @ (slope * top * (1 - ratio) * p * (1 - p)) + penalty * weights
-        if label_rates is not None:
-            return cost, gradient
-        excess = free - np.array(PRIOR_LABEL_RATES)
-        of_top = (slope * expected).sum() * (1 - top)
-        of_ratio = (slope * (1 - p)).sum() * top * ratio * (1 - ratio)
-        return cost + 0.5 * (excess**2).sum(), np.concatenate([gradient, excess + np.array([of_top, of_ratio])])
-
-    start = np.zeros(size) if label_rates is not None else np.r_[0.0, np.full(size - 1, 2.0), PRIOR_LABEL_RATES]
-    weights = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x[:size]
-    return Odds(mean, spread, weights)
-
-
-def expit(x: np.ndarray) -> np.ndarray:
-    """Logistic function: the probability of log-odds."""
-    return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
-
-
-def logit_of(probability: np.ndarray) -> np.ndarray:
-    """Log-odds of a probability, clipped to [SURENESS, 1 - SURENESS]."""
-    p = np.clip(probability, SURENESS, 1 - SURENESS)
-    return np.log(p / (1 - p))
 
 
 @dataclass(frozen=True)

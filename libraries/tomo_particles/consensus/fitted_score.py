@@ -12,8 +12,9 @@ import numpy as np
 
 from ..core.errors import parameter
 from ..formats.xmd import positions_of
-from .final_score import Evidence, Odds, PickFit, ScoreSpread, fit_merged_picks
+from .final_score import Evidence, PickFit, ScoreSpread, fit_merged_picks
 from .kinds import Kinds
+from .log_odds import Odds
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import VoteModel, VotePatterns, votes_of_witnesses
 from .training_examples import contrast_outliers_of

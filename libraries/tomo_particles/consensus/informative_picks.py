@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .final_score import logit_of
+from .log_odds import logit_of
 from .merged_picks import MergedPicks
 
 DOUBTFUL, ANY_SCORE, LOOKALIKE = "doubtful", "any score", "lookalike"

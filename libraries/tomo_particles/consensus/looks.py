@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .final_score import RIDGE, expit, fit_odds, logit_of
+from .log_odds import RIDGE, expit, fit_odds, logit_of
 
 # Correlation of the averages of two halves: below the first number the look counts nothing, from the second on fully. Random
 # places reach 0.36 to 0.71; accepted picks that are mostly particles 0.78 to 0.96, and less where the noise hides the particle.

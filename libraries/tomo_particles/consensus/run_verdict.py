@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .chance_agreement import agreement_informs
-from .final_score import expit, odds_by_network_score, reliability_of
+from .final_score import odds_by_network_score, reliability_of
 from .fitted_score import NETWORK_ALONE, PAPER, FittedScore, places_of
 from .labels import agreement_of
+from .log_odds import expit
 from .merged_picks import NETWORK, references_of, votes_of
 from .picker_reliability import Reliability, witnesses_of
 from .verdict import VOTES_ALONE, WEAK, Verdict, verdict_of, verdict_without_agreement, verdict_without_scores

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus.answered_scores import FEWEST_ANSWERS, answered_scores, contradicted, evidence_of
-from tomo_particles.consensus.final_score import expit
+from tomo_particles.consensus.log_odds import expit
 from tomo_particles.evaluation.calibration import expected_calibration_error
 
 

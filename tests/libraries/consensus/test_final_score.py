@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus import final_score
-from tomo_particles.consensus.final_score import Evidence, ScoreSpread, expit, fit_odds
+from tomo_particles.consensus.final_score import Evidence, ScoreSpread
 from tomo_particles.consensus.labels import agreement_labels
+from tomo_particles.consensus.log_odds import expit, fit_odds
 
 
 def correlated(seed: int = 0) -> tuple[np.ndarray, ...]:

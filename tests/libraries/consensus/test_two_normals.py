@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tomo_particles.consensus.final_score import expit, odds_by_network_score
+from tomo_particles.consensus.final_score import odds_by_network_score
+from tomo_particles.consensus.log_odds import expit
 from tomo_particles.consensus.two_normals import SUREST, odds_of_two_normals
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tomo_particles.consensus.expected_precision import expected_precision_recall
-from tomo_particles.consensus.final_score import expit, final_probability_against_noise, score_merged_picks
+from tomo_particles.consensus.final_score import final_probability_against_noise, score_merged_picks
 from tomo_particles.consensus.labels import agreement_labels
+from tomo_particles.consensus.log_odds import expit
 from tomo_particles.consensus.picker_reliability import votes_alone, witnesses_of
 from tomo_particles.consensus.verdict import (
     SUPPORTED,
